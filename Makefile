@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: MIT
+#
+# Primer's build. `make help` lists what it can do.
+#
+#   build/B/            B is debug or release
+#     kernel/ module/ user/   object files, in folders named like their sources
+#     gen/                    generated sources: asmoffsets.inc (C structure offsets for NASM), the symbol table
+#     modules/ native/        kernel modules and native programs, with debug information
+#     boot.cpio root.cpio     the archives GRUB hands to the kernel: native/ + modules/, and the Linux root
+#     primer.elf primer.iso
+#   build/primer.elf, build/primer.iso    links to what was built last; build/last names it
+#   build/tests/        host programs of the tests
+
+# ---- What can be set: make BUILD=release SMP=8 ... ------------------------------------------------------------------
+
+BUILD  := debug
+SMP    := 4
+MEM    := 256M
+UEFI   := 0
+ACCEL  := tcg
+APPEND :=
+WERROR := 0
+CROSS  ?=
+HOSTCC ?= gcc
+NASM   ?= nasm
+GRUB   ?= grub
+
+ifeq ($(filter $(BUILD),debug release),)
+    $(error BUILD is debug or release, not '$(BUILD)')
+endif
+
+# Keep all processors busy; a -j of the caller's is the stronger.
+ifeq ($(MAKELEVEL),0)
+    MAKEFLAGS += -j$(shell nproc)
+endif
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+# ---- Tools ----------------------------------------------------------------------------------------------------------
+
+ifeq ($(CROSS),)
+    override CROSS := $(shell for p in x86_64-elf- x86_64-linux-gnu-; do command -v $${p}gcc && break; done | \
+                              sed -n 's,.*/,,; s,gcc$$,,p')
+endif
+ifneq ($(filter default undefined,$(origin CC)),)
+    CC := $(if $(filter clang,$(COMPILER)),clang,$(CROSS)gcc)
+endif
+LD      := $(CROSS)ld
+NM      := $(CROSS)nm
+OBJCOPY := $(CROSS)objcopy
+
+# ---- Flags ----------------------------------------------------------------------------------------------------------
+
+# Everything that runs in the guest. The second group switches off what distributions turn on.
+COMMON := -std=gnu17 -g -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include) -I include \
+          -fshort-wchar -fms-extensions -fno-strict-aliasing -fno-common -fno-omit-frame-pointer \
+          -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none -fno-stack-clash-protection \
+          -fno-asynchronous-unwind-tables -fno-unwind-tables \
+          -Wall -Wextra -Wno-multichar -Wno-unused-parameter -Wno-missing-field-initializers \
+          -Werror=implicit-function-declaration
+ifneq ($(findstring clang,$(CC)),)
+    COMMON += --target=x86_64-linux-gnu -Wno-microsoft -Wno-four-char-constants -Wno-address-of-packed-member
+else
+    # Or the loop in memcpy becomes a call of memcpy.
+    COMMON += -fno-tree-loop-distribute-patterns
+endif
+
+debug   := -O1 -DDBG=1
+release := -O2 -DDBG=0
+
+MODULE_FLAGS := $(COMMON) $($(BUILD)) -mcmodel=kernel -mno-red-zone -mgeneral-regs-only
+KERNEL_FLAGS := $(MODULE_FLAGS) -I . -DPRIMER_KERNEL=1
+NATIVE_FLAGS := $(COMMON) -O2 -I user/libnt
+STRICT       := $(if $(filter 1,$(WERROR)),-Werror)
+ASM_FLAGS    := -f elf64 -I include/ -I ./
+LINK_FLAGS   := -m elf_x86_64 -nostdlib --build-id=none -z max-page-size=4096 -z noexecstack
+
+# ---- What is built --------------------------------------------------------------------------------------------------
+
+B := build/$(BUILD)
+
+KERNEL_SOURCES := $(sort $(shell find boot arch/x86_64 kernel ps sync -name '*.c' -o -name '*.asm' 2>/dev/null))
+KERNEL_OBJECTS := $(patsubst %,$(B)/kernel/%.o,$(filter-out %/asmoffsets.c,$(KERNEL_SOURCES)))
+
+.PHONY: all iso programs tests run test debug bench soak lint lines clean help FORCE
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+ifneq ($(M),)
+    all: module
+else
+    all: iso programs
+endif
+iso: build/last
+
+# `make` is quiet about commands unless V=1.
+Q := $(if $(filter 1,$(V)),,@)
+say = @printf '  %-6s %s\n' '$(1)' '$(2)'; mkdir -p $(@D)
+
+# A change of compiler or flags rebuilds all. This is done while the Makefile is read, so that it costs no command.
+FLAGS := $(CC) $(MODULE_FLAGS) $(NATIVE_FLAGS)
+remember = $(if $(filter-out $(subst $() ,~,$(file <$(1))),$(subst $() ,~,$(FLAGS))), \
+                $(shell mkdir -p $(dir $(1)))$(file >$(1),$(FLAGS)))
+
+ifneq ($(M),)
+    include tools/mk/module.mk
+else
+    $(call remember,$(B)/flags)
+    include tools/mk/module.mk tools/mk/native.mk tools/mk/tests.mk
+endif
+
+# ---- The kernel -----------------------------------------------------------------------------------------------------
+
+$(B)/kernel/%.c.o: %.c $(B)/flags
+	$(call say,CC,$<)
+	$(Q)$(CC) $(KERNEL_FLAGS) $(STRICT) -MMD -MP -c -o $@ $<
+
+$(B)/kernel/%.asm.o: %.asm $(B)/gen/asmoffsets.inc
+	$(call say,NASM,$<)
+	$(Q)$(NASM) $(ASM_FLAGS) $(if $(filter arch/%,$<),-g -F dwarf) -I $(B)/gen/ -MD $(@:.o=.d) -MP -MT $@ -o $@ $<
+
+# asmoffsets.c is compiled to assembler text only; its DEFINE macro leaves lines such as `"->KTHREAD_STACK $24"`.
+$(B)/gen/asmoffsets.inc: arch/x86_64/asmoffsets.c $(B)/flags
+	$(call say,GEN,$@)
+	$(Q)$(CC) $(KERNEL_FLAGS) -MMD -MP -MF $(@:.inc=.d) -MT $@ -S -o $(@:.inc=.s) $<
+	$(Q)sed -n 's/.*->\([A-Za-z0-9_]*\) *[$$]*\(-*[0-9][0-9a-fx]*\).*/%define \1 \2/p' $(@:.inc=.s) >$@
+
+# Linked twice: with an empty symbol table, then with the one made from the first link (see tools/ksyms.py).
+$(B)/gen/ksyms0.s: tools/ksyms.py
+	$(call say,GEN,$@)
+	$(Q)tools/ksyms.py </dev/null >$@
+
+$(B)/gen/ksyms.s: $(B)/gen/primer0.elf tools/ksyms.py
+	$(call say,GEN,$@)
+	$(Q)$(NM) -n $< | tools/ksyms.py >$@
+
+$(B)/gen/%.o: $(B)/gen/%.s
+	$(Q)$(CC) $(filter --target%,$(COMMON)) -c -o $@ $<
+
+$(B)/gen/primer0.elf: $(KERNEL_OBJECTS) $(B)/gen/ksyms0.o linker.ld
+	$(Q)$(LD) $(LINK_FLAGS) -T linker.ld -o $@ $(filter %.o,$^)
+
+$(B)/primer.elf: $(KERNEL_OBJECTS) $(B)/gen/ksyms.o linker.ld
+	$(call say,LD,$@)
+	$(Q)$(LD) $(LINK_FLAGS) -T linker.ld -o $@ $(filter %.o,$^)
+	$(Q)$(GRUB)-file --is-x86-multiboot2 $@ || { echo "$@: no multiboot2 header that GRUB accepts" >&2; false; }
+
+# ---- The archives and the ISO ---------------------------------------------------------------------------------------
+
+# What goes into memory goes without debug information.
+$(B)/stripped/%: $(B)/%
+	$(Q)mkdir -p $(@D) && $(OBJCOPY) --strip-debug $< $@
+
+BOOT_FILES := $(addprefix native/,$(NATIVE_PROGRAMS)) $(patsubst %,modules/%.sys,$(BOOT_MODULES))
+
+$(B)/boot.cpio: $(addprefix $(B)/stripped/,$(BOOT_FILES)) tools/mkarchive.py Makefile
+	$(call say,CPIO,$@)
+	$(Q)tools/mkarchive.py $@ native/ modules/ $(foreach f,$(BOOT_FILES),$(f)=$(B)/stripped/$(f))
+
+# The Linux root: the few files of tools/root, and the host's static busybox and bash.
+BUSYBOX := $(firstword $(wildcard /bin/busybox /usr/bin/busybox))
+BASH    := $(firstword $(wildcard /bin/bash-static /usr/bin/bash-static))
+FOLDERS := bin dev proc tmp usr usr/bin
+
+$(B)/root.cpio: $(BUSYBOX) $(BASH) $(shell find tools/root 2>/dev/null) tools/mkarchive.py Makefile
+	$(call say,CPIO,$@)
+	$(if $(BUSYBOX),,$(error busybox is missing: install busybox-static, or call ./primer))
+	$(Q)tools/mkarchive.py $@ root=tools/root $(patsubst %,root/%/,$(FOLDERS)) root/bin/busybox=$(BUSYBOX) \
+	    $(if $(BASH),root/bin/bash=$(BASH)) \
+	    $$($(BUSYBOX) --list | grep -vx -e busybox $(if $(BASH),-e bash) | sed 's,.*,root/bin/&@busybox,')
+
+$(B)/primer.iso: $(B)/stripped/primer.elf $(B)/boot.cpio $(B)/root.cpio boot/grub.cfg
+	$(call say,ISO,$@)
+	$(Q)rm -rf $(B)/iso && mkdir -p $(B)/iso/boot/grub && cp boot/grub.cfg $(B)/iso/boot/grub && \
+	    cp $(B)/stripped/primer.elf $(B)/boot.cpio $(B)/root.cpio $(B)/iso/boot
+	$(Q)$(GRUB)-mkrescue -o $@ --fonts= --themes= --locales= $(B)/iso >$(B)/iso.log 2>&1 || { cat $(B)/iso.log; false; }
+
+ifneq ($(file <build/last),$(BUILD))
+    build/last: FORCE
+endif
+build/last: $(B)/primer.elf $(B)/primer.iso
+	$(Q)ln -sfn $(BUILD)/primer.elf build/primer.elf && ln -sfn $(BUILD)/primer.iso build/primer.iso
+	$(Q)printf %s $(BUILD) >$@
+
+# ---- Running and testing --------------------------------------------------------------------------------------------
+
+RUN_FLAGS := --build $(BUILD) --smp $(SMP) --mem $(MEM) --accel $(ACCEL) $(if $(filter 1,$(UEFI)),--uefi) \
+             $(if $(APPEND),--append '$(APPEND)')
+
+run: all
+	@tools/run $(RUN_FLAGS)
+
+# T="name..." chooses tests by name.
+test: all tests
+	@tests/run.py --build $(BUILD) $(T)
+
+bench:
+	@$(MAKE) BUILD=release all tests
+	@tests/run.py --build release --bench $(T)
+
+soak: all
+	@tests/run.py --build $(BUILD) --soak $(or $(COUNT),200)
+
+debug: all
+	@tools/debug $(RUN_FLAGS)
+
+C_SOURCES = $(shell find boot arch kernel ps sync subsystems drivers user include tests labs -name '*.[ch]' 2>/dev/null)
+lint:
+	@tools/lint '$(KERNEL_FLAGS)' $(C_SOURCES)
+
+# The base: what a student reads of the kernel itself.
+lines:
+	@cloc --quiet boot arch kernel ps sync include
+
+clean:
+	rm -rf build
+
+help:
+	@sed -n 's/^#: //p' $(firstword $(MAKEFILE_LIST))
+
+#: make             kernel, modules, programs, archives, build/primer.iso
+#: make run         boot it: a shell on this terminal
+#: make test        all tests; T="name..." chooses
+#: make debug       boot it under GDB, stopped at the first C line
+#: make bench       measures against their limits (release build)
+#: make soak        COUNT (200) boots each at 1, 2, 4 and 8 processors
+#: make lint        clang-format, clang-tidy, cppcheck
+#: make lines       cloc of the base
+#: make clean       remove build/
+#: make M=DIR       build the kernel module in DIR (see docs/)
+#:
+#: Variables: BUILD=debug|release SMP=4 MEM=256M UEFI=0|1 ACCEL=tcg APPEND="kernel options" CROSS=prefix-
+#:            CC=clang WERROR=1 V=1
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the machine-independent kernel may ask of the machine, and (last section) what the machine calls in return.
+ * machine.h holds the machine's own structures (ARCH_PROCESSOR, ARCH_THREAD, ARCH_PAGE_TABLES) and the inline routines.
+ */
+#ifndef PRIMER_ARCH_H
+#define PRIMER_ARCH_H
+
+#include <ktrap.h>
+#include <ntdef.h>
+#include <ntstatus.h>
+
+typedef struct _KTHREAD KTHREAD, *PKTHREAD;
+typedef struct _KPRCB KPRCB, *PKPRCB;
+typedef struct _BOOT_INFORMATION BOOT_INFORMATION, *PBOOT_INFORMATION;
+
+#include "arch/x86_64/machine.h"
+
+#define MAXIMUM_PROCESSORS 64
+
+/* ---- The current processor (inline, machine.h). Each is one instruction through GS. ---- */
+
+/*
+ *  PKPRCB   ArchCurrentPrcb(void)          meaningful at DISPATCH_LEVEL or above, or with interrupts off
+ *  PKTHREAD ArchCurrentThread(void)        right at any level: a thread that moves takes the answer along
+ *  KIRQL    ArchGetIrql(void)              the software IRQL
+ *  void     ArchSetIrql(KIRQL)             a store; the caller looks at ArchPendingSoft() afterwards
+ *  uint8_t  ArchPendingSoft(void)          KPRCB.PendingSoft: bit 0 an APC-level, bit 1 a DISPATCH-level request is pending
+ *  void     ArchSetPendingSoft(bits), ArchClearPendingSoft(bits)
+ *  void     ArchSetPriorityMask(KIRQL)     above DISPATCH_LEVEL: interrupts of that class and below wait; else none waits
+ *  bool     ArchDisableInterrupts(void)    CLI; returns whether they were on
+ *  void     ArchEnableInterrupts(void)
+ *  void     ArchRestoreInterrupts(bool)
+ *  bool     ArchInterruptsEnabled(void)
+ *  void     ArchPause(void)
+ *  void     ArchWaitForInterrupt(void)     STI and HLT back to back: called with interrupts off, returns with them on
+ *  uint64_t ArchReadCycles(void)           the time-stamp counter
+ *  uint64_t ArchFaultAddress(void)         the address of this processor's last page fault, for bug checks
+ *  void    *ArchPhysicalToVirtual(uint64_t)  through the direct map (RAM only)
+ *  uint64_t ArchVirtualToPhysical(const void *) of an address in the direct map or the kernel image
+ */
+
+/* ---- Life of processors ---- */
+
+/* Finds machine facts from ACPI (processors, I/O APICs, HPET, power), maps the devices, calibrates time, and readies the
+   boot processor's local APIC. Memory and pool work when it is called. IRQL: PASSIVE, interrupts still off. */
+void ArchInitializeMachine(PBOOT_INFORMATION Boot);
+/* How many processors the machine has (enabled in the MADT), at most MAXIMUM_PROCESSORS and the option smp.max. */
+ULONG ArchProcessorCount(void);
+/* Starts processor Number (1..): its PRCB, idle thread and stacks have been made. It enters the kernel by calling
+   KiProcessorStartup(Prcb) on its idle thread's stack at HIGH_LEVEL, interrupts off. Returns false when it did not
+   answer within a second; the trampoline's progress code is in ArchTrampolineProgress. */
+bool ArchStartProcessor(PKPRCB Prcb);
+extern volatile ULONG ArchTrampolineProgress;
+/* Called by each processor on itself, before anything else of it runs: descriptor tables, control registers, MSRs, GS
+   base = Prcb, FPU, local APIC, syscall entry. */
+void ArchInitializeProcessor(PKPRCB Prcb);
+/* The identity map is dropped, the trampoline's page given back. */
+void ArchProcessorsAreUp(void);
+
+/* ---- Inter-processor interrupts and the timer ---- */
+
+/* IPI (KiIpiInterrupt runs there at IPI_LEVEL) to the processors of the mask, never the caller. Any IRQL. */
+void ArchSendIpi(ULONG64 Processors);
+/* NMI to all others: freezes them for a bug check (they arrive in KiNmi). */
+void ArchSendNmi(ULONG64 Processors);
+/* The one-shot timer of this processor interrupts (KiClockInterrupt at CLOCK_LEVEL) at or, where the hardware's counter is
+   too short, before the time given in cycles; the handler re-arms. UINT64_MAX: no interrupt. Interrupts off or >= DISPATCH. */
+void ArchArmTimer(uint64_t Cycles);
+uint64_t ArchCyclesPerSecond(void);
+/* Seconds since 1601-01-01 UTC in units of 100 ns, from the real-time clock, read once at start-up. */
+uint64_t ArchReadWallClock(void);
+/* Busy-waits; any IRQL. */
+void ArchStall(ULONG Microseconds);
+
+/* ---- Device interrupts ---- */
+
+/* Routes an ISA interrupt line (0..15, by the MADT's overrides) to one vector of the class of Irql (3..12), on the boot processor, unmasked; Routine(Context) runs there at Irql with interrupts
+   on (higher classes only). Returns STATUS_INSUFFICIENT_RESOURCES when no vector is left. */
+NTSTATUS ArchConnectInterrupt(ULONG IsaLine, KIRQL Irql, void (*Routine)(void *), void *Context);
+
+/* ---- Threads ---- */
+
+/* Prepares a kernel stack so that the first ArchSwapContext to the thread calls KiThreadStartup() on it at DISPATCH_LEVEL
+   with interrupts on. StackTop is the highest address + 1; the top sizeof(KTRAP_FRAME) bytes are left for the user frame
+   (ArchUserFrame(Thread)). */
+void ArchInitializeThread(PKTHREAD Thread);
+/*
+ * Leaves Old, continues New. DISPATCH_LEVEL, interrupts on (they are off inside). Order, with interrupts off:
+ * Old's registers and FPU state saved -> Old->SwapBusy = 0 (release: from here any processor may run Old) -> wait while
+ * New->SwapBusy (it is being saved elsewhere; no stack is touched here) -> New->SwapBusy = 1 -> New's stack, TSS.RSP0,
+ * FS/GS bases, FPU. No processor can wait in a circle: each clears its own flag before it waits.
+ */
+void ArchSwapContext(PKTHREAD Old, PKTHREAD New);
+/* Calls Routine(Context) on another stack (DPCs); returns on the caller's. >= DISPATCH. */
+void ArchCallOnStack(void *StackTop, void (*Routine)(void *), void *Context);
+/* Leaves the current stack for ever: calls Routine on StackTop (idle threads). */
+NORETURN void ArchEnterOnStack(void *StackTop, void (*Routine)(void *), void *Context);
+/* Leaves the kernel through the user frame at the top of the current thread's stack (with the usual last tests).
+   Whatever else is on the stack is dropped. IRQL PASSIVE. */
+NORETURN void ArchEnterUserMode(void);
+/* PKTRAP_FRAME ArchUserFrame(PKTHREAD Thread): the frame of the current entry from user mode, at the top of the thread's
+   kernel stack (inline, machine.h). */
+/* Fills a user frame for a first entry: segments, flags, everything else 0. */
+void ArchInitializeUserFrame(PKTRAP_FRAME Frame, ULONG64 Rip, ULONG64 Rsp);
+/* Makes a frame that a program or handler supplied safe: user segments, harmless RFLAGS, canonical RIP and RSP. */
+void ArchSanitizeUserFrame(PKTRAP_FRAME Frame);
+/* Bases of FS and GS in user mode for a thread: the current one, or one that has not yet run. STATUS_INVALID_PARAMETER
+   for an address that is not a canonical user address. */
+NTSTATUS ArchSetUserFsBase(PKTHREAD Thread, ULONG64 Base);
+NTSTATUS ArchSetUserGsBase(PKTHREAD Thread, ULONG64 Base);
+/* FPU state of a user thread: size of the save area (which must be 64-byte aligned); initial state; copy of the current thread's for a clone (Destination
+   has not run yet); export / import through an image that user mode supplied (import sanitises: XSTATE_BV, MXCSR, reserved). */
+SIZE_T ArchFpuStateSize(void);
+void ArchInitializeFpuState(void *State);
+void ArchCloneFpuState(PKTHREAD Destination);
+void ArchReadFpuState(PKTHREAD Thread, void *Image);
+NTSTATUS ArchWriteFpuState(PKTHREAD Thread, const void *Image);
+
+/* ---- Saved contexts: structured exceptions in kernel code (setjmp's shape) ---- */
+
+/* Saves callee-saved registers, stack pointer and return address; returns 0. ArchRestoreContext makes it return Value. */
+__attribute__((returns_twice)) int ArchSaveContext(ULONG64 Context[8]);
+NORETURN void ArchRestoreContext(const ULONG64 Context[8], int Value);
+
+/* ---- Page tables ---- */
+
+#define ARCH_PAGE_READ    1
+#define ARCH_PAGE_WRITE   2
+#define ARCH_PAGE_EXECUTE 4
+#define ARCH_PAGE_USER    8
+#define ARCH_PAGE_GLOBAL  16
+#define ARCH_PAGE_NOCACHE 32
+#define ARCH_PAGE_SOFT    64  /* one bit for the owner of the mapping: mm marks copy-on-write with it */
+#define ARCH_PAGE_DIRTY   128 /* answers only */
+
+/* Where page-table pages come from: zeroed on allocation; a physical address or 0. Set once by mm. */
+void ArchSetPageTableSource(uint64_t (*Allocate)(void), void (*Free)(uint64_t Physical));
+/* An empty user half and the shared kernel half. STATUS_NO_MEMORY. */
+NTSTATUS ArchCreatePageTables(ARCH_PAGE_TABLES *Tables);
+/* Frees the page-table pages of the user half. Entries for pages are not looked at: their owner has released the frames. No
+   processor has the tables loaded. */
+void ArchDeletePageTables(ARCH_PAGE_TABLES *Tables);
+/* The kernel's own tables (the System process). */
+ARCH_PAGE_TABLES *ArchKernelPageTables(void);
+/* Sets one 4 KiB entry; replaces what is there. STATUS_NO_MEMORY when a table is missing and none is to be had. The
+   caller flushes. User addresses: under the address space's lock. Kernel addresses: the caller owns the range (mm makes
+   kernel tables with ArchPreparePages under a lock of its own). Flags without ARCH_PAGE_READ: a kept entry, which the
+   processor takes for absent, but which ArchUnmapPage, ArchQueryPage and ArchForEachPage see like any other, frame and
+   flags whole (a region that was made inaccessible keeps its contents so). */
+NTSTATUS ArchMapPage(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, uint64_t Physical, ULONG Flags);
+/* Makes sure that the tables down to the last level exist for [Virtual, Virtual+Size). STATUS_NO_MEMORY. */
+NTSTATUS ArchPreparePages(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, SIZE_T Size);
+/* Clears the entry; false when there was none. */
+bool ArchUnmapPage(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, uint64_t *Physical, ULONG *Flags);
+bool ArchQueryPage(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, uint64_t *Physical, ULONG *Flags);
+/* Calls Visit for each present entry in [Start, End), skipping absent tables; Visit may change or clear *Entry's mapping
+   through ArchMapPage/ArchUnmapPage of that address only. */
+void ArchForEachPage(ARCH_PAGE_TABLES *Tables, uintptr_t Start, uintptr_t End,
+                     void (*Visit)(void *Context, uintptr_t Virtual, uint64_t Physical, ULONG Flags), void *Context);
+/* Loads the tables on this processor (all its non-global translations are dropped). */
+void ArchLoadPageTables(ARCH_PAGE_TABLES *Tables);
+/* Drops translations of this processor: Pages pages from Virtual (all non-global ones when Pages > 32; global ones too for kernel addresses). */
+void ArchFlushLocalTb(uintptr_t Virtual, SIZE_T Pages);
+/* Maps device registers, uncached, for ever. */
+void *ArchMapDevice(uint64_t Physical, SIZE_T Size);
+
+/* ---- User memory (IRQL < DISPATCH; never holding a lock that a page fault takes) ---- */
+
+/* STATUS_SUCCESS or STATUS_ACCESS_VIOLATION; a range that is not wholly a user range is refused. Zero bytes: success. */
+NTSTATUS ArchCopyFromUser(void *Destination, const void *UserSource, SIZE_T Size);
+NTSTATUS ArchCopyToUser(void *UserDestination, const void *Source, SIZE_T Size);
+NTSTATUS ArchZeroUser(void *UserDestination, SIZE_T Size);
+/* Copies up to and including a NUL, at most Size bytes; *Length without the NUL. STATUS_BUFFER_OVERFLOW: no NUL within Size. */
+NTSTATUS ArchCopyStringFromUser(char *Destination, const char *UserSource, SIZE_T Size, SIZE_T *Length);
+NTSTATUS ArchReadUser32(const volatile ULONG *UserAddress, ULONG *Value);
+/* *Previous receives the old value; the exchange happened when it equals Expected. STATUS_DATATYPE_MISALIGNMENT unaligned. */
+NTSTATUS ArchCompareExchangeUser32(volatile ULONG *UserAddress, ULONG Expected, ULONG New, ULONG *Previous);
+NTSTATUS ArchExchangeUser32(volatile ULONG *UserAddress, ULONG New, ULONG *Previous);
+NTSTATUS ArchExchangeAddUser32(volatile ULONG *UserAddress, ULONG Addend, ULONG *Previous);
+/* The SMAP window of a structured-exception block (ProbeForRead/Write): the state is kept with the thread. */
+bool ArchOpenUserAccess(void);
+void ArchCloseUserAccess(bool WasOpen);
+
+/* ---- Devices of the log, the console and the end ---- */
+
+void ArchLogWrite(const char *Text, SIZE_T Length); /* debug console port; any IRQL, any context, takes no lock */
+NORETURN void ArchPowerOff(void);
+NORETURN void ArchDebugExit(UCHAR Code); /* debug-exit port; halts when there is none */
+NORETURN void ArchHalt(void);
+
+/* Serial ports: Port 0 = COM1, 1 = COM2. Initialised for 115200 8N1, FIFO on. Write polls the transmitter; false when
+   the port is absent. */
+bool ArchSerialInitialize(ULONG Port);
+void ArchSerialWrite(ULONG Port, const void *Data, SIZE_T Length);
+/* Takes received bytes, at most Size; never waits. */
+SIZE_T ArchSerialRead(ULONG Port, void *Data, SIZE_T Size);
+void ArchSerialEnableReceiveInterrupt(ULONG Port, bool Enable);
+ULONG ArchSerialIsaLine(ULONG Port);
+
+/* ---- Back-traces ---- */
+
+/* Follows frame pointers from (Rbp, Rip): stores at most Count return addresses, never faults. */
+ULONG ArchBackTrace(ULONG64 Rip, ULONG64 Rbp, ULONG64 *Addresses, ULONG Count);
+ULONG ArchCaptureBackTrace(ULONG64 *Addresses, ULONG Count);
+/* The saved Rip and Rbp of a thread that does not run. */
+void ArchThreadBackTrace(PKTHREAD Thread, ULONG64 *Addresses, ULONG Count, ULONG *Stored);
+
+/* ---- What the machine calls (implemented above it) ---- */
+
+/* First C line of the machine-independent kernel: boot processor, its PRCB current, HIGH_LEVEL, interrupts off, final page
+   tables loaded, Boot complete. */
+NORETURN void KiSystemStartup(PBOOT_INFORMATION Boot);
+NORETURN void KiProcessorStartup(PKPRCB Prcb);
+NORETURN void KiThreadStartup(void);
+/* Interrupts, at the level given by the handler's class; IRQL has been set, in-service class masks lower ones. These two
+   run with interrupts off. */
+void KiClockInterrupt(void);
+void KiIpiInterrupt(void);
+/* An interrupt is about to return to code below DISPATCH_LEVEL with PendingSoft set for that level: interrupts are off on
+   entry and exit, on inside. */
+void KiInterruptExit(KIRQL ReturnIrql);
+/* About to return to user mode, interrupts off, and Thread->UserWork or PendingSoft is not 0: returns with interrupts off
+   when nothing is left to do. Frame is the user frame and may have been changed. */
+void KiReturnToUserWork(PKTRAP_FRAME Frame);
+/* A system call came back above PASSIVE_LEVEL or with APCs disabled. Interrupts off. */
+NORETURN void KiProviderViolation(PKTRAP_FRAME Frame);
+/* SYSCALL of a thread without provider; interrupts on, PASSIVE_LEVEL. The result goes to Frame->Rax. */
+void KiSystemService(PKTRAP_FRAME Frame);
+/* A page fault that interrupts allowed (IF was on) or not. Access: ARCH_PAGE_READ/WRITE/EXECUTE that was tried,
+   ARCH_PAGE_USER when by user mode. STATUS_SUCCESS: retry the instruction. Otherwise the machine looks for a fix-up (kernel
+   mode), then calls KiDispatchException with the status (STATUS_ACCESS_VIOLATION, STATUS_IN_PAGE_ERROR, STATUS_NO_MEMORY, STATUS_GUARD_PAGE_VIOLATION). */
+NTSTATUS KiPageFault(PKTRAP_FRAME Frame, uintptr_t Address, ULONG Access);
+/* Any other exception, or a fault that was not resolved. Interrupts on if they were on at the fault. Returns when
+   handled (frame perhaps changed); from kernel mode without a handler it does not return. */
+void KiDispatchException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
+/* NMI on the IST stack: another processor froze us, or a stray one. Takes no lock, faults nowhere. */
+void KiNmi(PKTRAP_FRAME Frame);
+/* #DF, #MC and what can only be a broken kernel. */
+NORETURN void KiFatalTrap(PKTRAP_FRAME Frame);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Back-traces by frame pointers. Entry code links each trap frame into the chain (traps.asm) and ends it at user mode.
+ * Nothing here faults: each link is looked up in the page tables before it is read.
+ */
+#include "arch/x86_64/archp.h"
+
+static bool IsReadable(uintptr_t Address)
+{
+    return Address >= ARCH_DIRECT_MAP && ArchQueryPage(ArchKernelPageTables(), Address, NULL, NULL);
+}
+
+static bool IsLink(uintptr_t Rbp)
+{
+    return (Rbp & 7) == 0 && IsReadable(Rbp) && IsReadable(Rbp + 8);
+}
+
+ULONG ArchBackTrace(ULONG64 Rip, ULONG64 Rbp, ULONG64 *Addresses, ULONG Count)
+{
+    ULONG Stored = 0;
+    while (Stored < Count && Rip != 0) {
+        Addresses[Stored++] = Rip;
+        if (!IsLink(Rbp)) {
+            break;
+        }
+        const uint64_t *Link = (const uint64_t *)Rbp;
+        Rbp = Link[0];
+        Rip = Link[1];
+    }
+    return Stored;
+}
+
+ULONG ArchCaptureBackTrace(ULONG64 *Addresses, ULONG Count)
+{
+    const uint64_t *Link = __builtin_frame_address(0);
+    return ArchBackTrace(Link[1], Link[0], Addresses, Count);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The first C code: from the loader's information to the machine-independent kernel, and later, when memory works, the
+ * order in which the machine's devices are found.
+ */
+#include "arch/x86_64/archp.h"
+
+static BOOT_INFORMATION BootInformation;
+
+/* Before anything else works: the debug console, and COM1 as firmware left it. */
+void ArchpBootNote(const char *Text)
+{
+    ArchLogWrite(Text, strlen(Text));
+}
+
+void ArchpBootFail(const char *Why)
+{
+    ArchpBootNote("Primer cannot start: ");
+    ArchpBootNote(Why);
+    ArchpBootNote("\n");
+    if (ArchSerialInitialize(0)) {
+        ArchSerialWrite(0, "\r\nPrimer cannot start: ", 23);
+        ArchSerialWrite(0, Why, strlen(Why));
+        ArchSerialWrite(0, "\r\n", 2);
+    }
+    ArchHalt();
+}
+
+NORETURN void ArchBootMain(ULONG Kind, uint64_t Info);
+
+/* Called by boot/entry.asm on the boot stack: interrupts off, first page tables loaded. */
+void ArchBootMain(ULONG Kind, uint64_t Info)
+{
+    ArchpDetectFeatures();
+    ArchpPatchUserAccess();
+    ArchpBuildIdt();
+    ArchInitializeProcessor(&KiBootPrcb);
+    ArchpReadBootInformation(&BootInformation, Kind, Info);
+    ArchpBuildKernelTables(&BootInformation);
+    if (!ArchpAllocateInterruptStacks(&KiBootPrcb)) {
+        ArchpBootFail("not enough memory for the interrupt stacks.");
+    }
+    ArchpEndEarlyAllocation(&BootInformation);
+    KiSystemStartup(&BootInformation);
+}
+
+void ArchInitializeMachine(PBOOT_INFORMATION Boot)
+{
+    ArchpReadAcpi(Boot->AcpiRsdp);
+    ArchpMaskLegacyControllers();
+    ArchpMapLocalApic(ArchpAcpi.LocalApic);
+    ArchpInitializeLocalApic();
+    ArchpInitializeIoApics();
+    ArchpInitializeProcessorList(Boot);
+    ArchpCalibrate();
+    ArchpReadRealTimeClock();
+}

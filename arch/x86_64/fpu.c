@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * x87, SSE and AVX registers of user threads. The kernel is compiled without them, so that the registers always hold the
+ * current user thread's and are saved only when threads are swapped (switch.asm).
+ *
+ * The image is XSAVE's standard format (SDM vol. 1, 13.4): 512 bytes as FXSAVE writes them, a header of 64, then AVX; or
+ * FXSAVE's alone on a processor without XSAVE.
+ */
+#include "arch/x86_64/archp.h"
+
+#define XCR0_X87 1u
+#define XCR0_SSE 2u
+#define XCR0_AVX 4u
+
+#define FXSAVE_SIZE         512
+#define XSAVE_HEADER_SIZE   64
+#define FXSAVE_MXCSR        24
+#define FXSAVE_MXCSR_MASK   28
+#define DEFAULT_CONTROL     0x37f
+#define DEFAULT_MXCSR       0x1f80
+#define DEFAULT_MXCSR_MASK  0xffbfu /* when FXSAVE reports 0 (SDM vol. 1, 11.6.6) */
+
+typedef struct _XSAVE_HEADER {
+    uint64_t StateVector;
+    uint64_t CompactedVector;
+    uint64_t Reserved[6];
+} XSAVE_HEADER;
+
+bool ArchpUseXsave;
+static SIZE_T StateSize = FXSAVE_SIZE;
+static uint32_t MxcsrMask = DEFAULT_MXCSR_MASK;
+static uint8_t Probe[FXSAVE_SIZE] __attribute__((aligned(64)));
+
+static void Save(void *State)
+{
+    if (ArchpUseXsave) {
+        __asm__ volatile("xsave64 (%0)" : : "r"(State), "a"(-1), "d"(-1) : "memory");
+    } else {
+        __asm__ volatile("fxsave64 (%0)" : : "r"(State) : "memory");
+    }
+}
+
+static void Restore(const void *State)
+{
+    if (ArchpUseXsave) {
+        __asm__ volatile("xrstor64 (%0)" : : "r"(State), "a"(-1), "d"(-1) : "memory");
+    } else {
+        __asm__ volatile("fxrstor64 (%0)" : : "r"(State) : "memory");
+    }
+}
+
+/* CR4 has been set. XCR0 is chosen, not copied from CPUID: a state that the kernel does not know must not be switched on. */
+void ArchpInitializeFpu(void)
+{
+    if (ArchpFeatures.Xsave) {
+        __asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)ArchpFeatures.Xcr0), "d"(0));
+        StateSize = ArchpCpuid(0xd, 0).Ebx;
+        ArchpUseXsave = true;
+    }
+    __asm__ volatile("fninit");
+    if (ArchCurrentPrcb()->Number == 0) {
+        __asm__ volatile("fxsave64 (%0)" : : "r"(Probe) : "memory");
+        uint32_t Mask = *(uint32_t *)(Probe + FXSAVE_MXCSR_MASK);
+        MxcsrMask = Mask != 0 ? Mask : DEFAULT_MXCSR_MASK;
+    }
+}
+
+SIZE_T ArchFpuStateSize(void)
+{
+    return StateSize;
+}
+
+static XSAVE_HEADER *HeaderOf(void *State)
+{
+    return (XSAVE_HEADER *)((uint8_t *)State + FXSAVE_SIZE);
+}
+
+void ArchInitializeFpuState(void *State)
+{
+    memset(State, 0, StateSize);
+    *(uint16_t *)State = DEFAULT_CONTROL;
+    *(uint32_t *)((uint8_t *)State + FXSAVE_MXCSR) = DEFAULT_MXCSR;
+}
+
+void ArchCloneFpuState(PKTHREAD Destination)
+{
+    ArchInitializeFpuState(Destination->Arch.FpuState); /* XSAVE leaves the header's reserved part alone */
+    Save(Destination->Arch.FpuState);
+}
+
+void ArchReadFpuState(PKTHREAD Thread, void *Image)
+{
+    bool Enabled = ArchDisableInterrupts();
+    if (Thread == ArchCurrentThread()) {
+        Save(Thread->Arch.FpuState);
+    }
+    memcpy(Image, Thread->Arch.FpuState, StateSize);
+    ArchRestoreInterrupts(Enabled);
+}
+
+/* Makes an image that XRSTOR and FXRSTOR accept whatever the program wrote in it (SDM vol. 1, 13.8.1). */
+static void Sanitize(void *Image)
+{
+    *(uint32_t *)((uint8_t *)Image + FXSAVE_MXCSR) &= MxcsrMask;
+    if (ArchpUseXsave) {
+        XSAVE_HEADER *Header = HeaderOf(Image);
+        *Header = (XSAVE_HEADER){.StateVector = Header->StateVector & ArchpFeatures.Xcr0};
+    }
+}
+
+NTSTATUS ArchWriteFpuState(PKTHREAD Thread, const void *Image)
+{
+    void *State = Thread->Arch.FpuState;
+    if (State == NULL) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    /* Interrupts off: a switch between copy and load would save the old registers over the new image. */
+    bool Enabled = ArchDisableInterrupts();
+    memcpy(State, Image, StateSize);
+    Sanitize(State);
+    if (Thread == ArchCurrentThread()) {
+        Restore(State);
+    }
+    ArchRestoreInterrupts(Enabled);
+    return STATUS_SUCCESS;
+}

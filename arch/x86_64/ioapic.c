@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Device interrupts: the I/O APICs (82093AA data sheet), and the legacy controllers, which are silenced.
+ */
+#include "arch/x86_64/archp.h"
+
+#define IO_APIC_SELECT  0x00
+#define IO_APIC_WINDOW  0x10
+#define IO_APIC_SIZE    0x20
+#define REGISTER_VERSION 1
+#define REGISTER_TABLE  0x10
+
+#define ENTRY_ACTIVE_LOW 0x2000u
+#define ENTRY_LEVEL      0x8000u
+#define ENTRY_MASKED     0x10000u
+
+#define PIC1 0x20
+#define PIC2 0xa0
+
+typedef struct _IO_APIC {
+    volatile uint32_t *Registers;
+    uint32_t First, Count; /* global interrupts */
+} IO_APIC;
+
+static IO_APIC IoApics[ARCH_MAX_IO_APICS];
+static ULONG IoApicCount;
+
+static uint32_t Read(const IO_APIC *Apic, uint32_t Register)
+{
+    Apic->Registers[IO_APIC_SELECT / 4] = Register;
+    return Apic->Registers[IO_APIC_WINDOW / 4];
+}
+
+static void Write(const IO_APIC *Apic, uint32_t Register, uint32_t Value)
+{
+    Apic->Registers[IO_APIC_SELECT / 4] = Register;
+    Apic->Registers[IO_APIC_WINDOW / 4] = Value;
+}
+
+/* Lower word last: it holds the mask bit. */
+static void WriteEntry(const IO_APIC *Apic, uint32_t Pin, uint32_t Low, uint32_t Destination)
+{
+    Write(Apic, REGISTER_TABLE + 2 * Pin, ENTRY_MASKED);
+    Write(Apic, REGISTER_TABLE + 2 * Pin + 1, Destination << 24);
+    Write(Apic, REGISTER_TABLE + 2 * Pin, Low);
+}
+
+void ArchpInitializeIoApics(void)
+{
+    for (ULONG i = 0; i < ArchpAcpi.IoApicCount; i++) {
+        IO_APIC *Apic = &IoApics[IoApicCount];
+        Apic->Registers = ArchMapDevice(ArchpAcpi.IoApic[i].Physical, IO_APIC_SIZE);
+        if (Apic->Registers == NULL) {
+            continue;
+        }
+        Apic->First = ArchpAcpi.IoApic[i].FirstInterrupt;
+        Apic->Count = (Read(Apic, REGISTER_VERSION) >> 16 & 0xff) + 1;
+        IoApicCount++;
+        for (uint32_t Pin = 0; Pin < Apic->Count; Pin++) {
+            WriteEntry(Apic, Pin, ENTRY_MASKED, 0);
+        }
+    }
+}
+
+/* Their vectors are moved off the exceptions first, for a spurious interrupt can come through all masks (8259A data sheet). */
+void ArchpMaskLegacyControllers(void)
+{
+    static const uint8_t Words[][2] = {
+        {0x11, 0x11}, /* initialise, four words follow */
+        {VECTOR_PIC_BASE, VECTOR_PIC_BASE + 8},
+        {4, 2}, /* the second hangs on line 2 of the first */
+        {1, 1}, /* 8086 mode */
+        {0xff, 0xff},
+    };
+    for (ULONG i = 0; i < RTL_NUMBER_OF(Words); i++) {
+        ArchpOut8(i == 0 ? PIC1 : PIC1 + 1, Words[i][0]);
+        ArchpOut8(i == 0 ? PIC2 : PIC2 + 1, Words[i][1]);
+    }
+}
+
+static const IO_APIC *FindIoApic(uint32_t Global)
+{
+    for (ULONG i = 0; i < IoApicCount; i++) {
+        if (Global >= IoApics[i].First && Global - IoApics[i].First < IoApics[i].Count) {
+            return &IoApics[i];
+        }
+    }
+    return NULL;
+}
+
+/* A vector of the class of Irql that nobody has. */
+static ULONG AllocateVector(KIRQL Irql)
+{
+    for (ULONG Vector = Irql * 16u; Vector < Irql * 16u + 16; Vector++) {
+        if (ArchpHandler[Vector].Routine == NULL) {
+            return Vector;
+        }
+    }
+    return 0;
+}
+
+NTSTATUS ArchConnectInterrupt(ULONG IsaLine, KIRQL Irql, void (*Routine)(void *), void *Context)
+{
+    if (IsaLine >= RTL_NUMBER_OF(ArchpAcpi.IsaLine) || Irql < 3 || Irql > SYNCH_LEVEL) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    const ARCH_ISA_LINE *Line = &ArchpAcpi.IsaLine[IsaLine];
+    const IO_APIC *Apic = FindIoApic(Line->GlobalInterrupt);
+    ULONG Vector = AllocateVector(Irql);
+    if (Apic == NULL || Vector == 0) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    ArchpHandler[Vector] = (ARCH_HANDLER){.Routine = Routine, .Context = Context};
+    uint32_t Entry = Vector; /* fixed delivery, physical destination */
+    Entry |= Line->ActiveLow ? ENTRY_ACTIVE_LOW : 0;
+    Entry |= Line->LevelTriggered ? ENTRY_LEVEL : 0;
+    WriteEntry(Apic, Line->GlobalInterrupt - Apic->First, Entry, ArchpApicIdOf[0]);
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The x86-64 part of arch.h: the machine's share of a processor, a thread and an address space, and the routines that
+ * are a few instructions long. Include arch/arch.h, not this file.
+ *
+ * "SDM" in the comments of this folder is Intel's Software Developer's Manual, "APM" AMD's Programmer's Manual.
+ */
+#ifndef PRIMER_MACHINE_H
+#define PRIMER_MACHINE_H
+
+/* ---- The address space ---- */
+
+#define ARCH_USER_END      0x00007ffffffff000UL /* the last user page is never mapped: see docs on SYSRET */
+#define ARCH_DIRECT_MAP    0xffff800000000000UL
+#define ARCH_DIRECT_SIZE   0x0000200000000000UL
+#define ARCH_POOL_BASE     0xffffa00000000000UL
+#define ARCH_FRAME_BASE    0xffffc00000000000UL
+#define ARCH_DEVICE_BASE   0xffffe00000000000UL /* device registers, firmware tables, interrupt stacks: the machine's own */
+#define ARCH_KERNEL_BASE   0xffffffff80000000UL
+
+/* ---- Structures ---- */
+
+/* The task-state segment of long mode (SDM vol. 3, 8.7). */
+typedef struct __attribute__((packed, aligned(4))) _ARCH_TSS {
+    uint32_t Reserved0;
+    uint64_t Rsp0, Rsp1, Rsp2;
+    uint64_t Reserved1;
+    uint64_t Ist[7];
+    uint64_t Reserved2;
+    uint16_t Reserved3;
+    uint16_t IoMapBase;
+} ARCH_TSS;
+
+#define ARCH_GDT_ENTRIES 10
+
+typedef struct _ARCH_PROCESSOR {
+    uint64_t UserRsp;      /* scratch of the SYSCALL entry, which has no register and no stack */
+    uint32_t ApicId;
+    ARCH_TSS Tss;          /* at 4 modulo 8, so that Rsp0 is aligned */
+    uint8_t PriorityMask;  /* what was last written to CR8 */
+    uint64_t Gdt[ARCH_GDT_ENTRIES];
+} ARCH_PROCESSOR;
+
+typedef struct _ARCH_THREAD {
+    uint64_t KernelRsp;    /* while it does not run: an ARCH_SWITCH_FRAME */
+    void *StackTop;        /* highest address + 1 of the kernel stack */
+    void *FpuState;        /* 64-byte aligned, ArchFpuStateSize() bytes; NULL: never leaves the kernel, has no user state */
+    uint64_t UserFsBase;
+    uint64_t UserGsBase;
+} ARCH_THREAD;
+
+typedef struct _ARCH_PAGE_TABLES {
+    uint64_t Root; /* physical address of the PML4 */
+} ARCH_PAGE_TABLES;
+
+/* Where inline code and assembly find their way in structures that are not yet defined here; cpu.c asserts each. */
+#define ARCH_PRCB_IRQL     16
+#define ARCH_PRCB_SOFT     17
+#define ARCH_PRCB_OFFSET   24 /* of KPRCB.Arch */
+#define ARCH_THREAD_OFFSET 24 /* of KTHREAD.Arch */
+
+/* ---- The current processor ---- */
+
+static inline PKPRCB ArchCurrentPrcb(void)
+{
+    PKPRCB Prcb;
+    __asm__ volatile("mov %%gs:0, %0" : "=r"(Prcb));
+    return Prcb;
+}
+
+static inline PKTHREAD ArchCurrentThread(void)
+{
+    PKTHREAD Thread;
+    __asm__ volatile("mov %%gs:8, %0" : "=r"(Thread));
+    return Thread;
+}
+
+static inline KIRQL ArchGetIrql(void)
+{
+    KIRQL Irql;
+    __asm__ volatile("movb %%gs:%c1, %0" : "=q"(Irql) : "i"(ARCH_PRCB_IRQL) : "memory");
+    return Irql;
+}
+
+/* The memory clobbers keep what a level protects between the raise and the lowering. */
+static inline void ArchSetIrql(KIRQL Irql)
+{
+    __asm__ volatile("movb %0, %%gs:%c1" : : "qi"(Irql), "i"(ARCH_PRCB_IRQL) : "memory");
+}
+
+static inline uint8_t ArchPendingSoft(void)
+{
+    uint8_t Pending;
+    __asm__ volatile("movb %%gs:%c1, %0" : "=q"(Pending) : "i"(ARCH_PRCB_SOFT) : "memory");
+    return Pending;
+}
+
+/* One instruction each: only this processor writes the byte, so that no interrupt comes between. */
+static inline void ArchSetPendingSoft(uint8_t Bits)
+{
+    __asm__ volatile("orb %0, %%gs:%c1" : : "qi"(Bits), "i"(ARCH_PRCB_SOFT) : "memory", "cc");
+}
+
+static inline void ArchClearPendingSoft(uint8_t Bits)
+{
+    __asm__ volatile("andb %0, %%gs:%c1" : : "qi"((uint8_t)~Bits), "i"(ARCH_PRCB_SOFT) : "memory", "cc");
+}
+
+static inline bool ArchInterruptsEnabled(void)
+{
+    uint64_t Flags;
+    __asm__ volatile("pushfq; popq %0" : "=r"(Flags));
+    return (Flags & 0x200) != 0;
+}
+
+static inline bool ArchDisableInterrupts(void)
+{
+    uint64_t Flags;
+    __asm__ volatile("pushfq; popq %0; cli" : "=r"(Flags) : : "memory");
+    return (Flags & 0x200) != 0;
+}
+
+static inline void ArchEnableInterrupts(void)
+{
+    __asm__ volatile("sti" : : : "memory");
+}
+
+static inline void ArchRestoreInterrupts(bool Enabled)
+{
+    if (Enabled) {
+        ArchEnableInterrupts();
+    }
+}
+
+/* What an explicit raise above DISPATCH_LEVEL does to the hardware: interrupts of Irql's class and below wait (SDM vol. 3,
+   11.8.6). 0 to DISPATCH_LEVEL: nothing waits. Interrupt entries restore the value that they found. */
+static inline void ArchSetPriorityMask(KIRQL Irql)
+{
+    uint64_t Class = Irql > 2 ? Irql : 0;
+    __asm__ volatile("movb %b0, %%gs:%c1\n\tmovq %0, %%cr8"
+                     :
+                     : "q"(Class), "i"(ARCH_PRCB_OFFSET + offsetof(ARCH_PROCESSOR, PriorityMask))
+                     : "memory");
+}
+
+static inline void ArchPause(void)
+{
+    __asm__ volatile("pause" : : : "memory");
+}
+
+/* STI takes effect after the next instruction: no interrupt falls between it and HLT (SDM vol. 2, STI). */
+static inline void ArchWaitForInterrupt(void)
+{
+    __asm__ volatile("sti; hlt" : : : "memory");
+}
+
+static inline uint64_t ArchReadCycles(void)
+{
+    uint32_t Low, High;
+    __asm__ volatile("rdtsc" : "=a"(Low), "=d"(High));
+    return (uint64_t)High << 32 | Low;
+}
+
+/* The address of the last page fault; for bug checks. */
+static inline uint64_t ArchFaultAddress(void)
+{
+    uint64_t Address;
+    __asm__ volatile("movq %%cr2, %0" : "=r"(Address));
+    return Address;
+}
+
+/* ---- Addresses ---- */
+
+static inline void *ArchPhysicalToVirtual(uint64_t Physical)
+{
+    return (void *)(Physical + ARCH_DIRECT_MAP);
+}
+
+static inline uint64_t ArchVirtualToPhysical(const void *Virtual)
+{
+    uintptr_t Address = (uintptr_t)Virtual;
+    return Address >= ARCH_KERNEL_BASE ? Address - ARCH_KERNEL_BASE : Address - ARCH_DIRECT_MAP;
+}
+
+static inline PKTRAP_FRAME ArchUserFrame(PKTHREAD Thread)
+{
+    const ARCH_THREAD *Arch = (const ARCH_THREAD *)((const char *)Thread + ARCH_THREAD_OFFSET);
+    return (PKTRAP_FRAME)Arch->StackTop - 1;
+}
+
+#endif

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Page tables: the kernel's final ones, and the routines by which mm changes tables.
+ *
+ * The kernel half is the same in all address spaces: its top-level entries are made here, once, and copied into each new
+ * PML4; only levels below them change later. Tables of the kernel half are never freed. Tables that are missing are put in
+ * by compare-and-swap: owners of neighbouring kernel ranges may need the same one at the same time.
+ *
+ * Nobody flushes here; the caller knows which processors must.
+ */
+#include "arch/x86_64/archp.h"
+
+#define PTE_PRESENT  (1UL << 0)
+#define PTE_WRITE    (1UL << 1)
+#define PTE_USER     (1UL << 2)
+#define PTE_THROUGH  (1UL << 3)
+#define PTE_NOCACHE  (1UL << 4)
+#define PTE_ACCESSED (1UL << 5)
+#define PTE_DIRTY    (1UL << 6)
+#define PTE_LARGE    (1UL << 7)
+#define PTE_GLOBAL   (1UL << 8)
+#define PTE_SOFT     (1UL << 9)
+#define PTE_KEPT     (1UL << 10) /* lowest level, instead of PTE_PRESENT: the owner's frame, out of the processor's sight */
+#define PTE_VALID    (PTE_PRESENT | PTE_KEPT)
+#define PTE_NX       (1UL << 63)
+#define PTE_ADDRESS  0x000ffffffffff000UL
+
+#define SIZE_4K 0x1000UL
+#define SIZE_2M 0x200000UL
+#define SIZE_1G 0x40000000UL
+#define SIZE_4G 0x100000000UL
+
+#define TOP_LEVEL       3
+#define LEVEL_SHIFT(L)  (12 + 9 * (L))
+#define LEVEL_SIZE(L)   (1UL << LEVEL_SHIFT(L))
+#define INDEX(V, L)     (((V) >> LEVEL_SHIFT(L)) & 511)
+#define FIRST_KERNEL    256
+
+extern char __kernel_phys_start[], __kernel_phys_end[];
+extern char __text_start[], __text_end[], __rodata_start[], __rodata_end[], __data_start[], __kernel_end[];
+extern char ArchpBootStackGuard[];
+
+static ARCH_PAGE_TABLES KernelTables;
+static uint64_t (*AllocateTable)(void);
+static void (*FreeTable)(uint64_t Physical);
+static volatile uintptr_t WindowNext = ARCH_DEVICE_BASE;
+
+/* ---- Pages for tables ---- */
+
+/* Before mm: downwards from the end of the largest free range that the boot tables map. */
+static uint64_t EarlyBase, EarlyNext, EarlyEnd;
+
+static uint64_t AllocateEarly(void)
+{
+    if (EarlyNext - EarlyBase < SIZE_4K) {
+        return 0;
+    }
+    EarlyNext -= SIZE_4K;
+    memset(ArchPhysicalToVirtual(EarlyNext), 0, SIZE_4K);
+    return EarlyNext;
+}
+
+static void BeginEarlyAllocation(const BOOT_INFORMATION *Boot)
+{
+    for (ULONG i = 0; i < Boot->RangeCount; i++) {
+        const BOOT_MEMORY_RANGE *Range = &Boot->Range[i];
+        uint64_t End = Range->Base + Range->Size;
+        if (Range->Type != BootMemoryFree || Range->Base >= SIZE_4G) {
+            continue;
+        }
+        if (End > SIZE_4G) {
+            End = SIZE_4G;
+        }
+        if (End - Range->Base > EarlyEnd - EarlyBase) {
+            EarlyBase = Range->Base;
+            EarlyEnd = End;
+        }
+    }
+    EarlyNext = EarlyEnd;
+    AllocateTable = AllocateEarly;
+}
+
+/* What was taken is the kernel's for ever; mm gives pages from now on. */
+void ArchpEndEarlyAllocation(PBOOT_INFORMATION Boot)
+{
+    ArchpSetRange(Boot, EarlyNext, EarlyEnd, BootMemoryReserved);
+    AllocateTable = NULL;
+}
+
+void ArchSetPageTableSource(uint64_t (*Allocate)(void), void (*Free)(uint64_t Physical))
+{
+    AllocateTable = Allocate;
+    FreeTable = Free;
+}
+
+uint64_t ArchpAllocateTablePage(void)
+{
+    return AllocateTable != NULL ? AllocateTable() : 0;
+}
+
+void ArchpFreeTablePage(uint64_t Physical)
+{
+    if (FreeTable != NULL) {
+        FreeTable(Physical);
+    }
+}
+
+/* ---- Entries ---- */
+
+static uint64_t EncodeFlags(ULONG Flags)
+{
+    uint64_t Entry = Flags & ARCH_PAGE_READ ? PTE_PRESENT | PTE_ACCESSED : PTE_KEPT;
+    Entry |= Flags & ARCH_PAGE_WRITE ? PTE_WRITE : 0;
+    Entry |= Flags & ARCH_PAGE_USER ? PTE_USER : 0;
+    Entry |= Flags & ARCH_PAGE_GLOBAL ? PTE_GLOBAL : 0;
+    Entry |= Flags & ARCH_PAGE_NOCACHE ? PTE_NOCACHE | PTE_THROUGH : 0; /* PAT entry 3: uncached, as after reset */
+    Entry |= Flags & ARCH_PAGE_SOFT ? PTE_SOFT : 0;
+    Entry |= Flags & ARCH_PAGE_EXECUTE || !ArchpFeatures.NoExecute ? 0 : PTE_NX;
+    return Entry;
+}
+
+static ULONG DecodeFlags(uint64_t Entry)
+{
+    ULONG Flags = Entry & PTE_PRESENT ? ARCH_PAGE_READ : 0;
+    Flags |= Entry & PTE_WRITE ? ARCH_PAGE_WRITE : 0;
+    Flags |= Entry & PTE_USER ? ARCH_PAGE_USER : 0;
+    Flags |= Entry & PTE_GLOBAL ? ARCH_PAGE_GLOBAL : 0;
+    Flags |= Entry & PTE_NOCACHE ? ARCH_PAGE_NOCACHE : 0;
+    Flags |= Entry & PTE_SOFT ? ARCH_PAGE_SOFT : 0;
+    Flags |= Entry & PTE_DIRTY ? ARCH_PAGE_DIRTY : 0;
+    Flags |= Entry & PTE_NX ? 0 : ARCH_PAGE_EXECUTE;
+    return Flags;
+}
+
+static uint64_t ReadEntry(const uint64_t *Entry)
+{
+    return __atomic_load_n(Entry, __ATOMIC_RELAXED);
+}
+
+static uint64_t *TableOf(uint64_t Entry)
+{
+    return ArchPhysicalToVirtual(Entry & PTE_ADDRESS);
+}
+
+static bool IsLeaf(uint64_t Entry, unsigned Level)
+{
+    return Level == 0 || (Entry & PTE_LARGE) != 0;
+}
+
+/* The entry for Virtual at the lowest level, down to Wanted, that exists; *Level tells which. */
+static uint64_t *FindEntry(uint64_t Root, uintptr_t Virtual, unsigned Wanted, unsigned *Level)
+{
+    uint64_t *Table = TableOf(Root);
+    for (*Level = TOP_LEVEL;; (*Level)--) {
+        uint64_t *Entry = &Table[INDEX(Virtual, *Level)];
+        uint64_t Value = ReadEntry(Entry);
+        if (*Level == Wanted || !(Value & PTE_PRESENT) || IsLeaf(Value, *Level)) {
+            return Entry;
+        }
+        Table = TableOf(Value);
+    }
+}
+
+/* Puts a new, empty table into an empty entry. If somebody was faster, theirs is as good. */
+static bool AddTable(uint64_t *Entry, uintptr_t Virtual)
+{
+    uint64_t Page = ArchpAllocateTablePage();
+    if (Page == 0) {
+        return false;
+    }
+    uint64_t Value = Page | PTE_PRESENT | PTE_WRITE | PTE_ACCESSED;
+    if (Virtual < ARCH_USER_END) {
+        Value |= PTE_USER;
+    }
+    uint64_t Empty = 0;
+    if (!__atomic_compare_exchange_n(Entry, &Empty, Value, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+        ArchpFreeTablePage(Page);
+    }
+    return true;
+}
+
+/* The entry for Virtual at level Wanted; tables on the way are made. NULL without memory, or below a large page. */
+static uint64_t *MakeEntry(uint64_t Root, uintptr_t Virtual, unsigned Wanted)
+{
+    for (;;) {
+        unsigned Level;
+        uint64_t *Entry = FindEntry(Root, Virtual, Wanted, &Level);
+        if (Level == Wanted) {
+            return Entry;
+        }
+        if ((ReadEntry(Entry) & PTE_PRESENT) || !AddTable(Entry, Virtual)) {
+            return NULL;
+        }
+    }
+}
+
+/* ---- mm's interface ---- */
+
+ARCH_PAGE_TABLES *ArchKernelPageTables(void)
+{
+    return &KernelTables;
+}
+
+NTSTATUS ArchCreatePageTables(ARCH_PAGE_TABLES *Tables)
+{
+    Tables->Root = ArchpAllocateTablePage();
+    if (Tables->Root == 0) {
+        return STATUS_NO_MEMORY;
+    }
+    memcpy(TableOf(Tables->Root) + FIRST_KERNEL, TableOf(KernelTables.Root) + FIRST_KERNEL,
+           (512 - FIRST_KERNEL) * sizeof(uint64_t));
+    return STATUS_SUCCESS;
+}
+
+static void FreeTables(uint64_t *Table, unsigned Level, unsigned Count)
+{
+    for (unsigned i = 0; i < Count; i++) {
+        if (!(Table[i] & PTE_PRESENT)) {
+            continue;
+        }
+        if (Level > 1) {
+            FreeTables(TableOf(Table[i]), Level - 1, 512);
+        }
+        ArchpFreeTablePage(Table[i] & PTE_ADDRESS);
+    }
+}
+
+void ArchDeletePageTables(ARCH_PAGE_TABLES *Tables)
+{
+    FreeTables(TableOf(Tables->Root), TOP_LEVEL, FIRST_KERNEL);
+    ArchpFreeTablePage(Tables->Root);
+    Tables->Root = 0;
+}
+
+NTSTATUS ArchMapPage(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, uint64_t Physical, ULONG Flags)
+{
+    uint64_t *Entry = MakeEntry(Tables->Root, Virtual, 0);
+    if (Entry == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    __atomic_store_n(Entry, (Physical & PTE_ADDRESS) | EncodeFlags(Flags), __ATOMIC_RELEASE);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS ArchPreparePages(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, SIZE_T Size)
+{
+    if (Size == 0) {
+        return STATUS_SUCCESS;
+    }
+    uintptr_t Last = (Virtual + Size - 1) & ~(SIZE_2M - 1);
+    for (uintptr_t At = Virtual & ~(SIZE_2M - 1);; At += SIZE_2M) {
+        if (MakeEntry(Tables->Root, At, 0) == NULL) {
+            return STATUS_NO_MEMORY;
+        }
+        if (At == Last) {
+            return STATUS_SUCCESS;
+        }
+    }
+}
+
+bool ArchUnmapPage(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, uint64_t *Physical, ULONG *Flags)
+{
+    unsigned Level;
+    uint64_t *Entry = FindEntry(Tables->Root, Virtual, 0, &Level);
+    if (Level != 0) {
+        return false;
+    }
+    /* One exchange: the processor may set the dirty bit until the entry is gone. */
+    uint64_t Value = __atomic_exchange_n(Entry, 0, __ATOMIC_ACQ_REL);
+    if (!(Value & PTE_VALID)) {
+        return false;
+    }
+    if (Physical != NULL) {
+        *Physical = Value & PTE_ADDRESS;
+    }
+    if (Flags != NULL) {
+        *Flags = DecodeFlags(Value);
+    }
+    return true;
+}
+
+/* Large pages answer, too: the direct map consists of them. */
+bool ArchQueryPage(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, uint64_t *Physical, ULONG *Flags)
+{
+    unsigned Level;
+    uint64_t Value = ReadEntry(FindEntry(Tables->Root, Virtual, 0, &Level));
+    if (!(Value & PTE_VALID)) {
+        return false;
+    }
+    if (Physical != NULL) {
+        uint64_t Inside = LEVEL_SIZE(Level) - 1;
+        *Physical = ((Value & PTE_ADDRESS & ~Inside) | (Virtual & Inside)) & ~(SIZE_4K - 1);
+    }
+    if (Flags != NULL) {
+        *Flags = DecodeFlags(Value);
+    }
+    return true;
+}
+
+void ArchForEachPage(ARCH_PAGE_TABLES *Tables, uintptr_t Start, uintptr_t End,
+                     void (*Visit)(void *Context, uintptr_t Virtual, uint64_t Physical, ULONG Flags), void *Context)
+{
+    uintptr_t Virtual = Start & ~(SIZE_4K - 1);
+    while (Virtual < End) {
+        unsigned Level;
+        uint64_t *Entry = FindEntry(Tables->Root, Virtual, 0, &Level);
+        uintptr_t Next = (Virtual | (LEVEL_SIZE(Level) - 1)) + 1;
+        if (Level == 0) { /* the rest of this table without another walk */
+            uintptr_t TableEnd = (Virtual | (SIZE_2M - 1)) + 1;
+            for (Next = Virtual; Next != TableEnd && Next < End; Next += SIZE_4K, Entry++) {
+                uint64_t Value = ReadEntry(Entry);
+                if (Value & PTE_VALID) {
+                    Visit(Context, Next, Value & PTE_ADDRESS, DecodeFlags(Value));
+                }
+            }
+        }
+        if (Next <= Virtual) {
+            return; /* past the end of the address space */
+        }
+        Virtual = Next;
+    }
+}
+
+void ArchLoadPageTables(ARCH_PAGE_TABLES *Tables)
+{
+    ArchpWriteCr3(Tables->Root);
+}
+
+#define FLUSH_ONE_BY_ONE 32
+
+void ArchFlushLocalTb(uintptr_t Virtual, SIZE_T Pages)
+{
+    if (Pages <= FLUSH_ONE_BY_ONE) {
+        for (SIZE_T i = 0; i < Pages; i++) {
+            __asm__ volatile("invlpg (%0)" : : "r"(Virtual + i * SIZE_4K) : "memory");
+        }
+    } else if (Virtual < ARCH_USER_END) {
+        ArchpWriteCr3(ArchpReadCr3());
+    } else {
+        /* Global translations survive a load of CR3, not a change of CR4.PGE (SDM vol. 3, 4.10.4.1). */
+        bool Enabled = ArchDisableInterrupts();
+        uint64_t Cr4 = ArchpReadCr4();
+        ArchpWriteCr4(Cr4 & ~(uint64_t)CR4_PGE);
+        ArchpWriteCr4(Cr4);
+        ArchRestoreInterrupts(Enabled);
+    }
+}
+
+/* ---- The machine's own window ---- */
+
+uintptr_t ArchpReserveWindow(SIZE_T Pages)
+{
+    return __atomic_fetch_add(&WindowNext, Pages * SIZE_4K, __ATOMIC_RELAXED);
+}
+
+void *ArchpMapPhysical(uint64_t Physical, SIZE_T Size, ULONG Flags)
+{
+    uint64_t Offset = Physical & (SIZE_4K - 1);
+    SIZE_T Pages = (Offset + Size + SIZE_4K - 1) / SIZE_4K;
+    uintptr_t Virtual = ArchpReserveWindow(Pages);
+    for (SIZE_T i = 0; i < Pages; i++) {
+        if (ArchMapPage(&KernelTables, Virtual + i * SIZE_4K, Physical - Offset + i * SIZE_4K, Flags) !=
+            STATUS_SUCCESS) {
+            return NULL;
+        }
+    }
+    return (void *)(Virtual + Offset);
+}
+
+void *ArchMapDevice(uint64_t Physical, SIZE_T Size)
+{
+    return ArchpMapPhysical(Physical, Size, ARCH_PAGE_READ | ARCH_PAGE_WRITE | ARCH_PAGE_GLOBAL | ARCH_PAGE_NOCACHE);
+}
+
+/* ---- The kernel's tables ---- */
+
+/* The largest page that both addresses' alignment and the rest of the range allow. */
+static unsigned LargestLevel(uintptr_t Virtual, uint64_t Physical, uint64_t Size)
+{
+    if (ArchpFeatures.GigabytePages && ((Virtual | Physical) & (SIZE_1G - 1)) == 0 && Size >= SIZE_1G) {
+        return 2;
+    }
+    return ((Virtual | Physical) & (SIZE_2M - 1)) == 0 && Size >= SIZE_2M ? 1 : 0;
+}
+
+static void MapRange(uintptr_t Virtual, uint64_t Physical, uint64_t Size, ULONG Flags)
+{
+    uint64_t Bits = EncodeFlags(Flags | ARCH_PAGE_GLOBAL) | PTE_DIRTY; /* nobody asks for the kernel's dirty bits */
+    while (Size != 0) {
+        unsigned Level = LargestLevel(Virtual, Physical, Size);
+        uint64_t *Entry = MakeEntry(KernelTables.Root, Virtual, Level);
+        if (Entry == NULL) {
+            ArchpBootFail("not enough memory for the page tables.");
+        }
+        *Entry = Physical | Bits | (Level > 0 ? PTE_LARGE : 0);
+        Virtual += LEVEL_SIZE(Level);
+        Physical += LEVEL_SIZE(Level);
+        Size -= LEVEL_SIZE(Level);
+    }
+}
+
+static void MapImage(const char *Start, const char *End, ULONG Flags)
+{
+    MapRange((uintptr_t)Start, ArchVirtualToPhysical(Start), (uint64_t)(End - Start), Flags);
+}
+
+static void MapKernelImage(void)
+{
+    MapImage(__text_start, __text_end, ARCH_PAGE_READ | ARCH_PAGE_EXECUTE);
+    MapImage(__rodata_start, __rodata_end, ARCH_PAGE_READ);
+    MapImage(__data_start, ArchpBootStackGuard, ARCH_PAGE_READ | ARCH_PAGE_WRITE);
+    MapImage(ArchpBootStackGuard + SIZE_4K, __kernel_end, ARCH_PAGE_READ | ARCH_PAGE_WRITE);
+}
+
+static void MapDirect(uint64_t Base, uint64_t End, ULONG Flags)
+{
+    if (Base < End) {
+        MapRange(Base + ARCH_DIRECT_MAP, Base, End - Base, Flags);
+    }
+}
+
+static uint64_t Clamp(uint64_t Value, uint64_t Low, uint64_t High)
+{
+    return Value < Low ? Low : Value > High ? High : Value;
+}
+
+/* A run of RAM, with the kernel's text and constants in it (if any) read-only. */
+static void MapRam(uint64_t Base, uint64_t End)
+{
+    uint64_t FixedStart = Clamp(ArchVirtualToPhysical(__text_start), Base, End);
+    uint64_t FixedEnd = Clamp(ArchVirtualToPhysical(__rodata_end), Base, End);
+    MapDirect(Base, FixedStart, ARCH_PAGE_READ | ARCH_PAGE_WRITE);
+    MapDirect(FixedStart, FixedEnd, ARCH_PAGE_READ);
+    MapDirect(FixedEnd, End, ARCH_PAGE_READ | ARCH_PAGE_WRITE);
+}
+
+/* Ranges that touch are mapped as one, whatever their types: that makes for larger pages. */
+static void MapAllRam(const BOOT_INFORMATION *Boot)
+{
+    for (ULONG i = 0; i < Boot->RangeCount;) {
+        uint64_t Base = Boot->Range[i].Base, End = Base;
+        for (; i < Boot->RangeCount && Boot->Range[i].Base == End; i++) {
+            End += Boot->Range[i].Size;
+        }
+        MapRam(Base, End);
+    }
+}
+
+/* Top-level entries that exist in every address space: made once, so that no PML4 ever has to be brought up to date. */
+static void MakeTopLevel(void)
+{
+    static const uintptr_t Areas[] = {ARCH_POOL_BASE, ARCH_FRAME_BASE, ARCH_DEVICE_BASE, ARCH_KERNEL_BASE};
+    for (unsigned i = 0; i < RTL_NUMBER_OF(Areas); i++) {
+        if (MakeEntry(KernelTables.Root, Areas[i], TOP_LEVEL - 1) == NULL) {
+            ArchpBootFail("not enough memory for the page tables.");
+        }
+    }
+}
+
+void ArchpBuildKernelTables(PBOOT_INFORMATION Boot)
+{
+    BeginEarlyAllocation(Boot);
+    KernelTables.Root = AllocateEarly();
+    if (KernelTables.Root == 0) {
+        ArchpBootFail("no free memory below 4 GiB.");
+    }
+    MakeTopLevel();
+    MapKernelImage();
+    MapAllRam(Boot);
+    ArchLoadPageTables(&KernelTables);
+}

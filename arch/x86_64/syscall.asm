@@ -1,0 +1,93 @@
+; SPDX-License-Identifier: MIT
+;
+; SYSCALL: in, one indirect call through the thread, and out. The whole way is some 65 instructions.
+
+%include "arch/x86_64/frame.inc"
+
+extern ArchpReturnToUser, KiReturnToUserWork, KiProviderViolation
+
+RFLAGS_TF equ 0x100
+RFLAGS_RF equ 0x10000
+
+section .text
+
+; From user mode: RCX the return address, R11 the flags; interrupts off, TF, DF, AC and NT clear by the flag mask. There is
+; no stack and no free register until GS is ours.
+global ArchpSystemCallEntry
+align 64
+ArchpSystemCallEntry:
+    swapgs
+    mov [gs:PRCB_USER_RSP], rsp
+    mov rsp, [gs:PRCB_RSP0]
+    push USER_DATA
+    push qword [gs:PRCB_USER_RSP]
+    push r11
+    push USER_CODE
+    push rcx
+    push rax                            ; error code: the call's number
+    push SYSTEM_CALL_VECTOR
+    PUSH_REGISTERS
+    mov rbx, [gs:PRCB_CURRENT_THREAD]
+    mov rdi, rsp
+    xor ebp, ebp                        ; back-traces end here
+    sti
+    call [rbx + KTHREAD_SYSTEM_CALL]
+    ; falls through: RSP at the user frame, RBX the current thread
+
+; The way back. What a handler owes (PASSIVE_LEVEL, APCs as they were) is checked, then the last look for work is taken
+; with interrupts off: what is set after it sends an interrupt, which arrives in user mode.
+ArchpSystemCallExit:
+    cli
+    cmp byte [gs:PRCB_IRQL], 0
+    jne .violation
+    cmp dword [rbx + KTHREAD_APC_DISABLE], 0
+    jne .violation
+    movzx eax, byte [gs:PRCB_PENDING_SOFT]
+    or eax, [rbx + KTHREAD_USER_WORK]
+    jnz .work
+.tested:
+    ; SYSRET takes RIP from RCX and RFLAGS from R11. It faults in kernel mode, on the user's stack, when RCX is not canonical
+    ; (SDM vol. 2, SYSRET), and cannot restore TF and RF as IRET does.
+    mov rcx, [rsp + FRAME_RIP]
+    mov r11, [rsp + FRAME_RFLAGS]
+    cmp rcx, [rsp + FRAME_RCX]
+    jne .iret
+    cmp r11, [rsp + FRAME_R11]
+    jne .iret
+    mov rax, rcx
+    shr rax, 47
+    jnz .iret
+    test r11d, RFLAGS_TF | RFLAGS_RF
+    jnz .iret
+    POP_REGISTERS
+    mov rsp, [rsp + FRAME_RSP - FRAME_VECTOR]
+    swapgs
+    o64 sysret
+
+.work:
+    mov rdi, rsp
+    call KiReturnToUserWork
+    jmp .tested
+
+; The frame was changed, or a thread enters user mode for the first time.
+.iret:
+    mov rdi, rsp
+    call ArchpReturnToUser
+    swapgs
+    POP_REGISTERS
+    add rsp, 16
+    iretq
+
+.violation:
+    mov rdi, rsp
+    call KiProviderViolation
+    ud2
+
+global ArchEnterUserMode
+ArchEnterUserMode:
+    cli
+    mov rbx, [gs:PRCB_CURRENT_THREAD]
+    mov rsp, [rbx + KTHREAD_STACK_TOP]
+    sub rsp, FRAME_SIZE
+    xor ebp, ebp
+    jmp ArchpSystemCallExit

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A thread's registers outside of running: the first frame of its kernel stack, its user frame, its segment bases.
+ */
+#include "arch/x86_64/archp.h"
+
+/* What ArchSwapContext leaves on the stack of a thread that does not run (switch.asm). Rbp and Rip are a frame-pointer link. */
+typedef struct _ARCH_SWITCH_FRAME {
+    uint64_t R15, R14, R13, R12, Rbx, Rflags, Rbp, Rip;
+} ARCH_SWITCH_FRAME;
+
+/*
+ *  StackTop   +--------------------+
+ *             | KTRAP_FRAME        |  the user frame, also for threads that have none
+ *             +--------------------+
+ *             | 0                  |  "return address" of KiThreadStartup; keeps the stack aligned as after a call
+ *             | ARCH_SWITCH_FRAME  |  Rip = KiThreadStartup
+ *  KernelRsp  +--------------------+
+ */
+void ArchInitializeThread(PKTHREAD Thread)
+{
+    uint64_t *Return = (uint64_t *)ArchUserFrame(Thread) - 1;
+    *Return = 0;
+    ARCH_SWITCH_FRAME *Switch = (ARCH_SWITCH_FRAME *)Return - 1;
+    *Switch = (ARCH_SWITCH_FRAME){.Rflags = RFLAGS_ONE | RFLAGS_IF, .Rip = (uint64_t)KiThreadStartup};
+    Thread->Arch.KernelRsp = (uint64_t)Switch;
+}
+
+void ArchThreadBackTrace(PKTHREAD Thread, ULONG64 *Addresses, ULONG Count, ULONG *Stored)
+{
+    const ARCH_SWITCH_FRAME *Switch = (const ARCH_SWITCH_FRAME *)Thread->Arch.KernelRsp;
+    *Stored = 0;
+    if (ArchQueryPage(ArchKernelPageTables(), (uintptr_t)Switch, NULL, NULL) &&
+        ArchQueryPage(ArchKernelPageTables(), (uintptr_t)(Switch + 1) - 1, NULL, NULL)) {
+        *Stored = ArchBackTrace(Switch->Rip, Switch->Rbp, Addresses, Count);
+    }
+}
+
+void ArchInitializeUserFrame(PKTRAP_FRAME Frame, ULONG64 Rip, ULONG64 Rsp)
+{
+    *Frame = (KTRAP_FRAME){
+        .Rip = Rip,
+        .Cs = SELECTOR_USER_CODE,
+        .Rflags = RFLAGS_ONE | RFLAGS_IF,
+        .Rsp = Rsp,
+        .Ss = SELECTOR_USER_DATA,
+    };
+}
+
+/* What is no user address becomes 0: the program faults there, in user mode. */
+static uint64_t UserAddressOrZero(uint64_t Address)
+{
+    return Address < ARCH_USER_END ? Address : 0;
+}
+
+void ArchSanitizeUserFrame(PKTRAP_FRAME Frame)
+{
+    Frame->Rip = UserAddressOrZero(Frame->Rip);
+    Frame->Rsp = UserAddressOrZero(Frame->Rsp);
+    Frame->Cs = SELECTOR_USER_CODE;
+    Frame->Ss = SELECTOR_USER_DATA;
+    Frame->Rflags = (Frame->Rflags & RFLAGS_USER) | RFLAGS_ONE | RFLAGS_IF;
+}
+
+/* The base counts from the next load on; the current thread's is loaded at once, with interrupts off, so that no switch
+   falls between the two stores. */
+static void SetBase(PKTHREAD Thread, uint64_t *Field, uint64_t Base, uint32_t Msr)
+{
+    bool Enabled = ArchDisableInterrupts();
+    *Field = Base;
+    if (Thread == ArchCurrentThread()) {
+        ArchpWriteMsr(Msr, Base);
+    }
+    ArchRestoreInterrupts(Enabled);
+}
+
+NTSTATUS ArchSetUserFsBase(PKTHREAD Thread, ULONG64 Base)
+{
+    if (Base >= ARCH_USER_END) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    SetBase(Thread, &Thread->Arch.UserFsBase, Base, MSR_FS_BASE);
+    return STATUS_SUCCESS;
+}
+
+/* While the kernel runs, the user's GS base waits in the MSR that SWAPGS exchanges. */
+NTSTATUS ArchSetUserGsBase(PKTHREAD Thread, ULONG64 Base)
+{
+    if (Base >= ARCH_USER_END) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    SetBase(Thread, &Thread->Arch.UserGsBase, Base, MSR_KERNEL_GS_BASE);
+    return STATUS_SUCCESS;
+}

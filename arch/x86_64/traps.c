@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Exceptions and interrupts, once traps.asm has made a frame of them: what each means to the kernel above.
+ */
+#include "arch/x86_64/archp.h"
+
+void ArchpHandleTrap(PKTRAP_FRAME Frame);
+void ArchpHandleInterrupt(PKTRAP_FRAME Frame);
+void ArchpHandleParanoid(PKTRAP_FRAME Frame);
+void ArchpReturnToUser(PKTRAP_FRAME Frame);
+
+/* ---- Exception table ---- */
+
+extern struct {
+    int32_t Fault, Continue; /* relative to the field */
+} __extable_start[], __extable_end[];
+
+/* The few dozen entries all belong to usercopy.asm: a linear search is quick beside the fault itself. */
+static bool FixUp(PKTRAP_FRAME Frame)
+{
+    for (typeof(&__extable_start[0]) Entry = __extable_start; Entry < __extable_end; Entry++) {
+        if ((uint64_t)&Entry->Fault + (int64_t)Entry->Fault == Frame->Rip) {
+            Frame->Rip = (uint64_t)&Entry->Continue + (int64_t)Entry->Continue;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- Exceptions ---- */
+
+static void DispatchCode(PKTRAP_FRAME Frame, NTSTATUS Code, ULONG64 Address)
+{
+    EXCEPTION_RECORD Record = {.ExceptionCode = Code, .ExceptionAddress = (PVOID)Address};
+    KiDispatchException(&Record, Frame);
+}
+
+static void DispatchMemoryFault(PKTRAP_FRAME Frame, NTSTATUS Code, ULONG_PTR Kind, uintptr_t Address)
+{
+    EXCEPTION_RECORD Record = {
+        .ExceptionCode = Code,
+        .ExceptionAddress = (PVOID)Frame->Rip,
+        .NumberParameters = 2,
+        .ExceptionInformation = {Kind, Address},
+    };
+    if (Code != STATUS_ACCESS_VIOLATION && Code != STATUS_GUARD_PAGE_VIOLATION) {
+        Record.NumberParameters = 3; /* STATUS_IN_PAGE_ERROR and the like: the third tells why */
+        Record.ExceptionInformation[2] = (ULONG)Code;
+    }
+    KiDispatchException(&Record, Frame);
+}
+
+/* Kernel code that touches a user page outside a copy routine or an open window, or executes there, is wrong: nothing
+   above could resolve that fault. Where SMAP and SMEP are missing the processor does not tell. */
+static bool IsForbidden(PKTRAP_FRAME Frame, uintptr_t Address)
+{
+    if (KTRAP_FROM_USER(Frame) || Address >= ARCH_USER_END) {
+        return false;
+    }
+    return (Frame->ErrorCode & PAGE_FAULT_FETCH) != 0 || (ArchpFeatures.Smap && !(Frame->Rflags & RFLAGS_AC));
+}
+
+static ULONG AccessOf(uint64_t ErrorCode)
+{
+    ULONG Access = ErrorCode & PAGE_FAULT_USER ? ARCH_PAGE_USER : 0;
+    if (ErrorCode & PAGE_FAULT_FETCH) {
+        return Access | ARCH_PAGE_EXECUTE;
+    }
+    return Access | (ErrorCode & PAGE_FAULT_WRITE ? ARCH_PAGE_WRITE : ARCH_PAGE_READ);
+}
+
+static ULONG_PTR FaultKindOf(ULONG Access)
+{
+    return Access & ARCH_PAGE_EXECUTE ? EXCEPTION_EXECUTE_FAULT
+           : Access & ARCH_PAGE_WRITE ? EXCEPTION_WRITE_FAULT
+                                      : EXCEPTION_READ_FAULT;
+}
+
+static void HandlePageFault(PKTRAP_FRAME Frame, uintptr_t Address)
+{
+    ULONG Access = AccessOf(Frame->ErrorCode);
+    NTSTATUS Status = STATUS_ACCESS_VIOLATION;
+    if (Frame->ErrorCode & PAGE_FAULT_RESERVED) {
+        KiFatalTrap(Frame); /* a page-table entry of ours is malformed */
+    }
+    if (!IsForbidden(Frame, Address)) {
+        Status = KiPageFault(Frame, Address, Access);
+    }
+    if (Status == STATUS_SUCCESS) {
+        return;
+    }
+    if (!KTRAP_FROM_USER(Frame) && Address < ARCH_USER_END && FixUp(Frame)) {
+        return;
+    }
+    DispatchMemoryFault(Frame, Status, FaultKindOf(Access), Address);
+}
+
+static NTSTATUS FloatingPointCode(uint32_t Pending)
+{
+    static const NTSTATUS Codes[] = {
+        STATUS_FLOAT_INVALID_OPERATION, STATUS_FLOAT_DENORMAL_OPERAND, STATUS_FLOAT_DIVIDE_BY_ZERO,
+        STATUS_FLOAT_OVERFLOW,          STATUS_FLOAT_UNDERFLOW,        STATUS_FLOAT_INEXACT_RESULT,
+    };
+    for (ULONG i = 0; i < RTL_NUMBER_OF(Codes); i++) {
+        if (Pending & 1u << i) {
+            return Codes[i];
+        }
+    }
+    return STATUS_FLOAT_INVALID_OPERATION;
+}
+
+/* Exceptions that are pending and not masked (SDM vol. 1, 8.1.3 and 8.1.5). */
+static NTSTATUS X87Code(void)
+{
+    uint16_t StatusWord, ControlWord;
+    __asm__ volatile("fnstsw %0\n\tfnstcw %1" : "=m"(StatusWord), "=m"(ControlWord));
+    if ((StatusWord & 0x41) == 0x41) { /* invalid operation, with the stack-fault bit */
+        return STATUS_FLOAT_STACK_CHECK;
+    }
+    return FloatingPointCode(StatusWord & ~ControlWord & 0x3f);
+}
+
+/* MXCSR: flags in bits 0-5, masks in 7-12 (SDM vol. 1, 10.2.3). */
+static NTSTATUS SimdCode(void)
+{
+    uint32_t Mxcsr;
+    __asm__ volatile("stmxcsr %0" : "=m"(Mxcsr));
+    return FloatingPointCode(Mxcsr & ~(Mxcsr >> 7) & 0x3f);
+}
+
+/* Is the instruction one that only the kernel may execute? For the code of #GP in user mode; prefixes are not looked
+   through but for REX, operand size and REP. */
+static bool IsPrivileged(const uint8_t *Code, SIZE_T Length)
+{
+    SIZE_T i = 0;
+    while (i + 1 < Length && (Code[i] == 0x66 || Code[i] == 0xf2 || Code[i] == 0xf3 || (Code[i] & 0xf0) == 0x40)) {
+        i++;
+    }
+    switch (Code[i]) {
+    case 0xf4: /* HLT */
+    case 0xfa: /* CLI */
+    case 0xfb: /* STI */
+        return true;
+    case 0x0f:
+        break;
+    default: /* INS, OUTS, IN, OUT */
+        return (Code[i] & 0xfc) == 0x6c || (Code[i] & 0xf4) == 0xe4;
+    }
+    if (i + 1 >= Length) {
+        return false;
+    }
+    switch (Code[i + 1]) {
+    case 0x00: /* LLDT, LTR */
+    case 0x01: /* LGDT, LIDT, INVLPG ... */
+    case 0x06: /* CLTS */
+    case 0x08: /* INVD */
+    case 0x09: /* WBINVD */
+    case 0x30: /* WRMSR */
+    case 0x32: /* RDMSR */
+    case 0x33: /* RDPMC */
+        return true;
+    default: /* MOV to and from control and debug registers */
+        return (Code[i + 1] & 0xfc) == 0x20;
+    }
+}
+
+#define CODE_BYTES 4
+
+/* #GP and #SS tell no address: the documented record says "read of -1". */
+static void HandleProtectionFault(PKTRAP_FRAME Frame)
+{
+    uint8_t Code[CODE_BYTES];
+    if (!KTRAP_FROM_USER(Frame)) {
+        if (FixUp(Frame)) {
+            return;
+        }
+    } else if (ArchCopyFromUser(Code, (const void *)Frame->Rip, sizeof(Code)) == STATUS_SUCCESS &&
+               IsPrivileged(Code, sizeof(Code))) {
+        DispatchCode(Frame, STATUS_PRIVILEGED_INSTRUCTION, Frame->Rip);
+        return;
+    }
+    DispatchMemoryFault(Frame, STATUS_ACCESS_VIOLATION, EXCEPTION_READ_FAULT, UINTPTR_MAX);
+}
+
+/* DR6's bits stay set until software clears them (SDM vol. 3, 18.2.3). */
+static void HandleDebug(PKTRAP_FRAME Frame)
+{
+    __asm__ volatile("movq %0, %%dr6" : : "r"(0xffff0ff0UL));
+    DispatchCode(Frame, STATUS_SINGLE_STEP, Frame->Rip);
+}
+
+static void HandleException(PKTRAP_FRAME Frame, uintptr_t FaultAddress)
+{
+    switch (Frame->Vector) {
+    case VECTOR_PAGE_FAULT:
+        HandlePageFault(Frame, FaultAddress);
+        break;
+    case VECTOR_DIVIDE:
+        DispatchCode(Frame, STATUS_INTEGER_DIVIDE_BY_ZERO, Frame->Rip);
+        break;
+    case VECTOR_DEBUG:
+        HandleDebug(Frame);
+        break;
+    case VECTOR_BREAKPOINT: /* a trap: Rip stands behind the one-byte instruction */
+        DispatchCode(Frame, STATUS_BREAKPOINT, Frame->Rip - 1);
+        break;
+    case VECTOR_OVERFLOW:
+        DispatchCode(Frame, STATUS_INTEGER_OVERFLOW, Frame->Rip);
+        break;
+    case VECTOR_BOUND:
+        DispatchCode(Frame, STATUS_ARRAY_BOUNDS_EXCEEDED, Frame->Rip);
+        break;
+    case VECTOR_INVALID_OPCODE:
+        DispatchCode(Frame, STATUS_ILLEGAL_INSTRUCTION, Frame->Rip);
+        break;
+    case VECTOR_NO_SEGMENT:
+    case VECTOR_STACK:
+    case VECTOR_PROTECTION:
+        HandleProtectionFault(Frame);
+        break;
+    case VECTOR_X87:
+        DispatchCode(Frame, X87Code(), Frame->Rip);
+        break;
+    case VECTOR_ALIGNMENT:
+        DispatchCode(Frame, STATUS_DATATYPE_MISALIGNMENT, Frame->Rip);
+        break;
+    case VECTOR_SIMD:
+        DispatchCode(Frame, SimdCode(), Frame->Rip);
+        break;
+    default:
+        KiFatalTrap(Frame);
+    }
+}
+
+/* Interrupts are off on entry and on return. */
+void ArchpHandleTrap(PKTRAP_FRAME Frame)
+{
+    uintptr_t FaultAddress = ArchFaultAddress(); /* before another fault can overwrite it */
+    if (Frame->Rflags & RFLAGS_IF) {
+        ArchEnableInterrupts();
+    }
+    HandleException(Frame, FaultAddress);
+    ArchDisableInterrupts();
+    if (KTRAP_FROM_USER(Frame)) {
+        ArchpReturnToUser(Frame);
+    }
+}
+
+/* ---- The last tests before user mode ---- */
+
+/* IRET faults in kernel mode, with the user's GS, when RIP is not canonical. AMD's processors report a jump to such an
+   address only at its target, so that a frame can hold one: it is the program's fault, and is told so here. */
+static void RefuseReturn(PKTRAP_FRAME Frame)
+{
+    Frame->Vector = VECTOR_PROTECTION;
+    Frame->ErrorCode = 0;
+    ArchEnableInterrupts();
+    DispatchMemoryFault(Frame, STATUS_ACCESS_VIOLATION, EXCEPTION_EXECUTE_FAULT, Frame->Rip);
+    ArchDisableInterrupts();
+}
+
+/* Interrupts are off. What is set after this look sends an interrupt, which arrives in user mode. */
+void ArchpReturnToUser(PKTRAP_FRAME Frame)
+{
+    for (;;) {
+        if (ArchCurrentThread()->UserWork != 0 || ArchPendingSoft() != 0) {
+            KiReturnToUserWork(Frame);
+        }
+        if (Frame->Rip < ARCH_USER_END) {
+            return;
+        }
+        RefuseReturn(Frame);
+    }
+}
+
+/* ---- Exceptions with a stack of their own ---- */
+
+void ArchpHandleParanoid(PKTRAP_FRAME Frame)
+{
+    switch (Frame->Vector) {
+    case VECTOR_NMI:
+        KiNmi(Frame);
+        break;
+    case VECTOR_DEBUG: /* from kernel mode; from user mode it takes the ordinary way */
+        HandleDebug(Frame);
+        break;
+    default:
+        KiFatalTrap(Frame);
+    }
+}
+
+/* ---- Interrupts ---- */
+
+ARCH_HANDLER ArchpHandler[256];
+
+/* Clock and IPI run with interrupts off: both are short. Devices let higher classes in; the local APIC holds back their
+   own and lower ones until the end of interrupt. */
+static void RunHandler(ULONG Vector)
+{
+    if (Vector == VECTOR_CLOCK) {
+        KiClockInterrupt();
+    } else if (Vector == VECTOR_IPI) {
+        KiIpiInterrupt();
+    } else if (ArchpHandler[Vector].Routine != NULL) {
+        ArchEnableInterrupts();
+        ArchpHandler[Vector].Routine(ArchpHandler[Vector].Context);
+        ArchDisableInterrupts();
+    }
+}
+
+/* A spurious interrupt is not in service: it gets no end of interrupt (SDM vol. 3, 11.9). */
+static bool IsSpurious(ULONG Vector)
+{
+    return Vector == VECTOR_SPURIOUS || Vector < VECTOR_DEVICE_FIRST;
+}
+
+void ArchpHandleInterrupt(PKTRAP_FRAME Frame)
+{
+    PKPRCB Prcb = ArchCurrentPrcb();
+    ULONG Vector = (ULONG)Frame->Vector;
+    KIRQL OldIrql = ArchGetIrql();
+    KIRQL OldMask = Prcb->Arch.PriorityMask;
+    Prcb->Interrupts++;
+    if (!IsSpurious(Vector)) {
+        ArchSetIrql((KIRQL)(Vector >> 4));
+        RunHandler(Vector);
+        ArchDisableInterrupts();
+        ArchpEndOfInterrupt();
+        if (Prcb->Arch.PriorityMask != OldMask) { /* the handler raised and lowered the level */
+            ArchSetPriorityMask(OldMask);
+        }
+        ArchSetIrql(OldIrql);
+    }
+    if (KTRAP_FROM_USER(Frame)) {
+        ArchpReturnToUser(Frame);
+    } else if (ArchPendingSoft() >> OldIrql) {
+        KiInterruptExit(OldIrql);
+    }
+}

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The native system services, for programs and for the kernel that implements them. Names and semantics are NT's where NT
+ * documents one; what is Primer's own says so. Calling convention: number in RAX, arguments in RDI, RSI, RDX, R10, R8, R9, then on the
+ * stack above the return address; status in RAX.
+ */
+#ifndef PRIMER_NTAPI_H
+#define PRIMER_NTAPI_H
+
+#include <ntdef.h>
+#include <ntstatus.h>
+
+/* The table: X(Name, number of arguments). The number of a service is its position; new ones go to the end. */
+#define NT_SERVICES(X)                                                                                                 \
+    X(NtNull, 0)                                                                                                       \
+    X(NtClose, 1)                                                                                                      \
+    X(NtDisplayString, 1)                                                                                              \
+    X(NtCreateUserProcess, 11)                                                                                         \
+    X(NtTerminateProcess, 2)                                                                                           \
+    X(NtCreateThreadEx, 11)                                                                                            \
+    X(NtTerminateThread, 2)                                                                                            \
+    X(NtSuspendThread, 2)                                                                                              \
+    X(NtResumeThread, 2)                                                                                               \
+    X(NtOpenProcess, 4)                                                                                                \
+    X(NtOpenThread, 4)                                                                                                 \
+    X(NtQueryInformationProcess, 5)                                                                                    \
+    X(NtQueryInformationThread, 5)                                                                                     \
+    X(NtQuerySystemInformation, 4)                                                                                     \
+    X(NtWaitForSingleObject, 3)                                                                                        \
+    X(NtWaitForMultipleObjects, 5)                                                                                     \
+    X(NtDelayExecution, 2)                                                                                             \
+    X(NtYieldExecution, 0)                                                                                             \
+    X(NtCreateEvent, 5)                                                                                                \
+    X(NtSetEvent, 2)                                                                                                   \
+    X(NtResetEvent, 2)                                                                                                 \
+    X(NtPulseEvent, 2)                                                                                                 \
+    X(NtClearEvent, 1)                                                                                                 \
+    X(NtAllocateVirtualMemory, 6)                                                                                      \
+    X(NtFreeVirtualMemory, 4)                                                                                          \
+    X(NtProtectVirtualMemory, 5)                                                                                       \
+    X(NtQueryVirtualMemory, 6)                                                                                         \
+    X(NtReadVirtualMemory, 5)                                                                                          \
+    X(NtWriteVirtualMemory, 5)                                                                                         \
+    X(NtOpenFile, 6)                                                                                                   \
+    X(NtReadFile, 9)                                                                                                   \
+    X(NtWriteFile, 9)                                                                                                  \
+    X(NtQueryInformationFile, 5)                                                                                       \
+    X(NtQueryDirectoryFile, 11)                                                                                        \
+    X(NtDuplicateObject, 7)                                                                                            \
+    X(NtQuerySystemTime, 1)                                                                                            \
+    X(NtQueryPerformanceCounter, 2)                                                                                    \
+    X(NtLoadDriver, 1)                                                                                                 \
+    X(NtUnloadDriver, 1)                                                                                               \
+    X(NtShutdownSystem, 1)                                                                                             \
+    X(NtCreateSubsystemProcess, 4)                                                                                     \
+    X(NtSetConsoleMode, 2)                                                                                             \
+    X(NtSetInformationThread, 4)
+
+typedef enum _NT_SERVICE_NUMBER {
+#define X(Name, Arguments) Number##Name,
+    NT_SERVICES(X)
+#undef X
+    NT_SERVICE_COUNT
+} NT_SERVICE_NUMBER;
+
+#define NtCurrentProcess() ((HANDLE)(LONG_PTR)-1)
+#define NtCurrentThread()  ((HANDLE)(LONG_PTR)-2)
+
+/* ---- Process and thread structures in user memory ---- */
+
+typedef struct _RTL_USER_PROCESS_PARAMETERS {
+    ULONG Size;
+    ULONG Flags;
+    HANDLE StandardInput, StandardOutput, StandardError;
+    UNICODE_STRING ImagePathName;
+    UNICODE_STRING CommandLine; /* arguments joined by spaces, quoted where needed */
+    ULONG ArgumentCount;
+    ULONG ArgumentsSize;
+    PSTR Arguments;             /* ArgumentCount NUL-terminated strings, as they were given, bytes kept */
+    ULONG EnvironmentSize;
+    PSTR Environment;           /* NUL-terminated strings, an empty one at the end */
+} RTL_USER_PROCESS_PARAMETERS, *PRTL_USER_PROCESS_PARAMETERS;
+
+typedef struct _PEB {
+    UCHAR InheritedAddressSpace;
+    UCHAR ReadImageFileExecOptions;
+    UCHAR BeingDebugged;
+    UCHAR BitField;
+    PVOID Mutant;
+    PVOID ImageBaseAddress;
+    PVOID Ldr;
+    PRTL_USER_PROCESS_PARAMETERS ProcessParameters;
+    ULONG NumberOfProcessors;
+} PEB, *PPEB;
+
+typedef struct _NT_TIB {
+    PVOID ExceptionList;
+    PVOID StackBase;
+    PVOID StackLimit;
+    PVOID SubSystemTib;
+    PVOID FiberData;
+    PVOID ArbitraryUserPointer;
+    struct _NT_TIB *Self;
+} NT_TIB;
+
+typedef struct _TEB {
+    NT_TIB NtTib;
+    PVOID EnvironmentPointer;
+    CLIENT_ID ClientId;
+    PVOID ActiveRpcHandle;
+    PVOID ThreadLocalStoragePointer;
+    PPEB ProcessEnvironmentBlock;
+    ULONG LastErrorValue;
+} TEB, *PTEB;
+
+C_ASSERT(FIELD_OFFSET(TEB, NtTib.Self) == 0x30 && FIELD_OFFSET(TEB, ClientId) == 0x40 &&
+         FIELD_OFFSET(TEB, ProcessEnvironmentBlock) == 0x60 && FIELD_OFFSET(PEB, ProcessParameters) == 0x20);
+
+/* ---- Creation ---- */
+
+typedef struct _PS_ATTRIBUTE {
+    ULONG_PTR Attribute;
+    SIZE_T Size;
+    union {
+        ULONG_PTR Value;
+        PVOID ValuePtr;
+    };
+    PSIZE_T ReturnLength;
+} PS_ATTRIBUTE;
+
+typedef struct _PS_ATTRIBUTE_LIST {
+    SIZE_T TotalLength;
+    PS_ATTRIBUTE Attributes[1];
+} PS_ATTRIBUTE_LIST, *PPS_ATTRIBUTE_LIST;
+
+#define PS_ATTRIBUTE_CLIENT_ID   0x10003 /* out: CLIENT_ID */
+#define PS_ATTRIBUTE_TEB_ADDRESS 0x10004 /* out: PTEB */
+#define PS_ATTRIBUTE_IMAGE_NAME  0x20005 /* in: the image's path, UTF-16, Size in bytes */
+
+typedef struct _PS_CREATE_INFO {
+    SIZE_T Size;
+    ULONG State;
+} PS_CREATE_INFO, *PPS_CREATE_INFO;
+
+#define THREAD_CREATE_FLAGS_CREATE_SUSPENDED  0x1
+#define PROCESS_CREATE_FLAGS_INHERIT_HANDLES  0x4
+
+/* Primer's own: a program under a subsystem provider. */
+typedef struct _SUBSYSTEM_PROGRAM {
+    ULONG Size;              /* sizeof(SUBSYSTEM_PROGRAM) */
+    const char *Provider;    /* "linux" */
+    const char *Path;
+    ULONG ArgumentCount;
+    ULONG ArgumentsSize;
+    const char *Arguments;   /* NUL-terminated strings, one behind the other */
+    ULONG EnvironmentCount;
+    ULONG EnvironmentSize;
+    const char *Environment;
+    const char *WorkingDirectory;
+} SUBSYSTEM_PROGRAM, *PSUBSYSTEM_PROGRAM;
+
+/* The exit status of a subsystem's process that its subsystem's signal N ended: SUBSYSTEM_EXIT_SIGNAL | N; else its exit
+   code, 0 to 255. */
+#define SUBSYSTEM_EXIT_SIGNAL 0xE0010000u
+
+/* ---- Queries ---- */
+
+typedef enum _PROCESSINFOCLASS {
+    ProcessBasicInformation = 0,
+    ProcessTimes = 4,
+    ProcessHandleCount = 20,
+    ProcessImageFileName = 27,
+    ProcessSubsystemInformation = 75
+} PROCESSINFOCLASS;
+
+typedef enum _THREADINFOCLASS {
+    ThreadBasicInformation = 0,
+    ThreadTimes = 1,
+    ThreadPriority = 2,
+    ThreadAffinityMask = 4,
+    ThreadAmILastThread = 12,
+    ThreadIsTerminated = 20,
+    ThreadSuspendCount = 35,
+    ThreadSubsystemInformation = 45
+} THREADINFOCLASS;
+
+typedef struct _PROCESS_BASIC_INFORMATION {
+    NTSTATUS ExitStatus;
+    PPEB PebBaseAddress;
+    KAFFINITY AffinityMask;
+    KPRIORITY BasePriority;
+    ULONG_PTR UniqueProcessId;
+    ULONG_PTR InheritedFromUniqueProcessId;
+} PROCESS_BASIC_INFORMATION;
+
+typedef struct _THREAD_BASIC_INFORMATION {
+    NTSTATUS ExitStatus;
+    PTEB TebBaseAddress;
+    CLIENT_ID ClientId;
+    KAFFINITY AffinityMask;
+    KPRIORITY Priority;
+    KPRIORITY BasePriority;
+} THREAD_BASIC_INFORMATION;
+
+C_ASSERT(sizeof(PROCESS_BASIC_INFORMATION) == 48 && sizeof(THREAD_BASIC_INFORMATION) == 48);
+
+typedef struct _KERNEL_USER_TIMES {
+    LARGE_INTEGER CreateTime, ExitTime, KernelTime, UserTime;
+} KERNEL_USER_TIMES;
+
+typedef enum _SYSTEM_INFORMATION_CLASS {
+    SystemBasicInformation = 0,
+    SystemProcessInformation = 5,       /* as documented: a chain of SYSTEM_PROCESS_INFORMATION with threads */
+    SystemMemoryUsageInformation = 1000, /* Primer's own: SYSTEM_MEMORY_USAGE */
+    SystemProviderInformation = 1001     /* Primer's own: names, NUL-separated */
+} SYSTEM_INFORMATION_CLASS;
+
+typedef struct _SYSTEM_BASIC_INFORMATION {
+    ULONG Reserved;
+    ULONG TimerResolution;
+    ULONG PageSize;
+    ULONG NumberOfPhysicalPages;
+    ULONG LowestPhysicalPageNumber;
+    ULONG HighestPhysicalPageNumber;
+    ULONG AllocationGranularity;
+    ULONG_PTR MinimumUserModeAddress;
+    ULONG_PTR MaximumUserModeAddress;
+    KAFFINITY ActiveProcessorsAffinityMask;
+    CCHAR NumberOfProcessors;
+} SYSTEM_BASIC_INFORMATION;
+
+typedef struct _SYSTEM_THREAD_INFORMATION {
+    LARGE_INTEGER KernelTime, UserTime, CreateTime; /* Primer: all time in KernelTime when not told apart */
+    ULONG WaitTime;
+    PVOID StartAddress;
+    CLIENT_ID ClientId;
+    KPRIORITY Priority;
+    LONG BasePriority;
+    ULONG ContextSwitches;
+    ULONG ThreadState;
+    ULONG WaitReason;
+    ULONG Processor; /* Primer's own */
+} SYSTEM_THREAD_INFORMATION;
+
+typedef struct _SYSTEM_PROCESS_INFORMATION {
+    ULONG NextEntryOffset; /* bytes to the next, 0: the last */
+    ULONG NumberOfThreads;
+    LARGE_INTEGER CreateTime, UserTime, KernelTime;
+    UNICODE_STRING ImageName; /* points into the buffer */
+    KPRIORITY BasePriority;
+    HANDLE UniqueProcessId;
+    HANDLE InheritedFromUniqueProcessId;
+    ULONG HandleCount;
+    ULONG SubsystemType;   /* Primer's own: SUBSYSTEM_INFORMATION_TYPE */
+    CHAR SubsystemName[16]; /* Primer's own: "native", "linux", "kernel" ... */
+    ULONG64 ResidentPages; /* Primer's own */
+    SYSTEM_THREAD_INFORMATION Threads[1]; /* NumberOfThreads of them */
+} SYSTEM_PROCESS_INFORMATION;
+
+typedef struct _SYSTEM_MEMORY_USAGE {
+    ULONG64 TotalPages, FreePages, PoolBytes, PoolBlocks, KernelStacks, PageTablePages;
+} SYSTEM_MEMORY_USAGE;
+
+/* ---- Memory ---- */
+
+#define PAGE_NOACCESS          0x01
+#define PAGE_READONLY          0x02
+#define PAGE_READWRITE         0x04
+#define PAGE_WRITECOPY         0x08
+#define PAGE_EXECUTE           0x10
+#define PAGE_EXECUTE_READ      0x20
+#define PAGE_EXECUTE_READWRITE 0x40
+#define PAGE_GUARD             0x100
+#define MEM_COMMIT             0x1000
+#define MEM_RESERVE            0x2000
+#define MEM_DECOMMIT           0x4000
+#define MEM_RELEASE            0x8000
+#define MEM_FREE               0x10000
+#define MEM_PRIVATE            0x20000
+#define MEM_MAPPED             0x40000
+
+typedef struct _MEMORY_BASIC_INFORMATION {
+    PVOID BaseAddress;
+    PVOID AllocationBase;
+    ULONG AllocationProtect;
+    SIZE_T RegionSize;
+    ULONG State;
+    ULONG Protect;
+    ULONG Type;
+} MEMORY_BASIC_INFORMATION;
+
+/* ---- Files: the console and the boot archives ---- */
+
+typedef struct _IO_STATUS_BLOCK {
+    union {
+        NTSTATUS Status;
+        PVOID Pointer;
+    };
+    ULONG_PTR Information;
+} IO_STATUS_BLOCK, *PIO_STATUS_BLOCK;
+
+/* Names: "\Console\Input", "\Console\Output", "\Console\Error", "\Boot\native\init" (the archives' tree). */
+#define FileStandardInformation 5
+#define FileDirectoryInformation 1 /* of NtQueryDirectoryFile: FILE_DIRECTORY_INFORMATION chain */
+typedef struct _FILE_STANDARD_INFORMATION {
+    LARGE_INTEGER AllocationSize;
+    LARGE_INTEGER EndOfFile;
+    ULONG NumberOfLinks;
+    BOOLEAN DeletePending;
+    BOOLEAN Directory;
+} FILE_STANDARD_INFORMATION;
+typedef struct _FILE_DIRECTORY_INFORMATION {
+    ULONG NextEntryOffset;
+    ULONG FileIndex;
+    LARGE_INTEGER CreationTime, LastAccessTime, LastWriteTime, ChangeTime;
+    LARGE_INTEGER EndOfFile, AllocationSize;
+    ULONG FileAttributes;
+    ULONG FileNameLength;
+    WCHAR FileName[1];
+} FILE_DIRECTORY_INFORMATION;
+#define FileConsoleInformation 2000 /* Primer's own: ULONG, 1 when it is a terminal */
+
+/* NtDuplicateObject's options. */
+#define DUPLICATE_CLOSE_SOURCE    1
+#define DUPLICATE_SAME_ACCESS     2
+#define DUPLICATE_SAME_ATTRIBUTES 4
+
+typedef enum _SHUTDOWN_ACTION { ShutdownNoReboot, ShutdownReboot, ShutdownPowerOff } SHUTDOWN_ACTION;
+
+#ifndef PRIMER_NTDDK_H
+typedef enum _EVENT_TYPE { NotificationEvent, SynchronizationEvent } EVENT_TYPE;
+typedef enum _WAIT_TYPE { WaitAll, WaitAny } WAIT_TYPE;
+typedef enum _SUBSYSTEM_INFORMATION_TYPE {
+    SubsystemInformationTypeWin32 = 0,
+    SubsystemInformationTypeWSL = 1,
+    MaxSubsystemInformationType = 2
+} SUBSYSTEM_INFORMATION_TYPE;
+#define EVENT_ALL_ACCESS   0x001F0003
+#define PROCESS_ALL_ACCESS 0x001FFFFF
+#define THREAD_ALL_ACCESS  0x001FFFFF
+#endif
+typedef VOID (*PUSER_THREAD_START)(PVOID Argument);
+
+/* ---- Prototypes ---- */
+
+NTSTATUS NtNull(VOID); /* does nothing: the benchmark's null call */
+NTSTATUS NtClose(HANDLE Handle);
+NTSTATUS NtDisplayString(PUNICODE_STRING String); /* a line for the log */
+NTSTATUS NtCreateUserProcess(PHANDLE ProcessHandle, PHANDLE ThreadHandle, ACCESS_MASK ProcessAccess, ACCESS_MASK ThreadAccess,
+                             POBJECT_ATTRIBUTES ProcessAttributes, POBJECT_ATTRIBUTES ThreadAttributes, ULONG ProcessFlags,
+                             ULONG ThreadFlags, PRTL_USER_PROCESS_PARAMETERS ProcessParameters, PPS_CREATE_INFO CreateInfo,
+                             PPS_ATTRIBUTE_LIST AttributeList);
+NTSTATUS NtTerminateProcess(HANDLE ProcessHandle, NTSTATUS ExitStatus);
+NTSTATUS NtCreateThreadEx(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                          HANDLE ProcessHandle, PVOID StartRoutine, PVOID Argument, ULONG CreateFlags, SIZE_T ZeroBits,
+                          SIZE_T StackSize, SIZE_T MaximumStackSize, PPS_ATTRIBUTE_LIST AttributeList);
+NTSTATUS NtTerminateThread(HANDLE ThreadHandle, NTSTATUS ExitStatus);
+NTSTATUS NtSuspendThread(HANDLE ThreadHandle, PULONG PreviousSuspendCount);
+NTSTATUS NtResumeThread(HANDLE ThreadHandle, PULONG PreviousSuspendCount);
+NTSTATUS NtOpenProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                       PCLIENT_ID ClientId);
+NTSTATUS NtOpenThread(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                      PCLIENT_ID ClientId);
+NTSTATUS NtQueryInformationProcess(HANDLE ProcessHandle, PROCESSINFOCLASS Class, PVOID Information, ULONG Length,
+                                   PULONG ReturnLength);
+NTSTATUS NtQueryInformationThread(HANDLE ThreadHandle, THREADINFOCLASS Class, PVOID Information, ULONG Length,
+                                  PULONG ReturnLength);
+NTSTATUS NtSetInformationThread(HANDLE ThreadHandle, THREADINFOCLASS Class, PVOID Information, ULONG Length);
+NTSTATUS NtQuerySystemInformation(SYSTEM_INFORMATION_CLASS Class, PVOID Information, ULONG Length, PULONG ReturnLength);
+NTSTATUS NtWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER Timeout);
+NTSTATUS NtWaitForMultipleObjects(ULONG Count, HANDLE *Handles, WAIT_TYPE WaitType, BOOLEAN Alertable,
+                                  PLARGE_INTEGER Timeout);
+NTSTATUS NtDelayExecution(BOOLEAN Alertable, PLARGE_INTEGER Interval);
+NTSTATUS NtYieldExecution(VOID);
+NTSTATUS NtCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes, EVENT_TYPE Type,
+                       BOOLEAN InitialState);
+NTSTATUS NtSetEvent(HANDLE EventHandle, PLONG PreviousState);
+NTSTATUS NtResetEvent(HANDLE EventHandle, PLONG PreviousState);
+NTSTATUS NtPulseEvent(HANDLE EventHandle, PLONG PreviousState);
+NTSTATUS NtClearEvent(HANDLE EventHandle);
+NTSTATUS NtAllocateVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, ULONG_PTR ZeroBits, PSIZE_T RegionSize,
+                                 ULONG AllocationType, ULONG Protect);
+NTSTATUS NtFreeVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize, ULONG FreeType);
+NTSTATUS NtProtectVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize, ULONG NewProtect,
+                                PULONG OldProtect);
+NTSTATUS NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, ULONG Class, PVOID Information, SIZE_T Length,
+                              PSIZE_T ReturnLength);
+NTSTATUS NtReadVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, PVOID Buffer, SIZE_T Size, PSIZE_T Done);
+NTSTATUS NtWriteVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, PVOID Buffer, SIZE_T Size, PSIZE_T Done);
+NTSTATUS NtOpenFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                    PIO_STATUS_BLOCK IoStatusBlock, ULONG ShareAccess, ULONG OpenOptions);
+NTSTATUS NtReadFile(HANDLE FileHandle, HANDLE Event, PVOID ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock,
+                    PVOID Buffer, ULONG Length, PLARGE_INTEGER ByteOffset, PULONG Key);
+NTSTATUS NtWriteFile(HANDLE FileHandle, HANDLE Event, PVOID ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock,
+                     PVOID Buffer, ULONG Length, PLARGE_INTEGER ByteOffset, PULONG Key);
+NTSTATUS NtQueryInformationFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock, PVOID Information, ULONG Length,
+                                ULONG Class);
+NTSTATUS NtQueryDirectoryFile(HANDLE FileHandle, HANDLE Event, PVOID ApcRoutine, PVOID ApcContext,
+                              PIO_STATUS_BLOCK IoStatusBlock, PVOID Information, ULONG Length, ULONG Class,
+                              BOOLEAN ReturnSingleEntry, PUNICODE_STRING FileName, BOOLEAN RestartScan);
+NTSTATUS NtDuplicateObject(HANDLE SourceProcess, HANDLE SourceHandle, HANDLE TargetProcess, PHANDLE TargetHandle,
+                           ACCESS_MASK DesiredAccess, ULONG Attributes, ULONG Options);
+NTSTATUS NtQuerySystemTime(PLARGE_INTEGER SystemTime);
+NTSTATUS NtQueryPerformanceCounter(PLARGE_INTEGER Counter, PLARGE_INTEGER Frequency);
+NTSTATUS NtLoadDriver(PUNICODE_STRING DriverServiceName);   /* "\Boot\modules\NAME.sys" or NAME */
+NTSTATUS NtUnloadDriver(PUNICODE_STRING DriverServiceName); /* the same name */
+NTSTATUS NtShutdownSystem(SHUTDOWN_ACTION Action);
+NTSTATUS NtCreateSubsystemProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                                  PSUBSYSTEM_PROGRAM Program);
+NTSTATUS NtSetConsoleMode(ULONG Mode, PULONG PreviousMode); /* Primer's own: IO_CONSOLE_* of subsystem.h */
+
+#endif

@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel's interface for modules, by the names and rules of the Windows Driver Kit's documentation. <wdm.h> and
+ * <ntifs.h> are this header. Structures shown here have the same layout in debug and release builds. Sections: objects
+ * of the kernel, IRQL, spin locks, DPCs and timers, waits, events, run-down and push locks, work items, pool and
+ * memory, objects and handles, processes and threads, notify callbacks, drivers, strings and output, exceptions.
+ */
+#ifndef PRIMER_NTDDK_H
+#define PRIMER_NTDDK_H
+
+#include <ntdef.h>
+#include <ntstatus.h>
+
+/* The version of this interface. A module carries it; a module of another version is refused. */
+#define PRIMER_INTERFACE_VERSION 1
+
+typedef struct _KTHREAD KTHREAD, *PKTHREAD, *PRKTHREAD;
+typedef struct _ETHREAD ETHREAD, *PETHREAD;
+typedef struct _KPROCESS KPROCESS, *PKPROCESS, *PRKPROCESS;
+typedef struct _EPROCESS EPROCESS, *PEPROCESS;
+typedef struct _OBJECT_TYPE *POBJECT_TYPE;
+typedef struct _FILE_OBJECT *PFILE_OBJECT;
+typedef struct _DRIVER_OBJECT DRIVER_OBJECT, *PDRIVER_OBJECT;
+typedef struct _DEVICE_OBJECT *PDEVICE_OBJECT;
+
+/* ---- Dispatcher objects ---- */
+
+typedef struct _DISPATCHER_HEADER {
+    UCHAR Type;     /* an event's EVENT_TYPE; see KOBJECTS */
+    UCHAR Lock;     /* bit 0: the object is locked (kernel only) */
+    UCHAR Size;     /* in 32-bit words */
+    UCHAR Inserted; /* timers: queued */
+    LONG SignalState;
+    LIST_ENTRY WaitListHead;
+} DISPATCHER_HEADER, *PDISPATCHER_HEADER;
+
+typedef enum _KOBJECTS {
+    EventNotificationObject = 0,
+    EventSynchronizationObject = 1,
+    MutantObject = 2,
+    ProcessObject = 3,
+    QueueObject = 4,
+    SemaphoreObject = 5,
+    ThreadObject = 6,
+    TimerNotificationObject = 8,
+    TimerSynchronizationObject = 9,
+    ThreadWaitTimerObject = 10, /* the timer in each thread that ends its waits; never waited for itself */
+} KOBJECTS;
+
+typedef enum _EVENT_TYPE { NotificationEvent, SynchronizationEvent } EVENT_TYPE;
+typedef enum _TIMER_TYPE { NotificationTimer, SynchronizationTimer } TIMER_TYPE;
+typedef enum _WAIT_TYPE { WaitAll, WaitAny } WAIT_TYPE;
+
+typedef enum _KWAIT_REASON {
+    Executive = 0,
+    FreePage = 1,
+    PageIn = 2,
+    PoolAllocation = 3,
+    DelayExecution = 4,
+    Suspended = 5,
+    UserRequest = 6,
+    WrPushLock = 7,
+    WrRundown = 8,
+    MaximumWaitReason = 9
+} KWAIT_REASON;
+
+#define THREAD_WAIT_OBJECTS  3
+#define MAXIMUM_WAIT_OBJECTS 64
+
+typedef struct _KWAIT_BLOCK {
+    LIST_ENTRY WaitListEntry;
+    UCHAR WaitType;
+    volatile UCHAR BlockState; /* linked into the object's list or not; changed under the object's lock */
+    USHORT WaitKey;
+    ULONG Reserved;
+    PKTHREAD Thread;
+    PVOID Object;
+    PVOID Spare;
+} KWAIT_BLOCK, *PKWAIT_BLOCK, *PRKWAIT_BLOCK;
+
+typedef struct _KEVENT {
+    DISPATCHER_HEADER Header;
+} KEVENT, *PKEVENT, *PRKEVENT;
+
+typedef struct _KSEMAPHORE {
+    DISPATCHER_HEADER Header;
+    LONG Limit;
+} KSEMAPHORE, *PKSEMAPHORE, *PRKSEMAPHORE;
+
+struct _KDPC;
+typedef VOID KDEFERRED_ROUTINE(struct _KDPC *Dpc, PVOID DeferredContext, PVOID SystemArgument1, PVOID SystemArgument2);
+typedef KDEFERRED_ROUTINE *PKDEFERRED_ROUTINE;
+
+typedef enum _KDPC_IMPORTANCE { LowImportance, MediumImportance, HighImportance, MediumHighImportance } KDPC_IMPORTANCE;
+
+typedef struct _KDPC {
+    UCHAR Type;
+    UCHAR Importance;
+    volatile USHORT Number; /* target processor + 1, 0: the one that queues it */
+    ULONG Reserved;
+    LIST_ENTRY DpcListEntry;
+    PKDEFERRED_ROUTINE DeferredRoutine;
+    PVOID DeferredContext;
+    PVOID SystemArgument1;
+    PVOID SystemArgument2;
+    volatile PVOID DpcData; /* the queue that it is on, or NULL */
+} KDPC, *PKDPC, *PRKDPC;
+
+typedef struct _KTIMER {
+    DISPATCHER_HEADER Header;
+    ULARGE_INTEGER DueTime; /* interrupt time, 100 ns */
+    LIST_ENTRY TimerListEntry;
+    struct _KDPC *Dpc;
+    volatile ULONG Processor; /* whose queue guards it */
+    ULONG Period;    /* ms, 0: once */
+} KTIMER, *PKTIMER, *PRKTIMER;
+
+C_ASSERT(sizeof(DISPATCHER_HEADER) == 24 && sizeof(KEVENT) == 24 && sizeof(KTIMER) == 64 && sizeof(KDPC) == 64);
+C_ASSERT(sizeof(KSEMAPHORE) == 32 && sizeof(KWAIT_BLOCK) == 48);
+
+/* ---- IRQL ---- */
+
+#define PASSIVE_LEVEL  0
+#define LOW_LEVEL      0
+#define APC_LEVEL      1
+#define DISPATCH_LEVEL 2
+#define CMCI_LEVEL     5
+#define SYNCH_LEVEL    12
+#define CLOCK_LEVEL    13
+#define IPI_LEVEL      14
+#define DRS_LEVEL      14
+#define POWER_LEVEL    14
+#define PROFILE_LEVEL  15
+#define HIGH_LEVEL     15
+
+KIRQL KeGetCurrentIrql(VOID);
+VOID KeRaiseIrql(_In_ KIRQL NewIrql, _Out_ PKIRQL OldIrql);
+VOID KeLowerIrql(_In_ KIRQL NewIrql);
+KIRQL KeRaiseIrqlToDpcLevel(VOID);
+KIRQL KeRaiseIrqlToSynchLevel(VOID);
+
+/* ---- Spin locks ---- */
+
+typedef ULONG_PTR KSPIN_LOCK, *PKSPIN_LOCK;
+
+typedef struct _KSPIN_LOCK_QUEUE {
+    struct _KSPIN_LOCK_QUEUE *volatile Next;
+    PKSPIN_LOCK volatile Lock;
+} KSPIN_LOCK_QUEUE, *PKSPIN_LOCK_QUEUE;
+
+typedef struct _KLOCK_QUEUE_HANDLE {
+    KSPIN_LOCK_QUEUE LockQueue;
+    KIRQL OldIrql;
+} KLOCK_QUEUE_HANDLE, *PKLOCK_QUEUE_HANDLE;
+
+VOID KeInitializeSpinLock(_Out_ PKSPIN_LOCK SpinLock);
+VOID KeAcquireSpinLock(_Inout_ PKSPIN_LOCK SpinLock, _Out_ PKIRQL OldIrql);
+KIRQL KeAcquireSpinLockRaiseToDpc(_Inout_ PKSPIN_LOCK SpinLock);
+VOID KeReleaseSpinLock(_Inout_ PKSPIN_LOCK SpinLock, _In_ KIRQL NewIrql);
+VOID KeAcquireSpinLockAtDpcLevel(_Inout_ PKSPIN_LOCK SpinLock);
+VOID KeReleaseSpinLockFromDpcLevel(_Inout_ PKSPIN_LOCK SpinLock);
+BOOLEAN KeTryToAcquireSpinLockAtDpcLevel(_Inout_ PKSPIN_LOCK SpinLock);
+BOOLEAN KeTestSpinLock(_In_ PKSPIN_LOCK SpinLock);
+VOID KeAcquireInStackQueuedSpinLock(_Inout_ PKSPIN_LOCK SpinLock, _Out_ PKLOCK_QUEUE_HANDLE LockHandle);
+VOID KeReleaseInStackQueuedSpinLock(_In_ PKLOCK_QUEUE_HANDLE LockHandle);
+VOID KeAcquireInStackQueuedSpinLockAtDpcLevel(_Inout_ PKSPIN_LOCK SpinLock, _Out_ PKLOCK_QUEUE_HANDLE LockHandle);
+VOID KeReleaseInStackQueuedSpinLockFromDpcLevel(_In_ PKLOCK_QUEUE_HANDLE LockHandle);
+
+/* ---- DPCs and timers ---- */
+
+VOID KeInitializeDpc(_Out_ PRKDPC Dpc, _In_ PKDEFERRED_ROUTINE DeferredRoutine, _In_opt_ PVOID DeferredContext);
+BOOLEAN KeInsertQueueDpc(_Inout_ PRKDPC Dpc, _In_opt_ PVOID SystemArgument1, _In_opt_ PVOID SystemArgument2);
+BOOLEAN KeRemoveQueueDpc(_Inout_ PRKDPC Dpc);
+VOID KeSetImportanceDpc(_Inout_ PRKDPC Dpc, _In_ KDPC_IMPORTANCE Importance);
+VOID KeSetTargetProcessorDpc(_Inout_ PRKDPC Dpc, _In_ CCHAR Number);
+VOID KeFlushQueuedDpcs(VOID);
+
+VOID KeInitializeTimer(_Out_ PKTIMER Timer);
+VOID KeInitializeTimerEx(_Out_ PKTIMER Timer, _In_ TIMER_TYPE Type);
+BOOLEAN KeSetTimer(_Inout_ PKTIMER Timer, _In_ LARGE_INTEGER DueTime, _In_opt_ PKDPC Dpc);
+BOOLEAN KeSetTimerEx(_Inout_ PKTIMER Timer, _In_ LARGE_INTEGER DueTime, _In_ LONG Period, _In_opt_ PKDPC Dpc);
+BOOLEAN KeCancelTimer(_Inout_ PKTIMER Timer);
+BOOLEAN KeReadStateTimer(_In_ PKTIMER Timer);
+
+VOID KeQuerySystemTime(_Out_ PLARGE_INTEGER CurrentTime);
+ULONGLONG KeQueryInterruptTime(VOID);
+LARGE_INTEGER KeQueryPerformanceCounter(_Out_opt_ PLARGE_INTEGER PerformanceFrequency);
+VOID KeStallExecutionProcessor(_In_ ULONG MicroSeconds);
+
+/* ---- Processors ---- */
+
+ULONG KeGetCurrentProcessorNumber(VOID);
+ULONG KeQueryActiveProcessorCount(_Out_opt_ PKAFFINITY ActiveProcessors);
+typedef ULONG_PTR KIPI_BROADCAST_WORKER(ULONG_PTR Argument);
+typedef KIPI_BROADCAST_WORKER *PKIPI_BROADCAST_WORKER;
+ULONG_PTR KeIpiGenericCall(_In_ PKIPI_BROADCAST_WORKER BroadcastFunction, _In_ ULONG_PTR Context);
+
+/* ---- Waits and events ---- */
+
+#define IO_NO_INCREMENT  0
+#define EVENT_INCREMENT  1
+
+NTSTATUS KeWaitForSingleObject(_In_ PVOID Object, _In_ KWAIT_REASON WaitReason, _In_ KPROCESSOR_MODE WaitMode,
+                               _In_ BOOLEAN Alertable, _In_opt_ PLARGE_INTEGER Timeout);
+NTSTATUS KeWaitForMultipleObjects(_In_ ULONG Count, _In_ PVOID Object[], _In_ WAIT_TYPE WaitType,
+                                  _In_ KWAIT_REASON WaitReason, _In_ KPROCESSOR_MODE WaitMode, _In_ BOOLEAN Alertable,
+                                  _In_opt_ PLARGE_INTEGER Timeout, _Out_opt_ PKWAIT_BLOCK WaitBlockArray);
+NTSTATUS KeDelayExecutionThread(_In_ KPROCESSOR_MODE WaitMode, _In_ BOOLEAN Alertable, _In_ PLARGE_INTEGER Interval);
+
+VOID KeInitializeEvent(_Out_ PRKEVENT Event, _In_ EVENT_TYPE Type, _In_ BOOLEAN State);
+LONG KeSetEvent(_Inout_ PRKEVENT Event, _In_ KPRIORITY Increment, _In_ BOOLEAN Wait);
+LONG KeResetEvent(_Inout_ PRKEVENT Event);
+VOID KeClearEvent(_Inout_ PRKEVENT Event);
+LONG KePulseEvent(_Inout_ PRKEVENT Event, _In_ KPRIORITY Increment, _In_ BOOLEAN Wait);
+LONG KeReadStateEvent(_In_ PRKEVENT Event);
+
+VOID KeInitializeSemaphore(_Out_ PRKSEMAPHORE Semaphore, _In_ LONG Count, _In_ LONG Limit);
+LONG KeReleaseSemaphore(_Inout_ PRKSEMAPHORE Semaphore, _In_ KPRIORITY Increment, _In_ LONG Adjustment,
+                        _In_ BOOLEAN Wait);
+LONG KeReadStateSemaphore(_In_ PRKSEMAPHORE Semaphore);
+
+VOID KeEnterCriticalRegion(VOID);
+VOID KeLeaveCriticalRegion(VOID);
+VOID KeEnterGuardedRegion(VOID);
+VOID KeLeaveGuardedRegion(VOID);
+BOOLEAN KeAreApcsDisabled(VOID);
+BOOLEAN KeAreAllApcsDisabled(VOID);
+
+/* ---- Run-down protection and push locks ---- */
+
+typedef struct _EX_RUNDOWN_REF {
+    volatile ULONG_PTR Count; /* bit 0: run-down has begun, the rest a wait structure's address; else twice the count */
+} EX_RUNDOWN_REF, *PEX_RUNDOWN_REF;
+
+VOID ExInitializeRundownProtection(_Out_ PEX_RUNDOWN_REF RunRef);
+VOID ExReInitializeRundownProtection(_Inout_ PEX_RUNDOWN_REF RunRef);
+BOOLEAN ExAcquireRundownProtection(_Inout_ PEX_RUNDOWN_REF RunRef);
+BOOLEAN ExAcquireRundownProtectionEx(_Inout_ PEX_RUNDOWN_REF RunRef, _In_ ULONG Count);
+VOID ExReleaseRundownProtection(_Inout_ PEX_RUNDOWN_REF RunRef);
+VOID ExReleaseRundownProtectionEx(_Inout_ PEX_RUNDOWN_REF RunRef, _In_ ULONG Count);
+VOID ExWaitForRundownProtectionRelease(_Inout_ PEX_RUNDOWN_REF RunRef);
+VOID ExRundownCompleted(_Out_ PEX_RUNDOWN_REF RunRef);
+
+typedef struct _EX_PUSH_LOCK {
+    volatile ULONG_PTR Value;
+} EX_PUSH_LOCK, *PEX_PUSH_LOCK;
+
+VOID ExInitializePushLock(_Out_ PEX_PUSH_LOCK PushLock);
+VOID ExAcquirePushLockExclusive(_Inout_ PEX_PUSH_LOCK PushLock);
+VOID ExReleasePushLockExclusive(_Inout_ PEX_PUSH_LOCK PushLock);
+VOID ExAcquirePushLockShared(_Inout_ PEX_PUSH_LOCK PushLock);
+VOID ExReleasePushLockShared(_Inout_ PEX_PUSH_LOCK PushLock);
+BOOLEAN ExTryAcquirePushLockExclusive(_Inout_ PEX_PUSH_LOCK PushLock);
+BOOLEAN ExTryAcquirePushLockShared(_Inout_ PEX_PUSH_LOCK PushLock);
+
+/* ---- Work items ---- */
+
+typedef VOID WORKER_THREAD_ROUTINE(PVOID Parameter);
+typedef WORKER_THREAD_ROUTINE *PWORKER_THREAD_ROUTINE;
+typedef enum _WORK_QUEUE_TYPE { CriticalWorkQueue, DelayedWorkQueue, HyperCriticalWorkQueue } WORK_QUEUE_TYPE;
+
+typedef struct _WORK_QUEUE_ITEM {
+    LIST_ENTRY List;
+    PWORKER_THREAD_ROUTINE WorkerRoutine;
+    PVOID Parameter;
+} WORK_QUEUE_ITEM, *PWORK_QUEUE_ITEM;
+
+#define ExInitializeWorkItem(Item, Routine, Context) \
+    ((Item)->WorkerRoutine = (Routine), (Item)->Parameter = (Context), (Item)->List.Flink = NULL)
+VOID ExQueueWorkItem(_Inout_ PWORK_QUEUE_ITEM WorkItem, _In_ WORK_QUEUE_TYPE QueueType);
+
+/* ---- Pool and user memory ---- */
+
+typedef enum _POOL_TYPE { NonPagedPool = 0, PagedPool = 1, NonPagedPoolNx = 512 } POOL_TYPE;
+typedef ULONG64 POOL_FLAGS;
+#define POOL_FLAG_NON_PAGED     0x40ULL
+#define POOL_FLAG_PAGED         0x100ULL
+#define POOL_FLAG_UNINITIALIZED 0x2ULL
+
+PVOID ExAllocatePoolWithTag(_In_ POOL_TYPE PoolType, _In_ SIZE_T NumberOfBytes, _In_ ULONG Tag);
+PVOID ExAllocatePool2(_In_ POOL_FLAGS Flags, _In_ SIZE_T NumberOfBytes, _In_ ULONG Tag);
+VOID ExFreePoolWithTag(_In_ PVOID P, _In_ ULONG Tag);
+VOID ExFreePool(_In_ PVOID P);
+
+VOID ProbeForRead(_In_ const VOID *Address, _In_ SIZE_T Length, _In_ ULONG Alignment);
+VOID ProbeForWrite(_Inout_ PVOID Address, _In_ SIZE_T Length, _In_ ULONG Alignment);
+BOOLEAN MmIsAddressValid(_In_ PVOID VirtualAddress);
+
+/* ---- Objects and handles ---- */
+
+typedef struct _OBJECT_HANDLE_INFORMATION {
+    ULONG HandleAttributes;
+    ACCESS_MASK GrantedAccess;
+} OBJECT_HANDLE_INFORMATION, *POBJECT_HANDLE_INFORMATION;
+
+extern POBJECT_TYPE *PsProcessType, *PsThreadType, *ExEventObjectType, *IoFileObjectType;
+
+NTSTATUS ObReferenceObjectByHandle(_In_ HANDLE Handle, _In_ ACCESS_MASK DesiredAccess, _In_opt_ POBJECT_TYPE ObjectType,
+                                   _In_ KPROCESSOR_MODE AccessMode, _Out_ PVOID *Object,
+                                   _Out_opt_ POBJECT_HANDLE_INFORMATION HandleInformation);
+NTSTATUS ObReferenceObjectByPointer(_In_ PVOID Object, _In_ ACCESS_MASK DesiredAccess, _In_opt_ POBJECT_TYPE ObjectType,
+                                    _In_ KPROCESSOR_MODE AccessMode);
+NTSTATUS ObOpenObjectByPointer(_In_ PVOID Object, _In_ ULONG HandleAttributes, _In_opt_ PVOID PassedAccessState,
+                               _In_ ACCESS_MASK DesiredAccess, _In_opt_ POBJECT_TYPE ObjectType,
+                               _In_ KPROCESSOR_MODE AccessMode, _Out_ PHANDLE Handle);
+LONG_PTR ObfReferenceObject(_In_ PVOID Object);
+LONG_PTR ObfDereferenceObject(_In_ PVOID Object);
+#define ObReferenceObject(Object)   ObfReferenceObject(Object)
+#define ObDereferenceObject(Object) ObfDereferenceObject(Object)
+NTSTATUS ZwClose(_In_ HANDLE Handle);
+NTSTATUS ZwWaitForSingleObject(_In_ HANDLE Handle, _In_ BOOLEAN Alertable, _In_opt_ PLARGE_INTEGER Timeout);
+
+#define EVENT_QUERY_STATE  0x0001
+#define EVENT_MODIFY_STATE 0x0002
+#define EVENT_ALL_ACCESS   0x001F0003
+#define PROCESS_TERMINATE  0x0001
+#define PROCESS_CREATE_THREAD 0x0002
+#define PROCESS_VM_OPERATION 0x0008
+#define PROCESS_VM_READ    0x0010
+#define PROCESS_VM_WRITE   0x0020
+#define PROCESS_DUP_HANDLE 0x0040
+#define PROCESS_CREATE_PROCESS 0x0080
+#define PROCESS_SET_INFORMATION 0x0200
+#define PROCESS_QUERY_INFORMATION 0x0400
+#define PROCESS_SUSPEND_RESUME 0x0800
+#define PROCESS_QUERY_LIMITED_INFORMATION 0x1000
+#define PROCESS_ALL_ACCESS 0x001FFFFF
+#define THREAD_TERMINATE   0x0001
+#define THREAD_SUSPEND_RESUME 0x0002
+#define THREAD_GET_CONTEXT 0x0008
+#define THREAD_SET_CONTEXT 0x0010
+#define THREAD_SET_INFORMATION 0x0020
+#define THREAD_QUERY_INFORMATION 0x0040
+#define THREAD_QUERY_LIMITED_INFORMATION 0x0800
+#define THREAD_ALL_ACCESS  0x001FFFFF
+
+/* ---- Processes and threads ---- */
+
+typedef VOID KSTART_ROUTINE(PVOID StartContext);
+typedef KSTART_ROUTINE *PKSTART_ROUTINE;
+
+extern PEPROCESS PsInitialSystemProcess;
+
+NTSTATUS PsCreateSystemThread(_Out_ PHANDLE ThreadHandle, _In_ ULONG DesiredAccess,
+                              _In_opt_ POBJECT_ATTRIBUTES ObjectAttributes, _In_opt_ HANDLE ProcessHandle,
+                              _Out_opt_ PCLIENT_ID ClientId, _In_ PKSTART_ROUTINE StartRoutine,
+                              _In_opt_ PVOID StartContext);
+NTSTATUS PsTerminateSystemThread(_In_ NTSTATUS ExitStatus);
+PKTHREAD KeGetCurrentThread(VOID);
+PETHREAD PsGetCurrentThread(VOID);
+HANDLE PsGetCurrentThreadId(VOID);
+HANDLE PsGetThreadId(_In_ PETHREAD Thread);
+HANDLE PsGetThreadProcessId(_In_ PETHREAD Thread);
+PEPROCESS PsGetThreadProcess(_In_ PETHREAD Thread);
+PVOID PsGetCurrentThreadTeb(VOID);
+BOOLEAN PsIsSystemThread(_In_ PETHREAD Thread);
+BOOLEAN PsIsThreadTerminating(_In_ PETHREAD Thread);
+NTSTATUS PsGetThreadExitStatus(_In_ PETHREAD Thread);
+NTSTATUS PsLookupThreadByThreadId(_In_ HANDLE ThreadId, _Out_ PETHREAD *Thread);
+PEPROCESS PsGetCurrentProcess(VOID);
+#define IoGetCurrentProcess PsGetCurrentProcess
+HANDLE PsGetCurrentProcessId(VOID);
+HANDLE PsGetProcessId(_In_ PEPROCESS Process);
+LONGLONG PsGetProcessCreateTimeQuadPart(_In_ PEPROCESS Process);
+NTSTATUS PsGetProcessExitStatus(_In_ PEPROCESS Process);
+LARGE_INTEGER PsGetProcessExitTime(VOID);
+BOOLEAN PsIsSystemProcess(_In_ PEPROCESS Process);
+NTSTATUS PsLookupProcessByProcessId(_In_ HANDLE ProcessId, _Out_ PEPROCESS *Process);
+NTSTATUS PsLookupProcessThreadByCid(_In_ PCLIENT_ID ClientId, _Out_opt_ PEPROCESS *Process, _Out_ PETHREAD *Thread);
+BOOLEAN PsGetVersion(_Out_opt_ PULONG MajorVersion, _Out_opt_ PULONG MinorVersion, _Out_opt_ PULONG BuildNumber,
+                     _Out_opt_ PUNICODE_STRING CSDVersion);
+
+KPRIORITY KeSetPriorityThread(_Inout_ PKTHREAD Thread, _In_ KPRIORITY Priority);
+KPRIORITY KeQueryPriorityThread(_In_ PKTHREAD Thread);
+LONG KeSetBasePriorityThread(_Inout_ PKTHREAD Thread, _In_ LONG Increment);
+KAFFINITY KeSetSystemAffinityThreadEx(_In_ KAFFINITY Affinity);
+VOID KeRevertToUserAffinityThreadEx(_In_ KAFFINITY Affinity);
+
+/* ---- Notify callbacks ---- */
+
+typedef struct _PS_CREATE_NOTIFY_INFO {
+    SIZE_T Size;
+    union {
+        ULONG Flags;
+        struct {
+            ULONG FileOpenNameAvailable : 1;
+            ULONG IsSubsystemProcess : 1;
+            ULONG Reserved : 30;
+        };
+    };
+    HANDLE ParentProcessId;
+    CLIENT_ID CreatingThreadId;
+    struct _FILE_OBJECT *FileObject;
+    PCUNICODE_STRING ImageFileName;
+    PCUNICODE_STRING CommandLine;
+    NTSTATUS CreationStatus;
+} PS_CREATE_NOTIFY_INFO, *PPS_CREATE_NOTIFY_INFO;
+
+C_ASSERT(sizeof(PS_CREATE_NOTIFY_INFO) == 72);
+
+typedef VOID (*PCREATE_PROCESS_NOTIFY_ROUTINE)(_In_ HANDLE ParentId, _In_ HANDLE ProcessId, _In_ BOOLEAN Create);
+typedef VOID (*PCREATE_PROCESS_NOTIFY_ROUTINE_EX)(_Inout_ PEPROCESS Process, _In_ HANDLE ProcessId,
+                                                  _Inout_opt_ PPS_CREATE_NOTIFY_INFO CreateInfo);
+typedef VOID (*PCREATE_THREAD_NOTIFY_ROUTINE)(_In_ HANDLE ProcessId, _In_ HANDLE ThreadId, _In_ BOOLEAN Create);
+
+typedef enum _PSCREATEPROCESSNOTIFYTYPE { PsCreateProcessNotifySubsystems = 0 } PSCREATEPROCESSNOTIFYTYPE;
+typedef enum _PSCREATETHREADNOTIFYTYPE {
+    PsCreateThreadNotifyNonSystem = 0,
+    PsCreateThreadNotifySubsystems = 1
+} PSCREATETHREADNOTIFYTYPE;
+
+typedef enum _SUBSYSTEM_INFORMATION_TYPE {
+    SubsystemInformationTypeWin32 = 0,
+    SubsystemInformationTypeWSL = 1,
+    MaxSubsystemInformationType = 2
+} SUBSYSTEM_INFORMATION_TYPE;
+
+typedef struct _IMAGE_INFO {
+    union {
+        ULONG Properties;
+        struct {
+            ULONG ImageAddressingMode : 8;
+            ULONG SystemModeImage : 1;
+            ULONG ImageMappedToAllPids : 1;
+            ULONG ExtendedInfoPresent : 1;
+            ULONG MachineTypeMismatch : 1;
+            ULONG ImageSignatureLevel : 4;
+            ULONG ImageSignatureType : 3;
+            ULONG ImagePartialMap : 1;
+            ULONG Reserved : 12;
+        };
+    };
+    PVOID ImageBase;
+    ULONG ImageSelector;
+    SIZE_T ImageSize;
+    ULONG ImageSectionNumber;
+} IMAGE_INFO, *PIMAGE_INFO;
+
+#define IMAGE_ADDRESSING_MODE_32BIT 3
+#define PS_IMAGE_NOTIFY_CONFLICTING_ARCHITECTURE 0x1
+
+typedef VOID (*PLOAD_IMAGE_NOTIFY_ROUTINE)(_In_opt_ PUNICODE_STRING FullImageName, _In_ HANDLE ProcessId,
+                                           _In_ PIMAGE_INFO ImageInfo);
+
+NTSTATUS PsSetCreateProcessNotifyRoutine(_In_ PCREATE_PROCESS_NOTIFY_ROUTINE NotifyRoutine, _In_ BOOLEAN Remove);
+NTSTATUS PsSetCreateProcessNotifyRoutineEx(_In_ PCREATE_PROCESS_NOTIFY_ROUTINE_EX NotifyRoutine, _In_ BOOLEAN Remove);
+NTSTATUS PsSetCreateProcessNotifyRoutineEx2(_In_ PSCREATEPROCESSNOTIFYTYPE NotifyType, _In_ PVOID NotifyInformation,
+                                            _In_ BOOLEAN Remove);
+NTSTATUS PsSetCreateThreadNotifyRoutine(_In_ PCREATE_THREAD_NOTIFY_ROUTINE NotifyRoutine);
+NTSTATUS PsSetCreateThreadNotifyRoutineEx(_In_ PSCREATETHREADNOTIFYTYPE NotifyType, _In_ PVOID NotifyInformation);
+NTSTATUS PsRemoveCreateThreadNotifyRoutine(_In_ PCREATE_THREAD_NOTIFY_ROUTINE NotifyRoutine);
+NTSTATUS PsSetLoadImageNotifyRoutine(_In_ PLOAD_IMAGE_NOTIFY_ROUTINE NotifyRoutine);
+NTSTATUS PsSetLoadImageNotifyRoutineEx(_In_ PLOAD_IMAGE_NOTIFY_ROUTINE NotifyRoutine, _In_ ULONG_PTR Flags);
+NTSTATUS PsRemoveLoadImageNotifyRoutine(_In_ PLOAD_IMAGE_NOTIFY_ROUTINE NotifyRoutine);
+
+/* ---- Drivers ---- */
+
+typedef NTSTATUS DRIVER_INITIALIZE(_In_ PDRIVER_OBJECT DriverObject, _In_ PUNICODE_STRING RegistryPath);
+typedef DRIVER_INITIALIZE *PDRIVER_INITIALIZE;
+typedef VOID DRIVER_UNLOAD(_In_ PDRIVER_OBJECT DriverObject);
+typedef DRIVER_UNLOAD *PDRIVER_UNLOAD;
+
+#define IRP_MJ_MAXIMUM_FUNCTION 0x1b
+
+struct _DRIVER_OBJECT {
+    SHORT Type;
+    SHORT Size;
+    PDEVICE_OBJECT DeviceObject;
+    ULONG Flags;
+    PVOID DriverStart;
+    ULONG DriverSize;
+    PVOID DriverSection;
+    PVOID DriverExtension;
+    UNICODE_STRING DriverName;
+    PUNICODE_STRING HardwareDatabase;
+    PVOID FastIoDispatch;
+    PDRIVER_INITIALIZE DriverInit;
+    PVOID DriverStartIo;
+    PDRIVER_UNLOAD DriverUnload;
+    PVOID MajorFunction[IRP_MJ_MAXIMUM_FUNCTION + 1];
+};
+
+/* The entry point of every module. */
+DRIVER_INITIALIZE DriverEntry;
+
+/* ---- Strings, output, the end ---- */
+
+SIZE_T RtlCompareMemory(_In_ const VOID *Source1, _In_ const VOID *Source2, _In_ SIZE_T Length);
+#define RtlCopyMemory(Destination, Source, Length) memcpy((Destination), (Source), (Length))
+#define RtlMoveMemory(Destination, Source, Length) memmove((Destination), (Source), (Length))
+#define RtlFillMemory(Destination, Length, Fill)   memset((Destination), (Fill), (Length))
+#define RtlZeroMemory(Destination, Length)         memset((Destination), 0, (Length))
+#define RtlEqualMemory(Left, Right, Length)        (!memcmp((Left), (Right), (Length)))
+void *memcpy(void *Destination, const void *Source, size_t Size);
+void *memmove(void *Destination, const void *Source, size_t Size);
+void *memset(void *Destination, int Fill, size_t Size);
+int memcmp(const void *Left, const void *Right, size_t Size);
+size_t strlen(const char *String);
+int strcmp(const char *Left, const char *Right);
+int strncmp(const char *Left, const char *Right, size_t Size);
+
+VOID RtlInitUnicodeString(_Out_ PUNICODE_STRING DestinationString, _In_opt_ PCWSTR SourceString);
+VOID RtlInitAnsiString(_Out_ PANSI_STRING DestinationString, _In_opt_ PCSTR SourceString);
+VOID RtlCopyUnicodeString(_Inout_ PUNICODE_STRING DestinationString, _In_opt_ PCUNICODE_STRING SourceString);
+LONG RtlCompareUnicodeString(_In_ PCUNICODE_STRING String1, _In_ PCUNICODE_STRING String2, _In_ BOOLEAN CaseInSensitive);
+BOOLEAN RtlEqualUnicodeString(_In_ PCUNICODE_STRING String1, _In_ PCUNICODE_STRING String2,
+                              _In_ BOOLEAN CaseInSensitive);
+
+ULONG DbgPrint(_In_ PCSTR Format, ...) __attribute__((cold));
+ULONG DbgPrintEx(_In_ ULONG ComponentId, _In_ ULONG Level, _In_ PCSTR Format, ...) __attribute__((cold));
+#define DPFLTR_IHVDRIVER_ID 77
+#define DPFLTR_ERROR_LEVEL  0
+#define DPFLTR_INFO_LEVEL   3
+#if DBG
+#define KdPrint(Arguments)   DbgPrint Arguments
+#define KdPrintEx(Arguments) DbgPrintEx Arguments
+#else
+#define KdPrint(Arguments)
+#define KdPrintEx(Arguments)
+#endif
+
+NORETURN VOID KeBugCheckEx(_In_ ULONG BugCheckCode, _In_ ULONG_PTR BugCheckParameter1,
+                           _In_ ULONG_PTR BugCheckParameter2, _In_ ULONG_PTR BugCheckParameter3,
+                           _In_ ULONG_PTR BugCheckParameter4) __attribute__((cold));
+NORETURN VOID KeBugCheck(_In_ ULONG BugCheckCode) __attribute__((cold));
+
+NORETURN VOID RtlpAssertFailed(PCSTR Expression, PCSTR File, ULONG Line) __attribute__((cold));
+#if DBG
+#define ASSERT(Expression)   ((Expression) ? (void)0 : RtlpAssertFailed(#Expression, __FILE__, __LINE__))
+#define NT_ASSERT(Expression) ASSERT(Expression)
+#else
+#define ASSERT(Expression)   ((void)0)
+#define NT_ASSERT(Expression) ((void)0)
+#endif
+#define PAGED_CODE() ASSERT(KeGetCurrentIrql() <= APC_LEVEL)
+
+/* The kernel option "Name=value" of the command line: copies the value, NUL-terminated; FALSE when it is not there. */
+BOOLEAN ExQueryKernelOption(_In_ PCSTR Name, _Out_ PSTR Buffer, _In_ SIZE_T Size);
+
+#include <seh.h>
+
+#endif

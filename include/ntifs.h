@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+/* Driver source may name this header; the interface is one. */
+#include <ntddk.h>

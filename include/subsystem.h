@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The contract between the kernel and a handler module (subsystem provider), architecture page section "Subsystem
+ * providers". A provider registers once with PsRegisterSubsystemProvider: it hands over its table, gets the kernel's table
+ * and a provider handle. A process made through that handle is bound to the provider for life: its system calls and
+ * user-mode exceptions go there. subsystems/tiny is the smallest complete provider.
+ *
+ * Life of a process and who may touch what:
+ *   CreateProcess -> CreateThread (suspended) -> ResumeThread -> ... -> ThreadExit per thread, on that thread ->
+ *   ProcessExit, after the last ThreadExit, on the last thread. Each context is handed back exactly once there.
+ *   A process that never got a thread is ended by TerminateProcess; ProcessExit then runs on the caller's thread.
+ *
+ * All provider routines are called at PASSIVE_LEVEL and may block; they must return at PASSIVE_LEVEL, with APCs as they
+ * found them and no lock held. Otherwise the kernel stops and names the provider.
+ */
+#ifndef PRIMER_SUBSYSTEM_H
+#define PRIMER_SUBSYSTEM_H
+
+#include <ktrap.h>
+#include <ntddk.h>
+
+#define PS_SUBSYSTEM_VERSION 1
+
+typedef struct _PS_PROVIDER *PPS_PROVIDER;
+typedef struct _MM_SECTION *PMM_SECTION_HANDLE; /* a section, counted */
+
+/* How a program that a native caller wants started is described (NtCreateSubsystemProcess). Kernel copies. */
+typedef struct _PS_PROGRAM {
+    const char *Path;          /* in the subsystem's own notation */
+    SIZE_T ArgumentsSize;
+    const char *Arguments;     /* ArgumentCount strings, each NUL-terminated, one behind the other */
+    ULONG ArgumentCount;
+    SIZE_T EnvironmentSize;
+    const char *Environment;   /* likewise */
+    ULONG EnvironmentCount;
+    const char *WorkingDirectory; /* NULL: the subsystem's root */
+} PS_PROGRAM, *PPS_PROGRAM;
+
+/* Kernel -> provider. Version and Size come first; a mismatch is refused before anything else is read. */
+typedef struct _PS_SUBSYSTEM_PROVIDER {
+    ULONG Version; /* PS_SUBSYSTEM_VERSION */
+    ULONG Size;    /* sizeof(PS_SUBSYSTEM_PROVIDER) */
+    const char *Name; /* "linux"; at most 15 characters; unique among providers */
+    SUBSYSTEM_INFORMATION_TYPE SubsystemInformationType; /* answered in queries of its processes and threads */
+
+    /* A system call. Number and arguments stand in the frame (the number also in Frame->ErrorCode); the result goes to Frame->Rax. */
+    VOID (*DispatchSystemCall)(_Inout_ PKTRAP_FRAME Frame);
+    /* A user-mode exception of a thread of such a process. TRUE: handled, the frame (perhaps changed) is resumed. FALSE: the
+       kernel ends the process with the exception's status. */
+    BOOLEAN (*DispatchException)(_Inout_ PEXCEPTION_RECORD Record, _Inout_ PKTRAP_FRAME Frame);
+    /* Before this thread returns to user mode, after RequestReturnToUser. May be NULL. */
+    VOID (*ReturnToUser)(_Inout_ PKTRAP_FRAME Frame);
+    /* The thread is going, called on it; address space still there. */
+    VOID (*ThreadExit)(_In_ PETHREAD Thread, _In_opt_ PVOID ThreadContext);
+    /* After the last ThreadExit; address space still there. */
+    VOID (*ProcessExit)(_In_ PEPROCESS Process, _In_opt_ PVOID ProcessContext);
+    /* Somebody outside asked to end the process. The provider may end it its own way and return STATUS_SUCCESS; any other
+       status: the kernel ends it. May be NULL. */
+    NTSTATUS (*TerminateProcess)(_In_ PEPROCESS Process, _In_ NTSTATUS ExitStatus);
+    /* Start a program for a native caller: make process and thread and resume it. *Process: referenced. May be NULL
+       (STATUS_NOT_SUPPORTED). STATUS_OBJECT_NAME_NOT_FOUND, STATUS_ACCESS_DENIED / STATUS_INVALID_IMAGE_FORMAT (not executable). */
+    NTSTATUS (*StartProgram)(_In_ PPS_PROGRAM Program, _Out_ PEPROCESS *Process);
+} PS_SUBSYSTEM_PROVIDER, *PPS_SUBSYSTEM_PROVIDER;
+
+/* ---- Provider -> kernel ---- */
+
+#define PS_PROCESS_EMPTY 0 /* an empty user half */
+#define PS_PROCESS_CLONE 1 /* a copy-on-write clone of Parent's address space */
+#define PS_PROCESS_SHARE 2 /* Parent's address space itself, counted */
+
+typedef struct _PS_SUBSYSTEM_PROCESS_ATTRIBUTES {
+    ULONG Kind;                    /* PS_PROCESS_* */
+    PEPROCESS Parent;              /* required for CLONE and SHARE (same provider); NULL: the current process */
+    PVOID Context;                 /* the provider's own, given back in ProcessExit */
+    PFILE_OBJECT FileObject;       /* the next three surface in PS_CREATE_NOTIFY_INFO; any may be NULL */
+    PCUNICODE_STRING ImageFileName;
+    PCUNICODE_STRING CommandLine;
+} PS_SUBSYSTEM_PROCESS_ATTRIBUTES;
+
+typedef struct _PS_SUBSYSTEM_THREAD_ATTRIBUTES {
+    PVOID Context;                 /* the provider's own, given back in ThreadExit */
+    const KTRAP_FRAME *Registers;  /* full register set; segments and flags are made safe */
+    ULONG64 UserFsBase, UserGsBase;
+    BOOLEAN CopyFpuState;          /* of the calling thread; else the initial state */
+} PS_SUBSYSTEM_THREAD_ATTRIBUTES;
+
+/* Protection and mapping flags */
+#define PS_MEMORY_READ    1
+#define PS_MEMORY_WRITE   2
+#define PS_MEMORY_EXECUTE 4
+#define PS_MEMORY_GUARD   8
+#define PS_MAP_FIXED      1
+#define PS_MAP_NOREPLACE  2
+#define PS_MAP_SHARED     4
+#define PS_MAP_NOINHERIT  8
+#define PS_MAP_TOPDOWN    16
+#define PS_MAP_GROWDOWN   32
+
+typedef struct _PS_REGION_INFORMATION {
+    ULONG_PTR Start, End;
+    BOOLEAN Mapped, Shared, HasSection, NoInherit;
+    ULONG Protection;
+    ULONG64 SectionOffset;
+    PMM_SECTION_HANDLE Section;
+    PVOID Tag;
+} PS_REGION_INFORMATION;
+
+typedef struct _PS_WAIT_KEY {
+    PVOID Object;
+    ULONG64 Offset;
+} PS_WAIT_KEY;
+
+typedef struct _PS_MEMORY_STATISTICS {
+    ULONG64 TotalBytes, FreeBytes;
+    ULONG64 RegionBytes, ResidentBytes; /* of the process asked for */
+} PS_MEMORY_STATISTICS;
+
+#define PS_BASE_FS 0
+#define PS_BASE_GS 1
+
+typedef struct _PS_SUBSYSTEM_ROUTINES {
+    ULONG Version;
+    ULONG Size;
+
+    /* Processes and threads. Pointers that come back are referenced (ObDereferenceObject). A process callback's veto comes
+       back from CreateThread of the first thread. */
+    NTSTATUS (*CreateProcess)(PPS_PROVIDER Provider, const PS_SUBSYSTEM_PROCESS_ATTRIBUTES *Attributes, PEPROCESS *Process);
+    NTSTATUS (*CreateThread)(PEPROCESS Process, const PS_SUBSYSTEM_THREAD_ATTRIBUTES *Attributes, PETHREAD *Thread); /* suspended */
+    NTSTATUS (*SuspendThread)(PETHREAD Thread, PULONG PreviousCount);
+    NTSTATUS (*ResumeThread)(PETHREAD Thread, PULONG PreviousCount);
+    /* Ends another thread, or marks the current one: it ends on its way back to user mode. */
+    NTSTATUS (*TerminateThread)(PETHREAD Thread, NTSTATUS ExitStatus);
+    /* Ends all threads of the process, the current one included (on its way back to user mode). */
+    NTSTATUS (*TerminateProcess)(PEPROCESS Process, NTSTATUS ExitStatus);
+    PVOID (*GetProcessContext)(PEPROCESS Process); /* NULL when it is not this provider's */
+    PVOID (*GetThreadContext)(PETHREAD Thread);
+    PVOID (*CurrentProcessContext)(VOID);
+    PVOID (*CurrentThreadContext)(VOID);
+    /* The user registers of the current thread, or of a suspended or not yet started one. Set makes them safe. */
+    NTSTATUS (*GetRegisters)(PETHREAD Thread, PKTRAP_FRAME Frame);
+    NTSTATUS (*SetRegisters)(PETHREAD Thread, const KTRAP_FRAME *Frame);
+    NTSTATUS (*GetFpuState)(PETHREAD Thread, PVOID Image, SIZE_T *Size);
+    NTSTATUS (*SetFpuState)(PETHREAD Thread, const VOID *Image, SIZE_T Size);
+    NTSTATUS (*SetDescriptorBase)(ULONG Which, ULONG64 Base); /* PS_BASE_*; current thread */
+    ULONG64 (*GetDescriptorBase)(ULONG Which);
+    /* ReturnToUser(frame) will be called before Thread next returns to user mode; user-mode waits of it are broken off
+       with STATUS_ALERTED when Interrupt is TRUE. */
+    VOID (*RequestReturnToUser)(PETHREAD Thread, BOOLEAN Interrupt);
+    /* A new, empty address space takes the place of the current process's (exec): the process has only this thread. */
+    NTSTATUS (*ReplaceAddressSpace)(VOID);
+    /* New names of the image for queries (exec). */
+    NTSTATUS (*SetImageName)(PEPROCESS Process, PCUNICODE_STRING ImageFileName);
+    ULONG64 (*GetProcessCycles)(PEPROCESS Process);
+    ULONG64 (*GetThreadCycles)(PETHREAD Thread);
+
+    /* Regions of a process's address space, page granular. */
+    NTSTATUS (*MapRegion)(PEPROCESS Process, ULONG_PTR *Base, SIZE_T Size, ULONG MapFlags, ULONG Protection,
+                          PMM_SECTION_HANDLE Section, ULONG64 Offset, ULONG_PTR Limit, PVOID Tag);
+    NTSTATUS (*UnmapRegion)(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size);
+    NTSTATUS (*ProtectRegion)(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size, ULONG Protection);
+    NTSTATUS (*SetRegionInherit)(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size, BOOLEAN Inherit);
+    NTSTATUS (*DiscardRegion)(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size);
+    NTSTATUS (*QueryRegion)(PEPROCESS Process, ULONG_PTR Address, PS_REGION_INFORMATION *Information);
+    NTSTATUS (*ReadMemory)(PEPROCESS Process, ULONG_PTR Address, PVOID Buffer, SIZE_T Size);
+    NTSTATUS (*WriteMemory)(PEPROCESS Process, ULONG_PTR Address, const VOID *Buffer, SIZE_T Size, BOOLEAN Force);
+    VOID (*QueryMemory)(PEPROCESS Process, PS_MEMORY_STATISTICS *Statistics); /* Process NULL: the machine only */
+
+    /* Sections: counted. */
+    NTSTATUS (*CreateSection)(SIZE_T Size, PMM_SECTION_HANDLE *Section);
+    NTSTATUS (*CreateDataSection)(const VOID *Data, SIZE_T Size, PMM_SECTION_HANDLE *Section);
+    VOID (*ReferenceSection)(PMM_SECTION_HANDLE Section);
+    VOID (*DereferenceSection)(PMM_SECTION_HANDLE Section);
+    NTSTATUS (*ResizeSection)(PMM_SECTION_HANDLE Section, SIZE_T Size);
+    NTSTATUS (*ReadSection)(PMM_SECTION_HANDLE Section, ULONG64 Offset, PVOID Buffer, SIZE_T Size, SIZE_T *Done);
+    NTSTATUS (*WriteSection)(PMM_SECTION_HANDLE Section, ULONG64 Offset, const VOID *Buffer, SIZE_T Size, SIZE_T *Done);
+
+    /* The current process's memory: STATUS_ACCESS_VIOLATION, never an exception. */
+    NTSTATUS (*CopyFromUser)(PVOID Destination, const VOID *UserSource, SIZE_T Size);
+    NTSTATUS (*CopyToUser)(PVOID UserDestination, const VOID *Source, SIZE_T Size);
+    NTSTATUS (*ZeroUser)(PVOID UserDestination, SIZE_T Size);
+    NTSTATUS (*CopyStringFromUser)(char *Destination, const char *UserSource, SIZE_T Size, SIZE_T *Length);
+    NTSTATUS (*ReadUser32)(const volatile ULONG *Address, PULONG Value);
+    NTSTATUS (*CompareExchangeUser32)(volatile ULONG *Address, ULONG Expected, ULONG New, PULONG Previous);
+    NTSTATUS (*ExchangeUser32)(volatile ULONG *Address, ULONG New, PULONG Previous);
+    NTSTATUS (*ExchangeAddUser32)(volatile ULONG *Address, ULONG Addend, PULONG Previous);
+    NTSTATUS (*QueryWaitKey)(ULONG_PTR Address, BOOLEAN Shared, PS_WAIT_KEY *Key);
+
+    /* Files of the boot archives: entries stay for ever. */
+    struct _IO_ARCHIVE_FILE const *(*FirstFile)(const char *Prefix);
+    struct _IO_ARCHIVE_FILE const *(*NextFile)(struct _IO_ARCHIVE_FILE const *File, const char *Prefix);
+    NTSTATUS (*OpenFileObject)(struct _IO_ARCHIVE_FILE const *File, PFILE_OBJECT *FileObject);
+
+    /* The console. */
+    NTSTATUS (*ConsoleRead)(PVOID Buffer, SIZE_T Size, SIZE_T *Done); /* kernel buffer; waits (user-mode wait); 0 bytes: end of input */
+    NTSTATUS (*ConsoleWrite)(ULONG Stream, const VOID *Buffer, SIZE_T Size); /* Stream 1 output, 2 error */
+    BOOLEAN (*ConsoleIsTerminal)(ULONG Stream); /* 0 input, 1, 2 */
+    ULONG (*ConsoleGetMode)(VOID); /* IO_CONSOLE_* */
+    VOID (*ConsoleSetMode)(ULONG Mode);
+    VOID (*ConsoleSize)(PUSHORT Columns, PUSHORT Rows);
+    BOOLEAN (*ConsoleInputReady)(VOID);
+    VOID (*RandomBytes)(PVOID Buffer, SIZE_T Size);
+} PS_SUBSYSTEM_ROUTINES, *PPS_SUBSYSTEM_ROUTINES;
+
+typedef struct _IO_ARCHIVE_FILE {
+    const char *Path;   /* "root/bin/busybox" */
+    const UCHAR *Data;  /* a symbolic link's data is its target, without NUL */
+    SIZE_T Size;
+    ULONG Mode;         /* type and permission bits as the archive has them (octal 0100755 ...) */
+    ULONG64 ModifyTime; /* seconds since 1970 */
+    ULONG Inode;
+} IO_ARCHIVE_FILE;
+
+#define IO_CONSOLE_ECHO    1 /* echo what is typed */
+#define IO_CONSOLE_LINE    2 /* whole lines, with erase and end of input */
+#define IO_CONSOLE_SIGNALS 4 /* ^C is told to the owner instead of being read */
+#define IO_CONSOLE_CRNL    8 /* input CR becomes NL, output NL becomes CR NL (terminals) */
+
+/* PASSIVE_LEVEL. The tables must have the right Version and Size: STATUS_REVISION_MISMATCH, STATUS_INFO_LENGTH_MISMATCH.
+   STATUS_OBJECT_NAME_COLLISION: a provider of that name is there. Routines: filled by the kernel; the caller sets Version and Size. */
+NTSTATUS PsRegisterSubsystemProvider(_In_ const PS_SUBSYSTEM_PROVIDER *Provider, _Inout_ PPS_SUBSYSTEM_ROUTINES Routines,
+                                     _Out_ PPS_PROVIDER *Handle);
+/* New processes are refused at once. Wait FALSE: STATUS_DEVICE_BUSY when a process still holds the provider (nothing has
+   changed then). Wait TRUE: returns when the last process has gone. From inside the provider's own dispatch: STATUS_INVALID_DEVICE_STATE. */
+NTSTATUS PsUnregisterSubsystemProvider(_In_ PPS_PROVIDER Handle, _In_ BOOLEAN Wait);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Arguments of system services: copied once, checked afterwards, in the caller's mode. No lock.
+ */
+#include "kernel/ex/ex.h"
+#include "kernel/ob/ob.h"
+
+#define EXP_STRING_TAG     'rtSE'
+#define EXP_MAX_NAME_BYTES 1024
+
+NTSTATUS ExCopyIn(void *Destination, const void *Source, SIZE_T Size, KPROCESSOR_MODE Mode)
+{
+    if (Mode != KernelMode) {
+        return ArchCopyFromUser(Destination, Source, Size);
+    }
+    memcpy(Destination, Source, Size);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS ExCopyOut(void *Destination, const void *Source, SIZE_T Size, KPROCESSOR_MODE Mode)
+{
+    if (Mode != KernelMode) {
+        return ArchCopyToUser(Destination, Source, Size);
+    }
+    memcpy(Destination, Source, Size);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS ExCaptureUnicodeString(PUNICODE_STRING String, PCUNICODE_STRING Source, SIZE_T MaximumBytes,
+                                KPROCESSOR_MODE Mode)
+{
+    UNICODE_STRING Given;
+
+    RtlZeroMemory(String, sizeof(*String));
+    if (Source == NULL) {
+        return STATUS_SUCCESS;
+    }
+    NTSTATUS Status = ExCopyIn(&Given, Source, sizeof(Given), Mode);
+    if (!NT_SUCCESS(Status) || Given.Length == 0) {
+        return Status;
+    }
+    if (Given.Length > MaximumBytes || Given.Length > UNICODE_STRING_MAX_BYTES - sizeof(WCHAR)) {
+        return STATUS_NAME_TOO_LONG;
+    }
+    if (Given.Length % sizeof(WCHAR) != 0) {
+        return STATUS_OBJECT_NAME_INVALID;
+    }
+    PWCH Buffer = ExAllocatePoolWithTag(NonPagedPoolNx, Given.Length + sizeof(WCHAR), EXP_STRING_TAG);
+    if (Buffer == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    Status = ExCopyIn(Buffer, Given.Buffer, Given.Length, Mode);
+    if (!NT_SUCCESS(Status)) {
+        ExFreePoolWithTag(Buffer, EXP_STRING_TAG);
+        return Status;
+    }
+    Buffer[Given.Length / sizeof(WCHAR)] = 0;
+    *String = (UNICODE_STRING){Given.Length, Given.Length + sizeof(WCHAR), Buffer};
+    return STATUS_SUCCESS;
+}
+
+void ExFreeUnicodeString(PUNICODE_STRING String)
+{
+    if (String->Buffer != NULL) {
+        ExFreePoolWithTag(String->Buffer, EXP_STRING_TAG);
+    }
+    RtlZeroMemory(String, sizeof(*String));
+}
+
+NTSTATUS ExCaptureObjectAttributes(EX_OBJECT_ATTRIBUTES *Captured, POBJECT_ATTRIBUTES Source, KPROCESSOR_MODE Mode)
+{
+    OBJECT_ATTRIBUTES Given;
+
+    RtlZeroMemory(Captured, sizeof(*Captured));
+    if (Source == NULL) {
+        return STATUS_SUCCESS;
+    }
+    NTSTATUS Status = ExCopyIn(&Given, Source, sizeof(Given), Mode);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    if (Given.Length != sizeof(Given) || (Mode != KernelMode && (Given.Attributes & OBJ_KERNEL_HANDLE))) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    Captured->Attributes = Given.Attributes;
+    Captured->RootDirectory = Given.RootDirectory;
+    return ExCaptureUnicodeString(&Captured->Name, Given.ObjectName, EXP_MAX_NAME_BYTES, Mode);
+}
+
+NTSTATUS ExCaptureTimeout(PLARGE_INTEGER Captured, PLARGE_INTEGER *Pointer, PLARGE_INTEGER Source, KPROCESSOR_MODE Mode)
+{
+    *Pointer = Source != NULL ? Captured : NULL;
+    return Source != NULL ? ExCopyIn(Captured, Source, sizeof(*Captured), Mode) : STATUS_SUCCESS;
+}
+
+NTSTATUS ExReturnHandle(PHANDLE Destination, HANDLE Handle, KPROCESSOR_MODE Mode)
+{
+    NTSTATUS Status = ExCopyOut(Destination, &Handle, sizeof(Handle), Mode);
+
+    if (!NT_SUCCESS(Status)) {
+        ObCloseHandle(ObCurrentHandleTable(), Handle, KernelMode);
+    }
+    return Status;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Event objects for programs: handles around KEVENTs. The events' own locks are sync's affair; no other lock here. Events
+ * have no names: there is no name space, and asking for a name is refused.
+ */
+#include "kernel/ex/ex.h"
+#include "kernel/kd/kd.h"
+#include "kernel/ldr/export.h"
+#include "kernel/ob/ob.h"
+#include <ntapi.h>
+
+static POBJECT_TYPE ExpEventType;
+POBJECT_TYPE *ExEventObjectType = &ExpEventType;
+EXPORT(ExEventObjectType);
+
+static const OB_TYPE_ROUTINES ExpEventRoutines = {
+    .Name = "Event",
+    .PoolTag = 'nevE',
+    .BodySize = sizeof(KEVENT),
+    .ValidAccess = EVENT_ALL_ACCESS,
+    .Waitable = TRUE,
+};
+
+void ExInitialize(void)
+{
+    if (!NT_SUCCESS(ObCreateType(&ExpEventRoutines, &ExpEventType))) {
+        KdBugCheck(PHASE0_INITIALIZATION_FAILED, 0, 0, 0, 0, NULL, "no memory for the event type");
+    }
+}
+
+/* STATUS_INVALID_PARAMETER for another type than the two, STATUS_NOT_SUPPORTED for a name. PASSIVE. sdk:ntcreateevent */
+NTSTATUS NtCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes, EVENT_TYPE Type,
+                       BOOLEAN InitialState)
+{
+    KPROCESSOR_MODE Mode = ExGetPreviousMode();
+    EX_OBJECT_ATTRIBUTES Attributes;
+    PKEVENT Event;
+    HANDLE Handle;
+
+    if (Type != NotificationEvent && Type != SynchronizationEvent) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    NTSTATUS Status = ExCaptureObjectAttributes(&Attributes, ObjectAttributes, Mode);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    if (Attributes.Name.Length != 0) {
+        ExFreeUnicodeString(&Attributes.Name);
+        return STATUS_NOT_SUPPORTED;
+    }
+    Status = ObCreateObject(ExpEventType, (PVOID *)&Event);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    KeInitializeEvent(Event, Type, InitialState != FALSE);
+    Status = ObInsertHandle(ObCurrentHandleTable(), Event, DesiredAccess, Attributes.Attributes, &Handle);
+    if (NT_SUCCESS(Status)) {
+        Status = ExReturnHandle(EventHandle, Handle, Mode);
+    }
+    ObDereferenceObject(Event);
+    return Status;
+}
+
+static NTSTATUS ExpReferenceEvent(HANDLE Handle, PKEVENT *Event)
+{
+    return ObReferenceObjectByHandle(Handle, EVENT_MODIFY_STATE, ExpEventType, ExGetPreviousMode(), (PVOID *)Event, NULL);
+}
+
+static LONG ExpSet(PKEVENT Event)
+{
+    return KeSetEvent(Event, EVENT_INCREMENT, FALSE);
+}
+
+static LONG ExpReset(PKEVENT Event)
+{
+    return KeResetEvent(Event);
+}
+
+static LONG ExpPulse(PKEVENT Event)
+{
+    return KePulseEvent(Event, EVENT_INCREMENT, FALSE);
+}
+
+/* Changes the event; the state it had goes to *PreviousState when that is wanted. */
+static NTSTATUS ExpChangeEvent(HANDLE Handle, LONG (*Change)(PKEVENT), PLONG PreviousState)
+{
+    PKEVENT Event;
+    NTSTATUS Status = ExpReferenceEvent(Handle, &Event);
+
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    LONG Previous = Change(Event);
+    ObDereferenceObject(Event);
+    return PreviousState != NULL ? ExCopyOut(PreviousState, &Previous, sizeof(Previous), ExGetPreviousMode()) : Status;
+}
+
+NTSTATUS NtSetEvent(HANDLE EventHandle, PLONG PreviousState)
+{
+    return ExpChangeEvent(EventHandle, ExpSet, PreviousState);
+}
+
+NTSTATUS NtResetEvent(HANDLE EventHandle, PLONG PreviousState)
+{
+    return ExpChangeEvent(EventHandle, ExpReset, PreviousState);
+}
+
+NTSTATUS NtPulseEvent(HANDLE EventHandle, PLONG PreviousState)
+{
+    return ExpChangeEvent(EventHandle, ExpPulse, PreviousState);
+}
+
+NTSTATUS NtClearEvent(HANDLE EventHandle)
+{
+    return ExpChangeEvent(EventHandle, ExpReset, NULL);
+}

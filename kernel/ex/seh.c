@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Structured exceptions in kernel code. Each _SEH2_TRY puts a frame with a saved context on the chain of its thread; an
+ * exception takes the innermost frame off, puts level and SMAP window back to what they were at its start, and continues in
+ * its handler. The chain is the thread's own: no lock.
+ *
+ * An exception must not cross an interrupt or a DPC, whose code runs on somebody's thread and sees his chain. So at
+ * DISPATCH_LEVEL only a frame that was made at that level counts, and above it none.
+ */
+#include "kernel/ex/ex.h"
+#include "kernel/kd/kd.h"
+#include "kernel/ldr/export.h"
+#include "kernel/mm/mm.h"
+
+void (*ExUserExceptionHook)(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
+
+/* ---- Blocks ---- */
+
+VOID ExpEnterTry(PSEH_FRAME Frame)
+{
+    PKTHREAD Thread = ArchCurrentThread();
+
+    Frame->Previous = Thread->ExceptionList;
+    Frame->Irql = ArchGetIrql();
+    Frame->Code = STATUS_SUCCESS;
+    /* There is no routine that only asks; the window is back as it was before anything can use it. */
+    Frame->UserAccessWasOpen = ArchOpenUserAccess();
+    ArchCloseUserAccess(Frame->UserAccessWasOpen);
+    Thread->ExceptionList = Frame;
+}
+EXPORT(ExpEnterTry);
+
+VOID ExpLeaveTry(PSEH_FRAME Frame)
+{
+    PKTHREAD Thread = ArchCurrentThread();
+
+    KI_ASSERT(Thread->ExceptionList == Frame, "block %p ends, the innermost is %p: left by return, break or goto?", Frame,
+              Thread->ExceptionList);
+    Thread->ExceptionList = Frame->Previous;
+    ArchCloseUserAccess(Frame->UserAccessWasOpen);
+}
+EXPORT(ExpLeaveTry);
+
+EXPORT(ArchSaveContext);
+
+/* ---- Dispatch ---- */
+
+/* The frame whose handler is next; NULL when nobody can handle an exception that happens here and now. */
+static PSEH_FRAME ExpInnermostFrame(void)
+{
+    PSEH_FRAME Frame = ArchCurrentThread()->ExceptionList;
+    KIRQL Irql = ArchGetIrql();
+
+    if (Frame == NULL || Irql > DISPATCH_LEVEL || !ArchInterruptsEnabled()) {
+        return NULL;
+    }
+    return Irql < DISPATCH_LEVEL || Frame->Irql == DISPATCH_LEVEL ? Frame : NULL;
+}
+
+static NORETURN void ExpEnterHandler(PSEH_FRAME Frame, NTSTATUS Code)
+{
+    ArchCurrentThread()->ExceptionList = Frame->Previous;
+    Frame->Code = Code;
+    ArchCloseUserAccess(Frame->UserAccessWasOpen);
+    if (ArchGetIrql() > Frame->Irql) {
+        KeLowerIrql(Frame->Irql);
+    }
+    ArchRestoreContext(Frame->Context, 1);
+}
+
+/* Goes on with Code in the innermost block, or stops the machine. */
+static NORETURN void ExpRaise(NTSTATUS Code, ULONG64 Address)
+{
+    PSEH_FRAME Frame = ExpInnermostFrame();
+
+    if (Frame == NULL) {
+        KdBugCheck(KMODE_EXCEPTION_NOT_HANDLED, (ULONG)Code, Address, 0, 0, NULL,
+                   "exception %08x raised at level %u, and no block handles it", (ULONG)Code, ArchGetIrql());
+    }
+    ExpEnterHandler(Frame, Code);
+}
+
+VOID ExpContinueSearch(PSEH_FRAME Frame)
+{
+    ExpRaise(Frame->Code, (ULONG64)__builtin_return_address(0));
+}
+EXPORT(ExpContinueSearch);
+
+/* Raises an exception with this status in the current thread; without a block that handles it the machine stops. <= DISPATCH.
+   ddi:exraisestatus */
+VOID ExRaiseStatus(NTSTATUS Status)
+{
+    ExpRaise(Status, (ULONG64)__builtin_return_address(0));
+}
+EXPORT(ExRaiseStatus);
+
+VOID ExRaiseAccessViolation(VOID)
+{
+    ExpRaise(STATUS_ACCESS_VIOLATION, (ULONG64)__builtin_return_address(0));
+}
+EXPORT(ExRaiseAccessViolation);
+
+VOID ExRaiseDatatypeMisalignment(VOID)
+{
+    ExpRaise(STATUS_DATATYPE_MISALIGNMENT, (ULONG64)__builtin_return_address(0));
+}
+EXPORT(ExRaiseDatatypeMisalignment);
+
+void ExpDispatchKernelException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame)
+{
+    PSEH_FRAME Handler = ExpInnermostFrame();
+
+    if (Handler != NULL) {
+        ExpEnterHandler(Handler, Record->ExceptionCode);
+    }
+}
+
+/* ---- From the machine ---- */
+
+static bool ExpIsMemoryFault(const EXCEPTION_RECORD *Record)
+{
+    return Record->NumberParameters >= 2 &&
+           (Record->ExceptionCode == STATUS_ACCESS_VIOLATION || Record->ExceptionCode == STATUS_IN_PAGE_ERROR ||
+            Record->ExceptionCode == STATUS_GUARD_PAGE_VIOLATION);
+}
+
+/* A bad kernel address is the kernel's own mistake: blocks guard accesses to user memory only. */
+static void ExpRefuseKernelAddress(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame)
+{
+    ULONG64 Address = Record->ExceptionInformation[1];
+
+    if (ExpIsMemoryFault(Record) && Address >= MM_USER_HIGHEST) {
+        KdBugCheck(PAGE_FAULT_IN_NONPAGED_AREA, Address, Record->ExceptionInformation[0], Frame->Rip, 0, Frame, "%s of %p%s",
+                   Record->ExceptionInformation[0] == EXCEPTION_READ_FAULT    ? "read"
+                   : Record->ExceptionInformation[0] == EXCEPTION_WRITE_FAULT ? "write"
+                                                                              : "execution",
+                   (PVOID)Address, MmIsStackGuard(Address) ? ", below a kernel stack: it has overflowed" : "");
+    }
+}
+
+void KiDispatchException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame)
+{
+    KdTrace(KdTraceException, (ULONG)Record->ExceptionCode, Frame->Rip);
+    if (KTRAP_FROM_USER(Frame) && ExUserExceptionHook != NULL) {
+        ExUserExceptionHook(Record, Frame);
+        return;
+    }
+    ExpRefuseKernelAddress(Record, Frame);
+    ExpDispatchKernelException(Record, Frame);
+    KdBugCheck(KMODE_EXCEPTION_NOT_HANDLED, (ULONG)Record->ExceptionCode, (ULONG64)Record->ExceptionAddress,
+               Record->ExceptionInformation[0], Record->ExceptionInformation[1], Frame,
+               "exception %08x (vector %I64u) at level %u", (ULONG)Record->ExceptionCode, Frame->Vector, ArchGetIrql());
+}

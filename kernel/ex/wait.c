@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The services that wait: objects are found by handle and held while they are waited for. No lock.
+ */
+#include "kernel/ex/ex.h"
+#include "kernel/ldr/export.h"
+#include "kernel/ob/ob.h"
+#include <ntapi.h>
+
+#define EXP_WAIT_TAG 'tiaW'
+
+/* The object of a handle with the right SYNCHRONIZE, referenced, and what of it to wait for. */
+static NTSTATUS ExpReferenceWaitable(HANDLE Handle, PVOID *Object, PVOID *Header)
+{
+    NTSTATUS Status = ObReferenceObjectByHandle(Handle, SYNCHRONIZE, NULL, ExGetPreviousMode(), Object, NULL);
+
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    *Header = ObWaitHeader(*Object);
+    if (*Header == NULL) {
+        ObDereferenceObject(*Object);
+        return STATUS_OBJECT_TYPE_MISMATCH;
+    }
+    return STATUS_SUCCESS;
+}
+
+/* As KeWaitForSingleObject; and STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED without SYNCHRONIZE, STATUS_OBJECT_TYPE_MISMATCH for
+   what cannot be waited for. PASSIVE. ddi:zwwaitforsingleobject */
+NTSTATUS NtWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER Timeout)
+{
+    KPROCESSOR_MODE Mode = ExGetPreviousMode();
+    LARGE_INTEGER Captured;
+    PVOID Object, Header;
+    NTSTATUS Status = ExCaptureTimeout(&Captured, &Timeout, Timeout, Mode);
+
+    if (NT_SUCCESS(Status)) {
+        Status = ExpReferenceWaitable(Handle, &Object, &Header);
+    }
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    Status = KeWaitForSingleObject(Header, UserRequest, Mode, Alertable, Timeout);
+    ObDereferenceObject(Object);
+    return Status;
+}
+
+NTSTATUS ZwWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER Timeout)
+{
+    KPROCESSOR_MODE Mode = ExSetPreviousMode(KernelMode);
+    NTSTATUS Status = NtWaitForSingleObject(Handle, Alertable, Timeout);
+    ExSetPreviousMode(Mode);
+    return Status;
+}
+EXPORT(ZwWaitForSingleObject);
+
+/* ---- Several objects ---- */
+
+typedef struct _EXP_WAIT {
+    ULONG Count; /* of Object and Header: those that are referenced */
+    HANDLE Handle[MAXIMUM_WAIT_OBJECTS];
+    PVOID Object[MAXIMUM_WAIT_OBJECTS];
+    PVOID Header[MAXIMUM_WAIT_OBJECTS];
+    KWAIT_BLOCK Block[MAXIMUM_WAIT_OBJECTS];
+} EXP_WAIT, *PEXP_WAIT;
+
+static NTSTATUS ExpReferenceAll(PEXP_WAIT Wait, ULONG Count)
+{
+    NTSTATUS Status = STATUS_SUCCESS;
+
+    while (Wait->Count < Count && NT_SUCCESS(Status)) {
+        ULONG i = Wait->Count;
+        Status = ExpReferenceWaitable(Wait->Handle[i], &Wait->Object[i], &Wait->Header[i]);
+        Wait->Count += NT_SUCCESS(Status);
+    }
+    return Status;
+}
+
+static void ExpFreeWait(PEXP_WAIT Wait)
+{
+    while (Wait->Count != 0) {
+        ObDereferenceObject(Wait->Object[--Wait->Count]);
+    }
+    ExFreePoolWithTag(Wait, EXP_WAIT_TAG);
+}
+
+/* As KeWaitForMultipleObjects, 1 to 64 objects (STATUS_INVALID_PARAMETER_1), and as above. PASSIVE. */
+NTSTATUS NtWaitForMultipleObjects(ULONG Count, HANDLE *Handles, WAIT_TYPE WaitType, BOOLEAN Alertable,
+                                  PLARGE_INTEGER Timeout)
+{
+    KPROCESSOR_MODE Mode = ExGetPreviousMode();
+    LARGE_INTEGER Captured;
+
+    if (Count == 0 || Count > MAXIMUM_WAIT_OBJECTS) {
+        return STATUS_INVALID_PARAMETER_1;
+    }
+    if (WaitType != WaitAll && WaitType != WaitAny) {
+        return STATUS_INVALID_PARAMETER_3;
+    }
+    PEXP_WAIT Wait = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(*Wait), EXP_WAIT_TAG);
+    if (Wait == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    Wait->Count = 0;
+    NTSTATUS Status = ExCopyIn(Wait->Handle, Handles, Count * sizeof(HANDLE), Mode);
+    if (NT_SUCCESS(Status)) {
+        Status = ExCaptureTimeout(&Captured, &Timeout, Timeout, Mode);
+    }
+    if (NT_SUCCESS(Status)) {
+        Status = ExpReferenceAll(Wait, Count);
+    }
+    if (NT_SUCCESS(Status)) {
+        Status = KeWaitForMultipleObjects(Count, Wait->Header, WaitType, UserRequest, Mode, Alertable, Timeout,
+                                          Wait->Block);
+    }
+    ExpFreeWait(Wait);
+    return Status;
+}
+
+/* ---- Time ---- */
+
+NTSTATUS NtDelayExecution(BOOLEAN Alertable, PLARGE_INTEGER Interval)
+{
+    KPROCESSOR_MODE Mode = ExGetPreviousMode();
+    LARGE_INTEGER Captured;
+    NTSTATUS Status = ExCopyIn(&Captured, Interval, sizeof(Captured), Mode);
+
+    return NT_SUCCESS(Status) ? KeDelayExecutionThread(Mode, Alertable, &Captured) : Status;
+}
+
+NTSTATUS NtYieldExecution(VOID)
+{
+    KeYieldExecution();
+    return STATUS_SUCCESS;
+}
+
+/* 100 ns since 1601. */
+NTSTATUS NtQuerySystemTime(PLARGE_INTEGER SystemTime)
+{
+    LARGE_INTEGER Now;
+
+    KeQuerySystemTime(&Now);
+    return ExCopyOut(SystemTime, &Now, sizeof(Now), ExGetPreviousMode());
+}
+
+NTSTATUS NtQueryPerformanceCounter(PLARGE_INTEGER Counter, PLARGE_INTEGER Frequency)
+{
+    LARGE_INTEGER PerSecond;
+    LARGE_INTEGER Now = KeQueryPerformanceCounter(&PerSecond);
+    NTSTATUS Status = ExCopyOut(Counter, &Now, sizeof(Now), ExGetPreviousMode());
+
+    if (NT_SUCCESS(Status) && Frequency != NULL) {
+        Status = ExCopyOut(Frequency, &PerSecond, sizeof(PerSecond), ExGetPreviousMode());
+    }
+    return Status;
+}

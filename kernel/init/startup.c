@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How the kernel comes to life, in order. Phase 0 runs on the boot processor's idle thread with interrupts off: nothing may
+ * wait yet. Phase 1 is the first system thread; the boot processor's first thread becomes its idle loop.
+ */
+#include "kernel/ex/ex.h"
+#include "kernel/init/boot.h"
+#include "kernel/init/init.h"
+#include "kernel/io/io.h"
+#include "kernel/kd/kd.h"
+#include "kernel/ke/ke.h"
+#include "kernel/ldr/ldr.h"
+#include "kernel/mm/mm.h"
+#include "kernel/ob/ob.h"
+#include "kernel/rtl/rtl.h"
+#include "ps/ps.h"
+#include <ntapi.h>
+
+static PBOOT_INFORMATION InitBoot;
+
+static VOID InitPhase1(PVOID Context);
+
+/* The boot processor's control block and idle thread, so that locks, levels and the current thread mean something. */
+static void InitBootProcessor(void)
+{
+    KiKernelSpace.Tables = *ArchKernelPageTables();
+    KeInitializeProcess(&PspIdleProcess.Pcb, &KiKernelSpace);
+    PspIdleProcess.Pcb.BasePriority = 0;
+    KeInitializeThread(&PspBootIdleThread.Tcb, &PspIdleProcess.Pcb, NULL, NULL, NULL, TRUE);
+    KeInitializeBootProcessor(&PspBootIdleThread.Tcb);
+}
+
+static void InitCreatePhase1(void)
+{
+    HANDLE Thread;
+    NTSTATUS Status = PsCreateSystemThread(&Thread, THREAD_ALL_ACCESS, NULL, NULL, NULL, InitPhase1, NULL);
+    if (!NT_SUCCESS(Status)) {
+        KdBugCheck(PHASE0_INITIALIZATION_FAILED, (ULONG64)Status, 0, 0, 0, NULL, "no first system thread: %x", Status);
+    }
+    ZwClose(Thread);
+}
+
+NORETURN void KiSystemStartup(PBOOT_INFORMATION Boot)
+{
+    InitBoot = Boot;
+    InitBootProcessor();
+    KdInitialize();
+    DbgPrint("Primer (%s), loaded by %s\n", DBG ? "debug" : "release", Boot->LoaderName);
+    DbgPrint("command line: %s\n", Boot->CommandLine);
+    ExInitializeOptions(Boot);
+    MmInitialize(Boot);
+    MmInitializeProcessor(&KiBootPrcb);
+    ArchInitializeMachine(Boot);
+    KeInitializeTime();
+    KiRandomSeed = (ULONG)ExOptionNumber("seed", 0);
+    KiInitializeTimers();
+    ExpInitializePushLocks();
+    ArchSetIrql(PASSIVE_LEVEL); /* push locks may be taken, but interrupts are off and nobody else runs */
+    ObInitialize();
+    PsInitializePhase0();
+    ExInitialize();
+    InitCreatePhase1();
+    ArchSetIrql(DISPATCH_LEVEL);
+    KeStartClock();
+    ArchEnableInterrupts();
+    KeIdleLoop();
+}
+
+/* Control block, idle thread and stacks of a processor, then the processor itself. Returns false when it did not come. */
+static bool InitStartProcessor(ULONG Number)
+{
+    PKPRCB Prcb = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(KPRCB), 'bcrP');
+    PVOID DpcStackTop = MmAllocateKernelStack();
+    if (Prcb == NULL || DpcStackTop == NULL) {
+        KdBugCheck(PHASE1_INITIALIZATION_FAILED, Number, 0, 0, 0, NULL, "no memory for processor %u", Number);
+    }
+    RtlZeroMemory(Prcb, sizeof(KPRCB));
+    NTSTATUS Status = PspCreateIdleThread(Prcb);
+    if (!NT_SUCCESS(Status)) {
+        KdBugCheck(PHASE1_INITIALIZATION_FAILED, Number, (ULONG64)Status, 0, 0, NULL, "no idle thread for processor %u",
+                   Number);
+    }
+    KeInitializePrcb(Prcb, Number, Prcb->IdleThread, DpcStackTop);
+    MmInitializeProcessor(Prcb);
+    return ArchStartProcessor(Prcb);
+}
+
+static void InitStartProcessors(void)
+{
+    ULONG Count = ArchProcessorCount();
+    for (ULONG i = 1; i < Count; i++) {
+        if (!InitStartProcessor(i)) {
+            DbgPrint("processor %u did not start (progress code %u)\n", i, ArchTrampolineProgress);
+            break; /* numbers stay without gaps */
+        }
+    }
+    ArchProcessorsAreUp();
+    DbgPrint("@boot cpus=%u\n", KeNumberProcessors);
+}
+
+/* The initial process, native/init: its end is the machine's. */
+static void InitRunInitialProcess(void)
+{
+    PEPROCESS Process;
+    NTSTATUS Status = PsCreateInitialProcess("native/init", &Process);
+    if (!NT_SUCCESS(Status)) {
+        DbgPrint("cannot start native/init: status %08x%s\n", Status,
+                 Status == STATUS_OBJECT_NAME_NOT_FOUND ? " (the boot archives do not hold it)" : "");
+        IoConsoleWrite(2, "Primer: cannot start native/init\n", 33);
+        return;
+    }
+    KeWaitForSingleObject(Process, Executive, KernelMode, FALSE, NULL);
+    DbgPrint("the initial process has ended, status %08x\n", PsGetProcessExitStatus(Process));
+    ObDereferenceObject(Process);
+}
+
+static VOID InitPhase1(PVOID Context)
+{
+    InitStartProcessors();
+    ExInitializeWorkQueues();
+    PsInitializePhase1();
+    LdrInitialize();
+    IoInitialize(InitBoot);
+    IoInitializeConsole();
+    ExReportUnknownOptions();
+    InitRunInitialProcess();
+    NtShutdownSystem(ShutdownPowerOff);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * io for the rest of the kernel: file objects over two devices only, the console and the boot archives; driver objects.
+ */
+#ifndef PRIMER_IO_H
+#define PRIMER_IO_H
+
+#include "kernel/init/boot.h"
+#include "kernel/mm/mm.h"
+#include <subsystem.h>
+
+typedef enum _IO_FILE_KIND { IoFileConsole, IoFileArchive, IoFileDirectory } IO_FILE_KIND;
+
+/* (c) constant; (l) Lock */
+struct _FILE_OBJECT {
+    SHORT Type;
+    SHORT Size;
+    IO_FILE_KIND Kind;             /* (c) */
+    ULONG Stream;                  /* (c) console: 0 input, 1 output, 2 error */
+    const IO_ARCHIVE_FILE *File;   /* (c) archive file or directory */
+    UNICODE_STRING FileName;       /* (c) "\Boot\native\init"; WDK drivers read this member */
+    EX_PUSH_LOCK Lock;
+    ULONG64 Position;              /* (l) of reads without an offset */
+};
+
+void IoInitialize(PBOOT_INFORMATION Boot); /* indexes the archives; PASSIVE */
+void IoInitializeConsole(void);            /* after interrupts work; writes the marker and "@stdio" */
+
+/* Archive tree: hash or sorted index by path; a later entry of the same path wins. Directories that no entry names are implied. */
+const IO_ARCHIVE_FILE *IoLookupArchive(const char *Path);
+const IO_ARCHIVE_FILE *IoFirstArchiveFile(const char *Prefix);
+const IO_ARCHIVE_FILE *IoNextArchiveFile(const IO_ARCHIVE_FILE *File, const char *Prefix);
+/* The section over the file's bytes, made once and kept; referenced for the caller. */
+NTSTATUS IoArchiveSection(const IO_ARCHIVE_FILE *File, PMM_SECTION *Section);
+NTSTATUS IoOpenArchiveFile(const IO_ARCHIVE_FILE *File, PFILE_OBJECT *FileObject);
+
+/* Console: kernel buffers. Reads wait in UserMode (termination breaks them: STATUS_ALERTED or the like, 0 bytes). */
+NTSTATUS IoConsoleRead(PVOID Buffer, SIZE_T Size, SIZE_T *Done);
+NTSTATUS IoConsoleWrite(ULONG Stream, const VOID *Buffer, SIZE_T Size);
+BOOLEAN IoConsoleIsTerminal(ULONG Stream);
+ULONG IoConsoleGetMode(void);
+void IoConsoleSetMode(ULONG Mode);
+void IoConsoleSize(PUSHORT Columns, PUSHORT Rows);
+BOOLEAN IoConsoleInputReady(void);
+/* Everything written has left the machine. */
+void IoConsoleFlush(void);
+
+#endif

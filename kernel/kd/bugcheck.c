@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The end when something is wrong. The first processor that gets here owns the bug check: it freezes the others by NMI,
+ * waits for them for a bounded time, reports, and leaves through the debug-exit port. Each processor records its own
+ * back-trace as it freezes, into memory of its own, so that the report reads no stack that may still change.
+ *
+ * No lock is taken and nothing is allocated. A bug check inside the bug check ends the machine at once.
+ */
+#include "kernel/kd/kdp.h"
+#include "kernel/ldr/export.h"
+#include "kernel/mm/mm.h"
+#include "kernel/rtl/rtl.h"
+
+#define KDP_EXIT_BUGCHECK 0x31
+#define KDP_EXIT_HANG     0x32
+#define KDP_FRAMES        24
+#define KDP_TRACE_SHOWN   32
+#define KDP_MACHINE_CHECK 18 /* the vector that means broken hardware */
+
+volatile ULONG KdpOwner = KDP_NOBODY;
+
+/* (p) written by the processor that it belongs to, before it says Frozen */
+static struct {
+    ULONG Count;
+    ULONG64 Address[KDP_FRAMES];
+} KdpBackTrace[MAXIMUM_PROCESSORS];
+
+/* ---- Names ---- */
+
+#define KDP_NAME(Code) {Code, #Code}
+static const struct {
+    ULONG Code;
+    const char *Name;
+} KdpNames[] = {
+    KDP_NAME(APC_INDEX_MISMATCH),
+    KDP_NAME(INVALID_AFFINITY_SET),
+    KDP_NAME(IRQL_NOT_DISPATCH_LEVEL),
+    KDP_NAME(IRQL_NOT_GREATER_OR_EQUAL),
+    KDP_NAME(IRQL_NOT_LESS_OR_EQUAL),
+    KDP_NAME(MAXIMUM_WAIT_OBJECTS_EXCEEDED),
+    KDP_NAME(SPIN_LOCK_ALREADY_OWNED),
+    KDP_NAME(SPIN_LOCK_NOT_OWNED),
+    KDP_NAME(THREAD_NOT_MUTEX_OWNER),
+    KDP_NAME(CID_HANDLE_CREATION),
+    KDP_NAME(CID_HANDLE_DELETION),
+    KDP_NAME(REFERENCE_BY_POINTER),
+    KDP_NAME(BAD_POOL_HEADER),
+    KDP_NAME(MEMORY_MANAGEMENT),
+    KDP_NAME(KMODE_EXCEPTION_NOT_HANDLED),
+    KDP_NAME(SYSTEM_EXIT_OWNED_MUTEX),
+    KDP_NAME(SYSTEM_SERVICE_EXCEPTION),
+    KDP_NAME(PHASE0_INITIALIZATION_FAILED),
+    KDP_NAME(PHASE1_INITIALIZATION_FAILED),
+    KDP_NAME(PAGE_FAULT_WITH_INTERRUPTS_OFF),
+    KDP_NAME(IRQL_GT_ZERO_AT_SYSTEM_SERVICE),
+    KDP_NAME(PAGE_FAULT_IN_NONPAGED_AREA),
+    KDP_NAME(UNEXPECTED_KERNEL_MODE_TRAP),
+    KDP_NAME(MACHINE_CHECK_EXCEPTION),
+    KDP_NAME(ATTEMPTED_SWITCH_FROM_DPC),
+    KDP_NAME(BAD_POOL_CALLER),
+    KDP_NAME(DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS),
+    KDP_NAME(WORKER_THREAD_RETURNED_AT_BAD_IRQL),
+    KDP_NAME(MANUALLY_INITIATED_CRASH),
+    KDP_NAME(RESOURCE_NOT_OWNED),
+    KDP_NAME(WORKER_INVALID),
+    KDP_NAME(CRITICAL_PROCESS_DIED),
+    KDP_NAME(CLOCK_WATCHDOG_TIMEOUT),
+    KDP_NAME(DPC_WATCHDOG_VIOLATION),
+    KDP_NAME(KERNEL_SECURITY_CHECK_FAILURE),
+    KDP_NAME(INVALID_RUNDOWN_PROTECTION_FLAGS),
+    KDP_NAME(ERESOURCE_INVALID_RELEASE),
+    KDP_NAME(THREAD_TERMINATE_HELD_MUTEX),
+    KDP_NAME(LOCK_ORDER_VIOLATION),
+    KDP_NAME(LOCK_HELD_WHILE_BLOCKING),
+    KDP_NAME(PROVIDER_CONTRACT_VIOLATION),
+    KDP_NAME(ASSERTION_FAILED),
+};
+
+static const char *KdpCodeName(ULONG Code)
+{
+    for (ULONG i = 0; i < RTL_NUMBER_OF(KdpNames); i++) {
+        if (KdpNames[i].Code == Code) {
+            return KdpNames[i].Name;
+        }
+    }
+    return "UNKNOWN";
+}
+
+/* ---- Freezing ---- */
+
+static void KdpRecordBackTrace(ULONG Processor, PKTRAP_FRAME Frame)
+{
+    ULONG64 *Address = KdpBackTrace[Processor].Address;
+    ULONG Count = 0;
+
+    if (Frame == NULL) {
+        Count = ArchCaptureBackTrace(Address, KDP_FRAMES);
+    } else if (!KTRAP_FROM_USER(Frame)) {
+        Count = ArchBackTrace(Frame->Rip, Frame->Rbp, Address, KDP_FRAMES);
+    }
+    KdpBackTrace[Processor].Count = Count;
+}
+
+/* In the NMI handler of a processor that is to stand still, or on one that lost the race for the bug check. */
+void KdFreeze(PKTRAP_FRAME Frame)
+{
+    PKPRCB Prcb = ArchCurrentPrcb();
+
+    if (!Prcb->Frozen) {
+        KdpRecordBackTrace(Prcb->Number, Frame);
+        Prcb->FrozenFrame = Frame;
+        __atomic_store_n(&Prcb->Frozen, 1, __ATOMIC_RELEASE);
+    }
+    ArchHalt();
+}
+
+/* A stray NMI, with no bug check in progress, is nobody's: go on. */
+void KiNmi(PKTRAP_FRAME Frame)
+{
+    if (KdpOwner != KDP_NOBODY && KdpOwner != ArchCurrentPrcb()->Number) {
+        KdFreeze(Frame);
+    }
+}
+
+static bool KdpAllFrozen(KAFFINITY Others)
+{
+    for (; Others != 0; Others &= Others - 1) {
+        if (!__atomic_load_n(&KiProcessorBlock[RtlLowestBit(Others)]->Frozen, __ATOMIC_ACQUIRE)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* At most half a second: a processor that does not answer is reported as such. */
+static void KdpFreezeOthers(ULONG Self)
+{
+    KAFFINITY Others = KeActiveProcessors & ~((KAFFINITY)1 << Self);
+    ULONG64 Start = ArchReadCycles();
+    ULONG64 Limit = ArchCyclesPerSecond() / 2;
+
+    if (Others == 0) {
+        return;
+    }
+    ArchSendNmi(Others);
+    while (!KdpAllFrozen(Others) && ArchReadCycles() - Start < Limit) {
+        ArchPause();
+    }
+}
+
+/* Becomes the owner, or does not return. */
+static void KdpClaim(ULONG Code, PKTRAP_FRAME Frame)
+{
+    ULONG Self = ArchCurrentPrcb()->Number;
+    ULONG Expected = KDP_NOBODY;
+
+    if (__atomic_compare_exchange_n(&KdpOwner, &Expected, Self, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+        return;
+    }
+    if (Expected == Self) {
+        KdpPrint("\nbug check %x (%s) inside the bug check: giving up\n", Code, KdpCodeName(Code));
+        ArchDebugExit(KDP_EXIT_BUGCHECK);
+    }
+    KdFreeze(Frame);
+}
+
+/* ---- The report ---- */
+
+static void KdpPrintRegisters(const KTRAP_FRAME *Frame)
+{
+    KdpPrint("registers at vector %I64x, error code %I64x, fault address %p:\n", Frame->Vector, Frame->ErrorCode,
+             (PVOID)ArchFaultAddress());
+    KdpPrint("  rip %p cs %I64x rflags %I64x rsp %p ss %I64x\n", (PVOID)Frame->Rip, Frame->Cs, Frame->Rflags,
+             (PVOID)Frame->Rsp, Frame->Ss);
+    KdpPrint("  rax %p rbx %p rcx %p rdx %p\n", (PVOID)Frame->Rax, (PVOID)Frame->Rbx, (PVOID)Frame->Rcx,
+             (PVOID)Frame->Rdx);
+    KdpPrint("  rsi %p rdi %p rbp %p r8  %p\n", (PVOID)Frame->Rsi, (PVOID)Frame->Rdi, (PVOID)Frame->Rbp,
+             (PVOID)Frame->R8);
+    KdpPrint("  r9  %p r10 %p r11 %p r12 %p\n", (PVOID)Frame->R9, (PVOID)Frame->R10, (PVOID)Frame->R11,
+             (PVOID)Frame->R12);
+    KdpPrint("  r13 %p r14 %p r15 %p\n", (PVOID)Frame->R13, (PVOID)Frame->R14, (PVOID)Frame->R15);
+}
+
+static void KdpPrintBackTrace(ULONG Processor)
+{
+    for (ULONG i = 0; i < KdpBackTrace[Processor].Count; i++) {
+        KdpPrint("    #%-2u %p ", i, (PVOID)KdpBackTrace[Processor].Address[i]);
+        KdpPrintSymbol(KdpBackTrace[Processor].Address[i]);
+        KdpPrint("\n");
+    }
+}
+
+static void KdpPrintThread(PKTHREAD Thread)
+{
+    if (Thread == NULL) {
+        KdpPrint("no thread");
+    } else if (PsInitialSystemProcess == NULL) {
+        KdpPrint("thread %p", Thread);
+    } else {
+        KdpPrint("thread %p (%I64u.%I64u)", Thread, (ULONG64)PsGetThreadProcessId((PETHREAD)Thread),
+                 (ULONG64)PsGetThreadId((PETHREAD)Thread));
+    }
+}
+
+static void KdpPrintProcessor(PKPRCB Prcb)
+{
+    KdpPrint("processor %u: IRQL %u, %s", Prcb->Number, Prcb->Irql, Prcb->DpcActive ? "in a DPC, " : "");
+    KdpPrintThread(Prcb->CurrentThread);
+    if (Prcb->Number != KdpOwner && !Prcb->Frozen) {
+        KdpPrint(", does not answer\n");
+        return;
+    }
+    if (Prcb->FrozenFrame != NULL && KTRAP_FROM_USER(Prcb->FrozenFrame)) {
+        KdpPrint(", in user mode at %p\n", (PVOID)Prcb->FrozenFrame->Rip);
+        return;
+    }
+    KdpPrint("%s\n", Prcb->Number == KdpOwner ? ", reporting" : "");
+    KdpPrintBackTrace(Prcb->Number);
+}
+
+static void KdpPrintAll(PKTRAP_FRAME Frame)
+{
+    if (Frame != NULL) {
+        KdpPrintRegisters(Frame);
+    }
+    KdpPrintProcessor(KiProcessorBlock[KdpOwner]);
+    for (ULONG i = 0; i < KeNumberProcessors; i++) {
+        if (i != KdpOwner && KiProcessorBlock[i] != NULL) {
+            KdpPrintProcessor(KiProcessorBlock[i]);
+        }
+    }
+    KdpPrintTrace(KDP_TRACE_SHOWN);
+}
+
+/* This processor stands still, the others too, the log is ours. Returns with the level as it was: the report shows it. */
+static void KdpBegin(ULONG Code, PKTRAP_FRAME Frame)
+{
+    ArchDisableInterrupts();
+    KdpClaim(Code, Frame);
+
+    ULONG Self = ArchCurrentPrcb()->Number;
+    KiProcessorBlock[Self] = ArchCurrentPrcb(); /* not there yet in the first moments */
+    KdpRecordBackTrace(Self, Frame);
+    KdpFreezeOthers(Self);
+    KdpTakeOverLog();
+}
+
+static char KdpMessage[256]; /* the owner only */
+
+static NORETURN void KdpBugCheckV(ULONG Code, const ULONG64 P[4], PKTRAP_FRAME Frame, const char *Format,
+                                  va_list Arguments)
+{
+    KdpBegin(Code, Frame);
+    KdpPrint("@bugcheck %x %s %I64x %I64x %I64x %I64x\n", Code, KdpCodeName(Code), P[0], P[1], P[2], P[3]);
+    if (Format != NULL) {
+        RtlPrintV(KdpMessage, sizeof(KdpMessage), Format, Arguments);
+        KdpPrint("%s\n", KdpMessage);
+    }
+    KdpPrintAll(Frame);
+    ArchDebugExit(KDP_EXIT_BUGCHECK);
+}
+
+void KdBugCheck(ULONG Code, ULONG64 P1, ULONG64 P2, ULONG64 P3, ULONG64 P4, PKTRAP_FRAME Frame, const char *Format, ...)
+{
+    va_list Arguments;
+
+    va_start(Arguments, Format);
+    KdpBugCheckV(Code, (ULONG64[4]){P1, P2, P3, P4}, Frame, Format, Arguments);
+}
+
+void KdReportHang(ULONG Processor, const char *What)
+{
+    KdpBegin(CLOCK_WATCHDOG_TIMEOUT, NULL);
+    KdpPrint("@hang processor %u: %s\n", Processor, What);
+    KdpPrintAll(NULL);
+    ArchDebugExit(KDP_EXIT_HANG);
+}
+
+/* ---- Ways in ---- */
+
+/* Stops the machine with a code and four parameters. Any IRQL. ddi:kebugcheckex */
+VOID KeBugCheckEx(ULONG BugCheckCode, ULONG_PTR BugCheckParameter1, ULONG_PTR BugCheckParameter2,
+                  ULONG_PTR BugCheckParameter3, ULONG_PTR BugCheckParameter4)
+{
+    KdBugCheck(BugCheckCode, BugCheckParameter1, BugCheckParameter2, BugCheckParameter3, BugCheckParameter4, NULL, NULL);
+}
+EXPORT(KeBugCheckEx);
+
+/* The same without parameters. ddi:kebugcheck */
+VOID KeBugCheck(ULONG BugCheckCode)
+{
+    KdBugCheck(BugCheckCode, 0, 0, 0, 0, NULL, NULL);
+}
+EXPORT(KeBugCheck);
+
+VOID RtlpAssertFailed(PCSTR Expression, PCSTR File, ULONG Line)
+{
+    KdBugCheck(ASSERTION_FAILED, (ULONG64)Expression, (ULONG64)File, Line, 0, NULL, "%s:%u: assertion failed: %s", File,
+               Line, Expression);
+}
+EXPORT(RtlpAssertFailed);
+
+void KiFatalTrap(PKTRAP_FRAME Frame)
+{
+    ULONG Code = Frame->Vector == KDP_MACHINE_CHECK ? MACHINE_CHECK_EXCEPTION : UNEXPECTED_KERNEL_MODE_TRAP;
+    /* A push on a full stack faults with the stack pointer still above the guard page. */
+    bool Overflow = !KTRAP_FROM_USER(Frame) && MmIsStackGuard(Frame->Rsp - sizeof(ULONG64));
+
+    KdBugCheck(Code, Frame->Vector, Frame->ErrorCode, Frame->Rip, Frame->Rsp, Frame, "%s",
+               Overflow ? "the kernel stack is full: see the back-trace for a recursion or a large local variable"
+                        : "a trap that only a broken kernel or machine raises");
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Time, and the one-shot timer of each processor. Its next interrupt is the earliest of: the quantum end (while a rival is
+ * ready), the next timer due, the starvation scan (while anything is ready), and a watch of a few seconds. The interrupt
+ * itself only notes that it happened; the work is done on the way below DISPATCH_LEVEL.
+ *
+ * The watch finds processors that hang: one that takes interrupts but stays at DISPATCH_LEVEL finds its own clock work undone;
+ * one that takes no interrupts is seen by its neighbour, whose timer finds the other's overdue.
+ */
+#include "kernel/ke/ki.h"
+
+ULONG64 KiQuantumCycles;
+ULONG64 KiCyclesPerSecond;
+ULONG KiRandomSeed;
+
+static ULONG64 KiStartCycles;        /* interrupt time 0 */
+static ULONG64 KiTimePerCycle;       /* 100 ns units a cycle, 32.32 fixed point scaled by 2^KI_SCALE */
+static ULONG64 KiCyclesPerTime;      /* cycles a 100 ns unit, 32.32 fixed point */
+static ULONG64 KiSystemTimeBias;     /* system time - interrupt time */
+#define KI_SCALE 40
+
+void KiStarvationScan(PKPRCB Prcb, ULONG64 Now);
+void KiQuantumEnd(PKPRCB Prcb);
+
+void KeInitializeTime(void)
+{
+    KiCyclesPerSecond = ArchCyclesPerSecond();
+    KiQuantumCycles = KiCyclesPerSecond / 1000 * KI_QUANTUM_MS;
+    KiStartCycles = ArchReadCycles();
+    KiTimePerCycle = (10000000ULL << KI_SCALE) / KiCyclesPerSecond; /* 2^63.3 at most */
+    KiCyclesPerTime = (KiCyclesPerSecond << 24) / 10000000 << 8;    /* 2^24 keeps 64 bits up to 1 THz */
+    KiSystemTimeBias = ArchReadWallClock();
+}
+
+static ULONG64 KiCyclesToTime(ULONG64 Cycles)
+{
+    return (ULONG64)(((unsigned __int128)(Cycles - KiStartCycles) * KiTimePerCycle) >> KI_SCALE);
+}
+
+/* The first cycle at which the interrupt time has been reached, or a little later. */
+ULONG64 KiTimeToCycles(ULONG64 InterruptTime)
+{
+    unsigned __int128 Cycles = ((unsigned __int128)InterruptTime * KiCyclesPerTime) >> 32;
+    return Cycles > INT64_MAX ? UINT64_MAX : KiStartCycles + (ULONG64)Cycles + (ULONG64)(Cycles >> 30) + 1;
+}
+
+/* Time since start-up, 100 ns. Any IRQL. (WDK page of the name) */
+ULONGLONG KeQueryInterruptTime(VOID)
+{
+    return KiCyclesToTime(ArchReadCycles());
+}
+EXPORT(KeQueryInterruptTime);
+
+/* 100 ns since 1601-01-01 UTC. Any IRQL. */
+VOID KeQuerySystemTime(PLARGE_INTEGER CurrentTime)
+{
+    CurrentTime->QuadPart = (LONGLONG)(KeQueryInterruptTime() + KiSystemTimeBias);
+}
+EXPORT(KeQuerySystemTime);
+
+/* Interrupt time of a system time; 0 for what lies before start-up. */
+ULONG64 KiSystemTimeToInterruptTime(ULONG64 SystemTime)
+{
+    return SystemTime > KiSystemTimeBias ? SystemTime - KiSystemTimeBias : 0;
+}
+
+LARGE_INTEGER KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency)
+{
+    if (PerformanceFrequency != NULL) {
+        PerformanceFrequency->QuadPart = (LONGLONG)KiCyclesPerSecond;
+    }
+    return (LARGE_INTEGER){.QuadPart = (LONGLONG)(ArchReadCycles() - KiStartCycles)};
+}
+EXPORT(KeQueryPerformanceCounter);
+
+VOID KeStallExecutionProcessor(ULONG MicroSeconds)
+{
+    ArchStall(MicroSeconds);
+}
+EXPORT(KeStallExecutionProcessor);
+
+/* Arms the timer for the next event of this processor; an earlier setting stays (it comes early and arms again).
+   DISPATCH, on the processor itself. */
+void KiArmTimer(PKPRCB Prcb)
+{
+    ULONG64 Next = ArchReadCycles() + KI_WATCH_SECONDS * KiCyclesPerSecond;
+    if (Prcb->Timers.NextDue != UINT64_MAX) {
+        ULONG64 Timer = KiTimeToCycles(Prcb->Timers.NextDue);
+        Next = Timer < Next ? Timer : Next;
+    }
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    ULONG Ready = Prcb->ReadySummary;
+    if (Ready != 0 && Prcb->ScanDue < Next) {
+        Next = Prcb->ScanDue;
+    }
+    if ((Ready >> Prcb->RunningBase) != 0 && Prcb->QuantumDue < Next) {
+        Next = Prcb->QuantumDue;
+    }
+    if (Next < Prcb->ArmedFor) {
+        Prcb->ArmedFor = Next;
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        ArchArmTimer(Next);
+    }
+}
+
+/* What a clock interrupt, or another processor's request to look again, has announced. DISPATCH, interrupts on. */
+void KiClockWork(PKPRCB Prcb)
+{
+    ULONG64 Now = ArchReadCycles();
+    Prcb->ArmedFor = UINT64_MAX; /* decide anew */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    Prcb->ClockPending = FALSE;
+    ULONG64 Time = KiCyclesToTime(Now);
+    if (Time >= Prcb->Timers.NextDue) {
+        KiExpireTimers(Prcb, Time);
+    }
+    if (Now >= Prcb->ScanDue) {
+        KiStarvationScan(Prcb, Now);
+    }
+    if (Now >= Prcb->QuantumDue) {
+        KiQuantumEnd(Prcb);
+    }
+    KiArmTimer(Prcb);
+}
+
+/* The neighbour's timer should have fired long ago: it takes no interrupts. Two looks, so that a pause of the whole machine
+   is not taken for a hang. CLOCK_LEVEL. */
+static void KiWatchNeighbour(PKPRCB Prcb, ULONG64 Now)
+{
+    PKPRCB Other = KiProcessorBlock[(Prcb->Number + 1) % KeNumberProcessors];
+    ULONG64 Armed = Other == Prcb ? UINT64_MAX : Other->ArmedFor;
+    if (Armed == UINT64_MAX || Now < Armed || Now - Armed < KiCyclesPerSecond) {
+        Prcb->WatchedArmed = 0;
+    } else if (Prcb->WatchedArmed != Armed) {
+        Prcb->WatchedArmed = Armed;
+        Prcb->WatchedSince = Now;
+    } else if (Now - Prcb->WatchedSince > KI_HANG_SECONDS * KiCyclesPerSecond) {
+        KdReportHang(Other->Number, "takes no interrupts");
+    }
+}
+
+void KiClockInterrupt(void)
+{
+    PKPRCB Prcb = KeGetCurrentPrcb();
+    ULONG64 Now = ArchReadCycles();
+    Prcb->ClockInterrupts++;
+    if (!Prcb->ClockPending) {
+        Prcb->ClockPending = TRUE;
+        Prcb->ClockSince = Now;
+    } else if (Now - Prcb->ClockSince > KI_HANG_SECONDS * KiCyclesPerSecond) {
+        KdReportHang(Prcb->Number, "has not been below DISPATCH_LEVEL");
+    }
+    Prcb->ArmedFor = Now + KiCyclesPerSecond; /* until the work is done: the watch over ourselves */
+    ArchArmTimer(Prcb->ArmedFor);
+    ArchSetPendingSoft(KSOFT_DISPATCH);
+    KiWatchNeighbour(Prcb, Now);
+}
+
+/* The boot processor begins to take clock interrupts; the others arm theirs as they join. DISPATCH. */
+void KeStartClock(void)
+{
+    PKPRCB Prcb = KeGetCurrentPrcb();
+    Prcb->SwitchCycles = ArchReadCycles();
+    KiArmTimer(Prcb);
+}

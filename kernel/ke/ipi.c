@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Between processors: requests, calls, and the shoot-down of translations. Whoever waits for others holds no lock that an
+ * interrupt handler takes and keeps interrupts on, so that it serves incoming calls meanwhile.
+ *
+ * A call stands in the caller's own KPRCB.Call; the caller sets its bit in each target's CallRequests; each target runs it and clears
+ * its own bit in Call.Pending. The caller stays on its processor (DISPATCH_LEVEL) until none is left.
+ */
+#include "kernel/ke/ki.h"
+
+/* Sets a request bit; the first one sends the interrupt. Any IRQL. */
+void KiRequestIpi(PKPRCB Prcb, ULONG Request)
+{
+    if (__atomic_fetch_or(&Prcb->IpiRequests, Request, __ATOMIC_SEQ_CST) == 0) {
+        ArchSendIpi(KiProcessorBit(Prcb->Number));
+    }
+}
+
+static void KiServeCalls(PKPRCB Prcb)
+{
+    KAFFINITY Callers = __atomic_exchange_n(&Prcb->CallRequests, 0, __ATOMIC_SEQ_CST);
+    for (; Callers != 0; Callers &= Callers - 1) {
+        KCALL *Call = &KiProcessorBlock[RtlLowestBit(Callers)]->Call;
+        Call->Routine(Call->Context);
+        __atomic_fetch_and(&Call->Pending, ~KiProcessorBit(Prcb->Number), __ATOMIC_SEQ_CST); /* the last touch */
+    }
+}
+
+void KiIpiInterrupt(void)
+{
+    PKPRCB Prcb = KeGetCurrentPrcb();
+    ULONG Requests = __atomic_exchange_n(&Prcb->IpiRequests, 0, __ATOMIC_SEQ_CST);
+    Prcb->Ipis++;
+    if (Requests & KIPI_CALL) {
+        KiServeCalls(Prcb);
+    }
+    if (Requests & KIPI_RESCHEDULE) {
+        Prcb->Reschedule = TRUE;
+    }
+    if ((Requests & KIPI_CLOCK) && !Prcb->ClockPending) {
+        Prcb->ClockSince = ArchReadCycles();
+        Prcb->ClockPending = TRUE;
+    }
+    if (Requests & (KIPI_RESCHEDULE | KIPI_CLOCK | KIPI_DPC)) {
+        ArchSetPendingSoft(KSOFT_DISPATCH);
+    }
+}
+
+void KeCallProcessors(KAFFINITY Processors, void (*Routine)(void *), void *Context)
+{
+    KIRQL Irql = KiRaiseToDispatch();
+    PKPRCB Prcb = KeGetCurrentPrcb();
+    Processors &= KeActiveProcessors & ~KiProcessorBit(Prcb->Number);
+    KI_ASSERT(ArchInterruptsEnabled() || Processors == 0, "interrupts are off, others are %llx", Processors);
+
+    Prcb->Call.Routine = Routine;
+    Prcb->Call.Context = Context;
+    __atomic_store_n(&Prcb->Call.Pending, Processors, __ATOMIC_SEQ_CST);
+    for (KAFFINITY Left = Processors; Left != 0; Left &= Left - 1) {
+        PKPRCB Target = KiProcessorBlock[RtlLowestBit(Left)];
+        __atomic_fetch_or(&Target->CallRequests, KiProcessorBit(Prcb->Number), __ATOMIC_SEQ_CST);
+        KiRequestIpi(Target, KIPI_CALL);
+    }
+    while (__atomic_load_n(&Prcb->Call.Pending, __ATOMIC_ACQUIRE) != 0) {
+        ArchPause();
+    }
+    KiLower(Irql);
+}
+
+/* ---- Rendezvous ---- */
+
+static KLOCK KiBroadcastLock = {
+#if DBG
+    .Class = KlcBroadcast,
+#endif
+};
+
+typedef struct _KI_BROADCAST {
+    PKIPI_BROADCAST_WORKER Worker;
+    ULONG_PTR Argument;
+    volatile LONG Missing; /* processors that have not yet come */
+} KI_BROADCAST;
+
+static ULONG_PTR KiMeet(KI_BROADCAST *Broadcast)
+{
+    InterlockedDecrement(&Broadcast->Missing);
+    while (Broadcast->Missing != 0) {
+        ArchPause();
+    }
+    return Broadcast->Worker(Broadcast->Argument);
+}
+
+static void KiBroadcastTarget(void *Context)
+{
+    KiMeet(Context);
+}
+
+/* Runs the function on all processors at IPI_LEVEL, after all have arrived; returns what it returned here. Below IPI_LEVEL by
+   the documentation; here <= DISPATCH_LEVEL. (WDK page of the name) */
+ULONG_PTR KeIpiGenericCall(PKIPI_BROADCAST_WORKER BroadcastFunction, ULONG_PTR Context)
+{
+    KIRQL Irql = KeAcquireLock(&KiBroadcastLock); /* one rendezvous at a time; who waits here serves the other's call */
+    PKPRCB Prcb = KeGetCurrentPrcb();
+    KI_BROADCAST Broadcast = {BroadcastFunction, Context, (LONG)KeNumberProcessors};
+    KAFFINITY Others = KeActiveProcessors & ~KiProcessorBit(Prcb->Number);
+
+    Prcb->Call.Routine = KiBroadcastTarget;
+    Prcb->Call.Context = &Broadcast;
+    __atomic_store_n(&Prcb->Call.Pending, Others, __ATOMIC_SEQ_CST);
+    for (KAFFINITY Left = Others; Left != 0; Left &= Left - 1) {
+        PKPRCB Target = KiProcessorBlock[RtlLowestBit(Left)];
+        __atomic_fetch_or(&Target->CallRequests, KiProcessorBit(Prcb->Number), __ATOMIC_SEQ_CST);
+        KiRequestIpi(Target, KIPI_CALL);
+    }
+    while (Broadcast.Missing != 1) { /* with interrupts on: others' calls are served until everybody has come */
+        ArchPause();
+    }
+    KIRQL Dispatch;
+    KeRaiseIrql(IPI_LEVEL, &Dispatch);
+    ULONG_PTR Result = KiMeet(&Broadcast);
+    KeLowerIrql(Dispatch);
+    while (__atomic_load_n(&Prcb->Call.Pending, __ATOMIC_ACQUIRE) != 0) {
+        ArchPause();
+    }
+    KeReleaseLock(&KiBroadcastLock, Irql);
+    return Result;
+}
+EXPORT(KeIpiGenericCall);
+
+/* ---- Address spaces and translations ---- */
+
+/* DISPATCH, or interrupts off. The bit is set before the tables are loaded: an initiator of a shoot-down changes the entry,
+   fences, then reads the mask, and so either sees the bit or has changed the entry before it can be cached. */
+void KeLoadAddressSpace(PKADDRESS_SPACE Space)
+{
+    PKPRCB Prcb = KeGetCurrentPrcb();
+    PKADDRESS_SPACE Old = Prcb->AddressSpace;
+    KAFFINITY Bit = KiProcessorBit(Prcb->Number);
+    if (Old == Space) {
+        return;
+    }
+    if (Space != &KiKernelSpace) {
+        __atomic_fetch_or(&Space->ActiveProcessors, Bit, __ATOMIC_SEQ_CST);
+    }
+    Prcb->AddressSpace = Space;
+    ArchLoadPageTables(&Space->Tables);
+    if (Old != &KiKernelSpace) {
+        __atomic_fetch_and(&Old->ActiveProcessors, ~Bit, __ATOMIC_SEQ_CST);
+    }
+}
+
+typedef struct _KI_FLUSH_RANGE {
+    uintptr_t Virtual;
+    SIZE_T Pages;
+} KI_FLUSH_RANGE;
+
+static void KiFlushRange(void *Context)
+{
+    const KI_FLUSH_RANGE *Range = Context;
+    ArchFlushLocalTb(Range->Virtual, Range->Pages);
+    KeGetCurrentPrcb()->TbFlushes++;
+}
+
+static void KiFlushOn(KAFFINITY Processors, uintptr_t Virtual, SIZE_T Pages)
+{
+    KI_FLUSH_RANGE Range = {Virtual, Pages};
+    KIRQL Irql = KiRaiseToDispatch();
+    KAFFINITY Self = KiProcessorBit(KeGetCurrentPrcb()->Number);
+    if (Processors & Self) {
+        KiFlushRange(&Range);
+    }
+    if (Processors & ~Self) {
+        KeCallProcessors(Processors & ~Self, KiFlushRange, &Range);
+    }
+    KiLower(Irql);
+}
+
+void KeFlushTb(PKADDRESS_SPACE Space, uintptr_t Virtual, SIZE_T Pages)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    KiFlushOn(Space->ActiveProcessors, Virtual, Pages);
+}
+
+void KeFlushKernelTb(uintptr_t Virtual, SIZE_T Pages)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    KiFlushOn(KeActiveProcessors, Virtual, Pages);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The software IRQL. Raising to APC or DISPATCH level is a store; what would have interrupted is recorded in
+ * KPRCB.PendingSoft and runs when the level drops. Lowering stores the new level first and tests afterwards: an interrupt
+ * between the two finds the low level and does the work itself.
+ *
+ * Above DISPATCH_LEVEL the level is the processor's: CR8 masks the classes below, HIGH_LEVEL turns interrupts off.
+ */
+#include "kernel/ke/ki.h"
+
+/* Everything that waits for a level below DISPATCH. DISPATCH_LEVEL, interrupts on. The thread may have moved to another
+   processor on return. */
+void KiDrain(void)
+{
+    do {
+        ArchClearPendingSoft(KSOFT_DISPATCH);
+        PKPRCB Prcb = KeGetCurrentPrcb();
+        if (Prcb->ClockPending) {
+            KiClockWork(Prcb);
+        }
+        if (!IsListEmpty(&Prcb->DpcQueue)) {
+            KiRetireDpcs(Prcb);
+        }
+        if (Prcb->Reschedule) {
+            KiReschedule();
+        }
+    } while (ArchPendingSoft() & KSOFT_DISPATCH);
+}
+
+/* The level has dropped to NewIrql and something is pending for it. With interrupts off (start-up only) it stays pending
+   for the next interrupt's exit. */
+void KiSoftInterrupt(KIRQL NewIrql)
+{
+    if (!ArchInterruptsEnabled()) {
+        return;
+    }
+    do {
+        ArchSetIrql(DISPATCH_LEVEL);
+        KiDrain();
+        ArchSetIrql(NewIrql);
+    } while (ArchPendingSoft() >> NewIrql);
+}
+
+void KiInterruptExit(KIRQL ReturnIrql)
+{
+    do {
+        ArchSetIrql(DISPATCH_LEVEL);
+        ArchEnableInterrupts();
+        KiDrain();
+        ArchDisableInterrupts();
+        ArchSetIrql(ReturnIrql);
+    } while (ArchPendingSoft() >> ReturnIrql);
+}
+
+KIRQL KeGetCurrentIrql(VOID)
+{
+    return ArchGetIrql();
+}
+EXPORT(KeGetCurrentIrql);
+
+/* Explicit levels above DISPATCH reach the hardware. */
+static void KiSetHardwareLevel(KIRQL Irql)
+{
+    if (Irql == HIGH_LEVEL) {
+        ArchDisableInterrupts();
+    } else {
+        ArchSetPriorityMask(Irql);
+    }
+}
+
+/* Raises the level; bug check IRQL_NOT_GREATER_OR_EQUAL when it would drop. Any IRQL. (WDK: KeRaiseIrql) */
+VOID KeRaiseIrql(KIRQL NewIrql, PKIRQL OldIrql)
+{
+    KIRQL Old = ArchGetIrql();
+    if (NewIrql < Old) {
+        KdBugCheck(IRQL_NOT_GREATER_OR_EQUAL, Old, NewIrql, 0, 0, NULL, "KeRaiseIrql from %d down to %d", Old, NewIrql);
+    }
+    ArchSetIrql(NewIrql);
+    if (NewIrql > DISPATCH_LEVEL) {
+        KiSetHardwareLevel(NewIrql);
+    }
+    *OldIrql = Old;
+}
+EXPORT(KeRaiseIrql);
+
+/* Lowers the level to what a raise has returned, and runs what waited for that. (WDK: KeLowerIrql) */
+VOID KeLowerIrql(KIRQL NewIrql)
+{
+    KIRQL Old = ArchGetIrql();
+    if (NewIrql > Old) {
+        KdBugCheck(IRQL_NOT_LESS_OR_EQUAL, 0, NewIrql, Old, 0, NULL, "KeLowerIrql from %d up to %d", Old, NewIrql);
+    }
+    KI_ASSERT(NewIrql >= DISPATCH_LEVEL || KiLocksHeld() == 0, "level drops to %d with %u spin locks held", NewIrql,
+              KiLocksHeld());
+    if (Old > DISPATCH_LEVEL) {
+        ArchSetPriorityMask(NewIrql);
+        ArchSetIrql(NewIrql);
+        if (Old == HIGH_LEVEL) {
+            ArchEnableInterrupts();
+        }
+        if (ArchPendingSoft() >> NewIrql) {
+            KiSoftInterrupt(NewIrql);
+        }
+        return;
+    }
+    KiLower(NewIrql);
+}
+EXPORT(KeLowerIrql);
+
+KIRQL KeRaiseIrqlToDpcLevel(VOID)
+{
+    KIRQL Old = ArchGetIrql();
+    if (Old > DISPATCH_LEVEL) {
+        KdBugCheck(IRQL_NOT_GREATER_OR_EQUAL, Old, DISPATCH_LEVEL, 0, 0, NULL, "KeRaiseIrqlToDpcLevel at level %d", Old);
+    }
+    ArchSetIrql(DISPATCH_LEVEL);
+    return Old;
+}
+EXPORT(KeRaiseIrqlToDpcLevel);
+
+KIRQL KeRaiseIrqlToSynchLevel(VOID)
+{
+    KIRQL Old;
+    KeRaiseIrql(SYNCH_LEVEL, &Old);
+    return Old;
+}
+EXPORT(KeRaiseIrqlToSynchLevel);
+
+/* The last tests before user mode, with interrupts off: they come on only while something is done about a finding. */
+void KiReturnToUserWork(PKTRAP_FRAME Frame)
+{
+    PKTHREAD Thread = ArchCurrentThread();
+    for (;;) {
+        if (ArchPendingSoft() != 0) {
+            KiInterruptExit(PASSIVE_LEVEL);
+            continue;
+        }
+        ULONG Work = __atomic_load_n(&Thread->UserWork, __ATOMIC_ACQUIRE);
+        if (Work == 0) {
+            return;
+        }
+        ArchEnableInterrupts();
+        if (Work & KUSER_WORK_INTERRUPT) {
+            __atomic_and_fetch(&Thread->UserWork, ~KUSER_WORK_INTERRUPT, __ATOMIC_ACQ_REL);
+        }
+        if (Work & (KUSER_WORK_TERMINATE | KUSER_WORK_PROVIDER)) {
+            KiUserWorkHook(Frame);
+        } else if (Work & KUSER_WORK_SUSPEND) {
+            KiSuspendCurrentThread();
+        }
+        ArchDisableInterrupts();
+    }
+}
+
+void (*KiUserWorkHook)(PKTRAP_FRAME Frame);
+
+/* A system call came back to the entry code above PASSIVE_LEVEL or with APCs disabled. */
+NORETURN void KiProviderViolation(PKTRAP_FRAME Frame)
+{
+    PKTHREAD Thread = ArchCurrentThread();
+    KIRQL Irql = ArchGetIrql();
+    if (Thread->SystemCall == KiSystemService) {
+        KdBugCheck(Irql != 0 ? IRQL_GT_ZERO_AT_SYSTEM_SERVICE : APC_INDEX_MISMATCH, Frame->ErrorCode, Irql,
+                   Thread->ApcDisable, 0, Frame, "system service %lu returned at level %d, APC disable %x",
+                   (ULONG)Frame->ErrorCode, Irql, Thread->ApcDisable);
+    }
+    KdBugCheck(PROVIDER_CONTRACT_VIOLATION, (ULONG64)Thread->SystemCall, Irql, Thread->ApcDisable, Frame->ErrorCode, Frame,
+               "provider '%s' returned from system call %lu at level %d, APC disable %x", KiProviderName(Thread),
+               (ULONG)Frame->ErrorCode, Irql, Thread->ApcDisable);
+}
+
+/* ps knows providers' names. */
+static const char *KiUnknownProvider(PKTHREAD Thread)
+{
+    return "?";
+}
+const char *(*KiProviderName)(PKTHREAD Thread) = KiUnknownProvider;

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ke for the rest of the kernel: internal locks, processors, threads as the scheduler sees them, inter-processor calls.
+ *
+ * Lock order: kernel/ke/lockrank.h.
+ */
+#ifndef PRIMER_KE_H
+#define PRIMER_KE_H
+
+#include "arch/arch.h"
+#include "kernel/ke/lock.h"
+#include <ntddk.h>
+
+/* ---- Threads ---- */
+
+/*
+ * A thread's state, and who moves it.
+ *
+ *   from          to            by                                            under
+ *   Initialized   Ready         KeStartThread                                 t, r
+ *   Ready         Standby       the processor that selects it (or steals it)  r
+ *   Standby       Running       KiSwapThread, on that processor               (none: the processor owns it)
+ *   Running       Ready         KiReschedule: preemption, quantum end, yield, t, r
+ *                               or a change of affinity
+ *   Running       Waiting       the thread itself, just before it commits     (none: it is not committed yet)
+ *   Waiting       Running       the thread itself, when the commit failed     (none: whoever claimed it knows)
+ *   Waiting       Ready         KiReady, by whoever claimed the wait word     t, r
+ *   Running       Terminated    KiExitThread                                  (none)
+ *
+ * t: Thread->Lock    r: the ReadyLock of Thread->Processor
+ */
+typedef enum _KTHREAD_STATE {
+    Initialized,
+    Ready,
+    Running,
+    Standby,
+    Terminated,
+    Waiting,
+} KTHREAD_STATE;
+
+/* Thread->UserWork: why the thread may not simply return to user mode. Set by anyone, by atomic or; cleared by the thread. */
+#define KUSER_WORK_TERMINATE 1 /* end yourself (ps) */
+#define KUSER_WORK_SUSPEND   2 /* wait until SuspendCount is 0 */
+#define KUSER_WORK_PROVIDER  4 /* the provider asked for ReturnToUser */
+#define KUSER_WORK_INTERRUPT 8 /* user-mode waits are broken off until the thread has come past this point (KeInterruptThread sets it) */
+
+/*
+ * Fields:  (c) constant once started   (o) the thread itself only   (t) Thread->Lock   (r) ReadyLock of Processor
+ *          (a) atomic operations   (p) the processor that runs it
+ */
+struct _KTHREAD {
+    DISPATCHER_HEADER Header;           /* signalled at the thread's end */
+    ARCH_THREAD Arch;                   /* (p) stack, FPU, bases */
+    void (*SystemCall)(PKTRAP_FRAME);   /* (c) KiSystemService, or the provider's DispatchSystemCall */
+    volatile UCHAR SwapBusy;            /* (a) 1 from the moment it runs until its context is saved */
+    BOOLEAN SystemThread;               /* (c) never leaves the kernel */
+    UCHAR PreviousMode;                 /* (o) of the caller of the current system service: ex.h */
+    volatile ULONG UserWork;            /* (a) KUSER_WORK_* */
+    union {
+        volatile ULONG ApcDisable;      /* (o) both counters; not 0: no termination, no interrupted waits */
+        struct {
+            SHORT KernelApcDisable;     /* (o) critical regions */
+            SHORT SpecialApcDisable;    /* (o) guarded regions */
+        };
+    };
+    PKPROCESS Process;                  /* (c) */
+    PKPROCESS AttachedProcess;          /* (o) whose address space it uses now; Process when not attached */
+    struct _SEH_FRAME *ExceptionList;   /* (o) innermost structured-exception block */
+
+    /* Scheduling */
+    KLOCK Lock;                         /* ranked above the ready locks */
+    volatile UCHAR State;               /* KTHREAD_STATE; see the table */
+    SCHAR Priority;                     /* (t) and, when queued, (r) */
+    SCHAR BasePriority;                 /* (t) */
+    UCHAR StarvationBoost;              /* (t) lifted by the starvation scan: back to base at quantum end */
+    UCHAR Preempted;                    /* (p) its quantum's rest is kept, it goes to the head */
+    volatile ULONG Processor;           /* (t) runs there, is queued there, or ran there last */
+    ULONG IdealProcessor;               /* (c) */
+    KAFFINITY Affinity;                 /* (t) in force */
+    KAFFINITY UserAffinity;             /* (t) */
+    KAFFINITY SystemAffinity;           /* (o) 0: none */
+    LONG64 QuantumLeft;                 /* (p) cycles */
+    LIST_ENTRY ReadyListEntry;          /* (r) */
+    ULONG64 ReadySince;                 /* (r) cycles */
+    struct _KTHREAD *WakeNext;          /* (whoever claimed it) list of threads to be readied */
+    KPRIORITY WakeIncrement;            /* (whoever claimed it) */
+    ULONG64 CycleTime;                  /* (p) processor time used, cycles */
+    ULONG ContextSwitches;              /* (p) */
+    KSTART_ROUTINE *StartRoutine;       /* (c) */
+    PVOID StartContext;                 /* (c) */
+
+    /* Waiting: sync/wait.c has the protocol */
+    volatile ULONG64 WaitWord;          /* (a) sequence, key, state */
+    UCHAR WaitReason;                   /* (o) */
+    BOOLEAN WaitNext;                   /* (o) a set or release with Wait TRUE: the next wait restores WaitIrql */
+    KIRQL WaitIrql;                     /* (o) */
+    KWAIT_BLOCK WaitBlock[THREAD_WAIT_OBJECTS];
+    KTIMER WaitTimer;                   /* ends a wait; guarded by its timer queue */
+    LONG SuspendCount;                  /* (t) */
+    KEVENT ResumeEvent;                 /* synchronization; set when SuspendCount comes to 0 */
+#if DBG
+    ULONG PushLocksHeld;                /* (o) */
+    ULONG PushLockClasses;              /* (o) bit per rank held */
+#endif
+};
+
+typedef struct _KADDRESS_SPACE {
+    ARCH_PAGE_TABLES Tables;
+    volatile KAFFINITY ActiveProcessors; /* (a) set before the tables are loaded, cleared after others are */
+} KADDRESS_SPACE, *PKADDRESS_SPACE;
+
+typedef struct _KPROCESS {
+    DISPATCHER_HEADER Header;     /* signalled at the process's end */
+    PKADDRESS_SPACE AddressSpace; /* (c) from the first thread's start to the process's end */
+    SCHAR BasePriority;
+    KAFFINITY Affinity;
+    volatile ULONG64 CycleTime;   /* (a) of threads that have ended */
+} KPROCESS;
+
+/* ---- Processors ---- */
+
+#define KSOFT_APC      1 /* KPRCB.PendingSoft */
+#define KSOFT_DISPATCH 2
+
+#define KIPI_RESCHEDULE 1 /* KPRCB.IpiRequests */
+#define KIPI_CALL       2
+#define KIPI_DPC        4
+#define KIPI_CLOCK      8
+
+#define TIMER_BUCKETS 64
+
+typedef struct _KTIMER_QUEUE {
+    KLOCK Lock;
+    ULONG64 Occupied;                 /* a bit for each bucket that is not empty */
+    ULONG64 NextDue;                  /* interrupt time of the earliest, UINT64_MAX: none */
+    LIST_ENTRY Bucket[TIMER_BUCKETS]; /* each sorted by due time */
+} KTIMER_QUEUE;
+
+typedef struct _KCALL {
+    void (*Routine)(void *Context);
+    void *Context;
+    volatile KAFFINITY Pending; /* (a) processors that have not finished it */
+} KCALL;
+
+#if DBG
+#define KHELD_LOCKS 72
+#endif
+
+struct _KPRCB {
+    PKPRCB Self;                  /* at GS:0 */
+    PKTHREAD CurrentThread;       /* at GS:8 */
+    volatile UCHAR Irql;
+    volatile UCHAR PendingSoft;   /* written by this processor only, one instruction each */
+    UCHAR Number;
+    volatile UCHAR DpcActive;     /* this processor is on its DPC stack */
+    volatile UCHAR Reschedule;    /* this processor only: look at the ready queues */
+    volatile UCHAR ClockPending;  /* this processor only: the timer has fired */
+    UCHAR QuantumEnd;             /* this processor only: the current thread goes behind its equals */
+    volatile UCHAR Online;
+    ARCH_PROCESSOR Arch;
+
+    PKTHREAD IdleThread;
+    PKADDRESS_SPACE AddressSpace; /* loaded now */
+    void *DpcStackTop;
+    void *IdleStackTop;
+
+    KLOCK ReadyLock;
+    volatile ULONG ReadySummary;  /* (r) a bit a level that has a ready thread */
+    volatile ULONG ReadyCount;    /* (r) read without it as a hint for stealing */
+    LIST_ENTRY ReadyQueue[32];    /* (r) */
+    volatile SCHAR RunningPriority; /* of CurrentThread, -1 when idle; (r), read elsewhere as a hint */
+    SCHAR RunningBase;            /* (r) its base priority */
+
+    ULONG64 SwitchCycles;         /* when the current thread began to run */
+    ULONG64 ArmedFor;             /* cycles at which the timer is to fire; UINT64_MAX: not armed */
+    ULONG64 QuantumDue;           /* cycles at which the current thread's quantum ends */
+    ULONG64 ScanDue;              /* next starvation scan, cycles; UINT64_MAX: nothing is ready */
+    ULONG64 ClockSince;           /* when ClockPending was set */
+
+    KLOCK DpcLock;                /* taken with interrupts off */
+    LIST_ENTRY DpcQueue;          /* (DpcLock) */
+    KTIMER_QUEUE Timers;
+
+    volatile ULONG IpiRequests;   /* (a) KIPI_* */
+    volatile KAFFINITY CallRequests; /* (a) processors whose Call awaits us */
+    KCALL Call;                   /* of this processor as the caller */
+
+    ULONG64 WatchedArmed;         /* the neighbour's ArmedFor when it was first seen overdue */
+    ULONG64 WatchedSince;
+    volatile UCHAR Frozen;        /* answered the freeze NMI */
+    PKTRAP_FRAME FrozenFrame;
+
+    /* Counters */
+    ULONG64 ContextSwitches, Interrupts, Ipis, Dpcs, Steals, ClockInterrupts, TbFlushes;
+    ULONG64 IdleCycles;
+
+    void *PageCache;              /* mm: a few free page frames of this processor */
+    void *PoolCache;              /* mm: free blocks of this processor */
+    ULONG64 RandomState;          /* debug: random preemption */
+#if DBG
+    ULONG HeldCount;              /* this processor only */
+    struct {
+        const void *Lock;
+        UCHAR Class;
+    } Held[KHELD_LOCKS];
+#endif
+} __attribute__((aligned(64)));
+
+C_ASSERT(FIELD_OFFSET(KPRCB, CurrentThread) == 8);
+
+extern PKPRCB KiProcessorBlock[MAXIMUM_PROCESSORS]; /* [0, KeNumberProcessors) valid */
+extern volatile ULONG KeNumberProcessors;           /* online */
+extern volatile KAFFINITY KeActiveProcessors;
+extern KPRCB KiBootPrcb;
+extern KADDRESS_SPACE KiKernelSpace;                /* the System process's */
+
+static inline PKPRCB KeGetCurrentPrcb(void)
+{
+    return ArchCurrentPrcb();
+}
+
+/* ---- IRQL inside the kernel: the same as the exported ones, inline ---- */
+
+void KiSoftInterrupt(KIRQL NewIrql);
+
+static inline KIRQL KiRaiseToDispatch(void)
+{
+    KIRQL Old = ArchGetIrql();
+    ArchSetIrql(DISPATCH_LEVEL);
+    return Old;
+}
+
+static inline void KiLower(KIRQL NewIrql)
+{
+    ArchSetIrql(NewIrql);
+    if (ArchPendingSoft() >> NewIrql) {
+        KiSoftInterrupt(NewIrql);
+    }
+}
+
+/* ---- Scheduler (sync and ps call these) ---- */
+
+/* Makes the fields of a new thread, its Arch part and first stack frame included. */
+void KeInitializeThread(PKTHREAD Thread, PKPROCESS Process, PVOID StackTop, KSTART_ROUTINE *StartRoutine,
+                        PVOID StartContext, BOOLEAN SystemThread);
+/* The thread becomes ready for the first time. <= DISPATCH. */
+void KeStartThread(PKTHREAD Thread);
+/* The current thread has announced its wait (state Waiting, wait word committed): runs others until KiReady names it.
+   DISPATCH_LEVEL on entry and exit, no spin lock held. */
+void KiBlock(void);
+/* A waiting thread that the caller has claimed (and that was committed) becomes ready with a boost. <= DISPATCH; the caller
+   may hold a timer-queue lock at most. */
+void KiReady(PKTHREAD Thread, KPRIORITY Increment);
+/* Readies a chain linked by WakeNext. */
+void KiReadyChain(PKTHREAD Chain);
+/* Gives way to others of the same or higher priority. <= APC. */
+void KeYieldExecution(void);
+/* The end of the current thread: State Terminated, never runs again; its object has been signalled and it stands in the
+   reaper's list. DISPATCH_LEVEL. Its stack may go when SwapBusy is 0. */
+NORETURN void KiExitThread(void);
+/* Sets KUSER_WORK_INTERRUPT, ends a wait of the thread that may be broken (WaitMode UserMode; it returns STATUS_USER_APC when
+   the thread is to terminate, else STATUS_ALERTED), and makes it come past the return-to-user test if it runs in user mode now.
+   The caller has set its own UserWork bit before. <= DISPATCH. */
+void KeInterruptThread(PKTHREAD Thread);
+/* Total processor time of a thread that may be running, in cycles. */
+ULONG64 KeThreadCycles(PKTHREAD Thread);
+ULONG64 KiSystemTimeToInterruptTime(ULONG64 SystemTime);
+KAFFINITY KeSetAffinityThread(PKTHREAD Thread, KAFFINITY Affinity);
+
+/* The object of the current thread or of a process is signalled for ever. <= DISPATCH. (sync) */
+void KeSignalObject(PDISPATCHER_HEADER Header, KPRIORITY Increment);
+void KeInitializeProcess(PKPROCESS Process, PKADDRESS_SPACE AddressSpace);
+
+/* Suspension: the thread waits on its way to user mode while the count is not 0. */
+void KiSuspendCurrentThread(void);
+NTSTATUS KeSuspendThread(PKTHREAD Thread, PULONG PreviousCount);
+ULONG KeResumeThread(PKTHREAD Thread);
+
+/* Uses another process's address space until detached; nests one deep a call pair. <= APC. Returns what was attached. */
+PKPROCESS KeAttachProcess(PKPROCESS Process);
+void KeDetachProcess(PKPROCESS Previous);
+
+/* ---- Between processors ---- */
+
+/* Sets a KIPI_* request of another processor and interrupts it. Any IRQL. */
+void KiRequestIpi(PKPRCB Prcb, ULONG Request);
+/* Runs Routine(Context) at IPI_LEVEL on the processors of the mask (the caller's own excluded), returns when all have
+   finished. <= DISPATCH, interrupts on, no lock held that an interrupt handler takes. */
+void KeCallProcessors(KAFFINITY Processors, void (*Routine)(void *), void *Context);
+/* Translations of a user range are gone from every processor that has the space loaded. The entries have been changed. */
+void KeFlushTb(PKADDRESS_SPACE Space, uintptr_t Virtual, SIZE_T Pages);
+/* The same for kernel addresses, on all processors. */
+void KeFlushKernelTb(uintptr_t Virtual, SIZE_T Pages);
+void KeLoadAddressSpace(PKADDRESS_SPACE Space);
+
+/* ---- Start-up, in this order ---- */
+
+void KeInitializeBootProcessor(PKTHREAD IdleThread);
+#define KERNEL_DPC_STACK_SIZE 0x4000
+/* Makes the control block of a processor that is to be started; its idle thread has been initialised. */
+void KeInitializePrcb(PKPRCB Prcb, ULONG Number, PKTHREAD IdleThread, void *DpcStackTop);
+void KeJoinProcessors(PKPRCB Prcb);
+void KeInitializeTime(void);
+extern ULONG KiRandomSeed; /* not 0: quanta are random (option seed=, debug builds) */
+/* The boot processor's idle thread ends here. */
+NORETURN void KeIdleLoop(void);
+/* Makes PRCB, idle thread and stacks of the other processors and starts them. PASSIVE. (init) */
+
+/* ps's hook at the way back to user mode: termination, provider. PASSIVE_LEVEL; called with UserWork bits other than
+   suspension set. */
+extern void (*KiUserWorkHook)(PKTRAP_FRAME Frame);
+/* ps's answer to "whose system calls are these?" for a bug check's message. */
+extern const char *(*KiProviderName)(PKTHREAD Thread);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The rank table: every spin lock inside the kernel, in the order in which they may be acquired (a thread of control that
+ * holds one may acquire only those further down). X(class, rank, name, what it protects)
+ *
+ * Two locks of one class are never held together, but for dispatcher objects (WaitAll locks up to 64 in address order) and
+ * drivers' own locks, whose order is the drivers' affair.
+ */
+#ifndef PRIMER_LOCKRANK_H
+#define PRIMER_LOCKRANK_H
+
+#define KLOCK_CLASSES(X)                                                                                               \
+    X(KlcDriver, 10, "driver spin lock", "whatever a module protects with a KSPIN_LOCK")                               \
+    X(KlcReaper, 15, "reaper list", "threads that have ended and wait to be freed")                                    \
+    X(KlcWorkQueue, 20, "work queue", "queued work items")                                                             \
+    X(KlcPushLock, 21, "push-lock waiters", "one bucket of threads that wait for push locks")                          \
+    X(KlcProvider, 22, "provider list", "registered subsystem providers")                                              \
+    X(KlcConsole, 25, "console", "input ring and waiting readers of the console")                                      \
+    X(KlcBroadcast, 28, "broadcast", "one KeIpiGenericCall at a time")                                                 \
+    X(KlcTimerQueue, 30, "timer queue", "one processor's timers; KTIMERs queued there")                                \
+    X(KlcObject, 40, "dispatcher object", "Header.Lock: signal state and wait list of one object")                     \
+    X(KlcThread, 50, "thread", "priority, affinity, processor of one thread")                                          \
+    X(KlcReady, 60, "ready queues", "one processor's ready queues")                                                    \
+    X(KlcVirtual, 65, "kernel address ranges", "allocation of kernel virtual addresses and stacks")                    \
+    X(KlcPool, 70, "pool", "one size class of the pool")                                                               \
+    X(KlcPageCache, 73, "page cache", "one processor's few free page frames")                                          \
+    X(KlcPages, 75, "page frames", "free lists of the page-frame allocator")                                           \
+    X(KlcDpc, 80, "DPC queue", "one processor's DPC queue; interrupts off")                                            \
+    X(KlcSerial, 85, "serial port", "one port's transmitter or receiver")                                              \
+    X(KlcLog, 90, "log", "the log ring; interrupts off")
+
+typedef enum _KLOCK_CLASS {
+#define X(Class, Rank, Name, What) Class,
+    KLOCK_CLASSES(X)
+#undef X
+    KlcCount
+} KLOCK_CLASS;
+
+/*
+ * Blocking locks (push locks) have an order of their own; a holder may acquire any spin lock. EX_PUSH_LOCKs inside the
+ * kernel, outermost first: loader, process life (creation against end), notify table, address space, section, handle
+ * table, region list. Debug builds check that none is held on the way back to user mode.
+ */
+
+#endif

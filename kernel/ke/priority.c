@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Priorities and affinities of threads, and the starvation scan. Locks: Thread->Lock, then the ReadyLock of its processor.
+ */
+#include "kernel/ke/ki.h"
+
+/* Whether the thread stands in a ready queue now; then its ReadyLock is held on return (*Prcb), else nothing is. Thread->Lock
+   held, so that nobody but the selecting processor moves it. */
+static bool KiLockQueued(PKTHREAD Thread, PKPRCB *Prcb)
+{
+    if (Thread->State != Ready) {
+        return false;
+    }
+    *Prcb = KiProcessorBlock[Thread->Processor];
+    KeAcquireLockAtDpc(&(*Prcb)->ReadyLock);
+    if (Thread->State == Ready) {
+        return true;
+    }
+    KeReleaseLockFromDpc(&(*Prcb)->ReadyLock); /* it has just been selected */
+    return false;
+}
+
+/* The thread runs or is about to: its processor's idea of the running priority follows. Thread->Lock held. */
+static void KiRunningPriorityChanged(PKTHREAD Thread)
+{
+    PKPRCB Prcb = KiProcessorBlock[Thread->Processor];
+    KeAcquireLockAtDpc(&Prcb->ReadyLock);
+    if (Prcb->CurrentThread == Thread && Prcb->RunningPriority >= 0) {
+        Prcb->RunningPriority = Thread->Priority;
+        Prcb->RunningBase = Thread->BasePriority;
+    }
+    bool Outranked = Prcb->ReadySummary != 0 && (KPRIORITY)RtlHighestBit(Prcb->ReadySummary) > Thread->Priority;
+    KeReleaseLockFromDpc(&Prcb->ReadyLock);
+    if (Outranked) {
+        KiRequestReschedule(Prcb);
+    }
+}
+
+/* Thread->Lock held. */
+static void KiSetPriority(PKTHREAD Thread, KPRIORITY Priority)
+{
+    PKPRCB Prcb;
+    if (KiLockQueued(Thread, &Prcb)) {
+        KiRemoveReady(Prcb, Thread);
+        KeReleaseLockFromDpc(&Prcb->ReadyLock);
+        Thread->Priority = (SCHAR)Priority;
+        KiPlaceThread(Thread, false);
+        return;
+    }
+    Thread->Priority = (SCHAR)Priority;
+    if (Thread->State == Running || Thread->State == Standby) {
+        KiRunningPriorityChanged(Thread);
+    }
+}
+
+/* Sets the base and current priority, 1 to 31; returns the current one before. PASSIVE. (WDK: KeSetPriorityThread) */
+KPRIORITY KeSetPriorityThread(PKTHREAD Thread, KPRIORITY Priority)
+{
+    KI_ASSERT(Priority >= 1 && Priority <= 31, "priority %d", Priority);
+    KIRQL Irql = KeAcquireLock(&Thread->Lock);
+    KPRIORITY Old = Thread->Priority;
+    Thread->BasePriority = (SCHAR)Priority;
+    Thread->StarvationBoost = FALSE;
+    KiSetPriority(Thread, Priority);
+    KeReleaseLock(&Thread->Lock, Irql);
+    return Old;
+}
+EXPORT(KeSetPriorityThread);
+
+KPRIORITY KeQueryPriorityThread(PKTHREAD Thread)
+{
+    return Thread->Priority; /* one byte; as old as any answer */
+}
+EXPORT(KeQueryPriorityThread);
+
+/* Base = process base + Increment, kept on its side of the line between 15 and 16. Returns the increment before.
+   (WDK: KeSetBasePriorityThread) */
+LONG KeSetBasePriorityThread(PKTHREAD Thread, LONG Increment)
+{
+    KIRQL Irql = KeAcquireLock(&Thread->Lock);
+    KPRIORITY Base = Thread->Process->BasePriority;
+    LONG Old = Thread->BasePriority - Base;
+    KPRIORITY Low = Base >= 16 ? 16 : 1, High = Base >= 16 ? 31 : 15;
+    KPRIORITY New = Increment < Low - Base ? Low : Increment > High - Base ? High : Base + Increment;
+    Thread->BasePriority = (SCHAR)New;
+    Thread->StarvationBoost = FALSE;
+    KiSetPriority(Thread, New);
+    KeReleaseLock(&Thread->Lock, Irql);
+    return Old;
+}
+EXPORT(KeSetBasePriorityThread);
+
+/* The thread's affinity has changed: it leaves a processor that it may no longer use. Thread->Lock held. */
+static void KiApplyAffinity(PKTHREAD Thread, KAFFINITY Affinity)
+{
+    PKPRCB Prcb;
+    Thread->Affinity = Affinity;
+    if (Affinity & KiProcessorBit(Thread->Processor)) {
+        return;
+    }
+    if (KiLockQueued(Thread, &Prcb)) {
+        KiRemoveReady(Prcb, Thread);
+        KeReleaseLockFromDpc(&Prcb->ReadyLock);
+        KiPlaceThread(Thread, false);
+    } else if (Thread->State == Running || Thread->State == Standby) {
+        KiRequestReschedule(KiProcessorBlock[Thread->Processor]);
+    }
+}
+
+/* Sets the user affinity; processors that are not active do not count. Returns the old one; bug check
+   INVALID_AFFINITY_SET when none is left. <= DISPATCH. */
+KAFFINITY KeSetAffinityThread(PKTHREAD Thread, KAFFINITY Affinity)
+{
+    Affinity &= KeActiveProcessors;
+    if (Affinity == 0) {
+        KdBugCheck(INVALID_AFFINITY_SET, (ULONG64)Thread, 0, 0, 0, NULL, "no active processor in the affinity");
+    }
+    KIRQL Irql = KeAcquireLock(&Thread->Lock);
+    KAFFINITY Old = Thread->UserAffinity;
+    Thread->UserAffinity = Affinity;
+    if (Thread->SystemAffinity == 0) {
+        KiApplyAffinity(Thread, Affinity);
+    }
+    KeReleaseLock(&Thread->Lock, Irql);
+    return Old;
+}
+
+/* The current thread runs on the given processors only; has no effect when none of them is active. Returns the system affinity
+   before, 0 when there was none. <= DISPATCH: at APC_LEVEL or below it has moved on return. (WDK page of the name) */
+KAFFINITY KeSetSystemAffinityThreadEx(KAFFINITY Affinity)
+{
+    PKTHREAD Thread = ArchCurrentThread();
+    KAFFINITY Old = Thread->SystemAffinity;
+    Affinity &= KeActiveProcessors;
+    if (Affinity != 0) {
+        KIRQL Irql = KeAcquireLock(&Thread->Lock);
+        Thread->SystemAffinity = Affinity;
+        KiApplyAffinity(Thread, Affinity);
+        KeReleaseLock(&Thread->Lock, Irql);
+    }
+    return Old;
+}
+EXPORT(KeSetSystemAffinityThreadEx);
+
+/* Back to Affinity, as KeSetSystemAffinityThreadEx has returned it; 0: to the user affinity. (WDK page of the name) */
+VOID KeRevertToUserAffinityThreadEx(KAFFINITY Affinity)
+{
+    PKTHREAD Thread = ArchCurrentThread();
+    KIRQL Irql = KeAcquireLock(&Thread->Lock);
+    Thread->SystemAffinity = Affinity;
+    KiApplyAffinity(Thread, Affinity != 0 ? Affinity : Thread->UserAffinity);
+    KeReleaseLock(&Thread->Lock, Irql);
+}
+EXPORT(KeRevertToUserAffinityThreadEx);
+
+/* Lifts one starved thread of this processor's queues; false when there is none. ReadyLock held. */
+static bool KiLiftStarved(PKPRCB Prcb, ULONG64 Now)
+{
+    for (ULONG Left = Prcb->ReadySummary & ((1u << KI_STARVED_PRIORITY) - 2); Left != 0; Left &= Left - 1) {
+        PLIST_ENTRY Queue = &Prcb->ReadyQueue[RtlLowestBit(Left)];
+        PKTHREAD Thread = CONTAINING_RECORD(Queue->Flink, KTHREAD, ReadyListEntry); /* the head has waited longest */
+        if (Now - Thread->ReadySince < KI_STARVED_SECONDS * KiCyclesPerSecond || !KeTryAcquireLockAtDpc(&Thread->Lock)) {
+            continue;
+        }
+        KiRemoveReady(Prcb, Thread);
+        Thread->Priority = KI_STARVED_PRIORITY;
+        Thread->StarvationBoost = TRUE;
+        KiInsertReady(Prcb, Thread, false);
+        KeReleaseLockFromDpc(&Thread->Lock);
+        return true;
+    }
+    return false;
+}
+
+/* Once a second, while anything is ready here: threads that were ready but unserved for some seconds get priority 15 for one
+   quantum. DISPATCH. */
+void KiStarvationScan(PKPRCB Prcb, ULONG64 Now)
+{
+    ULONG Lifted = 0;
+    KeAcquireLockAtDpc(&Prcb->ReadyLock);
+    while (Lifted < KI_SCAN_BOOSTS && KiLiftStarved(Prcb, Now)) {
+        Lifted++;
+    }
+    Prcb->ScanDue = Prcb->ReadySummary == 0 ? UINT64_MAX : Now + KiCyclesPerSecond;
+    bool Preempt = Lifted > 0 && Prcb->RunningPriority < KI_STARVED_PRIORITY;
+    KeReleaseLockFromDpc(&Prcb->ReadyLock);
+    if (Preempt) {
+        KiRequestReschedule(Prcb);
+    }
+}
+
+/* The quantum of the running thread is over: a boost decays by one level, a starved thread falls back to its base; then its
+   equals come first. DISPATCH, on the thread's processor. */
+void KiQuantumEnd(PKPRCB Prcb)
+{
+    PKTHREAD Thread = Prcb->CurrentThread;
+    KeAcquireLockAtDpc(&Thread->Lock);
+    KPRIORITY Priority = Thread->Priority;
+    if (Thread->StarvationBoost) {
+        Thread->StarvationBoost = FALSE;
+        Priority = Thread->BasePriority;
+    } else if (Priority > Thread->BasePriority) {
+        Priority--;
+    }
+    if (Priority != Thread->Priority) {
+        KiSetPriority(Thread, Priority);
+    }
+    KeReleaseLockFromDpc(&Thread->Lock);
+    Prcb->QuantumDue = ArchReadCycles() + KiQuantumCycles;
+    Prcb->QuantumEnd = TRUE;
+    KiRequestReschedule(Prcb);
+}

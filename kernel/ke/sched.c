@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The scheduler: 32 FIFO ready queues a processor, a summary bit each, one lock a processor.
+ *
+ * Locks: Thread->Lock, then KPRCB.ReadyLock; never two ready locks together. A thread that is queued by one processor while
+ * another still saves its context is safe to choose: ArchSwapContext waits for SwapBusy.
+ *
+ * Two fenced pairs keep work from being forgotten:
+ *   idle against enqueue   an idle processor sets its bit in KiIdleMask, fences, then looks at all queues; an enqueuer
+ *                          queues, fences, then looks at the mask and kicks an idle processor (KiKickIdle).
+ *   timer against enqueue  a processor writes QuantumDue or ArmedFor, fences, then looks for a rival (KiArmTimer); an
+ *                          enqueuer queues, fences, then looks whether the quantum end is armed (KiNeedsQuantum).
+ */
+#include "kernel/ke/ki.h"
+
+volatile KAFFINITY KiIdleMask;
+
+/* ---- Ready queues (the ReadyLock is held) ---- */
+
+void KiInsertReady(PKPRCB Prcb, PKTHREAD Thread, bool Head)
+{
+    PLIST_ENTRY Queue = &Prcb->ReadyQueue[Thread->Priority];
+    if (Head) {
+        InsertHeadList(Queue, &Thread->ReadyListEntry);
+    } else {
+        InsertTailList(Queue, &Thread->ReadyListEntry);
+    }
+    Prcb->ReadySummary |= 1u << Thread->Priority;
+    Prcb->ReadyCount++;
+    Thread->ReadySince = ArchReadCycles();
+    if (Prcb->ScanDue == UINT64_MAX) {
+        Prcb->ScanDue = Thread->ReadySince + KiCyclesPerSecond;
+    }
+}
+
+void KiRemoveReady(PKPRCB Prcb, PKTHREAD Thread)
+{
+    RemoveEntryList(&Thread->ReadyListEntry);
+    if (IsListEmpty(&Prcb->ReadyQueue[Thread->Priority])) {
+        Prcb->ReadySummary &= ~(1u << Thread->Priority);
+    }
+    Prcb->ReadyCount--;
+}
+
+/* The highest ready thread of this processor, taken off its queue; the idle thread when there is none. */
+static PKTHREAD KiSelectNextThread(PKPRCB Prcb)
+{
+    if (Prcb->ReadySummary == 0) {
+        return Prcb->IdleThread;
+    }
+    PLIST_ENTRY Queue = &Prcb->ReadyQueue[RtlHighestBit(Prcb->ReadySummary)];
+    PKTHREAD Thread = CONTAINING_RECORD(Queue->Flink, KTHREAD, ReadyListEntry);
+    KiRemoveReady(Prcb, Thread);
+    Thread->State = Standby;
+    return Thread;
+}
+
+/* ---- Waking other processors ---- */
+
+void KiRequestReschedule(PKPRCB Prcb)
+{
+    if (Prcb == KeGetCurrentPrcb()) {
+        Prcb->Reschedule = TRUE;
+        ArchSetPendingSoft(KSOFT_DISPATCH);
+    } else {
+        KiRequestIpi(Prcb, KIPI_RESCHEDULE);
+    }
+}
+
+/* Takes an idle processor of the set for oneself: whoever clears its bit has it. */
+static bool KiClaimIdle(KAFFINITY Wanted, ULONG *Number)
+{
+    for (;;) {
+        KAFFINITY Idle = KiIdleMask & Wanted;
+        if (Idle == 0) {
+            return false;
+        }
+        ULONG Lowest = RtlLowestBit(Idle);
+        if (__atomic_fetch_and(&KiIdleMask, ~KiProcessorBit(Lowest), __ATOMIC_SEQ_CST) & KiProcessorBit(Lowest)) {
+            *Number = Lowest;
+            return true;
+        }
+    }
+}
+
+/* A thread was queued behind others: an idle processor that may run it is told to come and take it. */
+static void KiKickIdle(KAFFINITY Affinity)
+{
+    ULONG Number;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if ((KiIdleMask & Affinity) != 0 && KiClaimIdle(Affinity, &Number)) {
+        KiRequestReschedule(KiProcessorBlock[Number]);
+    }
+}
+
+/* Would a thread of this priority wait for the end of the running thread's quantum, and is that end not armed? ReadyLock
+   held; the processor itself may be moving ArmedFor and QuantumDue: see the fenced pair above. */
+static bool KiNeedsQuantum(PKPRCB Prcb, KPRIORITY Priority)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return Priority >= Prcb->RunningBase && Prcb->ArmedFor > Prcb->QuantumDue;
+}
+
+/* ---- Placement ---- */
+
+/* The processor whose running thread has the lowest priority, if that is lower than the thread's own. Reads the priorities
+   without the locks: a hint; the reschedule request is decided again under the lock. */
+static bool KiFindWeakest(PKTHREAD Thread, ULONG *Number)
+{
+    SCHAR Lowest = Thread->Priority;
+    bool Found = false;
+    for (KAFFINITY Left = Thread->Affinity & KeActiveProcessors; Left != 0; Left &= Left - 1) {
+        ULONG Candidate = RtlLowestBit(Left);
+        SCHAR Running = KiProcessorBlock[Candidate]->RunningPriority;
+        if (Running < Lowest) {
+            Lowest = Running;
+            *Number = Candidate;
+            Found = true;
+        }
+    }
+    return Found;
+}
+
+/* Where a woken thread goes: see architecture, "Threads and the scheduler". */
+static ULONG KiChooseProcessor(PKTHREAD Thread)
+{
+    ULONG Number;
+    if (KeNumberProcessors == 1) {
+        return 0;
+    }
+    KAFFINITY Affinity = Thread->Affinity & KeActiveProcessors;
+    if ((KiIdleMask & Affinity) != 0 &&
+        (KiClaimIdle(Affinity & KiProcessorBit(Thread->Processor), &Number) ||
+         KiClaimIdle(Affinity & KiProcessorBit(Thread->IdealProcessor), &Number) || KiClaimIdle(Affinity, &Number))) {
+        return Number;
+    }
+    if (KiFindWeakest(Thread, &Number)) {
+        return Number;
+    }
+    return (Affinity & KiProcessorBit(Thread->Processor)) ? Thread->Processor : (ULONG)RtlLowestBit(Affinity);
+}
+
+void KiPlaceThread(PKTHREAD Thread, bool Head)
+{
+    ULONG Number = KiChooseProcessor(Thread);
+    PKPRCB Prcb = KiProcessorBlock[Number];
+
+    KeAcquireLockAtDpc(&Prcb->ReadyLock);
+    Thread->Processor = Number;
+    Thread->State = Ready;
+    KiInsertReady(Prcb, Thread, Head);
+    bool Preempt = Thread->Priority > Prcb->RunningPriority;
+    bool Quantum = !Preempt && KiNeedsQuantum(Prcb, Thread->Priority);
+    KeReleaseLockFromDpc(&Prcb->ReadyLock);
+
+    KdTrace(KdTraceReady, (ULONG64)Thread, Number);
+    if (Preempt) {
+        KiRequestReschedule(Prcb);
+    } else if (Quantum) {
+        if (Prcb == KeGetCurrentPrcb()) {
+            KiArmTimer(Prcb);
+        } else {
+            KiRequestIpi(Prcb, KIPI_CLOCK);
+        }
+    }
+    if (KeNumberProcessors > 1 && !Preempt) {
+        KiKickIdle(Thread->Affinity);
+    }
+}
+
+/* New priority = base + increment, at most 15, for a thread of the variable class; never lower than it is. */
+static void KiBoostThread(PKTHREAD Thread, KPRIORITY Increment)
+{
+    if (Increment > 0 && Thread->BasePriority < 16) {
+        KPRIORITY Boosted = Thread->BasePriority + Increment;
+        Boosted = Boosted > 15 ? 15 : Boosted;
+        if (Boosted > Thread->Priority) {
+            Thread->Priority = (SCHAR)Boosted;
+        }
+    }
+}
+
+void KiReady(PKTHREAD Thread, KPRIORITY Increment)
+{
+    KIRQL Irql = KiRaiseToDispatch();
+    KeAcquireLockAtDpc(&Thread->Lock);
+    KI_ASSERT(Thread->State == Waiting, "thread %p has state %d", Thread, Thread->State);
+    KiBoostThread(Thread, Increment);
+    KiPlaceThread(Thread, false);
+    KeReleaseLockFromDpc(&Thread->Lock);
+    KiLower(Irql);
+}
+
+void KiReadyChain(PKTHREAD Chain)
+{
+    while (Chain != NULL) {
+        PKTHREAD Next = Chain->WakeNext; /* read first: once ready, the thread may wait, and be claimed, again */
+        KiReady(Chain, Chain->WakeIncrement);
+        Chain = Next;
+    }
+}
+
+void KeStartThread(PKTHREAD Thread)
+{
+    KIRQL Irql = KeAcquireLock(&Thread->Lock);
+    KI_ASSERT(Thread->State == Initialized, "thread %p has state %d", Thread, Thread->State);
+    KiPlaceThread(Thread, false);
+    KeReleaseLock(&Thread->Lock, Irql);
+}
+
+/* ---- Switching ---- */
+
+/*
+ * Decides on New as the running thread of this processor and closes the books on Old. ReadyLock held. New's own fields are
+ * not touched but for State: its former processor may still be saving it; New opens its books itself (KiStartRunning).
+ */
+static void KiCommitSwitch(PKPRCB Prcb, PKTHREAD Old, PKTHREAD New)
+{
+    ULONG64 Now = ArchReadCycles();
+    Old->CycleTime += Now - Prcb->SwitchCycles;
+    Old->QuantumLeft = (LONG64)(Prcb->QuantumDue - Now);
+    Prcb->SwitchCycles = Now;
+    Prcb->QuantumDue = UINT64_MAX;
+    Prcb->QuantumEnd = FALSE;
+    Prcb->Reschedule = FALSE;
+    New->State = Running;
+    if (New == Prcb->IdleThread) {
+        Prcb->RunningPriority = -1;
+        Prcb->RunningBase = 0;
+    } else {
+        Prcb->RunningPriority = New->Priority;
+        Prcb->RunningBase = New->BasePriority;
+    }
+}
+
+/* Continues New; returns when somebody continues Old, perhaps on another processor. No lock held. */
+static void KiSwapThread(PKPRCB Prcb, PKTHREAD Old, PKTHREAD New)
+{
+    KdTrace(KdTraceSwitch, (ULONG64)Old, (ULONG64)New);
+    Prcb->CurrentThread = New;
+    Prcb->ContextSwitches++;
+    PKADDRESS_SPACE Space = New->AttachedProcess->AddressSpace;
+    if (Space != Prcb->AddressSpace) {
+        KeLoadAddressSpace(Space);
+    }
+    ArchSwapContext(Old, New);
+    KiStartRunning(Old);
+}
+
+/* The current thread has just been switched to: its quantum begins, or goes on. DISPATCH. */
+void KiStartRunning(PKTHREAD Thread)
+{
+    PKPRCB Prcb = KeGetCurrentPrcb();
+    Thread->ContextSwitches++;
+    if (Thread == Prcb->IdleThread) {
+        return;
+    }
+    if (Thread->QuantumLeft <= 0 || Thread->QuantumLeft > (LONG64)KiQuantumCycles) {
+        Thread->QuantumLeft = (LONG64)KiQuantumCycles;
+    }
+#if DBG
+    if (KiRandomSeed != 0) {
+        Prcb->RandomState = Prcb->RandomState * 6364136223846793005ULL + KiRandomSeed + Prcb->Number;
+        Thread->QuantumLeft = (LONG64)((Prcb->RandomState >> 40) % KiQuantumCycles / 16 + 1000);
+    }
+#endif
+    Prcb->QuantumDue = Prcb->SwitchCycles + (ULONG64)Thread->QuantumLeft;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if ((Prcb->ReadySummary >> Prcb->RunningBase) != 0 && Prcb->ArmedFor > Prcb->QuantumDue) {
+        KiArmTimer(Prcb);
+    }
+}
+
+void KiBlock(void)
+{
+    PKPRCB Prcb = KeGetCurrentPrcb();
+    PKTHREAD Thread = Prcb->CurrentThread;
+#if DBG
+    if (KiLocksHeld() != 0) {
+        KdBugCheck(LOCK_HELD_WHILE_BLOCKING, (ULONG64)Prcb->Held[0].Lock, Prcb->Held[0].Class, 0, 0, NULL,
+                   "thread %p blocks holding %u spin locks", Thread, KiLocksHeld());
+    }
+#endif
+    KeAcquireLockAtDpc(&Prcb->ReadyLock);
+    PKTHREAD Next = KiSelectNextThread(Prcb);
+    if (Next == Thread) { /* somebody has readied it, on this processor, before it came to leave it */
+        Thread->State = Running;
+        KeReleaseLockFromDpc(&Prcb->ReadyLock);
+        return;
+    }
+    KiCommitSwitch(Prcb, Thread, Next);
+    KeReleaseLockFromDpc(&Prcb->ReadyLock);
+    KiSwapThread(Prcb, Thread, Next);
+}
+
+NORETURN void KiExitThread(void)
+{
+    PKPRCB Prcb = KeGetCurrentPrcb();
+    PKTHREAD Thread = Prcb->CurrentThread;
+
+    KeAcquireLockAtDpc(&Prcb->ReadyLock);
+    Thread->State = Terminated;
+    PKTHREAD Next = KiSelectNextThread(Prcb);
+    KiCommitSwitch(Prcb, Thread, Next);
+    KeReleaseLockFromDpc(&Prcb->ReadyLock);
+    KiSwapThread(Prcb, Thread, Next);
+    KdBugCheck(KERNEL_SECURITY_CHECK_FAILURE, (ULONG64)Thread, 0, 0, 0, NULL, "thread %p runs after its end", Thread);
+}
+
+/* Whether the running thread has to give way to what is ready here: the one question behind every preemption. ReadyLock
+   held. */
+static bool KiMustGiveWay(PKPRCB Prcb, PKTHREAD Thread)
+{
+    if (Prcb->ReadySummary == 0) {
+        return false;
+    }
+    KPRIORITY Highest = RtlHighestBit(Prcb->ReadySummary);
+    return Highest > Thread->Priority || (Prcb->QuantumEnd && Highest == Thread->Priority);
+}
+
+/* The running thread may not stay on this processor any more: it is placed elsewhere. Thread->Lock held; released here. */
+static void KiMoveAway(PKPRCB Prcb, PKTHREAD Thread)
+{
+    KeAcquireLockAtDpc(&Prcb->ReadyLock);
+    PKTHREAD Next = KiSelectNextThread(Prcb);
+    KiCommitSwitch(Prcb, Thread, Next);
+    KeReleaseLockFromDpc(&Prcb->ReadyLock);
+    KiPlaceThread(Thread, true);
+    KeReleaseLockFromDpc(&Thread->Lock);
+    KiSwapThread(Prcb, Thread, Next);
+}
+
+static void KiPreempt(PKPRCB Prcb, PKTHREAD Thread)
+{
+    KeAcquireLockAtDpc(&Thread->Lock);
+    if ((Thread->Affinity & KiProcessorBit(Prcb->Number)) == 0) {
+        KiMoveAway(Prcb, Thread);
+        return;
+    }
+    KeAcquireLockAtDpc(&Prcb->ReadyLock);
+    if (!KiMustGiveWay(Prcb, Thread)) {
+        Prcb->QuantumEnd = FALSE;
+        KeReleaseLockFromDpc(&Prcb->ReadyLock);
+        KeReleaseLockFromDpc(&Thread->Lock);
+        return;
+    }
+    PKTHREAD Next = KiSelectNextThread(Prcb);
+    bool Head = !Prcb->QuantumEnd; /* preempted: to the head, with what is left of its quantum */
+    KAFFINITY Affinity = Thread->Affinity;
+    KiCommitSwitch(Prcb, Thread, Next);
+    Thread->State = Ready;
+    KiInsertReady(Prcb, Thread, Head);
+    KeReleaseLockFromDpc(&Prcb->ReadyLock);
+    KeReleaseLockFromDpc(&Thread->Lock);
+    if (KeNumberProcessors > 1) {
+        KiKickIdle(Affinity);
+    }
+    KiSwapThread(Prcb, Thread, Next);
+}
+
+void KiReschedule(void)
+{
+    PKPRCB Prcb = KeGetCurrentPrcb();
+    Prcb->Reschedule = FALSE;
+    if (Prcb->CurrentThread == Prcb->IdleThread) {
+        KiRunFromIdle();
+    } else {
+        KiPreempt(Prcb, Prcb->CurrentThread);
+    }
+}
+
+void KeYieldExecution(void)
+{
+    KIRQL Irql = KiRaiseToDispatch();
+    PKPRCB Prcb = KeGetCurrentPrcb();
+    if (Prcb->ReadySummary != 0) { /* a thread that is queued this instant is as good as one queued after the yield */
+        Prcb->QuantumEnd = TRUE;
+        KiPreempt(Prcb, Prcb->CurrentThread);
+    }
+    KiLower(Irql);
+}
+
+/* ---- Idle ---- */
+
+/* Takes a ready thread off another processor's queues, the highest that may run here. *Busy: one was passed over because
+   its lock was taken at the moment. */
+static PKTHREAD KiStealFrom(PKPRCB Victim, PKPRCB Prcb, bool *Busy)
+{
+    PKTHREAD Found = NULL;
+    KeAcquireLockAtDpc(&Victim->ReadyLock);
+    for (ULONG Left = Victim->ReadySummary; Left != 0 && Found == NULL; Left &= ~(1u << RtlHighestBit(Left))) {
+        PLIST_ENTRY Queue = &Victim->ReadyQueue[RtlHighestBit(Left)];
+        for (PLIST_ENTRY Entry = Queue->Flink; Entry != Queue && Found == NULL; Entry = Entry->Flink) {
+            PKTHREAD Thread = CONTAINING_RECORD(Entry, KTHREAD, ReadyListEntry);
+            if (!KeTryAcquireLockAtDpc(&Thread->Lock)) { /* ranked above the ready lock: only tried */
+                *Busy = true;
+                continue;
+            }
+            if (Thread->Affinity & KiProcessorBit(Prcb->Number)) {
+                Found = Thread;
+                KiRemoveReady(Victim, Thread);
+                Thread->State = Standby;
+                Thread->Processor = Prcb->Number;
+            }
+            KeReleaseLockFromDpc(&Thread->Lock);
+        }
+    }
+    KeReleaseLockFromDpc(&Victim->ReadyLock);
+    return Found;
+}
+
+static PKTHREAD KiSteal(PKPRCB Prcb)
+{
+    for (;;) {
+        bool Busy = false;
+        KAFFINITY Left = KeActiveProcessors & ~KiProcessorBit(Prcb->Number);
+        while (Left != 0) {
+            PKPRCB Victim = NULL;
+            for (KAFFINITY Each = Left; Each != 0; Each &= Each - 1) {
+                PKPRCB Candidate = KiProcessorBlock[RtlLowestBit(Each)];
+                if (Candidate->ReadyCount > (Victim == NULL ? 0 : Victim->ReadyCount)) { /* a hint, without its lock */
+                    Victim = Candidate;
+                }
+            }
+            if (Victim == NULL) {
+                break;
+            }
+            PKTHREAD Thread = KiStealFrom(Victim, Prcb, &Busy);
+            if (Thread != NULL) {
+                Prcb->Steals++;
+                return Thread;
+            }
+            Left &= ~KiProcessorBit(Victim->Number);
+        }
+        if (!Busy) {
+            return NULL;
+        }
+        ArchPause();
+    }
+}
+
+/* The idle thread looks for work, its own queues first; runs it and returns true when it is idle again. */
+bool KiRunFromIdle(void)
+{
+    PKPRCB Prcb = KeGetCurrentPrcb();
+    PKTHREAD Stolen = Prcb->ReadySummary == 0 ? KiSteal(Prcb) : NULL;
+
+    KeAcquireLockAtDpc(&Prcb->ReadyLock);
+    PKTHREAD Next = Stolen;
+    if (Next == NULL) {
+        Next = KiSelectNextThread(Prcb);
+        if (Next == Prcb->IdleThread) {
+            KeReleaseLockFromDpc(&Prcb->ReadyLock);
+            return false;
+        }
+    } else if (Prcb->ReadySummary != 0 && (KPRIORITY)RtlHighestBit(Prcb->ReadySummary) > Next->Priority) {
+        Prcb->Reschedule = TRUE; /* something better has come meanwhile: it preempts at once */
+        ArchSetPendingSoft(KSOFT_DISPATCH);
+    }
+    bool Again = Prcb->Reschedule;
+    KiCommitSwitch(Prcb, Prcb->IdleThread, Next);
+    Prcb->Reschedule = Again;
+    KeReleaseLockFromDpc(&Prcb->ReadyLock);
+    __atomic_fetch_and(&KiIdleMask, ~KiProcessorBit(Prcb->Number), __ATOMIC_SEQ_CST);
+    KiSwapThread(Prcb, Prcb->IdleThread, Next);
+    return true;
+}
+
+/* An idle processor's life, at DISPATCH_LEVEL with interrupts on. */
+NORETURN void KeIdleLoop(void)
+{
+    PKPRCB Prcb = KeGetCurrentPrcb();
+    KAFFINITY Bit = KiProcessorBit(Prcb->Number);
+    for (;;) {
+        KiDrain();
+        __atomic_fetch_or(&KiIdleMask, Bit, __ATOMIC_SEQ_CST);
+        if (KiRunFromIdle()) {
+            continue;
+        }
+        ArchDisableInterrupts();
+        if (ArchPendingSoft() & KSOFT_DISPATCH) {
+            ArchEnableInterrupts();
+            continue;
+        }
+        ULONG64 Start = ArchReadCycles();
+        ArchWaitForInterrupt();
+        Prcb->IdleCycles += ArchReadCycles() - Start;
+    }
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A thread as the scheduler knows it: its making, its first steps, critical regions, suspension, attachment. What an end means to
+ * others is ps's.
+ */
+#include "kernel/ke/ki.h"
+
+void KeInitializeThread(PKTHREAD Thread, PKPROCESS Process, PVOID StackTop, KSTART_ROUTINE *StartRoutine,
+                        PVOID StartContext, BOOLEAN SystemThread)
+{
+    Thread->Header.Type = ThreadObject;
+    Thread->Header.Size = sizeof(KTHREAD) / 4 > 255 ? 255 : sizeof(KTHREAD) / 4;
+    InitializeListHead(&Thread->Header.WaitListHead);
+    Thread->SystemCall = KiSystemService;
+    Thread->SystemThread = SystemThread;
+    Thread->Process = Process;
+    Thread->AttachedProcess = Process;
+    KeInitializeLock(&Thread->Lock, KlcThread);
+    Thread->State = Initialized;
+    Thread->Priority = Process->BasePriority;
+    Thread->BasePriority = Process->BasePriority;
+    Thread->UserAffinity = Process->Affinity;
+    Thread->Affinity = Process->Affinity;
+    Thread->Processor = KeGetCurrentProcessorNumber();
+    Thread->IdealProcessor = Thread->Processor;
+    Thread->StartRoutine = StartRoutine;
+    Thread->StartContext = StartContext;
+    KeInitializeTimer(&Thread->WaitTimer);
+    Thread->WaitTimer.Header.Type = ThreadWaitTimerObject;
+    KeInitializeEvent(&Thread->ResumeEvent, SynchronizationEvent, FALSE);
+    Thread->Arch.StackTop = StackTop;
+    if (StackTop != NULL) {
+        ArchInitializeThread(Thread);
+    }
+}
+
+void KeInitializeProcess(PKPROCESS Process, PKADDRESS_SPACE AddressSpace)
+{
+    Process->Header.Type = ProcessObject;
+    Process->Header.Size = sizeof(KPROCESS) / 4;
+    InitializeListHead(&Process->Header.WaitListHead);
+    Process->AddressSpace = AddressSpace;
+    Process->BasePriority = 8;
+    Process->Affinity = ~(KAFFINITY)0;
+}
+
+/* The first thing that a thread does, on its own stack, at DISPATCH_LEVEL. */
+NORETURN void KiThreadStartup(void)
+{
+    PKTHREAD Thread = ArchCurrentThread();
+    KiStartRunning(Thread);
+    KiLower(PASSIVE_LEVEL);
+    Thread->StartRoutine(Thread->StartContext);
+    KdBugCheck(KERNEL_SECURITY_CHECK_FAILURE, (ULONG64)Thread->StartRoutine, 0, 0, 0, NULL,
+               "the start routine of thread %p returned to the scheduler", Thread);
+}
+
+PKTHREAD KeGetCurrentThread(VOID)
+{
+    return ArchCurrentThread();
+}
+EXPORT(KeGetCurrentThread);
+
+/* Updated at each switch; what the current stretch adds is not in it unless the caller asks about itself. */
+ULONG64 KeThreadCycles(PKTHREAD Thread)
+{
+    ULONG64 Cycles = Thread->CycleTime;
+    if (Thread == ArchCurrentThread()) {
+        KIRQL Irql = KiRaiseToDispatch();
+        Cycles = Thread->CycleTime + (ArchReadCycles() - KeGetCurrentPrcb()->SwitchCycles);
+        KiLower(Irql);
+    }
+    return Cycles;
+}
+
+/* ---- Critical and guarded regions: counters of the thread itself ---- */
+
+VOID KeEnterCriticalRegion(VOID)
+{
+    ArchCurrentThread()->KernelApcDisable--;
+}
+EXPORT(KeEnterCriticalRegion);
+
+VOID KeLeaveCriticalRegion(VOID)
+{
+    ArchCurrentThread()->KernelApcDisable++;
+}
+EXPORT(KeLeaveCriticalRegion);
+
+VOID KeEnterGuardedRegion(VOID)
+{
+    ArchCurrentThread()->SpecialApcDisable--;
+}
+EXPORT(KeEnterGuardedRegion);
+
+VOID KeLeaveGuardedRegion(VOID)
+{
+    ArchCurrentThread()->SpecialApcDisable++;
+}
+EXPORT(KeLeaveGuardedRegion);
+
+/* Either counter; the level does not count. (WDK page of the name) */
+BOOLEAN KeAreApcsDisabled(VOID)
+{
+    return ArchCurrentThread()->ApcDisable != 0;
+}
+EXPORT(KeAreApcsDisabled);
+
+BOOLEAN KeAreAllApcsDisabled(VOID)
+{
+    return ArchCurrentThread()->SpecialApcDisable != 0 || ArchGetIrql() >= APC_LEVEL;
+}
+EXPORT(KeAreAllApcsDisabled);
+
+/* ---- Suspension ---- */
+
+#define MAXIMUM_SUSPEND_COUNT 127
+
+NTSTATUS KeSuspendThread(PKTHREAD Thread, PULONG PreviousCount)
+{
+    KIRQL Irql = KeAcquireLock(&Thread->Lock);
+    LONG Previous = Thread->SuspendCount;
+    if (Previous == MAXIMUM_SUSPEND_COUNT) {
+        KeReleaseLock(&Thread->Lock, Irql);
+        return STATUS_SUSPEND_COUNT_EXCEEDED;
+    }
+    Thread->SuspendCount++;
+    __atomic_or_fetch(&Thread->UserWork, KUSER_WORK_SUSPEND, __ATOMIC_SEQ_CST);
+    ULONG Processor = Thread->Processor;
+    bool Elsewhere = Thread->State == Running && Processor != KeGetCurrentPrcb()->Number;
+    KeReleaseLock(&Thread->Lock, Irql);
+    if (Elsewhere) {
+        KiRequestIpi(KiProcessorBlock[Processor], KIPI_RESCHEDULE); /* it comes past the last test before user mode */
+    }
+    if (PreviousCount != NULL) {
+        *PreviousCount = (ULONG)Previous;
+    }
+    return STATUS_SUCCESS;
+}
+
+ULONG KeResumeThread(PKTHREAD Thread)
+{
+    KIRQL Irql = KeAcquireLock(&Thread->Lock);
+    LONG Previous = Thread->SuspendCount;
+    if (Previous > 0) {
+        Thread->SuspendCount--;
+    }
+    KeReleaseLock(&Thread->Lock, Irql);
+    if (Previous == 1) {
+        KeSetEvent(&Thread->ResumeEvent, IO_NO_INCREMENT, FALSE); /* a late one costs a round in the loop below */
+    }
+    return (ULONG)Previous;
+}
+
+/* On the way to user mode: waits until nobody suspends the thread, or it is to end. */
+void KiSuspendCurrentThread(void)
+{
+    PKTHREAD Thread = ArchCurrentThread();
+    for (;;) {
+        KIRQL Irql = KeAcquireLock(&Thread->Lock);
+        bool Held = Thread->SuspendCount > 0;
+        if (!Held) {
+            __atomic_and_fetch(&Thread->UserWork, ~KUSER_WORK_SUSPEND, __ATOMIC_SEQ_CST);
+        }
+        KeReleaseLock(&Thread->Lock, Irql);
+        if (!Held) {
+            return;
+        }
+        if (KeWaitForSingleObject(&Thread->ResumeEvent, Suspended, UserMode, FALSE, NULL) != STATUS_SUCCESS) {
+            return; /* the caller's loop looks what broke the wait, and comes back while the count stands */
+        }
+    }
+}
+
+/* ---- Attachment ---- */
+
+static void KiUseProcess(PKPROCESS Process)
+{
+    KIRQL Irql = KiRaiseToDispatch();
+    ArchCurrentThread()->AttachedProcess = Process;
+    KeLoadAddressSpace(Process->AddressSpace);
+    KiLower(Irql);
+}
+
+PKPROCESS KeAttachProcess(PKPROCESS Process)
+{
+    PKPROCESS Previous = ArchCurrentThread()->AttachedProcess;
+    KiUseProcess(Process);
+    return Previous;
+}
+
+void KeDetachProcess(PKPROCESS Previous)
+{
+    KiUseProcess(Previous);
+}

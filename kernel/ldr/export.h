@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * EXPORT(Name) offers a routine or variable of the kernel to modules. It stands beside the definition.
+ */
+#ifndef PRIMER_EXPORT_H
+#define PRIMER_EXPORT_H
+
+typedef struct _LDR_EXPORT {
+    const char *Name;
+    const void *Address;
+} LDR_EXPORT;
+
+#define EXPORT(Symbol)                                                                                                 \
+    __attribute__((used, section(".kexport"), aligned(8))) static const LDR_EXPORT LdrExport_##Symbol = {#Symbol,      \
+                                                                                                     (const void *)&Symbol}
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm comes to life, processors get their caches, and what mm knows of itself: statistics, trimming.
+ */
+#include "kernel/mm/mi.h"
+
+static MI_PROCESSOR_CACHES MiBootCaches;
+static MI_MAGAZINE MiNoMagazines[MI_SIZE_CLASSES]; /* Limit 0: for processors for which there was no memory */
+
+static void MiAddCaches(PMI_PROCESSOR_CACHES Caches)
+{
+    MiInitializePageCache(&Caches->Pages);
+    MiInitializePoolCache(Caches->Pool);
+    MiCaches[MiCacheCount] = Caches;
+    __atomic_store_n(&MiCacheCount, MiCacheCount + 1, __ATOMIC_RELEASE);
+}
+
+void MmInitialize(PBOOT_INFORMATION Boot)
+{
+    MiInitializePages(Boot);
+    MiInitializePool();
+    MiInitializeKernelRanges();
+    MiAddCaches(&MiBootCaches);
+    ArchCurrentPrcb()->PageCache = &MiBootCaches.Pages;
+    ArchCurrentPrcb()->PoolCache = MiBootCaches.Pool;
+}
+
+/* The boot processor calls this for one processor after the other. */
+void MmInitializeProcessor(PKPRCB Prcb)
+{
+    if (Prcb->PageCache != NULL) {
+        return; /* the boot processor */
+    }
+    ULONG64 Physical = MmAllocatePage(TRUE);
+    if (Physical == 0) {
+        Prcb->PageCache = &MiBootCaches.Pages; /* it has a lock */
+        Prcb->PoolCache = MiNoMagazines;
+        return;
+    }
+    PMI_PROCESSOR_CACHES Caches = ArchPhysicalToVirtual(Physical);
+    MiAddCaches(Caches);
+    Prcb->PageCache = &Caches->Pages;
+    Prcb->PoolCache = Caches->Pool;
+}
+
+void MmQueryStatistics(MM_STATISTICS *Statistics)
+{
+    *Statistics = (MM_STATISTICS){
+        .AddressSpaces = (ULONG64)MiSpaceCount,
+        .Sections = (ULONG64)MiSectionCount,
+        .Regions = (ULONG64)MiRegionCount,
+    };
+    MiQueryPages(Statistics);
+    MiQueryPool(Statistics);
+    MiQueryKernelRanges(Statistics);
+}
+
+/* A processor's magazines are its own: the thread visits one processor after the other. */
+static void MiDrainAllPoolCaches(void)
+{
+    KAFFINITY Active = KeActiveProcessors;
+    KAFFINITY Old = 0;
+    BOOLEAN First = TRUE;
+
+    for (; Active != 0; Active &= Active - 1) {
+        KAFFINITY Before = KeSetSystemAffinityThreadEx(Active & -Active);
+        Old = First ? Before : Old;
+        First = FALSE;
+        MiDrainPoolCache();
+    }
+    if (!First) {
+        KeRevertToUserAffinityThreadEx(Old);
+    }
+}
+
+void MmTrimCaches(void)
+{
+    MiTrimStacks();
+    MiDrainAllPoolCaches();
+    MiFreeEmptySlabs();
+    MiDrainPageCaches();
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Private to mm: the page-frame database, a processor's caches, kernel ranges, what the files of this folder share.
+ *
+ * Spin locks, outermost first: the lock of kernel ranges (KlcVirtual), a size class of the pool (KlcPool), a processor's
+ * cache of frames (KlcPageCache), the free lists (KlcPages).
+ */
+#ifndef PRIMER_MI_H
+#define PRIMER_MI_H
+
+#include "kernel/kd/kd.h"
+#include "kernel/mm/mm.h"
+
+/* ---- Where things are (a host harness overrides these) ---- */
+
+#ifndef MI_PAGE_DATABASE
+#define MI_PAGE_DATABASE ARCH_FRAME_BASE
+#define MI_STACKS_BASE   ARCH_POOL_BASE                            /* 64 Ki slots of 32 KiB: 2 GiB */
+#define MI_LARGE_BASE    (ARCH_POOL_BASE + 0x1000000000ULL)        /* pool blocks that are not contiguous */
+#define MI_LARGE_END     (ARCH_POOL_BASE + 0x4000000000ULL)
+#define MI_IMAGE_BASE    0xffffffffc0000000ULL
+#define MI_IMAGE_END     0xffffffffff000000ULL
+#endif
+
+#define MI_LIKELY(Condition)   __builtin_expect(!!(Condition), 1)
+#define MI_UNLIKELY(Condition) __builtin_expect(!!(Condition), 0)
+
+/* ---- Page frames ---- */
+
+/*
+ * What a frame is used for. All zero is a right descriptor: a frame that the allocator does not hand out.
+ *
+ *   from       to          by
+ *   Reserved   Free        start-up, for the frames of free memory; MiTakeFreshChunk
+ *   Free       Reserved    a block is split or taken: only the first frame of a free block is Free
+ *   Reserved   InUse       MmAllocatePage, MmAllocateContiguous; and back by MmReleasePage, MmFreeContiguous
+ *   InUse      Slab, Large the pool, which owns the frame then; and back
+ */
+typedef enum _MI_PAGE_TYPE {
+    MiPageReserved, /* pinned (archives, the kernel, firmware), or inside a free block, or in a processor's cache */
+    MiPageFree,     /* the first frame of a free block of 2^Order frames; on its list */
+    MiPageInUse,
+    MiPageSlab,     /* pool: blocks of one size class */
+    MiPageLarge,    /* pool: the first frame of a block of whole pages */
+} MI_PAGE_TYPE;
+
+typedef struct _MI_PAGE {
+    volatile LONG References; /* (a) InUse, and pinned frames, which nobody frees */
+    UCHAR Type;               /* MI_PAGE_TYPE; whoever owns the frame, free blocks: (page lock) */
+    UCHAR Order;              /* Free, contiguous InUse; Slab: the size class */
+    USHORT InUse;             /* Slab: blocks that are out; (class lock) */
+    union {
+        LIST_ENTRY Link;      /* Free: (page lock); Slab with free blocks: (class lock) */
+        struct {
+            ULONG64 Bytes;    /* Large: what the caller asked for */
+            ULONG Tag;
+            ULONG Pages;
+        };
+    };
+    void *FreeList;           /* Slab: free blocks, linked through their first word; (class lock) */
+} MI_PAGE, *PMI_PAGE;
+
+C_ASSERT(sizeof(MI_PAGE) == 32);
+
+static inline PMI_PAGE MiPageOf(ULONG64 Physical)
+{
+    return (PMI_PAGE)MI_PAGE_DATABASE + (Physical >> PAGE_SHIFT);
+}
+
+static inline ULONG64 MiPhysicalOf(const MI_PAGE *Page)
+{
+    return (ULONG64)(Page - (PMI_PAGE)MI_PAGE_DATABASE) << PAGE_SHIFT;
+}
+
+/* The caller, who holds a reference, is the only one who has the frame: nobody can come by another meanwhile. */
+static inline BOOLEAN MiPageIsExclusive(ULONG64 Physical)
+{
+    PMI_PAGE Page = MiPageOf(Physical);
+    return Page->Type == MiPageInUse && __atomic_load_n(&Page->References, __ATOMIC_ACQUIRE) == 1;
+}
+
+static inline BOOLEAN MiPageIsPinned(ULONG64 Physical)
+{
+    return MiPageOf(Physical)->Type == MiPageReserved;
+}
+
+void MiInitializePages(PBOOT_INFORMATION Boot);
+/* Frees [First, First + Count) of frames that came from one contiguous allocation. */
+void MiFreeFrames(ULONG64 Physical, SIZE_T Count);
+/* MmReleasePage for many. */
+void MiReleasePages(const ULONG64 *Physical, ULONG Count);
+void MiDrainPageCaches(void);
+void MiQueryPages(MM_STATISTICS *Statistics);
+
+#if DBG
+/* Fault injection: TRUE when this allocation is to fail. */
+BOOLEAN MiFailNow(void);
+#else
+#define MiFailNow() FALSE
+#endif
+
+/* ---- What a processor keeps for itself ---- */
+
+#define MI_CACHED_PAGES 64
+
+typedef struct _MI_PAGE_CACHE {
+    KLOCK Lock;
+    ULONG Count;                   /* (Lock) */
+    LONG64 Used;                   /* (Lock) frames handed out here less frames given back here */
+    ULONG64 Page[MI_CACHED_PAGES]; /* (Lock) physical addresses */
+} MI_PAGE_CACHE, *PMI_PAGE_CACHE;
+
+#define MI_SIZE_CLASSES   17
+#define MI_MAGAZINE_DEPTH 16
+
+/* Free blocks of one size class. Touched by its processor only, at DISPATCH_LEVEL. */
+typedef struct _MI_MAGAZINE {
+    ULONG Count;
+    ULONG Limit;  /* 0: this processor has no caches of its own */
+    LONG64 Used;  /* blocks handed out here less blocks given back here; read by others for statistics */
+    void *Block[MI_MAGAZINE_DEPTH];
+} MI_MAGAZINE, *PMI_MAGAZINE;
+
+typedef struct _MI_PROCESSOR_CACHES {
+    MI_PAGE_CACHE Pages;
+    MI_MAGAZINE Pool[MI_SIZE_CLASSES];
+} MI_PROCESSOR_CACHES, *PMI_PROCESSOR_CACHES;
+
+C_ASSERT(sizeof(MI_PROCESSOR_CACHES) <= PAGE_SIZE);
+
+/* The caches of every processor that has some. Grows, while processors come up, and never shrinks. */
+extern PMI_PROCESSOR_CACHES MiCaches[MAXIMUM_PROCESSORS];
+extern volatile ULONG MiCacheCount;
+
+void MiInitializePageCache(PMI_PAGE_CACHE Cache);
+
+/* ---- Pool ---- */
+
+void MiInitializePool(void);
+void MiInitializePoolCache(PMI_MAGAZINE Magazines);
+/* Gives back what this processor caches; then the slabs that nobody uses. */
+void MiDrainPoolCache(void);
+void MiFreeEmptySlabs(void);
+void MiQueryPool(MM_STATISTICS *Statistics);
+
+/* ---- Kernel ranges ---- */
+
+typedef struct _MI_RANGE {
+    RTL_AVL_NODE Node;
+    ULONG_PTR Start;
+    SIZE_T Pages; /* mapped; one more behind them stays unmapped */
+    SIZE_T Bytes; /* the owner's */
+    ULONG Tag;
+} MI_RANGE, *PMI_RANGE;
+
+/* A window of kernel addresses from which ranges are taken. */
+typedef struct _MI_WINDOW {
+    ULONG_PTR Start, End;
+    ULONG_PTR Hint;       /* (MiRangeLock) where the search begins: little is free below */
+    RTL_AVL_TREE Ranges;  /* (MiRangeLock) */
+} MI_WINDOW, *PMI_WINDOW;
+
+extern MI_WINDOW MiLargeWindow, MiImageWindow;
+
+void MiInitializeKernelRanges(void);
+/* Pages fresh frames, readable and writable. NULL when memory or addresses are out. <= DISPATCH. */
+PMI_RANGE MiAllocateRange(PMI_WINDOW Window, SIZE_T Pages);
+/* The range that starts at Base; NULL. Its owner may keep it until it frees it. */
+PMI_RANGE MiFindRange(PMI_WINDOW Window, ULONG_PTR Base);
+void MiFreeRange(PMI_WINDOW Window, PMI_RANGE Range);
+void MiTrimStacks(void);
+void MiQueryKernelRanges(MM_STATISTICS *Statistics);
+
+/* ---- Sections and spaces ---- */
+
+typedef struct _MI_SECTION_NODE MI_SECTION_NODE, *PMI_SECTION_NODE;
+
+struct _MM_SECTION {
+    EX_PUSH_LOCK Lock;
+    volatile LONG References;  /* (a) */
+    SIZE_T Size;               /* (Lock) bytes; constant with Data */
+    const UCHAR *Data;         /* constant; NULL: anonymous memory */
+    PMI_SECTION_NODE Root;     /* (Lock) frames of its own: a tree of 64-way nodes */
+    ULONG Height;              /* (Lock) levels of that tree; 0: none */
+    LIST_ENTRY Regions;        /* (Lock) anonymous sections: regions that map it */
+    ULONG Epoch;               /* (Lock) counts shrinkings */
+};
+
+/* The frame of page Index with a reference for the caller. STATUS_IN_PAGE_ERROR beyond the end, STATUS_NO_MEMORY. */
+NTSTATUS MiReferenceSectionPage(PMM_SECTION Section, ULONG64 Index, ULONG64 *Physical);
+BOOLEAN MiSectionIsWritable(const MM_SECTION *Section);
+
+extern volatile LONG64 MiSpaceCount, MiSectionCount; /* (a) */
+
+static inline void MiLock(PEX_PUSH_LOCK Lock)
+{
+    KeEnterCriticalRegion();
+    ExAcquirePushLockExclusive(Lock);
+}
+
+static inline void MiUnlock(PEX_PUSH_LOCK Lock)
+{
+    ExReleasePushLockExclusive(Lock);
+    KeLeaveCriticalRegion();
+}
+
+static inline void MiLockShared(PEX_PUSH_LOCK Lock)
+{
+    KeEnterCriticalRegion();
+    ExAcquirePushLockShared(Lock);
+}
+
+static inline void MiUnlockShared(PEX_PUSH_LOCK Lock)
+{
+    ExReleasePushLockShared(Lock);
+    KeLeaveCriticalRegion();
+}
+
+/* A further reference to a space that may be about to go; FALSE when it is. */
+BOOLEAN MiTryReferenceSpace(PMM_ADDRESS_SPACE Space);
+
+/* Flags of the page-table entry of a page in a region. CopyOnWrite: ARCH_PAGE_SOFT or 0. */
+static inline ULONG MiLeafFlags(ULONG Protection, ULONG CopyOnWrite)
+{
+    ULONG Flags = ARCH_PAGE_USER | CopyOnWrite;
+    if ((Protection & (MM_READ | MM_WRITE | MM_EXECUTE)) == 0 || (Protection & MM_GUARD) != 0) {
+        return Flags; /* a kept entry */
+    }
+    Flags |= ARCH_PAGE_READ;
+    if ((Protection & MM_WRITE) != 0 && CopyOnWrite == 0) {
+        Flags |= ARCH_PAGE_WRITE;
+    }
+    if ((Protection & MM_EXECUTE) != 0) {
+        Flags |= ARCH_PAGE_EXECUTE;
+    }
+    return Flags;
+}
+
+#define MI_LEAF_FLAGS (ARCH_PAGE_READ | ARCH_PAGE_WRITE | ARCH_PAGE_EXECUTE | ARCH_PAGE_USER | ARCH_PAGE_SOFT)
+
+/* Pages taken out of a space are collected: one flush, then they are released. */
+#define MI_UNMAP_BATCH 128
+
+typedef struct _MI_UNMAP {
+    PMM_ADDRESS_SPACE Space;
+    BOOLEAN NoFlush; /* no processor has the space loaded, nor ever will: the entries may stay as they are */
+    ULONG Count;
+    ULONG_PTR First, Last;
+    ULONG64 Page[MI_UNMAP_BATCH];
+} MI_UNMAP, *PMI_UNMAP;
+
+/* Takes all pages of [Start, End) out of the page tables. (Lock) */
+void MiUnmapPages(PMM_ADDRESS_SPACE Space, ULONG_PTR Start, ULONG_PTR End, BOOLEAN NoFlush);
+/* Makes one page present and accessible. Force: a private read-only page may be written through the direct map. (Lock) */
+NTSTATUS MiResolvePage(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, ULONG Access, BOOLEAN Force);
+
+#endif

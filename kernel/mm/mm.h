@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm for the rest of the kernel: page frames, kernel stacks and ranges, address spaces of regions, sections. The pool's
+ * interface is the documented one (ExAllocatePoolWithTag).
+ *
+ * Locks, outermost first: MM_ADDRESS_SPACE.Lock (push lock; regions and page tables of one space), MM_SECTION.Lock (push
+ * lock; the pages of one section), then mm's spin locks (lockrank.h). Cloning locks the source, then the new space, which
+ * nobody else locks together with another.
+ */
+#ifndef PRIMER_MM_H
+#define PRIMER_MM_H
+
+#include "kernel/init/boot.h"
+#include "kernel/ke/ke.h"
+#include "kernel/mm/regiontree.h"
+
+/* ---- Page frames: physical addresses; 0 is never a valid frame ---- */
+
+/* From the boot map, before anything else of mm: page-frame database, buddy lists, then the pool. IRQL >= DISPATCH is fine. */
+void MmInitialize(PBOOT_INFORMATION Boot);
+/* Per-processor caches of a processor that comes up; before it runs. Without memory it shares, or goes without. */
+void MmInitializeProcessor(PKPRCB Prcb);
+
+/* One frame with one reference; 0 when memory is out. <= DISPATCH. */
+ULONG64 MmAllocatePage(BOOLEAN Zeroed);
+void MmReferencePage(ULONG64 Physical);
+/* Drops a reference; the last one frees the frame. Frames of archives and of the kernel are pinned: counted, never freed. */
+void MmReleasePage(ULONG64 Physical);
+ULONG MmPageReferences(ULONG64 Physical);
+/* 2^Order contiguous frames, naturally aligned, not zeroed; 0 when none. Freed as one. */
+ULONG64 MmAllocateContiguous(ULONG Order);
+void MmFreeContiguous(ULONG64 Physical, ULONG Order);
+
+typedef struct _MM_STATISTICS {
+    ULONG64 TotalPages, FreePages; /* caches of processors count as free */
+    ULONG64 PoolPages;             /* frames that slabs and large blocks hold */
+    ULONG64 PoolBytes, PoolBlocks; /* in use by callers; small blocks count with the size of their class */
+    ULONG64 KernelStacks;          /* in use */
+    ULONG64 CachedStacks;
+    ULONG64 PageTablePages;
+    ULONG64 AddressSpaces, Sections, Regions;
+} MM_STATISTICS;
+void MmQueryStatistics(MM_STATISTICS *Statistics);
+/* Empties caches (stacks, empty slabs, processors' pages) so that two statistics can be compared. PASSIVE. */
+void MmTrimCaches(void);
+/* Debug builds: bytes in use with this tag (leak tests). */
+ULONG64 MmPoolTagBytes(ULONG Tag);
+/* Fault injection for tests (debug builds): the next allocations fail, one in Rate (0: off). */
+extern volatile ULONG MmFailRate;
+
+/* ---- Kernel stacks and ranges ---- */
+
+#define KERNEL_STACK_SIZE 0x4000
+/* The highest address + 1 of a stack whose lowest neighbour page is unmapped; NULL when memory is out. */
+PVOID MmAllocateKernelStack(void);
+void MmFreeKernelStack(PVOID StackTop);
+/* Address is in the guard page of some kernel stack: the fault was a stack overflow. */
+BOOLEAN MmIsStackGuard(ULONG_PTR Address);
+
+/* Page-granular kernel memory for module images (within 2 GiB of the kernel): read-write until protected. */
+PVOID MmAllocateImageSpace(SIZE_T Size);
+NTSTATUS MmProtectImageSpace(PVOID Base, SIZE_T Size, ULONG ArchFlags /* ARCH_PAGE_* */);
+void MmFreeImageSpace(PVOID Base, SIZE_T Size);
+
+/* ---- Sections: pages that several spaces, or one several times, may map ---- */
+
+typedef struct _MM_SECTION MM_SECTION, *PMM_SECTION;
+
+/* Anonymous memory, zero until written. Size in bytes. */
+NTSTATUS MmCreateSection(SIZE_T Size, PMM_SECTION *Section);
+/* Over bytes that stay in memory for ever (an archive's file): whole pages that lie page-aligned in RAM are mapped in place,
+   the others (and the last, partial page, zero-filled) are copied once, on first use. Writing through a shared mapping is refused. */
+NTSTATUS MmCreateDataSection(const void *Data, SIZE_T Size, PMM_SECTION *Section);
+void MmReferenceSection(PMM_SECTION Section);
+void MmDereferenceSection(PMM_SECTION Section);
+SIZE_T MmSectionSize(PMM_SECTION Section);
+/* Anonymous sections only. Shrinking takes pages away from those who map them (they fault with STATUS_IN_PAGE_ERROR). */
+NTSTATUS MmResizeSection(PMM_SECTION Section, SIZE_T NewSize);
+/* Copies from or to a kernel buffer. *Done: bytes moved; reading stops at the end. */
+NTSTATUS MmReadSection(PMM_SECTION Section, ULONG64 Offset, void *Buffer, SIZE_T Size, SIZE_T *Done);
+NTSTATUS MmWriteSection(PMM_SECTION Section, ULONG64 Offset, const void *Buffer, SIZE_T Size, SIZE_T *Done);
+
+/* ---- Address spaces ---- */
+
+typedef struct _MM_ADDRESS_SPACE {
+    KADDRESS_SPACE Kernel;      /* first: KPROCESS.AddressSpace points here */
+    EX_PUSH_LOCK Lock;
+    MI_REGION_TREE Regions;     /* (Lock) Regions.Pages: the pages that regions span */
+    volatile LONG References;   /* (a) */
+    ULONG64 ResidentPages;      /* (Lock) leaf entries; others read it as a statistic */
+    ULONG64 Faults;             /* (Lock) */
+} MM_ADDRESS_SPACE, *PMM_ADDRESS_SPACE;
+
+#define MM_USER_LOWEST  0x10000ULL
+#define MM_USER_HIGHEST 0x00007ffffffff000ULL /* first address that is never mapped */
+
+#define MM_READ    1 /* region protection: any mixture; 0 = no access */
+#define MM_WRITE   2
+#define MM_EXECUTE 4
+#define MM_GUARD   8 /* the first touch raises STATUS_GUARD_PAGE_VIOLATION once a page, then MM_GUARD is gone from it */
+
+#define MM_MAP_FIXED      1  /* exactly at *Base; what is mapped there goes, atomically */
+#define MM_MAP_NOREPLACE  2  /* with FIXED: STATUS_CONFLICTING_ADDRESSES when something is there */
+#define MM_MAP_SHARED     4  /* section: writes go to the section; else they are private copies */
+#define MM_MAP_NOINHERIT  8  /* a clone does not get it */
+#define MM_MAP_TOPDOWN    16 /* the highest hole that fits, else the lowest at or above *Base */
+#define MM_MAP_GROWDOWN   32 /* a stack (demand-zero): a fault in the hole below extends it, but to a page above the next region
+                                at most, and to MM_GROW_LIMIT bytes in all */
+#define MM_GROW_LIMIT     0x800000
+
+typedef struct _MM_REGION_INFORMATION {
+    ULONG_PTR Start, End; /* bytes, page aligned; of a hole when not Mapped */
+    BOOLEAN Mapped, Shared, HasSection, NoInherit;
+    ULONG Protection;     /* MM_* */
+    ULONG64 SectionOffset;
+    PMM_SECTION Section;  /* not referenced: compare only */
+    PVOID Tag;            /* what MmMapRegion was given: the provider's */
+} MM_REGION_INFORMATION;
+
+NTSTATUS MmCreateAddressSpace(PMM_ADDRESS_SPACE *Space);
+/* Copy-on-write clone: private pages are shared read-only until either side writes; shared mappings are shared. */
+NTSTATUS MmCloneAddressSpace(PMM_ADDRESS_SPACE Source, PMM_ADDRESS_SPACE *Clone);
+void MmReferenceAddressSpace(PMM_ADDRESS_SPACE Space);
+/* The last dereference unmaps everything and frees the tables; no processor may have it loaded (KiKernelSpace instead). PASSIVE. */
+void MmDereferenceAddressSpace(PMM_ADDRESS_SPACE Space);
+
+/* Base in/out; Size in bytes (rounded up to pages). Section NULL: demand-zero memory. STATUS_NO_MEMORY,
+   STATUS_CONFLICTING_ADDRESSES, STATUS_INVALID_PARAMETER (also MM_MAP_SHARED without a section), STATUS_ACCESS_DENIED (a
+   writable shared mapping of a data section). Limit: the search for a hole stays below it (0: MM_USER_HIGHEST). */
+NTSTATUS MmMapRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR *Base, SIZE_T Size, ULONG Flags, ULONG Protection,
+                     PMM_SECTION Section, ULONG64 Offset, ULONG_PTR Limit, PVOID Tag);
+/* Holes in the range are no error. Splits regions at its ends. */
+NTSTATUS MmUnmapRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size);
+/* STATUS_MEMORY_NOT_ALLOCATED when part of the range is not mapped (the part before the hole is changed, as mprotect does).
+   STATUS_ACCESS_DENIED: a shared mapping of a data section is not to be written. */
+NTSTATUS MmProtectRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size, ULONG Protection);
+NTSTATUS MmSetRegionInherit(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size, BOOLEAN Inherit);
+/* Private pages of the range go back to zero (or to the section's contents) at the next touch. STATUS_MEMORY_NOT_ALLOCATED
+   when part of the range is not mapped (what is mapped has been discarded). */
+NTSTATUS MmDiscardRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size);
+/* The region that contains Address, or the hole. */
+NTSTATUS MmQueryRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, MM_REGION_INFORMATION *Information);
+/* Reads or writes another space's memory (not the current one's lock held): pages are faulted in as that space's own
+   threads would; protection is honoured, except that Force writes into read-only private pages (program loading). */
+NTSTATUS MmReadAddressSpace(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, void *Buffer, SIZE_T Size);
+NTSTATUS MmWriteAddressSpace(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, const void *Buffer, SIZE_T Size, BOOLEAN Force);
+/* A key that is equal for all who wait on the same user word: (section, offset) for shared memory, (space, address) else. */
+typedef struct _MM_WAIT_KEY {
+    PVOID Object;
+    ULONG64 Offset;
+} MM_WAIT_KEY;
+NTSTATUS MmQueryWaitKey(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, BOOLEAN Shared, MM_WAIT_KEY *Key);
+
+/* A fault at a user address, from user mode or from a copy routine: Access as for KiPageFault. <= APC, interrupts on.
+   STATUS_SUCCESS, STATUS_ACCESS_VIOLATION (no region, or not allowed), STATUS_IN_PAGE_ERROR, STATUS_NO_MEMORY,
+   STATUS_GUARD_PAGE_VIOLATION. */
+NTSTATUS MmPageFault(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, ULONG Access);
+
+#endif

@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Page frames: a descriptor a frame, a buddy allocator over the free ones, a small cache of single frames a processor.
+ *
+ * Memory is dealt with in chunks of the largest buddy block (4 MiB). A chunk that is free as a whole at start-up is only
+ * noted as fresh; its descriptors are made when it is taken for the first time, so that start-up costs little however
+ * large the memory is. A block never merges beyond its chunk, and so a descriptor that is looked at has been made.
+ *
+ * Locks: a cache's own, then the page lock (free lists, fresh chunks).
+ */
+#include "kernel/mm/mi.h"
+
+#define MI_MAX_ORDER   10
+#define MI_CHUNK_PAGES (1ULL << MI_MAX_ORDER)
+#define MI_CHUNK_BYTES (MI_CHUNK_PAGES << PAGE_SHIFT)
+
+/* Whole chunks, numbered by address, that have not been touched. */
+typedef struct _MI_FRESH_RUN {
+    ULONG64 Next, End;
+} MI_FRESH_RUN;
+
+static KLOCK MiPageLock;
+static LIST_ENTRY MiFreeList[MI_MAX_ORDER + 1];  /* (MiPageLock) */
+static MI_FRESH_RUN MiFresh[BOOT_MAX_RANGES];    /* (MiPageLock) */
+static ULONG MiFreshRuns;                        /* (MiPageLock) runs from this one down have chunks left */
+static ULONG64 MiTotalPages;                     /* constant after start-up */
+static LONG64 MiUsedOutsideCaches;               /* (MiPageLock) like MI_PAGE_CACHE.Used, for contiguous blocks */
+static volatile LONG64 MiPageTablePages;         /* (a) */
+
+PMI_PROCESSOR_CACHES MiCaches[MAXIMUM_PROCESSORS];
+volatile ULONG MiCacheCount;
+volatile ULONG MmFailRate;
+
+#if DBG
+static volatile LONG MiFailCount;
+
+BOOLEAN MiFailNow(void)
+{
+    ULONG Rate = MmFailRate;
+    return Rate != 0 && (ULONG)InterlockedIncrement(&MiFailCount) % Rate == 0;
+}
+#endif
+
+/* ---- Buddy lists. The page lock is held ---- */
+
+static void MiPutFreeBlock(PMI_PAGE Page, ULONG Order)
+{
+    Page->Type = MiPageFree;
+    Page->Order = (UCHAR)Order;
+    InsertHeadList(&MiFreeList[Order], &Page->Link);
+}
+
+static void MiTakeFreeBlock(PMI_PAGE Page)
+{
+    KI_ASSERT(Page->Type == MiPageFree, "frame %p has type %u", (void *)MiPhysicalOf(Page), Page->Type);
+    RemoveEntryList(&Page->Link);
+    Page->Type = MiPageReserved;
+}
+
+/* A block becomes free and merges with its buddy for as long as that is free as a whole. */
+static void MiFreeBlock(ULONG64 Frame, ULONG Order)
+{
+    PMI_PAGE Database = (PMI_PAGE)MI_PAGE_DATABASE;
+
+    while (Order < MI_MAX_ORDER) {
+        PMI_PAGE Buddy = &Database[Frame ^ (1ULL << Order)];
+        if (Buddy->Type != MiPageFree || Buddy->Order != Order) {
+            break;
+        }
+        MiTakeFreeBlock(Buddy);
+        Frame &= ~(1ULL << Order);
+        Order++;
+    }
+    MiPutFreeBlock(&Database[Frame], Order);
+}
+
+/* The largest aligned blocks that make up [Frame, End). */
+static void MiFreeFrameRange(ULONG64 Frame, ULONG64 End)
+{
+    while (Frame < End) {
+        ULONG Order = Frame == 0 ? MI_MAX_ORDER : (ULONG)__builtin_ctzl(Frame);
+        if (Order > MI_MAX_ORDER) {
+            Order = MI_MAX_ORDER;
+        }
+        while (Frame + (1ULL << Order) > End) {
+            Order--;
+        }
+        MiFreeBlock(Frame, Order);
+        Frame += 1ULL << Order;
+    }
+}
+
+/* Makes the descriptors of a fresh chunk and puts it on the list of largest blocks. */
+static BOOLEAN MiTakeFreshChunk(void)
+{
+    while (MiFreshRuns != 0) {
+        MI_FRESH_RUN *Run = &MiFresh[MiFreshRuns - 1];
+        if (Run->Next != Run->End) {
+            PMI_PAGE Page = MiPageOf(Run->Next++ * MI_CHUNK_BYTES);
+            memset(Page, 0, MI_CHUNK_PAGES * sizeof(MI_PAGE));
+            MiPutFreeBlock(Page, MI_MAX_ORDER);
+            return TRUE;
+        }
+        MiFreshRuns--;
+    }
+    return FALSE;
+}
+
+/* The first frame of a block taken off the lists; NULL. Larger blocks are split, the upper halves stay free. */
+static PMI_PAGE MiAllocateBlock(ULONG Order)
+{
+    ULONG Found = Order;
+    while (Found <= MI_MAX_ORDER && IsListEmpty(&MiFreeList[Found])) {
+        Found++;
+    }
+    if (Found > MI_MAX_ORDER) {
+        if (!MiTakeFreshChunk()) {
+            return NULL;
+        }
+        Found = MI_MAX_ORDER;
+    }
+    PMI_PAGE Page = CONTAINING_RECORD(MiFreeList[Found].Flink, MI_PAGE, Link);
+    MiTakeFreeBlock(Page);
+    while (Found > Order) {
+        Found--;
+        MiPutFreeBlock(Page + (1ULL << Found), Found);
+    }
+    return Page;
+}
+
+/* ---- Caches of processors ---- */
+
+static inline PMI_PAGE_CACHE MiAcquirePageCache(KIRQL *OldIrql)
+{
+    *OldIrql = KiRaiseToDispatch();
+    PMI_PAGE_CACHE Cache = ArchCurrentPrcb()->PageCache;
+    KeAcquireLockAtDpc(&Cache->Lock);
+    return Cache;
+}
+
+static inline void MiReleasePageCache(PMI_PAGE_CACHE Cache, KIRQL OldIrql)
+{
+    KeReleaseLockFromDpc(&Cache->Lock);
+    KiLower(OldIrql);
+}
+
+/* Half a cache of frames from the lists. The cache's lock is held. */
+static void MiFillPageCache(PMI_PAGE_CACHE Cache)
+{
+    KeAcquireLockAtDpc(&MiPageLock);
+    while (Cache->Count < MI_CACHED_PAGES / 2) {
+        PMI_PAGE Page = MiAllocateBlock(0);
+        if (Page == NULL) {
+            break;
+        }
+        Cache->Page[Cache->Count++] = MiPhysicalOf(Page);
+    }
+    KeReleaseLockFromDpc(&MiPageLock);
+}
+
+/* Gives frames back to the lists until Left are there. The cache's lock is held. */
+static void MiEmptyPageCache(PMI_PAGE_CACHE Cache, ULONG Left)
+{
+    KeAcquireLockAtDpc(&MiPageLock);
+    while (Cache->Count > Left) {
+        MiFreeBlock(Cache->Page[--Cache->Count] >> PAGE_SHIFT, 0);
+    }
+    KeReleaseLockFromDpc(&MiPageLock);
+}
+
+static inline void MiPutIntoCache(PMI_PAGE_CACHE Cache, ULONG64 Physical)
+{
+    if (MI_UNLIKELY(Cache->Count == MI_CACHED_PAGES)) {
+        MiEmptyPageCache(Cache, MI_CACHED_PAGES / 2);
+    }
+    Cache->Page[Cache->Count++] = Physical;
+    Cache->Used--;
+}
+
+/* All caches' frames go to the lists: to be merged, or for a processor that finds none elsewhere. <= DISPATCH. */
+void MiDrainPageCaches(void)
+{
+    for (ULONG i = 0; i < MiCacheCount; i++) {
+        PMI_PAGE_CACHE Cache = &MiCaches[i]->Pages;
+        KIRQL OldIrql = KeAcquireLock(&Cache->Lock);
+        MiEmptyPageCache(Cache, 0);
+        KeReleaseLock(&Cache->Lock, OldIrql);
+    }
+}
+
+/* ---- Single frames ---- */
+
+static ULONG64 MiTakeFrame(void)
+{
+    KIRQL OldIrql;
+    ULONG64 Physical = 0;
+    PMI_PAGE_CACHE Cache = MiAcquirePageCache(&OldIrql);
+
+    if (MI_UNLIKELY(Cache->Count == 0)) {
+        MiFillPageCache(Cache);
+    }
+    if (MI_LIKELY(Cache->Count != 0)) {
+        Physical = Cache->Page[--Cache->Count];
+        Cache->Used++;
+    }
+    MiReleasePageCache(Cache, OldIrql);
+    return Physical;
+}
+
+/* Fills the frame with zeroes when asked to, and gives it its first reference. */
+static inline void MiPrepareFrame(ULONG64 Physical, BOOLEAN Zeroed)
+{
+    PMI_PAGE Page = MiPageOf(Physical);
+    KI_ASSERT(Page->Type == MiPageReserved && Page->References == 0, "free frame %p: type %u, %d references",
+              (void *)Physical, Page->Type, Page->References);
+    Page->Type = MiPageInUse;
+    Page->Order = 0;
+    __atomic_store_n(&Page->References, 1, __ATOMIC_RELAXED);
+    if (Zeroed) {
+        memset(ArchPhysicalToVirtual(Physical), 0, PAGE_SIZE);
+    }
+}
+
+ULONG64 MmAllocatePage(BOOLEAN Zeroed)
+{
+    if (MiFailNow()) {
+        return 0;
+    }
+    ULONG64 Physical = MiTakeFrame();
+    if (MI_UNLIKELY(Physical == 0)) {
+        /* The last free frames may lie in other processors' caches. */
+        MiDrainPageCaches();
+        Physical = MiTakeFrame();
+        if (Physical == 0) {
+            return 0;
+        }
+    }
+    MiPrepareFrame(Physical, Zeroed);
+    return Physical;
+}
+
+void MmReferencePage(ULONG64 Physical)
+{
+    PMI_PAGE Page = MiPageOf(Physical);
+    KI_ASSERT(Page->Type == MiPageReserved || (Page->Type == MiPageInUse && Page->References > 0),
+              "frame %p has type %u, %d references", (void *)Physical, Page->Type, Page->References);
+    InterlockedIncrement(&Page->References);
+}
+
+/* Drops a reference. TRUE when the frame is free now and the caller has to put it somewhere. */
+static inline BOOLEAN MiDropReference(ULONG64 Physical)
+{
+    PMI_PAGE Page = MiPageOf(Physical);
+    KI_ASSERT(Page->References > 0, "frame %p, type %u, has %d references", (void *)Physical, Page->Type,
+              Page->References);
+    if (InterlockedDecrement(&Page->References) != 0 || Page->Type != MiPageInUse) {
+        return FALSE;
+    }
+    Page->Type = MiPageReserved;
+    return TRUE;
+}
+
+void MmReleasePage(ULONG64 Physical)
+{
+    if (MiDropReference(Physical)) {
+        KIRQL OldIrql;
+        PMI_PAGE_CACHE Cache = MiAcquirePageCache(&OldIrql);
+        MiPutIntoCache(Cache, Physical);
+        MiReleasePageCache(Cache, OldIrql);
+    }
+}
+
+void MiReleasePages(const ULONG64 *Physical, ULONG Count)
+{
+    KIRQL OldIrql;
+    PMI_PAGE_CACHE Cache = MiAcquirePageCache(&OldIrql);
+    for (ULONG i = 0; i < Count; i++) {
+        if (MiDropReference(Physical[i])) {
+            MiPutIntoCache(Cache, Physical[i]);
+        }
+    }
+    MiReleasePageCache(Cache, OldIrql);
+}
+
+ULONG MmPageReferences(ULONG64 Physical)
+{
+    return (ULONG)MiPageOf(Physical)->References;
+}
+
+/* ---- Contiguous frames ---- */
+
+static PMI_PAGE MiTakeContiguous(ULONG Order)
+{
+    KIRQL OldIrql = KeAcquireLock(&MiPageLock);
+    PMI_PAGE Page = MiAllocateBlock(Order);
+    if (Page != NULL) {
+        MiUsedOutsideCaches += 1LL << Order;
+    }
+    KeReleaseLock(&MiPageLock, OldIrql);
+    return Page;
+}
+
+ULONG64 MmAllocateContiguous(ULONG Order)
+{
+    if (Order > MI_MAX_ORDER || MiFailNow()) {
+        return 0;
+    }
+    PMI_PAGE Page = MiTakeContiguous(Order);
+    if (Page == NULL) {
+        MiDrainPageCaches();
+        Page = MiTakeContiguous(Order);
+        if (Page == NULL) {
+            return 0;
+        }
+    }
+    Page->Type = MiPageInUse;
+    Page->Order = (UCHAR)Order;
+    Page->References = 1;
+    return MiPhysicalOf(Page);
+}
+
+void MmFreeContiguous(ULONG64 Physical, ULONG Order)
+{
+    PMI_PAGE Page = MiPageOf(Physical);
+    KI_ASSERT(Page->Type == MiPageInUse && Page->Order == Order, "frame %p: type %u, order %u freed as order %u",
+              (void *)Physical, Page->Type, Page->Order, Order);
+    Page->Type = MiPageReserved;
+    Page->References = 0;
+    MiFreeFrames(Physical, 1ULL << Order);
+}
+
+void MiFreeFrames(ULONG64 Physical, SIZE_T Count)
+{
+    ULONG64 Frame = Physical >> PAGE_SHIFT;
+    KIRQL OldIrql = KeAcquireLock(&MiPageLock);
+    MiFreeFrameRange(Frame, Frame + Count);
+    MiUsedOutsideCaches -= (LONG64)Count;
+    KeReleaseLock(&MiPageLock, OldIrql);
+}
+
+/* ---- Page tables' pages ---- */
+
+static ULONG64 MiEarlyNext, MiEarlyEnd; /* start-up: frames of the largest free range, taken for ever; End 0: over */
+
+static ULONG64 MiTakeEarlyFrame(void)
+{
+    if (MiEarlyNext == MiEarlyEnd) {
+        KdBugCheck(PHASE0_INITIALIZATION_FAILED, MiEarlyEnd, 0, 0, 0, NULL,
+                   "too little memory for the page-frame database");
+    }
+    ULONG64 Physical = MiEarlyNext;
+    MiEarlyNext += PAGE_SIZE;
+    return Physical;
+}
+
+static uint64_t MiAllocateTablePage(void)
+{
+    if (MI_UNLIKELY(MiEarlyEnd != 0)) {
+        ULONG64 Physical = MiTakeEarlyFrame();
+        memset(ArchPhysicalToVirtual(Physical), 0, PAGE_SIZE);
+        return Physical;
+    }
+    ULONG64 Physical = MmAllocatePage(TRUE);
+    if (Physical != 0) {
+        InterlockedIncrement64(&MiPageTablePages);
+    }
+    return Physical;
+}
+
+/* Frames of before mm came up are pinned: releasing them does nothing. */
+static void MiFreeTablePage(uint64_t Physical)
+{
+    if (!MiPageIsPinned(Physical)) {
+        InterlockedDecrement64(&MiPageTablePages);
+        MmReleasePage(Physical);
+    }
+}
+
+/* ---- Start-up ---- */
+
+static void MiChooseEarlyFrames(const BOOT_INFORMATION *Boot)
+{
+    const BOOT_MEMORY_RANGE *Largest = NULL;
+    for (ULONG i = 0; i < Boot->RangeCount; i++) {
+        const BOOT_MEMORY_RANGE *Range = &Boot->Range[i];
+        if (Range->Type == BootMemoryFree && (Largest == NULL || Range->Size > Largest->Size)) {
+            Largest = Range;
+        }
+    }
+    if (Largest != NULL) {
+        MiEarlyNext = Largest->Base != 0 ? Largest->Base : PAGE_SIZE;
+        MiEarlyEnd = Largest->Base + Largest->Size;
+    }
+}
+
+static void MiMapChunkDescriptors(ULONG64 Chunk)
+{
+    ULONG_PTR Start = (ULONG_PTR)MiPageOf(Chunk * MI_CHUNK_BYTES);
+    ULONG_PTR End = Start + MI_CHUNK_PAGES * sizeof(MI_PAGE);
+
+    for (ULONG_PTR Address = Start; Address < End; Address += PAGE_SIZE) {
+        ArchMapPage(ArchKernelPageTables(), Address, MiTakeEarlyFrame(),
+                    ARCH_PAGE_READ | ARCH_PAGE_WRITE | ARCH_PAGE_GLOBAL);
+    }
+}
+
+/* Descriptors for every chunk that holds RAM of any kind; not filled yet. */
+static void MiMapDatabase(const BOOT_INFORMATION *Boot)
+{
+    ULONG64 Next = 0;
+    for (ULONG i = 0; i < Boot->RangeCount; i++) {
+        const BOOT_MEMORY_RANGE *Range = &Boot->Range[i];
+        ULONG64 Chunk = Range->Base / MI_CHUNK_BYTES;
+        ULONG64 End = (Range->Base + Range->Size + MI_CHUNK_BYTES - 1) / MI_CHUNK_BYTES;
+        for (Chunk = Chunk < Next ? Next : Chunk; Chunk < End; Chunk++) {
+            MiMapChunkDescriptors(Chunk);
+        }
+        Next = End > Next ? End : Next;
+    }
+}
+
+/* The part of a free range that may be handed out, in bytes: frame 0 never, early frames not any more. */
+static ULONG64 MiUsableStart(const BOOT_MEMORY_RANGE *Range)
+{
+    if (MiEarlyEnd == Range->Base + Range->Size) {
+        return MiEarlyNext;
+    }
+    return Range->Base != 0 ? Range->Base : PAGE_SIZE;
+}
+
+/* Whole chunks of free memory become fresh; the descriptors of all others are made: pinned, for now. */
+static void MiSortChunks(const BOOT_INFORMATION *Boot)
+{
+    ULONG64 Next = 0;
+    for (ULONG i = 0; i < Boot->RangeCount; i++) {
+        const BOOT_MEMORY_RANGE *Range = &Boot->Range[i];
+        ULONG64 RangeEnd = Range->Base + Range->Size;
+        ULONG64 FreshStart = ALIGN_UP_BY(MiUsableStart(Range), MI_CHUNK_BYTES) / MI_CHUNK_BYTES;
+        ULONG64 FreshEnd = RangeEnd / MI_CHUNK_BYTES;
+        ULONG64 Chunk = Range->Base / MI_CHUNK_BYTES;
+
+        if (Range->Type == BootMemoryFree && FreshStart < FreshEnd) {
+            MiFresh[MiFreshRuns++] = (MI_FRESH_RUN){FreshStart, FreshEnd};
+        } else {
+            FreshStart = FreshEnd = 0;
+        }
+        for (Chunk = Chunk < Next ? Next : Chunk; Chunk * MI_CHUNK_BYTES < RangeEnd; Chunk++) {
+            if (Chunk < FreshStart || Chunk >= FreshEnd) {
+                memset(MiPageOf(Chunk * MI_CHUNK_BYTES), 0, MI_CHUNK_PAGES * sizeof(MI_PAGE));
+            }
+            Next = Chunk + 1;
+        }
+    }
+}
+
+/* Free memory at the edges of ranges, which makes up no whole chunk, goes to the lists. */
+static void MiFreeEdges(const BOOT_MEMORY_RANGE *Range)
+{
+    ULONG64 Start = MiUsableStart(Range);
+    ULONG64 End = Range->Base + Range->Size;
+    ULONG64 FreshStart = ALIGN_UP_BY(Start, MI_CHUNK_BYTES);
+    ULONG64 FreshEnd = ALIGN_DOWN_BY(End, MI_CHUNK_BYTES);
+
+    if (Start >= End) {
+        return;
+    }
+    MiTotalPages += (End - Start) >> PAGE_SHIFT;
+    if (FreshStart >= FreshEnd) {
+        MiFreeFrameRange(Start >> PAGE_SHIFT, End >> PAGE_SHIFT);
+        return;
+    }
+    MiFreeFrameRange(Start >> PAGE_SHIFT, FreshStart >> PAGE_SHIFT);
+    MiFreeFrameRange(FreshEnd >> PAGE_SHIFT, End >> PAGE_SHIFT);
+}
+
+void MiInitializePages(PBOOT_INFORMATION Boot)
+{
+    KeInitializeLock(&MiPageLock, KlcPages);
+    for (ULONG i = 0; i <= MI_MAX_ORDER; i++) {
+        InitializeListHead(&MiFreeList[i]);
+    }
+    ArchSetPageTableSource(MiAllocateTablePage, MiFreeTablePage);
+    MiChooseEarlyFrames(Boot);
+    MiMapDatabase(Boot);
+    MiSortChunks(Boot);
+    for (ULONG i = 0; i < Boot->RangeCount; i++) {
+        if (Boot->Range[i].Type == BootMemoryFree) {
+            MiFreeEdges(&Boot->Range[i]);
+        }
+    }
+    MiEarlyEnd = 0;
+}
+
+void MiInitializePageCache(PMI_PAGE_CACHE Cache)
+{
+    KeInitializeLock(&Cache->Lock, KlcPageCache);
+    Cache->Count = 0;
+    Cache->Used = 0;
+}
+
+/* Frames that move between caches and lists change no count here: the sum is exact when nobody allocates meanwhile. */
+void MiQueryPages(MM_STATISTICS *Statistics)
+{
+    LONG64 Used = MiUsedOutsideCaches;
+    for (ULONG i = 0; i < MiCacheCount; i++) {
+        Used += MiCaches[i]->Pages.Used;
+    }
+    Statistics->TotalPages = MiTotalPages;
+    Statistics->FreePages = MiTotalPages - (ULONG64)Used;
+    Statistics->PageTablePages = (ULONG64)MiPageTablePages;
+}

@@ -1,0 +1,596 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The pool: slabs of one page by size class, with a magazine of free blocks a class and processor in front of them; blocks
+ * above 2 KiB are whole pages. Which of the two a block is, its page's descriptor tells, so that a block carries no header
+ * in release builds. In debug builds:
+ *
+ *      block ->  MI_POOL_HEADER   tag, size, state (in use or free, mixed with the address)
+ *      caller -> Size bytes       0xCD when new, 0xDD when free
+ *                red zone         0xFB up to the end of the block, 16 bytes at least
+ *
+ * Whole pages have the tag and the size in the descriptor, and a red zone only where Size is no multiple of the page size.
+ *
+ * Locks: each class has one (KlcPool). Magazines need none: only their own processor touches them, at DISPATCH_LEVEL.
+ */
+#include "kernel/ldr/export.h"
+#include "kernel/mm/mi.h"
+
+#define MI_LARGEST_CLASS 2048
+
+#if DBG
+typedef struct _MI_POOL_HEADER {
+    ULONG Tag;
+    ULONG Size;
+    ULONG64 State;
+} MI_POOL_HEADER, *PMI_POOL_HEADER;
+
+#define MI_HEADER_BYTES  sizeof(MI_POOL_HEADER)
+#define MI_RED_BYTES     16
+#define MI_STATE_IN_USE  0x4c4f4f5045535500ULL
+#define MI_STATE_FREE    0x4c4f4f5045455246ULL
+#define MI_FILL_NEW      0xCD
+#define MI_FILL_FREE     0xDD
+#define MI_FILL_RED      0xFB
+#else
+#define MI_HEADER_BYTES 0
+#define MI_RED_BYTES    0
+#endif
+
+/* Chosen so that a page holds a whole number of blocks with little left over. */
+static const USHORT MiClassBytes[MI_SIZE_CLASSES] = {16,  32,  48,  64,  96,  128, 160,  192, 256,
+                                                     320, 400, 512, 672, 816, 1024, 1360, 2048};
+static UCHAR MiClassOfSize[MI_LARGEST_CLASS / 16 + 1]; /* by (size + 15) / 16 */
+
+typedef struct _MI_CLASS {
+    KLOCK Lock;
+    LIST_ENTRY Partial; /* (Lock) slabs with a free block, those that are wholly free last */
+    ULONG EmptySlabs;   /* (Lock) wholly free ones among them */
+    LONG64 Direct;      /* (Lock) blocks out less blocks back of processors without magazines */
+} __attribute__((aligned(64))) MI_CLASS, *PMI_CLASS;
+
+static MI_CLASS MiClass[MI_SIZE_CLASSES];
+static volatile LONG64 MiPoolPages, MiLargeBlocks, MiLargeBytes; /* (a) */
+
+/* ---- Accounting by tag (debug) ---- */
+
+#if DBG
+#define MI_TAGS 512
+
+static struct {
+    volatile ULONG Tag; /* 0: unused; never changes once set */
+    volatile LONG64 Bytes;
+} MiTag[MI_TAGS]; /* open addressing; the last entry takes those that find no room */
+
+static void MiCountTag(ULONG Tag, LONG64 Bytes)
+{
+    ULONG Slot = (Tag * 0x9E3779B1u) % (MI_TAGS - 1);
+    for (ULONG i = 0; i < MI_TAGS - 1; i++) {
+        ULONG Seen = MiTag[Slot].Tag;
+        if (Seen == 0) {
+            Seen = (ULONG)InterlockedCompareExchange((volatile LONG *)&MiTag[Slot].Tag, (LONG)Tag, 0);
+        }
+        if (Seen == Tag || Seen == 0) {
+            InterlockedExchangeAdd64(&MiTag[Slot].Bytes, Bytes);
+            return;
+        }
+        Slot = (Slot + 1) % (MI_TAGS - 1);
+    }
+    InterlockedExchangeAdd64(&MiTag[MI_TAGS - 1].Bytes, Bytes);
+}
+
+ULONG64 MmPoolTagBytes(ULONG Tag)
+{
+    for (ULONG i = 0; i < MI_TAGS - 1; i++) {
+        if (MiTag[i].Tag == Tag) {
+            return (ULONG64)MiTag[i].Bytes;
+        }
+    }
+    return 0;
+}
+#else
+#define MiCountTag(Tag, Bytes) ((void)0)
+
+ULONG64 MmPoolTagBytes(ULONG Tag)
+{
+    return 0;
+}
+#endif
+
+/* ---- Complaints ---- */
+
+static NORETURN void __attribute__((cold)) MiBadFree(ULONG64 Why, const void *P, ULONG Found, ULONG Given, const char *What)
+{
+    KdBugCheck(BAD_POOL_CALLER, Why, (ULONG64)P, Found, Given, NULL, "pool block %p (tag '%.4s', freed with '%.4s'): %s", P,
+               (const char *)&Found, (const char *)&Given, What);
+}
+
+#define MI_BAD_FREE_TWICE   0x7
+#define MI_BAD_FREE_TAG     0xA
+#define MI_BAD_FREE_ADDRESS 0x46
+
+/* The caller's tag against the block's; 0: the caller did not say. */
+static inline void MiCheckTag(const void *P, ULONG Tag, ULONG Given)
+{
+    if (MI_UNLIKELY(Given != 0 && Given != Tag)) {
+        MiBadFree(MI_BAD_FREE_TAG, P, Tag, Given, "freed with another tag");
+    }
+}
+
+/* ---- Debug marks on small blocks ---- */
+
+#if DBG
+static void MiCheckFill(const UCHAR *Start, const UCHAR *End, UCHAR Fill, const void *P, ULONG Tag, const char *What)
+{
+    for (; Start < End; Start++) {
+        if (*Start != Fill) {
+            KdBugCheck(BAD_POOL_HEADER, 0x20, (ULONG64)P, (ULONG64)Start, Tag, NULL,
+                       "pool block %p (tag '%.4s'): %s at byte %ld", P, (const char *)&Tag, What,
+                       (long)(Start - (const UCHAR *)P));
+        }
+    }
+}
+
+/* A slab has been made: all its blocks are free. */
+static void MiMarkSlab(UCHAR *Page, ULONG Bytes)
+{
+    memset(Page, MI_FILL_FREE, PAGE_SIZE);
+    for (UCHAR *Block = Page; Block + Bytes <= Page + PAGE_SIZE; Block += Bytes) {
+        ((PMI_POOL_HEADER)Block)->State = MI_STATE_FREE ^ (ULONG64)Block;
+    }
+}
+
+static PVOID MiMarkAllocated(PVOID Block, ULONG Bytes, SIZE_T Size, ULONG Tag)
+{
+    PMI_POOL_HEADER Header = Block;
+    UCHAR *P = (UCHAR *)(Header + 1);
+
+    if (Header->State != (MI_STATE_FREE ^ (ULONG64)Block)) {
+        KdBugCheck(BAD_POOL_HEADER, 0x20, (ULONG64)P, Header->State, 0, NULL, "free pool block %p: header overwritten", P);
+    }
+    MiCheckFill(P, (UCHAR *)Block + Bytes, MI_FILL_FREE, P, 0, "written to after it was freed");
+    *Header = (MI_POOL_HEADER){Tag, (ULONG)Size, MI_STATE_IN_USE ^ (ULONG64)Block};
+    memset(P, MI_FILL_NEW, Size);
+    memset(P + Size, MI_FILL_RED, (UCHAR *)Block + Bytes - (P + Size));
+    MiCountTag(Tag, (LONG64)Size);
+    return P;
+}
+
+static PVOID MiMarkFreed(PVOID P, ULONG Bytes, ULONG Tag)
+{
+    PMI_POOL_HEADER Header = (PMI_POOL_HEADER)P - 1;
+    UCHAR *Block = (UCHAR *)Header;
+
+    if (((ULONG_PTR)Block & (PAGE_SIZE - 1)) % Bytes != 0) {
+        MiBadFree(MI_BAD_FREE_ADDRESS, P, 0, Tag, "no block begins here");
+    }
+    if (Header->State == (MI_STATE_FREE ^ (ULONG64)Block)) {
+        MiBadFree(MI_BAD_FREE_TWICE, P, Header->Tag, Tag, "freed twice");
+    }
+    if (Header->State != (MI_STATE_IN_USE ^ (ULONG64)Block)) {
+        KdBugCheck(BAD_POOL_HEADER, 0x20, (ULONG64)P, Header->State, Tag, NULL,
+                   "pool block %p: header overwritten, by whoever owns the block before it?", P);
+    }
+    MiCheckTag(P, Header->Tag, Tag);
+    MiCheckFill((UCHAR *)P + Header->Size, Block + Bytes, MI_FILL_RED, P, Header->Tag, "written to beyond its end");
+    MiCountTag(Header->Tag, -(LONG64)Header->Size);
+    memset(P, MI_FILL_FREE, Block + Bytes - (UCHAR *)P);
+    Header->State = MI_STATE_FREE ^ (ULONG64)Block;
+    return Block;
+}
+
+/* Whole pages: the slack behind Size bytes. */
+static void MiMarkLargeAllocated(UCHAR *P, SIZE_T Size, SIZE_T Pages, ULONG Tag)
+{
+    memset(P, MI_FILL_NEW, Size);
+    memset(P + Size, MI_FILL_RED, Pages * PAGE_SIZE - Size);
+    MiCountTag(Tag, (LONG64)Size);
+}
+
+static void MiMarkLargeFreed(UCHAR *P, SIZE_T Size, SIZE_T Pages, ULONG Tag)
+{
+    MiCheckFill(P + Size, P + Pages * PAGE_SIZE, MI_FILL_RED, P, Tag, "written to beyond its end");
+    MiCountTag(Tag, -(LONG64)Size);
+    memset(P, MI_FILL_FREE, Pages * PAGE_SIZE);
+}
+#else
+#define MiMarkSlab(Page, Bytes)                       ((void)0)
+#define MiMarkAllocated(Block, Bytes, Size, Tag)      (Block)
+#define MiMarkFreed(P, Bytes, Tag)                    (P)
+#define MiMarkLargeAllocated(P, Size, Pages, Tag)     ((void)0)
+#define MiMarkLargeFreed(P, Size, Pages, Tag)         ((void)0)
+#endif
+
+/* ---- Slabs. The class's lock is held ---- */
+
+static PMI_PAGE MiMakeSlab(ULONG Class)
+{
+    ULONG64 Physical = MmAllocatePage(FALSE);
+    if (Physical == 0) {
+        return NULL;
+    }
+    PMI_PAGE Slab = MiPageOf(Physical);
+    UCHAR *Start = ArchPhysicalToVirtual(Physical);
+    ULONG Bytes = MiClassBytes[Class];
+
+    MiMarkSlab(Start, Bytes);
+    Slab->Type = MiPageSlab;
+    Slab->Order = (UCHAR)Class;
+    Slab->InUse = 0;
+    Slab->FreeList = NULL;
+    for (UCHAR *Block = Start + (PAGE_SIZE / Bytes - 1) * Bytes; Block >= Start; Block -= Bytes) {
+        *(void **)Block = Slab->FreeList;
+        Slab->FreeList = Block;
+    }
+    InterlockedIncrement64(&MiPoolPages);
+    return Slab;
+}
+
+static void MiDestroySlab(PMI_PAGE Slab)
+{
+    RemoveEntryList(&Slab->Link);
+    Slab->Type = MiPageInUse;
+    MmReleasePage(MiPhysicalOf(Slab));
+    InterlockedDecrement64(&MiPoolPages);
+}
+
+static PVOID MiTakeFromSlabs(ULONG Class)
+{
+    PMI_CLASS C = &MiClass[Class];
+    if (IsListEmpty(&C->Partial)) {
+        PMI_PAGE New = MiMakeSlab(Class);
+        if (New == NULL) {
+            return NULL;
+        }
+        InsertHeadList(&C->Partial, &New->Link);
+        C->EmptySlabs++;
+    }
+    PMI_PAGE Slab = CONTAINING_RECORD(C->Partial.Flink, MI_PAGE, Link);
+    PVOID Block = Slab->FreeList;
+    Slab->FreeList = *(void **)Block;
+    if (Slab->InUse++ == 0) {
+        C->EmptySlabs--;
+    }
+    if (Slab->FreeList == NULL) {
+        RemoveEntryList(&Slab->Link);
+    }
+    return Block;
+}
+
+/* One slab that is wholly free stays for the next who needs one. */
+static void MiGiveToSlabs(ULONG Class, PVOID Block)
+{
+    PMI_CLASS C = &MiClass[Class];
+    PMI_PAGE Slab = MiPageOf(ArchVirtualToPhysical(Block));
+
+    if (Slab->FreeList == NULL) {
+        InsertHeadList(&C->Partial, &Slab->Link);
+    }
+    *(void **)Block = Slab->FreeList;
+    Slab->FreeList = Block;
+    if (--Slab->InUse != 0) {
+        return;
+    }
+    if (C->EmptySlabs != 0) {
+        MiDestroySlab(Slab);
+        return;
+    }
+    C->EmptySlabs++;
+    RemoveEntryList(&Slab->Link);
+    InsertTailList(&C->Partial, &Slab->Link);
+}
+
+/* ---- Magazines ---- */
+
+/* The magazine is empty: half of it is filled, and one more block is for the caller. DISPATCH_LEVEL. */
+static NOINLINE PVOID MiRefill(PMI_MAGAZINE Magazine, ULONG Class)
+{
+    PMI_CLASS C = &MiClass[Class];
+
+    KeAcquireLockAtDpc(&C->Lock);
+    PVOID Result = MiTakeFromSlabs(Class);
+    if (Result != NULL && Magazine->Limit == 0) {
+        C->Direct++;
+    } else if (Result != NULL) {
+        Magazine->Used++;
+        while (Magazine->Count < Magazine->Limit / 2) {
+            PVOID Block = MiTakeFromSlabs(Class);
+            if (Block == NULL) {
+                break;
+            }
+            Magazine->Block[Magazine->Count++] = Block;
+        }
+    }
+    KeReleaseLockFromDpc(&C->Lock);
+    return Result;
+}
+
+static void MiSpill(PMI_MAGAZINE Magazine, ULONG Class, ULONG Left)
+{
+    KeAcquireLockAtDpc(&MiClass[Class].Lock);
+    while (Magazine->Count > Left) {
+        MiGiveToSlabs(Class, Magazine->Block[--Magazine->Count]);
+    }
+    KeReleaseLockFromDpc(&MiClass[Class].Lock);
+}
+
+/* The magazine is full: the older half of what it has goes back. DISPATCH_LEVEL. */
+static NOINLINE void MiOverflow(PMI_MAGAZINE Magazine, ULONG Class, PVOID Block)
+{
+    PMI_CLASS C = &MiClass[Class];
+    if (Magazine->Limit == 0) {
+        KeAcquireLockAtDpc(&C->Lock);
+        C->Direct--;
+        MiGiveToSlabs(Class, Block);
+        KeReleaseLockFromDpc(&C->Lock);
+        return;
+    }
+    MiSpill(Magazine, Class, Magazine->Limit / 2);
+    Magazine->Used--;
+    Magazine->Block[Magazine->Count++] = Block;
+}
+
+static inline PVOID MiAllocateSmall(ULONG Class)
+{
+    KIRQL OldIrql = KiRaiseToDispatch();
+    PMI_MAGAZINE Magazine = (PMI_MAGAZINE)ArchCurrentPrcb()->PoolCache + Class;
+    PVOID Block;
+
+    if (MI_LIKELY(Magazine->Count != 0)) {
+        Block = Magazine->Block[--Magazine->Count];
+        Magazine->Used++;
+    } else {
+        Block = MiRefill(Magazine, Class);
+    }
+    KiLower(OldIrql);
+    return Block;
+}
+
+static inline void MiFreeSmall(ULONG Class, PVOID Block)
+{
+    KIRQL OldIrql = KiRaiseToDispatch();
+    PMI_MAGAZINE Magazine = (PMI_MAGAZINE)ArchCurrentPrcb()->PoolCache + Class;
+
+    if (MI_LIKELY(Magazine->Count < Magazine->Limit)) {
+        Magazine->Block[Magazine->Count++] = Block;
+        Magazine->Used--;
+    } else {
+        MiOverflow(Magazine, Class, Block);
+    }
+    KiLower(OldIrql);
+}
+
+/* ---- Whole pages ---- */
+
+static void MiCountLarge(LONG64 Pages, LONG64 Blocks, SIZE_T Bytes)
+{
+    InterlockedExchangeAdd64(&MiPoolPages, Pages);
+    InterlockedExchangeAdd64(&MiLargeBlocks, Blocks);
+    InterlockedExchangeAdd64(&MiLargeBytes, Blocks * (LONG64)Bytes);
+}
+
+/* Pages frames in a row: the smallest power of two that holds them, less what is too much. */
+static ULONG64 MiTakePages(SIZE_T Pages)
+{
+    if (Pages == 1) {
+        return MmAllocatePage(FALSE);
+    }
+    ULONG Order = 64 - (ULONG)__builtin_clzl(Pages - 1);
+    ULONG64 Physical = MmAllocateContiguous(Order);
+    if (Physical != 0 && Pages != 1ULL << Order) {
+        MiFreeFrames(Physical + Pages * PAGE_SIZE, (1ULL << Order) - Pages);
+    }
+    return Physical;
+}
+
+/* Contiguous where possible; else scattered frames in a range of kernel addresses. */
+static PVOID MiAllocateLarge(SIZE_T Size, ULONG Tag)
+{
+    SIZE_T Pages = BYTES_TO_PAGES(Size);
+    ULONG64 Physical = MiTakePages(Pages);
+    PVOID P;
+
+    if (Physical != 0) {
+        PMI_PAGE Page = MiPageOf(Physical);
+        Page->Type = MiPageLarge;
+        Page->Bytes = Size;
+        Page->Tag = Tag;
+        Page->Pages = (ULONG)Pages;
+        P = ArchPhysicalToVirtual(Physical);
+    } else {
+        PMI_RANGE Range = Pages > 1 ? MiAllocateRange(&MiLargeWindow, Pages) : NULL;
+        if (Range == NULL) {
+            return NULL;
+        }
+        Range->Bytes = Size;
+        Range->Tag = Tag;
+        P = (PVOID)Range->Start;
+    }
+    MiCountLarge((LONG64)Pages, 1, Size);
+    MiMarkLargeAllocated(P, Size, Pages, Tag);
+    return P;
+}
+
+static void MiFreeLargePages(PMI_PAGE Page, PVOID P, ULONG Tag)
+{
+    SIZE_T Pages = Page->Pages;
+
+    if (((ULONG_PTR)P & (PAGE_SIZE - 1)) != 0) {
+        MiBadFree(MI_BAD_FREE_ADDRESS, P, Page->Tag, Tag, "no block begins here");
+    }
+    MiCheckTag(P, Page->Tag, Tag);
+    MiMarkLargeFreed(P, Page->Bytes, Pages, Page->Tag);
+    MiCountLarge(-(LONG64)Pages, -1, Page->Bytes);
+    if (Pages == 1) {
+        Page->Type = MiPageInUse;
+        MmReleasePage(MiPhysicalOf(Page));
+        return;
+    }
+    Page->Type = MiPageReserved;
+    Page->References = 0;
+    MiFreeFrames(MiPhysicalOf(Page), Pages);
+}
+
+static void MiFreeLargeRange(PVOID P, ULONG Tag)
+{
+    PMI_RANGE Range = MiFindRange(&MiLargeWindow, (ULONG_PTR)P);
+    if (Range == NULL) {
+        MiBadFree(MI_BAD_FREE_ADDRESS, P, 0, Tag, "no block begins here");
+    }
+    MiCheckTag(P, Range->Tag, Tag);
+    MiMarkLargeFreed(P, Range->Bytes, Range->Pages, Range->Tag);
+    MiCountLarge(-(LONG64)Range->Pages, -1, Range->Bytes);
+    MiFreeRange(&MiLargeWindow, Range);
+}
+
+/* ---- The documented routines ---- */
+
+static inline PVOID MiAllocatePool(SIZE_T Size, ULONG Tag)
+{
+    KI_ASSERT(ArchGetIrql() <= DISPATCH_LEVEL, "pool allocation at IRQL %u", ArchGetIrql());
+
+    if (MiFailNow()) {
+        return NULL;
+    }
+    if (MI_LIKELY(Size <= MI_LARGEST_CLASS - MI_HEADER_BYTES - MI_RED_BYTES)) {
+        ULONG Class = MiClassOfSize[(Size + MI_HEADER_BYTES + MI_RED_BYTES + 15) / 16];
+        PVOID Block = MiAllocateSmall(Class);
+        return MI_LIKELY(Block != NULL) ? MiMarkAllocated(Block, MiClassBytes[Class], Size, Tag) : NULL;
+    }
+    if (Size > MI_LARGE_END - MI_LARGE_BASE) {
+        return NULL;
+    }
+    return MiAllocateLarge(Size, Tag);
+}
+
+/*
+ * ExAllocatePoolWithTag: Size bytes, 16-byte aligned, page-aligned from a page on; not initialised. All pool is resident, so
+ * that the pool type does not matter; none of it can be executed. A size of 0 gives the smallest block. NULL when memory
+ * is out. IRQL <= DISPATCH_LEVEL.
+ */
+PVOID ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
+{
+    return MiAllocatePool(NumberOfBytes, Tag);
+}
+EXPORT(ExAllocatePoolWithTag);
+
+#define MI_REQUIRED_FLAGS 0xffffffffULL
+#define MI_KNOWN_FLAGS    (POOL_FLAG_NON_PAGED | POOL_FLAG_PAGED | POOL_FLAG_UNINITIALIZED)
+
+/*
+ * ExAllocatePool2: the same, zeroed unless POOL_FLAG_UNINITIALIZED is given. As documented, an unknown flag among the lower
+ * 32 makes the call fail, one among the upper 32 is ignored; one of the two kinds of pool must be named. A size of 0 fails.
+ */
+PVOID ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag)
+{
+    ULONG64 Kind = Flags & (POOL_FLAG_NON_PAGED | POOL_FLAG_PAGED);
+    if ((Flags & MI_REQUIRED_FLAGS & ~MI_KNOWN_FLAGS) != 0 || (Kind & (Kind - 1)) != 0 || Kind == 0 ||
+        NumberOfBytes == 0) {
+        return NULL;
+    }
+    PVOID P = MiAllocatePool(NumberOfBytes, Tag);
+    if (P != NULL && (Flags & POOL_FLAG_UNINITIALIZED) == 0) {
+        memset(P, 0, NumberOfBytes);
+    }
+    return P;
+}
+EXPORT(ExAllocatePool2);
+
+/*
+ * ExFreePoolWithTag: P goes back. Debug builds compare the tag with that of the allocation (release builds only for blocks
+ * of whole pages); 0 means any. What was never allocated, or has been freed, is BAD_POOL_CALLER. IRQL <= DISPATCH_LEVEL.
+ */
+VOID ExFreePoolWithTag(PVOID P, ULONG Tag)
+{
+    KI_ASSERT(ArchGetIrql() <= DISPATCH_LEVEL, "pool block freed at IRQL %u", ArchGetIrql());
+
+    if (MI_UNLIKELY((ULONG_PTR)P - MI_LARGE_BASE < MI_LARGE_END - MI_LARGE_BASE)) {
+        MiFreeLargeRange(P, Tag);
+        return;
+    }
+    if (MI_UNLIKELY(P < ArchPhysicalToVirtual(PAGE_SIZE))) {
+        MiBadFree(MI_BAD_FREE_ADDRESS, P, 0, Tag, "no pool address");
+    }
+    PMI_PAGE Page = MiPageOf(ArchVirtualToPhysical(P));
+    if (MI_LIKELY(Page->Type == MiPageSlab)) {
+        ULONG Class = Page->Order;
+        PVOID Block = MiMarkFreed(P, MiClassBytes[Class], Tag);
+        MiFreeSmall(Class, Block);
+    } else if (Page->Type == MiPageLarge) {
+        MiFreeLargePages(Page, P, Tag);
+    } else {
+        MiBadFree(MI_BAD_FREE_ADDRESS, P, 0, Tag, "not in the pool, or freed before");
+    }
+}
+EXPORT(ExFreePoolWithTag);
+
+/* ExFreePool: the same, whatever the tag. */
+VOID ExFreePool(PVOID P)
+{
+    ExFreePoolWithTag(P, 0);
+}
+EXPORT(ExFreePool);
+
+/* ---- Start-up, trimming, statistics ---- */
+
+void MiInitializePoolCache(PMI_MAGAZINE Magazines)
+{
+    for (ULONG Class = 0; Class < MI_SIZE_CLASSES; Class++) {
+        Magazines[Class].Count = 0;
+        Magazines[Class].Used = 0;
+        Magazines[Class].Limit = MiClassBytes[Class] <= 512 ? MI_MAGAZINE_DEPTH : MI_MAGAZINE_DEPTH / 2;
+    }
+}
+
+void MiInitializePool(void)
+{
+    ULONG Class = 0;
+    for (ULONG i = 0; i < RTL_NUMBER_OF(MiClassOfSize); i++) {
+        if (i * 16 > MiClassBytes[Class]) {
+            Class++;
+        }
+        MiClassOfSize[i] = (UCHAR)Class;
+    }
+    for (Class = 0; Class < MI_SIZE_CLASSES; Class++) {
+        KeInitializeLock(&MiClass[Class].Lock, KlcPool);
+        InitializeListHead(&MiClass[Class].Partial);
+    }
+}
+
+void MiDrainPoolCache(void)
+{
+    KIRQL OldIrql = KiRaiseToDispatch();
+    PMI_MAGAZINE Magazines = ArchCurrentPrcb()->PoolCache;
+    for (ULONG Class = 0; Class < MI_SIZE_CLASSES; Class++) {
+        MiSpill(&Magazines[Class], Class, 0);
+    }
+    KiLower(OldIrql);
+}
+
+void MiFreeEmptySlabs(void)
+{
+    for (ULONG Class = 0; Class < MI_SIZE_CLASSES; Class++) {
+        PMI_CLASS C = &MiClass[Class];
+        KIRQL OldIrql = KeAcquireLock(&C->Lock);
+        while (C->EmptySlabs != 0) {
+            MiDestroySlab(CONTAINING_RECORD(C->Partial.Blink, MI_PAGE, Link));
+            C->EmptySlabs--;
+        }
+        KeReleaseLock(&C->Lock, OldIrql);
+    }
+}
+
+/* Exact when nobody allocates meanwhile; small blocks count with the size of their class. */
+void MiQueryPool(MM_STATISTICS *Statistics)
+{
+    Statistics->PoolPages = (ULONG64)MiPoolPages;
+    Statistics->PoolBlocks = (ULONG64)MiLargeBlocks;
+    Statistics->PoolBytes = (ULONG64)MiLargeBytes;
+    for (ULONG Class = 0; Class < MI_SIZE_CLASSES; Class++) {
+        LONG64 Used = MiClass[Class].Direct;
+        for (ULONG i = 0; i < MiCacheCount; i++) {
+            Used += MiCaches[i]->Pool[Class].Used;
+        }
+        Statistics->PoolBlocks += (ULONG64)Used;
+        Statistics->PoolBytes += (ULONG64)Used * MiClassBytes[Class];
+    }
+}

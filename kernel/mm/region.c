@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Operations on ranges of an address space: the tree of regions (regiontree.c) and the page tables are changed together,
+ * under the space's lock. Whatever takes rights away flushes before it returns, and before a frame is released.
+ */
+#include "kernel/mm/mi.h"
+
+/* ---- Taking pages out ---- */
+
+static void MiFlushUnmapped(PMI_UNMAP Unmap)
+{
+    if (Unmap->Count == 0) {
+        return;
+    }
+    if (!Unmap->NoFlush) {
+        KeFlushTb(&Unmap->Space->Kernel, Unmap->First, ((Unmap->Last - Unmap->First) >> PAGE_SHIFT) + 1);
+    }
+    MiReleasePages(Unmap->Page, Unmap->Count);
+    Unmap->Space->ResidentPages -= Unmap->Count;
+    Unmap->Count = 0;
+}
+
+static void MiUnmapVisit(void *Context, uintptr_t Virtual, uint64_t Physical, ULONG Flags)
+{
+    PMI_UNMAP Unmap = Context;
+
+    if (!Unmap->NoFlush) {
+        ArchUnmapPage(&Unmap->Space->Kernel.Tables, Virtual, &Physical, &Flags);
+    }
+    if (Unmap->Count == 0) {
+        Unmap->First = Virtual;
+    }
+    Unmap->Last = Virtual;
+    Unmap->Page[Unmap->Count++] = Physical;
+    if (Unmap->Count == MI_UNMAP_BATCH) {
+        MiFlushUnmapped(Unmap);
+    }
+}
+
+void MiUnmapPages(PMM_ADDRESS_SPACE Space, ULONG_PTR Start, ULONG_PTR End, BOOLEAN NoFlush)
+{
+    MI_UNMAP Unmap; /* not initialised as a whole: its array is large */
+
+    if (Start >= End || Space->ResidentPages == 0) {
+        return;
+    }
+    Unmap.Space = Space;
+    Unmap.NoFlush = NoFlush;
+    Unmap.Count = 0;
+    ArchForEachPage(&Space->Kernel.Tables, Start, End, MiUnmapVisit, &Unmap);
+    MiFlushUnmapped(&Unmap);
+}
+
+/* ---- Arguments ---- */
+
+/* Rounds [Base, Base + Size) out to pages. FALSE when it is empty, wraps around or is no user range. */
+static BOOLEAN MiPageRange(ULONG_PTR Base, SIZE_T Size, ULONG_PTR *Start, ULONG_PTR *End)
+{
+    if (Size == 0 || Size > MM_USER_HIGHEST || Base > MM_USER_HIGHEST - Size) {
+        return FALSE;
+    }
+    *Start = ALIGN_DOWN_BY(Base, PAGE_SIZE);
+    *End = ROUND_TO_PAGES(Base + Size);
+    return TRUE;
+}
+
+static NTSTATUS MiCheckMapping(SIZE_T Size, ULONG Flags, ULONG Protection, PMM_SECTION Section, ULONG64 Offset)
+{
+    if (Size == 0 || (Offset & (PAGE_SIZE - 1)) != 0 || (Protection & ~(MM_READ | MM_WRITE | MM_EXECUTE | MM_GUARD)) != 0) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    if (Section == NULL) {
+        return (Flags & MM_MAP_SHARED) != 0 ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS;
+    }
+    if (Offset + Size < Offset || (Flags & MM_MAP_GROWDOWN) != 0) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    if ((Flags & MM_MAP_SHARED) != 0 && (Protection & MM_WRITE) != 0 && !MiSectionIsWritable(Section)) {
+        return STATUS_ACCESS_DENIED;
+    }
+    return STATUS_SUCCESS;
+}
+
+/* ---- Map and unmap ---- */
+
+/* Makes room for the region where the caller wants it, or finds room. (Lock) */
+static NTSTATUS MiPlaceRegion(PMM_ADDRESS_SPACE Space, PMI_REGION Region, ULONG_PTR Base, SIZE_T Size, ULONG Flags,
+                              ULONG_PTR Limit)
+{
+    if ((Flags & MM_MAP_FIXED) == 0) {
+        ULONG_PTR Low = (Flags & MM_MAP_TOPDOWN) == 0 && Base > MM_USER_LOWEST ? ROUND_TO_PAGES(Base) : MM_USER_LOWEST;
+        ULONG_PTR High = Limit != 0 && Limit < MM_USER_HIGHEST ? ALIGN_DOWN_BY(Limit, PAGE_SIZE) : MM_USER_HIGHEST;
+        if (!MiFindHole(&Space->Regions, Size, Low, High, (Flags & MM_MAP_TOPDOWN) != 0, &Region->Start)) {
+            return STATUS_NO_MEMORY;
+        }
+        Region->End = Region->Start + Size;
+        return STATUS_SUCCESS;
+    }
+    Region->Start = Base;
+    Region->End = Base + Size;
+    if (MiRangeIsFree(&Space->Regions, Region->Start, Region->End)) {
+        return STATUS_SUCCESS;
+    }
+    if ((Flags & MM_MAP_NOREPLACE) != 0) {
+        return STATUS_CONFLICTING_ADDRESSES;
+    }
+    NTSTATUS Status = MiCarveRange(&Space->Regions, Region->Start, Region->End);
+    if (NT_SUCCESS(Status)) {
+        MiUnmapPages(Space, Region->Start, Region->End, FALSE);
+    }
+    return Status;
+}
+
+static NTSTATUS MiMapTemplate(PMM_ADDRESS_SPACE Space, const MI_REGION *Template, ULONG_PTR *Base, SIZE_T Size,
+                              ULONG Flags, ULONG_PTR Limit)
+{
+    MiLock(&Space->Lock);
+    PMI_REGION Region = MiAllocateRegion(Template);
+    NTSTATUS Status = STATUS_NO_MEMORY;
+    if (Region != NULL) {
+        Status = MiPlaceRegion(Space, Region, *Base, Size, Flags, Limit);
+        if (NT_SUCCESS(Status)) {
+            *Base = Region->Start;
+            MiInsertRegion(&Space->Regions, Region);
+        } else {
+            MiFreeRegion(Region);
+        }
+    }
+    MiUnlock(&Space->Lock);
+    return Status;
+}
+
+NTSTATUS MmMapRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR *Base, SIZE_T Size, ULONG Flags, ULONG Protection,
+                     PMM_SECTION Section, ULONG64 Offset, ULONG_PTR Limit, PVOID Tag)
+{
+    NTSTATUS Status = MiCheckMapping(Size, Flags, Protection, Section, Offset);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    if (Size > MM_USER_HIGHEST || *Base > MM_USER_HIGHEST) {
+        return (Flags & MM_MAP_FIXED) != 0 ? STATUS_INVALID_PARAMETER : STATUS_NO_MEMORY;
+    }
+    Size = ROUND_TO_PAGES(Size);
+    if ((Flags & MM_MAP_FIXED) != 0 &&
+        ((*Base & (PAGE_SIZE - 1)) != 0 || *Base < MM_USER_LOWEST || *Base > MM_USER_HIGHEST - Size)) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    MI_REGION Template = {
+        .Space = Space,
+        .Section = Section,
+        .Offset = Section != NULL ? Offset : 0,
+        .Tag = Tag,
+        .Protection = (UCHAR)Protection,
+        .Shared = (Flags & MM_MAP_SHARED) != 0,
+        .NoInherit = (Flags & MM_MAP_NOINHERIT) != 0,
+        .GrowDown = (Flags & MM_MAP_GROWDOWN) != 0,
+    };
+    return MiMapTemplate(Space, &Template, Base, Size, Flags, Limit);
+}
+
+NTSTATUS MmUnmapRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size)
+{
+    ULONG_PTR Start, End;
+    if (!MiPageRange(Base, Size, &Start, &End)) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    MiLock(&Space->Lock);
+    NTSTATUS Status = MiCarveRange(&Space->Regions, Start, End);
+    if (NT_SUCCESS(Status)) {
+        MiUnmapPages(Space, Start, End, FALSE);
+    }
+    MiUnlock(&Space->Lock);
+    return Status;
+}
+
+/* ---- Changes of attributes ---- */
+
+/* Makes Start and End boundaries of regions; *First: the region at Start, NULL when there is none. (Lock) */
+static NTSTATUS MiIsolateRange(PMI_REGION_TREE Regions, ULONG_PTR Start, ULONG_PTR End, PMI_REGION *First)
+{
+    NTSTATUS Status = MiSplitRegion(Regions, Start);
+    if (NT_SUCCESS(Status)) {
+        Status = MiSplitRegion(Regions, End);
+        *First = MiFindRegion(Regions, Start);
+    }
+    return Status;
+}
+
+typedef struct _MI_PROTECT {
+    PMM_ADDRESS_SPACE Space;
+    ULONG Protection;
+    BOOLEAN Downgraded; /* some entry has lost a right */
+} MI_PROTECT;
+
+static void MiProtectVisit(void *Context, uintptr_t Virtual, uint64_t Physical, ULONG Flags)
+{
+    MI_PROTECT *Protect = Context;
+    ULONG New = MiLeafFlags(Protect->Protection, Flags & ARCH_PAGE_SOFT);
+
+    Flags &= MI_LEAF_FLAGS;
+    if (New == Flags) {
+        return;
+    }
+    if ((Flags & ~New) != 0) {
+        Protect->Downgraded = TRUE;
+    }
+    ArchMapPage(&Protect->Space->Kernel.Tables, Virtual, Physical, New);
+}
+
+/* Changes one region wholly; the caller merges and flushes. (Lock) */
+static NTSTATUS MiProtectOne(MI_PROTECT *Protect, PMI_REGION Region)
+{
+    if (Region->Protection == Protect->Protection) {
+        return STATUS_SUCCESS;
+    }
+    if (Region->Shared && (Protect->Protection & MM_WRITE) != 0 && !MiSectionIsWritable(Region->Section)) {
+        return STATUS_ACCESS_DENIED;
+    }
+    Region->Protection = (UCHAR)Protect->Protection;
+    if (Protect->Space->ResidentPages != 0) {
+        ArchForEachPage(&Protect->Space->Kernel.Tables, Region->Start, Region->End, MiProtectVisit, Protect);
+    }
+    return STATUS_SUCCESS;
+}
+
+/* Goes through the regions of the isolated range up to a hole or a refusal. (Lock) */
+static NTSTATUS MiProtectRange(MI_PROTECT *Protect, PMI_REGION Region, ULONG_PTR Start, ULONG_PTR End)
+{
+    while (Start < End) {
+        if (Region == NULL || Region->Start != Start) {
+            return STATUS_MEMORY_NOT_ALLOCATED;
+        }
+        NTSTATUS Status = MiProtectOne(Protect, Region);
+        if (!NT_SUCCESS(Status)) {
+            return Status;
+        }
+        Start = Region->End;
+        Region = MiNextRegion(Region);
+    }
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS MmProtectRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size, ULONG Protection)
+{
+    MI_PROTECT Protect = {.Space = Space, .Protection = Protection};
+    ULONG_PTR Start, End;
+    PMI_REGION Region;
+
+    if (!MiPageRange(Base, Size, &Start, &End) ||
+        (Protection & ~(MM_READ | MM_WRITE | MM_EXECUTE | MM_GUARD)) != 0) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    MiLock(&Space->Lock);
+    NTSTATUS Status = MiIsolateRange(&Space->Regions, Start, End, &Region);
+    if (NT_SUCCESS(Status)) {
+        Status = MiProtectRange(&Protect, Region, Start, End);
+    }
+    MiMergeRange(&Space->Regions, Start, End);
+    if (Protect.Downgraded) {
+        KeFlushTb(&Space->Kernel, Start, (End - Start) >> PAGE_SHIFT);
+    }
+    MiUnlock(&Space->Lock);
+    return Status;
+}
+
+NTSTATUS MmSetRegionInherit(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size, BOOLEAN Inherit)
+{
+    ULONG_PTR Start, End, At;
+    PMI_REGION Region;
+
+    if (!MiPageRange(Base, Size, &Start, &End)) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    MiLock(&Space->Lock);
+    NTSTATUS Status = MiIsolateRange(&Space->Regions, Start, End, &Region);
+    for (At = Start; NT_SUCCESS(Status) && At < End; Region = MiNextRegion(Region)) {
+        if (Region == NULL || Region->Start != At) {
+            Status = STATUS_MEMORY_NOT_ALLOCATED;
+            break;
+        }
+        Region->NoInherit = !Inherit;
+        At = Region->End;
+    }
+    MiMergeRange(&Space->Regions, Start, End);
+    MiUnlock(&Space->Lock);
+    return Status;
+}
+
+/* Regions cover the range without a hole. (Lock) */
+static BOOLEAN MiRangeIsMapped(const MI_REGION_TREE *Regions, ULONG_PTR Start, ULONG_PTR End)
+{
+    PMI_REGION Region = MiFindRegionAbove(Regions, Start);
+    while (Region != NULL && Region->Start <= Start) {
+        Start = Region->End;
+        if (Start >= End) {
+            return TRUE;
+        }
+        Region = MiNextRegion(Region);
+    }
+    return FALSE;
+}
+
+/* Pages of shared mappings come back from their section: they may go as well. */
+NTSTATUS MmDiscardRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size)
+{
+    ULONG_PTR Start, End;
+    if (!MiPageRange(Base, Size, &Start, &End)) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    MiLock(&Space->Lock);
+    MiUnmapPages(Space, Start, End, FALSE);
+    BOOLEAN Whole = MiRangeIsMapped(&Space->Regions, Start, End);
+    MiUnlock(&Space->Lock);
+    return Whole ? STATUS_SUCCESS : STATUS_MEMORY_NOT_ALLOCATED;
+}
+
+/* ---- Questions ---- */
+
+static void MiDescribeHole(const MI_REGION_TREE *Regions, const MI_REGION *Above, MM_REGION_INFORMATION *Information)
+{
+    PMI_REGION Below = Above != NULL ? MiPreviousRegion(Above) : MiFindRegionBelow(Regions, MM_USER_HIGHEST);
+    Information->Start = Below != NULL ? Below->End : 0;
+    Information->End = Above != NULL ? Above->Start : MM_USER_HIGHEST;
+}
+
+static void MiDescribeRegion(const MI_REGION *Region, MM_REGION_INFORMATION *Information)
+{
+    *Information = (MM_REGION_INFORMATION){
+        .Start = Region->Start,
+        .End = Region->End,
+        .Mapped = TRUE,
+        .Shared = Region->Shared,
+        .HasSection = Region->Section != NULL,
+        .NoInherit = Region->NoInherit,
+        .Protection = Region->Protection,
+        .SectionOffset = Region->Offset,
+        .Section = Region->Section,
+        .Tag = Region->Tag,
+    };
+}
+
+NTSTATUS MmQueryRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, MM_REGION_INFORMATION *Information)
+{
+    *Information = (MM_REGION_INFORMATION){0};
+    if (Address >= MM_USER_HIGHEST) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    MiLockShared(&Space->Lock);
+    PMI_REGION Region = MiFindRegionAbove(&Space->Regions, Address);
+    if (Region != NULL && Region->Start <= Address) {
+        MiDescribeRegion(Region, Information);
+    } else {
+        MiDescribeHole(&Space->Regions, Region, Information);
+    }
+    MiUnlockShared(&Space->Lock);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS MmQueryWaitKey(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, BOOLEAN Shared, MM_WAIT_KEY *Key)
+{
+    NTSTATUS Status = Address < MM_USER_HIGHEST ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
+
+    *Key = (MM_WAIT_KEY){Space, Address};
+    if (!Shared || !NT_SUCCESS(Status)) {
+        return Status;
+    }
+    MiLockShared(&Space->Lock);
+    PMI_REGION Region = MiFindRegionAbove(&Space->Regions, Address);
+    if (Region == NULL || Region->Start > Address) {
+        Status = STATUS_ACCESS_VIOLATION;
+    } else if (Region->Shared) {
+        *Key = (MM_WAIT_KEY){Region->Section, Region->Offset + (Address - Region->Start)};
+    }
+    MiUnlockShared(&Space->Lock);
+    return Status;
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Address spaces as a whole: creation, copy-on-write clones, deletion, access from outside.
+ */
+#include "kernel/ldr/export.h"
+#include "kernel/mm/mi.h"
+
+#define SPACE_TAG 'pSmM'
+
+volatile LONG64 MiSpaceCount;
+
+/* ---- Life ---- */
+
+NTSTATUS MmCreateAddressSpace(PMM_ADDRESS_SPACE *Space)
+{
+    PMM_ADDRESS_SPACE New = ExAllocatePool2(POOL_FLAG_NON_PAGED, sizeof(MM_ADDRESS_SPACE), SPACE_TAG);
+    if (New == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    NTSTATUS Status = ArchCreatePageTables(&New->Kernel.Tables);
+    if (!NT_SUCCESS(Status)) {
+        ExFreePoolWithTag(New, SPACE_TAG);
+        return Status;
+    }
+    ExInitializePushLock(&New->Lock);
+    New->References = 1;
+    InterlockedIncrement64(&MiSpaceCount);
+    *Space = New;
+    return STATUS_SUCCESS;
+}
+
+void MmReferenceAddressSpace(PMM_ADDRESS_SPACE Space)
+{
+    InterlockedIncrement(&Space->References);
+}
+
+BOOLEAN MiTryReferenceSpace(PMM_ADDRESS_SPACE Space)
+{
+    LONG References = Space->References;
+    while (References != 0) {
+        LONG Seen = InterlockedCompareExchange(&Space->References, References + 1, References);
+        if (Seen == References) {
+            return TRUE;
+        }
+        References = Seen;
+    }
+    return FALSE;
+}
+
+/* Nobody uses the space any more, and its reference count stays 0: no lock is needed. */
+static void MiDeleteAddressSpace(PMM_ADDRESS_SPACE Space)
+{
+    KI_ASSERT(Space->Kernel.ActiveProcessors == 0, "space %p is loaded on processors %lx", Space,
+              Space->Kernel.ActiveProcessors);
+    /* Pages before regions: an anonymous section's list tells who may still show its frames. */
+    MiUnmapPages(Space, 0, MM_USER_HIGHEST, TRUE);
+    PMI_REGION Region;
+    while ((Region = MiFindRegionAbove(&Space->Regions, 0)) != NULL) {
+        MiRemoveRegion(&Space->Regions, Region);
+    }
+    ArchDeletePageTables(&Space->Kernel.Tables);
+    ExFreePoolWithTag(Space, SPACE_TAG);
+    InterlockedDecrement64(&MiSpaceCount);
+}
+
+void MmDereferenceAddressSpace(PMM_ADDRESS_SPACE Space)
+{
+    KI_ASSERT(Space->References > 0, "space %p has %d references", Space, Space->References);
+    if (InterlockedDecrement(&Space->References) == 0) {
+        MiDeleteAddressSpace(Space);
+    }
+}
+
+/* ---- Copy-on-write clones ---- */
+
+typedef struct _MI_CLONE {
+    PMM_ADDRESS_SPACE Source, Clone;
+    NTSTATUS Status;
+    BOOLEAN Downgraded; /* the source may write to fewer pages now */
+} MI_CLONE;
+
+/*
+ * One page of a private region becomes common property. Frames that lie in place in an archive are left out: the clone finds
+ * them again through the section, should it need them, and a program that a clone executes next needs few.
+ */
+static void MiCloneVisit(void *Context, uintptr_t Virtual, uint64_t Physical, ULONG Flags)
+{
+    MI_CLONE *State = Context;
+    ULONG Common = (Flags & MI_LEAF_FLAGS & ~(ULONG)ARCH_PAGE_WRITE) | ARCH_PAGE_SOFT;
+
+    if (!NT_SUCCESS(State->Status) || MiPageIsPinned(Physical)) {
+        return;
+    }
+    State->Status = ArchMapPage(&State->Clone->Kernel.Tables, Virtual, Physical, Common);
+    if (!NT_SUCCESS(State->Status)) {
+        return;
+    }
+    MmReferencePage(Physical);
+    State->Clone->ResidentPages++;
+    if ((Flags & ARCH_PAGE_SOFT) == 0) {
+        ArchMapPage(&State->Source->Kernel.Tables, Virtual, Physical, Common);
+        State->Downgraded |= (Flags & ARCH_PAGE_WRITE) != 0;
+    }
+}
+
+/* Pages of shared mappings are found again through the section. */
+static void MiCloneRegion(MI_CLONE *State, const MI_REGION *Region)
+{
+    MI_REGION Template = *Region;
+    Template.Space = State->Clone;
+    PMI_REGION Copy = MiAllocateRegion(&Template);
+    if (Copy == NULL) {
+        State->Status = STATUS_NO_MEMORY;
+        return;
+    }
+    MiInsertRegion(&State->Clone->Regions, Copy);
+    if (!Region->Shared) {
+        ArchForEachPage(&State->Source->Kernel.Tables, Region->Start, Region->End, MiCloneVisit, State);
+    }
+}
+
+NTSTATUS MmCloneAddressSpace(PMM_ADDRESS_SPACE Source, PMM_ADDRESS_SPACE *Clone)
+{
+    MI_CLONE State = {.Source = Source};
+    State.Status = MmCreateAddressSpace(&State.Clone);
+    if (!NT_SUCCESS(State.Status)) {
+        return State.Status;
+    }
+    MiLock(&Source->Lock);
+    /* The clone's too: from its first region on, a shrinking section finds it. Nobody else holds both. */
+    ExAcquirePushLockExclusive(&State.Clone->Lock);
+    PMI_REGION Region = MiFindRegionAbove(&Source->Regions, 0);
+    for (; Region != NULL && NT_SUCCESS(State.Status); Region = MiNextRegion(Region)) {
+        if (!Region->NoInherit) {
+            MiCloneRegion(&State, Region);
+        }
+    }
+    ExReleasePushLockExclusive(&State.Clone->Lock);
+    if (State.Downgraded) {
+        KeFlushTb(&Source->Kernel, 0, MM_USER_HIGHEST >> PAGE_SHIFT);
+    }
+    MiUnlock(&Source->Lock);
+    if (!NT_SUCCESS(State.Status)) {
+        MmDereferenceAddressSpace(State.Clone);
+        return State.Status;
+    }
+    *Clone = State.Clone;
+    return STATUS_SUCCESS;
+}
+
+/* ---- Access from outside ---- */
+
+/* Copies within one page, under the space's lock: so no clone can make the page common while it is written to. */
+static NTSTATUS MiAccessPage(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, void *Buffer, SIZE_T Size, ULONG Access,
+                             BOOLEAN Force)
+{
+    ULONG64 Physical;
+    ULONG Flags;
+
+    MiLock(&Space->Lock);
+    NTSTATUS Status = MiResolvePage(Space, Address, Access, Force);
+    if (NT_SUCCESS(Status)) {
+        ArchQueryPage(&Space->Kernel.Tables, ALIGN_DOWN_BY(Address, PAGE_SIZE), &Physical, &Flags);
+        UCHAR *Bytes = (UCHAR *)ArchPhysicalToVirtual(Physical) + BYTE_OFFSET(Address);
+        if ((Access & ARCH_PAGE_WRITE) != 0) {
+            memcpy(Bytes, Buffer, Size);
+        } else {
+            memcpy(Buffer, Bytes, Size);
+        }
+    }
+    MiUnlock(&Space->Lock);
+    return Status;
+}
+
+static NTSTATUS MiAccessSpace(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, void *Buffer, SIZE_T Size, ULONG Access,
+                              BOOLEAN Force)
+{
+    if (Size > MM_USER_HIGHEST || Address > MM_USER_HIGHEST - Size) {
+        return STATUS_ACCESS_VIOLATION;
+    }
+    while (Size != 0) {
+        SIZE_T Now = PAGE_SIZE - BYTE_OFFSET(Address);
+        if (Now > Size) {
+            Now = Size;
+        }
+        NTSTATUS Status = MiAccessPage(Space, Address, Buffer, Now, Access, Force);
+        if (Status != STATUS_SUCCESS) {
+            return Status;
+        }
+        Address += Now;
+        Buffer = (UCHAR *)Buffer + Now;
+        Size -= Now;
+    }
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS MmReadAddressSpace(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, void *Buffer, SIZE_T Size)
+{
+    return MiAccessSpace(Space, Address, Buffer, Size, ARCH_PAGE_READ, FALSE);
+}
+
+NTSTATUS MmWriteAddressSpace(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, const void *Buffer, SIZE_T Size, BOOLEAN Force)
+{
+    return MiAccessSpace(Space, Address, (void *)Buffer, Size, ARCH_PAGE_WRITE, Force);
+}
+
+/* ---- The documented routine ---- */
+
+/*
+ * MmIsAddressValid: a read at VirtualAddress would not fault now, in the address space that is loaded. (User tables of the
+ * own process only grow while it lives, so that they may be looked at without its lock.) IRQL <= DISPATCH_LEVEL.
+ */
+BOOLEAN MmIsAddressValid(PVOID VirtualAddress)
+{
+    ULONG_PTR Address = (ULONG_PTR)VirtualAddress;
+    ARCH_PAGE_TABLES *Tables = ArchKernelPageTables();
+    ULONG64 Physical;
+    ULONG Flags;
+
+    if (Address < MM_USER_HIGHEST) {
+        PKPROCESS Process = ArchCurrentThread()->AttachedProcess;
+        if (Process == NULL || Process->AddressSpace == NULL) {
+            return FALSE;
+        }
+        Tables = &Process->AddressSpace->Tables;
+    } else if (Address < (ULONG_PTR)ArchPhysicalToVirtual(0)) {
+        return FALSE; /* between the halves */
+    }
+    return ArchQueryPage(Tables, Address, &Physical, &Flags) && (Flags & ARCH_PAGE_READ) != 0;
+}
+EXPORT(MmIsAddressValid);

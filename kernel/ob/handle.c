@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Handles: small numbers that stand for references to objects, with the rights that were granted.
+ *
+ *   value            4 * index in the table; the two low bits are the caller's to play with; 0 is never valid
+ *   top bit set      a kernel handle: an index in ObKernelHandleTable, refused from user mode
+ *   -1, -2           the current process and thread, with all rights
+ */
+#include "kernel/ex/ex.h"
+#include "kernel/ob/obp.h"
+
+#define OBP_KERNEL_HANDLE 0xffffffff80000000ULL /* the bits that kernel handles have set */
+#define OBP_KEPT_ATTRIBUTES (OBJ_INHERIT | OBJ_PROTECT_CLOSE)
+
+PHANDLE_TABLE ObKernelHandleTable;
+PHANDLE_TABLE (*ObCurrentHandleTable)(void);
+PVOID (*ObCurrentProcess)(void);
+PVOID (*ObCurrentThread)(void);
+PHANDLE_TABLE (*ObAcquireProcessTable)(PVOID Process);
+void (*ObReleaseProcessTable)(PVOID Process);
+
+/* ---- Values ---- */
+
+/* The table and the index that a handle means; an index that no table has when it means nothing. */
+static ULONG64 ObpResolve(PHANDLE_TABLE *Table, HANDLE Handle, KPROCESSOR_MODE Mode)
+{
+    ULONG64 Value = (ULONG64)Handle;
+
+    if ((LONG64)Value < 0) {
+        *Table = Mode == KernelMode ? ObKernelHandleTable : NULL;
+        Value = (Value & OBP_KERNEL_HANDLE) == OBP_KERNEL_HANDLE ? Value & ~OBP_KERNEL_HANDLE : 0;
+    }
+    return Value / 4;
+}
+
+static PHANDLE_ENTRY ObpHandleEntry(PHANDLE_TABLE *Table, HANDLE Handle, KPROCESSOR_MODE Mode, PULONG64 Index)
+{
+    *Index = ObpResolve(Table, Handle, Mode);
+    return *Table != NULL ? ObpEntry(*Table, *Index) : NULL;
+}
+
+static PVOID ObpPseudoObject(HANDLE Handle)
+{
+    if (Handle == (HANDLE)(LONG_PTR)-1 && ObCurrentProcess != NULL) {
+        return ObCurrentProcess();
+    }
+    if (Handle == (HANDLE)(LONG_PTR)-2 && ObCurrentThread != NULL) {
+        return ObCurrentThread();
+    }
+    return NULL;
+}
+
+/* There is no security, so asking generally gives everything. */
+static ACCESS_MASK ObpMapAccess(POBJECT_TYPE Type, ACCESS_MASK Access)
+{
+    if (Access & (GENERIC_ALL | GENERIC_READ | GENERIC_WRITE | GENERIC_EXECUTE | MAXIMUM_ALLOWED)) {
+        return Type->Routines.ValidAccess;
+    }
+    return Access & Type->Routines.ValidAccess;
+}
+
+/* ---- Opening ---- */
+
+static void ObpReferenceForHandle(PVOID Object)
+{
+    ObfReferenceObject(Object);
+    InterlockedIncrement(&ObpHeader(Object)->HandleCount);
+}
+
+static void ObpDropHandleReference(PVOID Object)
+{
+    POBJECT_TYPE Type = ObGetObjectType(Object);
+    LONG Left = InterlockedDecrement(&ObpHeader(Object)->HandleCount);
+
+    if (Type->Routines.Close != NULL) {
+        Type->Routines.Close(Object, (ULONG)Left);
+    }
+    ObfDereferenceObject(Object);
+}
+
+NTSTATUS ObInsertHandle(PHANDLE_TABLE Table, PVOID Object, ACCESS_MASK Access, ULONG Attributes, PHANDLE Handle)
+{
+    PHANDLE_ENTRY Entry;
+    ULONG Index;
+
+    if (Attributes & OBJ_KERNEL_HANDLE) {
+        Table = ObKernelHandleTable;
+    }
+    if (Table == NULL) {
+        return STATUS_INVALID_HANDLE;
+    }
+    NTSTATUS Status = ObpAllocateEntry(Table, &Index, &Entry);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    ObpReferenceForHandle(Object);
+    Entry->Access = ObpMapAccess(ObGetObjectType(Object), Access);
+    Entry->Attributes = Attributes & OBP_KEPT_ATTRIBUTES;
+    *Handle = (HANDLE)((ULONG64)Index * 4 | (Attributes & OBJ_KERNEL_HANDLE ? OBP_KERNEL_HANDLE : 0));
+    ObpUnlockEntry(Entry, Object); /* from here on the handle can be looked up, and closed */
+    return STATUS_SUCCESS;
+}
+
+/*
+ * A handle to an object that the caller has a pointer to: in the kernel's table with OBJ_KERNEL_HANDLE, else in the current
+ * process's. STATUS_OBJECT_TYPE_MISMATCH, STATUS_INSUFFICIENT_RESOURCES. PASSIVE. ddi:obopenobjectbypointer
+ */
+NTSTATUS ObOpenObjectByPointer(PVOID Object, ULONG HandleAttributes, PVOID PassedAccessState, ACCESS_MASK DesiredAccess,
+                               POBJECT_TYPE ObjectType, KPROCESSOR_MODE AccessMode, PHANDLE Handle)
+{
+    if (ObjectType != ObGetObjectType(Object) && (ObjectType != NULL || AccessMode != KernelMode)) {
+        return STATUS_OBJECT_TYPE_MISMATCH;
+    }
+    return ObInsertHandle(ObCurrentHandleTable(), Object, DesiredAccess, HandleAttributes, Handle);
+}
+EXPORT(ObOpenObjectByPointer);
+
+/* ---- Looking up ---- */
+
+/* What a look-up learns about a handle; the object is referenced. */
+typedef struct _OBP_FOUND {
+    PVOID Object;
+    ACCESS_MASK Access;
+    ULONG Attributes;
+} OBP_FOUND;
+
+static BOOLEAN ObpReferenceEntry(PHANDLE_ENTRY Entry, OBP_FOUND *Found)
+{
+    KIRQL Irql = KiRaiseToDispatch();
+
+    Found->Object = ObpLockEntry(Entry);
+    if (Found->Object != NULL) {
+        Found->Access = Entry->Access;
+        Found->Attributes = Entry->Attributes;
+        ObfReferenceObject(Found->Object);
+        ObpUnlockEntry(Entry, Found->Object);
+    }
+    KiLower(Irql);
+    return Found->Object != NULL;
+}
+
+static BOOLEAN ObpFindHandle(PHANDLE_TABLE Table, HANDLE Handle, KPROCESSOR_MODE Mode, OBP_FOUND *Found)
+{
+    ULONG64 Index;
+    PHANDLE_ENTRY Entry;
+
+    Found->Object = ObpPseudoObject(Handle);
+    if (Found->Object != NULL) {
+        Found->Access = ObGetObjectType(Found->Object)->Routines.ValidAccess;
+        Found->Attributes = 0;
+        ObfReferenceObject(Found->Object);
+        return TRUE;
+    }
+    Entry = ObpHandleEntry(&Table, Handle, Mode, &Index);
+    return Entry != NULL && ObpReferenceEntry(Entry, Found);
+}
+
+NTSTATUS ObReferenceHandle(PHANDLE_TABLE Table, HANDLE Handle, ACCESS_MASK Access, POBJECT_TYPE Type, KPROCESSOR_MODE Mode,
+                           PVOID *Object, POBJECT_HANDLE_INFORMATION Information)
+{
+    OBP_FOUND Found;
+    NTSTATUS Status = STATUS_SUCCESS;
+
+    *Object = NULL;
+    if (!ObpFindHandle(Table, Handle, Mode, &Found)) {
+        return STATUS_INVALID_HANDLE;
+    }
+    if (Type != NULL && ObGetObjectType(Found.Object) != Type) {
+        Status = STATUS_OBJECT_TYPE_MISMATCH;
+    } else if (Mode != KernelMode && (ObpMapAccess(ObGetObjectType(Found.Object), Access) & ~Found.Access) != 0) {
+        Status = STATUS_ACCESS_DENIED;
+    }
+    if (!NT_SUCCESS(Status)) {
+        ObfDereferenceObject(Found.Object);
+        return Status;
+    }
+    if (Information != NULL) {
+        Information->GrantedAccess = Found.Access;
+        Information->HandleAttributes = Found.Attributes;
+    }
+    *Object = Found.Object;
+    return STATUS_SUCCESS;
+}
+
+/*
+ * The object of a handle of the current process, of a kernel handle (AccessMode KernelMode only), or of a pseudo handle, with a
+ * reference for the caller. Checked in this order: STATUS_INVALID_HANDLE; STATUS_OBJECT_TYPE_MISMATCH, when a type is given;
+ * STATUS_ACCESS_DENIED, for UserMode only. PASSIVE (here: <= DISPATCH works). ddi:obreferenceobjectbyhandle
+ */
+NTSTATUS ObReferenceObjectByHandle(HANDLE Handle, ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType,
+                                   KPROCESSOR_MODE AccessMode, PVOID *Object, POBJECT_HANDLE_INFORMATION HandleInformation)
+{
+    return ObReferenceHandle(ObCurrentHandleTable(), Handle, DesiredAccess, ObjectType, AccessMode, Object,
+                             HandleInformation);
+}
+EXPORT(ObReferenceObjectByHandle);
+
+void ObEnumerateHandles(PHANDLE_TABLE Table, BOOLEAN (*Visit)(void *Context, HANDLE Handle, PVOID Object), void *Context)
+{
+    OBP_FOUND Found;
+    BOOLEAN More = TRUE;
+
+    for (ULONG64 Index = 1; More && Index < Table->Limit; Index++) {
+        if (ObpReferenceEntry(ObpEntry(Table, Index), &Found)) {
+            More = Visit(Context, (HANDLE)(Index * 4), Found.Object);
+            ObfDereferenceObject(Found.Object);
+        }
+    }
+}
+
+ULONG ObCountHandles(PHANDLE_TABLE Table)
+{
+    return Table != NULL ? (ULONG)Table->InUse : 0;
+}
+
+/* ---- Closing ---- */
+
+/* Takes the entry's object out, so that this caller and no other closes it. */
+static NTSTATUS ObpClearEntry(PHANDLE_ENTRY Entry, BOOLEAN EvenProtected, PVOID *Object)
+{
+    KIRQL Irql = KiRaiseToDispatch();
+    NTSTATUS Status = STATUS_INVALID_HANDLE;
+
+    *Object = ObpLockEntry(Entry);
+    if (*Object != NULL && (Entry->Attributes & OBJ_PROTECT_CLOSE) && !EvenProtected) {
+        ObpUnlockEntry(Entry, *Object);
+        Status = STATUS_HANDLE_NOT_CLOSABLE;
+    } else if (*Object != NULL) {
+        ObpUnlockEntry(Entry, NULL);
+        Status = STATUS_SUCCESS;
+    }
+    KiLower(Irql);
+    return Status;
+}
+
+NTSTATUS ObCloseHandle(PHANDLE_TABLE Table, HANDLE Handle, KPROCESSOR_MODE Mode)
+{
+    ULONG64 Index;
+    PVOID Object;
+
+    if (ObpPseudoObject(Handle) != NULL) {
+        return STATUS_SUCCESS;
+    }
+    PHANDLE_ENTRY Entry = ObpHandleEntry(&Table, Handle, Mode, &Index);
+    if (Entry == NULL) {
+        return STATUS_INVALID_HANDLE;
+    }
+    NTSTATUS Status = ObpClearEntry(Entry, FALSE, &Object);
+    if (NT_SUCCESS(Status)) {
+        ObpFreeEntry(Table, (ULONG)Index);
+        ObpDropHandleReference(Object);
+    }
+    return Status;
+}
+
+/* ---- Tables ---- */
+
+NTSTATUS ObCreateHandleTable(PHANDLE_TABLE *Table)
+{
+    return ObpCreateTable(0, Table);
+}
+
+void ObDestroyHandleTable(PHANDLE_TABLE Table)
+{
+    PVOID Object;
+
+    for (ULONG Index = 1; Index < Table->Limit; Index++) {
+        if (NT_SUCCESS(ObpClearEntry(ObpEntry(Table, Index), TRUE, &Object))) {
+            ObpDropHandleReference(Object);
+        }
+    }
+    ObpFreeTable(Table);
+}
+
+/* An entry that is closed meanwhile is not copied; one that is opened meanwhile may be. */
+NTSTATUS ObDuplicateHandles(PHANDLE_TABLE Source, PHANDLE_TABLE Target)
+{
+    NTSTATUS Status = STATUS_SUCCESS;
+    OBP_FOUND Found;
+
+    for (ULONG Index = 1; Index < Source->Limit && NT_SUCCESS(Status); Index++) {
+        if (!ObpReferenceEntry(ObpEntry(Source, Index), &Found)) {
+            continue;
+        }
+        if (Found.Attributes & OBJ_INHERIT) {
+            ObpReferenceForHandle(Found.Object);
+            Status = ObpPlaceEntry(Target, Index, Found.Object, Found.Access, Found.Attributes);
+            if (!NT_SUCCESS(Status)) {
+                ObpDropHandleReference(Found.Object);
+            }
+        }
+        ObfDereferenceObject(Found.Object);
+    }
+    ObpRebuildFreeList(Target);
+    return Status;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Object types, and the life of objects: made with one reference, deleted when the last one goes. No lock: counts are
+ * atomic, and an object whose count has reached 0 is nobody's but its deleter's.
+ *
+ * Delete routines run at PASSIVE_LEVEL. When the last reference goes above that, the object is put on a list, and a worker
+ * thread deletes what is there.
+ */
+#include "kernel/ex/ex.h"
+#include "kernel/ob/obp.h"
+
+static POBJECT_HEADER volatile ObpDeleted; /* (a) a stack of objects; who pushes on the empty one queues the work item */
+static WORK_QUEUE_ITEM ObpDeleteItem;
+
+/* ---- Types ---- */
+
+NTSTATUS ObCreateType(const OB_TYPE_ROUTINES *Routines, POBJECT_TYPE *Type)
+{
+    POBJECT_TYPE New = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(*New), OBP_TAG);
+
+    if (New == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    New->Routines = *Routines;
+    New->Objects = 0;
+    *Type = New;
+    return STATUS_SUCCESS;
+}
+
+const char *ObTypeName(POBJECT_TYPE Type)
+{
+    return Type->Routines.Name;
+}
+
+ULONG ObTypeObjectCount(POBJECT_TYPE Type)
+{
+    return (ULONG)Type->Objects;
+}
+
+POBJECT_TYPE ObGetObjectType(PVOID Object)
+{
+    return ObpHeader(Object)->Type;
+}
+
+PDISPATCHER_HEADER ObWaitHeader(PVOID Object)
+{
+    POBJECT_TYPE Type = ObGetObjectType(Object);
+    return Type->Routines.Waitable ? Add2Ptr(Object, Type->Routines.WaitOffset) : NULL;
+}
+
+/* ---- Birth ---- */
+
+static PVOID ObpInitializeHeader(POBJECT_HEADER Header, POBJECT_TYPE Type, ULONG Flags)
+{
+    RtlZeroMemory(Header, sizeof(*Header));
+    Header->PointerCount = 1;
+    Header->Type = Type;
+    Header->Flags = Flags;
+    InterlockedIncrement(&Type->Objects);
+    return Header + 1;
+}
+
+NTSTATUS ObCreateObject(POBJECT_TYPE Type, PVOID *Object)
+{
+    SIZE_T Size = Type->Routines.BodySize;
+    POBJECT_HEADER Header =
+        ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(*Header) + Size, Type->Routines.PoolTag);
+
+    if (Header == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    *Object = ObpInitializeHeader(Header, Type, 0);
+    RtlZeroMemory(*Object, Size);
+    return STATUS_SUCCESS;
+}
+
+/* The body may be in use already (the thread that runs this): it is left as it is. */
+void ObInitializeStaticObject(POBJECT_TYPE Type, PVOID Memory, PVOID *Object)
+{
+    *Object = ObpInitializeHeader(Memory, Type, OBP_STATIC);
+}
+
+/* ---- Death ---- */
+
+static void ObpDeleteObject(POBJECT_HEADER Header)
+{
+    POBJECT_TYPE Type = Header->Type;
+
+    if (Type->Routines.Delete != NULL) {
+        Type->Routines.Delete(Header + 1);
+    }
+    KI_ASSERT(Header->PointerCount == 0, "%s %p: %I64d references after its deletion", Type->Routines.Name, Header + 1,
+              Header->PointerCount);
+    InterlockedDecrement(&Type->Objects);
+    ExFreePoolWithTag(Header, Type->Routines.PoolTag);
+}
+
+static VOID ObpDeleteWorker(PVOID Parameter)
+{
+    POBJECT_HEADER Header = __atomic_exchange_n(&ObpDeleted, NULL, __ATOMIC_ACQUIRE);
+
+    while (Header != NULL) {
+        POBJECT_HEADER Next = Header->NextDeleted;
+        ObpDeleteObject(Header);
+        Header = Next;
+    }
+}
+
+/* The item is off its queue before the worker empties the list: whoever finds the list empty may queue it again. */
+static void ObpDeferDelete(POBJECT_HEADER Header)
+{
+    POBJECT_HEADER First = __atomic_load_n(&ObpDeleted, __ATOMIC_RELAXED);
+
+    do {
+        Header->NextDeleted = First;
+    } while (!__atomic_compare_exchange_n(&ObpDeleted, &First, Header, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+    if (First == NULL) {
+        ExQueueWorkItem(&ObpDeleteItem, CriticalWorkQueue);
+    }
+}
+
+static NORETURN void ObpBadCount(PVOID Object, LONG64 Count)
+{
+    KdBugCheck(REFERENCE_BY_POINTER, (ULONG64)ObGetObjectType(Object), (ULONG64)Object, 0, (ULONG64)Count, NULL,
+               "%s %p: the count of references became %I64d", ObTypeName(ObGetObjectType(Object)), Object, Count);
+}
+
+/* ---- References ---- */
+
+/* Adds a reference to an object on which the caller has one. Returns the new count. <= DISPATCH. ddi:obfreferenceobject */
+LONG_PTR ObfReferenceObject(PVOID Object)
+{
+    LONG64 Count = InterlockedIncrement64(&ObpHeader(Object)->PointerCount);
+
+    if (Count <= 1) {
+        ObpBadCount(Object, Count);
+    }
+    return Count;
+}
+EXPORT(ObfReferenceObject);
+
+/* Drops a reference; the last one deletes the object, later when the caller is above PASSIVE_LEVEL. Returns the new count.
+   <= DISPATCH; no internal lock ranked below the work queues' is held. ddi:obfdereferenceobject */
+LONG_PTR ObfDereferenceObject(PVOID Object)
+{
+    POBJECT_HEADER Header = ObpHeader(Object);
+    LONG64 Count = InterlockedDecrement64(&Header->PointerCount);
+
+    if (Count > 0) {
+        return Count;
+    }
+    if (Count < 0 || (Header->Flags & OBP_STATIC)) {
+        ObpBadCount(Object, Count);
+    }
+    if (ArchGetIrql() == PASSIVE_LEVEL && ArchInterruptsEnabled()) {
+        ObpDeleteObject(Header);
+    } else {
+        ObpDeferDelete(Header);
+    }
+    return 0;
+}
+EXPORT(ObfDereferenceObject);
+
+BOOLEAN ObReferenceObjectSafe(PVOID Object)
+{
+    POBJECT_HEADER Header = ObpHeader(Object);
+    LONG64 Count = Header->PointerCount;
+
+    while (Count != 0) {
+        if (__atomic_compare_exchange_n(&Header->PointerCount, &Count, Count + 1, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_RELAXED)) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+LONG_PTR ObPointerCount(PVOID Object)
+{
+    return ObpHeader(Object)->PointerCount;
+}
+
+ULONG ObHandleCount(PVOID Object)
+{
+    return (ULONG)ObpHeader(Object)->HandleCount;
+}
+
+/*
+ * Adds a reference when the object is of the type. STATUS_OBJECT_TYPE_MISMATCH; also for no type from user mode. The access
+ * mask is not looked at: there is no handle whose access it could be compared with. <= DISPATCH.
+ * ddi:obreferenceobjectbypointer
+ */
+NTSTATUS ObReferenceObjectByPointer(PVOID Object, ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType,
+                                    KPROCESSOR_MODE AccessMode)
+{
+    if (ObjectType != ObGetObjectType(Object) && (ObjectType != NULL || AccessMode != KernelMode)) {
+        return STATUS_OBJECT_TYPE_MISMATCH;
+    }
+    ObfReferenceObject(Object);
+    return STATUS_SUCCESS;
+}
+EXPORT(ObReferenceObjectByPointer);
+
+void ObInitialize(void)
+{
+    ExInitializeWorkItem(&ObpDeleteItem, ObpDeleteWorker, NULL);
+    ObpInitializeClientIds();
+    if (!NT_SUCCESS(ObCreateHandleTable(&ObKernelHandleTable))) {
+        KdBugCheck(PHASE0_INITIALIZATION_FAILED, 0, 0, 0, 0, NULL, "no memory for the table of kernel handles");
+    }
+}

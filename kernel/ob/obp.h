@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Private to ob: the header of objects, the entries of tables.
+ *
+ *      address          header, OB_HEADER_SIZE bytes        body: what pointers to the object point to
+ *      ------->  | PointerCount | HandleCount | Type | ... |  KEVENT, EPROCESS, FILE_OBJECT ...
+ */
+#ifndef PRIMER_OBP_H
+#define PRIMER_OBP_H
+
+#include "kernel/kd/kd.h"
+#include "kernel/ldr/export.h"
+#include "kernel/ob/ob.h"
+
+#define OBP_TAG 'btOP'
+
+/* (c) constant   (a) atomic operations */
+struct _OBJECT_TYPE {
+    OB_TYPE_ROUTINES Routines; /* (c) */
+    volatile LONG Objects;     /* (a) in existence */
+};
+
+#define OBP_STATIC 1 /* Flags: lives for ever */
+
+typedef struct _OBJECT_HEADER {
+    volatile LONG64 PointerCount;       /* (a) */
+    volatile LONG HandleCount;          /* (a) each holds one of the pointer count, too */
+    ULONG Flags;                        /* (c) */
+    POBJECT_TYPE Type;                  /* (c) */
+    struct _OBJECT_HEADER *NextDeleted; /* while its deletion is deferred */
+    ULONG64 Reserved[2];                /* keeps the body aligned as pool blocks are */
+} OBJECT_HEADER, *POBJECT_HEADER;
+
+C_ASSERT(sizeof(OBJECT_HEADER) == OB_HEADER_SIZE && OB_HEADER_SIZE % 16 == 0);
+
+static inline POBJECT_HEADER ObpHeader(PVOID Object)
+{
+    return (POBJECT_HEADER)Object - 1;
+}
+
+/* ---- Tables: of handles, and of client ids ----
+ *
+ *      index   19 ... 14 | 13 ... 6 | 5 ... 0        a value is 4 * index; index 0 is never used
+ *              top        middle     entry
+ *
+ * Levels are added under the table's lock and stay until the table goes, so that a look-up walks down without a lock. An
+ * entry is then locked by a bit of its own for a few instructions, at DISPATCH_LEVEL so that its holder is not preempted.
+ */
+#define OBP_LEAF_ENTRIES   64
+#define OBP_MIDDLE_ENTRIES 256
+#define OBP_TOP_ENTRIES    64
+#define OBP_MAX_INDEX      (OBP_TOP_ENTRIES * OBP_MIDDLE_ENTRIES * OBP_LEAF_ENTRIES)
+
+#define OBP_ENTRY_LOCKED 1ULL
+
+/* (e) the entry's lock bit   (l) the table's Lock */
+typedef struct _HANDLE_ENTRY {
+    volatile ULONG64 Value;  /* (e) the object, and bit 0: locked. 0: free */
+    union {
+        ULONG Access;        /* (e) */
+        ULONG NextFree;      /* (l) of a free entry: index of the next one, 0: the last */
+    };
+    ULONG Attributes;        /* (e) OBJ_INHERIT */
+} HANDLE_ENTRY, *PHANDLE_ENTRY;
+
+typedef struct _HANDLE_LEAF {
+    HANDLE_ENTRY Entry[OBP_LEAF_ENTRIES];
+} HANDLE_LEAF, *PHANDLE_LEAF;
+
+typedef struct _HANDLE_MIDDLE {
+    PHANDLE_LEAF volatile Leaf[OBP_MIDDLE_ENTRIES];
+} HANDLE_MIDDLE, *PHANDLE_MIDDLE;
+
+struct _HANDLE_TABLE {
+    EX_PUSH_LOCK Lock;
+    ULONG FirstFree, LastFree;  /* (l) oldest first, so that a value is not used again at once; 0: none */
+    ULONG FreeCount;            /* (l) */
+    ULONG Reserve;              /* (c) the table grows rather than have fewer free entries than this */
+    volatile ULONG Limit;       /* (l), read by look-ups: indices below have a leaf */
+    volatile LONG InUse;        /* (a) */
+    PHANDLE_MIDDLE volatile Middle[OBP_TOP_ENTRIES]; /* (l), read by look-ups */
+};
+
+NTSTATUS ObpCreateTable(ULONG Reserve, PHANDLE_TABLE *Table);
+void ObpFreeTable(PHANDLE_TABLE Table);
+/* A free entry, taken off the list, its Value still 0. STATUS_INSUFFICIENT_RESOURCES. <= APC. */
+NTSTATUS ObpAllocateEntry(PHANDLE_TABLE Table, PULONG Index, PHANDLE_ENTRY *Entry);
+void ObpFreeEntry(PHANDLE_TABLE Table, ULONG Index);
+/* The entry of an index; NULL when the table has none there. Any IRQL. */
+PHANDLE_ENTRY ObpEntry(PHANDLE_TABLE Table, ULONG64 Index);
+/* The object, its entry locked; NULL and no lock when it is free. Unlocking writes the object back, or 0. DISPATCH_LEVEL. */
+PVOID ObpLockEntry(PHANDLE_ENTRY Entry);
+void ObpUnlockEntry(PHANDLE_ENTRY Entry, PVOID Object);
+/* Makes a leaf for Index and puts Object in its entry: for a table that nobody else knows yet. */
+NTSTATUS ObpPlaceEntry(PHANDLE_TABLE Table, ULONG Index, PVOID Object, ULONG Access, ULONG Attributes);
+/* After placing: lists the entries that are free. */
+void ObpRebuildFreeList(PHANDLE_TABLE Table);
+
+void ObpInitializeClientIds(void);
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table below handles and client ids: three levels, entries found without a lock (see obp.h). One lock a table, a push
+ * lock: growth and the list of free entries. Freed values go to the end of that list.
+ */
+#include "kernel/ob/obp.h"
+
+static void ObpLockTable(PHANDLE_TABLE Table)
+{
+    KeEnterCriticalRegion();
+    ExAcquirePushLockExclusive(&Table->Lock);
+}
+
+static void ObpUnlockTable(PHANDLE_TABLE Table)
+{
+    ExReleasePushLockExclusive(&Table->Lock);
+    KeLeaveCriticalRegion();
+}
+
+static PVOID ObpAllocateZeroed(SIZE_T Size)
+{
+    PVOID Memory = ExAllocatePoolWithTag(NonPagedPoolNx, Size, OBP_TAG);
+
+    if (Memory != NULL) {
+        RtlZeroMemory(Memory, Size);
+    }
+    return Memory;
+}
+
+/* ---- Entries ---- */
+
+PHANDLE_ENTRY ObpEntry(PHANDLE_TABLE Table, ULONG64 Index)
+{
+    if (Index == 0 || Index >= __atomic_load_n(&Table->Limit, __ATOMIC_ACQUIRE)) {
+        return NULL;
+    }
+    /* The levels were written before Limit, and only change with it. */
+    PHANDLE_MIDDLE Middle = Table->Middle[Index / OBP_LEAF_ENTRIES / OBP_MIDDLE_ENTRIES];
+    PHANDLE_LEAF Leaf = Middle->Leaf[Index / OBP_LEAF_ENTRIES % OBP_MIDDLE_ENTRIES];
+    return &Leaf->Entry[Index % OBP_LEAF_ENTRIES];
+}
+
+PVOID ObpLockEntry(PHANDLE_ENTRY Entry)
+{
+    KI_ASSERT(ArchGetIrql() >= DISPATCH_LEVEL, "at level %u", ArchGetIrql());
+    for (;;) {
+        ULONG64 Value = Entry->Value;
+        if (Value == 0) {
+            return NULL;
+        }
+        if ((Value & OBP_ENTRY_LOCKED) == 0 &&
+            __atomic_compare_exchange_n(&Entry->Value, &Value, Value | OBP_ENTRY_LOCKED, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED)) {
+            return (PVOID)Value;
+        }
+        ArchPause();
+    }
+}
+
+void ObpUnlockEntry(PHANDLE_ENTRY Entry, PVOID Object)
+{
+    __atomic_store_n(&Entry->Value, (ULONG64)Object, __ATOMIC_RELEASE);
+}
+
+/* ---- Growth and the free list: under the table's lock ---- */
+
+static void ObpAppendFree(PHANDLE_TABLE Table, ULONG Index)
+{
+    ObpEntry(Table, Index)->NextFree = 0;
+    if (Table->LastFree == 0) {
+        Table->FirstFree = Index;
+    } else {
+        ObpEntry(Table, Table->LastFree)->NextFree = Index;
+    }
+    Table->LastFree = Index;
+    Table->FreeCount++;
+}
+
+/* One more leaf. Its entries are on no list. */
+static NTSTATUS ObpAddLeaf(PHANDLE_TABLE Table)
+{
+    ULONG Number = Table->Limit / OBP_LEAF_ENTRIES;
+
+    if (Table->Limit >= OBP_MAX_INDEX) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    PHANDLE_LEAF Leaf = ObpAllocateZeroed(sizeof(*Leaf));
+    if (Leaf == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    PHANDLE_MIDDLE Middle = Table->Middle[Number / OBP_MIDDLE_ENTRIES];
+    if (Middle == NULL) {
+        Middle = ObpAllocateZeroed(sizeof(*Middle));
+        if (Middle == NULL) {
+            ExFreePoolWithTag(Leaf, OBP_TAG);
+            return STATUS_INSUFFICIENT_RESOURCES;
+        }
+        Table->Middle[Number / OBP_MIDDLE_ENTRIES] = Middle;
+    }
+    Middle->Leaf[Number % OBP_MIDDLE_ENTRIES] = Leaf;
+    __atomic_store_n(&Table->Limit, Table->Limit + OBP_LEAF_ENTRIES, __ATOMIC_RELEASE);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS ObpGrow(PHANDLE_TABLE Table)
+{
+    ULONG First = Table->Limit;
+    NTSTATUS Status = ObpAddLeaf(Table);
+
+    if (NT_SUCCESS(Status)) {
+        for (ULONG i = 0; i < OBP_LEAF_ENTRIES; i++) {
+            if (First + i != 0) {
+                ObpAppendFree(Table, First + i);
+            }
+        }
+    }
+    return Status;
+}
+
+NTSTATUS ObpAllocateEntry(PHANDLE_TABLE Table, PULONG Index, PHANDLE_ENTRY *Entry)
+{
+    NTSTATUS Status = STATUS_SUCCESS;
+
+    ObpLockTable(Table);
+    while (Table->FreeCount <= Table->Reserve && NT_SUCCESS(Status)) {
+        Status = ObpGrow(Table);
+    }
+    if (Table->FreeCount == 0) {
+        ObpUnlockTable(Table);
+        return Status;
+    }
+    *Index = Table->FirstFree;
+    *Entry = ObpEntry(Table, *Index);
+    Table->FirstFree = (*Entry)->NextFree;
+    Table->LastFree = Table->FirstFree == 0 ? 0 : Table->LastFree;
+    Table->FreeCount--;
+    ObpUnlockTable(Table);
+    InterlockedIncrement(&Table->InUse);
+    return STATUS_SUCCESS;
+}
+
+void ObpFreeEntry(PHANDLE_TABLE Table, ULONG Index)
+{
+    ObpLockTable(Table);
+    ObpAppendFree(Table, Index);
+    ObpUnlockTable(Table);
+    InterlockedDecrement(&Table->InUse);
+}
+
+NTSTATUS ObpPlaceEntry(PHANDLE_TABLE Table, ULONG Index, PVOID Object, ULONG Access, ULONG Attributes)
+{
+    NTSTATUS Status = STATUS_SUCCESS;
+
+    while (Table->Limit <= Index && NT_SUCCESS(Status)) {
+        Status = ObpAddLeaf(Table);
+    }
+    if (NT_SUCCESS(Status)) {
+        PHANDLE_ENTRY Entry = ObpEntry(Table, Index);
+        Entry->Access = Access;
+        Entry->Attributes = Attributes;
+        ObpUnlockEntry(Entry, Object);
+        InterlockedIncrement(&Table->InUse);
+    }
+    return Status;
+}
+
+void ObpRebuildFreeList(PHANDLE_TABLE Table)
+{
+    Table->FirstFree = Table->LastFree = Table->FreeCount = 0;
+    for (ULONG i = 1; i < Table->Limit; i++) {
+        if (ObpEntry(Table, i)->Value == 0) {
+            ObpAppendFree(Table, i);
+        }
+    }
+}
+
+/* ---- Tables ---- */
+
+NTSTATUS ObpCreateTable(ULONG Reserve, PHANDLE_TABLE *Table)
+{
+    PHANDLE_TABLE New = ObpAllocateZeroed(sizeof(*New));
+
+    if (New == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    ExInitializePushLock(&New->Lock);
+    New->Reserve = Reserve;
+    NTSTATUS Status = ObpGrow(New);
+    if (!NT_SUCCESS(Status)) {
+        ObpFreeTable(New);
+        return Status;
+    }
+    *Table = New;
+    return STATUS_SUCCESS;
+}
+
+/* Nobody uses it any more, and no entry is in use. */
+void ObpFreeTable(PHANDLE_TABLE Table)
+{
+    for (ULONG i = 0; i < OBP_TOP_ENTRIES; i++) {
+        PHANDLE_MIDDLE Middle = Table->Middle[i];
+        for (ULONG j = 0; Middle != NULL && j < OBP_MIDDLE_ENTRIES && Middle->Leaf[j] != NULL; j++) {
+            ExFreePoolWithTag(Middle->Leaf[j], OBP_TAG);
+        }
+        if (Middle != NULL) {
+            ExFreePoolWithTag(Middle, OBP_TAG);
+        }
+    }
+    ExFreePoolWithTag(Table, OBP_TAG);
+}

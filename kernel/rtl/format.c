@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Formatted print, as DbgPrint and the safe-string routines need it. The text goes to a sink as it is made: no buffer here
+ * limits it. 16-bit text leaves as UTF-8. The rules stand at RtlFormatV in rtl.h; they are the driver kit's, where `l` means
+ * 32 bits and `I64` 64.
+ */
+#include "kernel/rtl/rtl.h"
+
+#include "kernel/ldr/export.h"
+
+/* A width or a number's precision beyond this is taken for a mistake, and cut. */
+#define RTLP_FORMAT_MAXIMUM_WIDTH 65535
+
+typedef struct _RTLP_FORMAT {
+    RTL_FORMAT_SINK *Sink;
+    PVOID Context;
+    SIZE_T Total;       /* bytes given to the sink so far */
+    const void *Format; /* 8-bit or, if Wide, 16-bit text */
+    SIZE_T Position;    /* the unit of it that comes next */
+    bool Wide;
+    va_list Arguments;
+} RTLP_FORMAT, *PRTLP_FORMAT;
+
+typedef enum _RTLP_SIZE { SizeDefault, SizeChar, SizeShort, SizeLong, SizeLongLong, SizeWide } RTLP_SIZE;
+
+/* One conversion: %[flags][width][.precision][size]type */
+typedef struct _RTLP_CONVERSION {
+    bool Left, Plus, Space, Alternate, Zero;
+    bool HasPrecision;
+    SIZE_T Width;
+    SIZE_T Precision;
+    RTLP_SIZE Size;
+    WCHAR Type;
+} RTLP_CONVERSION, *PRTLP_CONVERSION;
+
+/* ---- Giving text to the sink ---- */
+
+static VOID RtlpEmit(PRTLP_FORMAT Format, const char *Text, SIZE_T Length)
+{
+    if (Length != 0) {
+        Format->Sink(Format->Context, Text, Length);
+        Format->Total += Length;
+    }
+}
+
+static VOID RtlpEmitWide(PRTLP_FORMAT Format, const WCHAR *Text, SIZE_T Units)
+{
+    SIZE_T Consumed;
+
+    for (; Units != 0; Text += Consumed, Units -= Consumed) {
+        char Bytes[4];
+        RtlpEmit(Format, Bytes, RtlEncodeUtf8(RtlDecodeUtf16(Text, Units, &Consumed), Bytes));
+    }
+}
+
+static VOID RtlpPad(PRTLP_FORMAT Format, char With, SIZE_T Count)
+{
+    char Piece[16];
+
+    memset(Piece, With, sizeof(Piece));
+    while (Count != 0) {
+        SIZE_T Length = Count < sizeof(Piece) ? Count : sizeof(Piece);
+        RtlpEmit(Format, Piece, Length);
+        Count -= Length;
+    }
+}
+
+/* How much padding brings Length up to the conversion's width. */
+static SIZE_T RtlpMissing(const RTLP_CONVERSION *Conversion, SIZE_T Length)
+{
+    return Conversion->Width > Length ? Conversion->Width - Length : 0;
+}
+
+/* ---- Numbers ---- */
+
+/* An integer argument of the conversion's size, extended to 64 bits. */
+static ULONG64 RtlpNextInteger(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion, bool Signed)
+{
+    if (Conversion->Size == SizeLongLong) {
+        return va_arg(Format->Arguments, ULONG64);
+    }
+    ULONG Value = va_arg(Format->Arguments, ULONG);
+    switch (Conversion->Size) {
+    case SizeChar:
+        return Signed ? (ULONG64)(LONG64)(SCHAR)Value : (UCHAR)Value;
+    case SizeShort:
+        return Signed ? (ULONG64)(LONG64)(SHORT)Value : (USHORT)Value;
+    default:
+        return Signed ? (ULONG64)(LONG64)(LONG)Value : Value;
+    }
+}
+
+/* Writes the digits before End; returns where they begin. None for 0. */
+static char *RtlpDigits(ULONG64 Value, ULONG Base, bool Upper, char *End)
+{
+    const char *Digits = Upper ? "0123456789ABCDEF" : "0123456789abcdef";
+
+    for (; Value != 0; Value /= Base) {
+        *--End = Digits[Value % Base];
+    }
+    return End;
+}
+
+/* Prefix (sign, 0x), zeros and digits, in the conversion's width. */
+static VOID RtlpEmitNumber(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion, const char *Prefix, ULONG64 Value,
+                           ULONG Base)
+{
+    char Buffer[64];
+    char *End = Buffer + sizeof(Buffer);
+    char *Digits = RtlpDigits(Value, Base, Conversion->Type == 'X' || Conversion->Type == 'p', End);
+    SIZE_T Length = (SIZE_T)(End - Digits);
+    SIZE_T PrefixLength = strlen(Prefix);
+    SIZE_T Minimum = Conversion->HasPrecision ? Conversion->Precision : 1;
+    SIZE_T Zeros = Minimum > Length ? Minimum - Length : 0;
+
+    if (Base == 8 && Conversion->Alternate && Zeros == 0) {
+        Zeros = 1;
+    }
+    SIZE_T Missing = RtlpMissing(Conversion, PrefixLength + Zeros + Length);
+    if (Conversion->Zero && !Conversion->Left && !Conversion->HasPrecision) {
+        Zeros += Missing;
+        Missing = 0;
+    }
+    RtlpPad(Format, ' ', Conversion->Left ? 0 : Missing);
+    RtlpEmit(Format, Prefix, PrefixLength);
+    RtlpPad(Format, '0', Zeros);
+    RtlpEmit(Format, Digits, Length);
+    RtlpPad(Format, ' ', Conversion->Left ? Missing : 0);
+}
+
+static VOID RtlpFormatSigned(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion)
+{
+    LONG64 Value = (LONG64)RtlpNextInteger(Format, Conversion, true);
+    const char *Sign = Value < 0 ? "-" : Conversion->Plus ? "+" : Conversion->Space ? " " : "";
+
+    RtlpEmitNumber(Format, Conversion, Sign, Value < 0 ? 0 - (ULONG64)Value : (ULONG64)Value, 10);
+}
+
+static VOID RtlpFormatUnsigned(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion)
+{
+    ULONG64 Value = RtlpNextInteger(Format, Conversion, false);
+    ULONG Base = Conversion->Type == 'u' ? 10 : Conversion->Type == 'o' ? 8 : 16;
+    const char *Prefix = "";
+
+    if (Base == 16 && Conversion->Alternate && Value != 0) {
+        Prefix = Conversion->Type == 'X' ? "0X" : "0x";
+    }
+    RtlpEmitNumber(Format, Conversion, Prefix, Value, Base);
+}
+
+static VOID RtlpFormatPointer(PRTLP_FORMAT Format, PRTLP_CONVERSION Conversion)
+{
+    Conversion->HasPrecision = true;
+    Conversion->Precision = 2 * sizeof(PVOID);
+    RtlpEmitNumber(Format, Conversion, Conversion->Alternate ? "0x" : "", (ULONG_PTR)va_arg(Format->Arguments, PVOID),
+                   16);
+}
+
+/* ---- Text ---- */
+
+static VOID RtlpEmitText(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion, const char *Text, SIZE_T Length)
+{
+    SIZE_T Missing = RtlpMissing(Conversion, Length);
+
+    RtlpPad(Format, Conversion->Zero ? '0' : ' ', Conversion->Left ? 0 : Missing);
+    RtlpEmit(Format, Text, Length);
+    RtlpPad(Format, ' ', Conversion->Left ? Missing : 0);
+}
+
+static VOID RtlpEmitWideText(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion, const WCHAR *Text, SIZE_T Units)
+{
+    SIZE_T Missing = RtlpMissing(Conversion, Units);
+
+    RtlpPad(Format, Conversion->Zero ? '0' : ' ', Conversion->Left ? 0 : Missing);
+    RtlpEmitWide(Format, Text, Units);
+    RtlpPad(Format, ' ', Conversion->Left ? Missing : 0);
+}
+
+/* At most how much of a string may be read: the precision says. */
+static SIZE_T RtlpTextLimit(const RTLP_CONVERSION *Conversion, SIZE_T Length)
+{
+    return Conversion->HasPrecision && Conversion->Precision < Length ? Conversion->Precision : Length;
+}
+
+static VOID RtlpEmitNull(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion)
+{
+    RtlpEmitText(Format, Conversion, "(null)", RtlpTextLimit(Conversion, 6));
+}
+
+/* Whether c, s or Z mean 16-bit text: by its size if it has one, else by the format's own width, turned round for C and S. */
+static bool RtlpIsWideText(const RTLP_FORMAT *Format, const RTLP_CONVERSION *Conversion)
+{
+    switch (Conversion->Size) {
+    case SizeChar:
+    case SizeShort:
+        return false;
+    case SizeLong:
+    case SizeLongLong:
+    case SizeWide:
+        return true;
+    default:
+        return Format->Wide != (Conversion->Type == 'C' || Conversion->Type == 'S');
+    }
+}
+
+static VOID RtlpFormatCharacter(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion)
+{
+    ULONG Value = va_arg(Format->Arguments, ULONG);
+
+    if (RtlpIsWideText(Format, Conversion)) {
+        WCHAR Unit = (WCHAR)Value;
+        RtlpEmitWideText(Format, Conversion, &Unit, 1);
+    } else {
+        char Byte = (char)Value;
+        RtlpEmitText(Format, Conversion, &Byte, 1);
+    }
+}
+
+static VOID RtlpFormatString(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion)
+{
+    const void *Text = va_arg(Format->Arguments, const void *);
+
+    if (Text == NULL) {
+        RtlpEmitNull(Format, Conversion);
+    } else if (RtlpIsWideText(Format, Conversion)) {
+        RtlpEmitWideText(Format, Conversion, Text, RtlBoundedLengthW(Text, RtlpTextLimit(Conversion, SIZE_MAX)));
+    } else {
+        RtlpEmitText(Format, Conversion, Text, RtlBoundedLengthA(Text, RtlpTextLimit(Conversion, SIZE_MAX)));
+    }
+}
+
+static VOID RtlpFormatCounted(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion)
+{
+    const void *String = va_arg(Format->Arguments, const void *);
+    const UNICODE_STRING *Unicode = String;
+    const STRING *Ansi = String;
+
+    /* Both descriptors have the same shape, which is what makes one test of Buffer do. */
+    if (String == NULL || Ansi->Buffer == NULL) {
+        RtlpEmitNull(Format, Conversion);
+    } else if (RtlpIsWideText(Format, Conversion)) {
+        RtlpEmitWideText(Format, Conversion, Unicode->Buffer,
+                         RtlpTextLimit(Conversion, Unicode->Length / sizeof(WCHAR)));
+    } else {
+        RtlpEmitText(Format, Conversion, Ansi->Buffer, RtlpTextLimit(Conversion, Ansi->Length));
+    }
+}
+
+C_ASSERT(sizeof(UNICODE_STRING) == sizeof(STRING) && offsetof(UNICODE_STRING, Buffer) == offsetof(STRING, Buffer));
+
+/* ---- Reading the format ---- */
+
+static WCHAR RtlpPeek(const RTLP_FORMAT *Format, SIZE_T Ahead)
+{
+    SIZE_T Position = Format->Position + Ahead;
+    return Format->Wide ? ((const WCHAR *)Format->Format)[Position] : ((const UCHAR *)Format->Format)[Position];
+}
+
+static bool RtlpAccept(PRTLP_FORMAT Format, WCHAR Character)
+{
+    if (RtlpPeek(Format, 0) != Character) {
+        return false;
+    }
+    Format->Position++;
+    return true;
+}
+
+static VOID RtlpReadFlags(PRTLP_FORMAT Format, PRTLP_CONVERSION Conversion)
+{
+    for (;; Format->Position++) {
+        switch (RtlpPeek(Format, 0)) {
+        case '-':
+            Conversion->Left = true;
+            break;
+        case '+':
+            Conversion->Plus = true;
+            break;
+        case ' ':
+            Conversion->Space = true;
+            break;
+        case '#':
+            Conversion->Alternate = true;
+            break;
+        case '0':
+            Conversion->Zero = true;
+            break;
+        default:
+            return;
+        }
+    }
+}
+
+/* A decimal number (0 where there is none) or, for *, an argument, which may be negative. */
+static LONG64 RtlpReadCount(PRTLP_FORMAT Format)
+{
+    LONG64 Count = 0;
+
+    if (RtlpAccept(Format, '*')) {
+        return va_arg(Format->Arguments, LONG);
+    }
+    for (; RtlpPeek(Format, 0) >= '0' && RtlpPeek(Format, 0) <= '9'; Format->Position++) {
+        Count = Count * 10 + (RtlpPeek(Format, 0) - '0');
+        Count = Count < MAXLONG ? Count : MAXLONG;
+    }
+    return Count;
+}
+
+static VOID RtlpReadWidthAndPrecision(PRTLP_FORMAT Format, PRTLP_CONVERSION Conversion)
+{
+    LONG64 Width = RtlpReadCount(Format);
+    if (Width < 0) {
+        Conversion->Left = true;
+        Width = -Width;
+    }
+    Conversion->Width = Width < RTLP_FORMAT_MAXIMUM_WIDTH ? (SIZE_T)Width : RTLP_FORMAT_MAXIMUM_WIDTH;
+
+    if (RtlpAccept(Format, '.')) {
+        LONG64 Precision = RtlpReadCount(Format);
+        Conversion->HasPrecision = Precision >= 0;
+        Conversion->Precision = Precision >= 0 ? (SIZE_T)Precision : 0;
+    }
+}
+
+/* I64, I32 or I alone (as wide as a pointer); the I has been read. */
+static RTLP_SIZE RtlpReadIntegerSize(PRTLP_FORMAT Format)
+{
+    if (RtlpPeek(Format, 0) == '3' && RtlpPeek(Format, 1) == '2') {
+        Format->Position += 2;
+        return SizeLong;
+    }
+    if (RtlpPeek(Format, 0) == '6' && RtlpPeek(Format, 1) == '4') {
+        Format->Position += 2;
+    }
+    return SizeLongLong;
+}
+
+static RTLP_SIZE RtlpReadSize(PRTLP_FORMAT Format)
+{
+    if (RtlpAccept(Format, 'h')) {
+        return RtlpAccept(Format, 'h') ? SizeChar : SizeShort;
+    }
+    if (RtlpAccept(Format, 'l')) {
+        return RtlpAccept(Format, 'l') ? SizeLongLong : SizeLong;
+    }
+    if (RtlpAccept(Format, 'I')) {
+        return RtlpReadIntegerSize(Format);
+    }
+    if (RtlpAccept(Format, 'w')) {
+        return SizeWide;
+    }
+    if (RtlpAccept(Format, 'z') || RtlpAccept(Format, 't') || RtlpAccept(Format, 'j')) {
+        return SizeLongLong;
+    }
+    return SizeDefault;
+}
+
+/* A number's precision is padding, a text's is a bound on reading: only the first is cut. */
+static VOID RtlpLimitPrecision(PRTLP_CONVERSION Conversion)
+{
+    if (Conversion->Precision > RTLP_FORMAT_MAXIMUM_WIDTH) {
+        Conversion->Precision = RTLP_FORMAT_MAXIMUM_WIDTH;
+    }
+}
+
+/* Text of the format itself, from unit Start up to the position. */
+static VOID RtlpEmitLiteral(PRTLP_FORMAT Format, SIZE_T Start)
+{
+    SIZE_T Units = Format->Position - Start;
+
+    if (Format->Wide) {
+        RtlpEmitWide(Format, (const WCHAR *)Format->Format + Start, Units);
+    } else {
+        RtlpEmit(Format, (const char *)Format->Format + Start, Units);
+    }
+}
+
+static bool RtlpConvert(PRTLP_FORMAT Format, PRTLP_CONVERSION Conversion)
+{
+    switch (Conversion->Type) {
+    case 'd':
+    case 'i':
+        RtlpLimitPrecision(Conversion);
+        RtlpFormatSigned(Format, Conversion);
+        return true;
+    case 'u':
+    case 'o':
+    case 'x':
+    case 'X':
+        RtlpLimitPrecision(Conversion);
+        RtlpFormatUnsigned(Format, Conversion);
+        return true;
+    case 'p':
+        RtlpFormatPointer(Format, Conversion);
+        return true;
+    case 'c':
+    case 'C':
+        RtlpFormatCharacter(Format, Conversion);
+        return true;
+    case 's':
+    case 'S':
+        RtlpFormatString(Format, Conversion);
+        return true;
+    case 'Z':
+        RtlpFormatCounted(Format, Conversion);
+        return true;
+    case 'n':
+        (VOID)va_arg(Format->Arguments, PVOID);
+        return true;
+    case '%':
+        RtlpEmit(Format, "%", 1);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* A conversion, whose % is at the position. What is none is printed as it stands. */
+static VOID RtlpFormatConversion(PRTLP_FORMAT Format)
+{
+    RTLP_CONVERSION Conversion = { 0 };
+    SIZE_T Start = Format->Position++;
+
+    RtlpReadFlags(Format, &Conversion);
+    RtlpReadWidthAndPrecision(Format, &Conversion);
+    Conversion.Size = RtlpReadSize(Format);
+    Conversion.Type = RtlpPeek(Format, 0);
+    if (Conversion.Type != 0) {
+        Format->Position++;
+    }
+    if (!RtlpConvert(Format, &Conversion)) {
+        RtlpEmitLiteral(Format, Start);
+    }
+}
+
+static SIZE_T RtlpFormatAll(PRTLP_FORMAT Format)
+{
+    while (RtlpPeek(Format, 0) != 0) {
+        SIZE_T Start = Format->Position;
+        while (RtlpPeek(Format, 0) != 0 && RtlpPeek(Format, 0) != '%') {
+            Format->Position++;
+        }
+        RtlpEmitLiteral(Format, Start);
+        if (RtlpPeek(Format, 0) == '%') {
+            RtlpFormatConversion(Format);
+        }
+    }
+    return Format->Total;
+}
+
+/* ---- Ways in ---- */
+
+SIZE_T RtlFormatV(RTL_FORMAT_SINK *Sink, PVOID Context, PCSTR Format, va_list Arguments)
+{
+    RTLP_FORMAT State = { .Sink = Sink, .Context = Context, .Format = Format != NULL ? Format : "(null)" };
+
+    va_copy(State.Arguments, Arguments);
+    SIZE_T Total = RtlpFormatAll(&State);
+    va_end(State.Arguments);
+    return Total;
+}
+
+SIZE_T RtlFormatWideV(RTL_FORMAT_SINK *Sink, PVOID Context, PCWSTR Format, va_list Arguments)
+{
+    RTLP_FORMAT State = { .Sink = Sink, .Context = Context, .Wide = true, .Format = Format };
+
+    if (Format == NULL) {
+        return RtlFormatV(Sink, Context, NULL, Arguments);
+    }
+    va_copy(State.Arguments, Arguments);
+    SIZE_T Total = RtlpFormatAll(&State);
+    va_end(State.Arguments);
+    return Total;
+}
+
+typedef struct _RTLP_BUFFER {
+    char *Next;
+    SIZE_T Room; /* without the NUL */
+} RTLP_BUFFER, *PRTLP_BUFFER;
+
+static VOID RtlpFillBuffer(PVOID Context, const char *Text, SIZE_T Length)
+{
+    PRTLP_BUFFER Buffer = Context;
+
+    Length = Length < Buffer->Room ? Length : Buffer->Room;
+    if (Length != 0) {
+        memcpy(Buffer->Next, Text, Length);
+        Buffer->Next += Length;
+        Buffer->Room -= Length;
+    }
+}
+
+SIZE_T RtlPrintV(char *Buffer, SIZE_T Size, PCSTR Format, va_list Arguments)
+{
+    RTLP_BUFFER Sink = { Buffer, Size != 0 ? Size - 1 : 0 };
+    SIZE_T Length = RtlFormatV(RtlpFillBuffer, &Sink, Format, Arguments);
+
+    if (Size != 0) {
+        *Sink.Next = '\0';
+    }
+    return Length;
+}
+
+SIZE_T RtlPrint(char *Buffer, SIZE_T Size, PCSTR Format, ...)
+{
+    va_list Arguments;
+
+    va_start(Arguments, Format);
+    SIZE_T Length = RtlPrintV(Buffer, Size, Format, Arguments);
+    va_end(Arguments);
+    return Length;
+}
+EXPORT(RtlPrintV);
+EXPORT(RtlPrint);
+EXPORT(RtlFormatV);

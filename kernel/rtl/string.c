@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Counted strings. Lengths are bytes; a length that is odd for 16-bit text counts as one less; nothing is read or written
+ * beyond a Length or MaximumLength, and a terminating NUL is written only where there is room for it.
+ */
+#include "kernel/rtl/rtl.h"
+
+#include "kernel/ldr/export.h"
+
+static PVOID (*RtlpAllocate)(SIZE_T Size);
+static VOID (*RtlpFree)(PVOID Memory);
+
+VOID RtlSetStringAllocator(PVOID (*Allocate)(SIZE_T Size), VOID (*Free)(PVOID Memory))
+{
+    RtlpAllocate = Allocate;
+    RtlpFree = Free;
+}
+
+/* ---- Memory ---- */
+
+SIZE_T NTAPI RtlCompareMemory(const VOID *Source1, const VOID *Source2, SIZE_T Length)
+{
+    const UCHAR *First = Source1, *Second = Source2;
+    SIZE_T Same = 0;
+
+    while (Same < Length && First[Same] == Second[Same]) {
+        Same++;
+    }
+    return Same;
+}
+EXPORT(RtlCompareMemory);
+
+PVOID NTAPI RtlSecureZeroMemory(PVOID Memory, SIZE_T Length)
+{
+    volatile UCHAR *Byte = Memory;
+    while (Length-- != 0) {
+        *Byte++ = 0;
+    }
+    return Memory;
+}
+EXPORT(RtlSecureZeroMemory);
+
+/* ---- Making descriptors ---- */
+
+SIZE_T RtlBoundedLengthW(PCWSTR String, SIZE_T Limit)
+{
+    SIZE_T Length = 0;
+    while (Length < Limit && String[Length] != 0) {
+        Length++;
+    }
+    return Length;
+}
+EXPORT(RtlBoundedLengthW);
+
+SIZE_T RtlBoundedLengthA(PCSTR String, SIZE_T Limit)
+{
+    SIZE_T Length = 0;
+    while (Length < Limit && String[Length] != '\0') {
+        Length++;
+    }
+    return Length;
+}
+EXPORT(RtlBoundedLengthA);
+
+VOID NTAPI RtlInitUnicodeString(PUNICODE_STRING DestinationString, PCWSTR SourceString)
+{
+    *DestinationString = (UNICODE_STRING){ 0, 0, (PWCH)SourceString };
+    if (SourceString != NULL) {
+        SIZE_T Length = RtlBoundedLengthW(SourceString, UNICODE_STRING_MAX_CHARS - 1);
+        DestinationString->Length = (USHORT)(Length * sizeof(WCHAR));
+        DestinationString->MaximumLength = (USHORT)((Length + 1) * sizeof(WCHAR));
+    }
+}
+EXPORT(RtlInitUnicodeString);
+
+VOID NTAPI RtlInitAnsiString(PANSI_STRING DestinationString, PCSZ SourceString)
+{
+    *DestinationString = (ANSI_STRING){ 0, 0, (PCHAR)SourceString };
+    if (SourceString != NULL) {
+        SIZE_T Length = RtlBoundedLengthA(SourceString, MAXUSHORT - 1);
+        DestinationString->Length = (USHORT)Length;
+        DestinationString->MaximumLength = (USHORT)(Length + 1);
+    }
+}
+EXPORT(RtlInitAnsiString);
+
+VOID NTAPI RtlInitString(PSTRING DestinationString, PCSZ SourceString)
+{
+    RtlInitAnsiString(DestinationString, SourceString);
+}
+EXPORT(RtlInitString);
+
+/* ---- Copying ---- */
+
+static SIZE_T RtlpUnits(PCUNICODE_STRING String)
+{
+    return String->Length / sizeof(WCHAR);
+}
+
+static VOID RtlpTerminateW(PUNICODE_STRING String)
+{
+    if ((SIZE_T)String->Length + sizeof(WCHAR) <= String->MaximumLength) {
+        String->Buffer[RtlpUnits(String)] = 0;
+    }
+}
+
+static VOID RtlpTerminateA(PSTRING String)
+{
+    if (String->Length < String->MaximumLength) {
+        String->Buffer[String->Length] = '\0';
+    }
+}
+
+VOID NTAPI RtlCopyUnicodeString(PUNICODE_STRING DestinationString, PCUNICODE_STRING SourceString)
+{
+    SIZE_T Length = 0;
+
+    if (SourceString != NULL) {
+        Length = RtlpUnits(SourceString) * sizeof(WCHAR);
+        SIZE_T Room = ALIGN_DOWN_BY(DestinationString->MaximumLength, sizeof(WCHAR));
+        Length = Length < Room ? Length : Room;
+        if (Length != 0) {
+            memmove(DestinationString->Buffer, SourceString->Buffer, Length);
+        }
+    }
+    DestinationString->Length = (USHORT)Length;
+    RtlpTerminateW(DestinationString);
+}
+EXPORT(RtlCopyUnicodeString);
+
+VOID NTAPI RtlCopyString(PSTRING DestinationString, const STRING *SourceString)
+{
+    SIZE_T Length = 0;
+
+    if (SourceString != NULL) {
+        Length = SourceString->Length;
+        Length = Length < DestinationString->MaximumLength ? Length : DestinationString->MaximumLength;
+        if (Length != 0) {
+            memmove(DestinationString->Buffer, SourceString->Buffer, Length);
+        }
+    }
+    DestinationString->Length = (USHORT)Length;
+    RtlpTerminateA(DestinationString);
+}
+EXPORT(RtlCopyString);
+
+static NTSTATUS RtlpAppend(PUNICODE_STRING Destination, const WCHAR *Source, SIZE_T Bytes)
+{
+    if (Destination->Length > Destination->MaximumLength ||
+        Bytes > (SIZE_T)(Destination->MaximumLength - Destination->Length)) {
+        return STATUS_BUFFER_TOO_SMALL;
+    }
+    if (Bytes != 0) {
+        memmove(Destination->Buffer + RtlpUnits(Destination), Source, Bytes);
+        Destination->Length = (USHORT)(Destination->Length + Bytes);
+    }
+    RtlpTerminateW(Destination);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS NTAPI RtlAppendUnicodeToString(PUNICODE_STRING Destination, PCWSTR Source)
+{
+    if (Source == NULL) {
+        return STATUS_SUCCESS;
+    }
+    return RtlpAppend(Destination, Source, RtlBoundedLengthW(Source, UNICODE_STRING_MAX_CHARS + 1) * sizeof(WCHAR));
+}
+EXPORT(RtlAppendUnicodeToString);
+
+NTSTATUS NTAPI RtlAppendUnicodeStringToString(PUNICODE_STRING Destination, PCUNICODE_STRING Source)
+{
+    return RtlpAppend(Destination, Source->Buffer, RtlpUnits(Source) * sizeof(WCHAR));
+}
+EXPORT(RtlAppendUnicodeStringToString);
+
+/* ---- Case ---- */
+
+/* Ranges whose letters have their upper case at a fixed distance below them. */
+static const struct {
+    WCHAR First, Last;
+    WCHAR Distance;
+} RtlpCaseRanges[] = {
+    { 'a', 'z', 0x20 },       { 0x00E0, 0x00F6, 0x20 }, { 0x00F8, 0x00FE, 0x20 }, /* ASCII, Latin-1 */
+    { 0x03B1, 0x03C1, 0x20 }, { 0x03C3, 0x03CB, 0x20 },                           /* Greek */
+    { 0x0430, 0x044F, 0x20 }, { 0x0450, 0x045F, 0x50 },                           /* Cyrillic */
+    { 0x0561, 0x0586, 0x30 }, { 0xFF41, 0xFF5A, 0x20 },                           /* Armenian, full-width */
+};
+
+/* Ranges in which upper and lower case alternate: the upper one is even where Odd is 0. */
+static const struct {
+    WCHAR First, Last;
+    WCHAR Odd;
+} RtlpCasePairs[] = {
+    { 0x0100, 0x012F, 0 }, { 0x0132, 0x0137, 0 }, { 0x0139, 0x0148, 1 }, { 0x014A, 0x0177, 0 },
+    { 0x0179, 0x017E, 1 }, { 0x0460, 0x0481, 0 }, { 0x048A, 0x04BF, 0 }, { 0x1E00, 0x1E95, 0 },
+};
+
+/* The partner of Character in a range of pairs; Character itself when it lies in none. */
+static WCHAR RtlpPairPartner(WCHAR Character, bool WantUpper)
+{
+    for (ULONG Index = 0; Index < ARRAYSIZE(RtlpCasePairs); Index++) {
+        if (Character >= RtlpCasePairs[Index].First && Character <= RtlpCasePairs[Index].Last) {
+            bool IsUpper = (Character & 1) == RtlpCasePairs[Index].Odd;
+            return IsUpper == WantUpper ? Character : (WCHAR)(WantUpper ? Character - 1 : Character + 1);
+        }
+    }
+    return Character;
+}
+
+WCHAR NTAPI RtlUpcaseUnicodeChar(WCHAR SourceCharacter)
+{
+    if (SourceCharacter < 'a') {
+        return SourceCharacter;
+    }
+    for (ULONG Index = 0; Index < ARRAYSIZE(RtlpCaseRanges); Index++) {
+        if (SourceCharacter >= RtlpCaseRanges[Index].First && SourceCharacter <= RtlpCaseRanges[Index].Last) {
+            return (WCHAR)(SourceCharacter - RtlpCaseRanges[Index].Distance);
+        }
+    }
+    return SourceCharacter == 0x00FF ? 0x0178 : RtlpPairPartner(SourceCharacter, true);
+}
+EXPORT(RtlUpcaseUnicodeChar);
+
+WCHAR NTAPI RtlDowncaseUnicodeChar(WCHAR SourceCharacter)
+{
+    if (SourceCharacter < 'A') {
+        return SourceCharacter;
+    }
+    for (ULONG Index = 0; Index < ARRAYSIZE(RtlpCaseRanges); Index++) {
+        ULONG Lower = SourceCharacter + RtlpCaseRanges[Index].Distance;
+        if (Lower >= RtlpCaseRanges[Index].First && Lower <= RtlpCaseRanges[Index].Last) {
+            return (WCHAR)Lower;
+        }
+    }
+    return SourceCharacter == 0x0178 ? 0x00FF : RtlpPairPartner(SourceCharacter, false);
+}
+EXPORT(RtlDowncaseUnicodeChar);
+
+CHAR NTAPI RtlUpperChar(CHAR Character)
+{
+    return Character >= 'a' && Character <= 'z' ? (CHAR)(Character - 0x20) : Character;
+}
+EXPORT(RtlUpperChar);
+
+/* ---- Comparing ---- */
+
+LONG NTAPI RtlCompareUnicodeString(PCUNICODE_STRING String1, PCUNICODE_STRING String2, BOOLEAN CaseInSensitive)
+{
+    SIZE_T Length1 = RtlpUnits(String1), Length2 = RtlpUnits(String2);
+
+    for (SIZE_T Index = 0; Index < Length1 && Index < Length2; Index++) {
+        WCHAR First = String1->Buffer[Index], Second = String2->Buffer[Index];
+        if (CaseInSensitive) {
+            First = RtlUpcaseUnicodeChar(First);
+            Second = RtlUpcaseUnicodeChar(Second);
+        }
+        if (First != Second) {
+            return First - Second;
+        }
+    }
+    return (LONG)Length1 - (LONG)Length2;
+}
+EXPORT(RtlCompareUnicodeString);
+
+LONG NTAPI RtlCompareString(const STRING *String1, const STRING *String2, BOOLEAN CaseInSensitive)
+{
+    for (SIZE_T Index = 0; Index < String1->Length && Index < String2->Length; Index++) {
+        CHAR First = String1->Buffer[Index], Second = String2->Buffer[Index];
+        if (CaseInSensitive) {
+            First = RtlUpperChar(First);
+            Second = RtlUpperChar(Second);
+        }
+        if (First != Second) {
+            return (UCHAR)First - (UCHAR)Second;
+        }
+    }
+    return (LONG)String1->Length - (LONG)String2->Length;
+}
+EXPORT(RtlCompareString);
+
+BOOLEAN NTAPI RtlEqualUnicodeString(PCUNICODE_STRING String1, PCUNICODE_STRING String2, BOOLEAN CaseInSensitive)
+{
+    return RtlpUnits(String1) == RtlpUnits(String2) && RtlCompareUnicodeString(String1, String2, CaseInSensitive) == 0;
+}
+EXPORT(RtlEqualUnicodeString);
+
+BOOLEAN NTAPI RtlEqualString(const STRING *String1, const STRING *String2, BOOLEAN CaseInSensitive)
+{
+    return String1->Length == String2->Length && RtlCompareString(String1, String2, CaseInSensitive) == 0;
+}
+EXPORT(RtlEqualString);
+
+BOOLEAN NTAPI RtlPrefixUnicodeString(PCUNICODE_STRING String1, PCUNICODE_STRING String2, BOOLEAN CaseInSensitive)
+{
+    if (RtlpUnits(String1) > RtlpUnits(String2)) {
+        return FALSE;
+    }
+    UNICODE_STRING Start = *String2;
+    Start.Length = String1->Length;
+    return RtlEqualUnicodeString(String1, &Start, CaseInSensitive);
+}
+EXPORT(RtlPrefixUnicodeString);
+
+/* ---- Numbers ---- */
+
+/* The value of a digit in any base up to 16; 16 for what is none. */
+static ULONG RtlpDigitValue(WCHAR Character)
+{
+    if (Character >= '0' && Character <= '9') {
+        return Character - '0';
+    }
+    WCHAR Upper = RtlUpcaseUnicodeChar(Character);
+    return Upper >= 'A' && Upper <= 'F' ? (ULONG)(Upper - 'A' + 10) : 16;
+}
+
+/* Passes over 0x, 0o or 0b and returns the base that it names; 10, and nothing passed over, without one. */
+static ULONG RtlpReadBasePrefix(const WCHAR **Next, const WCHAR *End)
+{
+    if (End - *Next < 2 || (*Next)[0] != '0') {
+        return 10;
+    }
+    WCHAR Letter = RtlUpcaseUnicodeChar((*Next)[1]);
+    ULONG Base = Letter == 'X' ? 16 : Letter == 'O' ? 8 : Letter == 'B' ? 2 : 10;
+    if (Base != 10) {
+        *Next += 2;
+    }
+    return Base;
+}
+
+static bool RtlpIsBase(ULONG Base)
+{
+    return Base == 0 || Base == 2 || Base == 8 || Base == 10 || Base == 16;
+}
+
+NTSTATUS NTAPI RtlUnicodeStringToInteger(PCUNICODE_STRING String, ULONG Base, PULONG Value)
+{
+    const WCHAR *Next = String->Buffer;
+    const WCHAR *End = Next + RtlpUnits(String);
+    ULONG Result = 0;
+    bool Negative = false;
+
+    if (!RtlpIsBase(Base)) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    while (Next != End && *Next <= ' ') {
+        Next++;
+    }
+    if (Next != End && (*Next == '-' || *Next == '+')) {
+        Negative = *Next++ == '-';
+    }
+    if (Base == 0) {
+        Base = RtlpReadBasePrefix(&Next, End);
+    }
+    for (; Next != End && RtlpDigitValue(*Next) < Base; Next++) {
+        Result = Result * Base + RtlpDigitValue(*Next);
+    }
+    *Value = Negative ? 0 - Result : Result;
+    return STATUS_SUCCESS;
+}
+EXPORT(RtlUnicodeStringToInteger);
+
+NTSTATUS NTAPI RtlInt64ToUnicodeString(ULONGLONG Value, ULONG Base, PUNICODE_STRING String)
+{
+    WCHAR Digits[64];
+    SIZE_T Start = ARRAYSIZE(Digits);
+
+    if (!RtlpIsBase(Base)) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    Base = Base != 0 ? Base : 10;
+    do {
+        Digits[--Start] = (WCHAR)"0123456789ABCDEF"[Value % Base];
+        Value /= Base;
+    } while (Value != 0);
+
+    SIZE_T Bytes = (ARRAYSIZE(Digits) - Start) * sizeof(WCHAR);
+    if (Bytes > String->MaximumLength) {
+        return STATUS_BUFFER_OVERFLOW;
+    }
+    memcpy(String->Buffer, Digits + Start, Bytes);
+    String->Length = (USHORT)Bytes;
+    RtlpTerminateW(String);
+    return STATUS_SUCCESS;
+}
+EXPORT(RtlInt64ToUnicodeString);
+
+NTSTATUS NTAPI RtlIntegerToUnicodeString(ULONG Value, ULONG Base, PUNICODE_STRING String)
+{
+    return RtlInt64ToUnicodeString(Value, Base, String);
+}
+EXPORT(RtlIntegerToUnicodeString);
+
+/* ---- Between encodings ---- */
+
+/* Makes sure that *Buffer has room for Bytes, terminator included: allocated, or the caller's. A counted string's lengths
+   have 16 bits. */
+static NTSTATUS RtlpProvideBuffer(SIZE_T Bytes, BOOLEAN Allocate, PVOID *Buffer, PUSHORT MaximumLength)
+{
+    if (Bytes > MAXUSHORT) {
+        return STATUS_INVALID_PARAMETER_2;
+    }
+    if (!Allocate) {
+        return Bytes <= *MaximumLength ? STATUS_SUCCESS : STATUS_BUFFER_OVERFLOW;
+    }
+    PVOID Memory = RtlpAllocate != NULL ? RtlpAllocate(Bytes) : NULL;
+    if (Memory == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    *Buffer = Memory;
+    *MaximumLength = (USHORT)Bytes;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS NTAPI RtlAnsiStringToUnicodeString(PUNICODE_STRING DestinationString, PCANSI_STRING SourceString,
+                                            BOOLEAN AllocateDestinationString)
+{
+    PCCH Source = SourceString->Length != 0 ? SourceString->Buffer : "";
+    ULONG Bytes;
+
+    RtlUTF8ToUnicodeN(NULL, 0, &Bytes, Source, SourceString->Length);
+    NTSTATUS Status = RtlpProvideBuffer(Bytes + sizeof(WCHAR), AllocateDestinationString,
+                                        (PVOID *)&DestinationString->Buffer, &DestinationString->MaximumLength);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    RtlUTF8ToUnicodeN(DestinationString->Buffer, Bytes, &Bytes, Source, SourceString->Length);
+    DestinationString->Length = (USHORT)Bytes;
+    RtlpTerminateW(DestinationString);
+    return STATUS_SUCCESS;
+}
+EXPORT(RtlAnsiStringToUnicodeString);
+
+NTSTATUS NTAPI RtlUnicodeStringToAnsiString(PANSI_STRING DestinationString, PCUNICODE_STRING SourceString,
+                                            BOOLEAN AllocateDestinationString)
+{
+    ULONG Length = (ULONG)(RtlpUnits(SourceString) * sizeof(WCHAR));
+    PCWCH Source = Length != 0 ? SourceString->Buffer : L"";
+    ULONG Bytes;
+
+    RtlUnicodeToUTF8N(NULL, 0, &Bytes, Source, Length);
+    NTSTATUS Status = RtlpProvideBuffer(Bytes + 1, AllocateDestinationString, (PVOID *)&DestinationString->Buffer,
+                                        &DestinationString->MaximumLength);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    RtlUnicodeToUTF8N(DestinationString->Buffer, Bytes, &Bytes, Source, Length);
+    DestinationString->Length = (USHORT)Bytes;
+    RtlpTerminateA(DestinationString);
+    return STATUS_SUCCESS;
+}
+EXPORT(RtlUnicodeStringToAnsiString);
+
+NTSTATUS NTAPI RtlUpcaseUnicodeString(PUNICODE_STRING DestinationString, PCUNICODE_STRING SourceString,
+                                      BOOLEAN AllocateDestinationString)
+{
+    SIZE_T Length = RtlpUnits(SourceString);
+    /* As documented this one needs no room for a NUL; an allocation has it, and so is never one of no bytes. */
+    SIZE_T Bytes = (Length + (AllocateDestinationString && Length < UNICODE_STRING_MAX_CHARS)) * sizeof(WCHAR);
+    NTSTATUS Status = RtlpProvideBuffer(Bytes, AllocateDestinationString, (PVOID *)&DestinationString->Buffer,
+                                        &DestinationString->MaximumLength);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    for (SIZE_T Index = 0; Index < Length; Index++) {
+        DestinationString->Buffer[Index] = RtlUpcaseUnicodeChar(SourceString->Buffer[Index]);
+    }
+    DestinationString->Length = (USHORT)(Length * sizeof(WCHAR));
+    RtlpTerminateW(DestinationString);
+    return STATUS_SUCCESS;
+}
+EXPORT(RtlUpcaseUnicodeString);
+
+VOID NTAPI RtlFreeUnicodeString(PUNICODE_STRING UnicodeString)
+{
+    if (UnicodeString->Buffer != NULL && RtlpFree != NULL) {
+        RtlpFree(UnicodeString->Buffer);
+    }
+    *UnicodeString = (UNICODE_STRING){ 0 };
+}
+EXPORT(RtlFreeUnicodeString);
+
+VOID NTAPI RtlFreeAnsiString(PANSI_STRING AnsiString)
+{
+    if (AnsiString->Buffer != NULL && RtlpFree != NULL) {
+        RtlpFree(AnsiString->Buffer);
+    }
+    *AnsiString = (ANSI_STRING){ 0 };
+}
+EXPORT(RtlFreeAnsiString);

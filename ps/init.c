@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How ps comes to life: the static Idle process and the boot processor's idle thread, which exist before there is memory; object
+ * types and the System process (phase 0); the reaper and the hooks of other components (phase 1).
+ */
+#include "ps/psp.h"
+
+POBJECT_TYPE PspProcessType, PspThreadType;
+POBJECT_TYPE *PsProcessType = &PspProcessType;
+POBJECT_TYPE *PsThreadType = &PspThreadType;
+EXPORT(PsProcessType);
+EXPORT(PsThreadType);
+
+PEPROCESS PsInitialSystemProcess;
+EXPORT(PsInitialSystemProcess);
+
+LIST_ENTRY PspActiveProcessHead = {&PspActiveProcessHead, &PspActiveProcessHead};
+EX_PUSH_LOCK PspActiveProcessLock;
+EX_PUSH_LOCK PspImageLock;
+
+/* What the boot processor needs before anything of ps runs: whose thread it is on, and in which address space. */
+PS_STATIC_PROCESS PspIdleProcessObject = {
+    .Process = {
+        .Pcb.AddressSpace = &KiKernelSpace,
+        .ThreadListHead = {&PspIdleProcess.ThreadListHead, &PspIdleProcess.ThreadListHead},
+        .State = PsProcessRunning,
+        .TerminateStatus = STATUS_PENDING,
+        .ExitStatus = STATUS_PENDING,
+        .SystemProcess = TRUE,
+        .SubsystemName = "kernel",
+    },
+};
+PS_STATIC_THREAD PspBootIdleThreadObject = {
+    .Thread = {
+        .Tcb.Process = &PspIdleProcess.Pcb,
+        .Tcb.AttachedProcess = &PspIdleProcess.Pcb,
+        .ExitStatus = STATUS_PENDING,
+        .StartState = PS_THREAD_STARTED,
+    },
+};
+C_ASSERT(OB_HEADER_SIZE % 16 == 0);
+
+static void PspCreateTypes(void)
+{
+    static const OB_TYPE_ROUTINES Process = {
+        .Name = "Process",
+        .PoolTag = PSP_TAG,
+        .BodySize = sizeof(EPROCESS),
+        .ValidAccess = PROCESS_ALL_ACCESS,
+        .Waitable = TRUE,
+        .Delete = PspDeleteProcess,
+    };
+    static const OB_TYPE_ROUTINES Thread = {
+        .Name = "Thread",
+        .PoolTag = PSP_TAG,
+        .BodySize = sizeof(ETHREAD),
+        .ValidAccess = THREAD_ALL_ACCESS,
+        .Waitable = TRUE,
+        .Delete = PspDeleteThread,
+    };
+    if (!NT_SUCCESS(ObCreateType(&Process, &PspProcessType)) || !NT_SUCCESS(ObCreateType(&Thread, &PspThreadType))) {
+        KdBugCheck(PHASE0_INITIALIZATION_FAILED, 0, 0, 0, 0, NULL, "no memory for the object types of ps");
+    }
+}
+
+/* The idle threads stand in their process's list for queries; they never leave it. */
+static void PspAddIdleThread(PETHREAD Thread)
+{
+    PEPROCESS Process = &PspIdleProcess;
+    PspLockExclusive(&Process->Lock);
+    InsertTailList(&Process->ThreadListHead, &Thread->ThreadListEntry);
+    Process->ActiveThreads++;
+    PspUnlockExclusive(&Process->Lock);
+}
+
+/* The Idle process becomes an object like others; its body has been in use since the first instruction and is left alone. */
+static void PspAdoptIdleProcess(void)
+{
+    PVOID Object;
+    ObInitializeStaticObject(PspProcessType, &PspIdleProcessObject, &Object);
+    KI_ASSERT(Object == &PspIdleProcess, "the body is at %p, %p expected", Object, &PspIdleProcess);
+    ObInitializeStaticObject(PspThreadType, &PspBootIdleThreadObject, &Object);
+    KI_ASSERT(Object == &PspBootIdleThread, "the body is at %p, %p expected", Object, &PspBootIdleThread);
+
+    KeInitializeProcess(&PspIdleProcess.Pcb, &KiKernelSpace);
+    ExInitializePushLock(&PspIdleProcess.Lock);
+    ExInitializeRundownProtection(&PspIdleProcess.Access);
+    KeQuerySystemTime(&PspIdleProcess.CreateTime);
+    PspBootIdleThread.CreateTime = PspIdleProcess.CreateTime;
+    PspAddIdleThread(&PspBootIdleThread);
+    InsertTailList(&PspActiveProcessHead, &PspIdleProcess.ActiveProcessLinks);
+}
+
+/* The first client id is the System process's: 4. */
+static void PspCreateSystemProcess(void)
+{
+    PEPROCESS Process;
+    UNICODE_STRING Name = RTL_CONSTANT_STRING(L"System");
+
+    if (!NT_SUCCESS(ObCreateObject(PspProcessType, (PVOID *)&Process)) ||
+        !NT_SUCCESS(PspCopyString(&Process->ImageFileName, &Name))) {
+        KdBugCheck(PHASE0_INITIALIZATION_FAILED, 0, 0, 0, 0, NULL, "no memory for the System process");
+    }
+    KeInitializeProcess(&Process->Pcb, &KiKernelSpace);
+    ExInitializePushLock(&Process->Lock);
+    ExInitializePushLock(&Process->VirtualLock);
+    ExInitializeRundownProtection(&Process->Access);
+    InitializeListHead(&Process->ThreadListHead);
+    Process->State = PsProcessRunning;
+    Process->TerminateStatus = Process->ExitStatus = STATUS_PENDING;
+    Process->SystemProcess = TRUE;
+    Process->HandleTable = ObKernelHandleTable;
+    memcpy(Process->SubsystemName, "kernel", sizeof("kernel"));
+    KeQuerySystemTime(&Process->CreateTime);
+
+    if (!NT_SUCCESS(ObAllocateClientId(Process, &Process->UniqueProcessId))) {
+        KdBugCheck(PHASE0_INITIALIZATION_FAILED, 0, 0, 0, 0, NULL, "no client id for the System process");
+    }
+    KI_ASSERT(Process->UniqueProcessId == ULongToHandle(4), "the System process got id %p", Process->UniqueProcessId);
+    Process->Inserted = TRUE;
+    InsertTailList(&PspActiveProcessHead, &Process->ActiveProcessLinks);
+    PsInitialSystemProcess = Process;
+}
+
+/* The table of the process whose address space is current: what a handle of its programs means. */
+static PHANDLE_TABLE PspCurrentHandleTable(void)
+{
+    return PsGetCurrentProcess()->HandleTable; /* NULL: Idle, or at the process's end */
+}
+
+static PVOID PspCurrentProcessObject(void)
+{
+    return PsGetCurrentProcess();
+}
+
+static PVOID PspCurrentThreadObject(void)
+{
+    return PspCurrentThread();
+}
+
+static PHANDLE_TABLE PspAcquireTable(PVOID Object)
+{
+    PEPROCESS Process = Object;
+    if (!PsAcquireProcessAccess(Process)) {
+        return NULL;
+    }
+    if (Process->HandleTable == NULL) {
+        PsReleaseProcessAccess(Process);
+    }
+    return Process->HandleTable;
+}
+
+static void PspReleaseTable(PVOID Object)
+{
+    PsReleaseProcessAccess(Object);
+}
+
+void PsInitializePhase0(void)
+{
+    PspCreateTypes();
+    PspAdoptIdleProcess();
+    PspCreateSystemProcess();
+    PspInitializeNotify();
+    ObCurrentHandleTable = PspCurrentHandleTable;
+    ObCurrentProcess = PspCurrentProcessObject;
+    ObCurrentThread = PspCurrentThreadObject;
+    ObAcquireProcessTable = PspAcquireTable;
+    ObReleaseProcessTable = PspReleaseTable;
+}
+
+static const char *PspModuleInUse(PLDR_MODULE Module)
+{
+    const char *What = PspModuleProviderInUse(Module);
+    return What != NULL ? What : PspModuleNotifyInUse(Module);
+}
+
+void PsInitializePhase1(void)
+{
+    KiUserWorkHook = PspUserWork;
+    KiProviderName = PspProviderName;
+    ExUserExceptionHook = PspUserException;
+    LdrModuleInUse = PspModuleInUse;
+    LdrImageNotifyHook = PspNotifyModuleImage;
+    PspInitializeReaper();
+}
+
+NTSTATUS PspCreateIdleThread(PKPRCB Prcb)
+{
+    PETHREAD Thread;
+    NTSTATUS Status = ObCreateObject(PspThreadType, (PVOID *)&Thread);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    Thread->StackTop = MmAllocateKernelStack();
+    if (Thread->StackTop == NULL) {
+        ObDereferenceObject(Thread);
+        return STATUS_NO_MEMORY;
+    }
+    KeInitializeThread(&Thread->Tcb, &PspIdleProcess.Pcb, Thread->StackTop, NULL, NULL, TRUE);
+    ObReferenceObject(&PspIdleProcess);
+    Thread->ExitStatus = STATUS_PENDING;
+    Thread->StartState = PS_THREAD_STARTED;
+    KeQuerySystemTime(&Thread->CreateTime);
+    PspAddIdleThread(Thread);
+    Prcb->IdleThread = &Thread->Tcb;
+    Prcb->IdleStackTop = Thread->StackTop;
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Processes: their making, the threads that join and leave, termination, the end. The table of states stands in ps.h.
+ *
+ * Whoever moves the state to Ending runs the end, once: the last thread on its way out; the terminator of a process that never
+ * had a thread; the creator whose first thread a callback forbade. The end waits for those who hold Access, so that nobody uses
+ * handle table or provider context when they go, and so that the exit callbacks run on the last thread whatever others do.
+ *
+ * Locks: EPROCESS.Lock; PspActiveProcessLock alone.
+ */
+#include "ps/psp.h"
+
+/* ---- Names ---- */
+
+NTSTATUS PspCopyString(PUNICODE_STRING Copy, PCUNICODE_STRING Source)
+{
+    RtlInitEmptyUnicodeString(Copy, NULL, 0);
+    if (Source == NULL || Source->Length == 0) {
+        return STATUS_SUCCESS;
+    }
+    USHORT Room = Source->Length < UNICODE_STRING_MAX_BYTES ? Source->Length + sizeof(WCHAR) : Source->Length;
+    PWCHAR Buffer = ExAllocatePoolWithTag(NonPagedPoolNx, Room, PSP_TAG_NAME);
+    if (Buffer == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    RtlInitEmptyUnicodeString(Copy, Buffer, Room);
+    RtlCopyUnicodeString(Copy, Source);
+    return STATUS_SUCCESS;
+}
+
+void PspFreeString(PUNICODE_STRING String)
+{
+    if (String->Buffer != NULL) {
+        ExFreePoolWithTag(String->Buffer, PSP_TAG_NAME);
+        RtlInitEmptyUnicodeString(String, NULL, 0);
+    }
+}
+
+/* ---- Making ---- */
+
+static void PspInitializeProcess(PEPROCESS Process, const PSP_PROCESS_PARAMETERS *Parameters)
+{
+    KeInitializeProcess(&Process->Pcb, &KiKernelSpace);
+    ExInitializePushLock(&Process->Lock);
+    ExInitializePushLock(&Process->VirtualLock);
+    ExInitializeRundownProtection(&Process->Access);
+    InitializeListHead(&Process->ThreadListHead);
+    Process->State = PsProcessCreated;
+    Process->TerminateStatus = Process->ExitStatus = STATUS_PENDING;
+    Process->InheritedFromUniqueProcessId = Parameters->Parent->UniqueProcessId;
+    Process->Creator = PspCurrentThread()->Cid;
+    KeQuerySystemTime(&Process->CreateTime);
+
+    Process->Provider = Parameters->Provider;
+    Process->ProviderContext = Parameters->ProviderContext;
+    memcpy(Process->SubsystemName, "native", sizeof("native"));
+    if (Parameters->Provider != NULL) {
+        Process->SubsystemInformationType = Parameters->Provider->Table.SubsystemInformationType;
+        memcpy(Process->SubsystemName, Parameters->Provider->Name, sizeof(Process->SubsystemName));
+    }
+}
+
+static NTSTATUS PspMakeAddressSpace(PEPROCESS Process, const PSP_PROCESS_PARAMETERS *Parameters)
+{
+    PMM_ADDRESS_SPACE Source, Space;
+    NTSTATUS Status;
+
+    if (Parameters->Kind == PSP_SPACE_EMPTY) {
+        Status = MmCreateAddressSpace(&Space);
+    } else {
+        Status = PsReferenceAddressSpace(Parameters->Parent, &Source);
+        if (!NT_SUCCESS(Status)) {
+            return Status;
+        }
+        if (Parameters->Kind == PSP_SPACE_SHARE) {
+            Space = Source; /* with the reference just taken */
+        } else {
+            Status = MmCloneAddressSpace(Source, &Space);
+            MmDereferenceAddressSpace(Source);
+        }
+    }
+    if (NT_SUCCESS(Status)) {
+        Process->Pcb.AddressSpace = &Space->Kernel;
+    }
+    return Status;
+}
+
+static NTSTATUS PspMakeHandleTable(PEPROCESS Process, const PSP_PROCESS_PARAMETERS *Parameters)
+{
+    NTSTATUS Status = ObCreateHandleTable(&Process->HandleTable);
+    if (!NT_SUCCESS(Status) || !Parameters->InheritHandles) {
+        return Status;
+    }
+    if (!PsAcquireProcessAccess(Parameters->Parent)) {
+        return STATUS_PROCESS_IS_TERMINATING;
+    }
+    Status = ObDuplicateHandles(Parameters->Parent->HandleTable, Process->HandleTable);
+    PsReleaseProcessAccess(Parameters->Parent);
+    return Status;
+}
+
+static NTSTATUS PspNameProcess(PEPROCESS Process, const PSP_PROCESS_PARAMETERS *Parameters)
+{
+    NTSTATUS Status = PspCopyString(&Process->ImageFileName, Parameters->ImageFileName);
+    if (NT_SUCCESS(Status)) {
+        Status = PspCopyString(&Process->CommandLine, Parameters->CommandLine);
+    }
+    if (NT_SUCCESS(Status) && Parameters->FileObject != NULL) {
+        ObReferenceObject(Parameters->FileObject);
+        Process->FileObject = Parameters->FileObject;
+    }
+    return Status;
+}
+
+NTSTATUS PspCreateProcess(const PSP_PROCESS_PARAMETERS *Parameters, PEPROCESS *Created)
+{
+    PEPROCESS Process;
+    NTSTATUS Status = ObCreateObject(PspProcessType, (PVOID *)&Process);
+    if (!NT_SUCCESS(Status)) {
+        if (Parameters->Provider != NULL) {
+            PspDereferenceProvider(Parameters->Provider);
+        }
+        return Status;
+    }
+    PspInitializeProcess(Process, Parameters);
+    Status = PspMakeAddressSpace(Process, Parameters);
+    if (NT_SUCCESS(Status)) {
+        Status = PspMakeHandleTable(Process, Parameters);
+    }
+    if (NT_SUCCESS(Status)) {
+        Status = PspNameProcess(Process, Parameters);
+    }
+    if (!NT_SUCCESS(Status)) {
+        ObDereferenceObject(Process);
+        return Status;
+    }
+    *Created = Process;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS PspInsertProcess(PEPROCESS Process)
+{
+    /* Everything is in place: the moment it has its id, others may find it and even end it. Its own reference comes first. */
+    ObReferenceObject(Process);
+    Process->Inserted = TRUE;
+    PspLockExclusive(&PspActiveProcessLock);
+    InsertTailList(&PspActiveProcessHead, &Process->ActiveProcessLinks);
+    PspUnlockExclusive(&PspActiveProcessLock);
+
+    NTSTATUS Status = ObAllocateClientId(Process, &Process->UniqueProcessId);
+    if (!NT_SUCCESS(Status)) {
+        ObDereferenceObject(Process); /* its end will not come */
+        return Status;
+    }
+    KdTrace(KdTraceProcess, (ULONG64)Process->UniqueProcessId, 1);
+    return STATUS_SUCCESS;
+}
+
+/* The last reference has gone: it has ended, or its making failed. */
+void PspDeleteProcess(PVOID Object)
+{
+    PEPROCESS Process = Object;
+    if (Process->UniqueProcessId != NULL) {
+        ObFreeClientId(Process->UniqueProcessId);
+    }
+    if (Process->Inserted) {
+        PspLockExclusive(&PspActiveProcessLock);
+        RemoveEntryList(&Process->ActiveProcessLinks);
+        PspUnlockExclusive(&PspActiveProcessLock);
+    }
+    if (Process->Pcb.AddressSpace != &KiKernelSpace) {
+        MmDereferenceAddressSpace(PspSpace(Process));
+    }
+    if (Process->HandleTable != NULL) {
+        ObDestroyHandleTable(Process->HandleTable);
+    }
+    if (Process->Provider != NULL) {
+        PspDereferenceProvider(Process->Provider);
+    }
+    if (Process->FileObject != NULL) {
+        ObDereferenceObject(Process->FileObject);
+    }
+    PspFreeString(&Process->ImageFileName);
+    PspFreeString(&Process->CommandLine);
+}
+
+/* ---- Used by others ---- */
+
+BOOLEAN PsAcquireProcessAccess(PEPROCESS Process)
+{
+    return ExAcquireRundownProtection(&Process->Access);
+}
+
+void PsReleaseProcessAccess(PEPROCESS Process)
+{
+    ExReleaseRundownProtection(&Process->Access);
+}
+
+NTSTATUS PsReferenceAddressSpace(PEPROCESS Process, PMM_ADDRESS_SPACE *Space)
+{
+    if (Process->SystemProcess) {
+        return STATUS_ACCESS_DENIED;
+    }
+    PspLockShared(&Process->Lock);
+    bool There = Process->Pcb.AddressSpace != &KiKernelSpace;
+    if (There) {
+        *Space = PspSpace(Process);
+        MmReferenceAddressSpace(*Space);
+    }
+    PspUnlockShared(&Process->Lock);
+    return There ? STATUS_SUCCESS : STATUS_PROCESS_IS_TERMINATING;
+}
+
+PEPROCESS PsNextProcess(PEPROCESS Previous)
+{
+    PEPROCESS Found = NULL;
+    PspLockShared(&PspActiveProcessLock);
+    /* Previous is referenced, and so still in the list. */
+    PLIST_ENTRY Entry = Previous != NULL ? Previous->ActiveProcessLinks.Flink : PspActiveProcessHead.Flink;
+    for (; Entry != &PspActiveProcessHead && Found == NULL; Entry = Entry->Flink) {
+        PEPROCESS Process = CONTAINING_RECORD(Entry, EPROCESS, ActiveProcessLinks);
+        Found = ObReferenceObjectSafe(Process) ? Process : NULL;
+    }
+    PspUnlockShared(&PspActiveProcessLock);
+    if (Previous != NULL) {
+        ObDereferenceObject(Previous);
+    }
+    return Found;
+}
+
+/* ---- The end ---- */
+
+static void PspReturnProcessContext(PEPROCESS Process)
+{
+    PSP_PROVIDER_CALL Call;
+    PPS_PROVIDER Provider = Process->Provider;
+    if (Provider == NULL) {
+        return;
+    }
+    PspEnterProvider(&Call, Provider);
+    Provider->Table.ProcessExit(Process, Process->ProviderContext);
+    PspLeaveProvider(&Call, "ProcessExit");
+    Process->Provider = NULL;
+    PspDereferenceProvider(Provider);
+}
+
+/* No thread of the process uses the space any more but the caller, which leaves it first. */
+static void PspDropAddressSpace(PEPROCESS Process, BOOLEAN OnItself)
+{
+    PMM_ADDRESS_SPACE Space = PspSpace(Process);
+    if (OnItself) {
+        KeAttachProcess(&PsInitialSystemProcess->Pcb);
+    }
+    PspLockExclusive(&Process->Lock);
+    Process->Pcb.AddressSpace = &KiKernelSpace;
+    PspUnlockExclusive(&Process->Lock);
+    MmDereferenceAddressSpace(Space);
+}
+
+static void PspDropHandles(PEPROCESS Process)
+{
+    PHANDLE_TABLE Table = Process->HandleTable;
+    Process->HandleTable = NULL; /* what the closing routines do cannot come back here */
+    ObDestroyHandleTable(Table);
+}
+
+/* The state is Ending, and the caller has made it so. PASSIVE, no lock. */
+static void PspEndProcess(PEPROCESS Process, NTSTATUS LastStatus, BOOLEAN OnItself)
+{
+    ExWaitForRundownProtectionRelease(&Process->Access);
+    KeQuerySystemTime(&Process->ExitTime);
+    Process->ExitStatus = Process->TerminateStatus != STATUS_PENDING ? Process->TerminateStatus : LastStatus;
+    KdTrace(KdTraceProcess, (ULONG64)Process->UniqueProcessId, 0);
+
+    PspNotifyProcessExit(Process);
+    PspReturnProcessContext(Process);
+    PspDropAddressSpace(Process, OnItself);
+    PspDropHandles(Process);
+
+    PspLockExclusive(&Process->Lock);
+    Process->State = PsProcessEnded;
+    PspUnlockExclusive(&Process->Lock);
+    KeSignalObject(&Process->Pcb.Header, IO_NO_INCREMENT);
+    ObDereferenceObject(Process); /* the one of its own */
+}
+
+/* ---- Threads that come and go ---- */
+
+NTSTATUS PspJoinProcess(PETHREAD Thread)
+{
+    PEPROCESS Process = PsThreadProcess(Thread);
+    PspLockExclusive(&Process->Lock);
+    if (Process->State > PsProcessRunning) {
+        PspUnlockExclusive(&Process->Lock);
+        return STATUS_PROCESS_IS_TERMINATING;
+    }
+    ObReferenceObject(Thread);
+    Thread->FirstThread = Process->State == PsProcessCreated;
+    Process->State = PsProcessRunning;
+    Process->ActiveThreads++;
+    InsertTailList(&Process->ThreadListHead, &Thread->ThreadListEntry);
+    PspUnlockExclusive(&Process->Lock);
+    return STATUS_SUCCESS;
+}
+
+void PspLeaveProcess(PETHREAD Thread, BOOLEAN OnItself)
+{
+    PEPROCESS Process = PsThreadProcess(Thread);
+
+    PspLockExclusive(&Process->Lock);
+    bool Last = Process->ActiveThreads == 1 && !Process->SystemProcess;
+    if (OnItself && !Last && !Process->SystemProcess) {
+        /* Once it is out of the list, the last thread may delete the address space that this one stands in. */
+        KeAttachProcess(&PsInitialSystemProcess->Pcb);
+    }
+    RemoveEntryList(&Thread->ThreadListEntry);
+    Process->ActiveThreads--;
+    Process->Pcb.CycleTime += KeThreadCycles(&Thread->Tcb);
+    if (Last) {
+        Process->State = PsProcessEnding;
+    }
+    PspUnlockExclusive(&Process->Lock);
+
+    if (Last) {
+        PspEndProcess(Process, Thread->ExitStatus, OnItself);
+    }
+}
+
+/* ---- Termination ---- */
+
+/* Each thread that can be ended from outside is marked. (l) held. */
+static void PspTerminateThreads(PEPROCESS Process, PETHREAD Except, NTSTATUS ExitStatus)
+{
+    for (PLIST_ENTRY Entry = Process->ThreadListHead.Flink; Entry != &Process->ThreadListHead; Entry = Entry->Flink) {
+        PETHREAD Thread = CONTAINING_RECORD(Entry, ETHREAD, ThreadListEntry);
+        if (Thread != Except) {
+            PspTerminateThread(Thread, ExitStatus); /* refusals: system threads, and those that end already */
+        }
+    }
+}
+
+NTSTATUS PspTerminateProcess(PEPROCESS Process, NTSTATUS ExitStatus)
+{
+    if (Process->SystemProcess) {
+        return STATUS_ACCESS_DENIED;
+    }
+    PspLockExclusive(&Process->Lock);
+    if (Process->State > PsProcessRunning) {
+        PspUnlockExclusive(&Process->Lock);
+        return STATUS_PROCESS_IS_TERMINATING;
+    }
+    bool Threadless = Process->State == PsProcessCreated;
+    Process->TerminateStatus = ExitStatus;
+    Process->State = Threadless ? PsProcessEnding : PsProcessTerminating;
+    PspTerminateThreads(Process, NULL, ExitStatus);
+    PspUnlockExclusive(&Process->Lock);
+
+    if (Threadless) {
+        PspEndProcess(Process, ExitStatus, FALSE);
+    }
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS PspTerminateOtherThreads(NTSTATUS ExitStatus)
+{
+    PEPROCESS Process = PspHomeProcess();
+    PspLockExclusive(&Process->Lock);
+    PspTerminateThreads(Process, PspCurrentThread(), ExitStatus);
+    PspUnlockExclusive(&Process->Lock);
+    return STATUS_SUCCESS;
+}
+
+/* The process's provider may end it its own way; TRUE: it does. */
+static BOOLEAN PspAskProvider(PEPROCESS Process, NTSTATUS ExitStatus)
+{
+    PSP_PROVIDER_CALL Call;
+    NTSTATUS Status = STATUS_NOT_IMPLEMENTED;
+
+    if (Process->SystemProcess || !PsAcquireProcessAccess(Process)) {
+        return FALSE;
+    }
+    PPS_PROVIDER Provider = Process->Provider;
+    if (Provider != NULL && Provider->Table.TerminateProcess != NULL) {
+        PspEnterProvider(&Call, Provider);
+        Status = Provider->Table.TerminateProcess(Process, ExitStatus);
+        PspLeaveProvider(&Call, "TerminateProcess");
+    }
+    PsReleaseProcessAccess(Process);
+    return Status == STATUS_SUCCESS;
+}
+
+/*
+ * Ends all threads of a process. ProcessHandle NULL: all of the caller's but the calling one; -1: the caller's own, and there is
+ * no return. The provider of a subsystem process is asked first. STATUS_PROCESS_IS_TERMINATING when somebody else has ended it
+ * before; STATUS_ACCESS_DENIED (no PROCESS_TERMINATE; System and Idle), STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH.
+ * PASSIVE.
+ */
+NTSTATUS NtTerminateProcess(HANDLE ProcessHandle, NTSTATUS ExitStatus)
+{
+    PEPROCESS Process;
+    if (ProcessHandle == NULL) {
+        return PspTerminateOtherThreads(ExitStatus);
+    }
+    NTSTATUS Status = PspReferenceProcessHandle(ProcessHandle, PROCESS_TERMINATE, &Process);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    if (!PspAskProvider(Process, ExitStatus)) {
+        Status = PspTerminateProcess(Process, ExitStatus);
+    }
+    ObDereferenceObject(Process);
+    return Status;
+}
+
+/* ---- Questions ---- */
+
+/* The process whose address space is current: the attached one's. Not referenced. Any IRQL. */
+PEPROCESS PsGetCurrentProcess(VOID)
+{
+    return CONTAINING_RECORD(ArchCurrentThread()->AttachedProcess, EPROCESS, Pcb);
+}
+EXPORT(PsGetCurrentProcess);
+
+/* Of the process that the current thread belongs to. Any IRQL. */
+HANDLE PsGetCurrentProcessId(VOID)
+{
+    return PspCurrentThread()->Cid.UniqueProcess;
+}
+EXPORT(PsGetCurrentProcessId);
+
+HANDLE PsGetProcessId(PEPROCESS Process)
+{
+    return Process->UniqueProcessId;
+}
+EXPORT(PsGetProcessId);
+
+/* System time at the creation; later changes of the clock leave it alone. Any IRQL. ddi:psgetprocesscreatetimequadpart */
+LONGLONG PsGetProcessCreateTimeQuadPart(PEPROCESS Process)
+{
+    return Process->CreateTime.QuadPart;
+}
+EXPORT(PsGetProcessCreateTimeQuadPart);
+
+/* STATUS_PENDING until the process's end begins: its exit callbacks see the status. Any IRQL. */
+NTSTATUS PsGetProcessExitStatus(PEPROCESS Process)
+{
+    return Process->ExitStatus;
+}
+EXPORT(PsGetProcessExitStatus);
+
+/* Of the current process; 0 unless its end has begun. <= DISPATCH. ddi:psgetprocessexittime */
+LARGE_INTEGER PsGetProcessExitTime(VOID)
+{
+    return PspHomeProcess()->ExitTime;
+}
+EXPORT(PsGetProcessExitTime);
+
+/* TRUE for the System process (and Idle). Any IRQL. */
+BOOLEAN PsIsSystemProcess(PEPROCESS Process)
+{
+    return Process->SystemProcess;
+}
+EXPORT(PsIsSystemProcess);
+
+/* References the process, also one that has ended, while anybody has a reference. STATUS_INVALID_CID: no such id. <= APC.
+   ddi:pslookupprocessbyprocessid */
+NTSTATUS PsLookupProcessByProcessId(HANDLE ProcessId, PEPROCESS *Process)
+{
+    *Process = ObLookupClientId(ProcessId, PspProcessType);
+    return *Process != NULL ? STATUS_SUCCESS : STATUS_INVALID_CID;
+}
+EXPORT(PsLookupProcessByProcessId);
+
+/* Obsolete; answers as RtlGetVersion's successor would: 10.0, this build. TRUE: a debug build. Any IRQL. */
+BOOLEAN PsGetVersion(PULONG MajorVersion, PULONG MinorVersion, PULONG BuildNumber, PUNICODE_STRING CSDVersion)
+{
+    if (MajorVersion != NULL) {
+        *MajorVersion = 10;
+    }
+    if (MinorVersion != NULL) {
+        *MinorVersion = 0;
+    }
+    if (BuildNumber != NULL) {
+        *BuildNumber = PRIMER_INTERFACE_VERSION;
+    }
+    if (CSDVersion != NULL) {
+        RtlInitEmptyUnicodeString(CSDVersion, NULL, 0);
+    }
+    return DBG != 0;
+}
+EXPORT(PsGetVersion);

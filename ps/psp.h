@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ps's own header: what its files share. The structures, the table of states and the order of the locks stand in ps.h.
+ */
+#ifndef PRIMER_PSP_H
+#define PRIMER_PSP_H
+
+#include "kernel/ex/ex.h"
+#include "kernel/io/io.h"
+#include "kernel/kd/kd.h"
+#include "kernel/ldr/export.h"
+#include "kernel/ldr/ldr.h"
+#include "kernel/rtl/rtl.h"
+#include "ps/ps.h"
+#include <ntapi.h>
+
+#define PSP_TAG      'corP'
+#define PSP_TAG_FPU  'upfP'
+#define PSP_TAG_NAME 'manP'
+
+#define PSP_DEFAULT_USER_STACK 0x40000   /* bytes; touched pages cost, untouched ones do not */
+#define PSP_MAXIMUM_USER_STACK 0x4000000
+
+extern POBJECT_TYPE PspProcessType, PspThreadType;
+extern LIST_ENTRY PspActiveProcessHead;
+extern EX_PUSH_LOCK PspActiveProcessLock;
+extern EX_PUSH_LOCK PspImageLock;
+
+/* ---- Small tools ---- */
+
+/* Push locks are taken with normal kernel APCs off, as documented. */
+static inline void PspLockExclusive(PEX_PUSH_LOCK Lock)
+{
+    KeEnterCriticalRegion();
+    ExAcquirePushLockExclusive(Lock);
+}
+
+static inline void PspUnlockExclusive(PEX_PUSH_LOCK Lock)
+{
+    ExReleasePushLockExclusive(Lock);
+    KeLeaveCriticalRegion();
+}
+
+static inline void PspLockShared(PEX_PUSH_LOCK Lock)
+{
+    KeEnterCriticalRegion();
+    ExAcquirePushLockShared(Lock);
+}
+
+static inline void PspUnlockShared(PEX_PUSH_LOCK Lock)
+{
+    ExReleasePushLockShared(Lock);
+    KeLeaveCriticalRegion();
+}
+
+static inline PETHREAD PspCurrentThread(void)
+{
+    return CONTAINING_RECORD(ArchCurrentThread(), ETHREAD, Tcb);
+}
+
+/* The process that the current thread belongs to, whatever it is attached to. */
+static inline PEPROCESS PspHomeProcess(void)
+{
+    return PsThreadProcess(PspCurrentThread());
+}
+
+/* Only for a process of which the caller is a thread: nobody takes its space away. */
+static inline PMM_ADDRESS_SPACE PspSpace(PEPROCESS Process)
+{
+    return CONTAINING_RECORD(Process->Pcb.AddressSpace, MM_ADDRESS_SPACE, Kernel);
+}
+
+/* A copy in pool (PSP_TAG_NAME), NUL-terminated; an empty or NULL source gives an empty string without a buffer. */
+NTSTATUS PspCopyString(PUNICODE_STRING Copy, PCUNICODE_STRING Source);
+void PspFreeString(PUNICODE_STRING String);
+
+/* ---- Processes (process.c) ---- */
+
+#define PSP_SPACE_EMPTY 0 /* = PS_PROCESS_* */
+#define PSP_SPACE_CLONE 1
+#define PSP_SPACE_SHARE 2
+
+typedef struct _PSP_PROCESS_PARAMETERS {
+    ULONG Kind;                    /* PSP_SPACE_* of Parent's */
+    PEPROCESS Parent;
+    BOOLEAN InheritHandles;
+    PFILE_OBJECT FileObject;
+    PCUNICODE_STRING ImageFileName;
+    PCUNICODE_STRING CommandLine;
+    PPS_PROVIDER Provider;         /* the reference is taken over, also on failure */
+    PVOID ProviderContext;
+} PSP_PROCESS_PARAMETERS;
+
+/* A process without thread and without id; the reference is the caller's. Dereferencing it undoes everything. */
+NTSTATUS PspCreateProcess(const PSP_PROCESS_PARAMETERS *Parameters, PEPROCESS *Process);
+/* It gets its id, is found by everybody, and lives until its end. */
+NTSTATUS PspInsertProcess(PEPROCESS Process);
+/* The thread becomes one of its process's; *First: the first ever. STATUS_PROCESS_IS_TERMINATING. */
+NTSTATUS PspJoinProcess(PETHREAD Thread);
+/* The thread is none of its process's any more. The last one runs the process's end. */
+void PspLeaveProcess(PETHREAD Thread, BOOLEAN OnItself);
+/* STATUS_PROCESS_IS_TERMINATING: somebody was first. STATUS_ACCESS_DENIED: System or Idle. PASSIVE. */
+NTSTATUS PspTerminateProcess(PEPROCESS Process, NTSTATUS ExitStatus);
+void PspDeleteProcess(PVOID Object);
+
+/* ---- Threads (thread.c) ---- */
+
+/* A thread object with kernel stack and id, not joined, held. User threads have FPU state and a user frame to be filled in. */
+NTSTATUS PspCreateThread(PEPROCESS Process, BOOLEAN SystemThread, PETHREAD *Thread);
+/*
+ * The last steps, common to all kinds: joins, tells the callbacks, starts unless Suspended. On failure (the process is
+ * terminating, or a process callback's veto, which ends the process) the thread will never run; the caller dereferences it.
+ */
+NTSTATUS PspLaunchThread(PETHREAD Thread, BOOLEAN Suspended);
+void PspStartThread(PETHREAD Thread);
+/* Marks the thread; it ends itself on its way to user mode. STATUS_THREAD_IS_TERMINATING: it was marked already;
+   STATUS_INVALID_PARAMETER: a system thread. <= APC. */
+NTSTATUS PspTerminateThread(PETHREAD Thread, NTSTATUS ExitStatus);
+NTSTATUS PspSuspendThread(PETHREAD Thread, PULONG PreviousCount);
+NTSTATUS PspResumeThread(PETHREAD Thread, PULONG PreviousCount);
+/* The current thread's end. PASSIVE, any APC state. */
+NORETURN void PspExitThread(NTSTATUS ExitStatus);
+/* What a user thread runs first and last in the kernel: its begin callbacks, then its user frame. */
+VOID PspUserThreadStartup(PVOID Context);
+void PspDeleteThread(PVOID Object);
+void PspInitializeReaper(void);
+
+/* ---- Native programs (image.c) ---- */
+
+/* A thread of a native process with TEB and user stack, not joined. StackSize 0: the default. */
+NTSTATUS PspCreateNativeThread(PEPROCESS Process, ULONG_PTR StartAddress, ULONG_PTR Argument, SIZE_T StackSize,
+                               PETHREAD *Thread);
+/* TEB and stack of the current thread go. */
+void PspFreeNativeArea(PETHREAD Thread);
+
+/* ---- Callbacks (notify.c) ---- */
+
+typedef struct _PSP_NOTIFY_CALL PSP_NOTIFY_CALL;
+
+/* All process callbacks; the first error that one left in CreationStatus, or STATUS_SUCCESS. PASSIVE. */
+NTSTATUS PspNotifyProcessCreate(PEPROCESS Process);
+void PspNotifyProcessExit(PEPROCESS Process);
+/* On the creator's thread, and on the new thread itself. */
+void PspNotifyThreadCreate(PETHREAD Thread);
+void PspNotifyThreadBegin(PETHREAD Thread);
+void PspNotifyThreadExit(PETHREAD Thread);
+void PspNotifyProcessImage(PEPROCESS Process);
+/* The current thread ends inside callbacks: they count as returned. */
+void PspAbandonNotifyCalls(PETHREAD Thread);
+/* LdrModuleInUse's share: waits for removals that were deferred; a routine of the module that is still registered? */
+const char *PspModuleNotifyInUse(PLDR_MODULE Module);
+void PspInitializeNotify(void);
+
+/* ---- Providers (provider.c) ---- */
+
+typedef struct _PSP_PROVIDER_CALL {
+    struct _PSP_PROVIDER_CALL *Outer;
+    struct _PS_PROVIDER *Provider;
+    ULONG ApcDisable; /* at the call */
+} PSP_PROVIDER_CALL;
+
+/* (c) constant from registration on; (a) atomic */
+struct _PS_PROVIDER {
+    LIST_ENTRY Links;                   /* PspProviderLock */
+    PS_SUBSYSTEM_PROVIDER Table;        /* (c) the provider's routines, copied */
+    char Name[16];                      /* (c) */
+    ULONG_PTR CodeStart;                /* (c) its module's, for "is the caller this provider?"; 0 and everything: */
+    SIZE_T CodeSize;                    /*     built into the kernel */
+    volatile ULONG64 References;        /* (a) PSP_PROVIDER_OPEN, and one count a process or call */
+    PKEVENT Drained;                    /* who unregisters waits here; set before OPEN goes */
+};
+
+#define PSP_PROVIDER_OPEN (1ULL << 63)
+
+/* One more reference, while it is registered; FALSE when it is not. Any IRQL. */
+BOOLEAN PspReferenceProvider(PPS_PROVIDER Provider);
+void PspDereferenceProvider(PPS_PROVIDER Provider);
+/* Referenced, or NULL. */
+PPS_PROVIDER PspFindProvider(const char *Name);
+/* Around every call of a provider's routine but DispatchSystemCall: the contract is checked on return. */
+void PspEnterProvider(PSP_PROVIDER_CALL *Call, PPS_PROVIDER Provider);
+void PspLeaveProvider(PSP_PROVIDER_CALL *Call, const char *Routine);
+const char *PspModuleProviderInUse(PLDR_MODULE Module);
+/* Names, NUL-separated, an empty one at the end; returns the bytes that they take. At most Size are written. */
+SIZE_T PspProviderNames(char *Buffer, SIZE_T Size);
+const char *PspProviderName(PKTHREAD Thread);
+extern const PS_SUBSYSTEM_ROUTINES PspSubsystemRoutines; /* providerproc.c */
+
+/* KiUserWorkHook and ExUserExceptionHook. */
+void PspUserWork(PKTRAP_FRAME Frame);
+void PspUserException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
+
+/* ---- System services (query.c, virtual.c) ---- */
+
+NTSTATUS PspReferenceProcessHandle(HANDLE Handle, ACCESS_MASK Access, PEPROCESS *Process);
+NTSTATUS PspReferenceThreadHandle(HANDLE Handle, ACCESS_MASK Access, PETHREAD *Thread);
+/* The Attributes member of an OBJECT_ATTRIBUTES argument that may not name anything. STATUS_INVALID_PARAMETER. */
+NTSTATUS PspCaptureAttributes(const OBJECT_ATTRIBUTES *Attributes, KPROCESSOR_MODE Mode, PULONG Flags);
+ULONG64 PspCyclesToTime(ULONG64 Cycles); /* 100 ns */
+ULONG64 PspProcessCycles(PEPROCESS Process);
+
+/* The tag of native regions: the allocation's base, and in its low bits how it was made. */
+#define PSP_VM_PROTECT  0x1ff /* PAGE_* it was allocated with */
+#define PSP_VM_RESERVED 0x200 /* no page of it is committed */
+#define PSP_VM_KERNEL   0x400 /* image, PEB, TEB, stack: not to be freed by services */
+#define PSP_VM_TAG(Base, Flags) ((PVOID)((ULONG_PTR)(Base) | (Flags)))
+
+#endif

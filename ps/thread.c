@@ -1,0 +1,551 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads: their making, their end, and the reaper that frees what a thread cannot free itself.
+ *
+ * Making:  PspCreateThread     object, kernel stack, id; nobody runs it (StartState HELD)
+ *          (the caller)        user frame, handles: everything that can fail
+ *          PspLaunchThread     joins the process -> callbacks -> STARTABLE -> started, unless suspended
+ * End:     PspExitThread, always on the thread itself: callbacks -> provider -> leaves the process (the last one runs the
+ *          process's end) -> reaper's list, object signalled -> KiExitThread. The reaper frees the stack.
+ *
+ * Locks: the process's Lock while joining and leaving; the reaper's spin lock.
+ */
+#include "ps/psp.h"
+
+/* ---- The reaper ---- */
+
+static KLOCK PspReaperLock;
+static LIST_ENTRY PspReaperList = {&PspReaperList, &PspReaperList}; /* PspReaperLock; first come first served */
+static KEVENT PspReaperEvent;
+
+#define PSP_REAPER_PRIORITY 12 /* above programs: what has ended must not pile up behind what is made */
+
+/* DISPATCH_LEVEL. */
+static void PspQueueReaper(PS_REAPER_ENTRY *Entry)
+{
+    KeAcquireLockAtDpc(&PspReaperLock);
+    bool Empty = IsListEmpty(&PspReaperList);
+    InsertTailList(&PspReaperList, &Entry->Links);
+    KeReleaseLockFromDpc(&PspReaperLock);
+    if (Empty) {
+        KeSetEvent(&PspReaperEvent, IO_NO_INCREMENT, FALSE);
+    }
+}
+
+static PS_REAPER_ENTRY *PspNextToReap(void)
+{
+    PS_REAPER_ENTRY *Entry = NULL;
+    KIRQL Irql = KeAcquireLock(&PspReaperLock);
+    if (!IsListEmpty(&PspReaperList)) {
+        Entry = CONTAINING_RECORD(RemoveHeadList(&PspReaperList), PS_REAPER_ENTRY, Links);
+    }
+    KeReleaseLock(&PspReaperLock, Irql);
+    return Entry;
+}
+
+/* What only a thread that will not run any more can lose. */
+static void PspFreeThreadMemory(PETHREAD Thread)
+{
+    if (Thread->StackTop != NULL) {
+        MmFreeKernelStack(Thread->StackTop);
+        Thread->StackTop = NULL;
+    }
+    if (Thread->FpuAllocation != NULL) {
+        Thread->Tcb.Arch.FpuState = NULL;
+        ExFreePoolWithTag(Thread->FpuAllocation, PSP_TAG_FPU);
+        Thread->FpuAllocation = NULL;
+    }
+}
+
+static void PspReapThread(PETHREAD Thread)
+{
+    /* It is at DISPATCH_LEVEL on its way to its last switch, on another processor: a matter of microseconds. */
+    while (__atomic_load_n(&Thread->Tcb.SwapBusy, __ATOMIC_ACQUIRE) != 0) {
+        ArchPause();
+    }
+    PspFreeThreadMemory(Thread);
+    ObDereferenceObject(Thread);
+}
+
+static VOID PspReaperThread(PVOID Context)
+{
+    KeSetPriorityThread(KeGetCurrentThread(), PSP_REAPER_PRIORITY);
+    for (;;) {
+        PS_REAPER_ENTRY *Entry;
+        KeWaitForSingleObject(&PspReaperEvent, Executive, KernelMode, FALSE, NULL);
+        while ((Entry = PspNextToReap()) != NULL) {
+            if (Entry->Reached != NULL) {
+                KeSetEvent(Entry->Reached, IO_NO_INCREMENT, FALSE); /* the last touch: it lies on a waiter's stack */
+            } else {
+                PspReapThread(CONTAINING_RECORD(Entry, ETHREAD, Reaper));
+            }
+        }
+    }
+}
+
+VOID PsDrainReaper(VOID)
+{
+    KEVENT Reached;
+    PS_REAPER_ENTRY Mark = {.Reached = &Reached};
+
+    KeInitializeEvent(&Reached, NotificationEvent, FALSE);
+    KIRQL Irql = KiRaiseToDispatch();
+    PspQueueReaper(&Mark);
+    KiLower(Irql);
+    KeWaitForSingleObject(&Reached, Executive, KernelMode, FALSE, NULL);
+}
+EXPORT(PsDrainReaper);
+
+void PspInitializeReaper(void)
+{
+    HANDLE Handle;
+    KeInitializeLock(&PspReaperLock, KlcReaper);
+    KeInitializeEvent(&PspReaperEvent, SynchronizationEvent, FALSE);
+    NTSTATUS Status = PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, PspReaperThread, NULL);
+    if (!NT_SUCCESS(Status)) {
+        KdBugCheck(PHASE1_INITIALIZATION_FAILED, (ULONG64)Status, 0, 0, 0, NULL, "the reaper cannot be made: %08x", Status);
+    }
+    ZwClose(Handle);
+}
+
+/* ---- Making ---- */
+
+static NTSTATUS PspAllocateFpuState(PETHREAD Thread)
+{
+    PVOID Block = ExAllocatePoolWithTag(NonPagedPoolNx, ArchFpuStateSize() + 63, PSP_TAG_FPU);
+    if (Block == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    Thread->FpuAllocation = Block;
+    Thread->Tcb.Arch.FpuState = (PVOID)ALIGN_UP_BY(Block, 64);
+    return STATUS_SUCCESS;
+}
+
+/* System threads begin here: inside a critical region, at PASSIVE_LEVEL. */
+static VOID PspSystemThreadStartup(PVOID Context)
+{
+    PETHREAD Thread = Context;
+    Thread->StartRoutine(Thread->StartContext);
+    if (ArchGetIrql() != PASSIVE_LEVEL) {
+        KdBugCheck(IRQL_NOT_LESS_OR_EQUAL, (ULONG64)Thread->StartRoutine, ArchGetIrql(), 0, 0, NULL,
+                   "a system thread's routine %p returned at level %d", Thread->StartRoutine, ArchGetIrql());
+    }
+    PspExitThread(STATUS_SUCCESS);
+}
+
+VOID PspUserThreadStartup(PVOID Context)
+{
+    PETHREAD Thread = Context;
+    PspNotifyThreadBegin(Thread);
+    if (Thread->FirstThread && !Thread->Terminating) {
+        PspNotifyProcessImage(PsThreadProcess(Thread));
+    }
+    ArchEnterUserMode();
+}
+
+/* Stack, FPU state and id of a zeroed thread object that already counts as its process's. */
+static NTSTATUS PspEquipThread(PETHREAD Thread, BOOLEAN SystemThread)
+{
+    Thread->StackTop = MmAllocateKernelStack();
+    if (Thread->StackTop == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    KeInitializeThread(&Thread->Tcb, Thread->Tcb.Process, Thread->StackTop,
+                       SystemThread ? PspSystemThreadStartup : PspUserThreadStartup, Thread, SystemThread);
+    if (SystemThread) {
+        Thread->Tcb.KernelApcDisable = -1;
+    } else {
+        NTSTATUS Status = PspAllocateFpuState(Thread);
+        if (!NT_SUCCESS(Status)) {
+            return Status;
+        }
+        ArchInitializeFpuState(Thread->Tcb.Arch.FpuState);
+    }
+    return ObAllocateClientId(Thread, &Thread->Cid.UniqueThread);
+}
+
+NTSTATUS PspCreateThread(PEPROCESS Process, BOOLEAN SystemThread, PETHREAD *Created)
+{
+    PETHREAD Thread;
+    NTSTATUS Status = ObCreateObject(PspThreadType, (PVOID *)&Thread);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    ObReferenceObject(Process);
+    Thread->Tcb.Process = &Process->Pcb;
+    Thread->Cid.UniqueProcess = Process->UniqueProcessId;
+    Thread->ExitStatus = STATUS_PENDING;
+    KeQuerySystemTime(&Thread->CreateTime);
+    Status = PspEquipThread(Thread, SystemThread);
+    if (!NT_SUCCESS(Status)) {
+        ObDereferenceObject(Thread);
+        return Status;
+    }
+    *Created = Thread;
+    return STATUS_SUCCESS;
+}
+
+/* The last reference has gone. It has ended and been reaped, or it never ran. */
+void PspDeleteThread(PVOID Object)
+{
+    PETHREAD Thread = Object;
+    if (Thread->Cid.UniqueThread != NULL) {
+        ObFreeClientId(Thread->Cid.UniqueThread);
+    }
+    PspFreeThreadMemory(Thread);
+    ObDereferenceObject(PsThreadProcess(Thread));
+}
+
+/* Runs the thread, if nobody has yet and its creator has announced it. */
+void PspStartThread(PETHREAD Thread)
+{
+    if (InterlockedCompareExchange(&Thread->StartState, PS_THREAD_STARTED, PS_THREAD_STARTABLE) == PS_THREAD_STARTABLE) {
+        KeStartThread(&Thread->Tcb);
+    }
+}
+
+/* The callbacks, in their order. A process callback's veto ends the process; the thread has not been reported then. */
+static NTSTATUS PspAnnounceThread(PETHREAD Thread)
+{
+    if (Thread->FirstThread) {
+        NTSTATUS Status = PspNotifyProcessCreate(PsThreadProcess(Thread));
+        if (!NT_SUCCESS(Status)) {
+            return Status;
+        }
+    }
+    Thread->Reported = TRUE;
+    PspNotifyThreadCreate(Thread);
+    return STATUS_SUCCESS;
+}
+
+/* A thread that will never run; somebody may have found it by its id and wait for it. */
+static void PspEndUnborn(PETHREAD Thread, NTSTATUS Status)
+{
+    Thread->ExitStatus = Status;
+    Thread->Terminating = TRUE;
+    KeSignalObject(&Thread->Tcb.Header, IO_NO_INCREMENT);
+}
+
+/* The veto: the process ends, here and now if this was its only thread. */
+static void PspAbandonThread(PETHREAD Thread, NTSTATUS Status)
+{
+    PspTerminateProcess(PsThreadProcess(Thread), Status);
+    PspLeaveProcess(Thread, FALSE);
+    PspEndUnborn(Thread, Status);
+    ObDereferenceObject(Thread);
+}
+
+NTSTATUS PspLaunchThread(PETHREAD Thread, BOOLEAN Suspended)
+{
+    if (Suspended) {
+        KeSuspendThread(&Thread->Tcb, NULL);
+    }
+    NTSTATUS Status = PspJoinProcess(Thread);
+    if (!NT_SUCCESS(Status)) {
+        PspEndUnborn(Thread, Status);
+        return Status;
+    }
+    KdTrace(KdTraceThread, (ULONG64)Thread->Cid.UniqueThread, 1);
+    Status = PspAnnounceThread(Thread);
+    if (!NT_SUCCESS(Status)) {
+        PspAbandonThread(Thread, Status);
+        return Status;
+    }
+    /* Who terminates it sets Terminating, then tries to start it; here it is the other way about: one of the two succeeds. */
+    InterlockedExchange(&Thread->StartState, PS_THREAD_STARTABLE);
+    if (!Suspended || Thread->Terminating || Thread->Tcb.SuspendCount == 0) {
+        PspStartThread(Thread);
+    }
+    return STATUS_SUCCESS;
+}
+
+/* ---- System threads ---- */
+
+/* Attributes of a system thread. The handle is a kernel handle whatever OBJ_KERNEL_HANDLE says. */
+static NTSTATUS PspCheckSystemAttributes(POBJECT_ATTRIBUTES Attributes)
+{
+    if (Attributes == NULL) {
+        return STATUS_SUCCESS;
+    }
+    if (Attributes->Length != sizeof(*Attributes) || Attributes->ObjectName != NULL ||
+        (Attributes->Attributes & (OBJ_PERMANENT | OBJ_EXCLUSIVE | OBJ_OPENIF)) ||
+        (Attributes->Attributes & ~OBJ_VALID_ATTRIBUTES)) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS PspReferenceHost(HANDLE ProcessHandle, PEPROCESS *Process)
+{
+    OBJECT_HANDLE_INFORMATION Information;
+    if (ProcessHandle == NULL) {
+        *Process = PsInitialSystemProcess;
+        ObReferenceObject(*Process);
+        return STATUS_SUCCESS;
+    }
+    NTSTATUS Status = ObReferenceObjectByHandle(ProcessHandle, PROCESS_CREATE_THREAD, PspProcessType, KernelMode,
+                                                (PVOID *)Process, &Information);
+    if (NT_SUCCESS(Status) && !(Information.GrantedAccess & PROCESS_CREATE_THREAD)) {
+        ObDereferenceObject(*Process);
+        return STATUS_ACCESS_DENIED;
+    }
+    return Status;
+}
+
+/* The thread's own handle, then its start; on failure nothing is left. */
+static NTSTATUS PspPublishSystemThread(PETHREAD Thread, ACCESS_MASK Access, ULONG Attributes, PHANDLE Handle)
+{
+    NTSTATUS Status =
+        ObInsertHandle(ObKernelHandleTable, Thread, Access, OBJ_KERNEL_HANDLE | (Attributes & OBJ_INHERIT), Handle);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    Status = PspLaunchThread(Thread, FALSE);
+    if (!NT_SUCCESS(Status)) {
+        ObCloseHandle(ObKernelHandleTable, *Handle, KernelMode);
+        *Handle = NULL;
+    }
+    return Status;
+}
+
+/*
+ * A thread that never leaves the kernel, of the System process or, with ProcessHandle (kernel or user; it must grant
+ * PROCESS_CREATE_THREAD), of that process. It starts at PASSIVE_LEVEL, priority 8, inside a critical region, and ends by
+ * PsTerminateSystemThread or by returning (as with STATUS_SUCCESS). *ThreadHandle: a kernel handle, from every caller;
+ * OBJ_KERNEL_HANDLE is therefore accepted and changes nothing.
+ * STATUS_INVALID_PARAMETER: no routine, or attributes that a thread cannot have (a name, PERMANENT, EXCLUSIVE, OPENIF, unknown
+ * ones). STATUS_PROCESS_IS_TERMINATING, STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH, STATUS_ACCESS_DENIED,
+ * STATUS_INSUFFICIENT_RESOURCES, STATUS_NO_MEMORY. PASSIVE; may block. ddi:pscreatesystemthread
+ */
+NTSTATUS PsCreateSystemThread(PHANDLE ThreadHandle, ULONG DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                              HANDLE ProcessHandle, PCLIENT_ID ClientId, PKSTART_ROUTINE StartRoutine,
+                              PVOID StartContext)
+{
+    PEPROCESS Process;
+    PETHREAD Thread;
+
+    NTSTATUS Status = PspCheckSystemAttributes(ObjectAttributes);
+    if (!NT_SUCCESS(Status) || StartRoutine == NULL || ThreadHandle == NULL) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    Status = PspReferenceHost(ProcessHandle, &Process);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    Status = PspCreateThread(Process, TRUE, &Thread);
+    ObDereferenceObject(Process); /* the thread has its own */
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    CLIENT_ID Cid = Thread->Cid; /* the caller's variable is written before the thread can run */
+    Thread->StartRoutine = StartRoutine;
+    Thread->StartContext = StartContext;
+    Thread->StartAddress = (PVOID)StartRoutine;
+    if (ClientId != NULL) {
+        *ClientId = Cid;
+    }
+    Status = PspPublishSystemThread(Thread, DesiredAccess, ObjectAttributes != NULL ? ObjectAttributes->Attributes : 0,
+                                    ThreadHandle);
+    ObDereferenceObject(Thread);
+    return Status;
+}
+EXPORT(PsCreateSystemThread);
+
+/* Ends the current thread, which must be a system thread: else STATUS_INVALID_PARAMETER. PASSIVE.
+   ddi:psterminatesystemthread */
+NTSTATUS PsTerminateSystemThread(NTSTATUS ExitStatus)
+{
+    if (!ArchCurrentThread()->SystemThread || ArchGetIrql() != PASSIVE_LEVEL) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    PspExitThread(ExitStatus);
+}
+EXPORT(PsTerminateSystemThread);
+
+/* ---- The end ---- */
+
+/* What the thread may not take with it. */
+static void PspCheckOwnedThings(PETHREAD Thread)
+{
+    KI_ASSERT(Thread->Tcb.PushLocksHeld == 0, "thread %p ends with %u push locks held", Thread, Thread->Tcb.PushLocksHeld);
+    Thread->Tcb.ExceptionList = NULL; /* blocks on a stack that is given up */
+    PspAbandonNotifyCalls(Thread);
+}
+
+static void PspReturnProviderContext(PETHREAD Thread)
+{
+    PSP_PROVIDER_CALL Call;
+    PPS_PROVIDER Provider = PsThreadProcess(Thread)->Provider;
+    if (Provider == NULL || !Thread->ContextOwned) {
+        return;
+    }
+    PspEnterProvider(&Call, Provider);
+    Provider->Table.ThreadExit(Thread, Thread->ProviderContext);
+    PspLeaveProvider(&Call, "ThreadExit");
+}
+
+/* The object is signalled only when the thread stands in the reaper's list: who waits for it and then drains the reaper
+   finds its stack freed. */
+static NORETURN void PspGiveUpStack(PETHREAD Thread)
+{
+    KiRaiseToDispatch();
+    PspQueueReaper(&Thread->Reaper);
+    KeSignalObject(&Thread->Tcb.Header, IO_NO_INCREMENT);
+    KiExitThread();
+}
+
+NORETURN void PspExitThread(NTSTATUS ExitStatus)
+{
+    PETHREAD Thread = PspCurrentThread();
+
+    KI_ASSERT(ArchGetIrql() == PASSIVE_LEVEL, "thread %p ends at level %d", Thread, ArchGetIrql());
+    Thread->Tcb.ApcDisable = 0;
+    KeEnterCriticalRegion(); /* nothing that it waits for from here on is broken off */
+    Thread->Tcb.PreviousMode = KernelMode;
+    Thread->Terminating = TRUE;
+    KeQuerySystemTime(&Thread->ExitTime);
+    Thread->ExitStatus = ExitStatus;
+    KdTrace(KdTraceThread, (ULONG64)Thread->Cid.UniqueThread, 0);
+
+    PspCheckOwnedThings(Thread);
+    if (Thread->Reported) {
+        PspNotifyThreadExit(Thread);
+    }
+    PspReturnProviderContext(Thread);
+    PspFreeNativeArea(Thread);
+    PspLeaveProcess(Thread, TRUE);
+    PspGiveUpStack(Thread);
+}
+
+NTSTATUS PspTerminateThread(PETHREAD Thread, NTSTATUS ExitStatus)
+{
+    if (Thread->Tcb.SystemThread) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    if (InterlockedExchange(&Thread->Terminating, TRUE)) {
+        return STATUS_THREAD_IS_TERMINATING;
+    }
+    Thread->TerminateStatus = ExitStatus;
+    __atomic_or_fetch(&Thread->Tcb.UserWork, KUSER_WORK_TERMINATE, __ATOMIC_SEQ_CST);
+    PspStartThread(Thread); /* one that was held back ends, too, by running */
+    KeInterruptThread(&Thread->Tcb);
+    return STATUS_SUCCESS;
+}
+
+/* ---- Suspension ---- */
+
+NTSTATUS PspSuspendThread(PETHREAD Thread, PULONG PreviousCount)
+{
+    if (Thread->Tcb.SystemThread) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    if (Thread->Terminating) {
+        return STATUS_THREAD_IS_TERMINATING;
+    }
+    return KeSuspendThread(&Thread->Tcb, PreviousCount);
+}
+
+NTSTATUS PspResumeThread(PETHREAD Thread, PULONG PreviousCount)
+{
+    ULONG Previous = KeResumeThread(&Thread->Tcb);
+    if (PreviousCount != NULL) {
+        *PreviousCount = Previous;
+    }
+    if (Previous <= 1) {
+        PspStartThread(Thread);
+    }
+    return STATUS_SUCCESS;
+}
+
+/* ---- Questions ---- */
+
+/* The current thread; not referenced. Any IRQL. */
+PETHREAD PsGetCurrentThread(VOID)
+{
+    return PspCurrentThread();
+}
+EXPORT(PsGetCurrentThread);
+
+/* The id of the current thread: in a DPC or an interrupt that of the thread that was interrupted. Any IRQL. */
+HANDLE PsGetCurrentThreadId(VOID)
+{
+    return PspCurrentThread()->Cid.UniqueThread;
+}
+EXPORT(PsGetCurrentThreadId);
+
+HANDLE PsGetThreadId(PETHREAD Thread)
+{
+    return Thread->Cid.UniqueThread;
+}
+EXPORT(PsGetThreadId);
+
+/* Of the process that the thread belongs to, whatever it is attached to. Any IRQL. */
+HANDLE PsGetThreadProcessId(PETHREAD Thread)
+{
+    return Thread->Cid.UniqueProcess;
+}
+EXPORT(PsGetThreadProcessId);
+
+PEPROCESS PsGetThreadProcess(PETHREAD Thread)
+{
+    return PsThreadProcess(Thread);
+}
+EXPORT(PsGetThreadProcess);
+
+/* NULL for threads without one (system threads, threads of subsystems) and while attached to another process. Any IRQL.
+   ddi:psgetcurrentthreadteb */
+PVOID PsGetCurrentThreadTeb(VOID)
+{
+    PETHREAD Thread = PspCurrentThread();
+    return Thread->Tcb.AttachedProcess == Thread->Tcb.Process ? Thread->Teb : NULL;
+}
+EXPORT(PsGetCurrentThreadTeb);
+
+BOOLEAN PsIsSystemThread(PETHREAD Thread)
+{
+    return Thread->Tcb.SystemThread;
+}
+EXPORT(PsIsSystemThread);
+
+/* TRUE as soon as somebody, the thread itself included, has ended it. Any IRQL. */
+BOOLEAN PsIsThreadTerminating(PETHREAD Thread)
+{
+    return Thread->Terminating != 0;
+}
+EXPORT(PsIsThreadTerminating);
+
+/* STATUS_PENDING while the thread lives. <= APC. ddi:psgetthreadexitstatus */
+NTSTATUS PsGetThreadExitStatus(PETHREAD Thread)
+{
+    return Thread->ExitStatus;
+}
+EXPORT(PsGetThreadExitStatus);
+
+/* References the thread, also one that has ended, while anybody has a reference. STATUS_INVALID_PARAMETER: no such id. <= APC.
+   ddi:pslookupthreadbythreadid */
+NTSTATUS PsLookupThreadByThreadId(HANDLE ThreadId, PETHREAD *Thread)
+{
+    *Thread = ObLookupClientId(ThreadId, PspThreadType);
+    return *Thread != NULL ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+}
+EXPORT(PsLookupThreadByThreadId);
+
+/* The thread and, if asked for, its process, both referenced. STATUS_INVALID_CID: no such thread, or not of that process. <= APC. */
+NTSTATUS PsLookupProcessThreadByCid(PCLIENT_ID ClientId, PEPROCESS *Process, PETHREAD *Thread)
+{
+    PETHREAD Found = ObLookupClientId(ClientId->UniqueThread, PspThreadType);
+    if (Found == NULL) {
+        return STATUS_INVALID_CID;
+    }
+    if (Found->Cid.UniqueProcess != ClientId->UniqueProcess) {
+        ObDereferenceObject(Found);
+        return STATUS_INVALID_CID;
+    }
+    if (Process != NULL) {
+        *Process = PsThreadProcess(Found);
+        ObReferenceObject(*Process);
+    }
+    *Thread = Found;
+    return STATUS_SUCCESS;
+}
+EXPORT(PsLookupProcessThreadByCid);

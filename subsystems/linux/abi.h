@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What programs see of Linux on x86-64: numbers and structures of its user interface, as the manual pages and the public
+ * uapi headers document them. Only what the module uses stands here.
+ */
+#ifndef LINUX_ABI_H
+#define LINUX_ABI_H
+
+#include <ntdef.h>
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef int32_t s32;
+typedef int64_t s64;
+
+/* ---- errno ---- */
+
+#define EPERM        1
+#define ENOENT       2
+#define ESRCH        3
+#define EINTR        4
+#define EIO          5
+#define ENXIO        6
+#define E2BIG        7
+#define ENOEXEC      8
+#define EBADF        9
+#define ECHILD       10
+#define EAGAIN       11
+#define ENOMEM       12
+#define EACCES       13
+#define EFAULT       14
+#define EBUSY        16
+#define EEXIST       17
+#define EXDEV        18
+#define ENODEV       19
+#define ENOTDIR      20
+#define EISDIR       21
+#define EINVAL       22
+#define ENFILE       23
+#define EMFILE       24
+#define ENOTTY       25
+#define EFBIG        27
+#define ENOSPC       28
+#define ESPIPE       29
+#define EROFS        30
+#define EMLINK       31
+#define EPIPE        32
+#define EDOM         33
+#define ERANGE       34
+#define EDEADLK      35
+#define ENAMETOOLONG 36
+#define ENOSYS       38
+#define ENOTEMPTY    39
+#define ELOOP        40
+#define ENODATA      61
+#define EOVERFLOW    75
+#define ELIBBAD      80
+#define ENOTSOCK     88
+#define EOPNOTSUPP   95
+#define EAFNOSUPPORT 97
+#define ETIMEDOUT    110
+
+/* Never seen by a program: the call starts again, unless a handler without SA_RESTART runs first. */
+#define ERESTARTSYS 512
+
+/* ---- Files ---- */
+
+#define PATH_MAX     4096 /* with the NUL */
+#define NAME_MAX     255
+#define IOV_MAX      1024
+#define MAX_RW_COUNT 0x7ffff000L /* no call moves more at once */
+
+#define O_ACCMODE   00000003
+#define O_RDONLY    00000000
+#define O_WRONLY    00000001
+#define O_RDWR      00000002
+#define O_CREAT     00000100
+#define O_EXCL      00000200
+#define O_NOCTTY    00000400
+#define O_TRUNC     00001000
+#define O_APPEND    00002000
+#define O_NONBLOCK  00004000
+#define O_DSYNC     00010000
+#define FASYNC      00020000
+#define O_DIRECT    00040000
+#define O_LARGEFILE 00100000
+#define O_DIRECTORY 00200000
+#define O_NOFOLLOW  00400000
+#define O_NOATIME   01000000
+#define O_CLOEXEC   02000000
+#define O_PATH      010000000
+#define __O_TMPFILE 020000000
+
+#define AT_FDCWD            (-100)
+#define AT_SYMLINK_NOFOLLOW 0x100
+#define AT_EACCESS          0x200
+#define AT_REMOVEDIR        0x200
+#define AT_SYMLINK_FOLLOW   0x400
+#define AT_NO_AUTOMOUNT     0x800
+#define AT_EMPTY_PATH       0x1000
+#define AT_STATX_SYNC_TYPE  0x6000
+
+#define S_IFMT   0170000
+#define S_IFIFO  0010000
+#define S_IFCHR  0020000
+#define S_IFDIR  0040000
+#define S_IFBLK  0060000
+#define S_IFREG  0100000
+#define S_IFLNK  0120000
+#define S_IFSOCK 0140000
+#define S_ISDIR(mode) (((mode) & S_IFMT) == S_IFDIR)
+#define S_ISREG(mode) (((mode) & S_IFMT) == S_IFREG)
+#define S_ISLNK(mode) (((mode) & S_IFMT) == S_IFLNK)
+#define S_ISCHR(mode) (((mode) & S_IFMT) == S_IFCHR)
+
+#define F_OK 0
+#define X_OK 1
+#define W_OK 2
+#define R_OK 4
+
+#define SEEK_SET  0
+#define SEEK_CUR  1
+#define SEEK_END  2
+#define SEEK_DATA 3
+#define SEEK_HOLE 4
+
+#define F_DUPFD         0
+#define F_GETFD         1
+#define F_SETFD         2
+#define F_GETFL         3
+#define F_SETFL         4
+#define F_GETLK         5
+#define F_SETLK         6
+#define F_SETLKW        7
+#define F_SETOWN        8
+#define F_GETOWN        9
+#define F_DUPFD_CLOEXEC 1030
+#define FD_CLOEXEC      1
+
+#define makedev(major, minor) ((u64)((((major) & 0xfffU) << 8) | ((minor) & 0xffU) | (((minor) & 0xfff00U) << 12)))
+#define dev_major(dev) ((u32)(((dev) >> 8) & 0xfff))
+#define dev_minor(dev) ((u32)(((dev) & 0xff) | (((dev) >> 12) & 0xfff00)))
+
+struct iovec {
+    u64 iov_base;
+    u64 iov_len;
+};
+
+struct timespec {
+    s64 tv_sec;
+    s64 tv_nsec;
+};
+
+struct timeval {
+    s64 tv_sec;
+    s64 tv_usec;
+};
+
+struct stat {
+    u64 st_dev, st_ino, st_nlink;
+    u32 st_mode, st_uid, st_gid, __pad0;
+    u64 st_rdev;
+    s64 st_size, st_blksize, st_blocks;
+    struct timespec st_atim, st_mtim, st_ctim;
+    s64 __unused[3];
+};
+C_ASSERT(sizeof(struct stat) == 144 && offsetof(struct stat, st_rdev) == 40);
+
+struct statx_timestamp {
+    s64 tv_sec;
+    u32 tv_nsec;
+    s32 __reserved;
+};
+
+struct statx {
+    u32 stx_mask, stx_blksize;
+    u64 stx_attributes;
+    u32 stx_nlink, stx_uid, stx_gid;
+    u16 stx_mode, __spare0;
+    u64 stx_ino, stx_size, stx_blocks, stx_attributes_mask;
+    struct statx_timestamp stx_atime, stx_btime, stx_ctime, stx_mtime;
+    u32 stx_rdev_major, stx_rdev_minor, stx_dev_major, stx_dev_minor;
+    u64 __spare2[14];
+};
+C_ASSERT(sizeof(struct statx) == 256 && offsetof(struct statx, stx_rdev_major) == 128);
+#define STATX_BASIC_STATS 0x7ffU
+#define STATX__RESERVED   0x80000000U
+
+struct statfs {
+    s64 f_type, f_bsize;
+    u64 f_blocks, f_bfree, f_bavail, f_files, f_ffree;
+    s32 f_fsid[2];
+    s64 f_namelen, f_frsize, f_flags, f_spare[4];
+};
+C_ASSERT(sizeof(struct statfs) == 120);
+#define RAMFS_MAGIC       0x858458f6
+#define TMPFS_MAGIC       0x01021994
+#define PROC_SUPER_MAGIC  0x9fa0
+#define PIPEFS_MAGIC      0x50495045
+#define ST_RDONLY         1
+#define ST_VALID          0x20
+
+#define DT_UNKNOWN 0
+#define DT_TYPE(mode) (((mode) & S_IFMT) >> 12)
+
+struct pollfd {
+    s32 fd;
+    u16 events, revents;
+};
+#define POLLIN     0x001
+#define POLLPRI    0x002
+#define POLLOUT    0x004
+#define POLLERR    0x008
+#define POLLHUP    0x010
+#define POLLNVAL   0x020
+#define POLLRDNORM 0x040
+#define POLLWRNORM 0x100
+#define FD_SETSIZE 1024
+
+/* ---- Terminals ---- */
+
+#define TCGETS     0x5401
+#define TCSETS     0x5402
+#define TCSETSW    0x5403
+#define TCSETSF    0x5404
+#define TCSBRK     0x5409
+#define TCXONC     0x540a
+#define TCFLSH     0x540b
+#define TIOCSCTTY  0x540e
+#define TIOCGPGRP  0x540f
+#define TIOCSPGRP  0x5410
+#define TIOCGWINSZ 0x5413
+#define TIOCSWINSZ 0x5414
+#define FIONREAD   0x541b
+#define FIONBIO    0x5421
+#define TIOCNOTTY  0x5422
+#define TCSBRKP    0x5425
+#define TIOCGSID   0x5429
+#define FIONCLEX   0x5450
+#define FIOCLEX    0x5451
+
+struct termios {
+    u32 c_iflag, c_oflag, c_cflag, c_lflag;
+    u8 c_line;
+    u8 c_cc[19];
+};
+C_ASSERT(sizeof(struct termios) == 36);
+
+struct winsize {
+    u16 ws_row, ws_col, ws_xpixel, ws_ypixel;
+};
+
+#define ICRNL  0000400 /* c_iflag */
+#define IXON   0002000
+#define OPOST  0000001 /* c_oflag */
+#define ONLCR  0000004
+#define B38400 0000017 /* c_cflag */
+#define CS8    0000060
+#define CREAD  0000200
+#define ISIG   0000001 /* c_lflag */
+#define ICANON 0000002
+#define ECHO   0000010
+#define ECHOE  0000020
+#define ECHOK  0000040
+#define ECHOCTL 0001000
+#define ECHOKE 0004000
+#define IEXTEN 0100000
+#define VTIME  5
+#define VMIN   6
+
+/* ---- Memory ---- */
+
+#define TASK_SIZE 0x00007ffffffff000UL /* user addresses lie below */
+
+#define PROT_READ  1
+#define PROT_WRITE 2
+#define PROT_EXEC  4
+#define PROT_SEM   8
+#define PROT_GROWSDOWN 0x01000000
+#define PROT_GROWSUP   0x02000000
+
+#define MAP_SHARED          0x01
+#define MAP_PRIVATE         0x02
+#define MAP_SHARED_VALIDATE 0x03
+#define MAP_TYPE            0x0f
+#define MAP_FIXED           0x10
+#define MAP_ANONYMOUS       0x20
+#define MAP_GROWSDOWN       0x0100
+#define MAP_FIXED_NOREPLACE 0x100000
+
+#define MREMAP_MAYMOVE   1
+#define MREMAP_FIXED     2
+#define MREMAP_DONTUNMAP 4
+
+#define MADV_NORMAL     0
+#define MADV_WILLNEED   3
+#define MADV_DONTNEED   4
+#define MADV_FREE       8
+#define MADV_DONTFORK   10
+#define MADV_DOFORK     11
+#define MADV_COLLAPSE   25
+
+#define MS_ASYNC      1
+#define MS_INVALIDATE 2
+#define MS_SYNC       4
+
+/* ---- Signals ---- */
+
+#define SIGHUP    1
+#define SIGINT    2
+#define SIGQUIT   3
+#define SIGILL    4
+#define SIGTRAP   5
+#define SIGABRT   6
+#define SIGBUS    7
+#define SIGFPE    8
+#define SIGKILL   9
+#define SIGUSR1   10
+#define SIGSEGV   11
+#define SIGUSR2   12
+#define SIGPIPE   13
+#define SIGALRM   14
+#define SIGTERM   15
+#define SIGSTKFLT 16
+#define SIGCHLD   17
+#define SIGCONT   18
+#define SIGSTOP   19
+#define SIGTSTP   20
+#define SIGTTIN   21
+#define SIGTTOU   22
+#define SIGURG    23
+#define SIGXCPU   24
+#define SIGXFSZ   25
+#define SIGVTALRM 26
+#define SIGPROF   27
+#define SIGWINCH  28
+#define SIGIO     29
+#define SIGPWR    30
+#define SIGSYS    31
+#define _NSIG     64
+
+typedef u64 sigset_t;
+#define sigmask(sig) (1UL << ((sig) - 1))
+
+#define SIG_DFL 0UL
+#define SIG_IGN 1UL
+
+#define SIG_BLOCK   0
+#define SIG_UNBLOCK 1
+#define SIG_SETMASK 2
+
+#define SA_NOCLDSTOP 0x00000001U
+#define SA_NOCLDWAIT 0x00000002U
+#define SA_SIGINFO   0x00000004U
+#define SA_RESTORER  0x04000000U
+#define SA_ONSTACK   0x08000000U
+#define SA_RESTART   0x10000000U
+#define SA_NODEFER   0x40000000U
+#define SA_RESETHAND 0x80000000U
+
+#define SS_ONSTACK    1
+#define SS_DISABLE    2
+#define SS_AUTODISARM (1U << 31)
+#define MINSIGSTKSZ   2048
+
+struct sigaction {
+    u64 sa_handler;
+    u64 sa_flags;
+    u64 sa_restorer;
+    sigset_t sa_mask;
+};
+
+typedef struct sigaltstack {
+    u64 ss_sp;
+    s32 ss_flags;
+    s32 __pad;
+    u64 ss_size;
+} stack_t;
+
+#define SI_USER   0
+#define SI_KERNEL 0x80
+#define SI_QUEUE  (-1)
+#define SI_TKILL  (-6)
+
+#define ILL_ILLOPN  2
+#define FPE_INTDIV  1
+#define FPE_INTOVF  2
+#define FPE_FLTDIV  3
+#define FPE_FLTOVF  4
+#define FPE_FLTUND  5
+#define FPE_FLTRES  6
+#define FPE_FLTINV  7
+#define SEGV_MAPERR 1
+#define SEGV_ACCERR 2
+#define BUS_ADRALN  1
+#define BUS_ADRERR  2
+#define TRAP_BRKPT  1
+#define TRAP_TRACE  2
+
+typedef struct siginfo {
+    s32 si_signo, si_errno, si_code, __pad;
+    union {
+        struct {
+            s32 si_pid;
+            u32 si_uid;
+            u64 si_value;
+        };
+        u64 si_addr;
+        u8 __size[112];
+    };
+} siginfo_t;
+C_ASSERT(sizeof(siginfo_t) == 128);
+
+struct sigcontext {
+    u64 r8, r9, r10, r11, r12, r13, r14, r15, di, si, bp, bx, dx, ax, cx, sp, ip, flags;
+    u16 cs, gs, fs, ss;
+    u64 err, trapno, oldmask, cr2;
+    u64 fpstate;
+    u64 reserved1[8];
+};
+C_ASSERT(sizeof(struct sigcontext) == 256);
+
+struct ucontext {
+    u64 uc_flags;
+    u64 uc_link;
+    stack_t uc_stack;
+    struct sigcontext uc_mcontext;
+    sigset_t uc_sigmask;
+};
+#define UC_FP_XSTATE         1
+#define UC_SIGCONTEXT_SS     2
+#define UC_STRICT_RESTORE_SS 4
+
+struct rt_sigframe {
+    u64 pretcode;
+    struct ucontext uc;
+    siginfo_t info;
+};
+
+/* In the bytes of an FXSAVE image that the processor leaves to software: says that an XSAVE image follows. */
+struct fpx_sw_bytes {
+    u32 magic1;
+    u32 extended_size;
+    u64 xfeatures;
+    u32 xstate_size;
+    u32 padding[7];
+};
+#define FPX_SW_OFFSET    464
+#define FP_XSTATE_MAGIC1 0x46505853U
+#define FP_XSTATE_MAGIC2 0x46505845U
+
+/* ---- Processes, time, system ---- */
+
+#define AT_NULL         0
+#define AT_PHDR         3
+#define AT_PHENT        4
+#define AT_PHNUM        5
+#define AT_PAGESZ       6
+#define AT_BASE         7
+#define AT_FLAGS        8
+#define AT_ENTRY        9
+#define AT_UID          11
+#define AT_EUID         12
+#define AT_GID          13
+#define AT_EGID         14
+#define AT_PLATFORM     15
+#define AT_HWCAP        16
+#define AT_CLKTCK       17
+#define AT_SECURE       23
+#define AT_RANDOM       25
+#define AT_HWCAP2       26
+#define AT_EXECFN       31
+#define AT_MINSIGSTKSZ  51
+
+#define CLOCKS_PER_SEC 100 /* of times() and AT_CLKTCK */
+
+#define CLOCK_REALTIME           0
+#define CLOCK_MONOTONIC          1
+#define CLOCK_PROCESS_CPUTIME_ID 2
+#define CLOCK_THREAD_CPUTIME_ID  3
+#define CLOCK_MONOTONIC_RAW      4
+#define CLOCK_REALTIME_COARSE    5
+#define CLOCK_MONOTONIC_COARSE   6
+#define CLOCK_BOOTTIME           7
+#define CLOCK_TAI                11
+#define TIMER_ABSTIME            1
+
+#define ARCH_SET_GS 0x1001
+#define ARCH_SET_FS 0x1002
+#define ARCH_GET_FS 0x1003
+#define ARCH_GET_GS 0x1004
+
+#define PR_SET_PDEATHSIG    1
+#define PR_GET_PDEATHSIG    2
+#define PR_GET_DUMPABLE     3
+#define PR_SET_DUMPABLE     4
+#define PR_GET_KEEPCAPS     7
+#define PR_SET_KEEPCAPS     8
+#define PR_SET_NAME         15
+#define PR_GET_NAME         16
+#define PR_CAPBSET_READ     23
+#define PR_SET_NO_NEW_PRIVS 38
+#define PR_GET_NO_NEW_PRIVS 39
+#define CAP_LAST_CAP        40
+
+#define RLIM_INFINITY  (~0UL)
+#define RLIMIT_STACK   3
+#define RLIMIT_CORE    4
+#define RLIMIT_NPROC   6
+#define RLIMIT_NOFILE  7
+#define RLIMIT_MEMLOCK 8
+#define RLIMIT_SIGPENDING 11
+#define RLIMIT_MSGQUEUE 12
+#define RLIMIT_NICE    13
+#define RLIMIT_RTPRIO  14
+#define RLIM_NLIMITS   16
+
+struct rlimit {
+    u64 rlim_cur;
+    u64 rlim_max;
+};
+
+struct rusage {
+    struct timeval ru_utime, ru_stime;
+    s64 ru_maxrss, ru_unused[13];
+};
+C_ASSERT(sizeof(struct rusage) == 144);
+#define RUSAGE_SELF     0
+#define RUSAGE_CHILDREN (-1)
+#define RUSAGE_THREAD   1
+
+struct tms {
+    s64 tms_utime, tms_stime, tms_cutime, tms_cstime;
+};
+
+struct utsname {
+    char sysname[65], nodename[65], release[65], version[65], machine[65], domainname[65];
+};
+
+struct sysinfo {
+    s64 uptime;
+    u64 loads[3];
+    u64 totalram, freeram, sharedram, bufferram, totalswap, freeswap;
+    u16 procs, pad;
+    u64 totalhigh, freehigh;
+    u32 mem_unit;
+};
+C_ASSERT(sizeof(struct sysinfo) == 112);
+
+#define SCHED_OTHER 0
+#define SCHED_FIFO  1
+#define SCHED_RR    2
+#define SCHED_BATCH 3
+#define SCHED_IDLE  5
+
+#define GRND_NONBLOCK 1
+#define GRND_RANDOM   2
+#define GRND_INSECURE 4
+
+#define TASK_COMM_LEN 16
+
+#define ARG_MAX         (2UL << 20) /* all strings of argv and envp together */
+#define MAX_ARG_STRLEN  (128UL << 10)
+#define BINPRM_BUF_SIZE 256 /* how far the first line of a script is looked at */
+
+#endif

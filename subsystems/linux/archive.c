@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* The boot archives' "root/" as the file tree: folders, files and symbolic links, whose bytes stay where they are. */
+#include "linux.h"
+
+#define PREFIX "root/"
+
+static long archive_read(struct file *file, struct iobuf *to, u64 *pos)
+{
+    const IO_ARCHIVE_FILE *archive = file->inode->archive;
+    if (*pos >= archive->Size) {
+        return 0;
+    }
+    size_t size = min(to->left, archive->Size - *pos);
+    if (iobuf_put(to, archive->Data + *pos, size) < 0) {
+        return -EFAULT;
+    }
+    *pos += size;
+    return size;
+}
+
+const struct file_operations archive_file_ops = { .read = archive_read };
+
+static long archive_readlink(struct inode *link, char *buffer, size_t size)
+{
+    size = min(size, link->archive->Size);
+    memcpy(buffer, link->archive->Data, size);
+    return size;
+}
+
+static const struct inode_operations archive_link_ops = { .readlink = archive_readlink };
+
+static void archive_fill(struct inode *inode, const IO_ARCHIVE_FILE *archive)
+{
+    inode->mode = archive->Mode;
+    inode->mtime = archive->ModifyTime;
+    inode->size = S_ISDIR(archive->Mode) ? 0 : archive->Size;
+    inode->archive = S_ISDIR(archive->Mode) ? NULL : archive;
+    inode->fops = S_ISREG(archive->Mode) ? &archive_file_ops : NULL;
+    inode->ops = S_ISLNK(archive->Mode) ? &archive_link_ops : NULL;
+}
+
+static const char *next_slash(const char *path)
+{
+    while (*path != 0 && *path != '/') {
+        path++;
+    }
+    return path;
+}
+
+/* Puts one file where its path says; folders that nobody named are made on the way. What fits nowhere is left out. */
+static long archive_insert(const IO_ARCHIVE_FILE *archive, const char *path)
+{
+    struct inode *dir = root_inode;
+
+    for (const char *slash = next_slash(path); *slash != 0; slash = next_slash(path)) {
+        if (slash != path) {
+            dir = dir_make(dir, path, slash - path);
+        }
+        if (dir == NULL) {
+            return 0;
+        }
+        path = slash + 1;
+    }
+    size_t length = strlen(path);
+    struct inode *inode = length == 0 ? dir : dir_find(dir, path, length);
+    if (inode != NULL) { /* a folder that was implied before it was named */
+        if (S_ISDIR(inode->mode) && S_ISDIR(archive->Mode)) {
+            archive_fill(inode, archive);
+        }
+        return 0;
+    }
+    inode = inode_new(archive->Mode, DEV_ROOT);
+    if (inode != NULL) {
+        archive_fill(inode, archive);
+    }
+    return dir_add(dir, path, length, inode);
+}
+
+static bool is_wanted(const IO_ARCHIVE_FILE *archive)
+{
+    return S_ISDIR(archive->Mode) || S_ISREG(archive->Mode) || S_ISLNK(archive->Mode);
+}
+
+long archive_populate(void)
+{
+    long error = 0;
+    const IO_ARCHIVE_FILE *file = kernel.FirstFile(PREFIX);
+
+    for (; file != NULL && error == 0; file = kernel.NextFile(file, PREFIX)) {
+        if (is_wanted(file)) {
+            error = archive_insert(file, file->Path + strlen(PREFIX));
+        }
+    }
+    return error;
+}

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The console as Linux's programs know it: one terminal (/dev/console, /dev/tty) where the kernel's console is one, and
+ * pipes for the standard streams that are none. Terminal modes are kept here and handed on as the kernel's console modes.
+ */
+#include "linux.h"
+
+#define CHUNK       512 /* bytes that pass through the kernel stack at a time */
+#define INPUT_CHUNK 1024
+
+static struct {
+    struct mutex lock;
+    struct termios termios; /* (lock) */
+    struct winsize size;    /* (lock) as TIOCSWINSZ set it; 0: ask the kernel */
+    s32 foreground;         /* (lock) process group */
+    s32 session;            /* (lock) */
+} console;
+
+static struct inode *terminal;   /* /dev/console, permanent */
+static struct inode *streams[3]; /* standard streams that are no terminal */
+
+static const struct termios default_termios = {
+    .c_iflag = ICRNL | IXON,
+    .c_oflag = OPOST | ONLCR,
+    .c_cflag = B38400 | CS8 | CREAD,
+    .c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
+    /* INTR QUIT ERASE KILL EOF TIME MIN SWTC START STOP SUSP EOL REPRINT DISCARD WERASE LNEXT */
+    .c_cc = { 3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22, 0 },
+};
+
+/* ---- Reading and writing ---- */
+
+static bool must_not_wait(const struct file *file)
+{
+    if (file->flags & O_NONBLOCK) {
+        return true;
+    }
+    return file->inode == terminal && !(console.termios.c_lflag & ICANON) && console.termios.c_cc[VMIN] == 0;
+}
+
+/* What a read returns that must not wait and found nothing. */
+static long nothing_there(const struct file *file)
+{
+    return file->flags & O_NONBLOCK ? -EAGAIN : 0;
+}
+
+static long console_read(struct file *file, struct iobuf *to, u64 *pos)
+{
+    u8 chunk[INPUT_CHUNK];
+    SIZE_T done = 0;
+
+    if (must_not_wait(file) && !kernel.ConsoleInputReady()) {
+        return nothing_there(file);
+    }
+    NTSTATUS status = kernel.ConsoleRead(chunk, min(to->left, sizeof(chunk)), &done);
+    if (done == 0) {
+        return status == STATUS_SUCCESS || status == STATUS_END_OF_FILE ? 0 : interrupted();
+    }
+    return iobuf_put(to, chunk, done) < 0 ? -EFAULT : (long)done;
+}
+
+static long console_write(struct file *file, struct iobuf *from, u64 *pos)
+{
+    u8 chunk[CHUNK];
+    size_t done = 0;
+    ULONG stream = file->data != NULL ? (ULONG)(ULONG_PTR)file->data : 1;
+
+    while (from->left != 0) {
+        size_t size = min(from->left, sizeof(chunk));
+        long error = iobuf_get(from, chunk, size);
+        if (error == 0 && !NT_SUCCESS(kernel.ConsoleWrite(stream, chunk, size))) {
+            error = interrupted();
+        }
+        if (error < 0) {
+            return done != 0 ? (long)done : error;
+        }
+        done += size;
+    }
+    return done;
+}
+
+static u32 console_poll(struct file *file)
+{
+    u32 ready = 0;
+    if (file_writable(file)) {
+        ready |= POLLOUT | POLLWRNORM;
+    }
+    if (file_readable(file) && kernel.ConsoleInputReady()) {
+        ready |= POLLIN | POLLRDNORM;
+    }
+    return ready;
+}
+
+/* ---- Terminal modes ---- */
+
+static ULONG console_mode(const struct termios *termios)
+{
+    ULONG mode = 0;
+    mode |= termios->c_lflag & ECHO ? IO_CONSOLE_ECHO : 0;
+    mode |= termios->c_lflag & ICANON ? IO_CONSOLE_LINE : 0;
+    mode |= termios->c_lflag & ISIG ? IO_CONSOLE_SIGNALS : 0;
+    /* The kernel has one switch for both directions: output decides, for what reads raw input mostly writes cooked output. */
+    mode |= (termios->c_oflag & (OPOST | ONLCR)) == (OPOST | ONLCR) ? IO_CONSOLE_CRNL : 0;
+    return mode;
+}
+
+static long get_modes(struct termios __user *to)
+{
+    mutex_lock(&console.lock);
+    struct termios termios = console.termios;
+    mutex_unlock(&console.lock);
+    return copy_to_user(to, &termios, sizeof(termios));
+}
+
+static long set_modes(const struct termios __user *from)
+{
+    struct termios termios;
+    if (copy_from_user(&termios, from, sizeof(termios)) < 0) {
+        return -EFAULT;
+    }
+    mutex_lock(&console.lock);
+    console.termios = termios;
+    kernel.ConsoleSetMode(console_mode(&termios));
+    mutex_unlock(&console.lock);
+    return 0;
+}
+
+static long get_window(struct winsize __user *to)
+{
+    mutex_lock(&console.lock);
+    struct winsize size = console.size;
+    mutex_unlock(&console.lock);
+    if (size.ws_col == 0 && size.ws_row == 0) {
+        kernel.ConsoleSize(&size.ws_col, &size.ws_row);
+    }
+    return copy_to_user(to, &size, sizeof(size));
+}
+
+static long set_window(const struct winsize __user *from)
+{
+    struct winsize size;
+    if (copy_from_user(&size, from, sizeof(size)) < 0) {
+        return -EFAULT;
+    }
+    mutex_lock(&console.lock);
+    console.size = size;
+    mutex_unlock(&console.lock);
+    return 0;
+}
+
+static long get_word(const s32 *word, s32 __user *to)
+{
+    mutex_lock(&console.lock);
+    s32 value = *word;
+    mutex_unlock(&console.lock);
+    return copy_to_user(to, &value, sizeof(value));
+}
+
+static long set_foreground(const s32 __user *from)
+{
+    s32 group;
+    if (copy_from_user(&group, from, sizeof(group)) < 0) {
+        return -EFAULT;
+    }
+    if (group < 0) {
+        return -EINVAL;
+    }
+    mutex_lock(&console.lock);
+    console.foreground = group;
+    mutex_unlock(&console.lock);
+    return 0;
+}
+
+/* How many bytes there are to read: the kernel tells only whether there are any. */
+static long bytes_ready(s32 __user *to)
+{
+    s32 count = kernel.ConsoleInputReady() ? 1 : 0;
+    return copy_to_user(to, &count, sizeof(count));
+}
+
+static long terminal_ioctl(struct file *file, u32 command, u64 argument)
+{
+    switch (command) {
+    case TCGETS:
+        return get_modes((void __user *)argument);
+    case TCSETS:
+    case TCSETSW:
+    case TCSETSF:
+        return set_modes((void __user *)argument);
+    case TIOCGWINSZ:
+        return get_window((void __user *)argument);
+    case TIOCSWINSZ:
+        return set_window((void __user *)argument);
+    case TIOCGPGRP:
+        return get_word(&console.foreground, (void __user *)argument);
+    case TIOCSPGRP:
+        return set_foreground((void __user *)argument);
+    case TIOCGSID:
+        return get_word(&console.session, (void __user *)argument);
+    case FIONREAD:
+        return bytes_ready((void __user *)argument);
+    case TCSBRK: /* output has left when a write returns, and there are no breaks to send */
+    case TCSBRKP:
+    case TCXONC:
+    case TCFLSH:
+    case TIOCSCTTY:
+    case TIOCNOTTY:
+        return 0;
+    default:
+        return -ENOTTY;
+    }
+}
+
+static long stream_ioctl(struct file *file, u32 command, u64 argument)
+{
+    return command == FIONREAD ? bytes_ready((void __user *)argument) : -ENOTTY;
+}
+
+/* ---- Opening ---- */
+
+static long tty_open(struct inode *inode, struct file *file)
+{
+    if (!kernel.ConsoleIsTerminal(0)) {
+        return -ENXIO; /* a program without a controlling terminal */
+    }
+    inode_put(file->inode);
+    file->inode = inode_get(terminal);
+    return 0;
+}
+
+/* A standard stream that is opened again by /proc/self/fd/N. */
+static long stream_open(struct inode *inode, struct file *file)
+{
+    file->data = (void *)(ULONG_PTR)inode->data;
+    return 0;
+}
+
+static const struct file_operations terminal_ops = {
+    .read = console_read,
+    .write = console_write,
+    .poll = console_poll,
+    .ioctl = terminal_ioctl,
+    .stream = true,
+};
+
+static const struct file_operations tty_ops = {
+    .open = tty_open,
+    .read = console_read,
+    .write = console_write,
+    .poll = console_poll,
+    .ioctl = terminal_ioctl,
+    .stream = true,
+};
+
+static const struct file_operations stream_ops = {
+    .open = stream_open,
+    .read = console_read,
+    .write = console_write,
+    .poll = console_poll,
+    .ioctl = stream_ioctl,
+    .stream = true,
+};
+
+static struct inode *stream_inode(ULONG stream)
+{
+    struct inode *inode = inode_new(S_IFIFO | 0600, DEV_PIPE);
+    if (inode != NULL) {
+        struct text name = { .data = inode->own_name, .size = sizeof(inode->own_name) - 1, .fixed = true };
+        print(&name, "pipe:[%lu]", inode->ino);
+        inode->fops = &stream_ops;
+        inode->data = stream;
+    }
+    return inode;
+}
+
+static long add_terminal(struct inode *dev, const char *name, u32 minor, const struct file_operations *fops)
+{
+    struct inode *inode = dir_find(dev, name, strlen(name));
+    if (inode == NULL) {
+        inode = inode_new(S_IFCHR | 0620, DEV_ROOT);
+        long error = dir_add(dev, name, strlen(name), inode);
+        if (error < 0) {
+            return error;
+        }
+    }
+    inode->rdev = makedev(5, minor);
+    inode->fops = fops;
+    return 0;
+}
+
+long console_populate(struct inode *dev)
+{
+    mutex_init(&console.lock);
+    console.termios = default_termios;
+
+    long error = add_terminal(dev, "console", 1, &terminal_ops);
+    if (error == 0) {
+        error = add_terminal(dev, "tty", 0, &tty_ops);
+    }
+    terminal = error == 0 ? dir_find(dev, "console", 7) : NULL;
+    for (ULONG stream = 0; error == 0 && stream < ARRAYSIZE(streams); stream++) {
+        streams[stream] = stream_inode(stream);
+        error = streams[stream] != NULL ? 0 : -ENOMEM;
+    }
+    return error;
+}
+
+void console_destroy(void)
+{
+    for (ULONG stream = 0; stream < ARRAYSIZE(streams); stream++) {
+        inode_put(streams[stream]);
+        streams[stream] = NULL;
+    }
+}
+
+static struct file *open_stream(ULONG stream)
+{
+    long error;
+    bool is_terminal = kernel.ConsoleIsTerminal(stream);
+    u32 flags = is_terminal ? O_RDWR : stream == 0 ? O_RDONLY : O_WRONLY;
+    struct file *file = file_open(is_terminal ? terminal : streams[stream], flags, &error);
+    if (file != NULL) {
+        file->data = (void *)(ULONG_PTR)stream;
+    }
+    return file;
+}
+
+long console_open_standard(struct files *files)
+{
+    for (ULONG stream = 0; stream < 3; stream++) {
+        struct file *file = open_stream(stream);
+        if (file == NULL) {
+            return -ENOMEM;
+        }
+        long fd = fd_install(files, file, stream, false);
+        if (fd < 0) {
+            return fd;
+        }
+    }
+    return 0;
+}
+
+void console_own(s32 group)
+{
+    if (!kernel.ConsoleIsTerminal(0)) {
+        return;
+    }
+    mutex_lock(&console.lock);
+    console.foreground = console.session = group;
+    console.termios = default_termios; /* each program that a native shell starts finds the terminal in order */
+    kernel.ConsoleSetMode(console_mode(&default_termios));
+    mutex_unlock(&console.lock);
+}

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inside of the Linux handler module: its structures, and what its files offer each other.
+ *
+ * Programs' memory is touched only through copy_from_user and kin; a pointer marked __user is never dereferenced.
+ * Functions that can fail return 0 or a positive result, or a negative errno.
+ *
+ * Locks, outermost first; all are mutexes, taken at PASSIVE_LEVEL:
+ *   mm->lock         one process's brk
+ *   file->lock       one open file's offset, across the transfer
+ *   tasklist_lock    the list of processes, their tasks, and all signal state
+ *   files->lock      one descriptor table
+ *   fs->lock         one working directory
+ *   console.lock     terminal modes
+ */
+#ifndef LINUX_H
+#define LINUX_H
+
+#include <subsystem.h>
+
+#include "abi.h"
+
+#define __user
+
+extern PS_SUBSYSTEM_ROUTINES kernel; /* the kernel's table */
+extern PPS_PROVIDER provider;
+
+/* ---- Small tools (util.c) ---- */
+
+void *zalloc(size_t size); /* zeroed; NULL when memory is out */
+void release(void *memory); /* NULL is fine */
+char *copy_string(const char *string);
+long error_of(NTSTATUS status); /* 0, or the negative errno that says it best */
+
+struct mutex {
+    EX_PUSH_LOCK lock;
+};
+
+static inline void mutex_init(struct mutex *mutex)
+{
+    ExInitializePushLock(&mutex->lock);
+}
+
+/* The critical region keeps the owner from being suspended. */
+static inline void mutex_lock(struct mutex *mutex)
+{
+    KeEnterCriticalRegion();
+    ExAcquirePushLockExclusive(&mutex->lock);
+}
+
+static inline void mutex_unlock(struct mutex *mutex)
+{
+    ExReleasePushLockExclusive(&mutex->lock);
+    KeLeaveCriticalRegion();
+}
+
+static inline u64 min(u64 a, u64 b)
+{
+    return a < b ? a : b;
+}
+
+static inline u64 page_down(u64 value)
+{
+    return value & ~(u64)(PAGE_SIZE - 1);
+}
+
+static inline u64 page_up(u64 value)
+{
+    return (value + PAGE_SIZE - 1) & ~(u64)(PAGE_SIZE - 1);
+}
+
+/* [base, base + size) are user addresses. The copy routines check it too; this is for refusing before anything is done. */
+static inline bool access_ok(const void __user *base, u64 size)
+{
+    return size <= TASK_SIZE && (u64)base <= TASK_SIZE - size;
+}
+
+static inline long copy_from_user(void *to, const void __user *from, size_t size)
+{
+    return NT_SUCCESS(kernel.CopyFromUser(to, from, size)) ? 0 : -EFAULT;
+}
+
+static inline long copy_to_user(void __user *to, const void *from, size_t size)
+{
+    return NT_SUCCESS(kernel.CopyToUser(to, from, size)) ? 0 : -EFAULT;
+}
+
+static inline long clear_user(void __user *to, size_t size)
+{
+    return NT_SUCCESS(kernel.ZeroUser(to, size)) ? 0 : -EFAULT;
+}
+
+/* Text that grows, for /proc and the trace. What does not fit the limit is left out. */
+struct text {
+    char *data; /* not NUL-terminated */
+    size_t used, size;
+    bool fixed; /* data is the caller's: never grown */
+};
+void print(struct text *text, const char *format, ...); /* %s %c %d %u %x %o with l, width, 0 and -; %% */
+void print_char(struct text *text, char c);
+
+/* One end of a transfer: a piece of memory, the program's or the kernel's. The helpers move on by what they did. */
+struct iobuf {
+    char *at;
+    size_t left;
+    bool user;
+};
+static inline struct iobuf user_buf(const void __user *base, size_t size)
+{
+    return (struct iobuf){ (char *)base, size, true };
+}
+static inline struct iobuf kernel_buf(void *base, size_t size)
+{
+    return (struct iobuf){ base, size, false };
+}
+long iobuf_put(struct iobuf *buf, const void *from, size_t size); /* size <= buf->left; 0 or -EFAULT */
+long iobuf_get(struct iobuf *buf, void *to, size_t size);
+long iobuf_zero(struct iobuf *buf, size_t size);
+
+/* ---- The file tree (vfs.c, and who fills it: archive.c, dev.c, proc.c) ---- */
+
+struct inode;
+struct file;
+
+/* Receives directory entries: false when there is no more room. off: the position behind this entry. */
+struct dir_context {
+    bool (*emit)(struct dir_context *ctx, const char *name, size_t length, u64 ino, u32 mode, u64 off);
+};
+
+struct inode_operations {
+    /* Directories. *out is referenced. -ENOENT. Without lookup: the static entries. */
+    long (*lookup)(struct inode *dir, const char *name, size_t length, struct inode **out);
+    long (*readdir)(struct inode *dir, u64 pos, struct dir_context *ctx); /* from position pos on */
+    /* Symbolic links: the text, its length returned, cut to size. */
+    long (*readlink)(struct inode *link, char *buffer, size_t size);
+    /* Links that lead to an inode without a name's help (/proc/self/fd/1); NULL: readlink says all. */
+    long (*follow)(struct inode *link, struct inode **out);
+};
+
+struct file_operations {
+    long (*open)(struct inode *inode, struct file *file); /* may be NULL */
+    void (*release)(struct file *file);                   /* likewise */
+    /* Bytes moved, 0 at the end. pos: NULL for what has no position. NULL routine: -EINVAL. */
+    long (*read)(struct file *file, struct iobuf *to, u64 *pos);
+    long (*write)(struct file *file, struct iobuf *from, u64 *pos);
+    long (*ioctl)(struct file *file, u32 command, u64 argument); /* NULL: -ENOTTY */
+    u32 (*poll)(struct file *file);                              /* NULL: always readable and writable */
+    bool stream;                                                 /* no position: lseek and pread fail */
+    bool anonymous;                                              /* mmap gives zeros (/dev/zero) */
+};
+
+/*
+ * A file of the tree. Those of the archive and /dev are made when the module loads, never change after, and stay until it
+ * unloads (permanent), so that nobody locks them; those of /proc come and go by their reference count.
+ */
+struct inode {
+    volatile LONG refs;
+    bool permanent;
+    u32 mode, nlink;
+    u64 dev, ino, rdev, size;
+    s64 mtime;
+    u32 uid, gid;
+    const struct inode_operations *ops;
+    const struct file_operations *fops;
+    struct inode *parent;  /* referenced, unless permanent; the root's is itself */
+    const char *name;      /* in its parent: the archive has no hard links */
+    LIST_ENTRY entries;    /* directories: struct dirent */
+    u64 next_position;     /* of the next dirent */
+    const IO_ARCHIVE_FILE *archive;
+    PMM_SECTION_HANDLE volatile section; /* made on first use, from the archive's bytes */
+    void (*destroy)(struct inode *inode);
+    u64 data;              /* of whoever made it: a process id, a number */
+    const void *entry;
+    LIST_ENTRY all;        /* permanent ones */
+    char own_name[24];
+};
+
+struct dirent {
+    LIST_ENTRY links;
+    struct inode *inode;
+    u32 hash;
+    u32 length;
+    u64 position; /* 2 and up: 0 and 1 are "." and ".." */
+    char name[];
+};
+
+#define DEV_ROOT makedev(0, 2)
+#define DEV_PROC makedev(0, 4)
+#define DEV_PIPE makedev(0, 9)
+
+extern struct inode *root_inode;
+
+struct inode *inode_new(u32 mode, u64 dev); /* with one reference; NULL when memory is out */
+struct inode *inode_get(struct inode *inode);
+void inode_put(struct inode *inode); /* NULL is fine */
+long dir_add(struct inode *dir, const char *name, size_t length, struct inode *inode);
+struct inode *dir_find(struct inode *dir, const char *name, size_t length); /* not referenced; NULL */
+struct inode *dir_make(struct inode *dir, const char *name, size_t length); /* finds or makes a folder */
+struct inode *dir_link(struct inode *dir, const char *name, const char *target);
+long dir_read(struct inode *dir, u64 pos, struct dir_context *ctx);
+long inode_readlink(struct inode *link, char *buffer, size_t size);
+PMM_SECTION_HANDLE inode_section(struct inode *inode);
+long path_of(struct inode *inode, char *buffer, size_t size); /* absolute, NUL-terminated; length with NUL, -ENAMETOOLONG */
+
+#define WALK_NOFOLLOW 1 /* a link at the end is the result itself */
+/* Path: PATH_MAX bytes, which the walk overwrites. *out is referenced. */
+long path_walk(struct inode *base, char *path, u32 flags, struct inode **out);
+/* The directory that holds (or would hold) the last name: *last points into path. -EEXIST for "/", "." and "..". */
+long path_walk_parent(struct inode *base, char *path, struct inode **dir, char **last);
+
+long tree_create(void);
+void tree_destroy(void);
+long archive_populate(void);
+long dev_populate(void);
+long proc_populate(void);
+extern const struct file_operations archive_file_ops, proc_text_ops;
+extern const struct inode_operations static_link_ops;
+
+/* ---- Open files (file.c) ---- */
+
+/* An open file description: what dup and fork share. */
+struct file {
+    volatile LONG refs;
+    volatile u32 flags; /* O_* */
+    struct mutex lock;
+    u64 pos; /* (lock) */
+    struct inode *inode;
+    const struct file_operations *ops;
+    void *data; /* of ops */
+};
+
+struct descriptor {
+    struct file *file;
+    bool close_on_exec;
+};
+
+struct files {
+    volatile LONG refs;
+    struct mutex lock;
+    u32 size;                  /* (lock) */
+    struct descriptor *table;  /* (lock) */
+};
+
+struct file *file_open(struct inode *inode, u32 flags, long *error); /* the inode is referenced anew */
+struct file *file_get(struct file *file);
+void file_put(struct file *file);
+struct files *files_create(void);
+void files_put(struct files *files);
+void files_close_on_exec(struct files *files);
+long fd_install(struct files *files, struct file *file, u32 from, bool close_on_exec); /* takes over the reference */
+struct file *fd_get(int fd); /* of the current task, referenced; NULL: -EBADF */
+struct file *fd_get_io(int fd); /* likewise, but none opened with O_PATH */
+struct file *files_get(struct files *files, u32 fd);
+long files_next(struct files *files, u32 from); /* lowest open descriptor at or above; -ENOENT */
+bool file_readable(const struct file *file);
+bool file_writable(const struct file *file);
+
+/* A path argument, copied: PATH_MAX bytes, to be given back with release(). */
+long get_path(const char __user *path, char **out);
+/* What a path argument with its folder descriptor names. AT_EMPTY_PATH in at_flags allows an empty path. */
+long user_path_at(int dfd, const char __user *path, u32 walk_flags, u32 at_flags, struct inode **out);
+long base_of(int dfd, const char *path, struct inode **base);
+void fill_stat(struct inode *inode, struct stat *st);
+
+/* ---- Processes (process.c) ---- */
+
+struct fs {
+    volatile LONG refs;
+    struct mutex lock;
+    struct inode *cwd; /* (lock) */
+    volatile u32 umask;
+};
+
+struct mm {
+    volatile LONG refs;
+    struct mutex lock;
+    u64 start_brk, brk; /* (lock) */
+    u64 mmap_limit;     /* from here on the stack's, with the gap below it */
+    u64 start_stack, arg_start, arg_end, env_start, env_end;
+};
+
+struct sighand {
+    volatile LONG refs;
+    struct sigaction action[_NSIG]; /* (tasklist_lock) of signal n at n - 1 */
+};
+
+/* Signals that wait: each at most once (queues for real-time signals are not there yet). */
+struct sigpending {
+    sigset_t set;           /* (tasklist_lock) */
+    siginfo_t info[_NSIG];
+};
+
+/* A thread group. Its tasks share mm and sighand. (t) tasklist_lock; (c) constant after creation */
+struct process {
+    volatile LONG refs;
+    LIST_ENTRY links;   /* (t) in the list of processes */
+    LIST_ENTRY tasks;   /* (t) */
+    u32 live;           /* (t) tasks that have not begun to exit */
+    PEPROCESS object;   /* (c) referenced until ProcessExit */
+    s32 pid;            /* (c) the kernel's process id; the first task's id too */
+    s32 ppid, pgid, sid; /* (t); ppid is read without the lock: one word */
+    struct mm *mm;      /* (c) but for exec, alone then */
+    struct sighand *sighand;
+    struct sigpending pending; /* (t) */
+    struct inode *exe;  /* (t) */
+    char *arguments;    /* (t) as argv was, for /proc */
+    size_t arguments_size;
+    u32 exit_code;      /* (t) */
+    bool exiting;       /* (t) */
+    char comm[TASK_COMM_LEN];
+    struct rlimit rlimits[RLIM_NLIMITS]; /* (t) */
+    u64 start_time;     /* interrupt time */
+};
+
+struct task {
+    LIST_ENTRY links;   /* (t) */
+    struct process *process;
+    PETHREAD thread;    /* referenced until ThreadExit */
+    s32 tid;
+    struct files *files;
+    struct fs *fs;
+    sigset_t blocked;   /* (t) */
+    sigset_t saved_mask; /* to come back after the handler that ends a sigsuspend */
+    bool restore_mask;
+    struct sigpending pending; /* (t) */
+    KEVENT signalled;   /* a signal was sent: for those that wait for one */
+    stack_t altstack;
+    u32 __user *clear_tid;
+    void __user *robust_list;
+};
+
+extern struct mutex tasklist_lock;
+extern LIST_ENTRY processes;
+
+static inline struct task *current_task(void)
+{
+    return kernel.CurrentThreadContext();
+}
+
+static inline struct process *current_process(void)
+{
+    return kernel.CurrentProcessContext();
+}
+
+struct process *process_create(s32 ppid); /* not yet listed; NULL when memory is out */
+void process_put(struct process *process);
+struct process *process_get(s32 pid); /* referenced; NULL */
+struct task *task_create(struct process *process, struct files *files, struct fs *fs); /* takes over the references */
+void task_free(struct task *task);
+void process_publish(struct process *process, struct task *task);
+void process_set_program(struct process *process, struct inode *exe, const char *path, char *arguments, size_t size);
+void process_exit_signal(struct process *process, int sig); /* ends it as if by this signal's default action */
+struct fs *fs_create(struct inode *cwd);
+struct inode *fs_cwd(struct fs *fs); /* referenced */
+void linux_thread_exit(PETHREAD thread, PVOID context);
+void linux_process_exit(PEPROCESS object, PVOID context);
+NTSTATUS linux_terminate_process(PEPROCESS object, NTSTATUS status);
+
+/* ---- Programs (exec.c, stack.c) ---- */
+
+NTSTATUS linux_start_program(PPS_PROGRAM program, PEPROCESS *object);
+
+/* ---- Signals (signal.c) ---- */
+
+bool signal_pending(struct task *task);
+/* What a wait that was broken off returns to its caller: also sees to it that the end of the call looks for signals. */
+long interrupted(void);
+void send_signal_locked(struct process *process, struct task *task, const siginfo_t *info); /* task NULL: any */
+/* A fault of the current task: its handler runs next, or it dies. */
+void force_signal(int sig, int code, u64 address, KTRAP_FRAME *frame);
+void signals_exec(struct process *process, struct task *task);
+void linux_return_to_user(KTRAP_FRAME *frame);
+BOOLEAN linux_exception(PEXCEPTION_RECORD record, KTRAP_FRAME *frame);
+
+/* ---- The console (console.c) ---- */
+
+long console_populate(struct inode *dev);
+void console_destroy(void);
+long console_open_standard(struct files *files); /* descriptors 0, 1, 2 */
+void console_own(s32 pgid);                      /* a new session's leader takes it */
+
+/* ---- Time (time.c) ---- */
+
+u64 monotonic_ns(void);
+u64 cycles_to_ns(u64 cycles);
+/* Waits so long (relative, ns; ~0: for ever), or until a signal comes: 0 or -EINTR. */
+long sleep_ns(u64 ns);
+long get_timespec(const struct timespec __user *from, u64 *ns); /* -EFAULT, -EINVAL */
+
+/* ---- System calls (syscall.c, trace.c) ---- */
+
+typedef long (*syscall_t)(u64, u64, u64, u64, u64, u64);
+
+struct call_description {
+    const char *name;
+    const char *arguments; /* a letter each, see trace.c; NULL: not implemented */
+};
+#define NR_CALLS 452
+extern const struct call_description call_descriptions[NR_CALLS];
+
+void linux_system_call(KTRAP_FRAME *frame);
+void linux_system_call_traced(KTRAP_FRAME *frame);
+long call_function(KTRAP_FRAME *frame, u64 number);
+void trace_call(const KTRAP_FRAME *frame, u64 number, char *buffer, size_t size); /* before: the arguments */
+void trace_result(const char *before, long result);
+const char *errno_name(long number); /* NULL */
+
+/* The user registers of the call that the current thread makes: for the few calls that change them. */
+KTRAP_FRAME *call_frame(void);
+
+#define CALL(number, name, arguments, parameters) long sys_##name parameters;
+#define NONE(number, name)
+#include "calls.h"
+#undef CALL
+#undef NONE
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* Small tools that all files of the module use: memory, errors, text, and the two ends of a transfer. */
+#include "linux.h"
+
+#define LINUX_TAG 'xniL'
+
+void *zalloc(size_t size)
+{
+    return ExAllocatePool2(POOL_FLAG_NON_PAGED, size, LINUX_TAG);
+}
+
+void release(void *memory)
+{
+    if (memory != NULL) {
+        ExFreePoolWithTag(memory, LINUX_TAG);
+    }
+}
+
+char *copy_string(const char *string)
+{
+    size_t size = strlen(string) + 1;
+    char *copy = zalloc(size);
+    if (copy != NULL) {
+        memcpy(copy, string, size);
+    }
+    return copy;
+}
+
+long error_of(NTSTATUS status)
+{
+    if (NT_SUCCESS(status)) {
+        return 0;
+    }
+    switch (status) {
+    case STATUS_NO_MEMORY:
+    case STATUS_INSUFFICIENT_RESOURCES:
+    case STATUS_MEMORY_NOT_ALLOCATED:
+        return -ENOMEM;
+    case STATUS_CONFLICTING_ADDRESSES:
+        return -EEXIST;
+    case STATUS_ACCESS_VIOLATION:
+    case STATUS_IN_PAGE_ERROR:
+        return -EFAULT;
+    case STATUS_ACCESS_DENIED:
+        return -EACCES;
+    case STATUS_OBJECT_NAME_NOT_FOUND:
+        return -ENOENT;
+    case STATUS_NOT_IMPLEMENTED:
+        return -ENOSYS;
+    case STATUS_CANCELLED:
+        return -EINTR;
+    default:
+        return -EINVAL;
+    }
+}
+
+/* ---- Transfers ---- */
+
+static void iobuf_advance(struct iobuf *buf, size_t size)
+{
+    buf->at += size;
+    buf->left -= size;
+}
+
+long iobuf_put(struct iobuf *buf, const void *from, size_t size)
+{
+    if (!buf->user) {
+        memcpy(buf->at, from, size);
+    } else if (copy_to_user(buf->at, from, size) < 0) {
+        return -EFAULT;
+    }
+    iobuf_advance(buf, size);
+    return 0;
+}
+
+long iobuf_get(struct iobuf *buf, void *to, size_t size)
+{
+    if (!buf->user) {
+        memcpy(to, buf->at, size);
+    } else if (copy_from_user(to, buf->at, size) < 0) {
+        return -EFAULT;
+    }
+    iobuf_advance(buf, size);
+    return 0;
+}
+
+long iobuf_zero(struct iobuf *buf, size_t size)
+{
+    if (!buf->user) {
+        memset(buf->at, 0, size);
+    } else if (clear_user(buf->at, size) < 0) {
+        return -EFAULT;
+    }
+    iobuf_advance(buf, size);
+    return 0;
+}
+
+/* ---- Text ---- */
+
+static bool text_grow(struct text *text)
+{
+    size_t size = text->size == 0 ? 512 : 2 * text->size;
+    char *data = text->fixed ? NULL : zalloc(size);
+    if (data == NULL) {
+        return false;
+    }
+    if (text->used != 0) {
+        memcpy(data, text->data, text->used);
+    }
+    release(text->data);
+    text->data = data;
+    text->size = size;
+    return true;
+}
+
+void print_char(struct text *text, char c)
+{
+    if (text->used < text->size || text_grow(text)) {
+        text->data[text->used++] = c;
+    }
+}
+
+struct format {
+    bool left, zero, is_long;
+    unsigned width;
+};
+
+static void print_field(struct text *text, const struct format *f, const char *digits, size_t length)
+{
+    size_t pad = length < f->width ? f->width - length : 0;
+    for (size_t i = 0; !f->left && i < pad; i++) {
+        print_char(text, f->zero ? '0' : ' ');
+    }
+    for (size_t i = 0; i < length; i++) {
+        print_char(text, digits[i]);
+    }
+    for (size_t i = 0; f->left && i < pad; i++) {
+        print_char(text, ' ');
+    }
+}
+
+static void print_number(struct text *text, const struct format *f, u64 value, unsigned base, bool negative)
+{
+    char digits[24];
+    size_t at = sizeof(digits);
+
+    do {
+        digits[--at] = "0123456789abcdef"[value % base];
+        value /= base;
+    } while (value != 0);
+    if (negative) {
+        digits[--at] = '-';
+    }
+    print_field(text, f, digits + at, sizeof(digits) - at);
+}
+
+/* Reads flags, width and size behind a '%'; returns the place of the conversion's letter. */
+static const char *read_format(const char *format, struct format *f)
+{
+    *f = (struct format){ 0 };
+    for (; *format == '-' || *format == '0'; format++) {
+        f->left |= *format == '-';
+        f->zero |= *format == '0';
+    }
+    for (; *format >= '0' && *format <= '9'; format++) {
+        f->width = 10 * f->width + (*format - '0');
+    }
+    for (; *format == 'l'; format++) {
+        f->is_long = true;
+    }
+    return format;
+}
+
+void print(struct text *text, const char *format, ...)
+{
+    va_list args;
+    struct format f;
+
+    va_start(args, format);
+    for (; *format != 0; format++) {
+        if (*format != '%') {
+            print_char(text, *format);
+            continue;
+        }
+        format = read_format(format + 1, &f);
+        if (*format == 's') {
+            const char *string = va_arg(args, const char *);
+            print_field(text, &f, string, strlen(string));
+        } else if (*format == 'd') {
+            s64 value = f.is_long ? va_arg(args, s64) : va_arg(args, int);
+            print_number(text, &f, value < 0 ? -(u64)value : (u64)value, 10, value < 0);
+        } else if (*format == 'u' || *format == 'x' || *format == 'o') {
+            u64 value = f.is_long ? va_arg(args, u64) : va_arg(args, u32);
+            print_number(text, &f, value, *format == 'u' ? 10 : *format == 'x' ? 16 : 8, false);
+        } else if (*format == 'c') {
+            print_char(text, (char)va_arg(args, int));
+        } else {
+            print_char(text, *format);
+        }
+    }
+    va_end(args);
+}

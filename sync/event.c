@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Events and semaphores. The state and the wait list of each are guarded by its own lock (sync.h).
+ */
+#include "sync/sync.h"
+
+VOID KeInitializeEvent(PRKEVENT Event, EVENT_TYPE Type, BOOLEAN State)
+{
+    KiInitializeHeader(&Event->Header, (UCHAR)Type, sizeof(KEVENT), State ? 1 : 0);
+}
+EXPORT(KeInitializeEvent);
+
+/* Signals: a notification event releases all waiters and stays signalled; a synchronization event releases one, or stays signalled
+   until one comes. Returns the previous state. Wait TRUE: the next call is a wait, which restores the level.
+   <= DISPATCH_LEVEL, Wait TRUE <= APC_LEVEL. (WDK page of the name) */
+LONG KeSetEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait)
+{
+    PDISPATCHER_HEADER Header = &Event->Header;
+    PKTHREAD Chain = NULL;
+    KIRQL Irql = KiRaiseToDispatch();
+
+    KiLockObject(Header);
+    LONG Previous = Header->SignalState;
+    Header->SignalState = 1;
+    if (Previous == 0 && !IsListEmpty(&Header->WaitListHead)) {
+        Chain = KiReleaseWaiters(Header, Increment, NULL);
+    }
+    KiUnlockObject(Header);
+    KiFinishSignal(Irql, Chain, Wait);
+    return Previous;
+}
+EXPORT(KeSetEvent);
+
+/* Releases those who wait now (of a synchronization event: one) and leaves the event unsignalled. */
+LONG KePulseEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait)
+{
+    PDISPATCHER_HEADER Header = &Event->Header;
+    KIRQL Irql = KiRaiseToDispatch();
+
+    KiLockObject(Header);
+    LONG Previous = Header->SignalState;
+    Header->SignalState = 1;
+    PKTHREAD Chain = Previous == 0 ? KiReleaseWaiters(Header, Increment, NULL) : NULL;
+    Header->SignalState = 0;
+    KiUnlockObject(Header);
+    KiFinishSignal(Irql, Chain, Wait);
+    return Previous;
+}
+EXPORT(KePulseEvent);
+
+LONG KeResetEvent(PRKEVENT Event)
+{
+    KIRQL Irql = KiRaiseToDispatch();
+    KiLockObject(&Event->Header);
+    LONG Previous = Event->Header.SignalState;
+    Event->Header.SignalState = 0;
+    KiUnlockObject(&Event->Header);
+    KiLower(Irql);
+    return Previous;
+}
+EXPORT(KeResetEvent);
+
+VOID KeClearEvent(PRKEVENT Event)
+{
+    KeResetEvent(Event);
+}
+EXPORT(KeClearEvent);
+
+LONG KeReadStateEvent(PRKEVENT Event)
+{
+    return *(volatile LONG *)&Event->Header.SignalState;
+}
+EXPORT(KeReadStateEvent);
+
+/* 0 <= Count <= Limit, Limit > 0. */
+VOID KeInitializeSemaphore(PRKSEMAPHORE Semaphore, LONG Count, LONG Limit)
+{
+    KiInitializeHeader(&Semaphore->Header, SemaphoreObject, sizeof(KSEMAPHORE), Count);
+    Semaphore->Limit = Limit;
+}
+EXPORT(KeInitializeSemaphore);
+
+/* Adds to the count and releases as many waiters as it allows. Returns the previous count; raises
+   STATUS_SEMAPHORE_LIMIT_EXCEEDED, nothing changed, when the limit would be passed. (WDK page of the name) */
+LONG KeReleaseSemaphore(PRKSEMAPHORE Semaphore, KPRIORITY Increment, LONG Adjustment, BOOLEAN Wait)
+{
+    PDISPATCHER_HEADER Header = &Semaphore->Header;
+    KIRQL Irql = KiRaiseToDispatch();
+
+    KiLockObject(Header);
+    LONG Previous = Header->SignalState;
+    if (Adjustment <= 0 || Adjustment > Semaphore->Limit - Previous) {
+        KiUnlockObject(Header);
+        KiLower(Irql);
+        ExRaiseStatus(STATUS_SEMAPHORE_LIMIT_EXCEEDED);
+    }
+    Header->SignalState = Previous + Adjustment;
+    PKTHREAD Chain = KiReleaseWaiters(Header, Increment, NULL);
+    KiUnlockObject(Header);
+    KiFinishSignal(Irql, Chain, Wait);
+    return Previous;
+}
+EXPORT(KeReleaseSemaphore);
+
+LONG KeReadStateSemaphore(PRKSEMAPHORE Semaphore)
+{
+    return *(volatile LONG *)&Semaphore->Header.SignalState;
+}
+EXPORT(KeReadStateSemaphore);

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Push locks: one word, shared or exclusive, waiters asleep. The word: bit 0 held exclusively, bit 1 somebody waits, the rest
+ * counts holders in shared mode. Who must wait does so in one of a few buckets, chosen by the lock's address, each with a spin
+ * lock that guards its list and every change of bit 1 of the locks that fall to it.
+ *
+ * Waking: the holder who leaves last wakes the first waiter, or, when that is a shared one, all shared ones up to the next
+ * exclusive. The woken try again; a woken waiter may pass the "somebody waits" bit, a newcomer in shared mode may not, so that
+ * exclusive waiters are not starved. Not fair otherwise.
+ */
+#include "sync/sync.h"
+
+#define PUSH_EXCLUSIVE 1
+#define PUSH_WAITERS   2
+#define PUSH_SHARED    4
+
+#define PUSH_BUCKETS 64
+
+typedef struct _PUSH_WAITER {
+    LIST_ENTRY Links; /* (bucket lock) */
+    PEX_PUSH_LOCK Lock;
+    bool Exclusive;
+    KEVENT Woken;
+    struct _PUSH_WAITER *Next; /* chain of those to be woken */
+} PUSH_WAITER;
+
+static struct {
+    KLOCK Lock;
+    LIST_ENTRY Waiters;
+} ExpBucket[PUSH_BUCKETS];
+
+void ExpInitializePushLocks(void)
+{
+    for (ULONG i = 0; i < PUSH_BUCKETS; i++) {
+        KeInitializeLock(&ExpBucket[i].Lock, KlcPushLock);
+        InitializeListHead(&ExpBucket[i].Waiters);
+    }
+}
+
+static ULONG ExpBucketOf(PEX_PUSH_LOCK PushLock)
+{
+    return (ULONG)(((ULONG_PTR)PushLock * 0x9e3779b97f4a7c15ULL) >> 58) % PUSH_BUCKETS;
+}
+
+VOID ExInitializePushLock(PEX_PUSH_LOCK PushLock)
+{
+    PushLock->Value = 0;
+}
+EXPORT(ExInitializePushLock);
+
+/* May the lock be taken with this word? Passing: past waiters. */
+static bool ExpIsFree(ULONG_PTR Value, bool Exclusive, bool Passing)
+{
+    if (Exclusive) {
+        return (Value & ~(ULONG_PTR)PUSH_WAITERS) == 0;
+    }
+    return (Value & PUSH_EXCLUSIVE) == 0 && (Passing || (Value & PUSH_WAITERS) == 0);
+}
+
+static bool ExpTryPush(PEX_PUSH_LOCK PushLock, bool Exclusive, bool Passing)
+{
+    ULONG_PTR Value = __atomic_load_n(&PushLock->Value, __ATOMIC_RELAXED);
+    while (ExpIsFree(Value, Exclusive, Passing)) {
+        if (__atomic_compare_exchange_n(&PushLock->Value, &Value, Value + (Exclusive ? PUSH_EXCLUSIVE : PUSH_SHARED), false,
+                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Joins the bucket unless the lock has become free. Returns false when it has (try again). */
+static bool ExpEnqueue(PEX_PUSH_LOCK PushLock, PUSH_WAITER *Waiter, bool Passing)
+{
+    ULONG Bucket = ExpBucketOf(PushLock);
+    KIRQL Irql = KeAcquireLock(&ExpBucket[Bucket].Lock);
+    ULONG_PTR Value = __atomic_load_n(&PushLock->Value, __ATOMIC_RELAXED);
+    bool Queued = false;
+    while (!ExpIsFree(Value, Waiter->Exclusive, Passing)) {
+        if (__atomic_compare_exchange_n(&PushLock->Value, &Value, Value | PUSH_WAITERS, false, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED)) {
+            if (Passing) { /* it was first in line once */
+                InsertHeadList(&ExpBucket[Bucket].Waiters, &Waiter->Links);
+            } else {
+                InsertTailList(&ExpBucket[Bucket].Waiters, &Waiter->Links);
+            }
+            Queued = true;
+            break;
+        }
+    }
+    KeReleaseLock(&ExpBucket[Bucket].Lock, Irql);
+    return Queued;
+}
+
+static void ExpAcquireSlow(PEX_PUSH_LOCK PushLock, bool Exclusive)
+{
+    PUSH_WAITER Waiter = {.Lock = PushLock, .Exclusive = Exclusive};
+    bool Passing = false;
+    KeInitializeEvent(&Waiter.Woken, SynchronizationEvent, FALSE);
+    while (!ExpTryPush(PushLock, Exclusive, Passing)) {
+        if (ExpEnqueue(PushLock, &Waiter, Passing)) {
+            KeWaitForSingleObject(&Waiter.Woken, WrPushLock, KernelMode, FALSE, NULL);
+            Passing = true;
+        }
+    }
+}
+
+/* Takes those off the bucket who may go on now, and clears PUSH_WAITERS when none is left. Bucket locked. */
+static PUSH_WAITER *ExpTakeWaiters(PEX_PUSH_LOCK PushLock, PLIST_ENTRY List)
+{
+    PUSH_WAITER *Woken = NULL, **Tail = &Woken;
+    bool Left = false, Stop = false;
+    for (PLIST_ENTRY Entry = List->Flink; Entry != List;) {
+        PUSH_WAITER *Waiter = CONTAINING_RECORD(Entry, PUSH_WAITER, Links);
+        Entry = Entry->Flink;
+        if (Waiter->Lock != PushLock) {
+            continue;
+        }
+        if (Stop || (Waiter->Exclusive && Woken != NULL)) {
+            Left = Stop = true;
+            continue;
+        }
+        Stop = Waiter->Exclusive;
+        RemoveEntryList(&Waiter->Links);
+        Waiter->Next = NULL;
+        *Tail = Waiter;
+        Tail = &Waiter->Next;
+    }
+    if (!Left && Woken != NULL) { /* none at all: another release was faster, the lock may be gone */
+        __atomic_fetch_and(&PushLock->Value, ~(ULONG_PTR)PUSH_WAITERS, __ATOMIC_RELAXED);
+    }
+    return Woken;
+}
+
+static void ExpWakeWaiters(PEX_PUSH_LOCK PushLock)
+{
+    ULONG Bucket = ExpBucketOf(PushLock);
+    KIRQL Irql = KeAcquireLock(&ExpBucket[Bucket].Lock);
+    PUSH_WAITER *Woken = ExpTakeWaiters(PushLock, &ExpBucket[Bucket].Waiters);
+    KeReleaseLockFromDpc(&ExpBucket[Bucket].Lock);
+    while (Woken != NULL) {
+        PUSH_WAITER *Next = Woken->Next; /* its stack frame may go with the signal */
+        KeSetEvent(&Woken->Woken, IO_NO_INCREMENT, FALSE);
+        Woken = Next;
+    }
+    KiLower(Irql);
+}
+
+#if DBG
+static void ExpNotePush(LONG Change)
+{
+    KI_ASSERT(ArchGetIrql() <= APC_LEVEL, "push lock at level %d", ArchGetIrql());
+    ArchCurrentThread()->PushLocksHeld += (ULONG)Change;
+}
+#else
+#define ExpNotePush(Change) ((void)0)
+#endif
+
+/* <= APC_LEVEL; not recursive; the caller is in a critical region, or ends only by itself. May block. (WDK page of the name) */
+VOID ExAcquirePushLockExclusive(PEX_PUSH_LOCK PushLock)
+{
+    ExpNotePush(1);
+    ULONG_PTR Free = 0;
+    if (!__atomic_compare_exchange_n(&PushLock->Value, &Free, PUSH_EXCLUSIVE, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+        ExpAcquireSlow(PushLock, true);
+    }
+}
+EXPORT(ExAcquirePushLockExclusive);
+
+VOID ExAcquirePushLockShared(PEX_PUSH_LOCK PushLock)
+{
+    ExpNotePush(1);
+    if (!ExpTryPush(PushLock, false, false)) {
+        ExpAcquireSlow(PushLock, false);
+    }
+}
+EXPORT(ExAcquirePushLockShared);
+
+BOOLEAN ExTryAcquirePushLockExclusive(PEX_PUSH_LOCK PushLock)
+{
+    bool Acquired = ExpTryPush(PushLock, true, false);
+    ExpNotePush(Acquired ? 1 : 0);
+    return Acquired;
+}
+EXPORT(ExTryAcquirePushLockExclusive);
+
+BOOLEAN ExTryAcquirePushLockShared(PEX_PUSH_LOCK PushLock)
+{
+    bool Acquired = ExpTryPush(PushLock, false, false);
+    ExpNotePush(Acquired ? 1 : 0);
+    return Acquired;
+}
+EXPORT(ExTryAcquirePushLockShared);
+
+/* Once the word says free, the lock's memory may go: a waiter's wake-up touches the lock only while waiters are listed, who
+   keep it alive. */
+VOID ExReleasePushLockExclusive(PEX_PUSH_LOCK PushLock)
+{
+    ExpNotePush(-1);
+    KI_ASSERT((PushLock->Value & PUSH_EXCLUSIVE) != 0, "push lock %p is %llx", PushLock, PushLock->Value);
+    ULONG_PTR Old = __atomic_fetch_sub(&PushLock->Value, PUSH_EXCLUSIVE, __ATOMIC_RELEASE);
+    if (Old & PUSH_WAITERS) {
+        ExpWakeWaiters(PushLock);
+    }
+}
+EXPORT(ExReleasePushLockExclusive);
+
+VOID ExReleasePushLockShared(PEX_PUSH_LOCK PushLock)
+{
+    ExpNotePush(-1);
+    KI_ASSERT(PushLock->Value >= PUSH_SHARED, "push lock %p is %llx", PushLock, PushLock->Value);
+    ULONG_PTR Old = __atomic_fetch_sub(&PushLock->Value, PUSH_SHARED, __ATOMIC_RELEASE);
+    if ((Old & PUSH_WAITERS) && Old - PUSH_SHARED < PUSH_SHARED) {
+        ExpWakeWaiters(PushLock);
+    }
+}
+EXPORT(ExReleasePushLockShared);

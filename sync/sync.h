@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Private to sync: the lock of a dispatcher object, the wait word, and what signallers and waiters share.
+ *
+ * Lock order: timer queue, dispatcher objects (several only in address order, WaitAll), thread, ready queues.
+ *
+ * The wait word of a thread says what its wait is about to become. Exactly one party moves it out of Preparing or Committed, by
+ * compare-and-swap:
+ *
+ *   from                 to          by                                            holding
+ *   any end state        Preparing   the waiter, with a new sequence number        nothing (it is the only writer then)
+ *   Preparing            Committed   the waiter, about to block                    nothing; WaitAll: all its objects
+ *   Preparing, Committed Satisfied   a signaller, consuming the signal for it      the object's lock
+ *   Preparing            Satisfied   the waiter itself                             the object's lock(s)
+ *   Preparing, Committed Hint        a signaller of an object in a WaitAll         the object's lock
+ *   Hint                 Preparing   the waiter, to look at its objects again      nothing
+ *   Preparing, Committed TimedOut    the expiry of its timer                       the timer-queue lock
+ *   Preparing, Committed Alerted     KeInterruptThread, if the wait may be broken  nothing
+ *
+ * Who moved it out of Committed must ready the thread, after letting go of the object. Who moved it out of Preparing must not: the
+ * waiter is running and finds out at its commit; it then takes and releases the lock of each object that it is registered with,
+ * and so cannot return before the signaller has let go.
+ *
+ * Fenced pairs: the waiter writes Preparing, fences, reads UserWork (and, in a WaitAll, whether its timer has gone); the
+ * others write those, fence, read the wait word.
+ */
+#ifndef PRIMER_SYNC_H
+#define PRIMER_SYNC_H
+
+#include "kernel/kd/kd.h"
+#include "kernel/ke/ke.h"
+#include "kernel/ke/timerq.h"
+#include "kernel/ldr/export.h"
+
+typedef enum _WAIT_STATE {
+    WaitNone,
+    WaitPreparing,
+    WaitCommitted,
+    WaitSatisfied,
+    WaitHint,
+    WaitTimedOut,
+    WaitAlerted,
+} WAIT_STATE;
+
+/* Wait word: bits 0-3 state, bit 4 the wait may be broken, bits 8-15 index of the object that satisfied it, 16-63 sequence. */
+#define WAIT_STATE_MASK  0xfULL
+#define WAIT_BREAKABLE   0x10ULL
+#define WAIT_KEY_SHIFT   8
+#define WAIT_SEQUENCE    0x10000ULL
+
+/* KWAIT_BLOCK.BlockState */
+#define BLOCK_UNLINKED 0
+#define BLOCK_LINKED   1
+
+static inline void KiLockObject(PDISPATCHER_HEADER Header)
+{
+    KiNoteAcquire(Header, KlcObject, FALSE);
+    while (__atomic_exchange_n(&Header->Lock, 1, __ATOMIC_ACQUIRE) != 0) {
+        while (*(volatile UCHAR *)&Header->Lock != 0) {
+            ArchPause();
+        }
+    }
+    KiNoteAcquired(Header, KlcObject);
+}
+
+static inline void KiUnlockObject(PDISPATCHER_HEADER Header)
+{
+    KiNoteRelease(Header, KlcObject);
+    __atomic_store_n(&Header->Lock, 0, __ATOMIC_RELEASE);
+}
+
+static inline void KiInitializeHeader(PDISPATCHER_HEADER Header, UCHAR Type, SIZE_T Size, LONG State)
+{
+    Header->Type = Type;
+    Header->Lock = 0;
+    Header->Size = (UCHAR)(Size / sizeof(LONG));
+    Header->Inserted = FALSE;
+    Header->SignalState = State;
+    InitializeListHead(&Header->WaitListHead);
+}
+
+/* Moves the word of a thread whose wait is under way to an end state; false when another party was first. *Committed: the
+   caller must ready the thread. */
+static inline bool KiClaimWait(PKTHREAD Thread, WAIT_STATE State, ULONG64 Key, bool *Committed)
+{
+    ULONG64 Word = __atomic_load_n(&Thread->WaitWord, __ATOMIC_RELAXED);
+    for (;;) {
+        ULONG64 Old = Word & WAIT_STATE_MASK;
+        if (Old != WaitPreparing && Old != WaitCommitted) {
+            return false;
+        }
+        ULONG64 New = (Word & ~WAIT_STATE_MASK) | Key << WAIT_KEY_SHIFT | State;
+        if (__atomic_compare_exchange_n(&Thread->WaitWord, &Word, New, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+            *Committed = Old == WaitCommitted;
+            return true;
+        }
+    }
+}
+
+/* What a satisfied wait takes from the object. Locked. */
+static inline void KiConsumeSignal(PDISPATCHER_HEADER Header)
+{
+    switch (Header->Type) {
+    case EventSynchronizationObject:
+    case TimerSynchronizationObject:
+        Header->SignalState = 0;
+        break;
+    case SemaphoreObject:
+        Header->SignalState--;
+        break;
+    default: /* notification objects stay as they are */
+        break;
+    }
+}
+
+/* Gives the signal of a locked object to its waiters, first come first served, as long as it lasts. Returns the chain with
+   those added whom the caller must ready after unlocking. */
+PKTHREAD KiReleaseWaiters(PDISPATCHER_HEADER Header, KPRIORITY Increment, PKTHREAD Chain);
+
+/* The end of every signalling routine: raises and lowers as Wait asks for. */
+void KiFinishSignal(KIRQL Irql, PKTHREAD Chain, BOOLEAN Wait);
+
+#endif

@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Waiting. The protocol stands in sync.h; here are the two sides of it: KiReleaseWaiters for signallers, and the waits for one
+ * object, any of several, all of several, or only for time. There is no global dispatcher lock.
+ */
+#include "sync/sync.h"
+
+/* ---- Signallers ---- */
+
+PKTHREAD KiReleaseWaiters(PDISPATCHER_HEADER Header, KPRIORITY Increment, PKTHREAD Chain)
+{
+    PLIST_ENTRY Entry = Header->WaitListHead.Flink;
+    while (Entry != &Header->WaitListHead && Header->SignalState > 0) {
+        PKWAIT_BLOCK Block = CONTAINING_RECORD(Entry, KWAIT_BLOCK, WaitListEntry);
+        PKTHREAD Thread = Block->Thread;
+        bool Committed;
+        Entry = Entry->Flink;
+        if (Block->WaitType == WaitAll) {
+            if (!KiClaimWait(Thread, WaitHint, 0, &Committed)) {
+                continue;
+            }
+        } else {
+            if (!KiClaimWait(Thread, WaitSatisfied, Block->WaitKey, &Committed)) {
+                continue; /* it has another end already; its block goes when it comes by */
+            }
+            RemoveEntryList(&Block->WaitListEntry);
+            Block->BlockState = BLOCK_UNLINKED;
+            KiConsumeSignal(Header);
+        }
+        if (Committed) {
+            Thread->WakeIncrement = Increment;
+            Thread->WakeNext = Chain;
+            Chain = Thread;
+        }
+    }
+    return Chain;
+}
+
+void KiFinishSignal(KIRQL Irql, PKTHREAD Chain, BOOLEAN Wait)
+{
+    KiReadyChain(Chain);
+    if (Wait) {
+        PKTHREAD Thread = ArchCurrentThread();
+        Thread->WaitNext = TRUE;
+        Thread->WaitIrql = Irql;
+        return;
+    }
+    KiLower(Irql);
+}
+
+void KeSignalObject(PDISPATCHER_HEADER Header, KPRIORITY Increment)
+{
+    KIRQL Irql = KiRaiseToDispatch();
+    KiLockObject(Header);
+    Header->SignalState = 1;
+    PKTHREAD Chain = KiReleaseWaiters(Header, Increment, NULL);
+    KiUnlockObject(Header);
+    KiFinishSignal(Irql, Chain, FALSE);
+}
+
+void KeInterruptThread(PKTHREAD Thread)
+{
+    KIRQL Irql = KiRaiseToDispatch();
+    __atomic_or_fetch(&Thread->UserWork, KUSER_WORK_INTERRUPT, __ATOMIC_SEQ_CST);
+    ULONG64 Word = __atomic_load_n(&Thread->WaitWord, __ATOMIC_SEQ_CST);
+    for (;;) {
+        ULONG64 State = Word & WAIT_STATE_MASK;
+        if ((Word & WAIT_BREAKABLE) == 0 || (State != WaitPreparing && State != WaitCommitted)) {
+            break;
+        }
+        /* The whole word is compared: a later wait has another sequence number. */
+        if (__atomic_compare_exchange_n(&Thread->WaitWord, &Word, (Word & ~WAIT_STATE_MASK) | WaitAlerted, false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+            if (State == WaitCommitted) {
+                KiReady(Thread, IO_NO_INCREMENT);
+            }
+            break;
+        }
+    }
+    ULONG Processor = Thread->Processor; /* when it moves meanwhile, it passes the test before user mode on its way */
+    if (Thread->State == Running && Processor != KeGetCurrentPrcb()->Number) {
+        KiRequestIpi(KiProcessorBlock[Processor], KIPI_RESCHEDULE);
+    }
+    KiLower(Irql);
+}
+
+/* ---- Waiters: the parts ---- */
+
+/* Where a wait starts: the level that it restores at its end. */
+static KIRQL KiBeginWait(PKTHREAD Thread)
+{
+    if (Thread->WaitNext) {
+        Thread->WaitNext = FALSE;
+        return Thread->WaitIrql;
+    }
+    return KiRaiseToDispatch();
+}
+
+static void KiCheckMayBlock(PKTHREAD Thread, KIRQL Irql)
+{
+    PKPRCB Prcb = KeGetCurrentPrcb();
+    if (Prcb->DpcActive || Thread == Prcb->IdleThread) {
+        KdBugCheck(ATTEMPTED_SWITCH_FROM_DPC, (ULONG64)Thread, Irql, 0, 0, NULL, "a DPC or the idle thread waits");
+    }
+    if (Irql > APC_LEVEL) {
+        KdBugCheck(IRQL_NOT_LESS_OR_EQUAL, (ULONG64)Thread, Irql, APC_LEVEL, 0, NULL,
+                   "thread %p waits at level %d with a time-out that is not zero", Thread, Irql);
+    }
+}
+
+/* A new wait, Preparing. */
+static void KiPrepareWait(PKTHREAD Thread, KWAIT_REASON Reason, KPROCESSOR_MODE Mode)
+{
+    ULONG64 Breakable = Mode == UserMode && Thread->ApcDisable == 0 ? WAIT_BREAKABLE : 0;
+    ULONG64 Sequence = (Thread->WaitWord & ~(WAIT_SEQUENCE - 1)) + WAIT_SEQUENCE;
+    Thread->WaitReason = (UCHAR)Reason;
+    __atomic_store_n(&Thread->WaitWord, Sequence | Breakable | WaitPreparing, __ATOMIC_SEQ_CST);
+}
+
+/* Is there a reason not to begin? After Preparing is visible (SEQ_CST above): whoever sets the reason later breaks the wait. */
+static bool KiIsInterrupted(PKTHREAD Thread)
+{
+    return (Thread->WaitWord & WAIT_BREAKABLE) != 0 &&
+           (__atomic_load_n(&Thread->UserWork, __ATOMIC_SEQ_CST) & (KUSER_WORK_TERMINATE | KUSER_WORK_INTERRUPT)) != 0;
+}
+
+/* Preparing -> State, by the waiter; false when somebody else was first. */
+static bool KiMoveOwnWait(PKTHREAD Thread, WAIT_STATE State, ULONG64 Key)
+{
+    ULONG64 Word = Thread->WaitWord;
+    if ((Word & WAIT_STATE_MASK) != WaitPreparing) {
+        return false;
+    }
+    ULONG64 New = (Word & ~WAIT_STATE_MASK) | Key << WAIT_KEY_SHIFT | State;
+    return __atomic_compare_exchange_n(&Thread->WaitWord, &Word, New, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+static bool KiCommitWait(PKTHREAD Thread)
+{
+    Thread->State = Waiting; /* before anybody can ready it */
+    if (KiMoveOwnWait(Thread, WaitCommitted, 0)) {
+        return true;
+    }
+    Thread->State = Running;
+    return false;
+}
+
+static void KiLinkBlock(PKWAIT_BLOCK Block, PKTHREAD Thread, PDISPATCHER_HEADER Header, WAIT_TYPE Type, ULONG Key)
+{
+    Block->WaitType = (UCHAR)Type;
+    Block->WaitKey = (USHORT)Key;
+    Block->Thread = Thread;
+    Block->Object = Header;
+    Block->BlockState = BLOCK_LINKED;
+    InsertTailList(&Header->WaitListHead, &Block->WaitListEntry);
+}
+
+/* The block comes off its list. Slept: the waiter was readied, so that a signaller who has unlinked its block has also let go of
+   the object; otherwise the lock is taken in any case. */
+static void KiUnlinkBlock(PKWAIT_BLOCK Block, bool Slept)
+{
+    PDISPATCHER_HEADER Header = Block->Object;
+    if (Block->BlockState == BLOCK_LINKED || !Slept) {
+        KiLockObject(Header);
+        if (Block->BlockState == BLOCK_LINKED) {
+            RemoveEntryList(&Block->WaitListEntry);
+            Block->BlockState = BLOCK_UNLINKED;
+        }
+        KiUnlockObject(Header);
+    }
+}
+
+/* Due time as interrupt time: negative = from now, else system time. */
+static ULONG64 KiDueTime(const LARGE_INTEGER *Timeout)
+{
+    LONGLONG Time = Timeout->QuadPart;
+    if (Time < 0) {
+        ULONG64 Now = KeQueryInterruptTime();
+        ULONG64 Due = Now + (ULONG64)-Time;
+        return Due < Now ? INT64_MAX : Due;
+    }
+    return KiSystemTimeToInterruptTime((ULONG64)Time);
+}
+
+static void KiStartWaitTimer(PKTHREAD Thread, const LARGE_INTEGER *Timeout)
+{
+    if (Timeout != NULL) {
+        KiSetTimerQueue(&Thread->WaitTimer, KiDueTime(Timeout), NULL, NULL);
+    }
+}
+
+/* The queue's lock is taken even when the timer has gone: its expiry, which names this thread, is over then. */
+static void KiStopWaitTimer(PKTHREAD Thread, const LARGE_INTEGER *Timeout)
+{
+    if (Timeout != NULL) {
+        KiCancelTimerQueue(&Thread->WaitTimer);
+    }
+}
+
+static NTSTATUS KiWaitResult(PKTHREAD Thread)
+{
+    ULONG64 Word = Thread->WaitWord;
+    switch (Word & WAIT_STATE_MASK) {
+    case WaitSatisfied:
+        return STATUS_WAIT_0 + (NTSTATUS)((Word >> WAIT_KEY_SHIFT) & 0xff);
+    case WaitTimedOut:
+        return STATUS_TIMEOUT;
+    default:
+        return (Thread->UserWork & KUSER_WORK_TERMINATE) ? STATUS_USER_APC : STATUS_ALERTED;
+    }
+}
+
+/* ---- One object ---- */
+
+/* Waits until the object is signalled, and takes the signal where its kind is taken. Timeout: NULL for ever, 0 only look, negative
+   from now, positive a system time (100 ns). STATUS_SUCCESS, STATUS_TIMEOUT; with WaitMode UserMode also STATUS_USER_APC (the
+   thread is to end) and STATUS_ALERTED. <= APC_LEVEL; a zero time-out <= DISPATCH_LEVEL. (WDK page of the name) */
+NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode, BOOLEAN Alertable,
+                               PLARGE_INTEGER Timeout)
+{
+    PDISPATCHER_HEADER Header = Object;
+    PKTHREAD Thread = ArchCurrentThread();
+    PKWAIT_BLOCK Block = &Thread->WaitBlock[0];
+    KIRQL Irql = KiBeginWait(Thread);
+
+    KiLockObject(Header);
+    if (Header->SignalState > 0) {
+        KiConsumeSignal(Header);
+        KiUnlockObject(Header);
+        KiLower(Irql);
+        return STATUS_SUCCESS;
+    }
+    if (Timeout != NULL && Timeout->QuadPart == 0) {
+        KiUnlockObject(Header);
+        KiLower(Irql);
+        return STATUS_TIMEOUT;
+    }
+    KiCheckMayBlock(Thread, Irql);
+    KiPrepareWait(Thread, WaitReason, WaitMode);
+    KiLinkBlock(Block, Thread, Header, WaitAny, 0);
+    KiUnlockObject(Header);
+
+    bool Slept = false;
+    if (KiIsInterrupted(Thread)) {
+        KiMoveOwnWait(Thread, WaitAlerted, 0);
+    } else {
+        KiStartWaitTimer(Thread, Timeout);
+        Slept = KiCommitWait(Thread);
+        if (Slept) {
+            KiBlock();
+        }
+        KiStopWaitTimer(Thread, Timeout);
+    }
+    KiUnlinkBlock(Block, Slept);
+    NTSTATUS Status = KiWaitResult(Thread);
+    KiLower(Irql);
+    return Status;
+}
+EXPORT(KeWaitForSingleObject);
+
+/* ---- Any of several ---- */
+
+/* Registers with the objects in order, until one is signalled (its signal is taken) or the wait has ended otherwise. Returns
+   how many blocks were linked. */
+static ULONG KiRegisterAny(PKTHREAD Thread, ULONG Count, PVOID Object[], PKWAIT_BLOCK Blocks)
+{
+    for (ULONG i = 0; i < Count; i++) {
+        PDISPATCHER_HEADER Header = Object[i];
+        KiLockObject(Header);
+        if (Header->SignalState > 0) {
+            if (KiMoveOwnWait(Thread, WaitSatisfied, i)) {
+                KiConsumeSignal(Header);
+            }
+            KiUnlockObject(Header);
+            return i;
+        }
+        KiLinkBlock(&Blocks[i], Thread, Header, WaitAny, i);
+        KiUnlockObject(Header);
+    }
+    return Count;
+}
+
+static NTSTATUS KiWaitAny(PKTHREAD Thread, ULONG Count, PVOID Object[], PLARGE_INTEGER Timeout, PKWAIT_BLOCK Blocks)
+{
+    bool Poll = Timeout != NULL && Timeout->QuadPart == 0;
+    bool Slept = false;
+    ULONG Linked = KiRegisterAny(Thread, Count, Object, Blocks);
+    if (Linked == Count) {
+        if (Poll) {
+            KiMoveOwnWait(Thread, WaitTimedOut, 0);
+        } else if (KiIsInterrupted(Thread)) {
+            KiMoveOwnWait(Thread, WaitAlerted, 0);
+        } else {
+            KiStartWaitTimer(Thread, Timeout);
+            Slept = KiCommitWait(Thread);
+            if (Slept) {
+                KiBlock();
+            }
+            KiStopWaitTimer(Thread, Timeout);
+        }
+    }
+    for (ULONG i = 0; i < Linked; i++) {
+        KiUnlinkBlock(&Blocks[i], Slept);
+    }
+    return KiWaitResult(Thread);
+}
+
+/* ---- All of several ---- */
+
+typedef struct _WAIT_ALL {
+    ULONG Count;                                      /* distinct objects */
+    PDISPATCHER_HEADER Object[MAXIMUM_WAIT_OBJECTS];  /* in address order */
+} WAIT_ALL;
+
+/* Insertion sort by address; an object that is named twice counts once. */
+static void KiSortObjects(WAIT_ALL *All, ULONG Count, PVOID Object[])
+{
+    All->Count = 0;
+    for (ULONG i = 0; i < Count; i++) {
+        PDISPATCHER_HEADER Header = Object[i];
+        ULONG At = All->Count;
+        while (At > 0 && All->Object[At - 1] > Header) {
+            At--;
+        }
+        if (At > 0 && All->Object[At - 1] == Header) {
+            continue;
+        }
+        for (ULONG j = All->Count; j > At; j--) {
+            All->Object[j] = All->Object[j - 1];
+        }
+        All->Object[At] = Header;
+        All->Count++;
+    }
+}
+
+static void KiLockAll(const WAIT_ALL *All)
+{
+    for (ULONG i = 0; i < All->Count; i++) {
+        KiLockObject(All->Object[i]);
+    }
+}
+
+static void KiUnlockAll(const WAIT_ALL *All)
+{
+    for (ULONG i = All->Count; i > 0; i--) {
+        KiUnlockObject(All->Object[i - 1]);
+    }
+}
+
+static bool KiAllSignalled(const WAIT_ALL *All)
+{
+    for (ULONG i = 0; i < All->Count; i++) {
+        if (All->Object[i]->SignalState <= 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* One look at all objects, locked together: takes all or none; true when the wait has ended (or could not be committed). */
+static bool KiTryAll(PKTHREAD Thread, const WAIT_ALL *All, PKWAIT_BLOCK Blocks, bool *Linked, bool MayBlock)
+{
+    KiLockAll(All);
+    bool Ended = KiAllSignalled(All);
+    if (Ended) {
+        if (KiMoveOwnWait(Thread, WaitSatisfied, 0)) {
+            for (ULONG i = 0; i < All->Count; i++) {
+                KiConsumeSignal(All->Object[i]);
+            }
+        }
+    } else if (!MayBlock) {
+        Ended = true;
+    } else {
+        for (ULONG i = 0; i < All->Count && !*Linked; i++) {
+            KiLinkBlock(&Blocks[i], Thread, All->Object[i], WaitAll, i);
+        }
+        *Linked = true;
+        Ended = !KiCommitWait(Thread); /* while the objects are locked: a signal from here on finds a committed waiter */
+    }
+    KiUnlockAll(All);
+    return Ended;
+}
+
+/* The time-out may have come while the word was Hint, and found nobody to tell. */
+static bool KiTimerGone(PKTHREAD Thread, PLARGE_INTEGER Timeout)
+{
+    return Timeout != NULL && !*(volatile UCHAR *)&Thread->WaitTimer.Header.Inserted;
+}
+
+static NTSTATUS KiWaitForAll(PKTHREAD Thread, ULONG Count, PVOID Object[], PLARGE_INTEGER Timeout, PKWAIT_BLOCK Blocks)
+{
+    WAIT_ALL All;
+    bool Poll = Timeout != NULL && Timeout->QuadPart == 0;
+    bool Linked = false, TimerRuns = false, MayBlock = !Poll;
+    WAIT_STATE Otherwise = WaitTimedOut;
+
+    KiSortObjects(&All, Count, Object);
+    if (MayBlock && Timeout != NULL) {
+        KiStartWaitTimer(Thread, Timeout);
+        TimerRuns = true;
+    }
+    for (;;) {
+        if (MayBlock && TimerRuns && KiTimerGone(Thread, Timeout)) {
+            MayBlock = false;
+        }
+        if (MayBlock && KiIsInterrupted(Thread)) {
+            MayBlock = false;
+            Otherwise = WaitAlerted;
+        }
+        if (KiTryAll(Thread, &All, Blocks, &Linked, MayBlock)) {
+            KiMoveOwnWait(Thread, Otherwise, 0); /* no effect unless still Preparing */
+            if ((Thread->WaitWord & WAIT_STATE_MASK) != WaitHint) {
+                break;
+            }
+        } else {
+            KiBlock();
+            if ((Thread->WaitWord & WAIT_STATE_MASK) != WaitHint) {
+                break;
+            }
+        }
+        /* A hint: look again. Nobody else moves the word out of Hint. */
+        __atomic_store_n(&Thread->WaitWord, (Thread->WaitWord & ~WAIT_STATE_MASK) | WaitPreparing, __ATOMIC_SEQ_CST);
+    }
+    if (TimerRuns) {
+        KiStopWaitTimer(Thread, Timeout);
+    }
+    for (ULONG i = 0; i < All.Count && Linked; i++) {
+        KiUnlinkBlock(&Blocks[i], false);
+    }
+    return KiWaitResult(Thread);
+}
+
+/* Waits for any or all of up to 64 objects. WaitAny: STATUS_WAIT_0 + the index; WaitAll: STATUS_SUCCESS, and no object is taken until
+   all can be. More than THREAD_WAIT_OBJECTS need a block array; bug check MAXIMUM_WAIT_OBJECTS_EXCEEDED otherwise.
+   Time-outs, modes, levels: KeWaitForSingleObject. (WDK page of the name) */
+NTSTATUS KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitType, KWAIT_REASON WaitReason,
+                                  KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Timeout,
+                                  PKWAIT_BLOCK WaitBlockArray)
+{
+    PKTHREAD Thread = ArchCurrentThread();
+    PKWAIT_BLOCK Blocks = WaitBlockArray != NULL ? WaitBlockArray : Thread->WaitBlock;
+    if (Count > MAXIMUM_WAIT_OBJECTS || (WaitBlockArray == NULL && Count > THREAD_WAIT_OBJECTS)) {
+        KdBugCheck(MAXIMUM_WAIT_OBJECTS_EXCEEDED, Count, 0, 0, 0, NULL, "a wait for %u objects", Count);
+    }
+    KIRQL Irql = KiBeginWait(Thread);
+    if (Timeout == NULL || Timeout->QuadPart != 0) {
+        KiCheckMayBlock(Thread, Irql);
+    }
+    KiPrepareWait(Thread, WaitReason, WaitMode);
+    NTSTATUS Status = WaitType == WaitAny ? KiWaitAny(Thread, Count, Object, Timeout, Blocks)
+                                          : KiWaitForAll(Thread, Count, Object, Timeout, Blocks);
+    KiLower(Irql);
+    return Status;
+}
+EXPORT(KeWaitForMultipleObjects);
+
+/* ---- Time only ---- */
+
+/* Sleeps until the time (as a wait's time-out). STATUS_SUCCESS when it has come; zero gives way to others once.
+   <= APC_LEVEL. (WDK page of the name) */
+NTSTATUS KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Interval)
+{
+    if (Interval->QuadPart == 0) {
+        KeYieldExecution();
+        return STATUS_SUCCESS;
+    }
+    NTSTATUS Status = KeWaitForMultipleObjects(0, NULL, WaitAny, DelayExecution, WaitMode, Alertable, Interval, NULL);
+    return Status == STATUS_TIMEOUT ? STATUS_SUCCESS : Status;
+}
+EXPORT(KeDelayExecutionThread);

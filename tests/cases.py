@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+"""Cases that list themselves, each with a file or folder of its name:
+
+    tests/host/NAME.c     a unit test on this machine
+    tests/kernel/NAME/    a kernel test module, on four processors
+    tests/user/NAME/      a native test program that prints result lines
+    tests/linux/NAME.c    a Linux program, once for each way in which it is built: the same output and status as here
+
+What needs more (options, another number of processors, an expected bug check) stands in SPECIAL here, and in a list of
+tests/cases_*.py with the kinds of tests/kinds.py.
+"""
+import glob
+import os
+import re
+
+from kinds import HOST, ROOT, Command, Host, Kernel, Program
+
+# tests/kernel/NAME, tests/user/NAME and tests/linux/NAME that cases_*.py runs in its own way.
+SPECIAL = {"kernel/bench", "linux/nullcall"}
+
+
+def names(pattern):
+    paths = sorted(glob.glob(os.path.join(ROOT, "tests", pattern)))
+    found = [os.path.relpath(path.rstrip("/"), os.path.join(ROOT, "tests")).removesuffix(".c") for path in paths]
+    return [name.split("/")[1] for name in found if name not in SPECIAL]
+
+
+def kinds_of(name):
+    """The words of the line `// build: ...`."""
+    with open(os.path.join(ROOT, "tests/linux", name + ".c"), errors="replace") as source:
+        line = re.search(r"^// build: *(.*)$", source.read(), re.M)
+    return line[1].split() if line else []
+
+
+CASES = [Host(name) for name in names("host/*.c")]
+CASES += [Kernel(f"kernel/{name}", modules=(name,), random=True) for name in names("kernel/*/")]
+CASES += [Program(f"user/{name}", command=(name,), native=True, puts=(f"{{B}}/native/{name}:native/{name}",))
+          for name in names("user/*/")]
+WORDS = ("one", "", "two words")
+CASES += [Command(f"linux/{name}.{kind}", command=(f"/{name}", *WORDS), oracle=(f"{{T}}/linux/{name}.{kind}", *WORDS),
+                  files=(f"{{T}}/linux/{name}.{kind}:/{name}",), stdout=HOST, stderr=HOST, status=HOST)
+          for name in names("linux/*.c") for kind in kinds_of(name)]

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: MIT
+"""`make bench`: guest instructions on one processor, counted by QEMU (-icount shift=0: the time-stamp counter advances
+by one an instruction). A limit is a number, or (NAME, N): at most N more than the measure NAME."""
+from kinds import Bench
+
+BENCHES = [
+    # user/bench: system services as a program sees them. The kernel itself reports the way to the first program.
+    Bench("bench/native", command=("bench",), native=True, limits={
+        "boot-to-user": 60_000_000,
+        "native-null-call": 130,            # its loop included
+        "native-process": 80_000,           # create, one instruction, end, reap
+    }),
+    # tests/kernel/bench: routines as a driver sees them.
+    Bench("bench/kernel", modules=("bench",), limits={
+        "spin-lock": 25,                    # acquire and release
+        "event-round-trip": 700,            # two switches
+        "system-thread": 8_000,             # create, run, end, reap
+    }),
+    # A Linux program that makes the cheapest call in a loop.
+    Bench("bench/subsystem", command=("/nullcall",), files=("{T}/linux/nullcall.nolibc:/nullcall",), limits={
+        "subsystem-null-call": ("native-null-call", 25),
+    }),
+]

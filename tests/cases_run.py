@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+"""tools/run as its users see it: streams, arguments, statuses, firmware. The guest's programs are Debian's busybox and
+small ones that the host compiles."""
+from kinds import HOST, Command, Script
+
+BUSYBOX = "/bin/busybox"
+WORDS = ("a", "", "b c", "*", "'\"$HOME\\", "new\nline", "\u00e9", "-x")
+
+# Programs of the host, static, with --add: their output, signal and status come back.
+ADDED = r"""
+cat >$TMP/prog.c <<'END'
+#include <stdio.h>
+int main(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        printf("<%s>", argv[i]);
+    fflush(stdout);
+    fprintf(stderr, "to stderr\n");
+    return 40 + argc;
+}
+END
+echo 'int main(void) { return *(volatile int *)8; }' >$TMP/crash.c
+for name in prog crash; do gcc -static -O1 -o $TMP/$name $TMP/$name.c; done
+expect() { want=$1; shift; got=0; $RUN --direct "$@" >$TMP/out 2>$TMP/err || got=$?; test $got = $want; }
+
+expect 44 --add $TMP/prog:/prog -- /prog a "" "b c"
+test "$(cat $TMP/out)" = "<a><><b c>"
+test "$(cat $TMP/err)" = "to stderr"
+expect 41 --add $TMP/prog:/opt/deep/er/prog -- /opt/deep/er/prog
+expect 139 --add $TMP/crash:/crash -- /crash
+mkdir $TMP/folder && echo text >$TMP/folder/file && chmod 640 $TMP/folder/file
+expect 0 --add $TMP/folder:/folder -- /bin/busybox stat -c %a /folder/file
+test "$(cat $TMP/out)" = 640
+expect 126 --add $TMP/folder:/folder -- /folder/file
+expect 127 -- /bin/nothing
+expect 0 -- busybox true
+"""
+
+# A megabyte through the guest and back; a reader that ends early, a writer that never does.
+STREAMS = r"""
+head -c 1000000 /dev/urandom >$TMP/data
+$RUN --direct -- /bin/busybox cat <$TMP/data | cmp - $TMP/data
+cat $TMP/data | $RUN --direct --smp 1 -- /bin/busybox md5sum | grep $(md5sum <$TMP/data | cut -c -32)
+cat $TMP/data | $RUN --direct -- /bin/busybox head -c 5 | cmp - <(head -c 5 $TMP/data)
+test "$( ($RUN --direct --timeout 60 -- /bin/busybox yes || true) | head -n 1)" = y
+$RUN --direct -- /bin/busybox cat </dev/null | cmp - /dev/null
+$RUN --direct -- /bin/busybox echo closed <&- | grep closed
+$RUN --direct --log $TMP/log -- /bin/busybox true && test "$(tail -n 1 $TMP/log)" = @poweroff
+"""
+
+# On a terminal of the caller's the command has one too; what is typed is echoed, ^D ends it, and the mode comes back.
+TERMINAL = r"""
+cat >$TMP/pty.py <<'END'
+import fcntl, os, pty, select, sys, termios, time
+
+def session(words, typed, seconds=60):
+    pid, master = pty.fork()
+    if pid == 0:
+        os.execvp(words[0], words)
+    out, typed, end = b"", list(typed), time.monotonic() + seconds
+    while time.monotonic() < end:
+        if typed and typed[0][0] in out:
+            os.write(master, typed.pop(0)[1])
+        if select.select([master], [], [], 0.2)[0]:
+            try:
+                data = os.read(master, 4096)
+            except OSError:
+                break
+            out += data
+    _, status = os.waitpid(pid, 0)
+    return out, os.waitstatus_to_exitcode(status)
+
+run = os.environ["RUN"].split() + ["--direct"]
+out, status = session(run + ["--", "/bin/busybox", "tty"], [])
+assert status == 0 and b"/dev/" in out, (out, status)
+out, status = session(run + ["--", "/bin/busybox", "sh"], [(b"# ", b"echo typed\r"), (b"typed\r\n", b"exit 3\r")])
+assert status == 3 and out.count(b"typed") == 2, (out, status)
+END
+python3 $TMP/pty.py
+"""
+
+SHELL = r"""
+printf 'help\nhello\ntasks\nexit\n' | $RUN --direct >$TMP/out
+grep System $TMP/out
+printf 'hello\n' | $RUN --direct >$TMP/out          # end of input powers off, too
+"""
+
+
+def busybox(name, *words, **more):
+    return Command(f"run/{name}", command=(BUSYBOX, *words), **more)
+
+
+CASES = [
+    busybox("echo", "echo", "hello", stdout=b"hello\n", stderr=b"", boot="bios"),
+    busybox("one-processor", "uname", "-sm", smp=1, stdout=b"Linux x86_64\n", boot="bios"),
+    busybox("uefi-eight", "sha256sum", BUSYBOX, smp=8, boot="uefi", stdout=HOST),
+    busybox("standard-input", "cat", stdin=b"abc\n", stdout=b"abc\n", boot="bios"),
+    busybox("no-input", "wc", "-c", stdout=b"0\n"),
+    busybox("any-bytes", "md5sum", stdin=bytes(range(256)) * 40, stdout=HOST, status=HOST),
+    busybox("arguments", "printf", "[%s]", *WORDS, stdout=HOST, status=HOST),
+    busybox("stderr-apart", "cat", "/no/such/file", stdout=HOST, stderr=HOST, status=HOST),
+    busybox("small-memory", "true", boot="bios", run_args=("--mem", "32M")),
+    busybox("older-processor", "true", run_args=("--cpu", "qemu64")),
+    busybox("icount", "true", smp=1, run_args=("--icount",)),
+    busybox("time-out", "sleep", "1000", timeout=15, status=124),
+    busybox("unknown-option", "true", options="no.such=1", log="unknown option 'no.such=1' ignored"),
+    Command("run/native", command=("hello",), native=True, stdout="."),
+    Command("run/native-tasks", command=("tasks",), native=True, stdout="System"),
+    Command("run/native-missing", command=("nothing",), native=True, status=127),
+    Script("run/added-programs", ADDED),
+    Script("run/streams", STREAMS),
+    Script("run/terminal", TERMINAL),
+    Script("run/shell", SHELL),
+]

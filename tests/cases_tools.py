@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+"""The build and tools/run: what interfaces and README promise of them, whatever the guest does."""
+from kinds import Script
+
+ARCHIVES = r"""
+for name in boot root; do
+    cpio -t <$B/$name.cpio >$TMP/$name.list 2>/dev/null
+done
+grep -x native/init $TMP/boot.list
+grep -x root/bin/busybox $TMP/root.list
+mkdir $TMP/out && cpio -D $TMP/out -id <$B/root.cpio 2>/dev/null
+cmp $TMP/out/root/bin/busybox $(ls /bin/busybox /usr/bin/busybox | head -n 1)
+test "$(readlink $TMP/out/root/bin/cat)" = busybox
+
+# Every file's data starts on a page.
+python3 - $B/boot.cpio $B/root.cpio <<'END'
+import sys
+for path in sys.argv[1:]:
+    data, at = open(path, "rb").read(), 0
+    assert len(data) % 4096 == 0
+    while data[at:at + 6] == b"070701":
+        mode, size, length = (int(data[at + k:at + k + 8], 16) for k in (14, 54, 94))
+        start = (at + 110 + length + 3) & ~3
+        assert not (mode & 0o170000 == 0o100000 and size) or start % 4096 == 0
+        at = (start + size + 3) & ~3
+END
+"""
+
+OUTSIDE_MODULE = r"""
+mkdir "$TMP/outside" && cd "$TMP/outside"
+cat >module.mk <<'END'
+MODULE := outside
+SOURCES := outside.c
+CFLAGS += -DVALUE=3
+END
+cat >outside.c <<'END'
+#include <ntddk.h>
+NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    DbgPrint("outside says %d\n", VALUE);
+    return STATUS_SUCCESS;
+}
+END
+cd "$OLDPWD"
+make M=$TMP/outside BUILD=$BUILD WERROR=1
+test -z "$(make -s M=$TMP/outside BUILD=$BUILD WERROR=1 | grep -v Nothing)"
+ls $TMP/outside/outside.sys $TMP/outside/outside.o $TMP/outside/outside.d
+$RUN --direct --module $TMP/outside/outside.sys --modules-only --log - | grep -x 'outside says 3'
+"""
+
+CALL_ERRORS = r"""
+expect() {
+    want=$1; shift; got=0
+    $RUN "$@" >$TMP/out 2>$TMP/err || got=$?
+    test $got = $want; test ! -s $TMP/out; test -s $TMP/err
+}
+expect 125 --no-such-option
+expect 125 --module $TMP/none.sys
+expect 125 --add /no/such/file:/x -- x
+expect 125 --smp 2 --icount
+expect 125 --cpu nonsense -- x
+expect 125 --
+"""
+
+MULTIBOOT2 = """
+grub-file --is-x86-multiboot2 $B/primer.elf
+grub-file --is-x86-multiboot2 $B/stripped/primer.elf
+"""
+
+SECOND_MAKE = """
+make BUILD=$BUILD >/dev/null
+make BUILD=$BUILD >$TMP/out
+! grep -v Nothing $TMP/out
+"""
+
+CASES = [
+    Script("tools/second-make", SECOND_MAKE, alone=True),
+    Script("tools/multiboot2", MULTIBOOT2),
+    Script("tools/archives", ARCHIVES),
+    Script("tools/module-outside-the-tree", OUTSIDE_MODULE),
+    Script("tools/run-call-errors", CALL_ERRORS),
+]

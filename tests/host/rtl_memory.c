@@ -1,0 +1,205 @@
+// sources: kernel/rtl/string.c kernel/rtl/utf.c
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel's own C library routines against the host's: the same answers for random inputs, and no byte touched outside
+ * (each buffer is an allocation of its exact size, watched by the address sanitizer). The sources are compiled into this file
+ * under other names.
+ */
+#include <ctype.h>
+#include <strings.h>
+
+#include "tests/host/host.h"
+#include "kernel/rtl/rtl.h"
+
+#undef isdigit
+#undef isxdigit
+#undef isspace
+#undef isalpha
+#undef isprint
+#undef toupper
+#undef tolower
+#define memcpy Own_memcpy
+#define memmove Own_memmove
+#define memset Own_memset
+#define memcmp Own_memcmp
+#define memchr Own_memchr
+#define strlen Own_strlen
+#define strnlen Own_strnlen
+#define strcmp Own_strcmp
+#define strncmp Own_strncmp
+#define strchr Own_strchr
+#define strrchr Own_strrchr
+#define strstr Own_strstr
+#define strcpy Own_strcpy
+#define strncpy Own_strncpy
+#define strcat Own_strcat
+#define isdigit Own_isdigit
+#define isxdigit Own_isxdigit
+#define isspace Own_isspace
+#define isalpha Own_isalpha
+#define isprint Own_isprint
+#define toupper Own_toupper
+#define tolower Own_tolower
+#include "kernel/rtl/memory.c"
+#include "kernel/rtl/cstring.c"
+#undef memcpy
+#undef memmove
+#undef memset
+#undef memcmp
+#undef memchr
+#undef strlen
+#undef strnlen
+#undef strcmp
+#undef strncmp
+#undef strchr
+#undef strrchr
+#undef strstr
+#undef strcpy
+#undef strncpy
+#undef strcat
+#undef isdigit
+#undef isxdigit
+#undef isspace
+#undef isalpha
+#undef isprint
+#undef toupper
+#undef tolower
+
+static RTL_RANDOM Random;
+
+static ULONG Below(ULONG Limit)
+{
+    return RtlRandomBelow(&Random, Limit);
+}
+
+static int Sign(int Value)
+{
+    return (Value > 0) - (Value < 0);
+}
+
+/* An allocation of Size bytes of which each is one of the first Letters letters. */
+static char *RandomBytes(SIZE_T Size, ULONG Letters)
+{
+    char *Bytes = malloc(Size != 0 ? Size : 1);
+    for (SIZE_T Index = 0; Index < Size; Index++) {
+        Bytes[Index] = (char)('a' + Below(Letters));
+    }
+    return Bytes;
+}
+
+static void CopyAndFillAgreeWithTheHost(void)
+{
+    for (ULONG Round = 0; Round < 3000; Round++) {
+        SIZE_T Size = Below(200), Offset = Below(9);
+        char *From = RandomBytes(Size + Offset, 26), *To = RandomBytes(Size + Offset, 26);
+        CHECK(Own_memcpy(To + Offset, From + Offset, Size) == To + Offset);
+        CHECK(memcmp(To + Offset, From + Offset, Size) == 0);
+        CHECK(Own_memset(To, 0x180 + (int)Round, Size) == To);
+        for (SIZE_T Index = 0; Index < Size; Index++) {
+            CHECK(To[Index] == (char)(0x80 + Round));
+        }
+        free(From);
+        free(To);
+    }
+}
+
+static void MoveAllowsEveryOverlap(void)
+{
+    for (SIZE_T Size = 0; Size < 70; Size++) {
+        for (SIZE_T To = 0; To < 40; To++) {
+            char *Own = RandomBytes(Size + 40, 26), *Host = malloc(Size + 40);
+            memcpy(Host, Own, Size + 40);
+            CHECK(Own_memmove(Own + To, Own + 20, Size) == Own + To);
+            memmove(Host + To, Host + 20, Size);
+            CHECK(memcmp(Own, Host, Size + 40) == 0);
+            free(Own);
+            free(Host);
+        }
+    }
+}
+
+static void CompareAndSearchAgreeWithTheHost(void)
+{
+    for (ULONG Round = 0; Round < 5000; Round++) {
+        SIZE_T Size = Below(24);
+        char *One = RandomBytes(Size, 2), *Two = RandomBytes(Size, 2);
+        if (Below(2)) {
+            memcpy(Two, One, Size);
+        }
+        CHECK(Sign(Own_memcmp(One, Two, Size)) == Sign(memcmp(One, Two, Size)));
+        CHECK(Own_memchr(One, 'b', Size) == memchr(One, 'b', Size));
+        free(One);
+        free(Two);
+    }
+    CHECK(Own_memcmp("\xff", "\x01", 1) > 0);
+    CHECK(Own_memcmp("12345678a", "12345678b", 9) < 0);
+}
+
+static void StringsAgreeWithTheHost(void)
+{
+    for (ULONG Round = 0; Round < 5000; Round++) {
+        SIZE_T Length = Below(12), Limit = Below(14);
+        char *One = RandomBytes(Length + 1, 2), *Two = RandomBytes(Length + 1, 2), *Pattern = RandomBytes(4, 2);
+        One[Length] = Two[Below((ULONG)Length + 1)] = Two[Length] = Pattern[Below(4)] = Pattern[3] = '\0';
+        CHECK(Own_strlen(One) == strlen(One) && Own_strnlen(One, Limit) == strnlen(One, Limit));
+        CHECK(Sign(Own_strcmp(One, Two)) == Sign(strcmp(One, Two)));
+        CHECK(Sign(Own_strncmp(One, Two, Limit)) == Sign(strncmp(One, Two, Limit)));
+        CHECK(Own_strchr(One, 'b') == strchr(One, 'b') && Own_strrchr(One, 'b') == strrchr(One, 'b'));
+        CHECK(Own_strchr(One, 0) == strchr(One, 0) && Own_strrchr(One, 0) == strrchr(One, 0));
+        CHECK(Own_strstr(One, Pattern) == strstr(One, Pattern));
+        char Own[32], Host[32];
+        memset(Own, 'x', sizeof(Own));
+        memset(Host, 'x', sizeof(Host));
+        Own_strncpy(Own, One, Limit);
+        for (SIZE_T Index = 0, Ended = 0; Index < Limit; Index++) {
+            Ended |= One[Ended ? 0 : Index] == '\0' && !Ended;
+            Host[Index] = Ended ? '\0' : One[Index];
+        }
+        CHECK(memcmp(Own, Host, sizeof(Own)) == 0);
+        Own_strcpy(Own, One);
+        Own_strcat(Own, Two);
+        snprintf(Host, sizeof(Host), "%s%s", One, Two);
+        CHECK_TEXT(Host, Own);
+        free(One);
+        free(Two);
+        free(Pattern);
+    }
+    CHECK(_stricmp("AbC", "aBc") == 0 && _strnicmp("ABx", "aby", 2) == 0 && _stricmp("a", "B") < 0);
+    CHECK(Own_strcmp("\xff", "\x01") > 0);
+}
+
+static void CharacterClassesAgreeWithTheHost(void)
+{
+    for (int Character = 0; Character < 128; Character++) {
+        CHECK(!Own_isdigit(Character) == !isdigit(Character) && !Own_isxdigit(Character) == !isxdigit(Character));
+        CHECK(!Own_isspace(Character) == !isspace(Character) && !Own_isalpha(Character) == !isalpha(Character));
+        CHECK(!Own_isprint(Character) == !isprint(Character));
+        CHECK(Own_toupper(Character) == toupper(Character) && Own_tolower(Character) == tolower(Character));
+    }
+}
+
+static void WideStrings(void)
+{
+    WCHAR Buffer[8];
+
+    CHECK(wcslen(L"abc") == 3 && wcsnlen(L"abc", 2) == 2);
+    CHECK(wcscmp(L"abc", L"abc") == 0 && wcscmp(L"ab", L"abc") < 0 && wcsncmp(L"abx", L"aby", 2) == 0);
+    CHECK(_wcsicmp(L"\x00C4" L"B", L"\x00E4" L"b") == 0 && _wcsnicmp(L"AX", L"ay", 1) == 0);
+    PCWSTR Text = L"a.b.c";
+    CHECK(wcschr(Text, '.') == Text + 1 && wcsrchr(Text, '.') == Text + 3 && wcschr(Text, 'x') == NULL);
+    CHECK(wcscmp(wcscpy(Buffer, L"hello"), L"hello") == 0);
+    wcsncpy(Buffer, L"ab", 4);
+    CHECK(Buffer[1] == 'b' && Buffer[2] == 0 && Buffer[3] == 0 && Buffer[4] == 'o');
+}
+
+int main(void)
+{
+    Random = HostRandom();
+    RUN(CopyAndFillAgreeWithTheHost);
+    RUN(MoveAllowsEveryOverlap);
+    RUN(CompareAndSearchAgreeWithTheHost);
+    RUN(StringsAgreeWithTheHost);
+    RUN(CharacterClassesAgreeWithTheHost);
+    RUN(WideStrings);
+    return HostEnd();
+}

@@ -1,0 +1,2 @@
+MODULE := bench
+SOURCES := bench.c

@@ -1,0 +1,2 @@
+MODULE := bug
+SOURCES := bug.c

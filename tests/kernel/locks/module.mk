@@ -1,0 +1,2 @@
+MODULE := locks
+SOURCES := locks.c

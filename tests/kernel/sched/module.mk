@@ -1,0 +1,2 @@
+MODULE := sched
+SOURCES := sched.c

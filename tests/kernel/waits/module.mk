@@ -1,0 +1,2 @@
+MODULE := waits
+SOURCES := waits.c

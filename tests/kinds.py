@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: MIT
+"""The kinds of test case that tests/cases*.py lists. Each case has a name and `run(context)`, which returns a Report.
+
+    Host       a unit test on this machine                          build/tests/host/NAME
+    Kernel     a kernel module that prints '@pass NAME', '@fail NAME: why', '@skip NAME: why' to the log
+    Bugcheck   a kernel module that must end in a certain bug check
+    Command    a program in the guest: its output and status, as given or as the same program has them on this machine
+    Script     shell commands on this machine; $RUN is tools/run for the build under test, $B its folder
+    Gdb        a GDB script on a machine that is stopped before its first instruction
+
+In arguments, {B} stands for the build's folder (build/debug) and {T} for build/tests.
+"""
+import dataclasses
+import os
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+RESULT = re.compile(r"^@(pass|fail|skip) (.*)$", re.M)
+HOST = object()         # "as on this machine", for what a Command is expected to do
+
+
+@dataclasses.dataclass
+class Context:
+    build: str
+    seed: int
+    logs: str           # the folder for the kernel's logs
+
+    @property
+    def names(self):
+        return {"B": f"build/{self.build}", "T": "build/tests"}
+
+
+@dataclasses.dataclass
+class Report:
+    passed: list = dataclasses.field(default_factory=list)      # names
+    failed: list = dataclasses.field(default_factory=list)      # "name: why"
+    skipped: list = dataclasses.field(default_factory=list)
+    repeat: str = ""                                            # the command that does it again
+    details: str = ""                                           # what a failure shows
+
+    def collect(self, text):
+        """Counts the result lines in a log or in a program's output."""
+        lists = {"pass": self.passed, "fail": self.failed, "skip": self.skipped}
+        for word, rest in RESULT.findall(text):
+            lists[word].append(rest.strip())
+        return bool(self.passed or self.failed or self.skipped)
+
+    def check(self, name, ok, why):
+        if not ok:
+            self.failed.append(f"{name}: {why}")
+        return ok
+
+
+def call(argv, stdin=b"", timeout=None, env=None):
+    """Status, standard output, standard error."""
+    with tempfile.TemporaryFile() as source:
+        source.write(stdin)
+        source.seek(0)
+        process = subprocess.run(argv, cwd=ROOT, stdin=source, capture_output=True, timeout=timeout, env=env)
+    status = process.returncode
+    return 128 - status if status < 0 else status, process.stdout, process.stderr
+
+
+def tail(text, lines=40):
+    if isinstance(text, bytes):
+        text = text.decode(errors="replace")
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def short(data):
+    return repr(data[:300]) + (f" ... ({len(data)} bytes)" if len(data) > 300 else "")
+
+
+# ---- On this machine ------------------------------------------------------------------------------------------------
+
+@dataclasses.dataclass
+class Host:
+    program: str
+    args: tuple = ()
+    timeout: float = 300
+
+    @property
+    def name(self):
+        return "host/" + self.program
+
+    def run(self, context):
+        argv = [f"build/tests/host/{self.program}", *self.args]
+        report = Report(repeat=shlex.join(argv))
+        env = os.environ | {"SEED": str(context.seed)}
+        status, out, err = call(argv, timeout=self.timeout, env=env)
+        any_line = report.collect(out.decode(errors="replace"))
+        if status != 0 and not report.failed:
+            report.failed.append(f"{self.program}: status {status}")
+        elif not any_line:
+            report.passed.append(self.program)
+        report.details = tail(out) + tail(err)
+        return report
+
+
+@dataclasses.dataclass
+class Script:
+    name: str
+    script: str
+    timeout: float = 300
+    alone: bool = False
+    needs: tuple = ()           # commands or files without which it is skipped
+
+    def run(self, context):
+        report = Report(repeat=f"tests/run.py --build {context.build} {self.name}")
+        for need in self.needs:
+            if not (os.path.exists(need) or shutil.which(need)):
+                report.skipped.append(f"{self.name}: {need} is missing")
+                return report
+        with tempfile.TemporaryDirectory(prefix="primer-test-") as temp:
+            env = os.environ | {"RUN": f"tools/run --build {context.build}", "B": context.names["B"], "TMP": temp,
+                                "BUILD": context.build}
+            env.pop("MAKEFLAGS", None)      # ours, from `make test`: a make in the script has its own
+            env.pop("MAKELEVEL", None)
+            status, out, err = call(["bash", "-euxo", "pipefail", "-c", self.script], timeout=self.timeout, env=env)
+        if report.check(self.name, status == 0, f"status {status}"):
+            report.passed.append(self.name)
+        report.details = tail(out) + "\n" + tail(err)
+        return report
+
+
+# ---- In the guest ---------------------------------------------------------------------------------------------------
+
+@dataclasses.dataclass
+class Guest:
+    """What all cases share that boot a machine."""
+    name: str
+    smp: int = 4
+    modules: tuple = ()         # test modules or drivers by name, or paths with a slash
+    options: str = ""           # kernel options
+    run_args: tuple = ()        # further arguments of tools/run
+    timeout: float = 120
+    boot: str = "direct"        # or "bios", "uefi": through GRUB
+    alone: bool = False         # runs while no other case does
+    random: bool = False        # give the kernel the seed of the day (seed=N)
+
+    def machine(self, context, log, command=()):
+        argv = ["tools/run", "--build", context.build, "--smp", str(self.smp), "--timeout", f"{self.timeout:g}",
+                "--log", log, *{"direct": ["--direct"], "bios": [], "uefi": ["--uefi"]}[self.boot]]
+        for module in self.modules:
+            path = module if "/" in module else f"{{B}}/modules/{module}.sys"
+            argv += ["--module", path.format(**context.names)]
+        options = self.options + (f" seed={context.seed}" if self.random else "")
+        if options.strip():
+            argv += ["--append", options.strip()]
+        argv += [arg.format(**context.names) for arg in self.run_args]
+        return argv + (["--", *command] if command else [])
+
+    def log_path(self, context):
+        return os.path.join(context.logs, self.name.replace("/", "-") + ".log")
+
+    def boot_and_read(self, argv, log, stdin=b""):
+        if os.path.exists(os.path.join(ROOT, log)):
+            os.unlink(os.path.join(ROOT, log))
+        status, out, err = call(argv, stdin, self.timeout + 60)
+        try:
+            with open(os.path.join(ROOT, log), errors="replace") as file:
+                text = file.read()
+        except OSError:
+            text = ""
+        return status, out, err, text
+
+
+class Kernel(Guest):
+    """Loads the modules, the last of which holds the tests. Every result line counts; none at all is a failure."""
+
+    def run(self, context):
+        log = self.log_path(context)
+        argv = self.machine(context, log) + ["--modules-only"]
+        report = Report(repeat=shlex.join(argv))
+        status, _, err, text = self.boot_and_read(argv, log)
+        any_line = report.collect(text)
+        if status != 0:
+            report.failed.append(f"{self.name}: tools/run ended with {status}")
+        elif not any_line:
+            report.failed.append(f"{self.name}: the log holds no @pass, @fail or @skip line")
+        report.details = tail(err) if status else tail(text)
+        return report
+
+
+@dataclasses.dataclass
+class Bugcheck(Guest):
+    """Must end in a bug check of this code, whose name (and whole log, if `log` is given) matches."""
+    code: int = 0
+    symbol: str = ""            # regular expressions
+    log: str = ""
+    command: tuple = ()
+    hang: bool = False          # a hang report instead
+
+    def run(self, context):
+        log = self.log_path(context)
+        argv = self.machine(context, log, self.command) + ([] if self.command else ["--modules-only"])
+        report = Report(repeat=shlex.join(argv))
+        status, _, err, text = self.boot_and_read(argv, log)
+        found = re.search(r"^@hang" if self.hang else r"^@bugcheck (?:0x)?([0-9a-fA-F]+) (\S+)", text, re.M)
+        report.details = tail(text) or tail(err)
+        report.check(self.name, status == 125, f"tools/run ended with {status}, not 125")
+        if report.check(self.name, found, "no hang report" if self.hang else "no bug check") and not self.hang:
+            report.check(self.name, int(found[1], 16) == self.code, f"bug check {found[1]}, expected {self.code:#x}")
+            report.check(self.name, re.search(self.symbol, found[2]), f"{found[2]}, expected {self.symbol}")
+        report.check(self.name, re.search(self.log, text, re.M), f"the log does not match {self.log!r}")
+        if not report.failed:
+            report.passed.append(self.name)
+        return report
+
+
+@dataclasses.dataclass
+class Command(Guest):
+    """
+    Runs `command` in the guest. stdout, stderr: bytes (exact), str (regular expression), None (any), or HOST: what
+    `oracle` (default: the same words) gives on this machine. status likewise. files: host:guest pairs for --add.
+    """
+    command: tuple = ()
+    oracle: tuple = ()
+    native: bool = False
+    files: tuple = ()
+    stdin: bytes = b""
+    status: object = 0
+    stdout: object = None
+    stderr: object = None
+    log: str = ""               # a regular expression that the kernel's log must match
+
+    def run(self, context):
+        files = [file.format(**context.names) for file in self.files]
+        missing = [pair.rpartition(":")[0] for pair in files if not os.path.exists(
+            os.path.join(ROOT, pair.rpartition(":")[0]))]
+        if missing:
+            return Report(skipped=[f"{self.name}: {missing[0]} was not built"])
+        log = self.log_path(context)
+        extra = [word for pair in files for word in ("--add", pair)] + (["--native"] if self.native else [])
+        argv = self.machine(context, log) + extra + ["--", *self.command]
+        report = Report(repeat=shlex.join(argv))
+        if self.stdin:
+            report.repeat += f"    # standard input: {short(self.stdin)}"
+        status, out, err, text = self.boot_and_read(argv, log, self.stdin)
+
+        wanted = {"status": self.status, "stdout": self.stdout, "stderr": self.stderr}
+        if HOST in wanted.values():
+            oracle = [word.format(**context.names) for word in self.oracle or self.command]
+            told = dict(zip(("status", "stdout", "stderr"), call(oracle, self.stdin, 60)))
+            wanted = {key: told[key] if value is HOST else value for key, value in wanted.items()}
+        for key, got in (("status", status), ("stdout", out), ("stderr", err)):
+            want = wanted[key]
+            if isinstance(want, str):
+                report.check(self.name, re.search(want, got.decode(errors="replace"), re.M),
+                             f"{key}: {short(got)} does not match {want!r}")
+            elif want is not None:
+                report.check(self.name, got == want, f"{key}: {short(got) if key != 'status' else got}, "
+                             f"expected {short(want) if key != 'status' else want}")
+        report.check(self.name, re.search(self.log, text, re.M), f"the log does not match {self.log!r}")
+        if not report.failed:
+            report.passed.append(self.name)
+        report.details = tail(err) + "\n" + tail(text)
+        return report
+
+
+@dataclasses.dataclass
+class Program(Guest):
+    """A program in the guest that itself prints result lines, on its standard output or to the log."""
+    command: tuple = ()
+    native: bool = False
+    files: tuple = ()           # --add
+    puts: tuple = ()            # --put
+
+    def run(self, context):
+        log = self.log_path(context)
+        extra = [word.format(**context.names) for option, pairs in (("--add", self.files), ("--put", self.puts))
+                 for pair in pairs for word in (option, pair)]
+        argv = self.machine(context, log) + extra + (["--native"] if self.native else []) + ["--", *self.command]
+        report = Report(repeat=shlex.join(argv))
+        status, out, err, text = self.boot_and_read(argv, log)
+        any_line = report.collect(out.decode(errors="replace") + "\n" + text)
+        if status != 0 and not report.failed:
+            report.failed.append(f"{self.name}: status {status}")
+        elif not any_line:
+            report.failed.append(f"{self.name}: no @pass, @fail or @skip line")
+        report.details = tail(out) + "\n" + tail(err) + ("" if status else "\n" + tail(text))
+        return report
+
+
+@dataclasses.dataclass
+class Gdb(Guest):
+    """Runs GDB in batch mode: `script` (a file in tests/gdb), then compares what it printed."""
+    script: str = ""
+    command: tuple = ("/bin/busybox", "true")
+    output: tuple = ()          # regular expressions, each of which must match
+
+    def run(self, context):
+        report = Report()
+        if not shutil.which("gdb"):
+            report.skipped.append(f"{self.name}: gdb is missing")
+            return report
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        log = self.log_path(context)
+        argv = self.machine(context, log) + ["--gdb", str(port), "--", *self.command]
+        gdb = ["gdb", "-q", "-nx", "-batch", "-ex", "set confirm off", "-ex", "set pagination off",
+               "-ex", "set tcp connect-timeout 20", "-ex", "source tools/gdb/primer.py",
+               "-ex", f"target remote 127.0.0.1:{port}", "-x", f"tests/gdb/{self.script}",
+               f"build/{context.build}/primer.elf"]
+        report.repeat = f"{shlex.join(argv)} & {shlex.join(gdb)}"
+        machine = subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE)
+        try:
+            _, out, err = call(gdb, timeout=self.timeout)
+            text = out.decode(errors="replace")
+        except subprocess.TimeoutExpired:
+            text, err = "", b"GDB did not end"
+        finally:
+            machine.terminate()
+            _, machine_err = machine.communicate()
+        for pattern in self.output:
+            report.check(self.name, re.search(pattern, text, re.M), f"GDB's output does not match {pattern!r}")
+        report.check(self.name, "Python Exception" not in text + err.decode(errors="replace"), "Python exception")
+        if not report.failed:
+            report.passed.append(self.name)
+        report.details = tail(text) + "\n" + tail(err) + "\n" + tail(machine_err)
+        return report
+
+
+# ---- Measures -------------------------------------------------------------------------------------------------------
+
+@dataclasses.dataclass
+class Bench(Guest):
+    """Prints '@bench NAME VALUE' lines, to the log or on standard output. limits: see cases_bench.py."""
+    smp: int = 1
+    command: tuple = ()
+    native: bool = False
+    files: tuple = ()
+    puts: tuple = ()
+    limits: dict = dataclasses.field(default_factory=dict)
+
+    def measure(self, context):
+        log = self.log_path(context)
+        extra = [word.format(**context.names) for option, pairs in (("--add", self.files), ("--put", self.puts))
+                 for pair in pairs for word in (option, pair)]
+        argv = self.machine(context, log) + extra + (["--icount"] if self.smp == 1 else [])
+        argv += ["--native"] if self.native else []
+        argv += ["--", *self.command] if self.command else ["--modules-only"]
+        status, out, err, text = self.boot_and_read(argv, log)
+        found = re.findall(r"^@bench (\S+) (\d+)", out.decode(errors="replace") + "\n" + text, re.M)
+        return {name: int(value) for name, value in found}, status, shlex.join(argv), tail(err)

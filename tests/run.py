@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs the tests that tests/cases*.py list (see tests/kinds.py for what a case can be).
+
+    tests/run.py [-j N] [--build debug|release] [--seed N] [--list] [NAME]...     NAME: a part of a name, or a pattern
+    tests/run.py --bench [NAME]...                            the measures, with their limits
+    tests/run.py --soak COUNT                                 COUNT boots each at 1, 2, 4 and 8 processors
+
+The last line is "N passed, N failed", with ", N skipped" if any were. Logs stay in build/tests/logs.
+"""
+import argparse
+import concurrent.futures
+import fnmatch
+import glob
+import importlib
+import os
+import random
+import sys
+import threading
+import time
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+sys.dont_write_bytecode = True
+import kinds                                                                                # noqa: E402
+
+PRINTING = threading.Lock()
+
+
+def say(text):
+    with PRINTING:
+        print(text, flush=True)
+
+
+def load(attribute):
+    """All entries of the lists called `attribute` in tests/cases*.py."""
+    found = []
+    for path in sorted(glob.glob(os.path.join(HERE, "cases*.py"))):
+        module = importlib.import_module(os.path.basename(path).removesuffix(".py"))
+        found += getattr(module, attribute, [])
+    names = [case.name for case in found]
+    for name in {name for name in names if names.count(name) > 1}:
+        sys.exit(f"tests/run.py: two cases are called {name}")
+    return found
+
+
+def chosen(cases, wanted):
+    return [case for case in cases if not wanted or
+            any(want in case.name or fnmatch.fnmatch(case.name, want) for want in wanted)]
+
+
+# ---- Tests ----------------------------------------------------------------------------------------------------------
+
+class Totals:
+    def __init__(self):
+        self.passed, self.failed, self.skipped, self.bad = 0, 0, 0, []
+
+    def add(self, report):
+        self.passed += len(report.passed)
+        self.failed += len(report.failed)
+        self.skipped += len(report.skipped)
+
+    def finish(self):
+        if self.bad:
+            say("\nfailed:\n" + "\n".join("    " + line for line in self.bad))
+        say(f"{self.passed} passed, {self.failed} failed" + (f", {self.skipped} skipped" if self.skipped else ""))
+        return 1 if self.failed or not self.passed else 0
+
+
+def run_case(case, context):
+    started = time.monotonic()
+    try:
+        report = case.run(context)
+    except Exception:                                           # a case that breaks is one that fails
+        report = kinds.Report(failed=[f"{case.name}: the runner failed"], details=traceback.format_exc())
+    return report, time.monotonic() - started
+
+
+def show(case, report, seconds, context, totals):
+    totals.add(report)
+    count = f"{len(report.passed)} passed" if len(report.passed) != 1 else "passed"
+    if not report.failed:
+        state = "skip" if report.skipped and not report.passed else "ok  "
+        why = "".join(f"\n       skipped: {line}" for line in report.skipped)
+        return say(f"{state}   {case.name:44} {count}, {seconds:.1f} s{why}")
+    totals.bad += [f"{case.name}: {line}" for line in report.failed]
+    text = "\n".join("    " + line for line in report.details.strip().splitlines())
+    say(f"FAIL   {case.name:44} {len(report.failed)} failed, {count}, {seconds:.1f} s\n"
+        + "".join(f"  {line}\n" for line in report.failed)
+        + (f"  the end of its output:\n{text}\n" if text else "")
+        + f"  seed {context.seed}; to repeat it: {report.repeat or 'tests/run.py ' + case.name}")
+
+
+def run_tests(cases, context, jobs):
+    totals = Totals()
+    say(f"{len(cases)} cases, build {context.build}, seed {context.seed}")
+    together = [case for case in cases if not getattr(case, "alone", False)]
+    alone = [case for case in cases if getattr(case, "alone", False)]
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        running = {pool.submit(run_case, case, context): case for case in together}
+        try:
+            for done in concurrent.futures.as_completed(running):
+                show(running[done], *done.result(), context, totals)
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    for case in alone:
+        show(case, *run_case(case, context), context, totals)
+    return totals.finish()
+
+
+# ---- Measures -------------------------------------------------------------------------------------------------------
+
+def run_bench(benches, context):
+    over, known = 0, {}
+    say(f"{'measure':40} {'value':>14} {'limit':>14}")
+    for bench in benches:
+        values, status, repeat, err = bench.measure(context)
+        known |= values
+        for name in [*bench.limits, *(name for name in values if name not in bench.limits)]:
+            limit, value = bench.limits.get(name), values.get(name)
+            if isinstance(limit, tuple):
+                limit = known.get(limit[0], 0) + limit[1]
+            bad = value is None or (limit is not None and value > limit)
+            over += bad
+            say(f"{name:40} {'missing' if value is None else format(value, ','):>14} "
+                f"{'' if limit is None else format(limit, ','):>14}{'   OVER' if bad and value is not None else ''}")
+        if status != 0:
+            over += 1
+            say(f"{bench.name}: status {status}\n{err}")
+        if status != 0 or any(name not in values for name in bench.limits):
+            say(f"  to repeat it: {repeat}")
+    say(f"{over} over their limits" if over else "all within their limits")
+    return 1 if over else 0
+
+
+# ---- Soak -----------------------------------------------------------------------------------------------------------
+
+def soak_cases(count, seed):
+    """Boots through GRUB now and then, for the most part directly; each with a seed of its own."""
+    generator = random.Random(seed)
+    return [kinds.Command(f"soak/{smp}/{number}", smp=smp, boot="direct" if number % 10 else "bios", timeout=60,
+                          options=f"seed={generator.randrange(1 << 31)}", command=("/bin/busybox", "true"))
+            for number in range(count) for smp in (1, 2, 4, 8)]
+
+
+def run_soak(count, context, jobs):
+    cases, totals, started = soak_cases(count, context.seed), Totals(), time.monotonic()
+    say(f"{len(cases)} boots, seed {context.seed}")
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        results = pool.map(lambda case: (case, *run_case(case, context)), cases)
+        for number, (case, report, seconds) in enumerate(results, 1):
+            if report.failed:
+                show(case, report, seconds, context, totals)
+            else:
+                totals.add(report)
+            if number % 40 == 0:
+                say(f"  {number} boots, {totals.failed} failed, {time.monotonic() - started:.0f} s")
+    return totals.finish()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    p.add_argument("-j", type=int, default=2, metavar="N", help="cases at a time (2)")
+    p.add_argument("--build", choices=["debug", "release"], default="debug")
+    p.add_argument("--seed", type=int, default=random.randrange(1, 1 << 31))
+    p.add_argument("--list", action="store_true")
+    p.add_argument("--bench", action="store_true")
+    p.add_argument("--soak", type=int, metavar="COUNT")
+    p.add_argument("names", nargs="*")
+    args = p.parse_args()
+
+    context = kinds.Context(args.build, args.seed, "build/tests/logs")
+    os.makedirs(os.path.join(kinds.ROOT, context.logs), exist_ok=True)
+    if args.soak is not None:
+        return run_soak(args.soak, context, args.j)
+    cases = chosen(load("BENCHES" if args.bench else "CASES"), args.names)
+    if args.list:
+        print("\n".join(case.name for case in cases))
+        return 0
+    return run_bench(cases, context) if args.bench else run_tests(cases, context, args.j)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("interrupted")

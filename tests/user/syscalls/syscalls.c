@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The system-call boundary. Whatever a program puts into registers, on its stack and behind its pointers, the kernel answers with a
+ * status and goes on. `syscalls SEED` repeats the random part.
+ */
+#include "../test.h"
+
+static ULONG64 Seed;
+
+/* ---- Numbers ---- */
+
+/* A number beyond the table, near or far, negative or with high bits, is refused. */
+static VOID UnknownNumbers(VOID)
+{
+    static const ULONG64 Numbers[] = {NT_SERVICE_COUNT, NT_SERVICE_COUNT + 1, 0xFFF,      0x1000,
+                                      0x7FFFFFFF,       0x80000000,           0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF};
+    const ULONG64 Arguments[RAW_ARGUMENTS] = {0};
+    for (ULONG i = 0; i < RTL_NUMBER_OF(Numbers); i++) {
+        CHECK_STATUS(RawCall(Numbers[i], Arguments, 0, 0), STATUS_INVALID_SYSTEM_SERVICE);
+    }
+}
+
+/* ---- Pointers ---- */
+
+static ULONG HandleCount(VOID)
+{
+    ULONG Count = 0;
+    NtQueryInformationProcess(NtCurrentProcess(), ProcessHandleCount, &Count, sizeof(Count), NULL);
+    return Count;
+}
+
+/* A result that cannot be delivered is an access violation, and what was made for it goes again. */
+static VOID BadOutputPointers(VOID)
+{
+    ULONG Handles = HandleCount();
+    for (ULONG i = 0; i < RTL_NUMBER_OF(BadAddresses); i++) {
+        PVOID Bad = (PVOID)BadAddresses[i];
+        CHECK_STATUS(NtQuerySystemTime(Bad), STATUS_ACCESS_VIOLATION);
+        CHECK_STATUS(NtCreateEvent(Bad, EVENT_ALL_ACCESS, NULL, NotificationEvent, FALSE), STATUS_ACCESS_VIOLATION);
+        CHECK_STATUS(NtQuerySystemInformation(SystemBasicInformation, Bad, sizeof(SYSTEM_BASIC_INFORMATION), NULL),
+                     STATUS_ACCESS_VIOLATION);
+        CHECK_STATUS(NtQueryInformationProcess(NtCurrentProcess(), ProcessBasicInformation, Bad,
+                                               sizeof(PROCESS_BASIC_INFORMATION), NULL),
+                     STATUS_ACCESS_VIOLATION);
+    }
+    CHECK_EQUAL(HandleCount(), Handles);
+}
+
+static VOID BadInputPointers(VOID)
+{
+    HANDLE Event;
+    for (ULONG i = 0; i < RTL_NUMBER_OF(BadAddresses); i++) {
+        PVOID Bad = (PVOID)BadAddresses[i];
+        UNICODE_STRING String = {8, 8, Bad};
+        CHECK_STATUS(NtDisplayString(Bad), STATUS_ACCESS_VIOLATION);
+        CHECK_STATUS(NtDisplayString(&String), STATUS_ACCESS_VIOLATION);
+        CHECK_STATUS(NtDelayExecution(FALSE, Bad), STATUS_ACCESS_VIOLATION);
+        CHECK_STATUS(NtLoadDriver(&String), STATUS_ACCESS_VIOLATION);
+        if (Bad != NULL) { /* there, NULL means "none" */
+            CHECK_STATUS(NtCreateEvent(&Event, EVENT_ALL_ACCESS, Bad, NotificationEvent, FALSE),
+                         STATUS_ACCESS_VIOLATION);
+        }
+    }
+}
+
+/* Text that the kernel reads from a wild place must not be what it reads from its own memory: a range that starts in user space
+   and ends beyond it, or whose length makes the address wrap around. */
+static VOID WrappingRanges(VOID)
+{
+    SIZE_T Done;
+    UCHAR Byte = 0;
+    CHECK_STATUS(NtReadVirtualMemory(NtCurrentProcess(), &Byte, (PVOID)ADDRESS_KERNEL, 1, &Done),
+                 STATUS_ACCESS_VIOLATION);
+    CHECK(!NT_SUCCESS(NtReadVirtualMemory(NtCurrentProcess(), (PVOID)ADDRESS_KERNEL, &Byte, 1, &Done)) && Byte == 0);
+    CHECK(!NT_SUCCESS(NtWriteVirtualMemory(NtCurrentProcess(), (PVOID)ADDRESS_KERNEL, &Byte, 1, &Done)));
+    CHECK(!NT_SUCCESS(NtReadVirtualMemory(NtCurrentProcess(), &Byte, &Byte, MAXSIZE_T, &Done)));
+    CHECK(!NT_SUCCESS(NtWriteVirtualMemory(NtCurrentProcess(), &Byte, &Byte, MAXSIZE_T - 0xFFF, &Done)));
+}
+
+/* ---- The stack ---- */
+
+/* Arguments beyond the sixth are read from the user's stack: where there is none, the call fails. */
+static VOID BadStackPointers(VOID)
+{
+    const ULONG64 Arguments[RAW_ARGUMENTS] = {0};
+    for (ULONG i = 0; i < RTL_NUMBER_OF(BadAddresses); i++) {
+        if (BadAddresses[i] != 0) {
+            CHECK_STATUS(RawCall(NumberNtWriteFile, Arguments, BadAddresses[i], 0), STATUS_ACCESS_VIOLATION);
+            CHECK_STATUS(RawCall(NumberNtNull, Arguments, BadAddresses[i], 0), STATUS_SUCCESS);
+        }
+    }
+}
+
+/* ---- Registers ---- */
+
+/* Direction, alignment check and nested task set by the program: the kernel must not run with them. */
+static VOID HostileFlags(VOID)
+{
+    static const ULONG64 Flags[] = {0x400, 0x40000, 0x4000, 0x44400};
+    SYSTEM_BASIC_INFORMATION Basic;
+    const ULONG64 Arguments[RAW_ARGUMENTS] = {SystemBasicInformation, (ULONG64)&Basic, sizeof(Basic)};
+    for (ULONG i = 0; i < RTL_NUMBER_OF(Flags); i++) {
+        memset(&Basic, 0, sizeof(Basic));
+        CHECK_STATUS(RawCall(NumberNtQuerySystemInformation, Arguments, 0, Flags[i]), STATUS_SUCCESS);
+        CHECK_EQUAL(Basic.PageSize, PAGE_SIZE);
+    }
+}
+
+/* Registers other than RAX, RCX and R11 come back as they went in: none carries a value of the kernel's out. */
+static VOID RegistersComeBack(VOID)
+{
+    ULONG64 Values[8];
+    register ULONG64 R10 __asm__("r10") = 110;
+    register ULONG64 R8 __asm__("r8") = 108;
+    register ULONG64 R9 __asm__("r9") = 109;
+    register ULONG64 R12 __asm__("r12") = 112;
+    register ULONG64 R15 __asm__("r15") = 115;
+    ULONG64 Rax = NumberNtYieldExecution, Rdi = 101, Rsi = 102, Rdx = 103;
+    __asm__ volatile("syscall"
+                     : "+a"(Rax), "+D"(Rdi), "+S"(Rsi), "+d"(Rdx), "+r"(R10), "+r"(R8), "+r"(R9), "+r"(R12), "+r"(R15)
+                     :
+                     : "rcx", "r11", "memory");
+    Values[0] = Rdi, Values[1] = Rsi, Values[2] = Rdx, Values[3] = R10, Values[4] = R8, Values[5] = R9;
+    Values[6] = R12, Values[7] = R15;
+    static const ULONG64 Expected[8] = {101, 102, 103, 110, 108, 109, 112, 115};
+    for (ULONG i = 0; i < 8; i++) {
+        CHECK_EQUAL(Values[i], Expected[i]);
+    }
+}
+
+/* ---- Handles ---- */
+
+static VOID BadHandles(VOID)
+{
+    static const ULONG64 Handles[] = {0, 0x7FFC, 0x7FFFFFFC, 0xFFFFFFFF80000004, 0xFFFFFFFF80000008, 0xFFFFFFFFFFFFFFF8};
+    for (ULONG i = 0; i < RTL_NUMBER_OF(Handles); i++) {
+        HANDLE Bad = (HANDLE)Handles[i];
+        CHECK_STATUS(NtClose(Bad), STATUS_INVALID_HANDLE);
+        CHECK_STATUS(NtSetEvent(Bad, NULL), STATUS_INVALID_HANDLE);
+        CHECK_STATUS(NtWaitForSingleObject(Bad, FALSE, NULL), STATUS_INVALID_HANDLE);
+        CHECK_STATUS(NtTerminateProcess(Bad == NULL ? (HANDLE)0x7FFC : Bad, 0), STATUS_INVALID_HANDLE);
+    }
+}
+
+static VOID HandlesOfOtherTypes(VOID)
+{
+    HANDLE Event;
+    CHECK_SUCCESS(NtCreateEvent(&Event, EVENT_ALL_ACCESS, NULL, NotificationEvent, FALSE));
+    CHECK_STATUS(NtSetEvent(NtCurrentProcess(), NULL), STATUS_OBJECT_TYPE_MISMATCH);
+    CHECK_STATUS(NtTerminateProcess(Event, 0), STATUS_OBJECT_TYPE_MISMATCH);
+    CHECK_STATUS(NtSuspendThread(Event, NULL), STATUS_OBJECT_TYPE_MISMATCH);
+    CHECK_SUCCESS(NtClose(Event));
+    CHECK_STATUS(NtClose(Event), STATUS_INVALID_HANDLE);
+}
+
+/* Rights that a handle was opened without are not there. */
+static VOID MissingRights(VOID)
+{
+    HANDLE Event;
+    CHECK_SUCCESS(NtCreateEvent(&Event, SYNCHRONIZE, NULL, NotificationEvent, TRUE));
+    CHECK_STATUS(NtSetEvent(Event, NULL), STATUS_ACCESS_DENIED);
+    CHECK_SUCCESS(NtWaitForSingleObject(Event, FALSE, NULL));
+    CHECK_SUCCESS(NtClose(Event));
+}
+
+/* ---- Everything at once ---- */
+
+#define WILD_CHILDREN 6
+#define WILD_CALLS    "4000"
+
+/* Children with four wild threads each, one after the other. How they end does not matter; that the machine is still there does. */
+static VOID WildValues(VOID)
+{
+    HANDLE Process;
+    for (ULONG i = 0; i < WILD_CHILDREN; i++) {
+        char Text[24];
+        FormatText(Text, sizeof(Text), "%I64u", Seed + i);
+        CHECK_SUCCESS(StartChild(&Process, "wild", Text, WILD_CALLS));
+        if (WaitFor(Process, 20000) == STATUS_TIMEOUT) {
+            CHECK_SUCCESS(NtTerminateProcess(Process, STATUS_TIMEOUT));
+            CHECK_SUCCESS(WaitFor(Process, 20000));
+        }
+        Log("syscalls: wild child with seed %I64u ended with 0x%08X", Seed + i, WaitForProcess(Process));
+        CHECK_SUCCESS(NtClose(Process));
+    }
+}
+
+static const TEST Tests[] = {
+    {"syscalls.unknown-numbers", UnknownNumbers},
+    {"syscalls.bad-output-pointers", BadOutputPointers},
+    {"syscalls.bad-input-pointers", BadInputPointers},
+    {"syscalls.wrapping-ranges", WrappingRanges},
+    {"syscalls.bad-stack-pointers", BadStackPointers},
+    {"syscalls.hostile-flags", HostileFlags},
+    {"syscalls.registers-come-back", RegistersComeBack},
+    {"syscalls.bad-handles", BadHandles},
+    {"syscalls.handles-of-other-types", HandlesOfOtherTypes},
+    {"syscalls.missing-rights", MissingRights},
+    {"syscalls.wild-values", WildValues},
+};
+
+int main(int argc, char **argv)
+{
+    ULONG ConsoleMode;
+    NTSTATUS Saved = NtSetConsoleMode(IO_CONSOLE_LINE, &ConsoleMode);
+    Seed = argc > 1 ? ParseNumber(argv[1]) : __builtin_ia32_rdtsc() % 1000000;
+    Log("syscalls: seed %I64u (repeat: syscalls %I64u)", Seed, Seed);
+    int Status = RunTests(Tests, RTL_NUMBER_OF(Tests));
+    if (NT_SUCCESS(Saved)) {
+        NtSetConsoleMode(ConsoleMode, NULL); /* the wild children may have changed it */
+    }
+    return Status;
+}

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+#
+# Kernel modules. A folder with a module.mk is one:
+#
+#   MODULE  := name           builds name.sys, a relocatable ELF64 object
+#   SOURCES := a.c b.asm      in that folder; $(DIR) names it, e.g. $(notdir $(wildcard $(DIR)/*.c))
+#   CFLAGS  += -DX            optional
+
+# $(call module,FOLDER,OBJECTS' FOLDER,FOLDER OF THE .SYS,FLAGS' STAMP): the rules for one module
+define module
+    DIR := $(1)
+    MODULE :=
+    SOURCES :=
+    CFLAGS :=
+    include $(1)/module.mk
+    $$(if $$(and $$(MODULE),$$(SOURCES)),,$$(error $(1)/module.mk must set MODULE and SOURCES))
+    MODULES += $$(MODULE)
+    $$(eval $$(call module_rules,$(1),$(2),$(3),$(4),$$(addprefix $(2)/,$$(addsuffix .o,$$(basename $$(SOURCES))))))
+endef
+
+define module_rules
+$(3)/$(MODULE).sys: $(5)
+	$$(call say,LD,$$@)
+	$(Q)$(LD) -m elf_x86_64 -r -o $$@ $(5)
+
+$(filter $(patsubst %.c,$(2)/%.o,$(filter %.c,$(SOURCES))),$(5)): $(2)/%.o: $(1)/%.c $(4)
+	$$(call say,CC,$$<)
+	$(Q)$(CC) $(MODULE_FLAGS) -I $(1) $(CFLAGS) $(STRICT) -MMD -MP -c -o $$@ $$<
+
+$(filter $(patsubst %.asm,$(2)/%.o,$(filter %.asm,$(SOURCES))),$(5)): $(2)/%.o: $(1)/%.asm
+	$$(call say,NASM,$$<)
+	$(Q)$(NASM) $(ASM_FLAGS) -I $(1)/ -MD $$(@:.o=.d) -MP -MT $$@ -o $$@ $$<
+endef
+
+ifneq ($(M),)
+    # Outside the tree: `make M=DIR`. Objects, dependencies and the module stay beside the sources.
+    M := $(patsubst %/,%,$(M))
+    ifeq ($(wildcard $(M)/module.mk),)
+        $(error $(M)/module.mk: no such file; it says MODULE := NAME and SOURCES := FILE.c...)
+    endif
+    $(call remember,$(M)/.flags)
+    $(eval $(call module,$(M),$(M),$(M),$(M)/.flags))
+    module: $(M)/$(MODULE).sys
+    -include $(wildcard $(M)/*.d)
+else
+    BOOT_FOLDERS := $(patsubst %/module.mk,%,$(wildcard subsystems/*/module.mk drivers/*/module.mk))
+    TEST_FOLDERS := $(patsubst %/module.mk,%,$(wildcard tests/kernel/*/module.mk))
+    MODULES :=
+    $(foreach d,$(BOOT_FOLDERS),$(eval $(call module,$(d),$(B)/module/$(d),$(B)/modules,$(B)/flags)))
+    BOOT_MODULES := $(MODULES)
+    $(foreach d,$(TEST_FOLDERS),$(eval $(call module,$(d),$(B)/module/$(d),$(B)/modules,$(B)/flags)))
+    programs: $(patsubst %,$(B)/modules/%.sys,$(MODULES))
+endif
+.PHONY: module

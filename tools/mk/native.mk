@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+#
+# Native programs: each folder user/NAME and tests/user/NAME makes build/B/native/NAME, linked with the system-call
+# stubs and start-up code of user/libnt. Those of user/ go into the boot archive; tests bring theirs along.
+
+# libnt takes the kernel's run-time library in. The subsystem whose module `init` loads, and whose programs the shell looks for
+# when it finds no native one, is named here alone.
+NATIVE_FLAGS += -I . -DDEFAULT_SUBSYSTEM='"linux"'
+
+LIBNT_OBJECTS := $(patsubst %,$(B)/user/%.o,$(wildcard user/libnt/*.c user/libnt/*.asm))
+USER_FOLDERS  := $(filter-out user/libnt,$(patsubst %/,%,$(sort $(dir $(wildcard user/*/*.c tests/user/*/*.c)))))
+
+NATIVE_PROGRAMS := $(notdir $(filter user/%,$(USER_FOLDERS)))
+programs: $(addprefix $(B)/native/,$(notdir $(USER_FOLDERS)))
+
+# $(call native,FOLDER,OBJECTS)
+define native
+$(B)/native/$(notdir $(1)): $(2) $(LIBNT_OBJECTS)
+	$$(call say,LD,$$@)
+	$(Q)$(LD) $(LINK_FLAGS) -static -e _start -Ttext-segment=0x400000 -o $$@ $$(filter %.o,$$^)
+endef
+$(foreach d,$(USER_FOLDERS),$(eval $(call native,$(d),$(patsubst %,$(B)/user/%.o,$(wildcard $(d)/*.c $(d)/*.asm)))))
+
+$(B)/user/%.c.o: %.c $(B)/flags
+	$(call say,CC,$<)
+	$(Q)$(CC) $(NATIVE_FLAGS) -I $(<D) $(STRICT) -MMD -MP -c -o $@ $<
+
+$(B)/user/%.asm.o: %.asm
+	$(call say,NASM,$<)
+	$(Q)$(NASM) $(ASM_FLAGS) -MD $(@:.o=.d) -MP -MT $@ -o $@ $<

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where a native program starts and ends. See libnt.h for the state in which the kernel enters it. Nothing here writes to
+ * global variables: a program that does next to nothing then touches no page of its own data.
+ */
+#include "libnt.h"
+
+/* The note by which the kernel tells a native image from a subsystem's (an ELF note: sizes, type, name, description). */
+__attribute__((section(".note.Primer"), used, aligned(4))) static const struct {
+    ULONG NameSize, DescriptionSize, Type;
+    char Name[8]; /* padded to a multiple of four */
+    ULONG InterfaceVersion;
+} StartNote = {sizeof("Primer"), sizeof(ULONG), 1, "Primer", 1};
+
+PTEB NtCurrentTeb(VOID)
+{
+    PTEB Teb;
+    __asm__("movq %%gs:%c1, %0" : "=r"(Teb) : "i"(FIELD_OFFSET(TEB, NtTib.Self)));
+    return Teb;
+}
+
+PPEB NtCurrentPeb(VOID)
+{
+    return NtCurrentTeb()->ProcessEnvironmentBlock;
+}
+
+NORETURN VOID Exit(NTSTATUS Status)
+{
+    NtTerminateProcess(NtCurrentProcess(), Status);
+    __builtin_trap();
+}
+
+/* Called by _start. Stands apart from it because a naked function may hold nothing but assembly. */
+__attribute__((used)) static NORETURN VOID StartProcess(PPEB Peb)
+{
+    PRTL_USER_PROCESS_PARAMETERS Parameters = Peb->ProcessParameters;
+    ULONG Count = Parameters->ArgumentCount;
+    char *Arguments[Count + 1];
+    char *Next = Parameters->Arguments;
+
+    for (ULONG i = 0; i < Count; i++) {
+        Arguments[i] = Next;
+        Next += strlen(Next) + 1;
+    }
+    Arguments[Count] = NULL;
+    Exit(main((int)Count, Arguments));
+}
+
+/* The outermost frame: RBP is 0, so that a debugger's walk ends here. */
+__attribute__((naked, used)) VOID _start(VOID)
+{
+    __asm__("xorl %ebp, %ebp\n\t"
+            "andq $-16, %rsp\n\t"
+            "call StartProcess");
+}
