@@ -193,6 +193,8 @@ NORETURN void ArchHalt(void);
    the port is absent. */
 bool ArchSerialInitialize(ULONG Port);
 void ArchSerialWrite(ULONG Port, const void *Data, SIZE_T Length);
+/* All has left: a write of up to 16 bytes would not wait. Callers of Write take turns. */
+bool ArchSerialIsEmpty(ULONG Port);
 /* Takes received bytes, at most Size; never waits. */
 SIZE_T ArchSerialRead(ULONG Port, void *Data, SIZE_T Size);
 void ArchSerialEnableReceiveInterrupt(ULONG Port, bool Enable);

@@ -13,6 +13,10 @@
 
 /* The version of this interface. A module carries it; a module of another version is refused. */
 #define PRIMER_INTERFACE_VERSION 1
+#ifdef PRIMER_MODULE
+/* In each of a module's objects; the loader looks at all of them. */
+__attribute__((used, section(".modinfo"))) static const unsigned int PrimerModuleInterface = PRIMER_INTERFACE_VERSION;
+#endif
 
 typedef struct _KTHREAD KTHREAD, *PKTHREAD, *PRKTHREAD;
 typedef struct _ETHREAD ETHREAD, *PETHREAD;
@@ -485,26 +489,7 @@ DRIVER_INITIALIZE DriverEntry;
 
 /* ---- Strings, output, the end ---- */
 
-SIZE_T RtlCompareMemory(_In_ const VOID *Source1, _In_ const VOID *Source2, _In_ SIZE_T Length);
-#define RtlCopyMemory(Destination, Source, Length) memcpy((Destination), (Source), (Length))
-#define RtlMoveMemory(Destination, Source, Length) memmove((Destination), (Source), (Length))
-#define RtlFillMemory(Destination, Length, Fill)   memset((Destination), (Fill), (Length))
-#define RtlZeroMemory(Destination, Length)         memset((Destination), 0, (Length))
-#define RtlEqualMemory(Left, Right, Length)        (!memcmp((Left), (Right), (Length)))
-void *memcpy(void *Destination, const void *Source, size_t Size);
-void *memmove(void *Destination, const void *Source, size_t Size);
-void *memset(void *Destination, int Fill, size_t Size);
-int memcmp(const void *Left, const void *Right, size_t Size);
-size_t strlen(const char *String);
-int strcmp(const char *Left, const char *Right);
-int strncmp(const char *Left, const char *Right, size_t Size);
-
-VOID RtlInitUnicodeString(_Out_ PUNICODE_STRING DestinationString, _In_opt_ PCWSTR SourceString);
-VOID RtlInitAnsiString(_Out_ PANSI_STRING DestinationString, _In_opt_ PCSTR SourceString);
-VOID RtlCopyUnicodeString(_Inout_ PUNICODE_STRING DestinationString, _In_opt_ PCUNICODE_STRING SourceString);
-LONG RtlCompareUnicodeString(_In_ PCUNICODE_STRING String1, _In_ PCUNICODE_STRING String2, _In_ BOOLEAN CaseInSensitive);
-BOOLEAN RtlEqualUnicodeString(_In_ PCUNICODE_STRING String1, _In_ PCUNICODE_STRING String2,
-                              _In_ BOOLEAN CaseInSensitive);
+#include <ntrtl.h>
 
 ULONG DbgPrint(_In_ PCSTR Format, ...) __attribute__((cold));
 ULONG DbgPrintEx(_In_ ULONG ComponentId, _In_ ULONG Level, _In_ PCSTR Format, ...) __attribute__((cold));

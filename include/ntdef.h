@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The vocabulary that everybody shares: basic types, annotations, lists, strings' descriptors, interlocked operations.
+ * The vocabulary that everybody shares: basic types, annotations, lists, strings' descriptors, interlocked
+ * operations.
  *
- * Kernel, modules and native programs include it; it asks for nothing but the freestanding compiler's own headers.
- * Names and meanings are the ones that the Windows Driver Kit documents. Two things differ by necessity from a
- * compiler for Windows: `long` has 64 bits here (LONG and ULONG have 32, as documented), and so the 64-bit types are all
- * spelled `long`, which makes ULONG64, ULONG_PTR, SIZE_T, uint64_t and size_t one and the same type.
+ * Kernel, modules and native programs include it; it asks for nothing but the freestanding compiler's own
+ * headers. Names and meanings are the ones that the Windows Driver Kit documents. Two things differ by
+ * necessity from a compiler for Windows: `long` has 64 bits here (LONG and ULONG have 32, as documented), and
+ * so the 64-bit types are all spelled `long`, which makes ULONG64, ULONG_PTR, SIZE_T, uint64_t and size_t one
+ * and the same type.
  */
 #pragma once
 
@@ -15,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- What the compiler calls otherwise -------------------------------------------------------------------------- */
+/* ---- What the compiler calls otherwise ----------------------------------------------------------------- */
 
 /* One calling convention exists; the names of the others are accepted and mean it. */
 #define NTAPI
@@ -36,15 +38,16 @@
 #define __forceinline __inline__ __attribute__((__always_inline__))
 #endif
 
-/* As documented FORCEINLINE names no storage class: both `FORCEINLINE VOID F()` and `static FORCEINLINE VOID F()` work. */
-#define FORCEINLINE __inline__ __attribute__((__always_inline__))
-#define DECLSPEC_NOINLINE __attribute__((__noinline__))
-#define NOINLINE __attribute__((__noinline__))
-#define DECLSPEC_NORETURN __attribute__((__noreturn__))
-#define NORETURN __attribute__((__noreturn__))
+/* As documented FORCEINLINE names no storage class: both `FORCEINLINE VOID F()` and `static FORCEINLINE VOID
+   F()` work. */
+#define FORCEINLINE           __inline__ __attribute__((__always_inline__))
+#define DECLSPEC_NOINLINE     __attribute__((__noinline__))
+#define NOINLINE              __attribute__((__noinline__))
+#define DECLSPEC_NORETURN     __attribute__((__noreturn__))
+#define NORETURN              __attribute__((__noreturn__))
 #define DECLSPEC_ALIGN(Bytes) __attribute__((__aligned__(Bytes)))
-#define DECLSPEC_CACHEALIGN DECLSPEC_ALIGN(64)
-#define DECLSPEC_SELECTANY __attribute__((__weak__))
+#define DECLSPEC_CACHEALIGN   DECLSPEC_ALIGN(64)
+#define DECLSPEC_SELECTANY    __attribute__((__weak__))
 #define UNALIGNED
 #define RESTRICTED_POINTER
 #define CONST const
@@ -53,16 +56,16 @@
 #define OPTIONAL
 
 #ifdef __cplusplus
-#define EXTERN_C extern "C"
+#define EXTERN_C       extern "C"
 #define EXTERN_C_START extern "C" {
-#define EXTERN_C_END }
+#define EXTERN_C_END   }
 #else
 #define EXTERN_C extern
 #define EXTERN_C_START
 #define EXTERN_C_END
 #endif
 
-/* ---- Source annotations: read by people here, not by the compiler ----------------------------------------------- */
+/* ---- Source annotations: read by people here, not by the compiler -------------------------------------- */
 
 /* Clang lets a caller drop such a result with a cast to void; GCC does not, so it is not told. */
 #ifdef __clang__
@@ -286,7 +289,7 @@
 #define __drv_interlocked
 #define __analysis_assume(Expression) ((void)0)
 
-/* ---- Basic types ------------------------------------------------------------------------------------------------ */
+/* ---- Basic types --------------------------------------------------------------------------------------- */
 
 #define VOID void
 typedef void *PVOID, **PPVOID;
@@ -309,7 +312,8 @@ typedef int INT, *PINT;
 typedef unsigned int UINT, *PUINT;
 
 typedef int64_t LONGLONG, *PLONGLONG, LONG64, *PLONG64, INT64, *PINT64;
-typedef uint64_t ULONGLONG, *PULONGLONG, ULONG64, *PULONG64, UINT64, *PUINT64, DWORD64, *PDWORD64, DWORDLONG, *PDWORDLONG;
+typedef uint64_t ULONGLONG, *PULONGLONG, ULONG64, *PULONG64, UINT64, *PUINT64, DWORD64, *PDWORD64, DWORDLONG,
+    *PDWORDLONG;
 typedef int8_t INT8, *PINT8;
 typedef int16_t INT16, *PINT16;
 typedef int32_t INT32, *PINT32, LONG32, *PLONG32;
@@ -324,7 +328,7 @@ typedef ptrdiff_t SSIZE_T, *PSSIZE_T;
 
 typedef UCHAR BOOLEAN, *PBOOLEAN;
 #define FALSE 0
-#define TRUE 1
+#define TRUE  1
 
 /* 16 bits: kernel and modules are built with -fshort-wchar, so that L"..." is an array of these. */
 #if __SIZEOF_WCHAR_T__ == 2
@@ -335,7 +339,7 @@ typedef uint16_t WCHAR;
 typedef WCHAR *PWCHAR, *LPWCH, *PWCH, *PWSTR, *LPWSTR, *NWPSTR, *PZZWSTR;
 typedef const WCHAR *PCWCH, *PCWCHAR, *PCWSTR, *LPCWSTR, *PCZZWSTR;
 #define UNICODE_NULL ((WCHAR)0)
-#define ANSI_NULL ((CHAR)0)
+#define ANSI_NULL    ((CHAR)0)
 
 typedef PVOID HANDLE, *PHANDLE;
 typedef LONG NTSTATUS, *PNTSTATUS;
@@ -347,60 +351,64 @@ typedef ULONG LOGICAL, *PLOGICAL;
 typedef ULONG_PTR KSPIN_LOCK, *PKSPIN_LOCK;
 
 typedef CCHAR KPROCESSOR_MODE;
-typedef enum _MODE { KernelMode, UserMode, MaximumMode } MODE;
+typedef enum _MODE {
+    KernelMode,
+    UserMode,
+    MaximumMode
+} MODE;
 
-#define MINCHAR 0x80
-#define MAXCHAR 0x7f
-#define MINSHORT 0x8000
-#define MAXSHORT 0x7fff
-#define MINLONG ((LONG)0x80000000)
-#define MAXLONG 0x7fffffff
-#define MAXUCHAR 0xff
-#define MAXUSHORT 0xffff
-#define MAXULONG 0xffffffffU
-#define MINLONGLONG INT64_MIN
-#define MAXLONGLONG INT64_MAX
-#define MAXLONG64 INT64_MAX
+#define MINCHAR      0x80
+#define MAXCHAR      0x7f
+#define MINSHORT     0x8000
+#define MAXSHORT     0x7fff
+#define MINLONG      ((LONG)0x80000000)
+#define MAXLONG      0x7fffffff
+#define MAXUCHAR     0xff
+#define MAXUSHORT    0xffff
+#define MAXULONG     0xffffffffU
+#define MINLONGLONG  INT64_MIN
+#define MAXLONGLONG  INT64_MAX
+#define MAXLONG64    INT64_MAX
 #define MAXULONGLONG UINT64_MAX
-#define MAXULONG64 UINT64_MAX
+#define MAXULONG64   UINT64_MAX
 #define MAXULONG_PTR UINTPTR_MAX
-#define MAXLONG_PTR INTPTR_MAX
-#define MAXSIZE_T SIZE_MAX
-#define MAX_SIZE_T SIZE_MAX
+#define MAXLONG_PTR  INTPTR_MAX
+#define MAXSIZE_T    SIZE_MAX
+#define MAX_SIZE_T   SIZE_MAX
 
-/* ---- Status values (the codes themselves are in ntstatus.h) ------------------------------------------------------ */
+/* ---- Status values (the codes themselves are in ntstatus.h) -------------------------------------------- */
 
-#define NT_SUCCESS(Status) ((NTSTATUS)(Status) >= 0)
+#define NT_SUCCESS(Status)     ((NTSTATUS)(Status) >= 0)
 #define NT_INFORMATION(Status) ((((ULONG)(Status)) >> 30) == 1)
-#define NT_WARNING(Status) ((((ULONG)(Status)) >> 30) == 2)
-#define NT_ERROR(Status) ((((ULONG)(Status)) >> 30) == 3)
+#define NT_WARNING(Status)     ((((ULONG)(Status)) >> 30) == 2)
+#define NT_ERROR(Status)       ((((ULONG)(Status)) >> 30) == 3)
 
-/* ---- Small tools ------------------------------------------------------------------------------------------------- */
+/* ---- Small tools --------------------------------------------------------------------------------------- */
 
-#define C_ASSERT(Expression) _Static_assert(Expression, #Expression)
-#define UNREFERENCED_PARAMETER(Name) ((void)(Name))
-#define DBG_UNREFERENCED_PARAMETER(Name) ((void)(Name))
-#define DBG_UNREFERENCED_LOCAL_VARIABLE(Name) ((void)(Name))
-#define FIELD_OFFSET(Type, Field) ((LONG)offsetof(Type, Field))
-#define UFIELD_OFFSET(Type, Field) ((ULONG)offsetof(Type, Field))
-#define RTL_FIELD_SIZE(Type, Field) (sizeof(((Type *)0)->Field))
-#define RTL_SIZEOF_THROUGH_FIELD(Type, Field) (FIELD_OFFSET(Type, Field) + RTL_FIELD_SIZE(Type, Field))
-#define CONTAINING_RECORD(Address, Type, Field) ((Type *)((ULONG_PTR)(Address) - offsetof(Type, Field)))
-#define RTL_NUMBER_OF(Array) (sizeof(Array) / sizeof((Array)[0]))
-#define ARRAYSIZE(Array) RTL_NUMBER_OF(Array)
-#define RTL_BITS_OF(Type) (sizeof(Type) * 8)
+#define C_ASSERT(Expression)                    _Static_assert(Expression, #Expression)
+#define UNREFERENCED_PARAMETER(Name)            ((void)(Name))
+#define DBG_UNREFERENCED_PARAMETER(Name)        ((void)(Name))
+#define DBG_UNREFERENCED_LOCAL_VARIABLE(Name)   ((void)(Name))
+#define FIELD_OFFSET(Type, Field)               ((LONG)offsetof(Type, Field))
+#define UFIELD_OFFSET(Type, Field)              ((ULONG)offsetof(Type, Field))
+#define RTL_FIELD_SIZE(Type, Field)             (sizeof(((Type *)0)->Field))
+#define RTL_SIZEOF_THROUGH_FIELD(Type, Field)   (FIELD_OFFSET(Type, Field) + RTL_FIELD_SIZE(Type, Field))
+#define CONTAINING_RECORD(Address, Type, Field) ((Type *)((ULONG_PTR)(Address)-offsetof(Type, Field)))
+#define RTL_NUMBER_OF(Array)                    (sizeof(Array) / sizeof((Array)[0]))
+#define ARRAYSIZE(Array)                        RTL_NUMBER_OF(Array)
+#define RTL_BITS_OF(Type)                       (sizeof(Type) * 8)
 
-#define PtrToUlong(Pointer) ((ULONG)(ULONG_PTR)(Pointer))
-#define PtrToLong(Pointer) ((LONG)(LONG_PTR)(Pointer))
-#define UlongToPtr(Value) ((PVOID)(ULONG_PTR)(ULONG)(Value))
-#define LongToPtr(Value) ((PVOID)(LONG_PTR)(LONG)(Value))
-#define HandleToULong(Handle) ((ULONG)(ULONG_PTR)(Handle))
-#define HandleToUlong(Handle) HandleToULong(Handle)
-#define HandleToLong(Handle) ((LONG)(LONG_PTR)(Handle))
-#define ULongToHandle(Value) ((HANDLE)(ULONG_PTR)(ULONG)(Value))
-#define UlongToHandle(Value) ULongToHandle(Value)
-#define LongToHandle(Value) ((HANDLE)(LONG_PTR)(LONG)(Value))
-#define PtrToPtr64(Pointer) ((PVOID)(Pointer))
+#define PtrToUlong(Pointer)     ((ULONG)(ULONG_PTR)(Pointer))
+#define PtrToLong(Pointer)      ((LONG)(LONG_PTR)(Pointer))
+#define UlongToPtr(Value)       ((PVOID)(ULONG_PTR)(ULONG)(Value))
+#define LongToPtr(Value)        ((PVOID)(LONG_PTR)(LONG)(Value))
+#define HandleToULong(Handle)   ((ULONG)(ULONG_PTR)(Handle))
+#define HandleToUlong(Handle)   HandleToULong(Handle)
+#define HandleToLong(Handle)    ((LONG)(LONG_PTR)(Handle))
+#define ULongToHandle(Value)    ((HANDLE)(ULONG_PTR)(ULONG)(Value))
+#define UlongToHandle(Value)    ULongToHandle(Value)
+#define LongToHandle(Value)     ((HANDLE)(LONG_PTR)(LONG)(Value))
+#define PtrToPtr64(Pointer)     ((PVOID)(Pointer))
 #define Add2Ptr(Pointer, Bytes) ((PVOID)((PUCHAR)(Pointer) + (Bytes)))
 
 #ifndef PAGE_SIZE
@@ -409,20 +417,20 @@ typedef enum _MODE { KernelMode, UserMode, MaximumMode } MODE;
 #ifndef PAGE_SHIFT
 #define PAGE_SHIFT 12
 #endif
-#define ALIGN_DOWN_BY(Value, Bytes) ((ULONG_PTR)(Value) & ~((ULONG_PTR)(Bytes) - 1))
-#define ALIGN_UP_BY(Value, Bytes) (((ULONG_PTR)(Value) + (Bytes) - 1) & ~((ULONG_PTR)(Bytes) - 1))
-#define ALIGN_DOWN(Value, Type) ALIGN_DOWN_BY(Value, sizeof(Type))
-#define ALIGN_UP(Value, Type) ALIGN_UP_BY(Value, sizeof(Type))
-#define ROUND_TO_PAGES(Size) ALIGN_UP_BY(Size, PAGE_SIZE)
-#define PAGE_ALIGN(Address) ((PVOID)ALIGN_DOWN_BY(Address, PAGE_SIZE))
-#define BYTE_OFFSET(Address) ((ULONG)((ULONG_PTR)(Address) & (PAGE_SIZE - 1)))
-#define BYTES_TO_PAGES(Size) (((Size) >> PAGE_SHIFT) + (((Size) & (PAGE_SIZE - 1)) != 0))
-#define ADDRESS_AND_SIZE_TO_SPAN_PAGES(Address, Size) \
+#define ALIGN_DOWN_BY(Value, Bytes) ((ULONG_PTR)(Value) & ~((ULONG_PTR)(Bytes)-1))
+#define ALIGN_UP_BY(Value, Bytes)   (((ULONG_PTR)(Value) + (Bytes)-1) & ~((ULONG_PTR)(Bytes)-1))
+#define ALIGN_DOWN(Value, Type)     ALIGN_DOWN_BY(Value, sizeof(Type))
+#define ALIGN_UP(Value, Type)       ALIGN_UP_BY(Value, sizeof(Type))
+#define ROUND_TO_PAGES(Size)        ALIGN_UP_BY(Size, PAGE_SIZE)
+#define PAGE_ALIGN(Address)         ((PVOID)ALIGN_DOWN_BY(Address, PAGE_SIZE))
+#define BYTE_OFFSET(Address)        ((ULONG)((ULONG_PTR)(Address) & (PAGE_SIZE - 1)))
+#define BYTES_TO_PAGES(Size)        (((Size) >> PAGE_SHIFT) + (((Size) & (PAGE_SIZE - 1)) != 0))
+#define ADDRESS_AND_SIZE_TO_SPAN_PAGES(Address, Size)                                                        \
     ((ULONG)((((ULONG_PTR)(Address) & (PAGE_SIZE - 1)) + (Size) + (PAGE_SIZE - 1)) >> PAGE_SHIFT))
 
 C_ASSERT(sizeof(LONG) == 4 && sizeof(LONGLONG) == 8 && sizeof(PVOID) == 8 && sizeof(WCHAR) == 2);
 
-/* ---- Structures --------------------------------------------------------------------------------------------------- */
+/* ---- Structures ---------------------------------------------------------------------------------------- */
 
 typedef union _LARGE_INTEGER {
     struct {
@@ -489,12 +497,15 @@ typedef const STRING *PCSTRING, *PCANSI_STRING, *PCOEM_STRING, *PCUTF8_STRING;
 
 #define UNICODE_STRING_MAX_BYTES ((USHORT)65534)
 #define UNICODE_STRING_MAX_CHARS 32767
-#define RTL_CONSTANT_STRING(Literal) { sizeof(Literal) - sizeof((Literal)[0]), sizeof(Literal), (Literal) }
-#define DECLARE_CONST_UNICODE_STRING(Name, Literal) \
-    const UNICODE_STRING Name = { sizeof(Literal) - sizeof((Literal)[0]), sizeof(Literal), (PWCH)(Literal) }
-#define DECLARE_UNICODE_STRING_SIZE(Name, Characters) \
-    WCHAR Name##_buffer[Characters]; \
-    UNICODE_STRING Name = { 0, (Characters) * sizeof(WCHAR), Name##_buffer }
+#define RTL_CONSTANT_STRING(Literal)                                                                         \
+    {                                                                                                        \
+        sizeof(Literal) - sizeof((Literal)[0]), sizeof(Literal), (Literal)                                   \
+    }
+#define DECLARE_CONST_UNICODE_STRING(Name, Literal)                                                          \
+    const UNICODE_STRING Name = {sizeof(Literal) - sizeof((Literal)[0]), sizeof(Literal), (PWCH)(Literal)}
+#define DECLARE_UNICODE_STRING_SIZE(Name, Characters)                                                        \
+    WCHAR Name##_buffer[Characters];                                                                         \
+    UNICODE_STRING Name = {0, (Characters) * sizeof(WCHAR), Name##_buffer}
 
 typedef struct _OBJECT_ATTRIBUTES {
     ULONG Length;
@@ -506,29 +517,31 @@ typedef struct _OBJECT_ATTRIBUTES {
 } OBJECT_ATTRIBUTES, *POBJECT_ATTRIBUTES;
 typedef const OBJECT_ATTRIBUTES *PCOBJECT_ATTRIBUTES;
 
-#define OBJ_INHERIT 0x00000002L
-#define OBJ_PERMANENT 0x00000010L
-#define OBJ_EXCLUSIVE 0x00000020L
-#define OBJ_CASE_INSENSITIVE 0x00000040L
-#define OBJ_OPENIF 0x00000080L
-#define OBJ_OPENLINK 0x00000100L
-#define OBJ_KERNEL_HANDLE 0x00000200L
-#define OBJ_FORCE_ACCESS_CHECK 0x00000400L
+#define OBJ_INHERIT                       0x00000002L
+#define OBJ_PERMANENT                     0x00000010L
+#define OBJ_EXCLUSIVE                     0x00000020L
+#define OBJ_CASE_INSENSITIVE              0x00000040L
+#define OBJ_OPENIF                        0x00000080L
+#define OBJ_OPENLINK                      0x00000100L
+#define OBJ_KERNEL_HANDLE                 0x00000200L
+#define OBJ_FORCE_ACCESS_CHECK            0x00000400L
 #define OBJ_IGNORE_IMPERSONATED_DEVICEMAP 0x00000800L
-#define OBJ_DONT_REPARSE 0x00001000L
-#define OBJ_VALID_ATTRIBUTES 0x00001FF2L
+#define OBJ_DONT_REPARSE                  0x00001000L
+#define OBJ_VALID_ATTRIBUTES              0x00001FF2L
 
-#define InitializeObjectAttributes(Attributes_, Name_, Flags_, Root_, Security_) \
-    do { \
-        (Attributes_)->Length = sizeof(OBJECT_ATTRIBUTES); \
-        (Attributes_)->RootDirectory = (Root_); \
-        (Attributes_)->Attributes = (Flags_); \
-        (Attributes_)->ObjectName = (Name_); \
-        (Attributes_)->SecurityDescriptor = (Security_); \
-        (Attributes_)->SecurityQualityOfService = NULL; \
+#define InitializeObjectAttributes(Attributes_, Name_, Flags_, Root_, Security_)                             \
+    do {                                                                                                     \
+        (Attributes_)->Length = sizeof(OBJECT_ATTRIBUTES);                                                   \
+        (Attributes_)->RootDirectory = (Root_);                                                              \
+        (Attributes_)->Attributes = (Flags_);                                                                \
+        (Attributes_)->ObjectName = (Name_);                                                                 \
+        (Attributes_)->SecurityDescriptor = (Security_);                                                     \
+        (Attributes_)->SecurityQualityOfService = NULL;                                                      \
     } while (0)
-#define RTL_CONSTANT_OBJECT_ATTRIBUTES(Name_, Flags_) \
-    { sizeof(OBJECT_ATTRIBUTES), NULL, (PUNICODE_STRING)(Name_), (Flags_), NULL, NULL }
+#define RTL_CONSTANT_OBJECT_ATTRIBUTES(Name_, Flags_)                                                        \
+    {                                                                                                        \
+        sizeof(OBJECT_ATTRIBUTES), NULL, (PUNICODE_STRING)(Name_), (Flags_), NULL, NULL                      \
+    }
 #define RTL_INIT_OBJECT_ATTRIBUTES(Name_, Flags_) RTL_CONSTANT_OBJECT_ATTRIBUTES(Name_, Flags_)
 
 typedef struct _CLIENT_ID {
@@ -548,29 +561,29 @@ typedef struct _GROUP_AFFINITY {
     USHORT Reserved[3];
 } GROUP_AFFINITY, *PGROUP_AFFINITY;
 
-/* ---- Access rights common to all object types -------------------------------------------------------------------- */
+/* ---- Access rights common to all object types ---------------------------------------------------------- */
 
-#define DELETE 0x00010000U
-#define READ_CONTROL 0x00020000U
-#define WRITE_DAC 0x00040000U
-#define WRITE_OWNER 0x00080000U
-#define SYNCHRONIZE 0x00100000U
+#define DELETE                   0x00010000U
+#define READ_CONTROL             0x00020000U
+#define WRITE_DAC                0x00040000U
+#define WRITE_OWNER              0x00080000U
+#define SYNCHRONIZE              0x00100000U
 #define STANDARD_RIGHTS_REQUIRED 0x000F0000U
-#define STANDARD_RIGHTS_READ READ_CONTROL
-#define STANDARD_RIGHTS_WRITE READ_CONTROL
-#define STANDARD_RIGHTS_EXECUTE READ_CONTROL
-#define STANDARD_RIGHTS_ALL 0x001F0000U
-#define SPECIFIC_RIGHTS_ALL 0x0000FFFFU
-#define MAXIMUM_ALLOWED 0x02000000U
-#define GENERIC_ALL 0x10000000U
-#define GENERIC_EXECUTE 0x20000000U
-#define GENERIC_WRITE 0x40000000U
-#define GENERIC_READ 0x80000000U
+#define STANDARD_RIGHTS_READ     READ_CONTROL
+#define STANDARD_RIGHTS_WRITE    READ_CONTROL
+#define STANDARD_RIGHTS_EXECUTE  READ_CONTROL
+#define STANDARD_RIGHTS_ALL      0x001F0000U
+#define SPECIFIC_RIGHTS_ALL      0x0000FFFFU
+#define MAXIMUM_ALLOWED          0x02000000U
+#define GENERIC_ALL              0x10000000U
+#define GENERIC_EXECUTE          0x20000000U
+#define GENERIC_WRITE            0x40000000U
+#define GENERIC_READ             0x80000000U
 
-/* ---- Exceptions ---------------------------------------------------------------------------------------------------- */
+/* ---- Exceptions ---------------------------------------------------------------------------------------- */
 
 #define EXCEPTION_MAXIMUM_PARAMETERS 15
-#define EXCEPTION_NONCONTINUABLE 0x1
+#define EXCEPTION_NONCONTINUABLE     0x1
 
 typedef struct _EXCEPTION_RECORD {
     NTSTATUS ExceptionCode;
@@ -589,39 +602,39 @@ typedef struct _EXCEPTION_POINTERS {
 C_ASSERT(sizeof(EXCEPTION_RECORD) == 152);
 
 /* What a filter answers. */
-#define EXCEPTION_EXECUTE_HANDLER 1
-#define EXCEPTION_CONTINUE_SEARCH 0
+#define EXCEPTION_EXECUTE_HANDLER    1
+#define EXCEPTION_CONTINUE_SEARCH    0
 #define EXCEPTION_CONTINUE_EXECUTION (-1)
 
 /* ExceptionInformation[0] of an access violation. */
-#define EXCEPTION_READ_FAULT 0
-#define EXCEPTION_WRITE_FAULT 1
+#define EXCEPTION_READ_FAULT    0
+#define EXCEPTION_WRITE_FAULT   1
 #define EXCEPTION_EXECUTE_FAULT 8
 
-#define EXCEPTION_ACCESS_VIOLATION ((NTSTATUS)0xC0000005)
-#define EXCEPTION_DATATYPE_MISALIGNMENT ((NTSTATUS)0x80000002)
-#define EXCEPTION_BREAKPOINT ((NTSTATUS)0x80000003)
-#define EXCEPTION_SINGLE_STEP ((NTSTATUS)0x80000004)
-#define EXCEPTION_GUARD_PAGE ((NTSTATUS)0x80000001)
-#define EXCEPTION_ARRAY_BOUNDS_EXCEEDED ((NTSTATUS)0xC000008C)
-#define EXCEPTION_FLT_DENORMAL_OPERAND ((NTSTATUS)0xC000008D)
-#define EXCEPTION_FLT_DIVIDE_BY_ZERO ((NTSTATUS)0xC000008E)
-#define EXCEPTION_FLT_INEXACT_RESULT ((NTSTATUS)0xC000008F)
-#define EXCEPTION_FLT_INVALID_OPERATION ((NTSTATUS)0xC0000090)
-#define EXCEPTION_FLT_OVERFLOW ((NTSTATUS)0xC0000091)
-#define EXCEPTION_FLT_STACK_CHECK ((NTSTATUS)0xC0000092)
-#define EXCEPTION_FLT_UNDERFLOW ((NTSTATUS)0xC0000093)
-#define EXCEPTION_INT_DIVIDE_BY_ZERO ((NTSTATUS)0xC0000094)
-#define EXCEPTION_INT_OVERFLOW ((NTSTATUS)0xC0000095)
-#define EXCEPTION_PRIV_INSTRUCTION ((NTSTATUS)0xC0000096)
-#define EXCEPTION_ILLEGAL_INSTRUCTION ((NTSTATUS)0xC000001D)
-#define EXCEPTION_IN_PAGE_ERROR ((NTSTATUS)0xC0000006)
+#define EXCEPTION_ACCESS_VIOLATION         ((NTSTATUS)0xC0000005)
+#define EXCEPTION_DATATYPE_MISALIGNMENT    ((NTSTATUS)0x80000002)
+#define EXCEPTION_BREAKPOINT               ((NTSTATUS)0x80000003)
+#define EXCEPTION_SINGLE_STEP              ((NTSTATUS)0x80000004)
+#define EXCEPTION_GUARD_PAGE               ((NTSTATUS)0x80000001)
+#define EXCEPTION_ARRAY_BOUNDS_EXCEEDED    ((NTSTATUS)0xC000008C)
+#define EXCEPTION_FLT_DENORMAL_OPERAND     ((NTSTATUS)0xC000008D)
+#define EXCEPTION_FLT_DIVIDE_BY_ZERO       ((NTSTATUS)0xC000008E)
+#define EXCEPTION_FLT_INEXACT_RESULT       ((NTSTATUS)0xC000008F)
+#define EXCEPTION_FLT_INVALID_OPERATION    ((NTSTATUS)0xC0000090)
+#define EXCEPTION_FLT_OVERFLOW             ((NTSTATUS)0xC0000091)
+#define EXCEPTION_FLT_STACK_CHECK          ((NTSTATUS)0xC0000092)
+#define EXCEPTION_FLT_UNDERFLOW            ((NTSTATUS)0xC0000093)
+#define EXCEPTION_INT_DIVIDE_BY_ZERO       ((NTSTATUS)0xC0000094)
+#define EXCEPTION_INT_OVERFLOW             ((NTSTATUS)0xC0000095)
+#define EXCEPTION_PRIV_INSTRUCTION         ((NTSTATUS)0xC0000096)
+#define EXCEPTION_ILLEGAL_INSTRUCTION      ((NTSTATUS)0xC000001D)
+#define EXCEPTION_IN_PAGE_ERROR            ((NTSTATUS)0xC0000006)
 #define EXCEPTION_NONCONTINUABLE_EXCEPTION ((NTSTATUS)0xC0000025)
-#define EXCEPTION_INVALID_DISPOSITION ((NTSTATUS)0xC0000026)
-#define EXCEPTION_STACK_OVERFLOW ((NTSTATUS)0xC00000FD)
-#define EXCEPTION_INVALID_HANDLE ((NTSTATUS)0xC0000008)
+#define EXCEPTION_INVALID_DISPOSITION      ((NTSTATUS)0xC0000026)
+#define EXCEPTION_STACK_OVERFLOW           ((NTSTATUS)0xC00000FD)
+#define EXCEPTION_INVALID_HANDLE           ((NTSTATUS)0xC0000008)
 
-/* ---- Lists: circular, the head is an entry like the others; the caller synchronises -------------------------------- */
+/* ---- Lists: circular, the head is an entry like the others; the caller synchronises -------------------- */
 
 /* Makes the list empty. Any IRQL. */
 static inline VOID InitializeListHead(_Out_ PLIST_ENTRY ListHead)
@@ -656,7 +669,8 @@ static inline VOID InsertTailList(_Inout_ PLIST_ENTRY ListHead, _Out_ PLIST_ENTR
     ListHead->Blink = Entry;
 }
 
-/* Takes the entry off its list; its own links keep their values. Returns TRUE when the list is empty now. Any IRQL. */
+/* Takes the entry off its list; its own links keep their values. Returns TRUE when the list is empty now. Any
+   IRQL. */
 static inline BOOLEAN RemoveEntryList(_In_ PLIST_ENTRY Entry)
 {
     PLIST_ENTRY Next = Entry->Flink;
@@ -682,7 +696,8 @@ static inline PLIST_ENTRY RemoveTailList(_Inout_ PLIST_ENTRY ListHead)
     return Entry;
 }
 
-/* Appends a whole list, given by any of its entries and without a head of its own, to the list of ListHead. Any IRQL. */
+/* Appends a whole list, given by any of its entries and without a head of its own, to the list of ListHead.
+   Any IRQL. */
 static inline VOID AppendTailList(_Inout_ PLIST_ENTRY ListHead, _Inout_ PLIST_ENTRY ListToAppend)
 {
     PLIST_ENTRY Last = ListHead->Blink;
@@ -710,60 +725,61 @@ static inline PSINGLE_LIST_ENTRY PopEntryList(_Inout_ PSINGLE_LIST_ENTRY ListHea
     return First;
 }
 
-/* ---- Interlocked operations: atomic and full barriers, unless the name says otherwise; any IRQL ------------------- */
+/* ---- Interlocked operations: atomic and full barriers, unless the name says otherwise; any IRQL -------- */
 
 /*
- * What each returns, as documented: Increment, Decrement and Add the new value; Exchange, ExchangeAdd, CompareExchange,
- * And, Or and Xor the value before. On this processor every locked instruction is a full barrier, so that the Acquire,
- * Release and NoFence forms differ only in what the compiler may move across them.
+ * What each returns, as documented: Increment, Decrement and Add the new value; Exchange, ExchangeAdd,
+ * CompareExchange, And, Or and Xor the value before. On this processor every locked instruction is a full
+ * barrier, so that the Acquire, Release and NoFence forms differ only in what the compiler may move across
+ * them.
  */
-#define NTP_INTERLOCKED(Type, Width, Order, Tail) \
-    static inline Type InterlockedIncrement##Width##Tail(_Inout_ Type volatile *Addend) \
-    { \
-        return __atomic_add_fetch(Addend, 1, Order); \
-    } \
-    static inline Type InterlockedDecrement##Width##Tail(_Inout_ Type volatile *Addend) \
-    { \
-        return __atomic_sub_fetch(Addend, 1, Order); \
-    } \
-    static inline Type InterlockedAdd##Width##Tail(_Inout_ Type volatile *Addend, Type Value) \
-    { \
-        return __atomic_add_fetch(Addend, Value, Order); \
-    } \
-    static inline Type InterlockedExchange##Width##Tail(_Inout_ Type volatile *Target, Type Value) \
-    { \
-        return __atomic_exchange_n(Target, Value, Order); \
-    } \
-    static inline Type InterlockedExchangeAdd##Width##Tail(_Inout_ Type volatile *Addend, Type Value) \
-    { \
-        return __atomic_fetch_add(Addend, Value, Order); \
-    } \
+#define NTP_INTERLOCKED(Type, Width, Order, Tail)                                                            \
+    static inline Type InterlockedIncrement##Width##Tail(_Inout_ Type volatile *Addend)                      \
+    {                                                                                                        \
+        return __atomic_add_fetch(Addend, 1, Order);                                                         \
+    }                                                                                                        \
+    static inline Type InterlockedDecrement##Width##Tail(_Inout_ Type volatile *Addend)                      \
+    {                                                                                                        \
+        return __atomic_sub_fetch(Addend, 1, Order);                                                         \
+    }                                                                                                        \
+    static inline Type InterlockedAdd##Width##Tail(_Inout_ Type volatile *Addend, Type Value)                \
+    {                                                                                                        \
+        return __atomic_add_fetch(Addend, Value, Order);                                                     \
+    }                                                                                                        \
+    static inline Type InterlockedExchange##Width##Tail(_Inout_ Type volatile *Target, Type Value)           \
+    {                                                                                                        \
+        return __atomic_exchange_n(Target, Value, Order);                                                    \
+    }                                                                                                        \
+    static inline Type InterlockedExchangeAdd##Width##Tail(_Inout_ Type volatile *Addend, Type Value)        \
+    {                                                                                                        \
+        return __atomic_fetch_add(Addend, Value, Order);                                                     \
+    }                                                                                                        \
     static inline Type InterlockedCompareExchange##Width##Tail(_Inout_ Type volatile *Target, Type Exchange, \
-                                                               Type Comparand) \
-    { \
-        __atomic_compare_exchange_n(Target, &Comparand, Exchange, 0, Order, \
-                                    Order == __ATOMIC_SEQ_CST   ? __ATOMIC_SEQ_CST : \
-                                    Order == __ATOMIC_ACQUIRE   ? __ATOMIC_ACQUIRE : \
-                                                                  __ATOMIC_RELAXED); \
-        return Comparand; \
-    } \
-    static inline Type InterlockedAnd##Width##Tail(_Inout_ Type volatile *Target, Type Value) \
-    { \
-        return __atomic_fetch_and(Target, Value, Order); \
-    } \
-    static inline Type InterlockedOr##Width##Tail(_Inout_ Type volatile *Target, Type Value) \
-    { \
-        return __atomic_fetch_or(Target, Value, Order); \
-    } \
-    static inline Type InterlockedXor##Width##Tail(_Inout_ Type volatile *Target, Type Value) \
-    { \
-        return __atomic_fetch_xor(Target, Value, Order); \
+                                                               Type Comparand)                               \
+    {                                                                                                        \
+        __atomic_compare_exchange_n(Target, &Comparand, Exchange, 0, Order,                                  \
+                                    Order == __ATOMIC_SEQ_CST   ? __ATOMIC_SEQ_CST                           \
+                                    : Order == __ATOMIC_ACQUIRE ? __ATOMIC_ACQUIRE                           \
+                                                                : __ATOMIC_RELAXED);                         \
+        return Comparand;                                                                                    \
+    }                                                                                                        \
+    static inline Type InterlockedAnd##Width##Tail(_Inout_ Type volatile *Target, Type Value)                \
+    {                                                                                                        \
+        return __atomic_fetch_and(Target, Value, Order);                                                     \
+    }                                                                                                        \
+    static inline Type InterlockedOr##Width##Tail(_Inout_ Type volatile *Target, Type Value)                 \
+    {                                                                                                        \
+        return __atomic_fetch_or(Target, Value, Order);                                                      \
+    }                                                                                                        \
+    static inline Type InterlockedXor##Width##Tail(_Inout_ Type volatile *Target, Type Value)                \
+    {                                                                                                        \
+        return __atomic_fetch_xor(Target, Value, Order);                                                     \
     }
 
-#define NTP_INTERLOCKED_ORDERS(Type, Width) \
-    NTP_INTERLOCKED(Type, Width, __ATOMIC_SEQ_CST, ) \
-    NTP_INTERLOCKED(Type, Width, __ATOMIC_ACQUIRE, Acquire) \
-    NTP_INTERLOCKED(Type, Width, __ATOMIC_RELEASE, Release) \
+#define NTP_INTERLOCKED_ORDERS(Type, Width)                                                                  \
+    NTP_INTERLOCKED(Type, Width, __ATOMIC_SEQ_CST, )                                                         \
+    NTP_INTERLOCKED(Type, Width, __ATOMIC_ACQUIRE, Acquire)                                                  \
+    NTP_INTERLOCKED(Type, Width, __ATOMIC_RELEASE, Release)                                                  \
     NTP_INTERLOCKED(Type, Width, __ATOMIC_RELAXED, NoFence)
 
 NTP_INTERLOCKED_ORDERS(LONG, )
@@ -785,17 +801,18 @@ static inline PVOID InterlockedCompareExchangePointer(_Inout_ PVOID volatile *Ta
     return Comparand;
 }
 
-#define InterlockedExchangePointerAcquire InterlockedExchangePointer
-#define InterlockedExchangePointerNoFence InterlockedExchangePointer
+#define InterlockedExchangePointerAcquire        InterlockedExchangePointer
+#define InterlockedExchangePointerNoFence        InterlockedExchangePointer
 #define InterlockedCompareExchangePointerAcquire InterlockedCompareExchangePointer
 #define InterlockedCompareExchangePointerRelease InterlockedCompareExchangePointer
 #define InterlockedCompareExchangePointerNoFence InterlockedCompareExchangePointer
-#define InterlockedIncrementSizeT(Target) ((SIZE_T)InterlockedIncrement64((LONG64 volatile *)(Target)))
-#define InterlockedDecrementSizeT(Target) ((SIZE_T)InterlockedDecrement64((LONG64 volatile *)(Target)))
-#define InterlockedExchangeAddSizeT(Target, Value) \
+#define InterlockedIncrementSizeT(Target)        ((SIZE_T)InterlockedIncrement64((LONG64 volatile *)(Target)))
+#define InterlockedDecrementSizeT(Target)        ((SIZE_T)InterlockedDecrement64((LONG64 volatile *)(Target)))
+#define InterlockedExchangeAddSizeT(Target, Value)                                                           \
     ((SIZE_T)InterlockedExchangeAdd64((LONG64 volatile *)(Target), (LONG64)(Value)))
 
-/* Sets a bit, counted from bit 0 of *Base (negative and large counts reach neighbours); returns the bit before. Any IRQL. */
+/* Sets a bit, counted from bit 0 of *Base (negative and large counts reach neighbours); returns the bit
+   before. Any IRQL. */
 static inline UCHAR InterlockedBitTestAndSet(_Inout_ LONG volatile *Base, LONG Bit)
 {
     ULONG Mask = 1U << (Bit & 31);
@@ -822,31 +839,32 @@ static inline UCHAR InterlockedBitTestAndReset64(_Inout_ LONG64 volatile *Base, 
     return (__atomic_fetch_and((ULONG64 volatile *)Base + (Bit >> 6), ~Mask, __ATOMIC_SEQ_CST) & Mask) != 0;
 }
 
-/* Single-access reads and writes, with the order that the name says (Raw: none, and no promise but a single access). */
-#define NTP_READ_WRITE(Type, Name) \
-    static inline Type Read##Name##Acquire(_In_ Type const volatile *Source) \
-    { \
-        return __atomic_load_n(Source, __ATOMIC_ACQUIRE); \
-    } \
-    static inline Type Read##Name##NoFence(_In_ Type const volatile *Source) \
-    { \
-        return __atomic_load_n(Source, __ATOMIC_RELAXED); \
-    } \
-    static inline Type Read##Name##Raw(_In_ Type const volatile *Source) \
-    { \
-        return *Source; \
-    } \
-    static inline VOID Write##Name##Release(_Out_ Type volatile *Destination, Type Value) \
-    { \
-        __atomic_store_n(Destination, Value, __ATOMIC_RELEASE); \
-    } \
-    static inline VOID Write##Name##NoFence(_Out_ Type volatile *Destination, Type Value) \
-    { \
-        __atomic_store_n(Destination, Value, __ATOMIC_RELAXED); \
-    } \
-    static inline VOID Write##Name##Raw(_Out_ Type volatile *Destination, Type Value) \
-    { \
-        *Destination = Value; \
+/* Single-access reads and writes, with the order that the name says (Raw: none, and no promise but a single
+   access). */
+#define NTP_READ_WRITE(Type, Name)                                                                           \
+    static inline Type Read##Name##Acquire(_In_ Type const volatile *Source)                                 \
+    {                                                                                                        \
+        return __atomic_load_n(Source, __ATOMIC_ACQUIRE);                                                    \
+    }                                                                                                        \
+    static inline Type Read##Name##NoFence(_In_ Type const volatile *Source)                                 \
+    {                                                                                                        \
+        return __atomic_load_n(Source, __ATOMIC_RELAXED);                                                    \
+    }                                                                                                        \
+    static inline Type Read##Name##Raw(_In_ Type const volatile *Source)                                     \
+    {                                                                                                        \
+        return *Source;                                                                                      \
+    }                                                                                                        \
+    static inline VOID Write##Name##Release(_Out_ Type volatile *Destination, Type Value)                    \
+    {                                                                                                        \
+        __atomic_store_n(Destination, Value, __ATOMIC_RELEASE);                                              \
+    }                                                                                                        \
+    static inline VOID Write##Name##NoFence(_Out_ Type volatile *Destination, Type Value)                    \
+    {                                                                                                        \
+        __atomic_store_n(Destination, Value, __ATOMIC_RELAXED);                                              \
+    }                                                                                                        \
+    static inline VOID Write##Name##Raw(_Out_ Type volatile *Destination, Type Value)                        \
+    {                                                                                                        \
+        *Destination = Value;                                                                                \
     }
 
 NTP_READ_WRITE(LONG, )
@@ -859,8 +877,8 @@ NTP_READ_WRITE(UCHAR, UChar)
 NTP_READ_WRITE(BOOLEAN, Boolean)
 NTP_READ_WRITE(PVOID, Pointer)
 
-#define MemoryBarrier() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define MemoryBarrier()     __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define _ReadWriteBarrier() __atomic_signal_fence(__ATOMIC_SEQ_CST)
-#define _ReadBarrier() __atomic_signal_fence(__ATOMIC_SEQ_CST)
-#define _WriteBarrier() __atomic_signal_fence(__ATOMIC_SEQ_CST)
-#define YieldProcessor() __builtin_ia32_pause()
+#define _ReadBarrier()      __atomic_signal_fence(__ATOMIC_SEQ_CST)
+#define _WriteBarrier()     __atomic_signal_fence(__ATOMIC_SEQ_CST)
+#define YieldProcessor()    __builtin_ia32_pause()

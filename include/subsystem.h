@@ -215,6 +215,13 @@ typedef struct _IO_ARCHIVE_FILE {
 #define IO_CONSOLE_SIGNALS 4 /* ^C is told to the owner instead of being read */
 #define IO_CONSOLE_CRNL    8 /* input CR becomes NL, output NL becomes CR NL (terminals) */
 
+/* Who is told of ^C, ^\ and ^Z typed in a mode with IO_CONSOLE_SIGNALS (without anybody to tell they are read as bytes).
+   Called at PASSIVE_LEVEL in a system thread, one call at a time. NULL ends it: when this returns, no call is in progress. Not from
+   inside the routine. */
+typedef VOID IO_CONSOLE_SIGNAL(_In_opt_ PVOID Context, _In_ UCHAR Character);
+typedef IO_CONSOLE_SIGNAL *PIO_CONSOLE_SIGNAL;
+VOID IoSetConsoleSignalRoutine(_In_opt_ PIO_CONSOLE_SIGNAL Routine, _In_opt_ PVOID Context);
+
 /* PASSIVE_LEVEL. The tables must have the right Version and Size: STATUS_REVISION_MISMATCH, STATUS_INFO_LENGTH_MISMATCH.
    STATUS_OBJECT_NAME_COLLISION: a provider of that name is there. Routines: filled by the kernel; the caller sets Version and Size. */
 NTSTATUS PsRegisterSubsystemProvider(_In_ const PS_SUBSYSTEM_PROVIDER *Provider, _Inout_ PPS_SUBSYSTEM_ROUTINES Routines,

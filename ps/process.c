@@ -48,13 +48,13 @@ static void PspInitializeProcess(PEPROCESS Process, const PSP_PROCESS_PARAMETERS
     Process->State = PsProcessCreated;
     Process->TerminateStatus = Process->ExitStatus = STATUS_PENDING;
     Process->InheritedFromUniqueProcessId = Parameters->Parent->UniqueProcessId;
-    Process->Creator = PspCurrentThread()->Cid;
     KeQuerySystemTime(&Process->CreateTime);
 
     Process->Provider = Parameters->Provider;
     Process->ProviderContext = Parameters->ProviderContext;
     memcpy(Process->SubsystemName, "native", sizeof("native"));
     if (Parameters->Provider != NULL) {
+        Process->SubsystemProcess = TRUE;
         Process->SubsystemInformationType = Parameters->Provider->Table.SubsystemInformationType;
         memcpy(Process->SubsystemName, Parameters->Provider->Name, sizeof(Process->SubsystemName));
     }
@@ -140,18 +140,17 @@ NTSTATUS PspCreateProcess(const PSP_PROCESS_PARAMETERS *Parameters, PEPROCESS *C
 
 NTSTATUS PspInsertProcess(PEPROCESS Process)
 {
-    /* Everything is in place: the moment it has its id, others may find it and even end it. Its own reference comes first. */
+    /* Everything else is in place: the moment it has its id, others may find it and even end it. Its own reference first. */
     ObReferenceObject(Process);
-    Process->Inserted = TRUE;
-    PspLockExclusive(&PspActiveProcessLock);
-    InsertTailList(&PspActiveProcessHead, &Process->ActiveProcessLinks);
-    PspUnlockExclusive(&PspActiveProcessLock);
-
     NTSTATUS Status = ObAllocateClientId(Process, &Process->UniqueProcessId);
     if (!NT_SUCCESS(Status)) {
         ObDereferenceObject(Process); /* its end will not come */
         return Status;
     }
+    PspLockExclusive(&PspActiveProcessLock);
+    InsertTailList(&PspActiveProcessHead, &Process->ActiveProcessLinks);
+    PspUnlockExclusive(&PspActiveProcessLock);
+    Process->Inserted = TRUE; /* the creator's reference keeps the deletion, which asks, away until here */
     KdTrace(KdTraceProcess, (ULONG64)Process->UniqueProcessId, 1);
     return STATUS_SUCCESS;
 }
@@ -209,6 +208,22 @@ NTSTATUS PsReferenceAddressSpace(PEPROCESS Process, PMM_ADDRESS_SPACE *Space)
     }
     PspUnlockShared(&Process->Lock);
     return There ? STATUS_SUCCESS : STATUS_PROCESS_IS_TERMINATING;
+}
+
+NTSTATUS PspAcquireSpace(PEPROCESS Process, PMM_ADDRESS_SPACE *Space)
+{
+    if (Process != PspHomeProcess() || Process->SystemProcess) {
+        return PsReferenceAddressSpace(Process, Space);
+    }
+    *Space = PspSpace(Process);
+    return STATUS_SUCCESS;
+}
+
+void PspReleaseSpace(PEPROCESS Process, PMM_ADDRESS_SPACE Space)
+{
+    if (Process != PspHomeProcess()) {
+        MmDereferenceAddressSpace(Space);
+    }
 }
 
 PEPROCESS PsNextProcess(PEPROCESS Previous)
@@ -370,13 +385,16 @@ static NTSTATUS PspTerminateOtherThreads(NTSTATUS ExitStatus)
     return STATUS_SUCCESS;
 }
 
-/* The process's provider may end it its own way; TRUE: it does. */
+/*
+ * The process's provider may end it its own way; TRUE: it does. Not asked about a process without threads: the end of that runs
+ * inside PspTerminateProcess, which waits for the Access held here. The routine must not wait for the process's end either.
+ */
 static BOOLEAN PspAskProvider(PEPROCESS Process, NTSTATUS ExitStatus)
 {
     PSP_PROVIDER_CALL Call;
     NTSTATUS Status = STATUS_NOT_IMPLEMENTED;
 
-    if (Process->SystemProcess || !PsAcquireProcessAccess(Process)) {
+    if (Process->State != PsProcessRunning || Process->SystemProcess || !PsAcquireProcessAccess(Process)) {
         return FALSE;
     }
     PPS_PROVIDER Provider = Process->Provider;

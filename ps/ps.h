@@ -64,7 +64,6 @@ struct _EPROCESS {
     PFILE_OBJECT FileObject;            /* (c) of the program; may be NULL */
     UNICODE_STRING ImageFileName;       /* (i) in pool */
     UNICODE_STRING CommandLine;         /* (c) in pool */
-    CLIENT_ID Creator;                  /* (c) the thread that made it */
 
     /* Native processes */
     PVOID Peb;                          /* (c) user address; NULL: none */
@@ -73,7 +72,8 @@ struct _EPROCESS {
     EX_PUSH_LOCK VirtualLock;           /* reserve, commit, decommit of one process, one at a time */
 
     /* Subsystem processes */
-    struct _PS_PROVIDER *Provider;      /* (c) NULL: native or kernel; referenced until ProcessExit has returned */
+    BOOLEAN SubsystemProcess;           /* (c) it has, or had, a provider */
+    struct _PS_PROVIDER *Provider;      /* (c) until ProcessExit has returned, referenced; then, and if it is native, NULL */
     PVOID ProviderContext;              /* (c) */
     SUBSYSTEM_INFORMATION_TYPE SubsystemInformationType; /* (c) copied: outlives the provider */
     char SubsystemName[16];             /* (c) "native", "kernel" or the provider's name */

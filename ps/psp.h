@@ -70,9 +70,17 @@ static inline PMM_ADDRESS_SPACE PspSpace(PEPROCESS Process)
     return CONTAINING_RECORD(Process->Pcb.AddressSpace, MM_ADDRESS_SPACE, Kernel);
 }
 
+/* The space of any process, for the caller to use until it is released; the caller's own costs nothing. Errors as
+   PsReferenceAddressSpace. */
+NTSTATUS PspAcquireSpace(PEPROCESS Process, PMM_ADDRESS_SPACE *Space);
+void PspReleaseSpace(PEPROCESS Process, PMM_ADDRESS_SPACE Space);
+
 /* A copy in pool (PSP_TAG_NAME), NUL-terminated; an empty or NULL source gives an empty string without a buffer. */
 NTSTATUS PspCopyString(PUNICODE_STRING Copy, PCUNICODE_STRING Source);
 void PspFreeString(PUNICODE_STRING String);
+
+/* How many NULs there are in a block of strings. */
+ULONG PspCountStrings(const char *Block, SIZE_T Size);
 
 /* ---- Processes (process.c) ---- */
 

@@ -16,7 +16,7 @@ import re
 from kinds import HOST, ROOT, Command, Host, Kernel, Program
 
 # tests/kernel/NAME, tests/user/NAME and tests/linux/NAME that cases_*.py runs in its own way.
-SPECIAL = {"kernel/bench", "linux/nullcall"}
+SPECIAL = {"kernel/bench", "kernel/bug", "linux/nullcall"}
 
 
 def names(pattern):

@@ -159,7 +159,7 @@ void ArchpSetApicRate(uint64_t PerSecond)
 {
     Write(APIC_INITIAL_COUNT, 0);
     Write(APIC_LVT_TIMER, VECTOR_CLOCK);
-    CountsPerCycle = (uint64_t)(((unsigned __int128)PerSecond << 32) / ArchCyclesPerSecond());
+    CountsPerCycle = ArchpScale(PerSecond, 1UL << 32, ArchCyclesPerSecond());
 }
 
 /* The count that has passed when the time-stamp counter has reached Cycles: rounded up, at least 1 (0 would stop the

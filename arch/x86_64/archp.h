@@ -178,6 +178,14 @@ static inline void ArchpWriteCr4(uint64_t Value)
     __asm__ volatile("movq %0, %%cr4" : : "r"(Value) : "memory");
 }
 
+/* Value * Multiplier / Divisor with 128 bits between. The quotient must fit: Divisor is above the product's upper half. */
+static inline uint64_t ArchpScale(uint64_t Value, uint64_t Multiplier, uint64_t Divisor)
+{
+    uint64_t High;
+    __asm__("mulq %2\n\tdivq %3" : "+a"(Value), "=&d"(High) : "rm"(Multiplier), "rm"(Divisor) : "cc");
+    return Value;
+}
+
 typedef struct _ARCH_CPUID {
     uint32_t Eax, Ebx, Ecx, Edx;
 } ARCH_CPUID;

@@ -18,6 +18,7 @@
 #define MODEM_ON           0x0b /* DTR, RTS, OUT2: the last lets interrupts through on a PC */
 #define STATUS_RECEIVED    0x01
 #define STATUS_EMPTY       0x20
+#define STATUS_IDLE        0x60 /* the FIFO and the shift register are empty */
 #define FIFO_DEPTH         16
 #define DIVISOR_115200     1
 
@@ -79,6 +80,12 @@ void ArchSerialWrite(ULONG Port, const void *Data, SIZE_T Length)
         At += Chunk;
         Length -= Chunk;
     }
+}
+
+bool ArchSerialIsEmpty(ULONG Port)
+{
+    return Port >= RTL_NUMBER_OF(Ports) || !Present[Port] ||
+           (Read(Port, UART_LINE_STATUS) & STATUS_IDLE) == STATUS_IDLE;
 }
 
 SIZE_T ArchSerialRead(ULONG Port, void *Data, SIZE_T Size)

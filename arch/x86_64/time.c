@@ -69,11 +69,6 @@ static WINDOW MeasureWindow(void)
     return (WINDOW){ArchReadCycles() - StartCycles, StartCount - EndCount, Ticks};
 }
 
-static uint64_t PerSecond(uint64_t Counts, uint64_t ReferenceTicks)
-{
-    return (uint64_t)((unsigned __int128)Counts * ReferenceRate / ReferenceTicks);
-}
-
 /* Several windows, the least taken: a hypervisor that takes the processor away spoils some of them, hardly all. */
 void ArchpCalibrate(void)
 {
@@ -84,8 +79,8 @@ void ArchpCalibrate(void)
     ArchpStartApicCount();
     for (ULONG i = 0; i < WINDOWS; i++) {
         WINDOW Window = MeasureWindow();
-        uint64_t WindowCycles = PerSecond(Window.Cycles, Window.ReferenceTicks);
-        uint64_t WindowCounts = PerSecond(Window.ApicCounts, Window.ReferenceTicks);
+        uint64_t WindowCycles = ArchpScale(Window.Cycles, ReferenceRate, Window.ReferenceTicks);
+        uint64_t WindowCounts = ArchpScale(Window.ApicCounts, ReferenceRate, Window.ReferenceTicks);
         Cycles = WindowCycles < Cycles ? WindowCycles : Cycles;
         Counts = WindowCounts < Counts ? WindowCounts : Counts;
     }
@@ -101,7 +96,7 @@ uint64_t ArchCyclesPerSecond(void)
 void ArchStall(ULONG Microseconds)
 {
     uint64_t Start = ArchReadCycles();
-    uint64_t Wait = (uint64_t)((unsigned __int128)CyclesPerSecond * Microseconds / 1000000);
+    uint64_t Wait = ArchpScale(CyclesPerSecond, Microseconds, 1000000);
     while (ArchReadCycles() - Start < Wait) {
         ArchPause();
     }

@@ -57,6 +57,8 @@ typedef struct _EX_CALLBACK_SLOT EX_CALLBACK_SLOT; /* notify.c in ps has its own
 void ExInitializeWorkQueues(void);
 /* Every work item queued before the call has run. PASSIVE, not from a worker. */
 void ExFlushWorkQueues(void);
+/* Keeps the module that holds a routine in memory while it runs: its run-down, acquired; NULL: no module's. Set by ldr. */
+extern PEX_RUNDOWN_REF (*ExReferenceRoutine)(const void *Routine);
 
 /* ---- Structured exceptions ---- */
 

@@ -27,6 +27,7 @@ static EXP_WORK_QUEUE ExpWorkQueue[EXP_QUEUES] = {
     [HyperCriticalWorkQueue] = {.Workers = 1, .Priority = 15},
 };
 static EX_PUSH_LOCK ExpFlushLock;
+PEX_RUNDOWN_REF (*ExReferenceRoutine)(const void *Routine);
 
 /* Queues an item that is on no queue; its routine runs once, in a system thread, with the item off the queue again: the routine may
    free it or queue it anew. <= DISPATCH. ddi:exqueueworkitem */
@@ -63,8 +64,13 @@ static void ExpRunWorkItem(PWORK_QUEUE_ITEM Item)
     PVOID Parameter = Item->Parameter;
     PKTHREAD Thread = ArchCurrentThread();
     ULONG ApcDisable = Thread->ApcDisable;
+    /* Whom the routine tells that it is done may unload its module: its last instructions must be there still. */
+    PEX_RUNDOWN_REF Module = ExReferenceRoutine != NULL ? ExReferenceRoutine(Routine) : NULL;
 
     Routine(Parameter); /* the item may be gone now */
+    if (Module != NULL) {
+        ExReleaseRundownProtection(Module);
+    }
     if (ArchGetIrql() != PASSIVE_LEVEL || Thread->ApcDisable != ApcDisable) {
         KdBugCheck(WORKER_THREAD_RETURNED_AT_BAD_IRQL, (ULONG64)Routine, ArchGetIrql(), (ULONG64)Parameter,
                    Thread->ApcDisable, NULL, "a worker routine returned at level %u, APC counts %x (before: %x)",

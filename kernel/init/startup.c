@@ -82,7 +82,13 @@ static bool InitStartProcessor(ULONG Number)
     }
     KeInitializePrcb(Prcb, Number, Prcb->IdleThread, DpcStackTop);
     MmInitializeProcessor(Prcb);
-    return ArchStartProcessor(Prcb);
+    if (!ArchStartProcessor(Prcb)) {
+        return false;
+    }
+    while (!Prcb->Online) { /* it runs our code; it joins in its own time */
+        ArchPause();
+    }
+    return true;
 }
 
 static void InitStartProcessors(void)

@@ -159,12 +159,14 @@ const IO_ARCHIVE_FILE *IoNextArchiveFile(const IO_ARCHIVE_FILE *File, const char
 NTSTATUS IoArchiveSection(const IO_ARCHIVE_FILE *File, PMM_SECTION *Section)
 {
     PIOP_ENTRY Entry = CONTAINING_RECORD(File, IOP_ENTRY, File);
+    PMM_SECTION Made;
     NTSTATUS Status = STATUS_SUCCESS;
 
     KeEnterCriticalRegion();
     ExAcquirePushLockExclusive(&IopSectionLock);
     if (Entry->Section == NULL) {
-        Status = MmCreateDataSection(File->Data, File->Size, &Entry->Section);
+        Status = MmCreateDataSection(File->Data, File->Size, &Made);
+        Entry->Section = NT_SUCCESS(Status) ? Made : NULL;
     }
     if (NT_SUCCESS(Status)) {
         MmReferenceSection(Entry->Section);

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Boot archives. An entry of a newc archive is a header of 110 characters (a magic number and thirteen numbers of eight
- * hexadecimal digits), the name with its NUL, and the data; name and data end on multiples of four counted from the
- * archive's start. The name may be followed by further NULs within its size, which puts data on page boundaries.
+ * Boot archives. An entry of a newc archive is a header of 110 characters (a magic number and thirteen
+ * numbers of eight hexadecimal digits), the name with its NUL, and the data; name and data end on multiples
+ * of four counted from the archive's start. The name may be followed by further NULs within its size, which
+ * puts data on page boundaries.
  */
 #include "kernel/io/cpio.h"
 
 #include <ntrtl.h>
 
 #define CPIO_HEADER_SIZE 110
-#define CPIO_MAGIC_SIZE 6
-#define CPIO_TRAILER "TRAILER!!!"
+#define CPIO_MAGIC_SIZE  6
+#define CPIO_TRAILER     "TRAILER!!!"
 
 /* The numbers of a header, in their order. */
 typedef enum _CPIO_FIELD {
@@ -34,7 +35,7 @@ C_ASSERT(CPIO_MAGIC_SIZE + FieldCount * 8 == CPIO_HEADER_SIZE);
 
 VOID CpioStart(PCPIO_READER Reader, const VOID *Blob, SIZE_T Size)
 {
-    *Reader = (CPIO_READER){ .Blob = Blob, .Size = Size };
+    *Reader = (CPIO_READER){.Blob = Blob, .Size = Size};
 }
 
 /* ---- Headers ---- */
@@ -65,7 +66,8 @@ static bool CpiopReadNumber(const UCHAR *Text, PULONG Number)
     return true;
 }
 
-/* Reads the header at Text, which has CPIO_HEADER_SIZE bytes. The form with checksums ("070702") is read, not verified. */
+/* Reads the header at Text, which has CPIO_HEADER_SIZE bytes. The form with checksums ("070702") is read, not
+   verified. */
 static bool CpiopReadHeader(const UCHAR *Text, ULONG Fields[FieldCount])
 {
     if (memcmp(Text, "070701", CPIO_MAGIC_SIZE) != 0 && memcmp(Text, "070702", CPIO_MAGIC_SIZE) != 0) {
@@ -81,7 +83,8 @@ static bool CpiopReadHeader(const UCHAR *Text, ULONG Fields[FieldCount])
 
 /* ---- Names ---- */
 
-/* The name of NameSize bytes at Name: its length, or 0 when it has no NUL, is empty, or goes on behind a NUL. */
+/* The name of NameSize bytes at Name: its length, or 0 when it has no NUL, is empty, or goes on behind a
+   NUL. */
 static SIZE_T CpiopNameLength(const UCHAR *Name, SIZE_T NameSize)
 {
     SIZE_T Length = 0;
@@ -133,8 +136,8 @@ static bool CpiopEnterArchive(PCPIO_READER Reader)
     return Reader->Inside;
 }
 
-/* The end of a part that starts at Start, rounded up to four bytes from the archive's start; the last padding may be missing
-   in the blob. False when the part itself goes beyond it. */
+/* The end of a part that starts at Start, rounded up to four bytes from the archive's start; the last padding
+   may be missing in the blob. False when the part itself goes beyond it. */
 static bool CpiopEndOfPart(const CPIO_READER *Reader, SIZE_T Start, SIZE_T PartSize, PSIZE_T End)
 {
     if (Start > Reader->Size || PartSize > Reader->Size - Start) {

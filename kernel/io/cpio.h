@@ -2,8 +2,8 @@
 /*
  * Boot archives: cpio in its "newc" form, one or several in a blob, zeros between and behind them.
  *
- * Pure: no allocation, no lock; any IRQL at which the blob may be read. A hostile blob gets a status; every pointer that an
- * entry holds lies within it.
+ * Pure: no allocation, no lock; any IRQL at which the blob may be read. A hostile blob gets a status; every
+ * pointer that an entry holds lies within it.
  */
 #pragma once
 
@@ -11,14 +11,14 @@
 #include <ntstatus.h>
 
 /* The file type and permissions in Mode. */
-#define CPIO_MODE_TYPE 0170000
-#define CPIO_MODE_SOCKET 0140000
-#define CPIO_MODE_SYMLINK 0120000
-#define CPIO_MODE_FILE 0100000
-#define CPIO_MODE_BLOCK 0060000
-#define CPIO_MODE_DIRECTORY 0040000
-#define CPIO_MODE_CHARACTER 0020000
-#define CPIO_MODE_FIFO 0010000
+#define CPIO_MODE_TYPE        0170000
+#define CPIO_MODE_SOCKET      0140000
+#define CPIO_MODE_SYMLINK     0120000
+#define CPIO_MODE_FILE        0100000
+#define CPIO_MODE_BLOCK       0060000
+#define CPIO_MODE_DIRECTORY   0040000
+#define CPIO_MODE_CHARACTER   0020000
+#define CPIO_MODE_FIFO        0010000
 #define CPIO_MODE_PERMISSIONS 07777
 
 typedef struct _CPIO_READER {
@@ -34,11 +34,12 @@ typedef struct _CPIO_ENTRY {
     SIZE_T NameLength;
     const UCHAR *Data; /* of a symbolic link: its target, not NUL-terminated */
     SIZE_T DataSize;
-    SIZE_T Archive; /* offset of the entry's archive in the blob: hard links are equal in this, Ino and Device */
+    SIZE_T
+        Archive; /* offset of the entry's archive in the blob: hard links are equal in this, Ino and Device */
     ULONG Ino;
     ULONG Mode;
     ULONG Uid, Gid;
-    ULONG LinkCount; /* of hard links all but the last have no data */
+    ULONG LinkCount;        /* of hard links all but the last have no data */
     ULONG ModificationTime; /* seconds since 1970 */
     ULONG DeviceMajor, DeviceMinor;
     ULONG SpecialMajor, SpecialMinor; /* of a device file */

@@ -11,6 +11,10 @@
 
 typedef enum _IO_FILE_KIND { IoFileConsole, IoFileArchive, IoFileDirectory } IO_FILE_KIND;
 
+/* Access rights of file objects, those that mean something here. */
+#define FILE_READ_DATA  1
+#define FILE_WRITE_DATA 2
+
 /* (c) constant; (l) Lock */
 struct _FILE_OBJECT {
     SHORT Type;
@@ -20,7 +24,8 @@ struct _FILE_OBJECT {
     const IO_ARCHIVE_FILE *File;   /* (c) archive file or directory */
     UNICODE_STRING FileName;       /* (c) "\Boot\native\init"; WDK drivers read this member */
     EX_PUSH_LOCK Lock;
-    ULONG64 Position;              /* (l) of reads without an offset */
+    ULONG64 Position;              /* (l) file: of reads without an offset */
+    const IO_ARCHIVE_FILE *Last;   /* (l) directory: the child that a query returned last; NULL: none yet */
 };
 
 void IoInitialize(PBOOT_INFORMATION Boot); /* indexes the archives; PASSIVE */
@@ -34,7 +39,8 @@ const IO_ARCHIVE_FILE *IoNextArchiveFile(const IO_ARCHIVE_FILE *File, const char
 NTSTATUS IoArchiveSection(const IO_ARCHIVE_FILE *File, PMM_SECTION *Section);
 NTSTATUS IoOpenArchiveFile(const IO_ARCHIVE_FILE *File, PFILE_OBJECT *FileObject);
 
-/* Console: kernel buffers. Reads wait in UserMode (termination breaks them: STATUS_ALERTED or the like, 0 bytes). */
+/* Console: kernel buffers, resident. Reads wait in UserMode (termination breaks them: STATUS_ALERTED or the like, 0 bytes); 0
+   bytes and STATUS_SUCCESS: the end of input. Writes send all of it before they return. */
 NTSTATUS IoConsoleRead(PVOID Buffer, SIZE_T Size, SIZE_T *Done);
 NTSTATUS IoConsoleWrite(ULONG Stream, const VOID *Buffer, SIZE_T Size);
 BOOLEAN IoConsoleIsTerminal(ULONG Stream);

@@ -22,6 +22,7 @@
     X(KlcThread, 50, "thread", "priority, affinity, processor of one thread")                                          \
     X(KlcReady, 60, "ready queues", "one processor's ready queues")                                                    \
     X(KlcVirtual, 65, "kernel address ranges", "allocation of kernel virtual addresses and stacks")                    \
+    X(KlcModules, 68, "module list", "links of the loaded modules, for look-ups by address")                           \
     X(KlcPool, 70, "pool", "one size class of the pool")                                                               \
     X(KlcPageCache, 73, "page cache", "one processor's few free page frames")                                          \
     X(KlcPages, 75, "page frames", "free lists of the page-frame allocator")                                           \

@@ -20,7 +20,7 @@ static bool KiLockQueued(PKTHREAD Thread, PKPRCB *Prcb)
     return false;
 }
 
-/* The thread runs or is about to: its processor's idea of the running priority follows. Thread->Lock held. */
+/* The thread runs or is about to: its processor's idea of the running priority follows. Thread->Lock held, released. */
 static void KiRunningPriorityChanged(PKTHREAD Thread)
 {
     PKPRCB Prcb = KiProcessorBlock[Thread->Processor];
@@ -31,12 +31,13 @@ static void KiRunningPriorityChanged(PKTHREAD Thread)
     }
     bool Outranked = Prcb->ReadySummary != 0 && (KPRIORITY)RtlHighestBit(Prcb->ReadySummary) > Thread->Priority;
     KeReleaseLockFromDpc(&Prcb->ReadyLock);
+    KeReleaseLockFromDpc(&Thread->Lock);
     if (Outranked) {
         KiRequestReschedule(Prcb);
     }
 }
 
-/* Thread->Lock held. */
+/* Thread->Lock held, released. */
 static void KiSetPriority(PKTHREAD Thread, KPRIORITY Priority)
 {
     PKPRCB Prcb;
@@ -50,6 +51,8 @@ static void KiSetPriority(PKTHREAD Thread, KPRIORITY Priority)
     Thread->Priority = (SCHAR)Priority;
     if (Thread->State == Running || Thread->State == Standby) {
         KiRunningPriorityChanged(Thread);
+    } else {
+        KeReleaseLockFromDpc(&Thread->Lock);
     }
 }
 
@@ -62,7 +65,7 @@ KPRIORITY KeSetPriorityThread(PKTHREAD Thread, KPRIORITY Priority)
     Thread->BasePriority = (SCHAR)Priority;
     Thread->StarvationBoost = FALSE;
     KiSetPriority(Thread, Priority);
-    KeReleaseLock(&Thread->Lock, Irql);
+    KiLower(Irql);
     return Old;
 }
 EXPORT(KeSetPriorityThread);
@@ -85,25 +88,27 @@ LONG KeSetBasePriorityThread(PKTHREAD Thread, LONG Increment)
     Thread->BasePriority = (SCHAR)New;
     Thread->StarvationBoost = FALSE;
     KiSetPriority(Thread, New);
-    KeReleaseLock(&Thread->Lock, Irql);
+    KiLower(Irql);
     return Old;
 }
 EXPORT(KeSetBasePriorityThread);
 
-/* The thread's affinity has changed: it leaves a processor that it may no longer use. Thread->Lock held. */
+/* The thread's affinity has changed: it leaves a processor that it may no longer use. Thread->Lock held, released. */
 static void KiApplyAffinity(PKTHREAD Thread, KAFFINITY Affinity)
 {
     PKPRCB Prcb;
     Thread->Affinity = Affinity;
-    if (Affinity & KiProcessorBit(Thread->Processor)) {
-        return;
-    }
-    if (KiLockQueued(Thread, &Prcb)) {
+    ULONG Processor = Thread->Processor;
+    if ((Affinity & KiProcessorBit(Processor)) == 0 && KiLockQueued(Thread, &Prcb)) {
         KiRemoveReady(Prcb, Thread);
         KeReleaseLockFromDpc(&Prcb->ReadyLock);
         KiPlaceThread(Thread, false);
-    } else if (Thread->State == Running || Thread->State == Standby) {
-        KiRequestReschedule(KiProcessorBlock[Thread->Processor]);
+        return;
+    }
+    bool Runs = Thread->State == Running || Thread->State == Standby;
+    KeReleaseLockFromDpc(&Thread->Lock);
+    if ((Affinity & KiProcessorBit(Processor)) == 0 && Runs) {
+        KiRequestReschedule(KiProcessorBlock[Processor]);
     }
 }
 
@@ -118,10 +123,8 @@ KAFFINITY KeSetAffinityThread(PKTHREAD Thread, KAFFINITY Affinity)
     KIRQL Irql = KeAcquireLock(&Thread->Lock);
     KAFFINITY Old = Thread->UserAffinity;
     Thread->UserAffinity = Affinity;
-    if (Thread->SystemAffinity == 0) {
-        KiApplyAffinity(Thread, Affinity);
-    }
-    KeReleaseLock(&Thread->Lock, Irql);
+    KiApplyAffinity(Thread, Thread->SystemAffinity == 0 ? Affinity : Thread->Affinity);
+    KiLower(Irql);
     return Old;
 }
 
@@ -136,7 +139,7 @@ KAFFINITY KeSetSystemAffinityThreadEx(KAFFINITY Affinity)
         KIRQL Irql = KeAcquireLock(&Thread->Lock);
         Thread->SystemAffinity = Affinity;
         KiApplyAffinity(Thread, Affinity);
-        KeReleaseLock(&Thread->Lock, Irql);
+        KiLower(Irql);
     }
     return Old;
 }
@@ -149,7 +152,7 @@ VOID KeRevertToUserAffinityThreadEx(KAFFINITY Affinity)
     KIRQL Irql = KeAcquireLock(&Thread->Lock);
     Thread->SystemAffinity = Affinity;
     KiApplyAffinity(Thread, Affinity != 0 ? Affinity : Thread->UserAffinity);
-    KeReleaseLock(&Thread->Lock, Irql);
+    KiLower(Irql);
 }
 EXPORT(KeRevertToUserAffinityThreadEx);
 
@@ -204,8 +207,9 @@ void KiQuantumEnd(PKPRCB Prcb)
     }
     if (Priority != Thread->Priority) {
         KiSetPriority(Thread, Priority);
+    } else {
+        KeReleaseLockFromDpc(&Thread->Lock);
     }
-    KeReleaseLockFromDpc(&Thread->Lock);
     Prcb->QuantumDue = ArchReadCycles() + KiQuantumCycles;
     Prcb->QuantumEnd = TRUE;
     KiRequestReschedule(Prcb);

@@ -140,10 +140,12 @@ static ULONG KiChooseProcessor(PKTHREAD Thread)
     return (Affinity & KiProcessorBit(Thread->Processor)) ? Thread->Processor : (ULONG)RtlLowestBit(Affinity);
 }
 
+/* Thread->Lock is let go before the ready lock: from then on the thread may run, end, and be freed. */
 void KiPlaceThread(PKTHREAD Thread, bool Head)
 {
     ULONG Number = KiChooseProcessor(Thread);
     PKPRCB Prcb = KiProcessorBlock[Number];
+    KAFFINITY Affinity = Thread->Affinity;
 
     KeAcquireLockAtDpc(&Prcb->ReadyLock);
     Thread->Processor = Number;
@@ -151,9 +153,10 @@ void KiPlaceThread(PKTHREAD Thread, bool Head)
     KiInsertReady(Prcb, Thread, Head);
     bool Preempt = Thread->Priority > Prcb->RunningPriority;
     bool Quantum = !Preempt && KiNeedsQuantum(Prcb, Thread->Priority);
+    KdTrace(KdTraceReady, (ULONG64)Thread, Number);
+    KeReleaseLockFromDpc(&Thread->Lock);
     KeReleaseLockFromDpc(&Prcb->ReadyLock);
 
-    KdTrace(KdTraceReady, (ULONG64)Thread, Number);
     if (Preempt) {
         KiRequestReschedule(Prcb);
     } else if (Quantum) {
@@ -164,7 +167,7 @@ void KiPlaceThread(PKTHREAD Thread, bool Head)
         }
     }
     if (KeNumberProcessors > 1 && !Preempt) {
-        KiKickIdle(Thread->Affinity);
+        KiKickIdle(Affinity);
     }
 }
 
@@ -187,7 +190,6 @@ void KiReady(PKTHREAD Thread, KPRIORITY Increment)
     KI_ASSERT(Thread->State == Waiting, "thread %p has state %d", Thread, Thread->State);
     KiBoostThread(Thread, Increment);
     KiPlaceThread(Thread, false);
-    KeReleaseLockFromDpc(&Thread->Lock);
     KiLower(Irql);
 }
 
@@ -205,7 +207,7 @@ void KeStartThread(PKTHREAD Thread)
     KIRQL Irql = KeAcquireLock(&Thread->Lock);
     KI_ASSERT(Thread->State == Initialized, "thread %p has state %d", Thread, Thread->State);
     KiPlaceThread(Thread, false);
-    KeReleaseLock(&Thread->Lock, Irql);
+    KiLower(Irql);
 }
 
 /* ---- Switching ---- */
@@ -326,7 +328,6 @@ static void KiMoveAway(PKPRCB Prcb, PKTHREAD Thread)
     KiCommitSwitch(Prcb, Thread, Next);
     KeReleaseLockFromDpc(&Prcb->ReadyLock);
     KiPlaceThread(Thread, true);
-    KeReleaseLockFromDpc(&Thread->Lock);
     KiSwapThread(Prcb, Thread, Next);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Program images. Each header is copied out once, each sum is checked against overflow before it is used, and what a check
- * has passed is kept in the result: nobody goes back to the file for it.
+ * Program images. Each header is copied out once, each sum is checked against overflow before it is used, and
+ * what a check has passed is kept in the result: nobody goes back to the file for it.
  */
 #include "kernel/ldr/elfimage.h"
 
@@ -76,14 +76,15 @@ static NTSTATUS LdrpReadHeader(PLDRP_ELF_READER Reader, PLDR_ELF_IMAGE Image)
     Reader->HeadersOffset = Header.ProgramHeaderOffset;
     Reader->HeadersSize = (ULONG64)Header.ProgramHeaderCount * sizeof(ELF64_PROGRAM_HEADER);
     return LdrpIsWithin(Reader->HeadersOffset, Reader->HeadersSize, Reader->BufferSize) ? STATUS_SUCCESS
-                                                                                      : STATUS_END_OF_FILE;
+                                                                                        : STATUS_END_OF_FILE;
 }
 
 /* ---- Segments ---- */
 
 static bool LdrpIsAlignment(ULONG64 Alignment)
 {
-    return (Alignment & (Alignment - 1)) == 0 && Alignment <= LDRP_MAXIMUM_ALIGNMENT; /* 0 and 1 ask for none */
+    return (Alignment & (Alignment - 1)) == 0 &&
+           Alignment <= LDRP_MAXIMUM_ALIGNMENT; /* 0 and 1 ask for none */
 }
 
 /* What a segment says about itself: sizes, alignment, its place in the file and in the limits. */
@@ -109,7 +110,8 @@ static NTSTATUS LdrpCheckSegment(const LDRP_ELF_READER *Reader, const LDR_ELF_IM
     return STATUS_SUCCESS;
 }
 
-/* Whether Segment may follow Before: past its last byte, so that at most the page of that byte is common to them. */
+/* Whether Segment may follow Before: past its last byte, so that at most the page of that byte is common to
+   them. */
 static NTSTATUS LdrpCheckOrder(const LDR_ELF_SEGMENT *Before, PLDR_ELF_SEGMENT Segment)
 {
     if (Segment->Address < Before->Address + Before->MemorySize) {
@@ -119,7 +121,8 @@ static NTSTATUS LdrpCheckOrder(const LDR_ELF_SEGMENT *Before, PLDR_ELF_SEGMENT S
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS LdrpAddSegment(const LDRP_ELF_READER *Reader, PLDR_ELF_IMAGE Image, const ELF64_PROGRAM_HEADER *Header)
+static NTSTATUS LdrpAddSegment(const LDRP_ELF_READER *Reader, PLDR_ELF_IMAGE Image,
+                               const ELF64_PROGRAM_HEADER *Header)
 {
     if (Header->MemorySize == 0 && Header->FileSize == 0) {
         return STATUS_SUCCESS;
@@ -156,7 +159,8 @@ C_ASSERT(LDR_ELF_READ == ELF_SEGMENT_READ && LDR_ELF_WRITE == ELF_SEGMENT_WRITE 
 
 /* ---- Notes, and the rest ---- */
 
-/* The note at Offset of the Size bytes at Notes: the native one? *Offset moves behind it; false at the end. */
+/* The note at Offset of the Size bytes at Notes: the native one? *Offset moves behind it; false at the
+   end. */
 static bool LdrpReadNote(const UCHAR *Notes, SIZE_T Size, ULONG64 Alignment, SIZE_T *Offset, bool *Native)
 {
     ELF64_NOTE Note;
@@ -178,7 +182,8 @@ static bool LdrpReadNote(const UCHAR *Notes, SIZE_T Size, ULONG64 Alignment, SIZ
 }
 
 /* Looks for the native note. Ill-formed notes are nobody's business here, and end the walk. */
-static VOID LdrpReadNotes(const LDRP_ELF_READER *Reader, PLDR_ELF_IMAGE Image, const ELF64_PROGRAM_HEADER *Header)
+static VOID LdrpReadNotes(const LDRP_ELF_READER *Reader, PLDR_ELF_IMAGE Image,
+                          const ELF64_PROGRAM_HEADER *Header)
 {
     SIZE_T Size = Header->FileSize < LDRP_MAXIMUM_NOTE_BYTES ? Header->FileSize : LDRP_MAXIMUM_NOTE_BYTES;
     SIZE_T Offset = 0;
@@ -187,9 +192,8 @@ static VOID LdrpReadNotes(const LDRP_ELF_READER *Reader, PLDR_ELF_IMAGE Image, c
     if (!LdrpIsWithin(Header->Offset, Size, Reader->BufferSize)) {
         return;
     }
-    while (!Native &&
-           LdrpReadNote(Reader->Buffer + Header->Offset, Size, Header->Alignment == 8 ? 8 : 4, &Offset, &Native)) {
-    }
+    while (!Native && LdrpReadNote(Reader->Buffer + Header->Offset, Size, Header->Alignment == 8 ? 8 : 4,
+                                   &Offset, &Native)) {}
     Image->Native |= Native;
 }
 
@@ -249,7 +253,8 @@ static ULONG64 LdrpFindProgramHeaders(const LDRP_ELF_READER *Reader, const LDR_E
     for (ULONG Index = 0; Index < Image->SegmentCount; Index++) {
         const LDR_ELF_SEGMENT *Segment = &Image->Segments[Index];
         if (Reader->HeadersOffset >= Segment->FileOffset &&
-            LdrpIsWithin(Reader->HeadersOffset - Segment->FileOffset, Reader->HeadersSize, Segment->FileSize)) {
+            LdrpIsWithin(Reader->HeadersOffset - Segment->FileOffset, Reader->HeadersSize,
+                         Segment->FileSize)) {
             return Segment->Address + (Reader->HeadersOffset - Segment->FileOffset);
         }
     }
@@ -273,10 +278,10 @@ static NTSTATUS LdrpFinishImage(const LDRP_ELF_READER *Reader, PLDR_ELF_IMAGE Im
     return STATUS_SUCCESS;
 }
 
-NTSTATUS LdrParseElfImage(const VOID *Buffer, SIZE_T BufferSize, ULONG64 FileSize, const LDR_ELF_LIMITS *Limits,
-                          PLDR_ELF_IMAGE Image)
+NTSTATUS LdrParseElfImage(const VOID *Buffer, SIZE_T BufferSize, ULONG64 FileSize,
+                          const LDR_ELF_LIMITS *Limits, PLDR_ELF_IMAGE Image)
 {
-    LDRP_ELF_READER Reader = { .Buffer = Buffer, .FileSize = FileSize, .Limits = *Limits };
+    LDRP_ELF_READER Reader = {.Buffer = Buffer, .FileSize = FileSize, .Limits = *Limits};
 
     Reader.BufferSize = BufferSize < FileSize ? BufferSize : FileSize;
     memset(Image, 0, sizeof(*Image));

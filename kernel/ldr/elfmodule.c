@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Kernel modules. In memory a module is three groups of pages, and each section that is loaded is placed in one of them:
+ * Kernel modules. In memory a module is three groups of pages, and each section that is loaded is placed in
+ * one of them:
  *
  *      0                    Groups[Rodata].Offset    Groups[Data].Offset          Size
  *      | text sections  CC..| read-only data    0.. | data, then zeroed data  0.. |
@@ -34,7 +35,8 @@ static NTSTATUS LdrpProblem(PLDR_ELF_MODULE Module, NTSTATUS Status, PCSTR Probl
 static ELF64_SECTION_HEADER LdrpSection(const LDR_ELF_MODULE *Module, ULONG Index)
 {
     ELF64_SECTION_HEADER Section;
-    memcpy(&Section, Module->File + Module->SectionHeaders + (ULONG64)Index * sizeof(Section), sizeof(Section));
+    memcpy(&Section, Module->File + Module->SectionHeaders + (ULONG64)Index * sizeof(Section),
+           sizeof(Section));
     return Section;
 }
 
@@ -83,17 +85,21 @@ static NTSTATUS LdrpReadModuleHeader(PLDR_ELF_MODULE Module)
         return LdrpProblem(Module, STATUS_INVALID_IMAGE_FORMAT, "made for another machine", Header.Machine);
     }
     if (Header.Type != ELF_TYPE_RELOCATABLE) {
-        return LdrpProblem(Module, STATUS_INVALID_IMAGE_FORMAT, "not a relocatable object: ELF type", Header.Type);
+        return LdrpProblem(Module, STATUS_INVALID_IMAGE_FORMAT, "not a relocatable object: ELF type",
+                           Header.Type);
     }
     if (Header.SectionHeaderSize != sizeof(ELF64_SECTION_HEADER) || Header.SectionHeaderCount == 0 ||
-        Header.SectionHeaderCount >= ELF_SECTION_RESERVED || Header.SectionNameIndex >= Header.SectionHeaderCount) {
-        return LdrpProblem(Module, STATUS_INVALID_IMAGE_FORMAT, "bad section table", Header.SectionHeaderCount);
+        Header.SectionHeaderCount >= ELF_SECTION_RESERVED ||
+        Header.SectionNameIndex >= Header.SectionHeaderCount) {
+        return LdrpProblem(Module, STATUS_INVALID_IMAGE_FORMAT, "bad section table",
+                           Header.SectionHeaderCount);
     }
     Module->SectionHeaders = Header.SectionHeaderOffset;
     Module->SectionCount = Header.SectionHeaderCount;
     if (!LdrpIsWithin(Module->SectionHeaders, (ULONG64)Module->SectionCount * sizeof(ELF64_SECTION_HEADER),
                       Module->FileSize)) {
-        return LdrpProblem(Module, STATUS_END_OF_FILE, "section table beyond the end", Module->SectionHeaders);
+        return LdrpProblem(Module, STATUS_END_OF_FILE, "section table beyond the end",
+                           Module->SectionHeaders);
     }
     Module->SectionNames.Offset = Header.SectionNameIndex; /* LdrpReadTables puts the table itself here */
     return STATUS_SUCCESS;
@@ -123,7 +129,7 @@ static NTSTATUS LdrpReadStringTable(PLDR_ELF_MODULE Module, ULONG Index, LDR_ELF
         Module->File[Section.Offset + Section.Size - 1] != '\0') {
         return LdrpProblem(Module, STATUS_INVALID_IMAGE_FORMAT, "bad string table at section", Index);
     }
-    *Table = (LDR_ELF_RANGE){ Section.Offset, Section.Size };
+    *Table = (LDR_ELF_RANGE){Section.Offset, Section.Size};
     return STATUS_SUCCESS;
 }
 
@@ -166,7 +172,14 @@ static NTSTATUS LdrpReadTables(PLDR_ELF_MODULE Module)
 /* ---- Layout ---- */
 
 /* In the order in which sections lie in memory. */
-typedef enum _LDRP_CLASS { ClassText, ClassRodata, ClassData, ClassZeroed, ClassCount, ClassNotLoaded } LDRP_CLASS;
+typedef enum _LDRP_CLASS {
+    ClassText,
+    ClassRodata,
+    ClassData,
+    ClassZeroed,
+    ClassCount,
+    ClassNotLoaded
+} LDRP_CLASS;
 
 static LDRP_CLASS LdrpClassify(const ELF64_SECTION_HEADER *Section)
 {
@@ -229,7 +242,7 @@ static NTSTATUS LdrpPlaceSection(PLDR_ELF_MODULE Module, ULONG Index, LDRP_CLASS
     ULONG Place = Module->PlacedCount++;
     Module->Placed[Place].Section = Index;
     Module->Placed[Place].Group = LdrpGroupOf(Class);
-    Module->Placed[Place].Range = (LDR_ELF_RANGE){ Offset, Section.Size };
+    Module->Placed[Place].Range = (LDR_ELF_RANGE){Offset, Section.Size};
     Module->Size = Offset + Section.Size;
     if (Module->Size > LDR_ELF_MODULE_MAXIMUM_SIZE) {
         return LdrpProblem(Module, STATUS_SECTION_TOO_BIG, "too big in all", Module->Size);
@@ -258,7 +271,8 @@ static NTSTATUS LdrpLayOut(PLDR_ELF_MODULE Module)
 
 /* ---- Symbols ---- */
 
-/* A symbol's name and section exist, and it lies in the section (its end included) or is of a kind that needs none. */
+/* A symbol's name and section exist, and it lies in the section (its end included) or is of a kind that needs
+   none. */
 static NTSTATUS LdrpCheckSymbol(PLDR_ELF_MODULE Module, ULONG64 Index)
 {
     ELF64_SYMBOL Symbol = LdrpSymbol(Module, Index);
@@ -313,8 +327,8 @@ static NTSTATUS LdrpFindEntry(PLDR_ELF_MODULE Module)
     return LdrpProblem(Module, STATUS_PROCEDURE_NOT_FOUND, "no DriverEntry", 0);
 }
 
-VOID LdrVisitElfModuleSymbols(const LDR_ELF_MODULE *Module, VOID (*Visit)(PVOID Context, PCSTR Name, ULONG64 Offset),
-                              PVOID Context)
+VOID LdrVisitElfModuleSymbols(const LDR_ELF_MODULE *Module,
+                              VOID (*Visit)(PVOID Context, PCSTR Name, ULONG64 Offset), PVOID Context)
 {
     ULONG64 Offset;
 
@@ -355,7 +369,8 @@ static NTSTATUS LdrpFindTables(PLDR_ELF_MODULE Module)
 {
     if (LdrpCountSections(Module, ".kexport", &Module->Exports) > 1 ||
         LdrpCountSections(Module, ".extable", &Module->ExceptionTable) > 1) {
-        return LdrpProblem(Module, STATUS_INVALID_IMAGE_FORMAT, "more than one section .kexport or .extable", 0);
+        return LdrpProblem(Module, STATUS_INVALID_IMAGE_FORMAT, "more than one section .kexport or .extable",
+                           0);
     }
     return STATUS_SUCCESS;
 }
@@ -457,7 +472,8 @@ static NTSTATUS LdrpSymbolAddress(const LDRP_LOAD *Load, ULONG64 Index, PULONG64
     }
     LONG Place = LdrpFindPlaced(Module, Symbol.Section);
     if (Place < 0) {
-        return LdrpProblem(Module, STATUS_INVALID_IMAGE_FORMAT, "relocation by a symbol that is not loaded", Index);
+        return LdrpProblem(Module, STATUS_INVALID_IMAGE_FORMAT, "relocation by a symbol that is not loaded",
+                           Index);
     }
     *Address = Load->RunBase + Module->Placed[Place].Range.Offset + Symbol.Value;
     return STATUS_SUCCESS;
@@ -527,14 +543,16 @@ static NTSTATUS LdrpRelocate(const LDRP_LOAD *Load, LDR_ELF_RANGE Range, const E
         Value -= Load->RunBase + Place;
     }
     if (!LdrpFits(Type, Value)) {
-        return LdrpProblem(Load->Module, STATUS_ILLEGAL_FUNCTION, "relocated value does not fit, at offset", Place);
+        return LdrpProblem(Load->Module, STATUS_ILLEGAL_FUNCTION, "relocated value does not fit, at offset",
+                           Place);
     }
     memcpy(Load->WriteBase + Place, &Value, Width); /* little-endian: the low bytes come first */
     return STATUS_SUCCESS;
 }
 
 /* A table of relocations of a loaded section: its own shape, and that it is the only one of that section. */
-static NTSTATUS LdrpCheckRelocations(PLDR_ELF_MODULE Module, const ELF64_SECTION_HEADER *Section, ULONG Index, LONG Place)
+static NTSTATUS LdrpCheckRelocations(PLDR_ELF_MODULE Module, const ELF64_SECTION_HEADER *Section, ULONG Index,
+                                     LONG Place)
 {
     if (Section->Type == ELF_SECTION_REL) {
         return LdrpProblem(Module, STATUS_NOT_SUPPORTED, "relocations without addends in section", Index);
@@ -570,9 +588,10 @@ static NTSTATUS LdrpRelocateSection(const LDRP_LOAD *Load, ULONG Index)
     return Status;
 }
 
-NTSTATUS LdrLoadElfModule(PLDR_ELF_MODULE Module, PVOID WriteBase, ULONG64 RunBase, const LDR_ELF_IMPORTS *Imports)
+NTSTATUS LdrLoadElfModule(PLDR_ELF_MODULE Module, PVOID WriteBase, ULONG64 RunBase,
+                          const LDR_ELF_IMPORTS *Imports)
 {
-    LDRP_LOAD Load = { Module, WriteBase, RunBase, Imports };
+    LDRP_LOAD Load = {Module, WriteBase, RunBase, Imports};
     NTSTATUS Status = LdrpCheckImports(&Load);
 
     if (!NT_SUCCESS(Status)) {

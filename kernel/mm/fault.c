@@ -19,7 +19,8 @@ static PMI_REGION MiGrowStack(PMM_ADDRESS_SPACE Space, ULONG_PTR Address)
     PMI_REGION Region = MiFindRegionAbove(&Space->Regions, Address);
     ULONG_PTR Start = ALIGN_DOWN_BY(Address, PAGE_SIZE);
 
-    if (Region == NULL || !Region->GrowDown || Region->End - Start > MM_GROW_LIMIT || Start < MM_USER_LOWEST) {
+    if (Region == NULL || !Region->GrowDown || Region->End - Start > MM_GROW_LIMIT ||
+        Start < MM_USER_LOWEST) {
         return NULL;
     }
     PMI_REGION Below = MiPreviousRegion(Region);
@@ -77,15 +78,16 @@ static NTSTATUS MiCopyOnWrite(PMM_ADDRESS_SPACE Space, const MI_REGION *Region, 
 }
 
 /* The page has an entry. (Lock) */
-static NTSTATUS MiResolvePresent(PMM_ADDRESS_SPACE Space, const MI_REGION *Region, ULONG_PTR Page, ULONG Access,
-                                 ULONG64 Physical, ULONG Flags)
+static NTSTATUS MiResolvePresent(PMM_ADDRESS_SPACE Space, const MI_REGION *Region, ULONG_PTR Page,
+                                 ULONG Access, ULONG64 Physical, ULONG Flags)
 {
     if ((Access & ARCH_PAGE_WRITE) != 0 && (Flags & ARCH_PAGE_SOFT) != 0) {
         return MiCopyOnWrite(Space, Region, Page, Physical);
     }
     ULONG Wanted = MiLeafFlags(Region->Protection, Flags & ARCH_PAGE_SOFT);
     if ((Flags & MI_LEAF_FLAGS) != Wanted) {
-        ArchMapPage(&Space->Kernel.Tables, Page, Physical, Wanted); /* a guard page, or the like, that is none any more */
+        ArchMapPage(&Space->Kernel.Tables, Page, Physical,
+                    Wanted); /* a guard page, or the like, that is none any more */
     }
     ArchFlushLocalTb(Page, 1);
     return STATUS_SUCCESS;
@@ -114,7 +116,8 @@ static NTSTATUS MiFrameOfSection(const MI_REGION *Region, ULONG_PTR Page, ULONG 
 }
 
 /* The page has no entry yet. (Lock) */
-static NTSTATUS MiResolveAbsent(PMM_ADDRESS_SPACE Space, const MI_REGION *Region, ULONG_PTR Page, ULONG Access)
+static NTSTATUS MiResolveAbsent(PMM_ADDRESS_SPACE Space, const MI_REGION *Region, ULONG_PTR Page,
+                                ULONG Access)
 {
     ULONG64 Physical;
     ULONG CopyOnWrite = 0;
@@ -195,8 +198,8 @@ static NORETURN void MiFatalFault(ULONG Code, PKTRAP_FRAME Frame, uintptr_t Addr
 
     /* The documented parameters: 0A has the IRQL second, 50 the access second and the instruction third. */
     if (Code == PAGE_FAULT_IN_NONPAGED_AREA) {
-        KdBugCheck(Code, Address, Kind, Frame->Rip, 0, Frame, "%s at %p, from %p: %s", Verb[Kind > 2 ? 2 : Kind],
-                   (void *)Address, (void *)Frame->Rip, What);
+        KdBugCheck(Code, Address, Kind, Frame->Rip, 0, Frame, "%s at %p, from %p: %s",
+                   Verb[Kind > 2 ? 2 : Kind], (void *)Address, (void *)Frame->Rip, What);
     }
     KdBugCheck(Code, Address, ArchGetIrql(), Kind, Frame->Rip, Frame, "%s at %p, from %p, at IRQL %u: %s",
                Verb[Kind > 2 ? 2 : Kind], (void *)Address, (void *)Frame->Rip, ArchGetIrql(), What);
@@ -225,7 +228,8 @@ NTSTATUS KiPageFault(PKTRAP_FRAME Frame, uintptr_t Address, ULONG Access)
         }
     }
     PKPROCESS Process = ArchCurrentThread()->AttachedProcess;
-    if (MI_UNLIKELY(Process == NULL || Process->AddressSpace == NULL || Process->AddressSpace == &KiKernelSpace)) {
+    if (MI_UNLIKELY(Process == NULL || Process->AddressSpace == NULL ||
+                    Process->AddressSpace == &KiKernelSpace)) {
         return STATUS_ACCESS_VIOLATION;
     }
     return MmPageFault(CONTAINING_RECORD(Process->AddressSpace, MM_ADDRESS_SPACE, Kernel), Address, Access);

@@ -15,13 +15,13 @@
 
 #define RANGE_TAG 'aVmM'
 
-#define MI_STACK_SLOT        0x8000
-#define MI_STACK_SLOTS       65536
-#define MI_STACK_PAGES       (KERNEL_STACK_SIZE / PAGE_SIZE)
-#define MI_CACHED_STACKS     32
-#define MI_KERNEL_PAGE       (ARCH_PAGE_READ | ARCH_PAGE_WRITE | ARCH_PAGE_GLOBAL)
-#define MI_KERNEL_BATCH      64
-#define MI_FLUSH_EVERYTHING  4096 /* pages: far more than are flushed one by one */
+#define MI_STACK_SLOT       0x8000
+#define MI_STACK_SLOTS      65536
+#define MI_STACK_PAGES      (KERNEL_STACK_SIZE / PAGE_SIZE)
+#define MI_CACHED_STACKS    32
+#define MI_KERNEL_PAGE      (ARCH_PAGE_READ | ARCH_PAGE_WRITE | ARCH_PAGE_GLOBAL)
+#define MI_KERNEL_BATCH     64
+#define MI_FLUSH_EVERYTHING 4096 /* pages: far more than are flushed one by one */
 
 static KLOCK MiRangeLock;
 MI_WINDOW MiLargeWindow = {.Start = MI_LARGE_BASE, .End = MI_LARGE_END};
@@ -29,9 +29,9 @@ MI_WINDOW MiImageWindow = {.Start = MI_IMAGE_BASE, .End = MI_IMAGE_END};
 
 static ULONG64 MiSlotUsed[MI_STACK_SLOTS / 64]; /* (MiRangeLock) a bit a slot that is mapped */
 static ULONG MiSlotHint;                        /* (MiRangeLock) no free slot in words below this one */
-static void **MiStackCache;                     /* (MiRangeLock) free stacks, linked through their topmost word */
-static ULONG MiCachedStacks;                    /* (MiRangeLock) */
-static volatile LONG64 MiStacksMapped;          /* (a) */
+static void **MiStackCache;            /* (MiRangeLock) free stacks, linked through their topmost word */
+static ULONG MiCachedStacks;           /* (MiRangeLock) */
+static volatile LONG64 MiStacksMapped; /* (a) */
 
 /* ---- Mapping ---- */
 
@@ -210,7 +210,8 @@ NTSTATUS MmProtectImageSpace(PVOID Base, SIZE_T Size, ULONG ArchFlags)
 void MmFreeImageSpace(PVOID Base, SIZE_T Size)
 {
     PMI_RANGE Range = MiFindRange(&MiImageWindow, (ULONG_PTR)Base);
-    KI_ASSERT(Range != NULL && Range->Pages == BYTES_TO_PAGES(Size), "no image of %zu bytes at %p", Size, Base);
+    KI_ASSERT(Range != NULL && Range->Pages == BYTES_TO_PAGES(Size), "no image of %zu bytes at %p", Size,
+              Base);
     if (Range != NULL) {
         MiFreeRange(&MiImageWindow, Range);
     }
@@ -334,7 +335,8 @@ void MmFreeKernelStack(PVOID StackTop)
     void **Link = (void **)StackTop - 1;
     void **Chain = NULL;
 
-    KI_ASSERT(((ULONG_PTR)StackTop - MI_STACKS_BASE) % MI_STACK_SLOT == 0 && (ULONG_PTR)StackTop > MI_STACKS_BASE,
+    KI_ASSERT(((ULONG_PTR)StackTop - MI_STACKS_BASE) % MI_STACK_SLOT == 0 &&
+                  (ULONG_PTR)StackTop > MI_STACKS_BASE,
               "%p is no stack", StackTop);
     KIRQL OldIrql = KeAcquireLock(&MiRangeLock);
     if (MiCachedStacks == MI_CACHED_STACKS) {

@@ -15,8 +15,8 @@
 
 #ifndef MI_PAGE_DATABASE
 #define MI_PAGE_DATABASE ARCH_FRAME_BASE
-#define MI_STACKS_BASE   ARCH_POOL_BASE                            /* 64 Ki slots of 32 KiB: 2 GiB */
-#define MI_LARGE_BASE    (ARCH_POOL_BASE + 0x1000000000ULL)        /* pool blocks that are not contiguous */
+#define MI_STACKS_BASE   ARCH_POOL_BASE                     /* 64 Ki slots of 32 KiB: 2 GiB */
+#define MI_LARGE_BASE    (ARCH_POOL_BASE + 0x1000000000ULL) /* pool blocks that are not contiguous */
 #define MI_LARGE_END     (ARCH_POOL_BASE + 0x4000000000ULL)
 #define MI_IMAGE_BASE    0xffffffffc0000000ULL
 #define MI_IMAGE_END     0xffffffffff000000ULL
@@ -38,10 +38,10 @@
  */
 typedef enum _MI_PAGE_TYPE {
     MiPageReserved, /* pinned (archives, the kernel, firmware), or inside a free block, or in a processor's cache */
-    MiPageFree,     /* the first frame of a free block of 2^Order frames; on its list */
+    MiPageFree, /* the first frame of a free block of 2^Order frames; on its list */
     MiPageInUse,
-    MiPageSlab,     /* pool: blocks of one size class */
-    MiPageLarge,    /* pool: the first frame of a block of whole pages */
+    MiPageSlab,  /* pool: blocks of one size class */
+    MiPageLarge, /* pool: the first frame of a block of whole pages */
 } MI_PAGE_TYPE;
 
 typedef struct _MI_PAGE {
@@ -50,14 +50,14 @@ typedef struct _MI_PAGE {
     UCHAR Order;              /* Free, contiguous InUse; Slab: the size class */
     USHORT InUse;             /* Slab: blocks that are out; (class lock) */
     union {
-        LIST_ENTRY Link;      /* Free: (page lock); Slab with free blocks: (class lock) */
+        LIST_ENTRY Link; /* Free: (page lock); Slab with free blocks: (class lock) */
         struct {
-            ULONG64 Bytes;    /* Large: what the caller asked for */
+            ULONG64 Bytes; /* Large: what the caller asked for */
             ULONG Tag;
             ULONG Pages;
         };
     };
-    void *FreeList;           /* Slab: free blocks, linked through their first word; (class lock) */
+    void *FreeList; /* Slab: free blocks, linked through their first word; (class lock) */
 } MI_PAGE, *PMI_PAGE;
 
 C_ASSERT(sizeof(MI_PAGE) == 32);
@@ -83,6 +83,8 @@ static inline BOOLEAN MiPageIsPinned(ULONG64 Physical)
 {
     return MiPageOf(Physical)->Type == MiPageReserved;
 }
+
+extern ULONG64 MiPhysicalEnd; /* the end of RAM, in bytes; constant after start-up */
 
 void MiInitializePages(PBOOT_INFORMATION Boot);
 /* Frees [First, First + Count) of frames that came from one contiguous allocation. */
@@ -116,8 +118,8 @@ typedef struct _MI_PAGE_CACHE {
 /* Free blocks of one size class. Touched by its processor only, at DISPATCH_LEVEL. */
 typedef struct _MI_MAGAZINE {
     ULONG Count;
-    ULONG Limit;  /* 0: this processor has no caches of its own */
-    LONG64 Used;  /* blocks handed out here less blocks given back here; read by others for statistics */
+    ULONG Limit; /* 0: this processor has no caches of its own */
+    LONG64 Used; /* blocks handed out here less blocks given back here; read by others for statistics */
     void *Block[MI_MAGAZINE_DEPTH];
 } MI_MAGAZINE, *PMI_MAGAZINE;
 
@@ -156,8 +158,8 @@ typedef struct _MI_RANGE {
 /* A window of kernel addresses from which ranges are taken. */
 typedef struct _MI_WINDOW {
     ULONG_PTR Start, End;
-    ULONG_PTR Hint;       /* (MiRangeLock) where the search begins: little is free below */
-    RTL_AVL_TREE Ranges;  /* (MiRangeLock) */
+    ULONG_PTR Hint;      /* (MiRangeLock) where the search begins: little is free below */
+    RTL_AVL_TREE Ranges; /* (MiRangeLock) */
 } MI_WINDOW, *PMI_WINDOW;
 
 extern MI_WINDOW MiLargeWindow, MiImageWindow;
@@ -177,13 +179,13 @@ typedef struct _MI_SECTION_NODE MI_SECTION_NODE, *PMI_SECTION_NODE;
 
 struct _MM_SECTION {
     EX_PUSH_LOCK Lock;
-    volatile LONG References;  /* (a) */
-    SIZE_T Size;               /* (Lock) bytes; constant with Data */
-    const UCHAR *Data;         /* constant; NULL: anonymous memory */
-    PMI_SECTION_NODE Root;     /* (Lock) frames of its own: a tree of 64-way nodes */
-    ULONG Height;              /* (Lock) levels of that tree; 0: none */
-    LIST_ENTRY Regions;        /* (Lock) anonymous sections: regions that map it */
-    ULONG Epoch;               /* (Lock) counts shrinkings */
+    volatile LONG References; /* (a) */
+    SIZE_T Size;              /* (Lock) bytes; constant with Data */
+    const UCHAR *Data;        /* constant; NULL: anonymous memory */
+    PMI_SECTION_NODE Root;    /* (Lock) frames of its own: a tree of 64-way nodes */
+    ULONG Height;             /* (Lock) levels of that tree; 0: none */
+    LIST_ENTRY Regions;       /* (Lock) anonymous sections: regions that map it */
+    ULONG Epoch;              /* (Lock) counts shrinkings */
 };
 
 /* The frame of page Index with a reference for the caller. STATUS_IN_PAGE_ERROR beyond the end, STATUS_NO_MEMORY. */

@@ -20,13 +20,14 @@ typedef struct _MI_FRESH_RUN {
 } MI_FRESH_RUN;
 
 static KLOCK MiPageLock;
-static LIST_ENTRY MiFreeList[MI_MAX_ORDER + 1];  /* (MiPageLock) */
-static MI_FRESH_RUN MiFresh[BOOT_MAX_RANGES];    /* (MiPageLock) */
-static ULONG MiFreshRuns;                        /* (MiPageLock) runs from this one down have chunks left */
-static ULONG64 MiTotalPages;                     /* constant after start-up */
-static LONG64 MiUsedOutsideCaches;               /* (MiPageLock) like MI_PAGE_CACHE.Used, for contiguous blocks */
-static volatile LONG64 MiPageTablePages;         /* (a) */
+static LIST_ENTRY MiFreeList[MI_MAX_ORDER + 1]; /* (MiPageLock) */
+static MI_FRESH_RUN MiFresh[BOOT_MAX_RANGES];   /* (MiPageLock) */
+static ULONG MiFreshRuns;                       /* (MiPageLock) runs from this one down have chunks left */
+static ULONG64 MiTotalPages;                    /* constant after start-up */
+static LONG64 MiUsedOutsideCaches;       /* (MiPageLock) like MI_PAGE_CACHE.Used, for contiguous blocks */
+static volatile LONG64 MiPageTablePages; /* (a) */
 
+ULONG64 MiPhysicalEnd;
 PMI_PROCESSOR_CACHES MiCaches[MAXIMUM_PROCESSORS];
 volatile ULONG MiCacheCount;
 volatile ULONG MmFailRate;
@@ -322,8 +323,9 @@ ULONG64 MmAllocateContiguous(ULONG Order)
 void MmFreeContiguous(ULONG64 Physical, ULONG Order)
 {
     PMI_PAGE Page = MiPageOf(Physical);
-    KI_ASSERT(Page->Type == MiPageInUse && Page->Order == Order, "frame %p: type %u, order %u freed as order %u",
-              (void *)Physical, Page->Type, Page->Order, Order);
+    KI_ASSERT(Page->Type == MiPageInUse && Page->Order == Order,
+              "frame %p: type %u, order %u freed as order %u", (void *)Physical, Page->Type, Page->Order,
+              Order);
     Page->Type = MiPageReserved;
     Page->References = 0;
     MiFreeFrames(Physical, 1ULL << Order);
@@ -340,7 +342,8 @@ void MiFreeFrames(ULONG64 Physical, SIZE_T Count)
 
 /* ---- Page tables' pages ---- */
 
-static ULONG64 MiEarlyNext, MiEarlyEnd; /* start-up: frames of the largest free range, taken for ever; End 0: over */
+static ULONG64 MiEarlyNext,
+    MiEarlyEnd; /* start-up: frames of the largest free range, taken for ever; End 0: over */
 
 static ULONG64 MiTakeEarlyFrame(void)
 {
@@ -416,6 +419,7 @@ static void MiMapDatabase(const BOOT_INFORMATION *Boot)
             MiMapChunkDescriptors(Chunk);
         }
         Next = End > Next ? End : Next;
+        MiPhysicalEnd = Range->Base + Range->Size;
     }
 }
 

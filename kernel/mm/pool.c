@@ -24,20 +24,20 @@ typedef struct _MI_POOL_HEADER {
     ULONG64 State;
 } MI_POOL_HEADER, *PMI_POOL_HEADER;
 
-#define MI_HEADER_BYTES  sizeof(MI_POOL_HEADER)
-#define MI_RED_BYTES     16
-#define MI_STATE_IN_USE  0x4c4f4f5045535500ULL
-#define MI_STATE_FREE    0x4c4f4f5045455246ULL
-#define MI_FILL_NEW      0xCD
-#define MI_FILL_FREE     0xDD
-#define MI_FILL_RED      0xFB
+#define MI_HEADER_BYTES sizeof(MI_POOL_HEADER)
+#define MI_RED_BYTES    16
+#define MI_STATE_IN_USE 0x4c4f4f5045535500ULL
+#define MI_STATE_FREE   0x4c4f4f5045455246ULL
+#define MI_FILL_NEW     0xCD
+#define MI_FILL_FREE    0xDD
+#define MI_FILL_RED     0xFB
 #else
 #define MI_HEADER_BYTES 0
 #define MI_RED_BYTES    0
 #endif
 
 /* Chosen so that a page holds a whole number of blocks with little left over. */
-static const USHORT MiClassBytes[MI_SIZE_CLASSES] = {16,  32,  48,  64,  96,  128, 160,  192, 256,
+static const USHORT MiClassBytes[MI_SIZE_CLASSES] = {16,  32,  48,  64,  96,  128,  160,  192, 256,
                                                      320, 400, 512, 672, 816, 1024, 1360, 2048};
 static UCHAR MiClassOfSize[MI_LARGEST_CLASS / 16 + 1]; /* by (size + 15) / 16 */
 
@@ -98,10 +98,12 @@ ULONG64 MmPoolTagBytes(ULONG Tag)
 
 /* ---- Complaints ---- */
 
-static NORETURN void __attribute__((cold)) MiBadFree(ULONG64 Why, const void *P, ULONG Found, ULONG Given, const char *What)
+static NORETURN void __attribute__((cold))
+MiBadFree(ULONG64 Why, const void *P, ULONG Found, ULONG Given, const char *What)
 {
-    KdBugCheck(BAD_POOL_CALLER, Why, (ULONG64)P, Found, Given, NULL, "pool block %p (tag '%.4s', freed with '%.4s'): %s", P,
-               (const char *)&Found, (const char *)&Given, What);
+    KdBugCheck(BAD_POOL_CALLER, Why, (ULONG64)P, Found, Given, NULL,
+               "pool block %p (tag '%.4s', freed with '%.4s'): %s", P, (const char *)&Found,
+               (const char *)&Given, What);
 }
 
 #define MI_BAD_FREE_TWICE   0x7
@@ -119,13 +121,14 @@ static inline void MiCheckTag(const void *P, ULONG Tag, ULONG Given)
 /* ---- Debug marks on small blocks ---- */
 
 #if DBG
-static void MiCheckFill(const UCHAR *Start, const UCHAR *End, UCHAR Fill, const void *P, ULONG Tag, const char *What)
+static void MiCheckFill(const UCHAR *Start, const UCHAR *End, UCHAR Fill, const void *P, ULONG Tag,
+                        const char *What)
 {
     for (; Start < End; Start++) {
         if (*Start != Fill) {
             KdBugCheck(BAD_POOL_HEADER, 0x20, (ULONG64)P, (ULONG64)Start, Tag, NULL,
-                       "pool block %p (tag '%.4s'): %s at byte %ld", P, (const char *)&Tag, What,
-                       (long)(Start - (const UCHAR *)P));
+                       "pool block %p (tag '%.4s'): %s at byte %d", P, (const char *)&Tag, What,
+                       (int)(Start - (const UCHAR *)P));
         }
     }
 }
@@ -145,7 +148,8 @@ static PVOID MiMarkAllocated(PVOID Block, ULONG Bytes, SIZE_T Size, ULONG Tag)
     UCHAR *P = (UCHAR *)(Header + 1);
 
     if (Header->State != (MI_STATE_FREE ^ (ULONG64)Block)) {
-        KdBugCheck(BAD_POOL_HEADER, 0x20, (ULONG64)P, Header->State, 0, NULL, "free pool block %p: header overwritten", P);
+        KdBugCheck(BAD_POOL_HEADER, 0x20, (ULONG64)P, Header->State, 0, NULL,
+                   "free pool block %p: header overwritten", P);
     }
     MiCheckFill(P, (UCHAR *)Block + Bytes, MI_FILL_FREE, P, 0, "written to after it was freed");
     *Header = (MI_POOL_HEADER){Tag, (ULONG)Size, MI_STATE_IN_USE ^ (ULONG64)Block};
@@ -171,7 +175,8 @@ static PVOID MiMarkFreed(PVOID P, ULONG Bytes, ULONG Tag)
                    "pool block %p: header overwritten, by whoever owns the block before it?", P);
     }
     MiCheckTag(P, Header->Tag, Tag);
-    MiCheckFill((UCHAR *)P + Header->Size, Block + Bytes, MI_FILL_RED, P, Header->Tag, "written to beyond its end");
+    MiCheckFill((UCHAR *)P + Header->Size, Block + Bytes, MI_FILL_RED, P, Header->Tag,
+                "written to beyond its end");
     MiCountTag(Header->Tag, -(LONG64)Header->Size);
     memset(P, MI_FILL_FREE, Block + Bytes - (UCHAR *)P);
     Header->State = MI_STATE_FREE ^ (ULONG64)Block;
@@ -193,11 +198,11 @@ static void MiMarkLargeFreed(UCHAR *P, SIZE_T Size, SIZE_T Pages, ULONG Tag)
     memset(P, MI_FILL_FREE, Pages * PAGE_SIZE);
 }
 #else
-#define MiMarkSlab(Page, Bytes)                       ((void)0)
-#define MiMarkAllocated(Block, Bytes, Size, Tag)      (Block)
-#define MiMarkFreed(P, Bytes, Tag)                    (P)
-#define MiMarkLargeAllocated(P, Size, Pages, Tag)     ((void)0)
-#define MiMarkLargeFreed(P, Size, Pages, Tag)         ((void)0)
+#define MiMarkSlab(Page, Bytes)                   ((void)0)
+#define MiMarkAllocated(Block, Bytes, Size, Tag)  (Block)
+#define MiMarkFreed(P, Bytes, Tag)                (P)
+#define MiMarkLargeAllocated(P, Size, Pages, Tag) ((void)0)
+#define MiMarkLargeFreed(P, Size, Pages, Tag)     ((void)0)
 #endif
 
 /* ---- Slabs. The class's lock is held ---- */
@@ -442,6 +447,18 @@ static void MiFreeLargeRange(PVOID P, ULONG Tag)
     MiFreeRange(&MiLargeWindow, Range);
 }
 
+/* No block of a slab: whole pages, or nothing that the pool has given out. */
+static NOINLINE void MiFreeLarge(PVOID P, ULONG64 Physical, ULONG Tag)
+{
+    if ((ULONG_PTR)P - MI_LARGE_BASE < MI_LARGE_END - MI_LARGE_BASE) {
+        MiFreeLargeRange(P, Tag);
+    } else if (Physical < MiPhysicalEnd && MiPageOf(Physical)->Type == MiPageLarge) {
+        MiFreeLargePages(MiPageOf(Physical), P, Tag);
+    } else {
+        MiBadFree(MI_BAD_FREE_ADDRESS, P, 0, Tag, "not in the pool, or freed before");
+    }
+}
+
 /* ---- The documented routines ---- */
 
 static inline PVOID MiAllocatePool(SIZE_T Size, ULONG Tag)
@@ -501,24 +518,14 @@ EXPORT(ExAllocatePool2);
  */
 VOID ExFreePoolWithTag(PVOID P, ULONG Tag)
 {
-    KI_ASSERT(ArchGetIrql() <= DISPATCH_LEVEL, "pool block freed at IRQL %u", ArchGetIrql());
+    ULONG64 Physical = (ULONG_PTR)P - (ULONG_PTR)ArchPhysicalToVirtual(0);
 
-    if (MI_UNLIKELY((ULONG_PTR)P - MI_LARGE_BASE < MI_LARGE_END - MI_LARGE_BASE)) {
-        MiFreeLargeRange(P, Tag);
-        return;
-    }
-    if (MI_UNLIKELY(P < ArchPhysicalToVirtual(PAGE_SIZE))) {
-        MiBadFree(MI_BAD_FREE_ADDRESS, P, 0, Tag, "no pool address");
-    }
-    PMI_PAGE Page = MiPageOf(ArchVirtualToPhysical(P));
-    if (MI_LIKELY(Page->Type == MiPageSlab)) {
-        ULONG Class = Page->Order;
-        PVOID Block = MiMarkFreed(P, MiClassBytes[Class], Tag);
-        MiFreeSmall(Class, Block);
-    } else if (Page->Type == MiPageLarge) {
-        MiFreeLargePages(Page, P, Tag);
+    KI_ASSERT(ArchGetIrql() <= DISPATCH_LEVEL, "pool block freed at IRQL %u", ArchGetIrql());
+    if (MI_LIKELY(Physical < MiPhysicalEnd && MiPageOf(Physical)->Type == MiPageSlab)) {
+        ULONG Class = MiPageOf(Physical)->Order;
+        MiFreeSmall(Class, MiMarkFreed(P, MiClassBytes[Class], Tag));
     } else {
-        MiBadFree(MI_BAD_FREE_ADDRESS, P, 0, Tag, "not in the pool, or freed before");
+        MiFreeLarge(P, Physical, Tag);
     }
 }
 EXPORT(ExFreePoolWithTag);

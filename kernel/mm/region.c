@@ -64,9 +64,11 @@ static BOOLEAN MiPageRange(ULONG_PTR Base, SIZE_T Size, ULONG_PTR *Start, ULONG_
     return TRUE;
 }
 
-static NTSTATUS MiCheckMapping(SIZE_T Size, ULONG Flags, ULONG Protection, PMM_SECTION Section, ULONG64 Offset)
+static NTSTATUS MiCheckMapping(SIZE_T Size, ULONG Flags, ULONG Protection, PMM_SECTION Section,
+                               ULONG64 Offset)
 {
-    if (Size == 0 || (Offset & (PAGE_SIZE - 1)) != 0 || (Protection & ~(MM_READ | MM_WRITE | MM_EXECUTE | MM_GUARD)) != 0) {
+    if (Size == 0 || (Offset & (PAGE_SIZE - 1)) != 0 ||
+        (Protection & ~(MM_READ | MM_WRITE | MM_EXECUTE | MM_GUARD)) != 0) {
         return STATUS_INVALID_PARAMETER;
     }
     if (Section == NULL) {
@@ -84,12 +86,14 @@ static NTSTATUS MiCheckMapping(SIZE_T Size, ULONG Flags, ULONG Protection, PMM_S
 /* ---- Map and unmap ---- */
 
 /* Makes room for the region where the caller wants it, or finds room. (Lock) */
-static NTSTATUS MiPlaceRegion(PMM_ADDRESS_SPACE Space, PMI_REGION Region, ULONG_PTR Base, SIZE_T Size, ULONG Flags,
-                              ULONG_PTR Limit)
+static NTSTATUS MiPlaceRegion(PMM_ADDRESS_SPACE Space, PMI_REGION Region, ULONG_PTR Base, SIZE_T Size,
+                              ULONG Flags, ULONG_PTR Limit)
 {
     if ((Flags & MM_MAP_FIXED) == 0) {
-        ULONG_PTR Low = (Flags & MM_MAP_TOPDOWN) == 0 && Base > MM_USER_LOWEST ? ROUND_TO_PAGES(Base) : MM_USER_LOWEST;
-        ULONG_PTR High = Limit != 0 && Limit < MM_USER_HIGHEST ? ALIGN_DOWN_BY(Limit, PAGE_SIZE) : MM_USER_HIGHEST;
+        ULONG_PTR Low =
+            (Flags & MM_MAP_TOPDOWN) == 0 && Base > MM_USER_LOWEST ? ROUND_TO_PAGES(Base) : MM_USER_LOWEST;
+        ULONG_PTR High =
+            Limit != 0 && Limit < MM_USER_HIGHEST ? ALIGN_DOWN_BY(Limit, PAGE_SIZE) : MM_USER_HIGHEST;
         if (!MiFindHole(&Space->Regions, Size, Low, High, (Flags & MM_MAP_TOPDOWN) != 0, &Region->Start)) {
             return STATUS_NO_MEMORY;
         }
@@ -111,8 +115,8 @@ static NTSTATUS MiPlaceRegion(PMM_ADDRESS_SPACE Space, PMI_REGION Region, ULONG_
     return Status;
 }
 
-static NTSTATUS MiMapTemplate(PMM_ADDRESS_SPACE Space, const MI_REGION *Template, ULONG_PTR *Base, SIZE_T Size,
-                              ULONG Flags, ULONG_PTR Limit)
+static NTSTATUS MiMapTemplate(PMM_ADDRESS_SPACE Space, const MI_REGION *Template, ULONG_PTR *Base,
+                              SIZE_T Size, ULONG Flags, ULONG_PTR Limit)
 {
     MiLock(&Space->Lock);
     PMI_REGION Region = MiAllocateRegion(Template);
@@ -316,7 +320,8 @@ NTSTATUS MmDiscardRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size)
 
 /* ---- Questions ---- */
 
-static void MiDescribeHole(const MI_REGION_TREE *Regions, const MI_REGION *Above, MM_REGION_INFORMATION *Information)
+static void MiDescribeHole(const MI_REGION_TREE *Regions, const MI_REGION *Above,
+                           MM_REGION_INFORMATION *Information)
 {
     PMI_REGION Below = Above != NULL ? MiPreviousRegion(Above) : MiFindRegionBelow(Regions, MM_USER_HIGHEST);
     Information->Start = Below != NULL ? Below->End : 0;

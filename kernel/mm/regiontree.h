@@ -17,19 +17,19 @@ typedef struct _MI_REGION {
     RTL_AVL_NODE Node;
     ULONG_PTR Start, End;
     struct _MM_ADDRESS_SPACE *Space;
-    LIST_ENTRY SectionLink;     /* in the section's list of those who map it; (section's lock) */
-    ULONG SectionEpoch;         /* the last shrinking of the section that this region has seen; (section's lock) */
+    LIST_ENTRY SectionLink; /* in the section's list of those who map it; (section's lock) */
+    ULONG SectionEpoch; /* the last shrinking of the section that this region has seen; (section's lock) */
     struct _MM_SECTION *Section; /* counted; NULL: demand-zero memory */
-    ULONG64 Offset;             /* in the section, of Start */
+    ULONG64 Offset;              /* in the section, of Start */
     PVOID Tag;
-    UCHAR Protection;           /* MM_READ ... */
+    UCHAR Protection; /* MM_READ ... */
     BOOLEAN Shared, NoInherit, GrowDown;
 } MI_REGION, *PMI_REGION;
 
 typedef struct _MI_REGION_TREE {
     RTL_AVL_TREE Tree;
-    PMI_REGION Hint;            /* the last one found, or NULL */
-    ULONG64 Pages;              /* that the regions span */
+    PMI_REGION Hint; /* the last one found, or NULL */
+    ULONG64 Pages;   /* that the regions span */
     ULONG Count;
 } MI_REGION_TREE, *PMI_REGION_TREE;
 

@@ -210,7 +210,8 @@ static ULONG64 MiMakeSectionPage(PMM_SECTION Section, ULONG64 Index)
         *Slot = MmAllocatePage(TRUE);
         if (*Slot != 0 && Section->Data != NULL) {
             SIZE_T Left = Section->Size - Index * PAGE_SIZE;
-            memcpy(ArchPhysicalToVirtual(*Slot), Section->Data + Index * PAGE_SIZE, Left < PAGE_SIZE ? Left : PAGE_SIZE);
+            memcpy(ArchPhysicalToVirtual(*Slot), Section->Data + Index * PAGE_SIZE,
+                   Left < PAGE_SIZE ? Left : PAGE_SIZE);
         }
     }
     return *Slot;
@@ -292,7 +293,8 @@ static void MiUnmapBeyond(PMM_SECTION Section, PMM_ADDRESS_SPACE Space, ULONG64 
 {
     MiLock(&Space->Lock);
     MiMarkVisited(Section, Space, Epoch);
-    for (PMI_REGION Region = MiFindRegionAbove(&Space->Regions, 0); Region != NULL; Region = MiNextRegion(Region)) {
+    for (PMI_REGION Region = MiFindRegionAbove(&Space->Regions, 0); Region != NULL;
+         Region = MiNextRegion(Region)) {
         ULONG64 Size = Region->End - Region->Start;
         if (Region->Section == Section && Region->Offset + Size > End) {
             ULONG64 Keep = End > Region->Offset ? End - Region->Offset : 0;
@@ -390,7 +392,8 @@ NTSTATUS MmWriteSection(PMM_SECTION Section, ULONG64 Offset, const void *Buffer,
             Status = STATUS_NO_MEMORY;
             break;
         }
-        memcpy((UCHAR *)ArchPhysicalToVirtual(Physical) + (At & (PAGE_SIZE - 1)), (const UCHAR *)Buffer + *Done, Now);
+        memcpy((UCHAR *)ArchPhysicalToVirtual(Physical) + (At & (PAGE_SIZE - 1)),
+               (const UCHAR *)Buffer + *Done, Now);
         *Done += Now;
     }
     MiUnlock(&Section->Lock);

@@ -50,7 +50,7 @@ BOOLEAN MiTryReferenceSpace(PMM_ADDRESS_SPACE Space)
 /* Nobody uses the space any more, and its reference count stays 0: no lock is needed. */
 static void MiDeleteAddressSpace(PMM_ADDRESS_SPACE Space)
 {
-    KI_ASSERT(Space->Kernel.ActiveProcessors == 0, "space %p is loaded on processors %lx", Space,
+    KI_ASSERT(Space->Kernel.ActiveProcessors == 0, "space %p is loaded on processors %I64x", Space,
               Space->Kernel.ActiveProcessors);
     /* Pages before regions: an anonymous section's list tells who may still show its frames. */
     MiUnmapPages(Space, 0, MM_USER_HIGHEST, TRUE);
@@ -151,8 +151,8 @@ NTSTATUS MmCloneAddressSpace(PMM_ADDRESS_SPACE Source, PMM_ADDRESS_SPACE *Clone)
 /* ---- Access from outside ---- */
 
 /* Copies within one page, under the space's lock: so no clone can make the page common while it is written to. */
-static NTSTATUS MiAccessPage(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, void *Buffer, SIZE_T Size, ULONG Access,
-                             BOOLEAN Force)
+static NTSTATUS MiAccessPage(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, void *Buffer, SIZE_T Size,
+                             ULONG Access, BOOLEAN Force)
 {
     ULONG64 Physical;
     ULONG Flags;
@@ -172,8 +172,8 @@ static NTSTATUS MiAccessPage(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, void *B
     return Status;
 }
 
-static NTSTATUS MiAccessSpace(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, void *Buffer, SIZE_T Size, ULONG Access,
-                              BOOLEAN Force)
+static NTSTATUS MiAccessSpace(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, void *Buffer, SIZE_T Size,
+                              ULONG Access, BOOLEAN Force)
 {
     if (Size > MM_USER_HIGHEST || Address > MM_USER_HIGHEST - Size) {
         return STATUS_ACCESS_VIOLATION;
@@ -199,7 +199,8 @@ NTSTATUS MmReadAddressSpace(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, void *Bu
     return MiAccessSpace(Space, Address, Buffer, Size, ARCH_PAGE_READ, FALSE);
 }
 
-NTSTATUS MmWriteAddressSpace(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, const void *Buffer, SIZE_T Size, BOOLEAN Force)
+NTSTATUS MmWriteAddressSpace(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, const void *Buffer, SIZE_T Size,
+                             BOOLEAN Force)
 {
     return MiAccessSpace(Space, Address, (void *)Buffer, Size, ARCH_PAGE_WRITE, Force);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Balanced trees. The heights of a node's two sides differ by one at most; insertion and removal walk up from where the
- * tree changed and rotate where the difference became two. Sides are numbers (0, 1), so that mirror images share code.
+ * Balanced trees. The heights of a node's two sides differ by one at most; insertion and removal walk up from
+ * where the tree changed and rotate where the difference became two. Sides are numbers (0, 1), so that mirror
+ * images share code.
  */
 #include "kernel/rtl/avl.h"
 
@@ -14,7 +15,8 @@ static LONG RtlpSideOf(const RTL_AVL_NODE *Parent, const RTL_AVL_NODE *Node)
 }
 
 /* What Node's parent (or the tree) points to becomes With, which may be NULL. */
-static VOID RtlpReplaceChild(PRTL_AVL_TREE Tree, PRTL_AVL_NODE Parent, const RTL_AVL_NODE *Node, PRTL_AVL_NODE With)
+static VOID RtlpReplaceChild(PRTL_AVL_TREE Tree, PRTL_AVL_NODE Parent, const RTL_AVL_NODE *Node,
+                             PRTL_AVL_NODE With)
 {
     if (Parent == NULL) {
         Tree->Root = With;
@@ -27,7 +29,8 @@ static VOID RtlpReplaceChild(PRTL_AVL_TREE Tree, PRTL_AVL_NODE Parent, const RTL
 }
 
 /*
- * The child on the other side of Side moves up over Node, which moves down to Side. Returns what is on top now. (Side 0:)
+ * The child on the other side of Side moves up over Node, which moves down to Side. Returns what is on top
+ * now. (Side 0:)
  *
  *       Node                Up
  *      /    \              /  \
@@ -90,7 +93,8 @@ static VOID RtlpGrown(PRTL_AVL_TREE Tree, PRTL_AVL_NODE Node, LONG Side)
     }
 }
 
-/* The subtree on Side of Node has lost one level; carries this upwards until the height of a subtree is as before. */
+/* The subtree on Side of Node has lost one level; carries this upwards until the height of a subtree is as
+   before. */
 static VOID RtlpShrunk(PRTL_AVL_TREE Tree, PRTL_AVL_NODE Node, LONG Side)
 {
     while (Node != NULL) {
@@ -125,7 +129,7 @@ PRTL_AVL_NODE RtlAvlInsert(PRTL_AVL_TREE Tree, const VOID *Key, PRTL_AVL_NODE No
         Side = Order > 0;
     }
 
-    *Node = (RTL_AVL_NODE){ .Parent = Parent };
+    *Node = (RTL_AVL_NODE){.Parent = Parent};
     if (Parent == NULL) {
         Tree->Root = Node;
     } else {
@@ -136,8 +140,8 @@ PRTL_AVL_NODE RtlAvlInsert(PRTL_AVL_TREE Tree, const VOID *Key, PRTL_AVL_NODE No
 }
 EXPORT(RtlAvlInsert);
 
-/* Puts Node's successor, which has no child before it, in Node's place. The side that lost a level, and its parent, go to
-   *Side and the return value. */
+/* Puts Node's successor, which has no child before it, in Node's place. The side that lost a level, and its
+   parent, go to *Side and the return value. */
 static PRTL_AVL_NODE RtlpReplaceBySuccessor(PRTL_AVL_TREE Tree, PRTL_AVL_NODE Node, LONG *Side)
 {
     PRTL_AVL_NODE Successor = RtlAvlNext(Node);
@@ -173,7 +177,7 @@ VOID RtlAvlRemove(PRTL_AVL_TREE Tree, PRTL_AVL_NODE Node)
         RtlpReplaceChild(Tree, Parent, Node, Node->Child[Node->Child[0] == NULL]);
     }
     RtlpShrunk(Tree, Parent, Side);
-    *Node = (RTL_AVL_NODE){ 0 };
+    *Node = (RTL_AVL_NODE){0};
 }
 EXPORT(RtlAvlRemove);
 
@@ -192,8 +196,10 @@ PRTL_AVL_NODE RtlAvlFind(const RTL_AVL_TREE *Tree, const VOID *Key, RTL_AVL_COMP
 }
 EXPORT(RtlAvlFind);
 
-/* The node nearest to *Key that is not beyond it, coming from Side: 0 from before (floor), 1 from after (ceiling). */
-static PRTL_AVL_NODE RtlpFindNear(const RTL_AVL_TREE *Tree, const VOID *Key, RTL_AVL_COMPARE *Compare, LONG Side)
+/* The node nearest to *Key that is not beyond it, coming from Side: 0 from before (floor), 1 from after
+   (ceiling). */
+static PRTL_AVL_NODE RtlpFindNear(const RTL_AVL_TREE *Tree, const VOID *Key, RTL_AVL_COMPARE *Compare,
+                                  LONG Side)
 {
     PRTL_AVL_NODE Best = NULL;
     PRTL_AVL_NODE Node = Tree->Root;
@@ -232,7 +238,8 @@ static PRTL_AVL_NODE RtlpOutermost(PRTL_AVL_NODE Node, LONG Side)
     return Node;
 }
 
-/* The neighbour on Side: the near end of the subtree there, else the first ancestor that lies on that side. */
+/* The neighbour on Side: the near end of the subtree there, else the first ancestor that lies on that
+   side. */
 static PRTL_AVL_NODE RtlpNeighbour(const RTL_AVL_NODE *Node, LONG Side)
 {
     if (Node->Child[Side] != NULL) {

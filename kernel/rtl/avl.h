@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A balanced (AVL) tree of nodes that their owners embed: it allocates nothing and never fails, every operation takes
- * O(log n) and the height of 1.44 log2(n) bounds it. The caller synchronises, and keeps a node in place while it is linked.
- * Any IRQL.
+ * A balanced (AVL) tree of nodes that their owners embed: it allocates nothing and never fails, every
+ * operation takes O(log n) and the height of 1.44 log2(n) bounds it. The caller synchronises, and keeps a
+ * node in place while it is linked. Any IRQL.
  */
 #pragma once
 
@@ -22,7 +22,8 @@ typedef struct _RTL_AVL_TREE {
 /* Negative, zero or positive as Key comes before, is, or comes after the key of Node. */
 typedef LONG RTL_AVL_COMPARE(const VOID *Key, const RTL_AVL_NODE *Node);
 
-/* Links Node, whose key is *Key. Returns NULL; or, nothing changed, the node that has an equal key already. */
+/* Links Node, whose key is *Key. Returns NULL; or, nothing changed, the node that has an equal key
+   already. */
 PRTL_AVL_NODE RtlAvlInsert(PRTL_AVL_TREE Tree, const VOID *Key, PRTL_AVL_NODE Node, RTL_AVL_COMPARE *Compare);
 
 /* Takes off a node that is in the tree. */
@@ -35,7 +36,8 @@ PRTL_AVL_NODE RtlAvlFind(const RTL_AVL_TREE *Tree, const VOID *Key, RTL_AVL_COMP
 PRTL_AVL_NODE RtlAvlFindFloor(const RTL_AVL_TREE *Tree, const VOID *Key, RTL_AVL_COMPARE *Compare);
 PRTL_AVL_NODE RtlAvlFindCeiling(const RTL_AVL_TREE *Tree, const VOID *Key, RTL_AVL_COMPARE *Compare);
 
-/* The ends of the tree, and a node's neighbours; NULL where there is none. To empty a tree, remove First until NULL. */
+/* The ends of the tree, and a node's neighbours; NULL where there is none. To empty a tree, remove First
+   until NULL. */
 PRTL_AVL_NODE RtlAvlFirst(const RTL_AVL_TREE *Tree);
 PRTL_AVL_NODE RtlAvlLast(const RTL_AVL_TREE *Tree);
 PRTL_AVL_NODE RtlAvlNext(const RTL_AVL_NODE *Node);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The few string routines of the C library that kernel and driver sources use. Each does what the C standard (or, for the
- * names with an underscore, the driver kit) says, in the C locale; any IRQL. Host tests use the host's.
+ * The few string routines of the C library that kernel and driver sources use. Each does what the C standard
+ * (or, for the names with an underscore, the driver kit) says, in the C locale; any IRQL. Host tests use the
+ * host's.
  */
 #include <ntrtl.h>
 
 #include "kernel/ldr/export.h"
 
-/* Or GCC would recognise a loop below as strlen, and replace it by a call of the routine that it stands in. */
+/* Or GCC would recognise a loop below as strlen, and replace it by a call of the routine that it stands
+   in. */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Formatted print, as DbgPrint and the safe-string routines need it. The text goes to a sink as it is made: no buffer here
- * limits it. 16-bit text leaves as UTF-8. The rules stand at RtlFormatV in rtl.h; they are the driver kit's, where `l` means
- * 32 bits and `I64` 64.
+ * Formatted print, as DbgPrint and the safe-string routines need it. The text goes to a sink as it is made:
+ * no buffer here limits it. 16-bit text leaves as UTF-8. The rules stand at RtlFormatV in rtl.h; they are the
+ * driver kit's, where `l` means 32 bits and `I64` 64.
  */
 #include "kernel/rtl/rtl.h"
 
@@ -21,7 +21,14 @@ typedef struct _RTLP_FORMAT {
     va_list Arguments;
 } RTLP_FORMAT, *PRTLP_FORMAT;
 
-typedef enum _RTLP_SIZE { SizeDefault, SizeChar, SizeShort, SizeLong, SizeLongLong, SizeWide } RTLP_SIZE;
+typedef enum _RTLP_SIZE {
+    SizeDefault,
+    SizeChar,
+    SizeShort,
+    SizeLong,
+    SizeLongLong,
+    SizeWide
+} RTLP_SIZE;
 
 /* One conversion: %[flags][width][.precision][size]type */
 typedef struct _RTLP_CONVERSION {
@@ -102,8 +109,8 @@ static char *RtlpDigits(ULONG64 Value, ULONG Base, bool Upper, char *End)
 }
 
 /* Prefix (sign, 0x), zeros and digits, in the conversion's width. */
-static VOID RtlpEmitNumber(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion, const char *Prefix, ULONG64 Value,
-                           ULONG Base)
+static VOID RtlpEmitNumber(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion, const char *Prefix,
+                           ULONG64 Value, ULONG Base)
 {
     char Buffer[64];
     char *End = Buffer + sizeof(Buffer);
@@ -152,13 +159,14 @@ static VOID RtlpFormatPointer(PRTLP_FORMAT Format, PRTLP_CONVERSION Conversion)
 {
     Conversion->HasPrecision = true;
     Conversion->Precision = 2 * sizeof(PVOID);
-    RtlpEmitNumber(Format, Conversion, Conversion->Alternate ? "0x" : "", (ULONG_PTR)va_arg(Format->Arguments, PVOID),
-                   16);
+    RtlpEmitNumber(Format, Conversion, Conversion->Alternate ? "0x" : "",
+                   (ULONG_PTR)va_arg(Format->Arguments, PVOID), 16);
 }
 
 /* ---- Text ---- */
 
-static VOID RtlpEmitText(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion, const char *Text, SIZE_T Length)
+static VOID RtlpEmitText(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion, const char *Text,
+                         SIZE_T Length)
 {
     SIZE_T Missing = RtlpMissing(Conversion, Length);
 
@@ -167,7 +175,8 @@ static VOID RtlpEmitText(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion,
     RtlpPad(Format, ' ', Conversion->Left ? Missing : 0);
 }
 
-static VOID RtlpEmitWideText(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion, const WCHAR *Text, SIZE_T Units)
+static VOID RtlpEmitWideText(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion, const WCHAR *Text,
+                             SIZE_T Units)
 {
     SIZE_T Missing = RtlpMissing(Conversion, Units);
 
@@ -187,7 +196,8 @@ static VOID RtlpEmitNull(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion)
     RtlpEmitText(Format, Conversion, "(null)", RtlpTextLimit(Conversion, 6));
 }
 
-/* Whether c, s or Z mean 16-bit text: by its size if it has one, else by the format's own width, turned round for C and S. */
+/* Whether c, s or Z mean 16-bit text: by its size if it has one, else by the format's own width, turned round
+   for C and S. */
 static bool RtlpIsWideText(const RTLP_FORMAT *Format, const RTLP_CONVERSION *Conversion)
 {
     switch (Conversion->Size) {
@@ -223,7 +233,8 @@ static VOID RtlpFormatString(PRTLP_FORMAT Format, const RTLP_CONVERSION *Convers
     if (Text == NULL) {
         RtlpEmitNull(Format, Conversion);
     } else if (RtlpIsWideText(Format, Conversion)) {
-        RtlpEmitWideText(Format, Conversion, Text, RtlBoundedLengthW(Text, RtlpTextLimit(Conversion, SIZE_MAX)));
+        RtlpEmitWideText(Format, Conversion, Text,
+                         RtlBoundedLengthW(Text, RtlpTextLimit(Conversion, SIZE_MAX)));
     } else {
         RtlpEmitText(Format, Conversion, Text, RtlBoundedLengthA(Text, RtlpTextLimit(Conversion, SIZE_MAX)));
     }
@@ -246,14 +257,16 @@ static VOID RtlpFormatCounted(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conver
     }
 }
 
-C_ASSERT(sizeof(UNICODE_STRING) == sizeof(STRING) && offsetof(UNICODE_STRING, Buffer) == offsetof(STRING, Buffer));
+C_ASSERT(sizeof(UNICODE_STRING) == sizeof(STRING) &&
+         offsetof(UNICODE_STRING, Buffer) == offsetof(STRING, Buffer));
 
 /* ---- Reading the format ---- */
 
 static WCHAR RtlpPeek(const RTLP_FORMAT *Format, SIZE_T Ahead)
 {
     SIZE_T Position = Format->Position + Ahead;
-    return Format->Wide ? ((const WCHAR *)Format->Format)[Position] : ((const UCHAR *)Format->Format)[Position];
+    return Format->Wide ? ((const WCHAR *)Format->Format)[Position]
+                        : ((const UCHAR *)Format->Format)[Position];
 }
 
 static bool RtlpAccept(PRTLP_FORMAT Format, WCHAR Character)
@@ -404,7 +417,7 @@ static bool RtlpConvert(PRTLP_FORMAT Format, PRTLP_CONVERSION Conversion)
         RtlpFormatCounted(Format, Conversion);
         return true;
     case 'n':
-        (VOID)va_arg(Format->Arguments, PVOID);
+        (VOID) va_arg(Format->Arguments, PVOID);
         return true;
     case '%':
         RtlpEmit(Format, "%", 1);
@@ -417,7 +430,7 @@ static bool RtlpConvert(PRTLP_FORMAT Format, PRTLP_CONVERSION Conversion)
 /* A conversion, whose % is at the position. What is none is printed as it stands. */
 static VOID RtlpFormatConversion(PRTLP_FORMAT Format)
 {
-    RTLP_CONVERSION Conversion = { 0 };
+    RTLP_CONVERSION Conversion = {0};
     SIZE_T Start = Format->Position++;
 
     RtlpReadFlags(Format, &Conversion);
@@ -451,7 +464,7 @@ static SIZE_T RtlpFormatAll(PRTLP_FORMAT Format)
 
 SIZE_T RtlFormatV(RTL_FORMAT_SINK *Sink, PVOID Context, PCSTR Format, va_list Arguments)
 {
-    RTLP_FORMAT State = { .Sink = Sink, .Context = Context, .Format = Format != NULL ? Format : "(null)" };
+    RTLP_FORMAT State = {.Sink = Sink, .Context = Context, .Format = Format != NULL ? Format : "(null)"};
 
     va_copy(State.Arguments, Arguments);
     SIZE_T Total = RtlpFormatAll(&State);
@@ -461,7 +474,7 @@ SIZE_T RtlFormatV(RTL_FORMAT_SINK *Sink, PVOID Context, PCSTR Format, va_list Ar
 
 SIZE_T RtlFormatWideV(RTL_FORMAT_SINK *Sink, PVOID Context, PCWSTR Format, va_list Arguments)
 {
-    RTLP_FORMAT State = { .Sink = Sink, .Context = Context, .Wide = true, .Format = Format };
+    RTLP_FORMAT State = {.Sink = Sink, .Context = Context, .Wide = true, .Format = Format};
 
     if (Format == NULL) {
         return RtlFormatV(Sink, Context, NULL, Arguments);
@@ -491,7 +504,7 @@ static VOID RtlpFillBuffer(PVOID Context, const char *Text, SIZE_T Length)
 
 SIZE_T RtlPrintV(char *Buffer, SIZE_T Size, PCSTR Format, va_list Arguments)
 {
-    RTLP_BUFFER Sink = { Buffer, Size != 0 ? Size - 1 : 0 };
+    RTLP_BUFFER Sink = {Buffer, Size != 0 ? Size - 1 : 0};
     SIZE_T Length = RtlFormatV(RtlpFillBuffer, &Sink, Format, Arguments);
 
     if (Size != 0) {

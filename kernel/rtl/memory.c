@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memcpy and its kin, which compilers call of their own accord, eight bytes at a time. They are weak: the machine's folder
- * may hold better ones under the same names. Host tests use the host's.
+ * memcpy and its kin, which compilers call of their own accord, eight bytes at a time. They are weak: the
+ * machine's folder may hold better ones under the same names. Host tests use the host's.
  */
 #include <ntrtl.h>
 
@@ -100,7 +100,8 @@ RTLP_WEAK void *memset(void *Destination, int Value, size_t Length)
 }
 EXPORT(memset);
 
-/* Negative, zero or positive as the first byte that differs is smaller, absent or larger in First. Any IRQL. */
+/* Negative, zero or positive as the first byte that differs is smaller, absent or larger in First. Any
+   IRQL. */
 RTLP_WEAK int memcmp(const void *First, const void *Second, size_t Length)
 {
     const unsigned char *One = First;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A small repeatable generator (xorshift64*, G. Marsaglia and S. Vigna) for tests, random preemption and the like. It hides
- * nothing from anybody: do not make secrets with it. Not synchronised: one state a user. Any IRQL.
+ * A small repeatable generator (xorshift64*, G. Marsaglia and S. Vigna) for tests, random preemption and the
+ * like. It hides nothing from anybody: do not make secrets with it. Not synchronised: one state a user. Any
+ * IRQL.
  */
 #pragma once
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Counted strings. Lengths are bytes; a length that is odd for 16-bit text counts as one less; nothing is read or written
- * beyond a Length or MaximumLength, and a terminating NUL is written only where there is room for it.
+ * Counted strings. Lengths are bytes; a length that is odd for 16-bit text counts as one less; nothing is
+ * read or written beyond a Length or MaximumLength, and a terminating NUL is written only where there is room
+ * for it.
  */
 #include "kernel/rtl/rtl.h"
 
@@ -64,7 +65,7 @@ EXPORT(RtlBoundedLengthA);
 
 VOID NTAPI RtlInitUnicodeString(PUNICODE_STRING DestinationString, PCWSTR SourceString)
 {
-    *DestinationString = (UNICODE_STRING){ 0, 0, (PWCH)SourceString };
+    *DestinationString = (UNICODE_STRING){0, 0, (PWCH)SourceString};
     if (SourceString != NULL) {
         SIZE_T Length = RtlBoundedLengthW(SourceString, UNICODE_STRING_MAX_CHARS - 1);
         DestinationString->Length = (USHORT)(Length * sizeof(WCHAR));
@@ -75,7 +76,7 @@ EXPORT(RtlInitUnicodeString);
 
 VOID NTAPI RtlInitAnsiString(PANSI_STRING DestinationString, PCSZ SourceString)
 {
-    *DestinationString = (ANSI_STRING){ 0, 0, (PCHAR)SourceString };
+    *DestinationString = (ANSI_STRING){0, 0, (PCHAR)SourceString};
     if (SourceString != NULL) {
         SIZE_T Length = RtlBoundedLengthA(SourceString, MAXUSHORT - 1);
         DestinationString->Length = (USHORT)Length;
@@ -163,7 +164,8 @@ NTSTATUS NTAPI RtlAppendUnicodeToString(PUNICODE_STRING Destination, PCWSTR Sour
     if (Source == NULL) {
         return STATUS_SUCCESS;
     }
-    return RtlpAppend(Destination, Source, RtlBoundedLengthW(Source, UNICODE_STRING_MAX_CHARS + 1) * sizeof(WCHAR));
+    return RtlpAppend(Destination, Source,
+                      RtlBoundedLengthW(Source, UNICODE_STRING_MAX_CHARS + 1) * sizeof(WCHAR));
 }
 EXPORT(RtlAppendUnicodeToString);
 
@@ -180,10 +182,10 @@ static const struct {
     WCHAR First, Last;
     WCHAR Distance;
 } RtlpCaseRanges[] = {
-    { 'a', 'z', 0x20 },       { 0x00E0, 0x00F6, 0x20 }, { 0x00F8, 0x00FE, 0x20 }, /* ASCII, Latin-1 */
-    { 0x03B1, 0x03C1, 0x20 }, { 0x03C3, 0x03CB, 0x20 },                           /* Greek */
-    { 0x0430, 0x044F, 0x20 }, { 0x0450, 0x045F, 0x50 },                           /* Cyrillic */
-    { 0x0561, 0x0586, 0x30 }, { 0xFF41, 0xFF5A, 0x20 },                           /* Armenian, full-width */
+    {'a', 'z', 0x20},       {0x00E0, 0x00F6, 0x20}, {0x00F8, 0x00FE, 0x20}, /* ASCII, Latin-1 */
+    {0x03B1, 0x03C1, 0x20}, {0x03C3, 0x03CB, 0x20},                         /* Greek */
+    {0x0430, 0x044F, 0x20}, {0x0450, 0x045F, 0x50},                         /* Cyrillic */
+    {0x0561, 0x0586, 0x30}, {0xFF41, 0xFF5A, 0x20},                         /* Armenian, full-width */
 };
 
 /* Ranges in which upper and lower case alternate: the upper one is even where Odd is 0. */
@@ -191,8 +193,8 @@ static const struct {
     WCHAR First, Last;
     WCHAR Odd;
 } RtlpCasePairs[] = {
-    { 0x0100, 0x012F, 0 }, { 0x0132, 0x0137, 0 }, { 0x0139, 0x0148, 1 }, { 0x014A, 0x0177, 0 },
-    { 0x0179, 0x017E, 1 }, { 0x0460, 0x0481, 0 }, { 0x048A, 0x04BF, 0 }, { 0x1E00, 0x1E95, 0 },
+    {0x0100, 0x012F, 0}, {0x0132, 0x0137, 0}, {0x0139, 0x0148, 1}, {0x014A, 0x0177, 0},
+    {0x0179, 0x017E, 1}, {0x0460, 0x0481, 0}, {0x048A, 0x04BF, 0}, {0x1E00, 0x1E95, 0},
 };
 
 /* The partner of Character in a range of pairs; Character itself when it lies in none. */
@@ -244,7 +246,8 @@ EXPORT(RtlUpperChar);
 
 /* ---- Comparing ---- */
 
-LONG NTAPI RtlCompareUnicodeString(PCUNICODE_STRING String1, PCUNICODE_STRING String2, BOOLEAN CaseInSensitive)
+LONG NTAPI RtlCompareUnicodeString(PCUNICODE_STRING String1, PCUNICODE_STRING String2,
+                                   BOOLEAN CaseInSensitive)
 {
     SIZE_T Length1 = RtlpUnits(String1), Length2 = RtlpUnits(String2);
 
@@ -278,9 +281,11 @@ LONG NTAPI RtlCompareString(const STRING *String1, const STRING *String2, BOOLEA
 }
 EXPORT(RtlCompareString);
 
-BOOLEAN NTAPI RtlEqualUnicodeString(PCUNICODE_STRING String1, PCUNICODE_STRING String2, BOOLEAN CaseInSensitive)
+BOOLEAN NTAPI RtlEqualUnicodeString(PCUNICODE_STRING String1, PCUNICODE_STRING String2,
+                                    BOOLEAN CaseInSensitive)
 {
-    return RtlpUnits(String1) == RtlpUnits(String2) && RtlCompareUnicodeString(String1, String2, CaseInSensitive) == 0;
+    return RtlpUnits(String1) == RtlpUnits(String2) &&
+           RtlCompareUnicodeString(String1, String2, CaseInSensitive) == 0;
 }
 EXPORT(RtlEqualUnicodeString);
 
@@ -290,7 +295,8 @@ BOOLEAN NTAPI RtlEqualString(const STRING *String1, const STRING *String2, BOOLE
 }
 EXPORT(RtlEqualString);
 
-BOOLEAN NTAPI RtlPrefixUnicodeString(PCUNICODE_STRING String1, PCUNICODE_STRING String2, BOOLEAN CaseInSensitive)
+BOOLEAN NTAPI RtlPrefixUnicodeString(PCUNICODE_STRING String1, PCUNICODE_STRING String2,
+                                     BOOLEAN CaseInSensitive)
 {
     if (RtlpUnits(String1) > RtlpUnits(String2)) {
         return FALSE;
@@ -369,7 +375,7 @@ NTSTATUS NTAPI RtlInt64ToUnicodeString(ULONGLONG Value, ULONG Base, PUNICODE_STR
     }
     Base = Base != 0 ? Base : 10;
     do {
-        Digits[--Start] = (WCHAR)"0123456789ABCDEF"[Value % Base];
+        Digits[--Start] = (WCHAR) "0123456789ABCDEF"[Value % Base];
         Value /= Base;
     } while (Value != 0);
 
@@ -392,8 +398,8 @@ EXPORT(RtlIntegerToUnicodeString);
 
 /* ---- Between encodings ---- */
 
-/* Makes sure that *Buffer has room for Bytes, terminator included: allocated, or the caller's. A counted string's lengths
-   have 16 bits. */
+/* Makes sure that *Buffer has room for Bytes, terminator included: allocated, or the caller's. A counted
+   string's lengths have 16 bits. */
 static NTSTATUS RtlpProvideBuffer(SIZE_T Bytes, BOOLEAN Allocate, PVOID *Buffer, PUSHORT MaximumLength)
 {
     if (Bytes > MAXUSHORT) {
@@ -418,8 +424,9 @@ NTSTATUS NTAPI RtlAnsiStringToUnicodeString(PUNICODE_STRING DestinationString, P
     ULONG Bytes;
 
     RtlUTF8ToUnicodeN(NULL, 0, &Bytes, Source, SourceString->Length);
-    NTSTATUS Status = RtlpProvideBuffer(Bytes + sizeof(WCHAR), AllocateDestinationString,
-                                        (PVOID *)&DestinationString->Buffer, &DestinationString->MaximumLength);
+    NTSTATUS Status =
+        RtlpProvideBuffer(Bytes + sizeof(WCHAR), AllocateDestinationString,
+                          (PVOID *)&DestinationString->Buffer, &DestinationString->MaximumLength);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
@@ -438,8 +445,9 @@ NTSTATUS NTAPI RtlUnicodeStringToAnsiString(PANSI_STRING DestinationString, PCUN
     ULONG Bytes;
 
     RtlUnicodeToUTF8N(NULL, 0, &Bytes, Source, Length);
-    NTSTATUS Status = RtlpProvideBuffer(Bytes + 1, AllocateDestinationString, (PVOID *)&DestinationString->Buffer,
-                                        &DestinationString->MaximumLength);
+    NTSTATUS Status =
+        RtlpProvideBuffer(Bytes + 1, AllocateDestinationString, (PVOID *)&DestinationString->Buffer,
+                          &DestinationString->MaximumLength);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
@@ -454,8 +462,10 @@ NTSTATUS NTAPI RtlUpcaseUnicodeString(PUNICODE_STRING DestinationString, PCUNICO
                                       BOOLEAN AllocateDestinationString)
 {
     SIZE_T Length = RtlpUnits(SourceString);
-    /* As documented this one needs no room for a NUL; an allocation has it, and so is never one of no bytes. */
-    SIZE_T Bytes = (Length + (AllocateDestinationString && Length < UNICODE_STRING_MAX_CHARS)) * sizeof(WCHAR);
+    /* As documented this one needs no room for a NUL; an allocation has it, and so is never one of no
+       bytes. */
+    SIZE_T Bytes =
+        (Length + (AllocateDestinationString && Length < UNICODE_STRING_MAX_CHARS)) * sizeof(WCHAR);
     NTSTATUS Status = RtlpProvideBuffer(Bytes, AllocateDestinationString, (PVOID *)&DestinationString->Buffer,
                                         &DestinationString->MaximumLength);
     if (!NT_SUCCESS(Status)) {
@@ -475,7 +485,7 @@ VOID NTAPI RtlFreeUnicodeString(PUNICODE_STRING UnicodeString)
     if (UnicodeString->Buffer != NULL && RtlpFree != NULL) {
         RtlpFree(UnicodeString->Buffer);
     }
-    *UnicodeString = (UNICODE_STRING){ 0 };
+    *UnicodeString = (UNICODE_STRING){0};
 }
 EXPORT(RtlFreeUnicodeString);
 
@@ -484,6 +494,6 @@ VOID NTAPI RtlFreeAnsiString(PANSI_STRING AnsiString)
     if (AnsiString->Buffer != NULL && RtlpFree != NULL) {
         RtlpFree(AnsiString->Buffer);
     }
-    *AnsiString = (ANSI_STRING){ 0 };
+    *AnsiString = (ANSI_STRING){0};
 }
 EXPORT(RtlFreeAnsiString);

@@ -49,7 +49,8 @@ static VOID RtlpPutWide(PRTLP_WIDE_BUFFER Buffer, ULONG Character)
     Buffer->Room -= Count;
 }
 
-/* Whether the pending bytes could still become a character: they are ill-formed for nothing but being too few. */
+/* Whether the pending bytes could still become a character: they are ill-formed for nothing but being too
+   few. */
 static bool RtlpIsUnfinished(const RTLP_WIDE_BUFFER *Buffer)
 {
     UCHAR Lead = (UCHAR)Buffer->Pending[0];
@@ -61,7 +62,8 @@ static bool RtlpIsUnfinished(const RTLP_WIDE_BUFFER *Buffer)
            Consumed == Buffer->PendingLength;
 }
 
-/* Puts what the pending bytes hold, but for an unfinished character at their end unless it is the end of the text. */
+/* Puts what the pending bytes hold, but for an unfinished character at their end unless it is the end of the
+   text. */
 static VOID RtlpDrainPending(PRTLP_WIDE_BUFFER Buffer, bool AtEnd)
 {
     while (Buffer->PendingLength != 0 && (AtEnd || !RtlpIsUnfinished(Buffer))) {
@@ -83,9 +85,10 @@ static VOID RtlpFillWideBuffer(PVOID Context, const char *Text, SIZE_T Length)
 }
 
 /* Formats into Room units; *Written says how many were. No NUL. */
-static NTSTATUS RtlpPrintWide(PWSTR Destination, SIZE_T Room, PCWSTR Format, va_list Arguments, PSIZE_T Written)
+static NTSTATUS RtlpPrintWide(PWSTR Destination, SIZE_T Room, PCWSTR Format, va_list Arguments,
+                              PSIZE_T Written)
 {
-    RTLP_WIDE_BUFFER Buffer = { .Next = Destination, .Room = Room };
+    RTLP_WIDE_BUFFER Buffer = {.Next = Destination, .Room = Room};
 
     RtlFormatWideV(RtlpFillWideBuffer, &Buffer, Format, Arguments);
     RtlpDrainPending(&Buffer, true);
@@ -119,15 +122,15 @@ NTSTATUS RtlStringCbVPrintfW(PWSTR Destination, SIZE_T Size, PCWSTR Format, va_l
 EXPORT(RtlStringCbVPrintfW);
 
 /* The same body for each: a variable argument list can be handed on only as a va_list. */
-#define RTLP_PRINTF(Name, VName, Text) \
-    NTSTATUS Name(Text Destination, SIZE_T Size, const typeof(*(Text)0) *Format, ...) \
-    { \
-        va_list Arguments; \
-        va_start(Arguments, Format); \
-        NTSTATUS Status = VName(Destination, Size, Format, Arguments); \
-        va_end(Arguments); \
-        return Status; \
-    } \
+#define RTLP_PRINTF(Name, VName, Text)                                                                       \
+    NTSTATUS Name(Text Destination, SIZE_T Size, const typeof(*(Text)0) *Format, ...)                        \
+    {                                                                                                        \
+        va_list Arguments;                                                                                   \
+        va_start(Arguments, Format);                                                                         \
+        NTSTATUS Status = VName(Destination, Size, Format, Arguments);                                       \
+        va_end(Arguments);                                                                                   \
+        return Status;                                                                                       \
+    }                                                                                                        \
     EXPORT(Name)
 
 RTLP_PRINTF(RtlStringCchPrintfA, RtlStringCchVPrintfA, PSTR);
@@ -194,7 +197,8 @@ NTSTATUS RtlStringCchCatNA(PSTR Destination, SIZE_T Size, PCSTR Source, SIZE_T C
     SIZE_T Length;
     NTSTATUS Status = RtlStringCchLengthA(Destination, Size, &Length);
 
-    return NT_SUCCESS(Status) ? RtlStringCchCopyNA(Destination + Length, Size - Length, Source, Count) : Status;
+    return NT_SUCCESS(Status) ? RtlStringCchCopyNA(Destination + Length, Size - Length, Source, Count)
+                              : Status;
 }
 EXPORT(RtlStringCchCatNA);
 
@@ -203,7 +207,8 @@ NTSTATUS RtlStringCchCatNW(PWSTR Destination, SIZE_T Size, PCWSTR Source, SIZE_T
     SIZE_T Length;
     NTSTATUS Status = RtlStringCchLengthW(Destination, Size, &Length);
 
-    return NT_SUCCESS(Status) ? RtlStringCchCopyNW(Destination + Length, Size - Length, Source, Count) : Status;
+    return NT_SUCCESS(Status) ? RtlStringCchCopyNW(Destination + Length, Size - Length, Source, Count)
+                              : Status;
 }
 EXPORT(RtlStringCchCatNW);
 
@@ -237,7 +242,7 @@ EXPORT(RtlStringCchLengthW);
 
 NTSTATUS RtlUnicodeStringInit(PUNICODE_STRING Destination, PCWSTR Source)
 {
-    *Destination = (UNICODE_STRING){ 0 };
+    *Destination = (UNICODE_STRING){0};
     if (Source != NULL && RtlBoundedLengthW(Source, UNICODE_STRING_MAX_CHARS) == UNICODE_STRING_MAX_CHARS) {
         return STATUS_INVALID_PARAMETER;
     }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * UTF-8 and UTF-16, character by character and by the buffer. Ill-formed input never stops a conversion: it becomes U+FFFD,
- * one for each longest piece that could have begun a character (The Unicode Standard, section 3.9).
+ * UTF-8 and UTF-16, character by character and by the buffer. Ill-formed input never stops a conversion: it
+ * becomes U+FFFD, one for each longest piece that could have begun a character (The Unicode Standard, section
+ * 3.9).
  */
 #include "kernel/rtl/rtl.h"
 
 #include "kernel/ldr/export.h"
 
-/* What a lead byte announces: continuation bytes, its own payload, and the bounds of the byte after it, which rule out
-   overlong forms, surrogates and what lies beyond U+10FFFF. False for what cannot lead. */
+/* What a lead byte announces: continuation bytes, its own payload, and the bounds of the byte after it, which
+   rule out overlong forms, surrogates and what lies beyond U+10FFFF. False for what cannot lead. */
 static bool RtlpReadLead(UCHAR Lead, SIZE_T *Following, ULONG *Payload, UCHAR *Low, UCHAR *High)
 {
     *Low = 0x80;
@@ -132,7 +133,8 @@ static NTSTATUS RtlpConversionStatus(bool TooSmall, bool IllFormed)
 }
 
 NTSTATUS NTAPI RtlUTF8ToUnicodeN(PWSTR UnicodeStringDestination, ULONG UnicodeStringMaxByteCount,
-                                 PULONG UnicodeStringActualByteCount, PCCH UTF8StringSource, ULONG UTF8StringByteCount)
+                                 PULONG UnicodeStringActualByteCount, PCCH UTF8StringSource,
+                                 ULONG UTF8StringByteCount)
 {
     SIZE_T Room = UnicodeStringMaxByteCount / sizeof(WCHAR);
     SIZE_T Written = 0, Read = 0, Consumed;

@@ -14,6 +14,7 @@ static struct {
     struct winsize size;    /* (lock) as TIOCSWINSZ set it; 0: ask the kernel */
     s32 foreground;         /* (lock) process group */
     s32 session;            /* (lock) */
+    ULONG mode_before;      /* (lock) what the session's end brings back */
 } console;
 
 static struct inode *terminal;   /* /dev/console, permanent */
@@ -346,8 +347,31 @@ void console_own(s32 group)
         return;
     }
     mutex_lock(&console.lock);
+    console.mode_before = kernel.ConsoleGetMode();
     console.foreground = console.session = group;
     console.termios = default_termios; /* each program that a native shell starts finds the terminal in order */
     kernel.ConsoleSetMode(console_mode(&default_termios));
     mutex_unlock(&console.lock);
+}
+
+void console_disown(s32 group)
+{
+    mutex_lock(&console.lock);
+    if (group != 0 && console.session == group) {
+        console.foreground = console.session = 0;
+        kernel.ConsoleSetMode(console.mode_before);
+    }
+    mutex_unlock(&console.lock);
+}
+
+void console_signal(PVOID context, UCHAR character)
+{
+    mutex_lock(&console.lock);
+    s32 group = console.foreground;
+    const u8 *keys = console.termios.c_cc;
+    int sig = character == keys[0] ? SIGINT : character == keys[1] ? SIGQUIT : character == keys[10] ? SIGTSTP : 0;
+    mutex_unlock(&console.lock);
+    if (sig != 0 && group != 0) {
+        signal_group(group, sig);
+    }
 }

@@ -271,6 +271,11 @@ struct fs {
     volatile u32 umask;
 };
 
+/* A program's stack lies at the top, with a gap below it that nothing is mapped into. */
+#define STACK_TOP  TASK_SIZE
+#define STACK_SIZE (8UL << 20)
+#define STACK_GAP  (1UL << 20)
+
 struct mm {
     volatile LONG refs;
     struct mutex lock;
@@ -306,7 +311,6 @@ struct process {
     char *arguments;    /* (t) as argv was, for /proc */
     size_t arguments_size;
     u32 exit_code;      /* (t) */
-    bool exiting;       /* (t) */
     char comm[TASK_COMM_LEN];
     struct rlimit rlimits[RLIM_NLIMITS]; /* (t) */
     u64 start_time;     /* interrupt time */
@@ -356,7 +360,7 @@ void linux_thread_exit(PETHREAD thread, PVOID context);
 void linux_process_exit(PEPROCESS object, PVOID context);
 NTSTATUS linux_terminate_process(PEPROCESS object, NTSTATUS status);
 
-/* ---- Programs (exec.c, stack.c) ---- */
+/* ---- Programs (exec.c) ---- */
 
 NTSTATUS linux_start_program(PPS_PROGRAM program, PEPROCESS *object);
 
@@ -368,6 +372,7 @@ long interrupted(void);
 void send_signal_locked(struct process *process, struct task *task, const siginfo_t *info); /* task NULL: any */
 /* A fault of the current task: its handler runs next, or it dies. */
 void force_signal(int sig, int code, u64 address, KTRAP_FRAME *frame);
+void signal_group(s32 pgid, int sig);
 void signals_exec(struct process *process, struct task *task);
 void linux_return_to_user(KTRAP_FRAME *frame);
 BOOLEAN linux_exception(PEXCEPTION_RECORD record, KTRAP_FRAME *frame);
@@ -378,12 +383,14 @@ long console_populate(struct inode *dev);
 void console_destroy(void);
 long console_open_standard(struct files *files); /* descriptors 0, 1, 2 */
 void console_own(s32 pgid);                      /* a new session's leader takes it */
+void console_disown(s32 pgid);                   /* and gives it back when it ends */
+void console_signal(PVOID context, UCHAR character); /* ^C and its kin were typed */
 
 /* ---- Time (time.c) ---- */
 
 u64 monotonic_ns(void);
 u64 cycles_to_ns(u64 cycles);
-/* Waits so long (relative, ns; ~0: for ever), or until a signal comes: 0 or -EINTR. */
+/* Waits so long (relative, ns), now and then less, or until a signal comes: 0 or -EINTR. */
 long sleep_ns(u64 ns);
 long get_timespec(const struct timespec __user *from, u64 *ns); /* -EFAULT, -EINVAL */
 
@@ -398,15 +405,17 @@ struct call_description {
 #define NR_CALLS 452
 extern const struct call_description call_descriptions[NR_CALLS];
 
+#define NR_rt_sigreturn 15
+#define NR_exit         60
+#define NR_exit_group   231
+
 void linux_system_call(KTRAP_FRAME *frame);
 void linux_system_call_traced(KTRAP_FRAME *frame);
-long call_function(KTRAP_FRAME *frame, u64 number);
-void trace_call(const KTRAP_FRAME *frame, u64 number, char *buffer, size_t size); /* before: the arguments */
-void trace_result(const char *before, long result);
-const char *errno_name(long number); /* NULL */
 
-/* The user registers of the call that the current thread makes: for the few calls that change them. */
-KTRAP_FRAME *call_frame(void);
+#define TRACE_SIZE 512 /* of a line */
+void trace_call(const KTRAP_FRAME *frame, u64 number, char *buffer, size_t size); /* before: the arguments */
+void trace_result(const char *before, u64 number, long result);
+const char *errno_name(long number); /* NULL */
 
 #define CALL(number, name, arguments, parameters) long sys_##name parameters;
 #define NONE(number, name)

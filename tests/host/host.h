@@ -2,8 +2,9 @@
 /*
  * What host tests share: checks, one line of result a behaviour, a seed that can be repeated.
  *
- * A behaviour is a function that calls CHECK and returns. RUN prints "@pass NAME", or "@fail NAME: " and the first check that
- * failed. A test ends with `return HostEnd();`. SEED=n in the environment repeats a run of random inputs.
+ * A behaviour is a function that calls CHECK and returns. RUN prints "@pass NAME", or "@fail NAME: " and the
+ * first check that failed. A test ends with `return HostEnd();`. SEED=n in the environment repeats a run of
+ * random inputs.
  */
 #pragma once
 
@@ -20,11 +21,17 @@ static int HostFailures;
 static const char *HostSkipReason;
 
 #define CHECK(Condition) HostCheck((Condition) != 0, __FILE__, __LINE__, #Condition)
-#define CHECK_STATUS(Expected, Expression) HostCheckNumber((ULONG)(Expected), (ULONG)(Expression), __FILE__, __LINE__, #Expression)
-#define CHECK_EQUAL(Expected, Expression) HostCheckNumber((ULONG64)(Expected), (ULONG64)(Expression), __FILE__, __LINE__, #Expression)
+#define CHECK_STATUS(Expected, Expression)                                                                   \
+    HostCheckNumber((ULONG)(Expected), (ULONG)(Expression), __FILE__, __LINE__, #Expression)
+#define CHECK_EQUAL(Expected, Expression)                                                                    \
+    HostCheckNumber((ULONG64)(Expected), (ULONG64)(Expression), __FILE__, __LINE__, #Expression)
 #define CHECK_TEXT(Expected, Got) HostCheckText((Expected), (Got), __FILE__, __LINE__)
-#define RUN(Behaviour) HostRun(#Behaviour, Behaviour)
-#define SKIP(Reason) do { HostSkipReason = (Reason); return; } while (0)
+#define RUN(Behaviour)            HostRun(#Behaviour, Behaviour)
+#define SKIP(Reason)                                                                                         \
+    do {                                                                                                     \
+        HostSkipReason = (Reason);                                                                           \
+        return;                                                                                              \
+    } while (0)
 
 /* Keeps the first failure of a behaviour; returns whether the check held. */
 __attribute__((unused)) static bool HostCheck(bool Holds, const char *File, int Line, const char *What)
@@ -45,11 +52,13 @@ __attribute__((unused)) static bool HostCheckNumber(ULONG64 Expected, ULONG64 Go
     return Expected == Got;
 }
 
-__attribute__((unused)) static bool HostCheckText(const char *Expected, const char *Got, const char *File, int Line)
+__attribute__((unused)) static bool HostCheckText(const char *Expected, const char *Got, const char *File,
+                                                  int Line)
 {
     bool Same = strcmp(Expected, Got) == 0;
     if (!Same && HostFailure[0] == '\0') {
-        snprintf(HostFailure, sizeof(HostFailure), "%s:%d: got \"%.150s\", not \"%.150s\"", File, Line, Got, Expected);
+        snprintf(HostFailure, sizeof(HostFailure), "%s:%d: got \"%.150s\", not \"%.150s\"", File, Line, Got,
+                 Expected);
     }
     return Same;
 }

@@ -1,9 +1,9 @@
 // sources: kernel/ldr/elfimage.c
 /* SPDX-License-Identifier: MIT */
 /*
- * Program images: a well-formed executable, made here byte by byte, is understood; each way of being ill-formed gets its
- * status; the program that runs this test parses to what the host's own loader made of it; and 30,000 mutated files do no
- * harm: each lies in memory of its exact size under the address sanitizer.
+ * Program images: a well-formed executable, made here byte by byte, is understood; each way of being
+ * ill-formed gets its status; the program that runs this test parses to what the host's own loader made of
+ * it; and 30,000 mutated files do no harm: each lies in memory of its exact size under the address sanitizer.
  */
 #include <sys/auxv.h>
 
@@ -11,15 +11,15 @@
 #include "kernel/ldr/elf.h"
 #include "kernel/ldr/elfimage.h"
 
-static const LDR_ELF_LIMITS Limits = { 0x10000, 0x7FFFFFFFF000 };
+static const LDR_ELF_LIMITS Limits = {0x10000, 0x7FFFFFFFF000};
 
 /*
  * The sample:   offset     address     size
  *   text  RX    0x0000     0x400000    0x1234           holds the headers and the notes
  *   const R     0x1240     0x402240    0x0800           its first page is none of the text's
- *   data  RW    0x1A40     0x402A40    0x0700 + 0x1000  shares the page 0x402000 with const; zeroed part behind
+ *   data  RW    0x1A40     0x402A40    0x0700 + 0x1000  shares the page 0x402000 with const
  */
-#define SAMPLE_SIZE 0x2140
+#define SAMPLE_SIZE    0x2140
 #define SAMPLE_HEADERS 7
 
 typedef struct _SAMPLE {
@@ -32,7 +32,15 @@ typedef struct _SAMPLE {
     char Interpreter[8];
 } SAMPLE;
 
-enum { Text, Const, Data, Notes, Stack, Tls, Spare };
+enum {
+    Text,
+    Const,
+    Data,
+    Notes,
+    Stack,
+    Tls,
+    Spare
+};
 
 static union {
     SAMPLE File;
@@ -47,17 +55,26 @@ static void MakeSample(void)
         Sample.Bytes[Index] = (UCHAR)(Index * 7 + (Index >> 8));
     }
     Sample.File = (SAMPLE){
-        .Header = { .Ident = { 0x7F, 'E', 'L', 'F', 2, 1, 1 }, .Type = ELF_TYPE_EXECUTABLE,
-                    .Machine = ELF_MACHINE_X86_64, .Version = 1, .Entry = 0x401000,
-                    .ProgramHeaderOffset = offsetof(SAMPLE, Segments), .HeaderSize = 64, .ProgramHeaderSize = 56,
-                    .ProgramHeaderCount = SAMPLE_HEADERS },
-        .Segments = { [Text] = { ELF_SEGMENT_LOAD, 5, 0, 0x400000, 0, 0x1234, 0x1234, 0x1000 },
-                      [Const] = { ELF_SEGMENT_LOAD, 4, 0x1240, 0x402240, 0, 0x800, 0x800, 0x1000 },
-                      [Data] = { ELF_SEGMENT_LOAD, 6, 0x1A40, 0x402A40, 0, 0x700, 0x1700, 0x1000 },
-                      [Notes] = { ELF_SEGMENT_NOTE, 4, offsetof(SAMPLE, Other), 0, 0, 40, 40, 4 },
-                      [Stack] = { ELF_SEGMENT_GNU_STACK, 6, 0, 0, 0, 0, 0, 16 },
-                      [Tls] = { ELF_SEGMENT_TLS, 4, 0x1A40, 0x402A40, 0, 8, 16, 8 } },
-        .Other = { 4, 3, 5 }, .OtherName = "GNU", .OtherDescriptor = "abc", .Note = { 7, 0, 1 }, .NoteName = "Primer",
+        .Header = {.Ident = {0x7F, 'E', 'L', 'F', 2, 1, 1},
+                   .Type = ELF_TYPE_EXECUTABLE,
+                   .Machine = ELF_MACHINE_X86_64,
+                   .Version = 1,
+                   .Entry = 0x401000,
+                   .ProgramHeaderOffset = offsetof(SAMPLE, Segments),
+                   .HeaderSize = 64,
+                   .ProgramHeaderSize = 56,
+                   .ProgramHeaderCount = SAMPLE_HEADERS},
+        .Segments = {[Text] = {ELF_SEGMENT_LOAD, 5, 0, 0x400000, 0, 0x1234, 0x1234, 0x1000},
+                     [Const] = {ELF_SEGMENT_LOAD, 4, 0x1240, 0x402240, 0, 0x800, 0x800, 0x1000},
+                     [Data] = {ELF_SEGMENT_LOAD, 6, 0x1A40, 0x402A40, 0, 0x700, 0x1700, 0x1000},
+                     [Notes] = {ELF_SEGMENT_NOTE, 4, offsetof(SAMPLE, Other), 0, 0, 40, 40, 4},
+                     [Stack] = {ELF_SEGMENT_GNU_STACK, 6, 0, 0, 0, 0, 0, 16},
+                     [Tls] = {ELF_SEGMENT_TLS, 4, 0x1A40, 0x402A40, 0, 8, 16, 8}},
+        .Other = {4, 3, 5},
+        .OtherName = "GNU",
+        .OtherDescriptor = "abc",
+        .Note = {7, 0, 1},
+        .NoteName = "Primer",
         .Interpreter = "/ld.so",
     };
 }
@@ -80,11 +97,11 @@ static NTSTATUS Parse(void)
 #define SEGMENT(Index) (Sample.File.Segments[Index])
 
 /* The sample with one change gets Status. */
-#define REFUSES(Status, Change) \
-    do { \
-        MakeSample(); \
-        Change; \
-        CHECK_STATUS(Status, Parse()); \
+#define REFUSES(Status, Change)                                                                              \
+    do {                                                                                                     \
+        MakeSample();                                                                                        \
+        Change;                                                                                              \
+        CHECK_STATUS(Status, Parse());                                                                       \
     } while (0)
 #define ACCEPTS(Change) REFUSES(STATUS_SUCCESS, Change)
 
@@ -94,13 +111,15 @@ static void TheSampleIsUnderstood(void)
     CHECK_STATUS(STATUS_SUCCESS, Parse());
     CHECK_EQUAL(3, Image.SegmentCount);
     const LDR_ELF_SEGMENT *Segment = Image.Segments;
-    CHECK(Segment[0].Start == 0x400000 && Segment[0].End == 0x402000 && Segment[0].Protection == (LDR_ELF_READ | LDR_ELF_EXECUTE));
+    CHECK(Segment[0].Start == 0x400000 && Segment[0].End == 0x402000 &&
+          Segment[0].Protection == (LDR_ELF_READ | LDR_ELF_EXECUTE));
     CHECK(Segment[1].Start == 0x402000 && Segment[1].End == 0x403000 && Segment[1].Address == 0x402240);
     CHECK(Segment[1].Protection == LDR_ELF_READ && !Segment[1].SharesPage);
     CHECK(Segment[2].Start == 0x402000 && Segment[2].End == 0x405000 && Segment[2].SharesPage);
     CHECK(Segment[2].FileOffset == 0x1A40 && Segment[2].FileSize == 0x700 && Segment[2].MemorySize == 0x1700);
     CHECK(Image.Start == 0x400000 && Image.End == 0x405000 && Image.Entry == 0x401000);
-    CHECK(Image.ProgramHeaders == 0x400040 && Image.ProgramHeaderCount == SAMPLE_HEADERS && Image.ProgramHeaderSize == 56);
+    CHECK(Image.ProgramHeaders == 0x400040 && Image.ProgramHeaderCount == SAMPLE_HEADERS &&
+          Image.ProgramHeaderSize == 56);
     CHECK(!Image.PositionIndependent && Image.Alignment == 0x1000 && Image.Native);
     CHECK(Image.HasTls && Image.HasStackHeader && !Image.ExecutableStack && !Image.HasInterpreter);
 }
@@ -127,8 +146,10 @@ static void OptionalPartsAreOptional(void)
     CHECK(Image.ExecutableStack);
     ACCEPTS(SEGMENT(Stack).Type = 0; SEGMENT(Tls).Type = 0);
     CHECK(!Image.HasStackHeader && !Image.ExecutableStack && !Image.HasTls);
-    ACCEPTS(SEGMENT(Spare) = ((ELF64_PROGRAM_HEADER){ ELF_SEGMENT_INTERPRETER, 4, offsetof(SAMPLE, Interpreter), 0, 0, 7, 7, 1 }));
-    CHECK(Image.HasInterpreter && Image.InterpreterOffset == offsetof(SAMPLE, Interpreter) && Image.InterpreterSize == 7);
+    ACCEPTS(SEGMENT(Spare) = ((ELF64_PROGRAM_HEADER){ELF_SEGMENT_INTERPRETER, 4,
+                                                     offsetof(SAMPLE, Interpreter), 0, 0, 7, 7, 1}));
+    CHECK(Image.HasInterpreter && Image.InterpreterOffset == offsetof(SAMPLE, Interpreter) &&
+          Image.InterpreterSize == 7);
     ACCEPTS(SEGMENT(Text).Offset = 0x1000; SEGMENT(Text).FileSize = 0x234);
     CHECK(Image.ProgramHeaders == 0); /* no segment holds them */
 }
@@ -138,11 +159,13 @@ static void StaticPositionIndependence(void)
     ACCEPTS(Sample.File.Header.Type = ELF_TYPE_SHARED; Sample.File.Header.Entry -= 0x400000;
             SEGMENT(Text).VirtualAddress = 0; SEGMENT(Const).VirtualAddress = 0x2240;
             SEGMENT(Data).VirtualAddress = 0x2A40; SEGMENT(Data).Alignment = 0x200000);
-    CHECK(Image.PositionIndependent && Image.Start == 0 && Image.End == 0x5000 && Image.ProgramHeaders == 0x40);
+    CHECK(Image.PositionIndependent && Image.Start == 0 && Image.End == 0x5000 &&
+          Image.ProgramHeaders == 0x40);
     CHECK_EQUAL(0x200000, Image.Alignment);
     REFUSES(STATUS_INVALID_IMAGE_FORMAT, SEGMENT(Text).Alignment = 1UL << 40);
-    REFUSES(STATUS_CONFLICTING_ADDRESSES, Sample.File.Header.Type = ELF_TYPE_SHARED; Sample.File.Header.Entry = 0x1000;
-            SEGMENT(Text).VirtualAddress = 0; SEGMENT(Data).VirtualAddress = 0x7FFFFFFF0A40);
+    REFUSES(STATUS_CONFLICTING_ADDRESSES, Sample.File.Header.Type = ELF_TYPE_SHARED;
+            Sample.File.Header.Entry = 0x1000; SEGMENT(Text).VirtualAddress = 0;
+            SEGMENT(Data).VirtualAddress = 0x7FFFFFFF0A40);
 }
 
 static void ForeignFilesAreTold(void)
@@ -173,8 +196,10 @@ static void BadHeadersAreRefused(void)
     REFUSES(STATUS_INVALID_IMAGE_FORMAT, Sample.File.Header.Entry = 0);
     REFUSES(STATUS_INVALID_IMAGE_FORMAT, Sample.File.Header.Entry = 0x402000); /* in a hole */
     REFUSES(STATUS_INVALID_IMAGE_FORMAT, SEGMENT(Text).Type = SEGMENT(Const).Type = SEGMENT(Data).Type = 0);
-    REFUSES(STATUS_INVALID_IMAGE_FORMAT, SEGMENT(Spare) = ((ELF64_PROGRAM_HEADER){ ELF_SEGMENT_INTERPRETER, 4, 0, 0, 0, 1, 1, 1 }));
-    REFUSES(STATUS_END_OF_FILE, SEGMENT(Spare) = ((ELF64_PROGRAM_HEADER){ ELF_SEGMENT_INTERPRETER, 4, SAMPLE_SIZE, 0, 0, 9, 9, 1 }));
+    REFUSES(STATUS_INVALID_IMAGE_FORMAT,
+            SEGMENT(Spare) = ((ELF64_PROGRAM_HEADER){ELF_SEGMENT_INTERPRETER, 4, 0, 0, 0, 1, 1, 1}));
+    REFUSES(STATUS_END_OF_FILE, SEGMENT(Spare) = ((ELF64_PROGRAM_HEADER){ELF_SEGMENT_INTERPRETER, 4,
+                                                                         SAMPLE_SIZE, 0, 0, 9, 9, 1}));
 }
 
 static void BadSegmentsAreRefused(void)
@@ -200,11 +225,12 @@ static void OverlapAndDisorderAreRefused(void)
     CHECK(Image.Segments[1].SharesPage);
     REFUSES(STATUS_CONFLICTING_ADDRESSES, SEGMENT(Text).MemorySize = 0x2241);
     REFUSES(STATUS_CONFLICTING_ADDRESSES, SEGMENT(Data).VirtualAddress = 0x3FFA40);
-    REFUSES(STATUS_CONFLICTING_ADDRESSES, ELF64_PROGRAM_HEADER Swap = SEGMENT(Const); SEGMENT(Const) = SEGMENT(Data);
-            SEGMENT(Data) = Swap);
+    REFUSES(STATUS_CONFLICTING_ADDRESSES, ELF64_PROGRAM_HEADER Swap = SEGMENT(Const);
+            SEGMENT(Const) = SEGMENT(Data); SEGMENT(Data) = Swap);
     ACCEPTS(SEGMENT(Const).FileSize = SEGMENT(Const).MemorySize = 0); /* an empty one is none */
     CHECK_EQUAL(2, Image.SegmentCount);
-    ACCEPTS(SEGMENT(Data).FileSize = 0; SEGMENT(Data).Offset = 0); /* zeroed memory only: its offset means nothing */
+    ACCEPTS(SEGMENT(Data).FileSize = 0;
+            SEGMENT(Data).Offset = 0); /* zeroed memory only: its offset means nothing */
 }
 
 /* An executable with Count segments of a page of zeros each. */
@@ -218,7 +244,7 @@ static NTSTATUS ParseMany(ULONG Count)
     ((ELF64_HEADER *)File)->ProgramHeaderCount = (USHORT)Count;
     for (ULONG Index = 0; Index < Count; Index++) {
         ((ELF64_PROGRAM_HEADER *)(File + sizeof(ELF64_HEADER)))[Index] =
-            (ELF64_PROGRAM_HEADER){ ELF_SEGMENT_LOAD, 6, 0, 0x400000 + Index * 0x1000UL, 0, 0, 0x1000, 0x1000 };
+            (ELF64_PROGRAM_HEADER){ELF_SEGMENT_LOAD, 6, 0, 0x400000 + Index * 0x1000UL, 0, 0, 0x1000, 0x1000};
     }
     NTSTATUS Status = LdrParseElfImage(File, Size, Size, &Limits, &Image);
     free(File);
@@ -284,7 +310,8 @@ static UCHAR *ReadFile(const char *Name, SIZE_T *Size)
 }
 
 /* Compares memory that the address sanitizer has fenced in places. */
-__attribute__((no_sanitize("address"))) static bool IsSame(const volatile UCHAR *One, const volatile UCHAR *Two, SIZE_T Size)
+__attribute__((no_sanitize("address"))) static bool IsSame(const volatile UCHAR *One,
+                                                           const volatile UCHAR *Two, SIZE_T Size)
 {
     while (Size != 0 && *One == *Two) {
         One++;
@@ -336,11 +363,15 @@ static void CheckInvariants(const UCHAR *File, SIZE_T Size)
     CHECK(Image.SegmentCount >= 1 && Image.SegmentCount <= LDR_ELF_MAXIMUM_SEGMENTS);
     for (ULONG Index = 0; Index < Image.SegmentCount; Index++) {
         const LDR_ELF_SEGMENT *Segment = &Image.Segments[Index];
-        CHECK(Segment->Start % PAGE_SIZE == 0 && Segment->End % PAGE_SIZE == 0 && Segment->Start < Segment->End);
+        CHECK(Segment->Start % PAGE_SIZE == 0 && Segment->End % PAGE_SIZE == 0 &&
+              Segment->Start < Segment->End);
         CHECK(Segment->Start <= Segment->Address && Segment->Address - Segment->Start < PAGE_SIZE);
-        CHECK(Segment->Address + Segment->MemorySize <= Segment->End && Segment->FileSize <= Segment->MemorySize);
-        CHECK(Segment->End <= Limits.Highest && (Image.PositionIndependent || Segment->Start >= Limits.Lowest));
-        CHECK(Segment->FileSize == 0 || (Segment->FileOffset <= Size && Segment->FileSize <= Size - Segment->FileOffset));
+        CHECK(Segment->Address + Segment->MemorySize <= Segment->End &&
+              Segment->FileSize <= Segment->MemorySize);
+        CHECK(Segment->End <= Limits.Highest &&
+              (Image.PositionIndependent || Segment->Start >= Limits.Lowest));
+        CHECK(Segment->FileSize == 0 ||
+              (Segment->FileOffset <= Size && Segment->FileSize <= Size - Segment->FileOffset));
         CHECK(Segment->Address >= Before);
         CHECK(Segment->SharesPage == (Index != 0 && Segment->Start < Image.Segments[Index - 1].End));
         Before = Segment->Address + Segment->MemorySize;
@@ -356,11 +387,30 @@ static void CheckInvariants(const UCHAR *File, SIZE_T Size)
 /* Overwrites 1, 2, 4 or 8 bytes somewhere, the headers preferred, with a value that tends to hurt. */
 static void Mutate(PRTL_RANDOM Random, UCHAR *File, SIZE_T Size)
 {
-    static const ULONG64 Nasty[] = { 0, 1, 2, 3, 7, 0x10, 0xFF, 0xFFF, 0x1000, 0x1001, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000,
-                                     0xFFFFFFFF, 0x7FFFFFFFF000, 0x800000000000, 0x7FFFFFFFFFFFFFFF, 0xFFFFFFFFFFFFF000, ~0UL };
+    static const ULONG64 Nasty[] = {0,
+                                    1,
+                                    2,
+                                    3,
+                                    7,
+                                    0x10,
+                                    0xFF,
+                                    0xFFF,
+                                    0x1000,
+                                    0x1001,
+                                    0x7FFF,
+                                    0xFFFF,
+                                    0x7FFFFFFF,
+                                    0x80000000,
+                                    0xFFFFFFFF,
+                                    0x7FFFFFFFF000,
+                                    0x800000000000,
+                                    0x7FFFFFFFFFFFFFFF,
+                                    0xFFFFFFFFFFFFF000,
+                                    ~0UL};
     ULONG Width = 1U << RtlRandomBelow(Random, 4);
     SIZE_T Reach = RtlRandomBelow(Random, 4) && Size > sizeof(SAMPLE) ? sizeof(SAMPLE) : Size;
-    ULONG64 Value = RtlRandomBelow(Random, 3) ? Nasty[RtlRandomBelow(Random, ARRAYSIZE(Nasty))] : RtlNextRandom(Random);
+    ULONG64 Value =
+        RtlRandomBelow(Random, 3) ? Nasty[RtlRandomBelow(Random, ARRAYSIZE(Nasty))] : RtlNextRandom(Random);
 
     if (Reach >= Width) {
         SIZE_T Place = RtlRandomBelow(Random, (ULONG)(Reach - Width) + 1);

@@ -1,6 +1,7 @@
 // sources:
 /* SPDX-License-Identifier: MIT */
-/* The inline routines of <ntdef.h>: lists keep their links, interlocked operations answer as documented, macros compute. */
+/* The inline routines of <ntdef.h>: lists keep their links, interlocked operations answer as documented,
+   macros compute. */
 #include "tests/host/host.h"
 
 typedef struct _ITEM {
@@ -60,7 +61,7 @@ static void ListsKeepOrder(void)
 
 static void SingleListsAreStacks(void)
 {
-    SINGLE_LIST_ENTRY Head = { NULL };
+    SINGLE_LIST_ENTRY Head = {NULL};
     ITEM First, Second;
 
     CHECK(PopEntryList(&Head) == NULL);
@@ -89,7 +90,8 @@ static void InterlockedAnswersAsDocumented(void)
     CHECK(InterlockedAnd(&Word, 3) == 6 && Word == 2);
     CHECK(InterlockedOr(&Word, 5) == 2 && Word == 7);
     CHECK(InterlockedXor(&Word, 2) == 7 && Word == 5);
-    CHECK(InterlockedCompareExchangeAcquire(&Word, 8, 5) == 5 && InterlockedCompareExchangeRelease(&Word, 9, 8) == 8);
+    CHECK(InterlockedCompareExchangeAcquire(&Word, 8, 5) == 5 &&
+          InterlockedCompareExchangeRelease(&Word, 9, 8) == 8);
     CHECK(InterlockedCompareExchangeNoFence(&Word, 1, 2) == 9 && InterlockedIncrementNoFence(&Word) == 10);
 
     CHECK(InterlockedExchangeAdd64(&Wide, 1LL << 40) == 1 && Wide == (1LL << 40) + 1);
@@ -106,8 +108,8 @@ static void InterlockedAnswersAsDocumented(void)
 
 static void BitTestsReachNeighbours(void)
 {
-    LONG volatile Words[2] = { 0, 0 };
-    LONG64 volatile Wide[2] = { 0, 0 };
+    LONG volatile Words[2] = {0, 0};
+    LONG64 volatile Wide[2] = {0, 0};
 
     CHECK(InterlockedBitTestAndSet(&Words[0], 31) == 0 && InterlockedBitTestAndSet(&Words[0], 31) == 1);
     CHECK(Words[0] == MINLONG);
@@ -120,8 +122,10 @@ static void BitTestsReachNeighbours(void)
 static void PageMacrosRound(void)
 {
     CHECK(ROUND_TO_PAGES(0) == 0 && ROUND_TO_PAGES(1) == 0x1000 && ROUND_TO_PAGES(0x1000) == 0x1000);
-    CHECK(BYTES_TO_PAGES(0x1001) == 2 && BYTE_OFFSET((PVOID)0x12345) == 0x345 && PAGE_ALIGN(0x12345) == (PVOID)0x12000);
-    CHECK(ADDRESS_AND_SIZE_TO_SPAN_PAGES((PVOID)0xFFF, 2) == 2 && ADDRESS_AND_SIZE_TO_SPAN_PAGES((PVOID)0x1000, 0) == 0);
+    CHECK(BYTES_TO_PAGES(0x1001) == 2 && BYTE_OFFSET((PVOID)0x12345) == 0x345 &&
+          PAGE_ALIGN(0x12345) == (PVOID)0x12000);
+    CHECK(ADDRESS_AND_SIZE_TO_SPAN_PAGES((PVOID)0xFFF, 2) == 2 &&
+          ADDRESS_AND_SIZE_TO_SPAN_PAGES((PVOID)0x1000, 0) == 0);
     CHECK(ALIGN_DOWN_BY(0x17, 8) == 0x10 && ALIGN_UP_BY(0x11, 8) == 0x18);
     CHECK(ARRAYSIZE("abc") == 4 && FIELD_OFFSET(CLIENT_ID, UniqueThread) == 8);
 }

@@ -1,8 +1,9 @@
 // sources: kernel/rtl/avl.c
 /* SPDX-License-Identifier: MIT */
 /*
- * Balanced trees: after each of many random insertions and removals the tree is ordered and balanced, its parent links are
- * right, and every search agrees with a table. Also the bits and the random numbers beside it in rtl.
+ * Balanced trees: after each of many random insertions and removals the tree is ordered and balanced, its
+ * parent links are right, and every search agrees with a table. Also the bits and the random numbers beside
+ * it in rtl.
  */
 #include "tests/host/host.h"
 #include "kernel/rtl/rtl.h"
@@ -140,7 +141,7 @@ static void SortedInputStaysShallow(void)
 
 static void EqualKeysAreRefused(void)
 {
-    ITEM Twin = { .Key = 5, .Node = { .Balance = 77 } };
+    ITEM Twin = {.Key = 5, .Node = {.Balance = 77}};
 
     Empty();
     Toggle(5);
@@ -153,7 +154,8 @@ static void EmptyTreesAnswerNull(void)
     LONG Key = 1;
 
     Empty();
-    CHECK(RtlAvlFirst(&Tree) == NULL && RtlAvlLast(&Tree) == NULL && RtlAvlFind(&Tree, &Key, Compare) == NULL);
+    CHECK(RtlAvlFirst(&Tree) == NULL && RtlAvlLast(&Tree) == NULL &&
+          RtlAvlFind(&Tree, &Key, Compare) == NULL);
     CHECK(RtlAvlFindFloor(&Tree, &Key, Compare) == NULL && RtlAvlFindCeiling(&Tree, &Key, Compare) == NULL);
 }
 
@@ -162,9 +164,11 @@ static void BitsAreCounted(void)
     for (LONG Bit = 0; Bit < 64; Bit++) {
         ULONG64 One = 1UL << Bit;
         CHECK(RtlHighestBit(One) == Bit && RtlHighestBit(One | 1) == Bit && RtlLowestBit(One) == Bit);
-        CHECK(RtlLowestBit(One | 1UL << 63) == Bit && RtlCountBits(One) == 1 && RtlCountBits(One - 1) == (ULONG)Bit);
+        CHECK(RtlLowestBit(One | 1UL << 63) == Bit && RtlCountBits(One) == 1 &&
+              RtlCountBits(One - 1) == (ULONG)Bit);
         CHECK(RtlFindMostSignificantBit(One | 1) == Bit && RtlFindLeastSignificantBit(One) == Bit);
-        CHECK(RtlIsPowerOfTwo(One) && !RtlIsPowerOfTwo(One | (One == 1 ? 2 : 1)) && RtlLogarithmUp(One) == Bit);
+        CHECK(RtlIsPowerOfTwo(One) && !RtlIsPowerOfTwo(One | (One == 1 ? 2 : 1)) &&
+              RtlLogarithmUp(One) == Bit);
     }
     CHECK(RtlCountBits(~0UL) == 64 && RtlCountBits(0) == 0 && !RtlIsPowerOfTwo(0));
     CHECK(RtlFindMostSignificantBit(0) == -1 && RtlFindLeastSignificantBit(0) == -1);
@@ -174,7 +178,7 @@ static void BitsAreCounted(void)
 static void RandomNumbersRepeatAndSpread(void)
 {
     RTL_RANDOM One, Two;
-    ULONG Counts[10] = { 0 };
+    ULONG Counts[10] = {0};
 
     RtlSeedRandom(&One, 0);
     RtlSeedRandom(&Two, 0);

@@ -1,8 +1,8 @@
 // sources: kernel/rtl/format.c kernel/rtl/utf.c kernel/rtl/string.c
 /* SPDX-License-Identifier: MIT */
 /*
- * The formatter: the driver kit's sizes and types, the C standard's flags (compared with the host's printf over random
- * conversions), bounds on what is read and written.
+ * The formatter: the driver kit's sizes and types, the C standard's flags (compared with the host's printf
+ * over random conversions), bounds on what is read and written.
  */
 #include "tests/host/host.h"
 #include "kernel/rtl/rtl.h"
@@ -28,7 +28,8 @@ static void Expect(SIZE_T Size, const char *Text, SIZE_T Length, const char *For
 static void LongIsThirtyTwoBits(void)
 {
     /* Stale upper halves of the argument slots must not show. */
-    EXPECT("-1 4294967295 ffffffff", "%ld %lu %lx", 0x12345678FFFFFFFFL, 0x12345678FFFFFFFFL, 0x12345678FFFFFFFFL);
+    EXPECT("-1 4294967295 ffffffff", "%ld %lu %lx", 0x12345678FFFFFFFFL, 0x12345678FFFFFFFFL,
+           0x12345678FFFFFFFFL);
     EXPECT("-1 4294967295", "%d %u", -1L, -1L);
     EXPECT("-1 4294967295", "%I32d %I32u", -1L, -1L);
 }
@@ -36,7 +37,8 @@ static void LongIsThirtyTwoBits(void)
 static void SixtyFourBitSizes(void)
 {
     LONG64 Value = -9223372036854775807LL - 1;
-    EXPECT("-9223372036854775808 9223372036854775808 8000000000000000", "%I64d %I64u %I64x", Value, Value, Value);
+    EXPECT("-9223372036854775808 9223372036854775808 8000000000000000", "%I64d %I64u %I64x", Value, Value,
+           Value);
     EXPECT("-9223372036854775808 9223372036854775808", "%lld %llu", Value, Value);
     EXPECT("-1 18446744073709551615 ffffffffffffffff", "%Id %Iu %Ix", -1LL, -1LL, -1LL);
     EXPECT("18446744073709551615 -1 -1", "%zu %td %jd", (SIZE_T)-1, (LONG64)-1, (LONG64)-1);
@@ -72,8 +74,8 @@ static void CountedStrings(void)
     char *Text = malloc(3);
     memcpy(WideText, L"xyz", 6);
     memcpy(Text, "pqr", 3);
-    UNICODE_STRING Unicode = { 6, 6, WideText }, Odd = { 5, 6, WideText }, Nowhere = { 4, 4, NULL };
-    ANSI_STRING Ansi = { 3, 3, Text };
+    UNICODE_STRING Unicode = {6, 6, WideText}, Odd = {5, 6, WideText}, Nowhere = {4, 4, NULL};
+    ANSI_STRING Ansi = {3, 3, Text};
 
     EXPECT("xyz|  xyz|xyz  |xy", "%wZ|%5wZ|%-5wZ|%.2wZ", &Unicode, &Unicode, &Unicode, &Unicode);
     EXPECT("xyz|xy|pqr|pq", "%lZ|%wZ|%Z|%.2hZ", &Unicode, &Odd, &Ansi, &Ansi);
@@ -154,15 +156,32 @@ static void WideFormats(void)
 
 static ULONG64 RandomValue(PRTL_RANDOM Random)
 {
-    static const ULONG64 Corners[] = { 0, 1, 7, 8, 9, 10, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000,
-                                       0xFFFFFFFF, 0x7FFFFFFFFFFFFFFF, 0x8000000000000000, 0xFFFFFFFFFFFFFFFF };
-    return RtlRandomBelow(Random, 2) ? Corners[RtlRandomBelow(Random, ARRAYSIZE(Corners))] : RtlNextRandom(Random);
+    static const ULONG64 Corners[] = {0,
+                                      1,
+                                      7,
+                                      8,
+                                      9,
+                                      10,
+                                      0x7F,
+                                      0x80,
+                                      0xFF,
+                                      0x7FFF,
+                                      0xFFFF,
+                                      0x7FFFFFFF,
+                                      0x80000000,
+                                      0xFFFFFFFF,
+                                      0x7FFFFFFFFFFFFFFF,
+                                      0x8000000000000000,
+                                      0xFFFFFFFFFFFFFFFF};
+    return RtlRandomBelow(Random, 2) ? Corners[RtlRandomBelow(Random, ARRAYSIZE(Corners))]
+                                     : RtlNextRandom(Random);
 }
 
-/* Writes a random conversion that both printers understand alike. Returns whether its argument is 64 bits, and -1 for a string. */
+/* Writes a random conversion that both printers understand alike. Returns whether its argument is 64 bits,
+   and -1 for a string. */
 static int RandomConversion(PRTL_RANDOM Random, char *Format)
 {
-    static const char *const Sizes[] = { "", "h", "hh", "ll", "z", "j" };
+    static const char *const Sizes[] = {"", "h", "hh", "ll", "z", "j"};
     ULONG Size = RtlRandomBelow(Random, ARRAYSIZE(Sizes));
     bool Text = RtlRandomBelow(Random, 5) == 0;
 
@@ -206,12 +225,13 @@ static void FlagsAgreeWithTheHost(void)
     }
 }
 
-/* Random formats of the characters that mean something, with enough harmless arguments: no crash, and the length is true. */
+/* Random formats of the characters that mean something, with enough harmless arguments: no crash, and the
+   length is true. */
 static void RandomFormatsAreHarmless(void)
 {
     RTL_RANDOM Random = HostRandom();
     static const char Letters[] = "%%%%diuoxXpcCsSZnfhlIw6432zjt.*-+ #0159ab";
-    UNICODE_STRING Empty = { 0 };
+    UNICODE_STRING Empty = {0};
 
     for (ULONG Round = 0; Round < 50000; Round++) {
         ULONG Length = RtlRandomBelow(&Random, 12);

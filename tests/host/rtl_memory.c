@@ -1,9 +1,9 @@
 // sources: kernel/rtl/string.c kernel/rtl/utf.c
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's own C library routines against the host's: the same answers for random inputs, and no byte touched outside
- * (each buffer is an allocation of its exact size, watched by the address sanitizer). The sources are compiled into this file
- * under other names.
+ * The kernel's own C library routines against the host's: the same answers for random inputs, and no byte
+ * touched outside (each buffer is an allocation of its exact size, watched by the address sanitizer). The
+ * sources are compiled into this file under other names.
  */
 #include <ctype.h>
 #include <strings.h>
@@ -18,28 +18,28 @@
 #undef isprint
 #undef toupper
 #undef tolower
-#define memcpy Own_memcpy
-#define memmove Own_memmove
-#define memset Own_memset
-#define memcmp Own_memcmp
-#define memchr Own_memchr
-#define strlen Own_strlen
-#define strnlen Own_strnlen
-#define strcmp Own_strcmp
-#define strncmp Own_strncmp
-#define strchr Own_strchr
-#define strrchr Own_strrchr
-#define strstr Own_strstr
-#define strcpy Own_strcpy
-#define strncpy Own_strncpy
-#define strcat Own_strcat
-#define isdigit Own_isdigit
+#define memcpy   Own_memcpy
+#define memmove  Own_memmove
+#define memset   Own_memset
+#define memcmp   Own_memcmp
+#define memchr   Own_memchr
+#define strlen   Own_strlen
+#define strnlen  Own_strnlen
+#define strcmp   Own_strcmp
+#define strncmp  Own_strncmp
+#define strchr   Own_strchr
+#define strrchr  Own_strrchr
+#define strstr   Own_strstr
+#define strcpy   Own_strcpy
+#define strncpy  Own_strncpy
+#define strcat   Own_strcat
+#define isdigit  Own_isdigit
 #define isxdigit Own_isxdigit
-#define isspace Own_isspace
-#define isalpha Own_isalpha
-#define isprint Own_isprint
-#define toupper Own_toupper
-#define tolower Own_tolower
+#define isspace  Own_isspace
+#define isalpha  Own_isalpha
+#define isprint  Own_isprint
+#define toupper  Own_toupper
+#define tolower  Own_tolower
 #include "kernel/rtl/memory.c"
 #include "kernel/rtl/cstring.c"
 #undef memcpy
@@ -139,7 +139,8 @@ static void StringsAgreeWithTheHost(void)
 {
     for (ULONG Round = 0; Round < 5000; Round++) {
         SIZE_T Length = Below(12), Limit = Below(14);
-        char *One = RandomBytes(Length + 1, 2), *Two = RandomBytes(Length + 1, 2), *Pattern = RandomBytes(4, 2);
+        char *One = RandomBytes(Length + 1, 2), *Two = RandomBytes(Length + 1, 2),
+             *Pattern = RandomBytes(4, 2);
         One[Length] = Two[Below((ULONG)Length + 1)] = Two[Length] = Pattern[Below(4)] = Pattern[3] = '\0';
         CHECK(Own_strlen(One) == strlen(One) && Own_strnlen(One, Limit) == strnlen(One, Limit));
         CHECK(Sign(Own_strcmp(One, Two)) == Sign(strcmp(One, Two)));
@@ -171,8 +172,10 @@ static void StringsAgreeWithTheHost(void)
 static void CharacterClassesAgreeWithTheHost(void)
 {
     for (int Character = 0; Character < 128; Character++) {
-        CHECK(!Own_isdigit(Character) == !isdigit(Character) && !Own_isxdigit(Character) == !isxdigit(Character));
-        CHECK(!Own_isspace(Character) == !isspace(Character) && !Own_isalpha(Character) == !isalpha(Character));
+        CHECK(!Own_isdigit(Character) == !isdigit(Character) &&
+              !Own_isxdigit(Character) == !isxdigit(Character));
+        CHECK(!Own_isspace(Character) == !isspace(Character) &&
+              !Own_isalpha(Character) == !isalpha(Character));
         CHECK(!Own_isprint(Character) == !isprint(Character));
         CHECK(Own_toupper(Character) == toupper(Character) && Own_tolower(Character) == tolower(Character));
     }
@@ -184,7 +187,11 @@ static void WideStrings(void)
 
     CHECK(wcslen(L"abc") == 3 && wcsnlen(L"abc", 2) == 2);
     CHECK(wcscmp(L"abc", L"abc") == 0 && wcscmp(L"ab", L"abc") < 0 && wcsncmp(L"abx", L"aby", 2) == 0);
-    CHECK(_wcsicmp(L"\x00C4" L"B", L"\x00E4" L"b") == 0 && _wcsnicmp(L"AX", L"ay", 1) == 0);
+    CHECK(_wcsicmp(L"\x00C4"
+                   L"B",
+                   L"\x00E4"
+                   L"b") == 0 &&
+          _wcsnicmp(L"AX", L"ay", 1) == 0);
     PCWSTR Text = L"a.b.c";
     CHECK(wcschr(Text, '.') == Text + 1 && wcsrchr(Text, '.') == Text + 3 && wcschr(Text, 'x') == NULL);
     CHECK(wcscmp(wcscpy(Buffer, L"hello"), L"hello") == 0);

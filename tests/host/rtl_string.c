@@ -1,8 +1,8 @@
 // sources: kernel/rtl/string.c kernel/rtl/utf.c kernel/rtl/strsafe.c kernel/rtl/format.c
 /* SPDX-License-Identifier: MIT */
 /*
- * Counted strings, UTF-8 and UTF-16, and the safe-string routines: documented results, exact bounds. Buffers are allocations
- * of their exact size, so that the address sanitizer sees a step outside.
+ * Counted strings, UTF-8 and UTF-16, and the safe-string routines: documented results, exact bounds. Buffers
+ * are allocations of their exact size, so that the address sanitizer sees a step outside.
  */
 #include <ntstrsafe.h>
 
@@ -20,18 +20,18 @@ static PVOID Exact(const void *From, SIZE_T Bytes)
 static UNICODE_STRING Wide(const WCHAR *Text)
 {
     SIZE_T Bytes = RtlBoundedLengthW(Text, SIZE_MAX) * sizeof(WCHAR);
-    return (UNICODE_STRING){ (USHORT)Bytes, (USHORT)Bytes, Exact(Text, Bytes) };
+    return (UNICODE_STRING){(USHORT)Bytes, (USHORT)Bytes, Exact(Text, Bytes)};
 }
 
 static ANSI_STRING Narrow(const char *Text)
 {
-    return (ANSI_STRING){ (USHORT)strlen(Text), (USHORT)strlen(Text), Exact(Text, strlen(Text)) };
+    return (ANSI_STRING){(USHORT)strlen(Text), (USHORT)strlen(Text), Exact(Text, strlen(Text))};
 }
 
 /* An empty string with room for Bytes bytes. */
 static UNICODE_STRING Room(SIZE_T Bytes)
 {
-    return (UNICODE_STRING){ 0, (USHORT)Bytes, malloc(Bytes != 0 ? Bytes : 1) };
+    return (UNICODE_STRING){0, (USHORT)Bytes, malloc(Bytes != 0 ? Bytes : 1)};
 }
 
 static bool Holds(const UNICODE_STRING *String, const WCHAR *Text)
@@ -86,7 +86,7 @@ static void CopyTakesWhatFits(void)
     RtlCopyUnicodeString(&Large, NULL);
     CHECK(Large.Length == 0 && Large.Buffer[0] == 0);
 
-    ANSI_STRING Ansi = Narrow("hello"), Small = { 0, 3, malloc(3) };
+    ANSI_STRING Ansi = Narrow("hello"), Small = {0, 3, malloc(3)};
     RtlCopyString(&Small, &Ansi);
     CHECK(Small.Length == 3 && memcmp(Small.Buffer, "hel", 3) == 0);
 }
@@ -114,7 +114,8 @@ static void CompareAndPrefix(void)
     ANSI_STRING Ansi = Narrow("Beta"), Other = Narrow("beTA"), High = Narrow("\xff"), Low = Narrow("\x01");
 
     CHECK(RtlCompareUnicodeString(&One, &Two, TRUE) == 0 && RtlCompareUnicodeString(&One, &Two, FALSE) < 0);
-    CHECK(RtlCompareUnicodeString(&One, &Short, TRUE) > 0 && RtlCompareUnicodeString(&Empty, &One, FALSE) < 0);
+    CHECK(RtlCompareUnicodeString(&One, &Short, TRUE) > 0 &&
+          RtlCompareUnicodeString(&Empty, &One, FALSE) < 0);
     CHECK(RtlEqualUnicodeString(&One, &Two, TRUE) && !RtlEqualUnicodeString(&One, &Two, FALSE));
     CHECK(RtlEqualUnicodeString(&Umlaut, &Upper, TRUE) && !RtlEqualUnicodeString(&Umlaut, &Upper, FALSE));
     CHECK(RtlPrefixUnicodeString(&Short, &One, TRUE) && !RtlPrefixUnicodeString(&Short, &One, FALSE));
@@ -182,7 +183,8 @@ static const char *Decoded(const char *Text)
     Result[0] = '\0';
     for (SIZE_T Index = 0; Index < Length; Index += Consumed) {
         ULONG Character = RtlDecodeUtf8(Bytes + Index, Length - Index, &Consumed);
-        Used += (SIZE_T)snprintf(Result + Used, sizeof(Result) - Used, Character == RTL_ILL_FORMED ? "!" : "%X ", Character);
+        Used += (SIZE_T)snprintf(Result + Used, sizeof(Result) - Used,
+                                 Character == RTL_ILL_FORMED ? "!" : "%X ", Character);
     }
     return Result;
 }
@@ -190,13 +192,14 @@ static const char *Decoded(const char *Text)
 static void Utf8RefusesWhatIsIllFormed(void)
 {
     CHECK_TEXT("61 E4 20AC 1F600 ", Decoded("a\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80"));
-    CHECK_TEXT("!!", Decoded("\xC0\x80"));         /* overlong */
+    CHECK_TEXT("!!", Decoded("\xC0\x80")); /* overlong */
     CHECK_TEXT("!!!", Decoded("\xE0\x80\x80"));
     CHECK_TEXT("!!!!", Decoded("\xF0\x80\x80\x80"));
-    CHECK_TEXT("!!!", Decoded("\xED\xA0\x80"));     /* a surrogate */
+    CHECK_TEXT("!!!", Decoded("\xED\xA0\x80"));      /* a surrogate */
     CHECK_TEXT("!!!!", Decoded("\xF4\x90\x80\x80")); /* beyond U+10FFFF */
     CHECK_TEXT("!!", Decoded("\xFE\xFF"));
-    CHECK_TEXT("!61 ", Decoded("\xE2\x82" "a")); /* one for the longest beginning of a character */
+    CHECK_TEXT("!61 ", Decoded("\xE2\x82"
+                               "a")); /* one for the longest beginning of a character */
     CHECK_TEXT("!", Decoded("\xF0\x9F\x98"));
     CHECK_TEXT("10FFFF D7FF E000 ", Decoded("\xF4\x8F\xBF\xBF\xED\x9F\xBF\xEE\x80\x80"));
 }
@@ -256,12 +259,14 @@ static void RandomBytesConvertSafely(void)
         char *Bytes = malloc(Length + 1), *Again = malloc(64);
         WCHAR *Units = malloc(Space + 1);
         for (ULONG Index = 0; Index < Length; Index++) {
-            static const UCHAR Likely[] = { 'a', 0x80, 0xBF, 0xC2, 0xE0, 0xED, 0xA0, 0xF0, 0x90, 0xF4, 0x8F, 0xFF };
+            static const UCHAR Likely[] = {'a',  0x80, 0xBF, 0xC2, 0xE0, 0xED,
+                                           0xA0, 0xF0, 0x90, 0xF4, 0x8F, 0xFF};
             Bytes[Index] = (char)Likely[RtlRandomBelow(&Random, sizeof(Likely))];
         }
         NTSTATUS Status = RtlUTF8ToUnicodeN(Units, Space, &Actual, Bytes, Length);
         CHECK(Actual <= Space && Actual % 2 == 0);
-        CHECK(Status == STATUS_SUCCESS || Status == STATUS_SOME_NOT_MAPPED || Status == STATUS_BUFFER_TOO_SMALL);
+        CHECK(Status == STATUS_SUCCESS || Status == STATUS_SOME_NOT_MAPPED ||
+              Status == STATUS_BUFFER_TOO_SMALL);
         CHECK_STATUS(STATUS_SUCCESS, RtlUnicodeToUTF8N(Again, 64, &Back, Units, Actual));
         if (Status == STATUS_SUCCESS) {
             CHECK(Back == Length && memcmp(Again, Bytes, Length) == 0);
@@ -279,26 +284,33 @@ static PVOID Allocate(SIZE_T Size)
 
 static void WholeStringsConvert(void)
 {
-    ANSI_STRING Ansi = Narrow("gr\xC3\xBC\xC3\x9F" "e"), Back = { 0, 7, malloc(7) };
+    ANSI_STRING Ansi = Narrow("gr\xC3\xBC\xC3\x9F"
+                              "e"),
+                Back = {0, 7, malloc(7)};
     UNICODE_STRING String = Room(12), Small = Room(10), Upper;
 
     CHECK_STATUS(STATUS_NO_MEMORY, RtlAnsiStringToUnicodeString(&Upper, &Ansi, TRUE));
     CHECK_STATUS(STATUS_SUCCESS, RtlAnsiStringToUnicodeString(&String, &Ansi, FALSE));
-    CHECK(Holds(&String, L"gr\x00FC\x00DF" L"e") && String.Buffer[5] == 0);
+    CHECK(Holds(&String, L"gr\x00FC\x00DF"
+                         L"e") &&
+          String.Buffer[5] == 0);
     CHECK_STATUS(STATUS_BUFFER_OVERFLOW, RtlAnsiStringToUnicodeString(&Small, &Ansi, FALSE));
     CHECK_STATUS(STATUS_BUFFER_OVERFLOW, RtlUnicodeStringToAnsiString(&Back, &String, FALSE));
     RtlSetStringAllocator(Allocate, free);
     CHECK_STATUS(STATUS_SUCCESS, RtlUnicodeStringToAnsiString(&Back, &String, TRUE));
-    CHECK(Back.Length == 7 && Back.MaximumLength == 8 && strcmp(Back.Buffer, "gr\xC3\xBC\xC3\x9F" "e") == 0);
+    CHECK(Back.Length == 7 && Back.MaximumLength == 8 &&
+          strcmp(Back.Buffer, "gr\xC3\xBC\xC3\x9F"
+                              "e") == 0);
     RtlFreeAnsiString(&Back);
     CHECK(Back.Buffer == NULL);
     CHECK_STATUS(STATUS_SUCCESS, RtlUpcaseUnicodeString(&Upper, &String, TRUE));
-    CHECK(Holds(&Upper, L"GR\x00DC\x00DF" L"E"));
+    CHECK(Holds(&Upper, L"GR\x00DC\x00DF"
+                        L"E"));
     RtlFreeUnicodeString(&Upper);
     CHECK_STATUS(STATUS_SUCCESS, RtlUpcaseUnicodeString(&Small, &String, FALSE));
     CHECK(Small.Length == 10);
 
-    ANSI_STRING Huge = { 40000, 40000, malloc(40000) };
+    ANSI_STRING Huge = {40000, 40000, malloc(40000)};
     memset(Huge.Buffer, 'x', 40000);
     CHECK_STATUS(STATUS_INVALID_PARAMETER_2, RtlAnsiStringToUnicodeString(&Upper, &Huge, TRUE));
     free(Huge.Buffer);

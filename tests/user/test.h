@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the native test programs share. A program is a list of tests; each ends with "@pass NAME" or "@fail NAME: why" in the log.
- * A CHECK that fails ends its test (it returns), so what a test holds then stays open: no matter, the program goes on to its end.
+ * What the native test programs share. A program is a list of tests; each ends with "@pass NAME" or "@fail
+ * NAME: why" in the log. A CHECK that fails ends its test (it returns), so what a test holds then stays open:
+ * no matter, the program goes on to its end.
  */
 #ifndef PRIMER_TEST_H
 #define PRIMER_TEST_H
@@ -14,37 +15,44 @@ typedef struct _TEST {
 } TEST;
 
 static PCSTR TestName;
-static BOOLEAN TestFailed;
+static BOOLEAN TestFailed, TestSkipped;
 static ULONG TestFailures;
 
-#define FAIL(Format, ...)                                                                                              \
-    do {                                                                                                               \
-        Log("@fail %s: line %u: " Format, TestName, __LINE__, ##__VA_ARGS__);                                          \
-        TestFailed = TRUE;                                                                                             \
-        return;                                                                                                        \
+#define FAIL(Format, ...)                                                                                    \
+    do {                                                                                                     \
+        Log("@fail %s: line %u: " Format, TestName, __LINE__, ##__VA_ARGS__);                                \
+        TestFailed = TRUE;                                                                                   \
+        return;                                                                                              \
     } while (0)
 
-#define CHECK(Condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(Condition)) {                                                                                            \
-            FAIL("%s", #Condition);                                                                                    \
-        }                                                                                                              \
+#define SKIP(Format, ...)                                                                                    \
+    do {                                                                                                     \
+        Log("@skip %s: " Format, TestName, ##__VA_ARGS__);                                                   \
+        TestSkipped = TRUE;                                                                                  \
+        return;                                                                                              \
     } while (0)
 
-#define CHECK_EQUAL(Value, Expected)                                                                                   \
-    do {                                                                                                               \
-        LONG64 Value_ = (LONG64)(Value), Expected_ = (LONG64)(Expected);                                               \
-        if (Value_ != Expected_) {                                                                                     \
-            FAIL("%s is %I64d, expected %I64d", #Value, Value_, Expected_);                                            \
-        }                                                                                                              \
+#define CHECK(Condition)                                                                                     \
+    do {                                                                                                     \
+        if (!(Condition)) {                                                                                  \
+            FAIL("%s", #Condition);                                                                          \
+        }                                                                                                    \
     } while (0)
 
-#define CHECK_STATUS(Call, Expected)                                                                                   \
-    do {                                                                                                               \
-        NTSTATUS Status_ = (Call);                                                                                     \
-        if (Status_ != (NTSTATUS)(Expected)) {                                                                         \
-            FAIL("%s: 0x%08X, expected %s", #Call, Status_, #Expected);                                                \
-        }                                                                                                              \
+#define CHECK_EQUAL(Value, Expected)                                                                         \
+    do {                                                                                                     \
+        LONG64 Value_ = (LONG64)(Value), Expected_ = (LONG64)(Expected);                                     \
+        if (Value_ != Expected_) {                                                                           \
+            FAIL("%s is %I64d, expected %I64d", #Value, Value_, Expected_);                                  \
+        }                                                                                                    \
+    } while (0)
+
+#define CHECK_STATUS(Call, Expected)                                                                         \
+    do {                                                                                                     \
+        NTSTATUS Status_ = (Call);                                                                           \
+        if (Status_ != (NTSTATUS)(Expected)) {                                                               \
+            FAIL("%s: 0x%08X, expected %s", #Call, Status_, #Expected);                                      \
+        }                                                                                                    \
     } while (0)
 
 #define CHECK_SUCCESS(Call) CHECK_STATUS(Call, STATUS_SUCCESS)
@@ -54,11 +62,11 @@ __attribute__((unused)) static int RunTests(const TEST *Tests, ULONG Count)
 {
     for (ULONG i = 0; i < Count; i++) {
         TestName = Tests[i].Name;
-        TestFailed = FALSE;
+        TestFailed = TestSkipped = FALSE;
         Tests[i].Run();
         if (TestFailed) {
             TestFailures++;
-        } else {
+        } else if (!TestSkipped) {
             Log("@pass %s", TestName);
         }
     }
@@ -77,7 +85,8 @@ __attribute__((unused)) static NTSTATUS WaitFor(HANDLE Handle, ULONG Count)
     return NtWaitForSingleObject(Handle, FALSE, &Timeout);
 }
 
-/* Starts the program "child" (see tests/user/child) in one of its roles, with up to two arguments; NULL ends them. */
+/* Starts the program "child" (see tests/user/child) in one of its roles, with up to two arguments; NULL ends
+   them. */
 __attribute__((unused)) static NTSTATUS StartChild(PHANDLE Process, PCSTR Role, PCSTR First, PCSTR Second)
 {
     char *Arguments[] = {"child", (char *)Role, (char *)First, (char *)Second, NULL};
@@ -87,15 +96,16 @@ __attribute__((unused)) static NTSTATUS StartChild(PHANDLE Process, PCSTR Role, 
 
 /* ---- Addresses that no program may use ---- */
 
-#define ADDRESS_KERNEL       0xFFFFFFFF80100000ULL
-#define ADDRESS_DIRECT_MAP   0xFFFF800000100000ULL
+#define ADDRESS_KERNEL        0xFFFFFFFF80100000ULL
+#define ADDRESS_DIRECT_MAP    0xFFFF800000100000ULL
 #define ADDRESS_NOT_CANONICAL 0x0000800000000000ULL
-#define ADDRESS_LAST_PAGE    0x00007FFFFFFFF000ULL
-#define ADDRESS_LOWEST       0x10ULL
-#define ADDRESS_TOP          0xFFFFFFFFFFFFFFF8ULL
+#define ADDRESS_LAST_PAGE     0x00007FFFFFFFF000ULL
+#define ADDRESS_LOWEST        0x10ULL
+#define ADDRESS_TOP           0xFFFFFFFFFFFFFFF8ULL
 
 static const ULONG64 BadAddresses[] __attribute__((unused)) = {
-    0, ADDRESS_LOWEST, ADDRESS_LAST_PAGE, ADDRESS_NOT_CANONICAL, ADDRESS_DIRECT_MAP, ADDRESS_KERNEL, ADDRESS_TOP,
+    0,           ADDRESS_LOWEST, ADDRESS_LAST_PAGE, ADDRESS_NOT_CANONICAL, ADDRESS_DIRECT_MAP, ADDRESS_KERNEL,
+    ADDRESS_TOP,
 };
 
 /* ---- Random numbers: the same for the same seed (splitmix64) ---- */
@@ -123,8 +133,9 @@ __attribute__((unused)) static ULONG64 ParseNumber(PCSTR Text)
 #define RAW_ARGUMENTS 12
 
 /*
- * RAX = Number, the first six arguments in registers, the others on the stack above a place for a return address. Stack, if not
- * 0, is what RSP holds at the SYSCALL instruction. Flags are or-ed into RFLAGS for the call.
+ * RAX = Number, the first six arguments in registers, the others on the stack above a place for a return
+ * address. Stack, if not 0, is what RSP holds at the SYSCALL instruction. Flags are or-ed into RFLAGS for the
+ * call.
  */
 __attribute__((naked, unused)) static NTSTATUS RawCall(ULONG64 Number, const ULONG64 Arguments[RAW_ARGUMENTS],
                                                        ULONG64 Stack, ULONG64 Flags)

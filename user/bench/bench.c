@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Small measures of the system services, one line each for the log: "@bench NAME VALUE", in ticks of the time-stamp counter for
- * one round. When QEMU counts instructions (tools/run --icount) a tick is a guest instruction, and the values repeat.
+ * Small measures of the system services, one line each for the log: "@bench NAME VALUE", in ticks of the
+ * time-stamp counter for one round. When QEMU counts instructions (tools/run --icount) a tick is a guest
+ * instruction, and the values repeat.
  *
  *   native-null-call     NtNull, with the loop around it
  *   native-process       a process that ends at once: create, wait, close

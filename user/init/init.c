@@ -6,11 +6,12 @@
  *     module NAME            any number of times: load modules/NAME.sys, in this order
  *     native ARGUMENT...     at most once and last: run a native program, or
  *     SUBSYSTEM ARGUMENT...  a program of the subsystem of that name
- * Without the file, a person sits at the terminal: run= or init= among our arguments (the kernel's options) names the program,
- * else it is the shell.
+ * Without the file, a person sits at the terminal: run= or init= among our arguments (the kernel's options)
+ * names the program, else it is the shell.
  *
- * The log gets "@exit N" for a run that run/command asked for: the command's exit status as a shell shows it, 126 when it cannot be
- * executed, 127 when it is not there, 125 when a module failed or the subsystem is missing.
+ * The log gets "@exit N" for a run that run/command asked for: the command's exit status as a shell shows it,
+ * 126 when it cannot be executed, 127 when it is not there, 125 when a module failed or the subsystem is
+ * missing.
  */
 #include "libnt.h"
 
@@ -29,7 +30,8 @@ static VOID LoadDefaultSubsystem(VOID)
 {
     STATUS_TEXT Text;
     NTSTATUS Status = HasProvider(DEFAULT_SUBSYSTEM) ? STATUS_SUCCESS : LoadModule(DEFAULT_SUBSYSTEM);
-    if (!NT_SUCCESS(Status) && Status != STATUS_OBJECT_NAME_NOT_FOUND && Status != STATUS_IMAGE_ALREADY_LOADED) {
+    if (!NT_SUCCESS(Status) && Status != STATUS_OBJECT_NAME_NOT_FOUND &&
+        Status != STATUS_IMAGE_ALREADY_LOADED) {
         Log("init: module '%s': %s", DEFAULT_SUBSYSTEM, StatusText(Status, Text));
     }
 }

@@ -143,7 +143,8 @@ VOID Log(PCSTR Format, ...)
 SSIZE_T ReadInput(PVOID Buffer, ULONG Size)
 {
     IO_STATUS_BLOCK Io = {0};
-    NTSTATUS Status = NtReadFile(StandardHandle(INPUT_STREAM), NULL, NULL, NULL, &Io, Buffer, Size, NULL, NULL);
+    NTSTATUS Status =
+        NtReadFile(StandardHandle(INPUT_STREAM), NULL, NULL, NULL, &Io, Buffer, Size, NULL, NULL);
     if (Status == STATUS_END_OF_FILE) {
         return 0;
     }

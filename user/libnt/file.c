@@ -46,7 +46,8 @@ static NTSTATUS ReadOpenFile(HANDLE File, PVOID *Data, PSIZE_T Size)
 {
     FILE_STANDARD_INFORMATION Information;
     IO_STATUS_BLOCK Io;
-    NTSTATUS Status = NtQueryInformationFile(File, &Io, &Information, sizeof(Information), FileStandardInformation);
+    NTSTATUS Status =
+        NtQueryInformationFile(File, &Io, &Information, sizeof(Information), FileStandardInformation);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The heap: blocks in sizes of powers of two, each size with a list of free ones, cut from 64 KiB pieces of virtual memory. What
- * exceeds half a piece is an allocation of its own and goes back to the system when it is freed. One lock guards all lists.
+ * The heap: blocks in sizes of powers of two, each size with a list of free ones, cut from 64 KiB pieces of
+ * virtual memory. What exceeds half a piece is an allocation of its own and goes back to the system when it
+ * is freed. One lock guards all lists.
  */
 #include "libnt.h"
 
 #include "kernel/rtl/rtl.h"
 
-#define PIECE_SIZE      0x10000
-#define SMALLEST_SHIFT  5
-#define LARGEST_SHIFT   15
-#define LARGE_BLOCK     0xFF
-#define HEADER_SIZE     16 /* keeps what follows aligned for any type */
+#define PIECE_SIZE     0x10000
+#define SMALLEST_SHIFT 5
+#define LARGEST_SHIFT  15
+#define LARGE_BLOCK    0xFF
+#define HEADER_SIZE    16 /* keeps what follows aligned for any type */
 
 typedef union _HEAP_BLOCK {
     struct {

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libnt: what a native program is linked with. The system services themselves are declared in <ntapi.h>; this header adds
- * start-up (`main`), output and input, boot files, a heap, threads, and starting other programs.
+ * libnt: what a native program is linked with. The system services themselves are declared in <ntapi.h>; this
+ * header adds start-up (`main`), output and input, boot files, a heap, threads, and starting other programs.
  *
  * How a program starts. The kernel enters `_start` with
  *     RDI       the PEB                (a thread of NtCreateThreadEx: its Argument)
  *     GS base   the TEB
  *     RSP       16 n + 8, as behind a CALL; there is no return address that could be used
- * and the flags of a fresh program. `_start` (start.c) calls main(argc, argv) with the arguments that the creator gave, byte
- * for byte, and ends the process with what main returns. An image that carries the note "Primer", type 1, is a native one.
+ * and the flags of a fresh program. `_start` (start.c) calls main(argc, argv) with the arguments that the
+ * creator gave, byte for byte, and ends the process with what main returns. An image that carries the note
+ * "Primer", type 1, is a native one.
  */
 #ifndef PRIMER_LIBNT_H
 #define PRIMER_LIBNT_H
@@ -39,10 +40,12 @@ NORETURN VOID Exit(NTSTATUS Status);
 #define IO_CONSOLE_CRNL    8
 #endif
 
-/* The handle that the creator gave for a stream, or, if it gave none, one to the console that children inherit. */
+/* The handle that the creator gave for a stream, or, if it gave none, one to the console that children
+   inherit. */
 HANDLE StandardHandle(ULONG Stream);
 BOOLEAN IsTerminal(ULONG Stream);
-/* Formats by the driver kit's rules (see kernel/rtl/rtl.h: `%lu` is 32 bits, `%I64u` 64), to standard output or error. */
+/* Formats by the driver kit's rules (see kernel/rtl/rtl.h: `%lu` is 32 bits, `%I64u` 64), to standard output
+   or error. */
 VOID Print(PCSTR Format, ...);
 VOID PrintError(PCSTR Format, ...);
 /* One line, of at most 500 bytes, for the kernel's log. The line's end is added. */
@@ -74,8 +77,8 @@ VOID Sleep(ULONG Milliseconds);
 
 /* ---- Programs (process.c) ---- */
 
-/* A native program: "hello" stands for "\Boot\native\hello". Arguments[0] is its own name. Thread may be NULL.
-   ThreadFlags: 0 or THREAD_CREATE_FLAGS_CREATE_SUSPENDED. It inherits the standard handles. */
+/* A native program: "hello" stands for "\Boot\native\hello". Arguments[0] is its own name. Thread may be
+   NULL. ThreadFlags: 0 or THREAD_CREATE_FLAGS_CREATE_SUSPENDED. It inherits the standard handles. */
 NTSTATUS StartNative(PCSTR Name, ULONG Count, char *const *Arguments, ULONG ThreadFlags, PHANDLE Process,
                      PHANDLE Thread);
 /* A program of a subsystem. Path as that subsystem writes it; a bare name goes through its PATH. */

@@ -52,7 +52,8 @@ static BOOLEAN NeedsQuotes(PCSTR Argument)
 }
 
 /* For people and notify callbacks to read; programs get the packed arguments. */
-static NTSTATUS MakeCommandLine(ULONG Count, char *const *Arguments, ULONG PackedSize, PUNICODE_STRING CommandLine)
+static NTSTATUS MakeCommandLine(ULONG Count, char *const *Arguments, ULONG PackedSize,
+                                PUNICODE_STRING CommandLine)
 {
     SIZE_T Room = PackedSize + 3 * (SIZE_T)Count + 1;
     SIZE_T Length = 0;
@@ -63,7 +64,8 @@ static NTSTATUS MakeCommandLine(ULONG Count, char *const *Arguments, ULONG Packe
     Line[0] = '\0';
     for (ULONG i = 0; i < Count; i++) {
         PCSTR Quote = NeedsQuotes(Arguments[i]) ? "\"" : "";
-        Length += FormatText(Line + Length, Room - Length, "%s%s%s%s", i == 0 ? "" : " ", Quote, Arguments[i], Quote);
+        Length += FormatText(Line + Length, Room - Length, "%s%s%s%s", i == 0 ? "" : " ", Quote, Arguments[i],
+                             Quote);
     }
     NTSTATUS Status = MakeUnicode(Line, CommandLine);
     HeapFree(Line);
@@ -94,7 +96,8 @@ static VOID FreeParameters(PRTL_USER_PROCESS_PARAMETERS Parameters)
 }
 
 /* What was made before a failure is freed by FreeParameters too: the rest is NULL. */
-static NTSTATUS MakeParameters(PCSTR Name, ULONG Count, char *const *Arguments, PRTL_USER_PROCESS_PARAMETERS Parameters)
+static NTSTATUS MakeParameters(PCSTR Name, ULONG Count, char *const *Arguments,
+                               PRTL_USER_PROCESS_PARAMETERS Parameters)
 {
     PRTL_USER_PROCESS_PARAMETERS Own = NtCurrentPeb()->ProcessParameters;
     memset(Parameters, 0, sizeof(*Parameters));
@@ -116,7 +119,8 @@ static NTSTATUS MakeParameters(PCSTR Name, ULONG Count, char *const *Arguments, 
     return Status;
 }
 
-static NTSTATUS CreateNative(PRTL_USER_PROCESS_PARAMETERS Parameters, ULONG ThreadFlags, PHANDLE Process, PHANDLE Thread)
+static NTSTATUS CreateNative(PRTL_USER_PROCESS_PARAMETERS Parameters, ULONG ThreadFlags, PHANDLE Process,
+                             PHANDLE Thread)
 {
     PS_CREATE_INFO CreateInfo = {.Size = sizeof(CreateInfo)};
     PS_ATTRIBUTE_LIST List = {
@@ -126,10 +130,12 @@ static NTSTATUS CreateNative(PRTL_USER_PROCESS_PARAMETERS Parameters, ULONG Thre
                         .ValuePtr = Parameters->ImagePathName.Buffer}},
     };
     return NtCreateUserProcess(Process, Thread, PROCESS_ALL_ACCESS, THREAD_ALL_ACCESS, NULL, NULL,
-                               PROCESS_CREATE_FLAGS_INHERIT_HANDLES, ThreadFlags, Parameters, &CreateInfo, &List);
+                               PROCESS_CREATE_FLAGS_INHERIT_HANDLES, ThreadFlags, Parameters, &CreateInfo,
+                               &List);
 }
 
-NTSTATUS StartNative(PCSTR Name, ULONG Count, char *const *Arguments, ULONG ThreadFlags, PHANDLE Process, PHANDLE Thread)
+NTSTATUS StartNative(PCSTR Name, ULONG Count, char *const *Arguments, ULONG ThreadFlags, PHANDLE Process,
+                     PHANDLE Thread)
 {
     RTL_USER_PROCESS_PARAMETERS Parameters;
     HANDLE FirstThread;
@@ -201,7 +207,8 @@ NTSTATUS WaitForProcess(HANDLE Process)
         Status = NtWaitForSingleObject(Process, FALSE, NULL);
     } while (Status == STATUS_ALERTED || Status == STATUS_USER_APC);
     if (NT_SUCCESS(Status)) {
-        Status = NtQueryInformationProcess(Process, ProcessBasicInformation, &Information, sizeof(Information), NULL);
+        Status = NtQueryInformationProcess(Process, ProcessBasicInformation, &Information,
+                                           sizeof(Information), NULL);
     }
     return NT_SUCCESS(Status) ? Information.ExitStatus : Status;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's run-time library, for programs: memory and string routines, UTF-8, formatted print. The sources are the kernel's
- * own, which depend on nothing; only the list of what modules may link against is left out.
+ * The kernel's run-time library, for programs: memory and string routines, UTF-8, formatted print. The
+ * sources are the kernel's own, which depend on nothing; only the list of what modules may link against is
+ * left out.
  */
 #include "kernel/ldr/export.h"
 #undef EXPORT

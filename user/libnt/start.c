@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where a native program starts and ends. See libnt.h for the state in which the kernel enters it. Nothing here writes to
- * global variables: a program that does next to nothing then touches no page of its own data.
+ * Where a native program starts and ends. See libnt.h for the state in which the kernel enters it. Nothing
+ * here writes to global variables: a program that does next to nothing then touches no page of its own data.
  */
 #include "libnt.h"
 
-/* The note by which the kernel tells a native image from a subsystem's (an ELF note: sizes, type, name, description). */
+/* The note by which the kernel tells a native image from a subsystem's (an ELF note: sizes, type, name,
+   description). */
 __attribute__((section(".note.Primer"), used, aligned(4))) static const struct {
     ULONG NameSize, DescriptionSize, Type;
     char Name[8]; /* padded to a multiple of four */

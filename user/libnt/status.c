@@ -10,7 +10,7 @@
  *   0 to 255                         itself
  *   -256 to -1                       its low eight bits: main returned a small negative number
  *   SUBSYSTEM_EXIT_SIGNAL | N        128 + N: the subsystem's signal N ended it
- *   an exception's status            128 + the number of the signal that a Unix system gives for it (the table)
+ *   an exception's status            128 + the signal that a Unix system has for it (the table)
  *   another one                      128
  */
 typedef struct _EXIT_CODE {

@@ -37,8 +37,8 @@ NTSTATUS CreateThread(PUSER_THREAD_START Start, PVOID Argument, PHANDLE Thread)
     Block->Start = Start;
     Block->Argument = Argument;
 
-    NTSTATUS Status = NtCreateThreadEx(&Handle, THREAD_ALL_ACCESS, NULL, NtCurrentProcess(), (PVOID)ThreadEntry, Block, 0,
-                                       0, 0, 0, NULL);
+    NTSTATUS Status = NtCreateThreadEx(&Handle, THREAD_ALL_ACCESS, NULL, NtCurrentProcess(),
+                                       (PVOID)ThreadEntry, Block, 0, 0, 0, 0, NULL);
     if (!NT_SUCCESS(Status)) {
         HeapFree(Block);
         return Status;
@@ -53,6 +53,7 @@ NTSTATUS CreateThread(PUSER_THREAD_START Start, PVOID Argument, PHANDLE Thread)
 
 VOID Sleep(ULONG Milliseconds)
 {
-    LARGE_INTEGER Interval = {.QuadPart = -10000LL * Milliseconds}; /* negative: from now, in units of 100 ns */
+    LARGE_INTEGER Interval = {.QuadPart =
+                                  -10000LL * Milliseconds}; /* negative: from now, in units of 100 ns */
     NtDelayExecution(FALSE, &Interval);
 }

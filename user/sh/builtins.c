@@ -153,7 +153,8 @@ static ULONG HelpCommand(ULONG Count, char **Words)
     }
     Print("Other names are programs. Native ones:");
     ListFolder("\\Boot\\native", PrintName, " ");
-    Print("\nWhat is not among them is looked for in the subsystem '%s'; NAME:PROGRAM is one of the subsystem NAME.\n",
+    Print("\nWhat is not among them is looked for in the subsystem '%s'; NAME:PROGRAM is one of the "
+          "subsystem NAME.\n",
           DEFAULT_SUBSYSTEM);
     Print("PROGRAM & runs in the background; A ; B one after the other; $? is the last exit status.\n");
     return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The line editor. It sets the console to hand over each key as it is typed, draws the line itself, and sets the console back
- * before it returns, so that programs find it as they expect it. Text is UTF-8; a character is taken to be one column wide.
+ * The line editor. It sets the console to hand over each key as it is typed, draws the line itself, and sets
+ * the console back before it returns, so that programs find it as they expect it. Text is UTF-8; a character
+ * is taken to be one column wide.
  */
 #include "sh.h"
 
@@ -28,7 +29,7 @@ typedef struct _EDITOR {
     PCSTR Prompt;
     char *Line;
     SIZE_T Length, Cursor;
-    ULONG HistoryBack; /* 0: the line being typed, 1: the newest line of the history ... */
+    ULONG HistoryBack;     /* 0: the line being typed, 1: the newest line of the history ... */
     char Typed[LINE_SIZE]; /* what was typed when the history was entered */
 } EDITOR, *PEDITOR;
 
@@ -132,7 +133,8 @@ static SIZE_T PreviousCharacter(PEDITOR Editor, SIZE_T At)
     return At;
 }
 
-/* Draws the prompt and as much of the line as fits, the cursor's place included: a long line slides sideways. */
+/* Draws the prompt and as much of the line as fits, the cursor's place included: a long line slides sideways.
+   */
 static VOID Draw(PEDITOR Editor)
 {
     ULONG Room = TERMINAL_COLUMNS - 1 - Columns(Editor->Prompt, strlen(Editor->Prompt));
@@ -141,7 +143,8 @@ static VOID Draw(PEDITOR Editor)
         Start = NextCharacter(Editor, Start);
     }
     SIZE_T End = Start;
-    while (End < Editor->Length && Columns(Editor->Line + Start, NextCharacter(Editor, End) - Start) <= Room) {
+    while (End < Editor->Length &&
+           Columns(Editor->Line + Start, NextCharacter(Editor, End) - Start) <= Room) {
         End = NextCharacter(Editor, End);
     }
 

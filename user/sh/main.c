@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sh: the shell. On a terminal it prompts and edits lines; from a pipe it reads them as they come, a byte at a time, so that a
- * program that it starts finds the rest. `sh -c LINE` runs one line. It ends with the status of the last command.
+ * sh: the shell. On a terminal it prompts and edits lines; from a pipe it reads them as they come, a byte at
+ * a time, so that a program that it starts finds the rest. `sh -c LINE` runs one line. It ends with the
+ * status of the last command.
  */
 #include "sh.h"
 

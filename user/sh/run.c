@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Starts programs: native ones first, then those of the default subsystem, in the foreground or the background. */
+/* Starts programs: native ones first, then those of the default subsystem, in the foreground or the
+   background. */
 #include "sh.h"
 
 #define JOBS_MOST 16
@@ -15,8 +16,8 @@ static JOB Jobs[JOBS_MOST];
 /* ---- Starting ---- */
 
 /*
- * "hello" is a native program if there is one, else the default subsystem looks for it; "/bin/hello" is always the subsystem's;
- * "NAME:/bin/hello" is one of the subsystem NAME.
+ * "hello" is a native program if there is one, else the default subsystem looks for it; "/bin/hello" is
+ * always the subsystem's; "NAME:/bin/hello" is one of the subsystem NAME.
  */
 static NTSTATUS StartProgram(PCOMMAND Command, PHANDLE Process)
 {

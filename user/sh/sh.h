@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The shell's parts: main.c reads lines and runs them, edit.c is the line editor, parse.c makes commands of a line, run.c starts
- * programs, builtins.c holds what the shell does itself.
+ * The shell's parts: main.c reads lines and runs them, edit.c is the line editor, parse.c makes commands of a
+ * line, run.c starts programs, builtins.c holds what the shell does itself.
  */
 #ifndef PRIMER_SH_H
 #define PRIMER_SH_H
@@ -18,7 +18,8 @@ extern BOOLEAN ShellEnds;
 
 /* ---- edit.c ---- */
 
-/* A line without its end; FALSE at the end of input. The terminal is in the mode of programs again afterwards. */
+/* A line without its end; FALSE at the end of input. The terminal is in the mode of programs again
+   afterwards. */
 BOOLEAN EditLine(PCSTR Prompt, char Line[LINE_SIZE]);
 
 /* ---- parse.c ---- */
@@ -31,9 +32,9 @@ typedef struct _COMMAND {
 } COMMAND, *PCOMMAND;
 
 /*
- * Takes the next command off the line. Its words are parted by blanks; it ends at `;`, `&` or the line's end; `#` at the start of a
- * word begins a comment. '...' keeps all as it is, "..." all but backslash and $?, a backslash the next character.
- * Returns NULL, or what is wrong with the line.
+ * Takes the next command off the line. Its words are parted by blanks; it ends at `;`, `&` or the line's end;
+ * `#` at the start of a word begins a comment. '...' keeps all as it is, "..." all but backslash and $?, a
+ * backslash the next character. Returns NULL, or what is wrong with the line.
  */
 PCSTR ParseCommand(PCSTR *Line, PCOMMAND Command);
 

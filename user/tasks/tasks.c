@@ -12,7 +12,8 @@
 
 /* ---- The snapshot ---- */
 
-/* The chain of processes, on the heap. It may have grown between two calls: so the size is asked for again and again. */
+/* The chain of processes, on the heap. It may have grown between two calls: so the size is asked for again
+   and again. */
 static NTSTATUS TakeSnapshot(PVOID *Snapshot)
 {
     ULONG Size = 0x4000;
@@ -49,8 +50,8 @@ static VOID PrintProcess(const SYSTEM_PROCESS_INFORMATION *Process)
 {
     ULONG64 Time = Milliseconds(Process->KernelTime, Process->UserTime);
     Print("%6I64u %6I64u %-16.16wZ %-9.16s %16s %6I64u.%03I64u\n", (ULONG64)Process->UniqueProcessId,
-          (ULONG64)Process->InheritedFromUniqueProcessId, &Process->ImageName, Process->SubsystemName, "", Time / 1000,
-          Time % 1000);
+          (ULONG64)Process->InheritedFromUniqueProcessId, &Process->ImageName, Process->SubsystemName, "",
+          Time / 1000, Time % 1000);
 }
 
 static VOID PrintThread(const SYSTEM_THREAD_INFORMATION *Thread)
@@ -63,8 +64,8 @@ static VOID PrintThread(const SYSTEM_THREAD_INFORMATION *Thread)
 
 static VOID PrintTable(const SYSTEM_PROCESS_INFORMATION *Process)
 {
-    Print("%6s %6s %-16s %-9s %-8s %3s %3s %10s %9s\n", "ID", "PARENT", "NAME", "SUBSYSTEM", "STATE", "PRI", "CPU",
-          "TIME", "SWITCHES");
+    Print("%6s %6s %-16s %-9s %-8s %3s %3s %10s %9s\n", "ID", "PARENT", "NAME", "SUBSYSTEM", "STATE", "PRI",
+          "CPU", "TIME", "SWITCHES");
     for (;;) {
         PrintProcess(Process);
         for (ULONG i = 0; i < Process->NumberOfThreads; i++) {

@@ -183,16 +183,19 @@ static PCSTR TestWord(VOID)
     KSPIN_LOCK Lock;
     KIRQL Irql;
     KLOCK_QUEUE_HANDLE Handle;
+    BOOLEAN ApcsBefore = KeAreApcsDisabled();
     KeInitializeSpinLock(&Lock);
     KTEST_CHECK(Lock == 0 && KeTestSpinLock(&Lock));
     KeAcquireSpinLock(&Lock, &Irql);
-    KTEST_CHECK(KeGetCurrentIrql() == DISPATCH_LEVEL && Irql == PASSIVE_LEVEL);
-    KTEST_CHECK(Lock != 0 && !KeTestSpinLock(&Lock) && !KeAreApcsDisabled());
+    KIRQL Inside = KeGetCurrentIrql();
+    BOOLEAN Held = Lock != 0 && !KeTestSpinLock(&Lock), SameApcs = KeAreApcsDisabled() == ApcsBefore;
     KeReleaseSpinLock(&Lock, Irql);
+    KTEST_CHECK(Inside == DISPATCH_LEVEL && Irql == PASSIVE_LEVEL && Held && SameApcs);
     KTEST_CHECK(Lock == 0 && KeGetCurrentIrql() == PASSIVE_LEVEL);
     KeAcquireInStackQueuedSpinLock(&Lock, &Handle);
-    KTEST_CHECK(Lock == (KSPIN_LOCK)&Handle.LockQueue && ((ULONG_PTR)Handle.LockQueue.Lock & 2));
+    BOOLEAN Queued = Lock == (KSPIN_LOCK)&Handle.LockQueue && ((ULONG_PTR)Handle.LockQueue.Lock & 2);
     KeReleaseInStackQueuedSpinLock(&Handle);
+    KTEST_CHECK(Queued);
     KTEST_CHECK(Lock == 0 && ((ULONG_PTR)Handle.LockQueue.Lock & 2) == 0);
     return NULL;
 }

@@ -171,8 +171,9 @@ static VOID FaultStep(VOID)
 /* The step flag is on when the system call is made. */
 static VOID FaultStepCall(VOID)
 {
-    __asm__ volatile("pushfq\n\torq $0x100, (%%rsp)\n\tmovl %0, %%eax\n\tpopfq\n\tsyscall\n\tnop" ::"i"(NumberNtNull)
-                     : "rax", "rcx", "r11", "cc", "memory");
+    __asm__ volatile(
+        "pushfq\n\torq $0x100, (%%rsp)\n\tmovl %0, %%eax\n\tpopfq\n\tsyscall\n\tnop" ::"i"(NumberNtNull)
+        : "rax", "rcx", "r11", "cc", "memory");
 }
 
 /* A vector that is the kernel's own: from user mode a general protection fault. */
@@ -234,8 +235,7 @@ static int Fault(PCSTR Kind)
 
 static VOID WriteForEver(PVOID Argument)
 {
-    for (volatile ULONG *Word = Argument;; (*Word)++) {
-    }
+    for (volatile ULONG *Word = Argument;; (*Word)++) {}
 }
 
 static int LoseThePage(VOID)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls with wild numbers, pointers, handles and lengths from four threads at once. The process may well not survive it (it
- * unmaps its own memory, sooner or later); the kernel must. The same seed makes the same calls, thread by thread.
+ * System calls with wild numbers, pointers, handles and lengths from four threads at once. The process may
+ * well not survive it (it unmaps its own memory, sooner or later); the kernel must. The same seed makes the
+ * same calls, thread by thread.
  *
- * Left out: what would switch the machine off, and what would only end or stop this process before it has tried much
- * (NtTerminateProcess on itself and its like; waits without end). Client ids are never those of a real process, so that none
- * but this one is hurt.
+ * Left out: what would switch the machine off, and what would only end or stop this process before it has
+ * tried much (NtTerminateProcess on itself and its like; waits without end). Client ids are never those of a
+ * real process, so that none but this one is hurt.
  */
 #include "child.h"
 
@@ -221,8 +222,7 @@ int BeWild(ULONG64 Seed, ULONG Count)
         }
     }
     for (ULONG i = 0; i < WILD_THREADS; i++) {
-        while (WaitFor(Threads[i], 1000) == STATUS_TIMEOUT) {
-        }
+        while (WaitFor(Threads[i], 1000) == STATUS_TIMEOUT) {}
     }
     return 0;
 }

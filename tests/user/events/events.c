@@ -137,7 +137,8 @@ static VOID AnswerPings(PVOID Argument)
 /* Two threads hand a turn to and fro; nobody ever finds it in the other's hands. */
 static VOID PingPong(VOID)
 {
-    PING_PONG Game = {NewEvent(SynchronizationEvent, FALSE), NewEvent(SynchronizationEvent, FALSE), 5000, 0, 0};
+    PING_PONG Game = {NewEvent(SynchronizationEvent, FALSE), NewEvent(SynchronizationEvent, FALSE), 5000, 0,
+                      0};
     HANDLE Thread;
     CHECK_SUCCESS(CreateThread(AnswerPings, &Game, &Thread));
     for (ULONG i = 0; i < Game.Rounds; i++) {
@@ -214,7 +215,8 @@ static VOID OneSetAllWaiters(VOID)
     CHECK_SUCCESS(NtClose(Gate.Event));
 }
 
-/* Sets race with time-outs of about the same length: a set is either received or still there, never both, never lost. */
+/* Sets race with time-outs of about the same length: a set is either received or still there, never both,
+   never lost. */
 typedef struct _RACE {
     HANDLE Event;
     volatile LONG Received, Stop;

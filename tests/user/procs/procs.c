@@ -25,7 +25,8 @@ static VOID ExitCodes(VOID)
     }
 }
 
-/* While it lives the status is "pending"; ended, it stays an object that can be waited for and asked, again and again. */
+/* While it lives the status is "pending"; ended, it stays an object that can be waited for and asked, again
+   and again. */
 static VOID EndedProcessStaysAnObject(VOID)
 {
     HANDLE Process;
@@ -64,7 +65,8 @@ static VOID SuspendedStart(VOID)
     char *Arguments[] = {"child", "exit", "3", NULL};
     HANDLE Process, Thread;
     ULONG Count = 0;
-    CHECK_SUCCESS(StartNative("child", 3, Arguments, THREAD_CREATE_FLAGS_CREATE_SUSPENDED, &Process, &Thread));
+    CHECK_SUCCESS(
+        StartNative("child", 3, Arguments, THREAD_CREATE_FLAGS_CREATE_SUSPENDED, &Process, &Thread));
     CHECK_STATUS(WaitFor(Process, 100), STATUS_TIMEOUT);
     CHECK_SUCCESS(NtSuspendThread(Thread, &Count));
     CHECK_EQUAL(Count, 1);
@@ -95,7 +97,8 @@ static VOID ProgramsThatCannotStart(VOID)
 {
     char *Arguments[] = {"x", NULL};
     HANDLE Process;
-    CHECK_STATUS(StartNative("no-such-program", 1, Arguments, 0, &Process, NULL), STATUS_OBJECT_NAME_NOT_FOUND);
+    CHECK_STATUS(StartNative("no-such-program", 1, Arguments, 0, &Process, NULL),
+                 STATUS_OBJECT_NAME_NOT_FOUND);
     NTSTATUS Status = StartNative("\\Boot\\native", 1, Arguments, 0, &Process, NULL);
     CHECK(!NT_SUCCESS(Status));
     Status = StartNative("\\Console\\Input", 1, Arguments, 0, &Process, NULL);
@@ -111,7 +114,8 @@ static ULONG ProcessorCount(VOID)
     return (ULONG)Basic.NumberOfProcessors;
 }
 
-/* Twice as many threads as processors, none of which makes a system call: they notice when they are interrupted. */
+/* Twice as many threads as processors, none of which makes a system call: they notice when they are
+   interrupted. */
 static VOID EndOfSpinningThreads(VOID)
 {
     char Threads[12];
@@ -146,7 +150,8 @@ static VOID OpenById(VOID)
     OBJECT_ATTRIBUTES Attributes;
     InitializeObjectAttributes(&Attributes, NULL, 0, NULL, NULL);
     CHECK_SUCCESS(StartChild(&Process, "sleep", "1000000", "0"));
-    CHECK_SUCCESS(NtQueryInformationProcess(Process, ProcessBasicInformation, &Information, sizeof(Information), NULL));
+    CHECK_SUCCESS(
+        NtQueryInformationProcess(Process, ProcessBasicInformation, &Information, sizeof(Information), NULL));
     CLIENT_ID Id = {.UniqueProcess = (HANDLE)Information.UniqueProcessId};
     CHECK_SUCCESS(NtOpenProcess(&Second, PROCESS_ALL_ACCESS, &Attributes, &Id));
     CHECK_SUCCESS(NtTerminateProcess(Second, 4));
@@ -206,8 +211,8 @@ static VOID ThreadsRunAndEnd(VOID)
     CHECK_SUCCESS(NtWaitForMultipleObjects(RTL_NUMBER_OF(Threads), Threads, WaitAll, FALSE, &Late));
     CHECK_EQUAL(Sum, RTL_NUMBER_OF(Threads));
     for (ULONG i = 0; i < RTL_NUMBER_OF(Threads); i++) {
-        CHECK_SUCCESS(NtQueryInformationThread(Threads[i], ThreadBasicInformation, &Information, sizeof(Information),
-                                               NULL));
+        CHECK_SUCCESS(NtQueryInformationThread(Threads[i], ThreadBasicInformation, &Information,
+                                               sizeof(Information), NULL));
         CHECK_SUCCESS(Information.ExitStatus);
         CHECK_SUCCESS(NtClose(Threads[i]));
     }
@@ -241,7 +246,8 @@ static VOID EndOfOneThread(VOID)
     CHECK(Counter != Before);
     CHECK_SUCCESS(NtTerminateThread(Thread, 55));
     CHECK_SUCCESS(WaitFor(Thread, WAIT));
-    CHECK_SUCCESS(NtQueryInformationThread(Thread, ThreadBasicInformation, &Information, sizeof(Information), NULL));
+    CHECK_SUCCESS(
+        NtQueryInformationThread(Thread, ThreadBasicInformation, &Information, sizeof(Information), NULL));
     CHECK_EQUAL(Information.ExitStatus, 55);
     CHECK_SUCCESS(NtClose(Thread));
 }
@@ -280,10 +286,12 @@ static BOOLEAN SettlesTo(const SYSTEM_MEMORY_USAGE *Before, SYSTEM_MEMORY_USAGE 
 
 static VOID Report(PCSTR Name, const SYSTEM_MEMORY_USAGE *Before, const SYSTEM_MEMORY_USAGE *After)
 {
-    Log("procs: %s: free pages %I64u -> %I64u, pool %I64u in %I64u -> %I64u in %I64u, stacks %I64u -> %I64u, tables "
+    Log("procs: %s: free pages %I64u -> %I64u, pool %I64u in %I64u -> %I64u in %I64u, stacks %I64u -> %I64u, "
+        "tables "
         "%I64u -> %I64u",
         Name, Before->FreePages, After->FreePages, Before->PoolBytes, Before->PoolBlocks, After->PoolBytes,
-        After->PoolBlocks, Before->KernelStacks, After->KernelStacks, Before->PageTablePages, After->PageTablePages);
+        After->PoolBlocks, Before->KernelStacks, After->KernelStacks, Before->PageTablePages,
+        After->PageTablePages);
 }
 
 static NTSTATUS LiveProcesses(ULONG Count, PCSTR Role, PCSTR Argument)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The system-call boundary. Whatever a program puts into registers, on its stack and behind its pointers, the kernel answers with a
- * status and goes on. `syscalls SEED` repeats the random part.
+ * The system-call boundary. Whatever a program puts into registers, on its stack and behind its pointers, the
+ * kernel answers with a status and goes on. `syscalls SEED` repeats the random part.
  */
 #include "../test.h"
 
@@ -36,9 +36,11 @@ static VOID BadOutputPointers(VOID)
     for (ULONG i = 0; i < RTL_NUMBER_OF(BadAddresses); i++) {
         PVOID Bad = (PVOID)BadAddresses[i];
         CHECK_STATUS(NtQuerySystemTime(Bad), STATUS_ACCESS_VIOLATION);
-        CHECK_STATUS(NtCreateEvent(Bad, EVENT_ALL_ACCESS, NULL, NotificationEvent, FALSE), STATUS_ACCESS_VIOLATION);
-        CHECK_STATUS(NtQuerySystemInformation(SystemBasicInformation, Bad, sizeof(SYSTEM_BASIC_INFORMATION), NULL),
+        CHECK_STATUS(NtCreateEvent(Bad, EVENT_ALL_ACCESS, NULL, NotificationEvent, FALSE),
                      STATUS_ACCESS_VIOLATION);
+        CHECK_STATUS(
+            NtQuerySystemInformation(SystemBasicInformation, Bad, sizeof(SYSTEM_BASIC_INFORMATION), NULL),
+            STATUS_ACCESS_VIOLATION);
         CHECK_STATUS(NtQueryInformationProcess(NtCurrentProcess(), ProcessBasicInformation, Bad,
                                                sizeof(PROCESS_BASIC_INFORMATION), NULL),
                      STATUS_ACCESS_VIOLATION);
@@ -63,15 +65,16 @@ static VOID BadInputPointers(VOID)
     }
 }
 
-/* Text that the kernel reads from a wild place must not be what it reads from its own memory: a range that starts in user space
-   and ends beyond it, or whose length makes the address wrap around. */
+/* Text that the kernel reads from a wild place must not be what it reads from its own memory: a range that
+   starts in user space and ends beyond it, or whose length makes the address wrap around. */
 static VOID WrappingRanges(VOID)
 {
     SIZE_T Done;
     UCHAR Byte = 0;
     CHECK_STATUS(NtReadVirtualMemory(NtCurrentProcess(), &Byte, (PVOID)ADDRESS_KERNEL, 1, &Done),
                  STATUS_ACCESS_VIOLATION);
-    CHECK(!NT_SUCCESS(NtReadVirtualMemory(NtCurrentProcess(), (PVOID)ADDRESS_KERNEL, &Byte, 1, &Done)) && Byte == 0);
+    CHECK(!NT_SUCCESS(NtReadVirtualMemory(NtCurrentProcess(), (PVOID)ADDRESS_KERNEL, &Byte, 1, &Done)) &&
+          Byte == 0);
     CHECK(!NT_SUCCESS(NtWriteVirtualMemory(NtCurrentProcess(), (PVOID)ADDRESS_KERNEL, &Byte, 1, &Done)));
     CHECK(!NT_SUCCESS(NtReadVirtualMemory(NtCurrentProcess(), &Byte, &Byte, MAXSIZE_T, &Done)));
     CHECK(!NT_SUCCESS(NtWriteVirtualMemory(NtCurrentProcess(), &Byte, &Byte, MAXSIZE_T - 0xFFF, &Done)));
@@ -106,7 +109,8 @@ static VOID HostileFlags(VOID)
     }
 }
 
-/* Registers other than RAX, RCX and R11 come back as they went in: none carries a value of the kernel's out. */
+/* Registers other than RAX, RCX and R11 come back as they went in: none carries a value of the kernel's out.
+   */
 static VOID RegistersComeBack(VOID)
 {
     ULONG64 Values[8];
@@ -117,7 +121,8 @@ static VOID RegistersComeBack(VOID)
     register ULONG64 R15 __asm__("r15") = 115;
     ULONG64 Rax = NumberNtYieldExecution, Rdi = 101, Rsi = 102, Rdx = 103;
     __asm__ volatile("syscall"
-                     : "+a"(Rax), "+D"(Rdi), "+S"(Rsi), "+d"(Rdx), "+r"(R10), "+r"(R8), "+r"(R9), "+r"(R12), "+r"(R15)
+                     : "+a"(Rax), "+D"(Rdi), "+S"(Rsi), "+d"(Rdx), "+r"(R10), "+r"(R8), "+r"(R9), "+r"(R12),
+                       "+r"(R15)
                      :
                      : "rcx", "r11", "memory");
     Values[0] = Rdi, Values[1] = Rsi, Values[2] = Rdx, Values[3] = R10, Values[4] = R8, Values[5] = R9;
@@ -132,7 +137,8 @@ static VOID RegistersComeBack(VOID)
 
 static VOID BadHandles(VOID)
 {
-    static const ULONG64 Handles[] = {0, 0x7FFC, 0x7FFFFFFC, 0xFFFFFFFF80000004, 0xFFFFFFFF80000008, 0xFFFFFFFFFFFFFFF8};
+    static const ULONG64 Handles[] = {
+        0, 0x7FFC, 0x7FFFFFFC, 0xFFFFFFFF80000004, 0xFFFFFFFF80000008, 0xFFFFFFFFFFFFFFF8};
     for (ULONG i = 0; i < RTL_NUMBER_OF(Handles); i++) {
         HANDLE Bad = (HANDLE)Handles[i];
         CHECK_STATUS(NtClose(Bad), STATUS_INVALID_HANDLE);
@@ -168,7 +174,8 @@ static VOID MissingRights(VOID)
 #define WILD_CHILDREN 6
 #define WILD_CALLS    "4000"
 
-/* Children with four wild threads each, one after the other. How they end does not matter; that the machine is still there does. */
+/* Children with four wild threads each, one after the other. How they end does not matter; that the machine
+   is still there does. */
 static VOID WildValues(VOID)
 {
     HANDLE Process;

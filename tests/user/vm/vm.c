@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Virtual memory as a program uses it: allocate, commit, protect, guard, query, free; and that a fault ends its own program only. */
+/* Virtual memory as a program uses it: allocate, commit, protect, guard, query, free; and that a fault ends
+   its own program only. */
 #include "../test.h"
 
 #define PAGES(Count) ((SIZE_T)(Count)*PAGE_SIZE)
@@ -203,15 +204,18 @@ static VOID MemoryOfAnotherProcess(VOID)
     SIZE_T Done, Size = PAGES(1);
     PVOID Base = NULL;
     CHECK_SUCCESS(StartNative("child", 3, Arguments, THREAD_CREATE_FLAGS_CREATE_SUSPENDED, &Process, NULL));
-    CHECK_SUCCESS(NtQueryInformationProcess(Process, ProcessBasicInformation, &Information, sizeof(Information), NULL));
+    CHECK_SUCCESS(
+        NtQueryInformationProcess(Process, ProcessBasicInformation, &Information, sizeof(Information), NULL));
     CHECK_SUCCESS(NtReadVirtualMemory(Process, Information.PebBaseAddress, &Peb, sizeof(Peb), &Done));
     CHECK_EQUAL(Done, sizeof(Peb));
     CHECK_SUCCESS(NtReadVirtualMemory(Process, Peb.ImageBaseAddress, Magic, sizeof(Magic), &Done));
-    CHECK(memcmp(Magic, "\x7f"
-                        "ELF",
+    CHECK(memcmp(Magic,
+                 "\x7f"
+                 "ELF",
                  4) == 0);
 
-    CHECK_SUCCESS(NtAllocateVirtualMemory(Process, &Base, 0, &Size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE));
+    CHECK_SUCCESS(
+        NtAllocateVirtualMemory(Process, &Base, 0, &Size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE));
     ULONG64 Word = 0x1122334455667788, Back = 0;
     CHECK_SUCCESS(NtWriteVirtualMemory(Process, Base, &Word, sizeof(Word), &Done));
     CHECK_SUCCESS(NtReadVirtualMemory(Process, Base, &Back, sizeof(Back), &Done));

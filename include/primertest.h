@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What only tests ask of the kernel: no driver needs these. The first group exists in debug builds only.
+ */
+#ifndef PRIMER_TEST_H
+#define PRIMER_TEST_H
+
+#include <ntddk.h>
+
+/* Acquires two internal locks, in the order of the rank table or against it (bug check LOCK_ORDER_VIOLATION). */
+VOID PrimerTestLockOrder(BOOLEAN Right);
+/* Waits after releasing an internal lock, or while holding it (bug check LOCK_HELD_WHILE_BLOCKING). */
+VOID PrimerTestBlockHolding(BOOLEAN Right);
+
+#endif

@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The console: serial ports as standard input, output and error.
+ *
+ *   stdio=tty    port 0 is a terminal, both ways; the line discipline is here
+ *   stdio=pipe   port 0 sends standard output as it is, and receives chunks [length 1..255][bytes], length 0: end of input;
+ *                port 1 sends standard error as it is
+ *
+ *   receiver --interrupt--> raw ring --DPC, or a reader--> line discipline or chunks --> input ring --> readers
+ *
+ * The raw ring has one producer, the interrupt handler, which runs on one processor only, and one consumer, whoever holds
+ * the input lock; so it needs no lock that the handler would have to take. When it is full the receive interrupt is
+ * switched off, until something has been taken out.
+ *
+ * Locks, outermost first: IopSignalLock (push lock: who is told of ^C), IOP_PORT.Writers (push lock: a write is not mixed with
+ * another), IopInput.Lock (KlcConsole), IOP_PORT.Lock (KlcSerial: the transmitter, a few bytes at a time, for echo comes in
+ * between).
+ */
+#include "kernel/io/iop.h"
+
+#define IOP_RAW_SIZE     4096 /* powers of two */
+#define IOP_INPUT_SIZE   4096
+#define IOP_CONSOLE_IRQL 6
+#define IOP_FIFO         16   /* bytes that an empty transmitter takes at once */
+#define IOP_BURST        16   /* FIFOs' worth sent under one acquisition of the port's lock */
+#define IOP_SPINS        2000 /* looks at a busy transmitter before the writer sleeps */
+#define IOP_ECHO_SPINS   20000
+#define IOP_MARKER       "\x01PRIMER-STDIO\x02"
+
+/* Entries of the input ring that are no bytes. */
+#define IOP_END_OF_INPUT 0x100 /* a read that starts here gets nothing: ^D on an empty line */
+#define IOP_END_OF_READ  0x101 /* a read ends here: ^D behind text */
+
+#define IOP_CONTROL(Letter) ((Letter) & 0x1f)
+#define IOP_BACKSPACE       0x08
+#define IOP_DELETE          0x7f
+
+typedef struct _IOP_PORT {
+    EX_PUSH_LOCK Writers;
+    KLOCK Lock; /* the transmitter */
+} IOP_PORT, *PIOP_PORT;
+
+static IOP_PORT IopPort[2];
+static BOOLEAN IopPipe; /* (c) stdio=pipe */
+
+/* (i) Lock   (h) the interrupt handler   (a) atomic operations   (c) constant
+   Positions count for ever and are taken modulo the ring's size: Read <= Committed <= Written <= Read + size. */
+static struct {
+    KLOCK Lock;
+    ULONG Mode;               /* (i) IO_CONSOLE_*; a terminal's */
+    KEVENT Ready;             /* notification; (i) signalled while a read would not wait */
+    KDPC Dpc;
+    volatile ULONG RawIn;     /* (h) written; read by the consumer */
+    volatile ULONG RawOut;    /* (i) written; read by the handler */
+    volatile ULONG Throttled; /* (a) the receive interrupt is off; who makes it 0 switches it on */
+    ULONG Read;               /* (i) */
+    ULONG Committed;          /* (i) readers get what is before it: whole lines */
+    ULONG Written;            /* (i) */
+    ULONG ChunkLeft;          /* (i) pipe: bytes of the current chunk that are still to come */
+    BOOLEAN PipeEnded;        /* (i) pipe: the end of input has come */
+    BOOLEAN QueueSignals;     /* (i) IopSignalItem is to be queued when the lock has been released */
+    USHORT Input[IOP_INPUT_SIZE]; /* (i) */
+    UCHAR Raw[IOP_RAW_SIZE];
+} IopInput;
+
+static EX_PUSH_LOCK IopSignalLock;
+static PIO_CONSOLE_SIGNAL IopSignalRoutine; /* (IopSignalLock); whether it is NULL is read without: a late answer is harmless */
+static PVOID IopSignalContext;              /* (IopSignalLock) */
+static volatile ULONG IopSignals;           /* (a) a bit for each control character that is to be told */
+static WORK_QUEUE_ITEM IopSignalItem;       /* queued by who makes IopSignals other than 0 */
+
+/* ---- Output ---- */
+
+/* Sends while the transmitter takes it; how many bytes that was. <= DISPATCH. */
+static SIZE_T IopSendSome(ULONG Port, const UCHAR *Data, SIZE_T Size)
+{
+    SIZE_T Sent = 0;
+    KIRQL Irql = KeAcquireLock(&IopPort[Port].Lock);
+
+    for (ULONG i = 0; i < IOP_BURST && Sent < Size && ArchSerialIsEmpty(Port); i++) {
+        SIZE_T Count = Size - Sent < IOP_FIFO ? Size - Sent : IOP_FIFO;
+        ArchSerialWrite(Port, Data + Sent, Count);
+        Sent += Count;
+    }
+    KeReleaseLock(&IopPort[Port].Lock, Irql);
+    return Sent;
+}
+
+static void IopSleep(void)
+{
+    LARGE_INTEGER Millisecond = {.QuadPart = -10000};
+    KeDelayExecutionThread(KernelMode, FALSE, &Millisecond);
+}
+
+/* All of it. Who reads at the other end may be slow for as long as he likes. <= APC. */
+static void IopSend(ULONG Port, const UCHAR *Data, SIZE_T Size)
+{
+    ULONG Spins = 0;
+
+    while (Size != 0) {
+        SIZE_T Sent = IopSendSome(Port, Data, Size);
+        Data += Sent;
+        Size -= Sent;
+        Spins = Sent != 0 ? 0 : Spins + 1;
+        if (Spins == IOP_SPINS) {
+            IopSleep();
+            Spins = 0;
+        }
+    }
+}
+
+/* Terminals want CR before NL. */
+static void IopSendText(ULONG Port, const UCHAR *Data, SIZE_T Size)
+{
+    UCHAR Expanded[256];
+    SIZE_T Count = 0;
+
+    for (SIZE_T i = 0; i < Size; i++) {
+        if (Count > sizeof(Expanded) - 2) {
+            IopSend(Port, Expanded, Count);
+            Count = 0;
+        }
+        if (Data[i] == '\n') {
+            Expanded[Count++] = '\r';
+        }
+        Expanded[Count++] = Data[i];
+    }
+    IopSend(Port, Expanded, Count);
+}
+
+static ULONG IopPortOfStream(ULONG Stream)
+{
+    return IopPipe && Stream == 2 ? 1 : 0;
+}
+
+static void IopLockWriters(ULONG Port)
+{
+    KeEnterCriticalRegion();
+    ExAcquirePushLockExclusive(&IopPort[Port].Writers);
+}
+
+static void IopUnlockWriters(ULONG Port)
+{
+    ExReleasePushLockExclusive(&IopPort[Port].Writers);
+    KeLeaveCriticalRegion();
+}
+
+NTSTATUS IoConsoleWrite(ULONG Stream, const VOID *Buffer, SIZE_T Size)
+{
+    ULONG Port = IopPortOfStream(Stream);
+
+    if (Stream != 1 && Stream != 2) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    IopLockWriters(Port);
+    if (!IopPipe && (IopInput.Mode & IO_CONSOLE_CRNL)) {
+        IopSendText(Port, Buffer, Size);
+    } else {
+        IopSend(Port, Buffer, Size);
+    }
+    IopUnlockWriters(Port);
+    return STATUS_SUCCESS;
+}
+
+/* At most ten seconds a port: a machine that is to be switched off does not wait for ever for its reader. */
+void IoConsoleFlush(void)
+{
+    for (ULONG Port = 0; Port < RTL_NUMBER_OF(IopPort); Port++) {
+        IopLockWriters(Port);
+        for (ULONG i = 0; i < 10000 && !ArchSerialIsEmpty(Port); i++) {
+            IopSleep();
+        }
+        IopUnlockWriters(Port);
+    }
+}
+
+/* ---- Echo: with the input lock held, so it cannot wait for long; what the terminal does not take in time is lost ---- */
+
+static void IopEcho(const char *Text, SIZE_T Size)
+{
+    ULONG Spins = 0;
+
+    while ((IopInput.Mode & IO_CONSOLE_ECHO) && Size != 0 && Spins < IOP_ECHO_SPINS) {
+        SIZE_T Sent = IopSendSome(0, (const UCHAR *)Text, Size);
+        Text += Sent;
+        Size -= Sent;
+        Spins = Sent != 0 ? 0 : Spins + 1;
+    }
+}
+
+static bool IopShownAsTwo(USHORT Byte)
+{
+    return (Byte < ' ' && Byte != '\t' && Byte != '\n') || Byte == IOP_DELETE;
+}
+
+static void IopEchoByte(UCHAR Byte)
+{
+    char Shown[2] = {(char)Byte, 0};
+    SIZE_T Size = 1;
+
+    if (Byte == '\n' && (IopInput.Mode & IO_CONSOLE_CRNL)) {
+        Shown[0] = '\r';
+        Shown[Size++] = '\n';
+    } else if (IopShownAsTwo(Byte)) {
+        Shown[0] = '^';
+        Shown[Size++] = (char)(Byte ^ 0x40);
+    }
+    IopEcho(Shown, Size);
+}
+
+/* ---- The line discipline: under the input lock ---- */
+
+static ULONG IopRoom(void)
+{
+    return IOP_INPUT_SIZE - (IopInput.Written - IopInput.Read);
+}
+
+static void IopAppend(USHORT Entry)
+{
+    IopInput.Input[IopInput.Written++ % IOP_INPUT_SIZE] = Entry;
+}
+
+static void IopAppendAndCommit(USHORT Entry)
+{
+    IopAppend(Entry);
+    IopInput.Committed = IopInput.Written;
+}
+
+static USHORT IopLastTyped(void)
+{
+    return IopInput.Input[(IopInput.Written - 1) % IOP_INPUT_SIZE];
+}
+
+/* Takes back the last character of the line that is being typed: all bytes of one that UTF-8 writes with several. */
+static void IopEraseCharacter(void)
+{
+    USHORT Byte;
+
+    if (IopInput.Written == IopInput.Committed) {
+        return;
+    }
+    do {
+        Byte = IopLastTyped();
+        IopInput.Written--;
+    } while ((Byte & 0xc0) == 0x80 && IopInput.Written != IopInput.Committed);
+    IopEcho("\b \b", 3);
+    if (IopShownAsTwo(Byte)) {
+        IopEcho("\b \b", 3);
+    }
+}
+
+static void IopEraseLine(void)
+{
+    while (IopInput.Written != IopInput.Committed) {
+        IopEraseCharacter();
+    }
+}
+
+static void IopEraseWord(void)
+{
+    while (IopInput.Written != IopInput.Committed && IopLastTyped() == ' ') {
+        IopEraseCharacter();
+    }
+    while (IopInput.Written != IopInput.Committed && IopLastTyped() != ' ') {
+        IopEraseCharacter();
+    }
+}
+
+/* ^C, ^\, ^Z go to the owner of the terminal, when there is one, and what was typed before is forgotten. */
+static bool IopIsSignal(UCHAR Byte)
+{
+    return (IopInput.Mode & IO_CONSOLE_SIGNALS) && IopSignalRoutine != NULL &&
+           (Byte == IOP_CONTROL('C') || Byte == IOP_CONTROL('\\') || Byte == IOP_CONTROL('Z'));
+}
+
+static void IopSignal(UCHAR Byte)
+{
+    IopInput.Read = IopInput.Committed = IopInput.Written;
+    IopEchoByte(Byte);
+    if (InterlockedOr((volatile LONG *)&IopSignals, 1 << Byte) == 0) {
+        IopInput.QueueSignals = TRUE;
+    }
+}
+
+/* A key in line mode. FALSE: no room now, but readers will make some. */
+static bool IopTypeInLine(UCHAR Byte)
+{
+    switch (Byte) {
+    case IOP_DELETE:
+    case IOP_BACKSPACE:
+        IopEraseCharacter();
+        return true;
+    case IOP_CONTROL('U'):
+        IopEraseLine();
+        return true;
+    case IOP_CONTROL('W'):
+        IopEraseWord();
+        return true;
+    }
+    /* Two entries are kept for the line's end. */
+    if (IopRoom() < 3 && IopInput.Read != IopInput.Committed) {
+        return false;
+    }
+    if (Byte == IOP_CONTROL('D')) {
+        IopAppendAndCommit(IopInput.Written == IopInput.Committed ? IOP_END_OF_INPUT : IOP_END_OF_READ);
+    } else if (Byte == '\n') {
+        IopAppendAndCommit(Byte);
+        IopEchoByte(Byte);
+    } else if (IopRoom() < 3) {
+        IopEcho("\a", 1);
+    } else {
+        IopAppend(Byte);
+        IopEchoByte(Byte);
+    }
+    return true;
+}
+
+static bool IopType(UCHAR Byte)
+{
+    if (Byte == '\r' && (IopInput.Mode & IO_CONSOLE_CRNL)) {
+        Byte = '\n';
+    }
+    if (IopIsSignal(Byte)) {
+        IopSignal(Byte);
+        return true;
+    }
+    if (IopInput.Mode & IO_CONSOLE_LINE) {
+        return IopTypeInLine(Byte);
+    }
+    if (IopRoom() == 0) {
+        return false;
+    }
+    IopAppendAndCommit(Byte);
+    IopEchoByte(Byte);
+    return true;
+}
+
+/* The next byte of a pipe: a chunk's length, or one of its bytes. */
+static bool IopTakeChunkByte(UCHAR Byte)
+{
+    if (IopInput.ChunkLeft == 0) {
+        IopInput.ChunkLeft = Byte;
+        IopInput.PipeEnded |= Byte == 0;
+        return true;
+    }
+    if (IopRoom() == 0) {
+        return false;
+    }
+    IopAppendAndCommit(Byte);
+    IopInput.ChunkLeft--;
+    return true;
+}
+
+/* ---- From the raw ring to the input ring: under the input lock ---- */
+
+/* The handler sets Throttled and then looks at RawOut once more; here it is the other way round: one of the two sees the
+   other's store. */
+static void IopUnthrottle(void)
+{
+    MemoryBarrier();
+    if (IopInput.Throttled && IopInput.RawIn - IopInput.RawOut < IOP_RAW_SIZE &&
+        InterlockedExchange((volatile LONG *)&IopInput.Throttled, 0) != 0) {
+        ArchSerialEnableReceiveInterrupt(0, true);
+    }
+}
+
+static bool IopReadable(void)
+{
+    return IopInput.Read != IopInput.Committed || IopInput.PipeEnded;
+}
+
+static void IopProcessRaw(void)
+{
+    while (IopInput.RawOut != ReadULongAcquire(&IopInput.RawIn)) {
+        UCHAR Byte = IopInput.Raw[IopInput.RawOut % IOP_RAW_SIZE];
+        if (!(IopPipe ? IopTakeChunkByte(Byte) : IopType(Byte))) {
+            break;
+        }
+        WriteULongRelease(&IopInput.RawOut, IopInput.RawOut + 1);
+    }
+    IopUnthrottle();
+    if (IopReadable()) {
+        KeSetEvent(&IopInput.Ready, IO_NO_INCREMENT, FALSE);
+    } else {
+        KeClearEvent(&IopInput.Ready);
+    }
+}
+
+/* Releases the input lock; what the raw bytes asked for and may not be done under it is done now. */
+static void IopReleaseInput(KIRQL Irql)
+{
+    BOOLEAN QueueSignals = IopInput.QueueSignals;
+
+    IopInput.QueueSignals = FALSE;
+    KeReleaseLock(&IopInput.Lock, Irql);
+    if (QueueSignals) {
+        ExQueueWorkItem(&IopSignalItem, CriticalWorkQueue);
+    }
+}
+
+static VOID IopInputDpc(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
+{
+    KIRQL Irql = KeAcquireLock(&IopInput.Lock);
+    IopProcessRaw();
+    IopReleaseInput(Irql);
+}
+
+/* The ring is full. */
+static void IopThrottle(void)
+{
+    ArchSerialEnableReceiveInterrupt(0, false);
+    InterlockedExchange((volatile LONG *)&IopInput.Throttled, 1);
+    if (IopInput.RawIn - IopInput.RawOut < IOP_RAW_SIZE &&
+        InterlockedExchange((volatile LONG *)&IopInput.Throttled, 0) != 0) {
+        ArchSerialEnableReceiveInterrupt(0, true);
+    }
+}
+
+/* Takes all that has come: the line is edge-triggered, and asks again only after it has fallen. */
+static void IopReceiveInterrupt(void *Context)
+{
+    for (;;) {
+        ULONG At = IopInput.RawIn % IOP_RAW_SIZE;
+        ULONG Free = IOP_RAW_SIZE - (IopInput.RawIn - ReadULongAcquire(&IopInput.RawOut));
+        if (Free == 0) {
+            IopThrottle();
+            break;
+        }
+        ULONG Count = (ULONG)ArchSerialRead(0, IopInput.Raw + At, Free < IOP_RAW_SIZE - At ? Free : IOP_RAW_SIZE - At);
+        if (Count == 0) {
+            break;
+        }
+        WriteULongRelease(&IopInput.RawIn, IopInput.RawIn + Count);
+    }
+    KeInsertQueueDpc(&IopInput.Dpc, NULL, NULL);
+}
+
+/* ---- Input ---- */
+
+/* Takes what a read of Size bytes gets; *End: the end of input, when there are no bytes. Under the input lock. */
+static SIZE_T IopTake(UCHAR *Buffer, SIZE_T Size, BOOLEAN *End)
+{
+    SIZE_T Count = 0;
+
+    *End = FALSE;
+    while (Count < Size && IopInput.Read != IopInput.Committed) {
+        USHORT Entry = IopInput.Input[IopInput.Read % IOP_INPUT_SIZE];
+        if (Entry == IOP_END_OF_INPUT && Count != 0) {
+            return Count;
+        }
+        IopInput.Read++;
+        if (Entry == IOP_END_OF_INPUT) {
+            *End = TRUE;
+            return 0;
+        }
+        if (Entry != IOP_END_OF_READ) {
+            Buffer[Count++] = (UCHAR)Entry;
+        }
+        if (Count != 0 && (Entry == IOP_END_OF_READ || (Entry == '\n' && (IopInput.Mode & IO_CONSOLE_LINE)))) {
+            return Count;
+        }
+    }
+    if (Count != 0 && IopInput.Read != IopInput.Committed &&
+        IopInput.Input[IopInput.Read % IOP_INPUT_SIZE] == IOP_END_OF_READ) {
+        IopInput.Read++; /* the text before ^D fitted exactly */
+    }
+    *End = Count == 0 && IopInput.PipeEnded;
+    return Count;
+}
+
+NTSTATUS IoConsoleRead(PVOID Buffer, SIZE_T Size, SIZE_T *Done)
+{
+    NTSTATUS Status = STATUS_SUCCESS;
+    BOOLEAN End = Size == 0;
+
+    for (*Done = 0; !End && Status == STATUS_SUCCESS;) {
+        KIRQL Irql = KeAcquireLock(&IopInput.Lock);
+        *Done = IopTake(Buffer, Size, &End);
+        IopProcessRaw(); /* there is room again */
+        IopReleaseInput(Irql);
+        if (*Done != 0) {
+            break;
+        }
+        if (!End) {
+            Status = KeWaitForSingleObject(&IopInput.Ready, UserRequest, UserMode, FALSE, NULL);
+        }
+    }
+    return Status;
+}
+
+BOOLEAN IoConsoleInputReady(void)
+{
+    return KeReadStateEvent(&IopInput.Ready) != 0;
+}
+
+/* ---- Modes ---- */
+
+BOOLEAN IoConsoleIsTerminal(ULONG Stream)
+{
+    return !IopPipe;
+}
+
+ULONG IoConsoleGetMode(void)
+{
+    return IopInput.Mode; /* one load: no lock */
+}
+
+/* A line that is being typed when line mode ends becomes readable. */
+void IoConsoleSetMode(ULONG Mode)
+{
+    KIRQL Irql = KeAcquireLock(&IopInput.Lock);
+
+    if (!(Mode & IO_CONSOLE_LINE)) {
+        IopInput.Committed = IopInput.Written;
+    }
+    IopInput.Mode = Mode;
+    IopProcessRaw();
+    IopReleaseInput(Irql);
+}
+
+void IoConsoleSize(PUSHORT Columns, PUSHORT Rows)
+{
+    *Columns = (USHORT)ExOptionNumber("tty.columns", 80);
+    *Rows = (USHORT)ExOptionNumber("tty.rows", 24);
+}
+
+static VOID IopSignalWorker(PVOID Parameter)
+{
+    ULONG Signals = (ULONG)InterlockedExchange((volatile LONG *)&IopSignals, 0);
+
+    KeEnterCriticalRegion();
+    ExAcquirePushLockShared(&IopSignalLock);
+    for (; Signals != 0 && IopSignalRoutine != NULL; Signals &= Signals - 1) {
+        IopSignalRoutine(IopSignalContext, (UCHAR)RtlLowestBit(Signals));
+    }
+    ExReleasePushLockShared(&IopSignalLock);
+    KeLeaveCriticalRegion();
+}
+
+VOID IoSetConsoleSignalRoutine(PIO_CONSOLE_SIGNAL Routine, PVOID Context)
+{
+    KeEnterCriticalRegion();
+    ExAcquirePushLockExclusive(&IopSignalLock);
+    IopSignalRoutine = Routine;
+    IopSignalContext = Context;
+    ExReleasePushLockExclusive(&IopSignalLock);
+    KeLeaveCriticalRegion();
+}
+EXPORT(IoSetConsoleSignalRoutine);
+
+/* ---- Start-up ---- */
+
+static void IopInitializeState(void)
+{
+    for (ULONG i = 0; i < RTL_NUMBER_OF(IopPort); i++) {
+        ExInitializePushLock(&IopPort[i].Writers);
+        KeInitializeLock(&IopPort[i].Lock, KlcSerial);
+    }
+    ExInitializePushLock(&IopSignalLock);
+    ExInitializeWorkItem(&IopSignalItem, IopSignalWorker, NULL);
+    KeInitializeLock(&IopInput.Lock, KlcConsole);
+    KeInitializeEvent(&IopInput.Ready, NotificationEvent, FALSE);
+    KeInitializeDpc(&IopInput.Dpc, IopInputDpc, NULL);
+    IopInput.Mode = IO_CONSOLE_ECHO | IO_CONSOLE_LINE | IO_CONSOLE_SIGNALS | IO_CONSOLE_CRNL;
+}
+
+/* The host throws away what firmware and boot loader wrote, up to the marker, and sends nothing before it. */
+static void IopOpenPort(ULONG Port)
+{
+    if (ArchSerialInitialize(Port)) {
+        IopSend(Port, (const UCHAR *)IOP_MARKER, sizeof(IOP_MARKER) - 1);
+    } else {
+        DbgPrint("io: serial port %u is missing\n", Port);
+    }
+}
+
+void IoInitializeConsole(void)
+{
+    static const char Opened[] = "@stdio\n";
+    char Mode[8] = "";
+
+    IopInitializeState();
+    ExQueryKernelOption("stdio", Mode, sizeof(Mode));
+    IopPipe = strcmp(Mode, "pipe") == 0;
+    if (!IopPipe && Mode[0] != 0 && strcmp(Mode, "tty") != 0) {
+        DbgPrint("io: option stdio=%s: neither tty nor pipe; taken as tty\n", Mode);
+    }
+    if (!NT_SUCCESS(ArchConnectInterrupt(ArchSerialIsaLine(0), IOP_CONSOLE_IRQL, IopReceiveInterrupt, NULL))) {
+        DbgPrint("io: no interrupt for the console: it has no input\n");
+    }
+    IopOpenPort(0);
+    if (IopPipe) {
+        IopOpenPort(1);
+    }
+    ArchSerialEnableReceiveInterrupt(0, true);
+    KdWrite(Opened, sizeof(Opened) - 1);
+}

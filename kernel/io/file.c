@@ -1,0 +1,631 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * File objects and their services: the console's three streams, the files and folders of the boot archives. Everything is
+ * synchronous; there are no APC routines, and an event, when one is given, is signalled before the service returns.
+ *
+ *   \Console\Input  \Console\Output  \Console\Error       \Boot\native\init        (names are matched exactly)
+ *
+ * One lock, a push lock in each file object: its position.
+ */
+#include "kernel/io/cpio.h"
+#include "kernel/io/iop.h"
+#include <ntapi.h>
+
+#define IOP_FILE_TYPE     5     /* FILE_OBJECT.Type, as documented */
+#define IOP_MAX_PATH      1024  /* bytes of UTF-8 */
+#define IOP_WRITE_PIECE   65536 /* of a longer write, others may come in between */
+#define IOP_READ_PIECE    4096
+#define IOP_MAX_QUERY     65536
+#define IOP_USE_POSITION  (-2)  /* ByteOffset: the file's own position */
+#define IOP_UNIX_EPOCH    11644473600ULL /* seconds from 1601 to 1970 */
+#define FILE_ATTRIBUTE_READONLY  0x01
+#define FILE_ATTRIBUTE_DIRECTORY 0x10
+
+static POBJECT_TYPE IopFileType;
+POBJECT_TYPE *IoFileObjectType = &IopFileType;
+EXPORT(IoFileObjectType);
+
+/* ---- The object ---- */
+
+static void IopDeleteFile(PVOID Object)
+{
+    PFILE_OBJECT File = Object;
+
+    if (File->FileName.Buffer != NULL) {
+        ExFreePoolWithTag(File->FileName.Buffer, IOP_TAG);
+    }
+}
+
+static const OB_TYPE_ROUTINES IopFileRoutines = {
+    .Name = "File",
+    .PoolTag = 'eliF',
+    .BodySize = sizeof(struct _FILE_OBJECT),
+    .ValidAccess = FILE_READ_DATA | FILE_WRITE_DATA | SYNCHRONIZE,
+    .Delete = IopDeleteFile,
+};
+
+void IopInitializeFiles(void)
+{
+    if (!NT_SUCCESS(ObCreateType(&IopFileRoutines, &IopFileType))) {
+        KdBugCheck(PHASE1_INITIALIZATION_FAILED, 0, 0, 0, 0, NULL, "no memory for the file type");
+    }
+}
+
+/* FileName becomes a copy of Name. */
+static NTSTATUS IopCreateFile(IO_FILE_KIND Kind, ULONG Stream, const IO_ARCHIVE_FILE *Archived, PCUNICODE_STRING Name,
+                              PFILE_OBJECT *FileObject)
+{
+    PFILE_OBJECT File;
+    NTSTATUS Status = ObCreateObject(IopFileType, (PVOID *)&File);
+
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    File->Type = IOP_FILE_TYPE;
+    File->Size = sizeof(*File);
+    File->Kind = Kind;
+    File->Stream = Stream;
+    File->File = Archived;
+    ExInitializePushLock(&File->Lock);
+    File->FileName.Buffer = ExAllocatePoolWithTag(NonPagedPoolNx, Name->Length + sizeof(WCHAR), IOP_TAG);
+    if (File->FileName.Buffer == NULL) {
+        ObDereferenceObject(File);
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    File->FileName.MaximumLength = Name->Length + sizeof(WCHAR);
+    RtlCopyUnicodeString(&File->FileName, Name);
+    *FileObject = File;
+    return STATUS_SUCCESS;
+}
+
+static bool IopIsDirectory(const IO_ARCHIVE_FILE *File)
+{
+    return (File->Mode & CPIO_MODE_TYPE) == CPIO_MODE_DIRECTORY;
+}
+
+static NTSTATUS IopCreateArchiveFile(const IO_ARCHIVE_FILE *File, PCUNICODE_STRING Name, PFILE_OBJECT *FileObject)
+{
+    return IopCreateFile(File == NULL || IopIsDirectory(File) ? IoFileDirectory : IoFileArchive, 0, File, Name,
+                         FileObject);
+}
+
+NTSTATUS IoOpenArchiveFile(const IO_ARCHIVE_FILE *File, PFILE_OBJECT *FileObject)
+{
+    static const WCHAR Root[] = L"\\Boot\\";
+    ULONG Length = (ULONG)strlen(File->Path);
+    ULONG Room = sizeof(Root) + Length * sizeof(WCHAR);
+    ULONG Used = 0;
+    UNICODE_STRING Name;
+
+    if (Room > UNICODE_STRING_MAX_BYTES) {
+        return STATUS_NAME_TOO_LONG;
+    }
+    RtlInitEmptyUnicodeString(&Name, ExAllocatePoolWithTag(NonPagedPoolNx, Room, IOP_TAG), (USHORT)Room);
+    if (Name.Buffer == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    memcpy(Name.Buffer, Root, sizeof(Root) - sizeof(WCHAR));
+    Name.Length = sizeof(Root) - sizeof(WCHAR);
+    RtlUTF8ToUnicodeN(Name.Buffer + Name.Length / sizeof(WCHAR), Room - Name.Length, &Used, File->Path, Length);
+    Name.Length += (USHORT)Used;
+    for (ULONG i = 0; i < Name.Length / sizeof(WCHAR); i++) {
+        Name.Buffer[i] = Name.Buffer[i] == '/' ? '\\' : Name.Buffer[i];
+    }
+    NTSTATUS Status = IopCreateArchiveFile(File, &Name, FileObject);
+    ExFreePoolWithTag(Name.Buffer, IOP_TAG);
+    return Status;
+}
+
+/* ---- Names ---- */
+
+static const char *const IopStreamName[] = {"Console/Input", "Console/Output", "Console/Error"};
+
+/* "\Boot\native\init" becomes "Boot/native/init". */
+static NTSTATUS IopConvertName(PCUNICODE_STRING Name, char Path[IOP_MAX_PATH])
+{
+    ULONG Length = 0;
+
+    if (Name->Length < 2 * sizeof(WCHAR) || Name->Buffer[0] != '\\') {
+        return STATUS_OBJECT_PATH_SYNTAX_BAD;
+    }
+    if (RtlUnicodeToUTF8N(Path, IOP_MAX_PATH - 1, &Length, Name->Buffer + 1, Name->Length - sizeof(WCHAR)) !=
+        STATUS_SUCCESS) {
+        return STATUS_OBJECT_NAME_INVALID;
+    }
+    Path[Length] = 0;
+    for (ULONG i = 0; i < Length; i++) {
+        Path[i] = Path[i] == '\\' ? '/' : Path[i];
+    }
+    if (Path[Length - 1] == '/') {
+        Path[Length - 1] = 0;
+    }
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS IopOpenStream(const char *Path, PCUNICODE_STRING Name, ACCESS_MASK Access, PFILE_OBJECT *File)
+{
+    for (ULONG Stream = 0; Stream < RTL_NUMBER_OF(IopStreamName); Stream++) {
+        if (strcmp(Path, IopStreamName[Stream]) == 0) {
+            ACCESS_MASK Allowed = Stream == 0 ? FILE_READ_DATA : FILE_WRITE_DATA;
+            return Access & (FILE_READ_DATA | FILE_WRITE_DATA) & ~Allowed
+                       ? STATUS_ACCESS_DENIED
+                       : IopCreateFile(IoFileConsole, Stream, NULL, Name, File);
+        }
+    }
+    return STATUS_OBJECT_NAME_NOT_FOUND;
+}
+
+static NTSTATUS IopOpenBootFile(const char *Path, PCUNICODE_STRING Name, ACCESS_MASK Access, PFILE_OBJECT *File)
+{
+    const IO_ARCHIVE_FILE *Archived = *Path != 0 ? IoLookupArchive(Path) : NULL;
+
+    if (*Path != 0 && Archived == NULL) {
+        return STATUS_OBJECT_NAME_NOT_FOUND;
+    }
+    return Access & FILE_WRITE_DATA ? STATUS_MEDIA_WRITE_PROTECTED : IopCreateArchiveFile(Archived, Name, File);
+}
+
+static NTSTATUS IopOpenByName(PCUNICODE_STRING Name, ACCESS_MASK Access, PFILE_OBJECT *File)
+{
+    char *Path = ExAllocatePoolWithTag(NonPagedPoolNx, IOP_MAX_PATH, IOP_TAG);
+
+    if (Path == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    NTSTATUS Status = IopConvertName(Name, Path);
+    if (NT_SUCCESS(Status)) {
+        if (strcmp(Path, "Boot") == 0) {
+            Status = IopOpenBootFile("", Name, Access, File);
+        } else if (strncmp(Path, "Boot/", 5) == 0) {
+            Status = IopOpenBootFile(Path + 5, Name, Access, File);
+        } else {
+            Status = IopOpenStream(Path, Name, Access, File);
+        }
+    }
+    ExFreePoolWithTag(Path, IOP_TAG);
+    return Status;
+}
+
+/* What generic rights mean for files. */
+static ACCESS_MASK IopMapAccess(ACCESS_MASK Access)
+{
+    ACCESS_MASK Mapped = Access & (FILE_READ_DATA | FILE_WRITE_DATA | SYNCHRONIZE);
+
+    Mapped |= Access & (GENERIC_READ | GENERIC_ALL) ? FILE_READ_DATA | SYNCHRONIZE : 0;
+    Mapped |= Access & (GENERIC_WRITE | GENERIC_ALL) ? FILE_WRITE_DATA | SYNCHRONIZE : 0;
+    return Mapped;
+}
+
+static NTSTATUS IopReturnStatus(PIO_STATUS_BLOCK Block, NTSTATUS Result, ULONG_PTR Information, KPROCESSOR_MODE Mode)
+{
+    IO_STATUS_BLOCK Filled = {.Information = Information};
+
+    Filled.Pointer = NULL;
+    Filled.Status = Result;
+    NTSTATUS Status = ExCopyOut(Block, &Filled, sizeof(Filled), Mode);
+    return NT_SUCCESS(Status) ? Result : Status;
+}
+
+/*
+ * Opens what has that name; sharing and options are not looked at, for nothing can be changed. STATUS_OBJECT_NAME_NOT_FOUND,
+ * STATUS_OBJECT_PATH_SYNTAX_BAD (no leading backslash), STATUS_ACCESS_DENIED (reading an output, writing the input),
+ * STATUS_MEDIA_WRITE_PROTECTED, STATUS_NOT_SUPPORTED (a root directory). PASSIVE. ddi:ntopenfile
+ */
+NTSTATUS NtOpenFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                    PIO_STATUS_BLOCK IoStatusBlock, ULONG ShareAccess, ULONG OpenOptions)
+{
+    static const ULONG_PTR Opened = 1; /* FILE_OPENED */
+    KPROCESSOR_MODE Mode = ExGetPreviousMode();
+    ACCESS_MASK Access = IopMapAccess(DesiredAccess);
+    EX_OBJECT_ATTRIBUTES Attributes;
+    PFILE_OBJECT File;
+    HANDLE Handle;
+    NTSTATUS Status = ExCaptureObjectAttributes(&Attributes, ObjectAttributes, Mode);
+
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    Status = Attributes.RootDirectory != NULL ? STATUS_NOT_SUPPORTED : IopOpenByName(&Attributes.Name, Access, &File);
+    ExFreeUnicodeString(&Attributes.Name);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    Status = ObInsertHandle(ObCurrentHandleTable(), File, Access, Attributes.Attributes, &Handle);
+    ObDereferenceObject(File);
+    if (NT_SUCCESS(Status)) {
+        Status = ExReturnHandle(FileHandle, Handle, Mode);
+    }
+    return NT_SUCCESS(Status) ? IopReturnStatus(IoStatusBlock, STATUS_SUCCESS, Opened, Mode) : Status;
+}
+
+/* ---- Reading and writing ---- */
+
+/* A request as NtReadFile and NtWriteFile get it. */
+typedef struct _IOP_REQUEST {
+    PFILE_OBJECT File;      /* referenced */
+    PKEVENT Event;          /* referenced, or NULL */
+    KPROCESSOR_MODE Mode;
+    PUCHAR Buffer;          /* the caller's */
+    ULONG Length;
+    LARGE_INTEGER Offset;
+    BOOLEAN HasOffset;
+    ULONG_PTR Done;
+} IOP_REQUEST, *PIOP_REQUEST;
+
+static NTSTATUS IopReferenceRequest(PIOP_REQUEST Request, HANDLE File, ACCESS_MASK Access, HANDLE Event)
+{
+    NTSTATUS Status =
+        ObReferenceObjectByHandle(File, Access, IopFileType, Request->Mode, (PVOID *)&Request->File, NULL);
+
+    if (NT_SUCCESS(Status) && Event != NULL) {
+        Status = ObReferenceObjectByHandle(Event, EVENT_MODIFY_STATE, *ExEventObjectType, Request->Mode,
+                                           (PVOID *)&Request->Event, NULL);
+        if (!NT_SUCCESS(Status)) {
+            ObDereferenceObject(Request->File);
+        }
+    }
+    return Status;
+}
+
+static NTSTATUS IopBeginRequest(PIOP_REQUEST Request, HANDLE File, ACCESS_MASK Access, HANDLE Event, PVOID ApcRoutine,
+                                PLARGE_INTEGER ByteOffset)
+{
+    NTSTATUS Status = STATUS_SUCCESS;
+
+    Request->Mode = ExGetPreviousMode();
+    if (ApcRoutine != NULL) {
+        return STATUS_NOT_SUPPORTED;
+    }
+    if (ByteOffset != NULL) {
+        Status = ExCopyIn(&Request->Offset, ByteOffset, sizeof(Request->Offset), Request->Mode);
+        Request->HasOffset = Request->Offset.QuadPart != IOP_USE_POSITION && Request->Offset.QuadPart != -1;
+    }
+    if (NT_SUCCESS(Status) && Request->HasOffset && Request->Offset.QuadPart < 0) {
+        Status = STATUS_INVALID_PARAMETER;
+    }
+    return NT_SUCCESS(Status) ? IopReferenceRequest(Request, File, Access, Event) : Status;
+}
+
+static NTSTATUS IopEndRequest(PIOP_REQUEST Request, PIO_STATUS_BLOCK IoStatusBlock, NTSTATUS Status)
+{
+    Status = IopReturnStatus(IoStatusBlock, Status, Request->Done, Request->Mode);
+    if (Request->Event != NULL) {
+        KeSetEvent(Request->Event, IO_NO_INCREMENT, FALSE);
+        ObDereferenceObject(Request->Event);
+    }
+    ObDereferenceObject(Request->File);
+    return Status;
+}
+
+/* Archived bytes go straight to the caller. */
+static NTSTATUS IopReadAt(PIOP_REQUEST Request, ULONG64 Offset)
+{
+    const IO_ARCHIVE_FILE *File = Request->File->File;
+
+    if (Request->Length == 0) {
+        return STATUS_SUCCESS;
+    }
+    if (Offset >= File->Size) {
+        return STATUS_END_OF_FILE;
+    }
+    SIZE_T Count = Request->Length < File->Size - Offset ? Request->Length : File->Size - Offset;
+    NTSTATUS Status = ExCopyOut(Request->Buffer, File->Data + Offset, Count, Request->Mode);
+    Request->Done = NT_SUCCESS(Status) ? Count : 0;
+    return Status;
+}
+
+static void IopLockFile(PFILE_OBJECT File)
+{
+    KeEnterCriticalRegion();
+    ExAcquirePushLockExclusive(&File->Lock);
+}
+
+static void IopUnlockFile(PFILE_OBJECT File)
+{
+    ExReleasePushLockExclusive(&File->Lock);
+    KeLeaveCriticalRegion();
+}
+
+static NTSTATUS IopReadArchive(PIOP_REQUEST Request)
+{
+    PFILE_OBJECT File = Request->File;
+
+    if (Request->HasOffset) {
+        return IopReadAt(Request, (ULONG64)Request->Offset.QuadPart);
+    }
+    IopLockFile(File);
+    NTSTATUS Status = IopReadAt(Request, File->Position);
+    File->Position += Request->Done;
+    IopUnlockFile(File);
+    return Status;
+}
+
+static NTSTATUS IopReadConsole(PIOP_REQUEST Request)
+{
+    SIZE_T Size = Request->Length < IOP_READ_PIECE ? Request->Length : IOP_READ_PIECE, Done;
+    PVOID Piece;
+
+    if (Size == 0) {
+        return STATUS_SUCCESS;
+    }
+    Piece = ExAllocatePoolWithTag(NonPagedPoolNx, Size, IOP_TAG);
+    if (Piece == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    NTSTATUS Status = IoConsoleRead(Piece, Size, &Done);
+    if (Status == STATUS_SUCCESS) {
+        Status = Done != 0 ? ExCopyOut(Request->Buffer, Piece, Done, Request->Mode) : STATUS_END_OF_FILE;
+        Request->Done = NT_SUCCESS(Status) ? Done : 0;
+    }
+    ExFreePoolWithTag(Piece, IOP_TAG);
+    return Status;
+}
+
+/* Reads at most Length bytes; from the console what is there, when something is. STATUS_END_OF_FILE, STATUS_INVALID_DEVICE_REQUEST
+   (a folder), STATUS_NOT_SUPPORTED (an APC routine), STATUS_ALERTED when termination broke the wait. PASSIVE. ddi:ntreadfile */
+NTSTATUS NtReadFile(HANDLE FileHandle, HANDLE Event, PVOID ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock,
+                    PVOID Buffer, ULONG Length, PLARGE_INTEGER ByteOffset, PULONG Key)
+{
+    IOP_REQUEST Request = {.Buffer = Buffer, .Length = Length};
+    NTSTATUS Status = IopBeginRequest(&Request, FileHandle, FILE_READ_DATA, Event, ApcRoutine, ByteOffset);
+
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    switch (Request.File->Kind) {
+    case IoFileConsole:
+        Status = IopReadConsole(&Request);
+        break;
+    case IoFileArchive:
+        Status = IopReadArchive(&Request);
+        break;
+    default:
+        Status = STATUS_INVALID_DEVICE_REQUEST;
+    }
+    return IopEndRequest(&Request, IoStatusBlock, Status);
+}
+
+static NTSTATUS IopWriteConsole(PIOP_REQUEST Request)
+{
+    SIZE_T Most = Request->Length < IOP_WRITE_PIECE ? Request->Length : IOP_WRITE_PIECE;
+    NTSTATUS Status = STATUS_SUCCESS;
+    PVOID Piece;
+
+    if (Most == 0) {
+        return STATUS_SUCCESS;
+    }
+    Piece = ExAllocatePoolWithTag(NonPagedPoolNx, Most, IOP_TAG);
+    if (Piece == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    while (Request->Done < Request->Length && NT_SUCCESS(Status)) {
+        SIZE_T Left = Request->Length - Request->Done;
+        SIZE_T Count = Left < Most ? Left : Most;
+        Status = ExCopyIn(Piece, Request->Buffer + Request->Done, Count, Request->Mode);
+        if (NT_SUCCESS(Status)) {
+            Status = IoConsoleWrite(Request->File->Stream, Piece, Count);
+        }
+        Request->Done += NT_SUCCESS(Status) ? Count : 0;
+    }
+    ExFreePoolWithTag(Piece, IOP_TAG);
+    return Status;
+}
+
+/* Writes to the console. PASSIVE. ddi:ntwritefile */
+NTSTATUS NtWriteFile(HANDLE FileHandle, HANDLE Event, PVOID ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock,
+                     PVOID Buffer, ULONG Length, PLARGE_INTEGER ByteOffset, PULONG Key)
+{
+    IOP_REQUEST Request = {.Buffer = Buffer, .Length = Length};
+    NTSTATUS Status = IopBeginRequest(&Request, FileHandle, FILE_WRITE_DATA, Event, ApcRoutine, ByteOffset);
+
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    Status = Request.File->Kind == IoFileConsole ? IopWriteConsole(&Request) : STATUS_MEDIA_WRITE_PROTECTED;
+    return IopEndRequest(&Request, IoStatusBlock, Status);
+}
+
+/* ---- Queries ---- */
+
+static void IopQueryStandard(PFILE_OBJECT File, FILE_STANDARD_INFORMATION *Standard)
+{
+    RtlZeroMemory(Standard, sizeof(*Standard));
+    Standard->NumberOfLinks = 1;
+    Standard->Directory = File->Kind == IoFileDirectory;
+    if (File->Kind == IoFileArchive) {
+        Standard->EndOfFile.QuadPart = (LONGLONG)File->File->Size;
+        Standard->AllocationSize.QuadPart = (LONGLONG)ROUND_TO_PAGES(File->File->Size);
+    }
+}
+
+/* FileStandardInformation, FileConsoleInformation. STATUS_INVALID_INFO_CLASS, STATUS_INFO_LENGTH_MISMATCH. PASSIVE.
+   ddi:ntqueryinformationfile */
+NTSTATUS NtQueryInformationFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock, PVOID Information, ULONG Length,
+                                ULONG Class)
+{
+    union {
+        FILE_STANDARD_INFORMATION Standard;
+        ULONG Terminal;
+    } Answer;
+    SIZE_T Size = Class == FileStandardInformation ? sizeof(Answer.Standard) : sizeof(Answer.Terminal);
+    KPROCESSOR_MODE Mode = ExGetPreviousMode();
+    PFILE_OBJECT File;
+
+    if (Class != FileStandardInformation && Class != FileConsoleInformation) {
+        return STATUS_INVALID_INFO_CLASS;
+    }
+    if (Length < Size) {
+        return STATUS_INFO_LENGTH_MISMATCH;
+    }
+    NTSTATUS Status = ObReferenceObjectByHandle(FileHandle, 0, IopFileType, Mode, (PVOID *)&File, NULL);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    if (Class == FileStandardInformation) {
+        IopQueryStandard(File, &Answer.Standard);
+    } else {
+        Answer.Terminal = File->Kind == IoFileConsole && IoConsoleIsTerminal(File->Stream);
+    }
+    ObDereferenceObject(File);
+    Status = ExCopyOut(Information, &Answer, Size, Mode);
+    return NT_SUCCESS(Status) ? IopReturnStatus(IoStatusBlock, STATUS_SUCCESS, Size, Mode) : Status;
+}
+
+/* ---- Folders ---- */
+
+/* The name of a child in its folder's listing; NULL when File is deeper down. PrefixLength: the folder's path and slash. */
+static const char *IopChildName(const IO_ARCHIVE_FILE *File, SIZE_T PrefixLength)
+{
+    const char *Name = File->Path + PrefixLength;
+    return *Name != 0 && strchr(Name, '/') == NULL ? Name : NULL;
+}
+
+/* The child behind Last, or the first one. */
+static const IO_ARCHIVE_FILE *IopNextChild(const IO_ARCHIVE_FILE *Last, const char *Prefix)
+{
+    const IO_ARCHIVE_FILE *File = Last == NULL ? IoFirstArchiveFile(Prefix) : IoNextArchiveFile(Last, Prefix);
+
+    while (File != NULL && IopChildName(File, strlen(Prefix)) == NULL) {
+        File = IoNextArchiveFile(File, Prefix);
+    }
+    return File;
+}
+
+/* Writes the record at Buffer; its size, 0 when it does not fit. */
+static ULONG IopFillRecord(const IO_ARCHIVE_FILE *File, const char *Name, PUCHAR Buffer, ULONG Room)
+{
+    FILE_DIRECTORY_INFORMATION *Record = (FILE_DIRECTORY_INFORMATION *)Buffer;
+    ULONG Header = FIELD_OFFSET(FILE_DIRECTORY_INFORMATION, FileName);
+    ULONG NameSize = 0;
+    LARGE_INTEGER Time = {.QuadPart = (LONGLONG)((File->ModifyTime + IOP_UNIX_EPOCH) * 10000000)};
+
+    if (Room < Header || RtlUTF8ToUnicodeN(Record->FileName, (Room - Header) & ~1u, &NameSize, Name,
+                                           (ULONG)strlen(Name)) == STATUS_BUFFER_TOO_SMALL) {
+        return 0;
+    }
+    RtlZeroMemory(Record, Header);
+    Record->FileIndex = File->Inode;
+    Record->CreationTime = Record->LastAccessTime = Record->LastWriteTime = Record->ChangeTime = Time;
+    Record->EndOfFile.QuadPart = IopIsDirectory(File) ? 0 : (LONGLONG)File->Size;
+    Record->AllocationSize.QuadPart = (LONGLONG)ROUND_TO_PAGES(Record->EndOfFile.QuadPart);
+    Record->FileAttributes = FILE_ATTRIBUTE_READONLY | (IopIsDirectory(File) ? FILE_ATTRIBUTE_DIRECTORY : 0);
+    Record->FileNameLength = NameSize;
+    return Header + NameSize;
+}
+
+/* As many records as fit, from behind *Last on. */
+static NTSTATUS IopFillListing(const char *Prefix, PUCHAR Buffer, ULONG Length, BOOLEAN Single,
+                               const IO_ARCHIVE_FILE **Last, PULONG Filled)
+{
+    const IO_ARCHIVE_FILE *File = IopNextChild(*Last, Prefix);
+    ULONG At = 0, Previous = 0;
+
+    *Filled = 0;
+    if (File == NULL) {
+        return STATUS_NO_MORE_FILES;
+    }
+    while (File != NULL && At < Length) {
+        ULONG Size = IopFillRecord(File, IopChildName(File, strlen(Prefix)), Buffer + At, Length - At);
+        if (Size == 0) {
+            break;
+        }
+        if (*Filled != 0) {
+            ((FILE_DIRECTORY_INFORMATION *)(Buffer + Previous))->NextEntryOffset = At - Previous;
+        }
+        Previous = At;
+        *Filled = At + Size;
+        At = (ULONG)ALIGN_UP_BY(*Filled, 8);
+        *Last = File;
+        File = Single ? NULL : IopNextChild(File, Prefix);
+    }
+    return *Filled != 0 ? STATUS_SUCCESS : STATUS_BUFFER_OVERFLOW;
+}
+
+/* "native/", or "" for the root. */
+static char *IopAllocatePrefix(const IO_ARCHIVE_FILE *Folder)
+{
+    SIZE_T Length = Folder != NULL ? strlen(Folder->Path) : 0;
+    char *Prefix = ExAllocatePoolWithTag(NonPagedPoolNx, Length + 2, IOP_TAG);
+
+    if (Prefix != NULL && Length != 0) {
+        memcpy(Prefix, Folder->Path, Length);
+        Prefix[Length++] = '/';
+    }
+    if (Prefix != NULL) {
+        Prefix[Length] = 0;
+    }
+    return Prefix;
+}
+
+/* The listing is made in a buffer of the kernel's and copied in one go; the position moves only when that worked. */
+static NTSTATUS IopQueryFolder(PIOP_REQUEST Request, BOOLEAN Single, BOOLEAN Restart)
+{
+    PFILE_OBJECT File = Request->File;
+    ULONG Length = Request->Length < IOP_MAX_QUERY ? Request->Length : IOP_MAX_QUERY, Filled = 0;
+    char *Prefix = IopAllocatePrefix(File->File);
+    PUCHAR Listing = ExAllocatePoolWithTag(NonPagedPoolNx, Length + 8, IOP_TAG);
+    NTSTATUS Status = STATUS_INSUFFICIENT_RESOURCES;
+
+    if (Prefix != NULL && Listing != NULL) {
+        IopLockFile(File);
+        const IO_ARCHIVE_FILE *Last = Restart ? NULL : File->Last;
+        RtlZeroMemory(Listing, Length);
+        Status = IopFillListing(Prefix, Listing, Length, Single, &Last, &Filled);
+        if (NT_SUCCESS(Status)) {
+            Status = ExCopyOut(Request->Buffer, Listing, Filled, Request->Mode);
+        }
+        if (NT_SUCCESS(Status)) {
+            File->Last = Last;
+            Request->Done = Filled;
+        }
+        IopUnlockFile(File);
+    }
+    if (Prefix != NULL) {
+        ExFreePoolWithTag(Prefix, IOP_TAG);
+    }
+    if (Listing != NULL) {
+        ExFreePoolWithTag(Listing, IOP_TAG);
+    }
+    return Status;
+}
+
+/*
+ * Lists a folder of the archives: FileDirectoryInformation, all names (no pattern: STATUS_NOT_SUPPORTED), "." and ".." left out.
+ * STATUS_NO_MORE_FILES at the end, STATUS_BUFFER_OVERFLOW when not even one record fits, STATUS_INVALID_PARAMETER for what is
+ * no folder. PASSIVE. ddi:ntquerydirectoryfile
+ */
+NTSTATUS NtQueryDirectoryFile(HANDLE FileHandle, HANDLE Event, PVOID ApcRoutine, PVOID ApcContext,
+                              PIO_STATUS_BLOCK IoStatusBlock, PVOID Information, ULONG Length, ULONG Class,
+                              BOOLEAN ReturnSingleEntry, PUNICODE_STRING FileName, BOOLEAN RestartScan)
+{
+    IOP_REQUEST Request = {.Buffer = Information, .Length = Length};
+
+    if (Class != FileDirectoryInformation) {
+        return STATUS_INVALID_INFO_CLASS;
+    }
+    if (FileName != NULL) {
+        return STATUS_NOT_SUPPORTED;
+    }
+    NTSTATUS Status = IopBeginRequest(&Request, FileHandle, FILE_READ_DATA, Event, ApcRoutine, NULL);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    Status = Request.File->Kind == IoFileDirectory ? IopQueryFolder(&Request, ReturnSingleEntry, RestartScan)
+                                                   : STATUS_INVALID_PARAMETER;
+    return IopEndRequest(&Request, IoStatusBlock, Status);
+}
+
+/* ---- The console's mode ---- */
+
+/* Sets IO_CONSOLE_* and tells what was set before. STATUS_INVALID_PARAMETER for unknown bits. PASSIVE. */
+NTSTATUS NtSetConsoleMode(ULONG Mode, PULONG PreviousMode)
+{
+    ULONG Previous = IoConsoleGetMode();
+
+    if (Mode & ~(IO_CONSOLE_ECHO | IO_CONSOLE_LINE | IO_CONSOLE_SIGNALS | IO_CONSOLE_CRNL)) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    IoConsoleSetMode(Mode);
+    return PreviousMode != NULL ? ExCopyOut(PreviousMode, &Previous, sizeof(Previous), ExGetPreviousMode())
+                                : STATUS_SUCCESS;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * For the tests of the lock checks, which debug builds have: internal locks acquired in the right and in the wrong order, and
+ * held while blocking. Exported in debug builds only.
+ */
+#include "kernel/ke/ki.h"
+#include <primertest.h>
+
+#if DBG
+
+static KLOCK KiTestOuter, KiTestInner;
+
+VOID PrimerTestLockOrder(BOOLEAN Right)
+{
+    KeInitializeLock(&KiTestOuter, KlcWorkQueue);
+    KeInitializeLock(&KiTestInner, KlcSerial);
+    KIRQL Irql = KeAcquireLock(Right ? &KiTestOuter : &KiTestInner);
+    KeAcquireLockAtDpc(Right ? &KiTestInner : &KiTestOuter);
+    KeReleaseLockFromDpc(Right ? &KiTestInner : &KiTestOuter);
+    KeReleaseLock(Right ? &KiTestOuter : &KiTestInner, Irql);
+}
+EXPORT(PrimerTestLockOrder);
+
+VOID PrimerTestBlockHolding(BOOLEAN Right)
+{
+    KEVENT Event;
+    LARGE_INTEGER Millisecond = {.QuadPart = -10000};
+    KeInitializeEvent(&Event, NotificationEvent, FALSE);
+    KeInitializeLock(&KiTestOuter, KlcWorkQueue);
+    KIRQL Irql = KeAcquireLock(&KiTestOuter);
+    if (Right) {
+        KeReleaseLock(&KiTestOuter, Irql);
+    } else {
+        ArchSetIrql(APC_LEVEL); /* as if the level had been lost track of */
+    }
+    KeWaitForSingleObject(&Event, Executive, KernelMode, FALSE, &Millisecond);
+}
+EXPORT(PrimerTestBlockHolding);
+
+#endif

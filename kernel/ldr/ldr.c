@@ -1,0 +1,639 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Kernel modules: found in the boot archive, laid out and relocated (elfmodule.c), started, and taken away again.
+ *
+ * Locks, outermost first: LdrpLock, a push lock, lets one change of the list at a time through; it is not held while a
+ * module's own code runs, so that a module may load modules. LdrpListLock (KlcModules) guards the links for those who look a
+ * module up by address at raised level; changes take both.
+ */
+#include "kernel/ldr/ldr.h"
+
+#include "kernel/ex/ex.h"
+#include "kernel/io/io.h"
+#include "kernel/ldr/elfmodule.h"
+#include "kernel/ldr/export.h"
+#include "kernel/mm/mm.h"
+#include "kernel/rtl/rtl.h"
+#include <ntapi.h>
+
+#define LDRP_TAG 'rdLP'
+
+static EX_PUSH_LOCK LdrpLock;
+static KLOCK LdrpListLock;
+static LIST_ENTRY LdrpModules;
+
+const char *(*LdrModuleInUse)(PLDR_MODULE Module);
+void (*LdrImageNotifyHook)(PCUNICODE_STRING FullImageName, PVOID ImageBase, SIZE_T ImageSize);
+
+static void LdrpAcquire(void)
+{
+    KeEnterCriticalRegion();
+    ExAcquirePushLockExclusive(&LdrpLock);
+}
+
+static void LdrpRelease(void)
+{
+    ExReleasePushLockExclusive(&LdrpLock);
+    KeLeaveCriticalRegion();
+}
+
+/* ---- Exports: sorted by name at start-up, constant since ---- */
+
+extern const LDR_EXPORT __kexport_start[], __kexport_end[];
+
+static const LDR_EXPORT **LdrpExports;
+static ULONG LdrpExportCount;
+
+static BOOLEAN LdrpResolve(PVOID Context, PCSTR Name, PULONG64 Address)
+{
+    ULONG Low = 0, High = LdrpExportCount;
+
+    while (Low < High) {
+        ULONG Middle = Low + (High - Low) / 2;
+        int Order = strcmp(Name, LdrpExports[Middle]->Name);
+        if (Order == 0) {
+            *Address = (ULONG64)LdrpExports[Middle]->Address;
+            return TRUE;
+        }
+        if (Order < 0) {
+            High = Middle;
+        } else {
+            Low = Middle + 1;
+        }
+    }
+    return FALSE;
+}
+
+static VOID LdrpReportMissing(PVOID Context, PCSTR Name)
+{
+    PLDR_MODULE Module = Context;
+    DbgPrint("ldr: %s: the kernel does not export '%s'\n", Module->Name, Name);
+}
+
+/* Insertion with halving gaps (D. Shell): short, and quick enough for some hundreds. */
+static void LdrpSortExports(void)
+{
+    for (ULONG Gap = LdrpExportCount / 2; Gap > 0; Gap /= 2) {
+        for (ULONG i = Gap; i < LdrpExportCount; i++) {
+            const LDR_EXPORT *Moved = LdrpExports[i];
+            ULONG At = i;
+            for (; At >= Gap && strcmp(LdrpExports[At - Gap]->Name, Moved->Name) > 0; At -= Gap) {
+                LdrpExports[At] = LdrpExports[At - Gap];
+            }
+            LdrpExports[At] = Moved;
+        }
+    }
+}
+
+static void LdrpIndexExports(void)
+{
+    LdrpExportCount = (ULONG)(__kexport_end - __kexport_start);
+    LdrpExports = ExAllocatePoolWithTag(NonPagedPoolNx, (LdrpExportCount + 1) * sizeof(*LdrpExports), LDRP_TAG);
+    if (LdrpExports == NULL) {
+        KdBugCheck(PHASE1_INITIALIZATION_FAILED, LdrpExportCount, 0, 0, 0, NULL, "no memory for the table of exports");
+    }
+    for (ULONG i = 0; i < LdrpExportCount; i++) {
+        LdrpExports[i] = &__kexport_start[i];
+    }
+    LdrpSortExports();
+}
+
+/* ---- The list ---- */
+
+/* Under LdrpLock. */
+static PLDR_MODULE LdrpFindModule(const char *Name)
+{
+    for (PLIST_ENTRY Link = LdrpModules.Flink; Link != &LdrpModules; Link = Link->Flink) {
+        PLDR_MODULE Module = CONTAINING_RECORD(Link, LDR_MODULE, Links);
+        if (strcmp(Module->Name, Name) == 0) {
+            return Module;
+        }
+    }
+    return NULL;
+}
+
+static void LdrpLinkModule(PLDR_MODULE Module)
+{
+    KIRQL Irql = KeAcquireLock(&LdrpListLock);
+    InsertTailList(&LdrpModules, &Module->Links);
+    KeReleaseLock(&LdrpListLock, Irql);
+    KdAddModuleSymbols(&Module->Symbols);
+}
+
+static void LdrpUnlinkModule(PLDR_MODULE Module)
+{
+    KdRemoveModuleSymbols(&Module->Symbols);
+    KIRQL Irql = KeAcquireLock(&LdrpListLock);
+    RemoveEntryList(&Module->Links);
+    KeReleaseLock(&LdrpListLock, Irql);
+}
+
+PLDR_MODULE LdrReferenceModuleByAddress(const void *Address)
+{
+    PLDR_MODULE Found = NULL;
+    KIRQL Irql = KeAcquireLock(&LdrpListLock);
+
+    for (PLIST_ENTRY Link = LdrpModules.Flink; Link != &LdrpModules && Found == NULL; Link = Link->Flink) {
+        PLDR_MODULE Module = CONTAINING_RECORD(Link, LDR_MODULE, Links);
+        if ((ULONG64)Address >= Module->TextStart && (ULONG64)Address < Module->TextEnd) {
+            Found = Module;
+        }
+    }
+    /* Within the lock: a module that is on the list is still in memory. */
+    if (Found != NULL && !ExAcquireRundownProtection(&Found->Rundown)) {
+        Found = NULL;
+    }
+    KeReleaseLock(&LdrpListLock, Irql);
+    return Found;
+}
+
+static PEX_RUNDOWN_REF LdrpReferenceRoutine(const void *Routine)
+{
+    PLDR_MODULE Module = LdrReferenceModuleByAddress(Routine);
+    return Module != NULL ? &Module->Rundown : NULL;
+}
+
+void LdrEnumerateModules(void (*Visit)(void *Context, PLDR_MODULE Module), void *Context)
+{
+    LdrpAcquire();
+    for (PLIST_ENTRY Link = LdrpModules.Flink; Link != &LdrpModules; Link = Link->Flink) {
+        Visit(Context, CONTAINING_RECORD(Link, LDR_MODULE, Links));
+    }
+    LdrpRelease();
+}
+
+/* ---- Names ---- */
+
+/* "\Boot\modules\tiny.sys", "tiny.sys" and "tiny" all give "tiny". */
+static NTSTATUS LdrpShortName(PCUNICODE_STRING Name, char Short[RTL_FIELD_SIZE(LDR_MODULE, Name)])
+{
+    ULONG Start = 0, End = Name->Length / sizeof(WCHAR);
+
+    for (ULONG i = 0; i < End; i++) {
+        Start = Name->Buffer[i] == '\\' || Name->Buffer[i] == '/' ? i + 1 : Start;
+    }
+    if (End - Start > 4 && wcsncmp(Name->Buffer + End - 4, L".sys", 4) == 0) {
+        End -= 4;
+    }
+    if (End == Start || End - Start >= RTL_FIELD_SIZE(LDR_MODULE, Name)) {
+        return STATUS_OBJECT_NAME_INVALID;
+    }
+    for (ULONG i = Start; i < End; i++) {
+        if (Name->Buffer[i] <= ' ' || Name->Buffer[i] >= 0x7f) {
+            return STATUS_OBJECT_NAME_INVALID;
+        }
+        Short[i - Start] = (char)Name->Buffer[i];
+    }
+    Short[End - Start] = 0;
+    return STATUS_SUCCESS;
+}
+
+static const IO_ARCHIVE_FILE *LdrpFindFile(const char *Short)
+{
+    char Path[sizeof("modules/.sys") + RTL_FIELD_SIZE(LDR_MODULE, Name)];
+
+    RtlPrint(Path, sizeof(Path), "modules/%s.sys", Short);
+    return IoLookupArchive(Path);
+}
+
+/* ---- Symbols: names stay in the archive ---- */
+
+typedef typeof(*((KD_MODULE_SYMBOLS *)0)->Symbol) LDRP_SYMBOL;
+
+static VOID LdrpCountSymbol(PVOID Context, PCSTR Name, ULONG64 Offset)
+{
+    KD_MODULE_SYMBOLS *Symbols = Context;
+    Symbols->Count++;
+}
+
+static VOID LdrpAddSymbol(PVOID Context, PCSTR Name, ULONG64 Offset)
+{
+    PLDR_MODULE Module = Context;
+    Module->Symbols.Symbol[Module->Symbols.Count++] = (LDRP_SYMBOL){(ULONG64)Module->Base + Offset, Name};
+}
+
+static void LdrpSortSymbols(LDRP_SYMBOL *Symbol, ULONG Count)
+{
+    for (ULONG Gap = Count / 2; Gap > 0; Gap /= 2) {
+        for (ULONG i = Gap; i < Count; i++) {
+            LDRP_SYMBOL Moved = Symbol[i];
+            ULONG At = i;
+            for (; At >= Gap && Symbol[At - Gap].Address > Moved.Address; At -= Gap) {
+                Symbol[At] = Symbol[At - Gap];
+            }
+            Symbol[At] = Moved;
+        }
+    }
+}
+
+static NTSTATUS LdrpCollectSymbols(PLDR_MODULE Module, const LDR_ELF_MODULE *Elf)
+{
+    KD_MODULE_SYMBOLS *Symbols = &Module->Symbols;
+
+    Symbols->ModuleName = Module->Name;
+    Symbols->Start = Module->TextStart;
+    Symbols->End = Module->TextEnd;
+    Symbols->Count = 0;
+    LdrVisitElfModuleSymbols(Elf, LdrpCountSymbol, Symbols);
+    Symbols->Symbol = ExAllocatePoolWithTag(NonPagedPoolNx, (Symbols->Count + 1) * sizeof(LDRP_SYMBOL), LDRP_TAG);
+    if (Symbols->Symbol == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    Symbols->Count = 0;
+    LdrVisitElfModuleSymbols(Elf, LdrpAddSymbol, Module);
+    LdrpSortSymbols(Symbols->Symbol, Symbols->Count);
+    return STATUS_SUCCESS;
+}
+
+/* ---- The image ---- */
+
+/* Each of the module's objects says which version of <ntddk.h> it was compiled with. */
+static NTSTATUS LdrpCheckVersion(PLDR_MODULE Module, const LDR_ELF_MODULE *Elf)
+{
+    LDR_ELF_RANGE Range = {0, 0};
+
+    LdrFindElfModuleSection(Elf, ".modinfo", &Range);
+    const ULONG *Version = Add2Ptr(Module->Base, Range.Offset);
+    ULONG Count = (ULONG)(Range.Size / sizeof(ULONG));
+    for (ULONG i = 0; i < Count; i++) {
+        if (Version[i] != PRIMER_INTERFACE_VERSION) {
+            DbgPrint("ldr: %s: made for version %u of the kernel's interface, this is version %u\n", Module->Name, Version[i],
+                     PRIMER_INTERFACE_VERSION);
+            return STATUS_REVISION_MISMATCH;
+        }
+    }
+    if (Count == 0) {
+        DbgPrint("ldr: %s: does not say for which version of the kernel's interface it was made\n", Module->Name);
+    }
+    return Count != 0 ? STATUS_SUCCESS : STATUS_REVISION_MISMATCH;
+}
+
+static NTSTATUS LdrpProtect(PLDR_MODULE Module, const LDR_ELF_MODULE *Elf)
+{
+    static const ULONG Flags[LdrElfGroupCount] = {
+        [LdrElfText] = ARCH_PAGE_READ | ARCH_PAGE_EXECUTE,
+        [LdrElfRodata] = ARCH_PAGE_READ,
+        [LdrElfData] = ARCH_PAGE_READ | ARCH_PAGE_WRITE,
+    };
+    NTSTATUS Status = STATUS_SUCCESS;
+
+    for (ULONG i = 0; i < LdrElfGroupCount && NT_SUCCESS(Status); i++) {
+        if (Elf->Groups[i].Size != 0) {
+            Status = MmProtectImageSpace(Add2Ptr(Module->Base, Elf->Groups[i].Offset),
+                                         ROUND_TO_PAGES(Elf->Groups[i].Size), Flags[i]);
+        }
+    }
+    return Status;
+}
+
+static NTSTATUS LdrpBuildImage(PLDR_MODULE Module, PLDR_ELF_MODULE Elf)
+{
+    LDR_ELF_IMPORTS Imports = {LdrpResolve, LdrpReportMissing, Module};
+
+    Module->Size = Elf->Size;
+    Module->Base = MmAllocateImageSpace(Module->Size);
+    if (Module->Base == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    Module->TextStart = (ULONG64)Module->Base + Elf->Groups[LdrElfText].Offset;
+    Module->TextEnd = Module->TextStart + Elf->Groups[LdrElfText].Size;
+
+    NTSTATUS Status = LdrLoadElfModule(Elf, Module->Base, (ULONG64)Module->Base, &Imports);
+    if (NT_SUCCESS(Status)) {
+        Status = LdrpCheckVersion(Module, Elf);
+    }
+    if (NT_SUCCESS(Status)) {
+        Status = LdrpCollectSymbols(Module, Elf);
+    }
+    return NT_SUCCESS(Status) ? LdrpProtect(Module, Elf) : Status;
+}
+
+/* ---- The driver object ---- */
+
+/* Prefix, the module's name, suffix; for DriverEntry and the load-image callbacks. */
+typedef struct _LDRP_NAME {
+    UNICODE_STRING String;
+    WCHAR Buffer[128];
+} LDRP_NAME;
+
+static void LdrpMakeName(LDRP_NAME *Name, PLDR_MODULE Module, PCWSTR Prefix, PCWSTR Suffix)
+{
+    RtlInitEmptyUnicodeString(&Name->String, Name->Buffer, sizeof(Name->Buffer));
+    RtlAppendUnicodeToString(&Name->String, Prefix);
+    for (const char *At = Module->Name; *At != 0; At++) {
+        WCHAR Character[2] = {(WCHAR)*At, 0};
+        RtlAppendUnicodeToString(&Name->String, Character);
+    }
+    RtlAppendUnicodeToString(&Name->String, Suffix);
+}
+
+static NTSTATUS LdrpCreateDriverObject(PLDR_MODULE Module, ULONG64 Entry)
+{
+    struct {
+        DRIVER_OBJECT Driver;
+        LDRP_NAME Name; /* what Driver.DriverName points to */
+    } *New = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(*New), LDRP_TAG);
+
+    if (New == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    RtlZeroMemory(New, sizeof(*New));
+    LdrpMakeName(&New->Name, Module, L"\\Driver\\", L"");
+    New->Driver.Type = 4; /* as documented */
+    New->Driver.Size = sizeof(New->Driver);
+    New->Driver.DriverStart = Module->Base;
+    New->Driver.DriverSize = (ULONG)Module->Size;
+    New->Driver.DriverSection = Module;
+    New->Driver.DriverInit = (PDRIVER_INITIALIZE)Entry;
+    New->Driver.DriverName = New->Name.String;
+    Module->DriverObject = &New->Driver;
+    return STATUS_SUCCESS;
+}
+
+/* ---- Making and freeing a module: nobody knows it ---- */
+
+static void LdrpFreeModule(PLDR_MODULE Module)
+{
+    if (Module->DriverObject != NULL) {
+        ExFreePoolWithTag(Module->DriverObject, LDRP_TAG);
+    }
+    if (Module->Symbols.Symbol != NULL) {
+        ExFreePoolWithTag(Module->Symbols.Symbol, LDRP_TAG);
+    }
+    if (Module->Base != NULL) {
+        MmFreeImageSpace(Module->Base, Module->Size);
+    }
+    ExFreePoolWithTag(Module, LDRP_TAG);
+}
+
+static NTSTATUS LdrpParseAndBuild(PLDR_MODULE Module, const IO_ARCHIVE_FILE *File)
+{
+    PLDR_ELF_MODULE Elf = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(*Elf), LDRP_TAG);
+
+    if (Elf == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    RtlZeroMemory(Elf, sizeof(*Elf));
+    NTSTATUS Status = LdrParseElfModule(File->Data, File->Size, Elf);
+    if (NT_SUCCESS(Status)) {
+        Status = LdrpBuildImage(Module, Elf);
+    }
+    if (NT_SUCCESS(Status)) {
+        Status = LdrpCreateDriverObject(Module, (ULONG64)Module->Base + Elf->EntryOffset);
+    } else if (Elf->Problem != NULL) {
+        DbgPrint("ldr: %s: %s (%I64u)\n", Module->Name, Elf->Problem, Elf->ProblemValue);
+    }
+    ExFreePoolWithTag(Elf, LDRP_TAG);
+    return Status;
+}
+
+static NTSTATUS LdrpCreateModule(const char *Short, PLDR_MODULE *Created)
+{
+    const IO_ARCHIVE_FILE *File = LdrpFindFile(Short);
+    PLDR_MODULE Module;
+
+    if (File == NULL) {
+        return STATUS_OBJECT_NAME_NOT_FOUND;
+    }
+    Module = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(*Module), LDRP_TAG);
+    if (Module == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    RtlZeroMemory(Module, sizeof(*Module));
+    memcpy(Module->Name, Short, strlen(Short) + 1);
+    ExInitializeRundownProtection(&Module->Rundown);
+    Module->State = LdrModuleStarting;
+    NTSTATUS Status = LdrpParseAndBuild(Module, File);
+    if (!NT_SUCCESS(Status)) {
+        LdrpFreeModule(Module);
+        return Status;
+    }
+    *Created = Module;
+    return STATUS_SUCCESS;
+}
+
+/* ---- The module's own code ---- */
+
+/* What is checked of DriverEntry and DriverUnload: that they leave level and APC counts as they found them. */
+typedef struct _LDRP_CALL {
+    ULONG ApcDisable;
+    KPROCESSOR_MODE Mode;
+} LDRP_CALL;
+
+static LDRP_CALL LdrpBeginCall(void)
+{
+    return (LDRP_CALL){ArchCurrentThread()->ApcDisable, ExSetPreviousMode(KernelMode)};
+}
+
+static void LdrpEndCall(PLDR_MODULE Module, const char *What, LDRP_CALL Call)
+{
+    ULONG ApcDisable = ArchCurrentThread()->ApcDisable;
+
+    ExSetPreviousMode(Call.Mode);
+    if (ArchGetIrql() != PASSIVE_LEVEL || ApcDisable != Call.ApcDisable) {
+        KdBugCheck(APC_INDEX_MISMATCH, (ULONG64)Module->DriverObject, ArchGetIrql(), ApcDisable, Call.ApcDisable, NULL,
+                   "%s of module %s returned at level %u, APC counts %x (before: %x)", What, Module->Name, ArchGetIrql(),
+                   ApcDisable, Call.ApcDisable);
+    }
+}
+
+static void LdrpNotifyImage(PLDR_MODULE Module)
+{
+    LDRP_NAME Name;
+
+    if (LdrImageNotifyHook != NULL) {
+        LdrpMakeName(&Name, Module, L"\\Boot\\modules\\", L".sys");
+        LdrImageNotifyHook(&Name.String, Module->Base, Module->Size);
+    }
+}
+
+static NTSTATUS LdrpCallEntry(PLDR_MODULE Module)
+{
+    LDRP_NAME RegistryPath;
+
+    LdrpMakeName(&RegistryPath, Module, L"\\Registry\\Machine\\System\\CurrentControlSet\\Services\\", L"");
+    LDRP_CALL Call = LdrpBeginCall();
+    NTSTATUS Status = Module->DriverObject->DriverInit(Module->DriverObject, &RegistryPath.String);
+    LdrpEndCall(Module, "DriverEntry", Call);
+    return Status;
+}
+
+static void LdrpCallUnload(PLDR_MODULE Module)
+{
+    LDRP_CALL Call = LdrpBeginCall();
+    Module->DriverObject->DriverUnload(Module->DriverObject);
+    LdrpEndCall(Module, "DriverUnload", Call);
+}
+
+/* The module, in state Unloading, has run its last routine: off the list, and its memory is freed. What may still lead into
+   it is waited for, or stops the machine. */
+static void LdrpDiscard(PLDR_MODULE Module)
+{
+    const char *Left = LdrModuleInUse != NULL ? LdrModuleInUse(Module) : NULL;
+
+    if (Left != NULL) {
+        KdBugCheck(DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS, (ULONG64)Module->Base, Module->Size, 0, 0, NULL,
+                   "module %s is gone and has left behind: %s", Module->Name, Left);
+    }
+    KeFlushQueuedDpcs();
+    ExWaitForRundownProtectionRelease(&Module->Rundown);
+
+    LdrpAcquire();
+    LdrpUnlinkModule(Module);
+    LdrpRelease();
+    LdrpFreeModule(Module);
+}
+
+/* ---- Loading and unloading ---- */
+
+static void LdrpSetState(PLDR_MODULE Module, LDR_MODULE_STATE State)
+{
+    LdrpAcquire();
+    Module->State = State;
+    LdrpRelease();
+}
+
+static NTSTATUS LdrpAddModule(const char *Short, PLDR_MODULE *Module)
+{
+    NTSTATUS Status = STATUS_IMAGE_ALREADY_LOADED;
+
+    LdrpAcquire();
+    if (LdrpFindModule(Short) == NULL) {
+        Status = LdrpCreateModule(Short, Module);
+        if (NT_SUCCESS(Status)) {
+            LdrpLinkModule(*Module);
+        }
+    }
+    LdrpRelease();
+    return Status;
+}
+
+NTSTATUS LdrLoadModule(PCUNICODE_STRING Name)
+{
+    char Short[RTL_FIELD_SIZE(LDR_MODULE, Name)];
+    PLDR_MODULE Module;
+    NTSTATUS Status = LdrpShortName(Name, Short);
+
+    if (NT_SUCCESS(Status)) {
+        Status = LdrpAddModule(Short, &Module);
+    }
+    if (!NT_SUCCESS(Status)) {
+        DbgPrint("ldr: '%wZ' not loaded (%08x)\n", Name, Status);
+        return Status;
+    }
+    DbgPrint("ldr: %s at %p, %I64u KiB, text %p\n", Module->Name, Module->Base, (ULONG64)Module->Size / 1024,
+             (PVOID)Module->TextStart);
+    LdrpNotifyImage(Module);
+    Status = LdrpCallEntry(Module);
+    if (!NT_SUCCESS(Status)) {
+        DbgPrint("ldr: %s: DriverEntry failed (%08x)\n", Module->Name, Status);
+        LdrpSetState(Module, LdrModuleUnloading);
+        LdrpDiscard(Module);
+        return Status;
+    }
+    LdrpSetState(Module, LdrModuleLoaded);
+    return Status;
+}
+
+/* The module becomes this caller's to unload. */
+static NTSTATUS LdrpClaimForUnload(const char *Short, PLDR_MODULE *Found)
+{
+    NTSTATUS Status = STATUS_SUCCESS;
+
+    LdrpAcquire();
+    PLDR_MODULE Module = LdrpFindModule(Short);
+    if (Module == NULL) {
+        Status = STATUS_OBJECT_NAME_NOT_FOUND;
+    } else if (Module->State != LdrModuleLoaded) {
+        Status = STATUS_DEVICE_BUSY;
+    } else if (Module->DriverObject->DriverUnload == NULL) {
+        Status = STATUS_INVALID_DEVICE_REQUEST;
+    } else {
+        Module->State = LdrModuleUnloading;
+    }
+    LdrpRelease();
+    *Found = Module;
+    return Status;
+}
+
+NTSTATUS LdrUnloadModule(PCUNICODE_STRING Name)
+{
+    char Short[RTL_FIELD_SIZE(LDR_MODULE, Name)];
+    PLDR_MODULE Module;
+    NTSTATUS Status = LdrpShortName(Name, Short);
+
+    if (NT_SUCCESS(Status)) {
+        Status = LdrpClaimForUnload(Short, &Module);
+    }
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    LdrpCallUnload(Module);
+    LdrpDiscard(Module);
+    DbgPrint("ldr: %s unloaded\n", Short);
+    return STATUS_SUCCESS;
+}
+
+/* ---- For programs ---- */
+
+/* Module code runs in a system thread, as documented, whoever asked for it. */
+typedef struct _LDRP_REQUEST {
+    NTSTATUS (*Routine)(PCUNICODE_STRING Name);
+    UNICODE_STRING Name;
+    NTSTATUS Status;
+} LDRP_REQUEST, *PLDRP_REQUEST;
+
+static VOID LdrpRequestThread(PVOID Context)
+{
+    PLDRP_REQUEST Request = Context;
+    Request->Status = Request->Routine(&Request->Name);
+}
+
+static NTSTATUS LdrpRunRequest(PLDRP_REQUEST Request)
+{
+    OBJECT_ATTRIBUTES Attributes;
+    HANDLE Thread;
+
+    InitializeObjectAttributes(&Attributes, NULL, OBJ_KERNEL_HANDLE, NULL, NULL);
+    NTSTATUS Status =
+        PsCreateSystemThread(&Thread, THREAD_ALL_ACCESS, &Attributes, NULL, NULL, LdrpRequestThread, Request);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    ZwWaitForSingleObject(Thread, FALSE, NULL);
+    ZwClose(Thread);
+    return Request->Status;
+}
+
+static NTSTATUS LdrpRequest(PUNICODE_STRING Name, NTSTATUS (*Routine)(PCUNICODE_STRING))
+{
+    LDRP_REQUEST Request = {.Routine = Routine};
+    NTSTATUS Status = ExCaptureUnicodeString(&Request.Name, Name, 512, ExGetPreviousMode());
+
+    if (NT_SUCCESS(Status)) {
+        Status = LdrpRunRequest(&Request);
+    }
+    ExFreeUnicodeString(&Request.Name);
+    return Status;
+}
+
+/* Loads modules/NAME.sys of the boot archive and calls its DriverEntry in a system thread; statuses of LdrLoadModule. PASSIVE.
+   ddi:zwloaddriver */
+NTSTATUS NtLoadDriver(PUNICODE_STRING DriverServiceName)
+{
+    return LdrpRequest(DriverServiceName, LdrLoadModule);
+}
+
+NTSTATUS NtUnloadDriver(PUNICODE_STRING DriverServiceName)
+{
+    return LdrpRequest(DriverServiceName, LdrUnloadModule);
+}
+
+void LdrInitialize(void)
+{
+    ExInitializePushLock(&LdrpLock);
+    KeInitializeLock(&LdrpListLock, KlcModules);
+    InitializeListHead(&LdrpModules);
+    LdrpIndexExports();
+    ExReferenceRoutine = LdrpReferenceRoutine;
+}

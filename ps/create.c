@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * NtCreateUserProcess and NtCreateThreadEx: native processes and threads for native callers.
+ *
+ * Everything of the caller's is copied first, once, and only the copies are looked at. What can fail then comes before the thread
+ * is launched: from the launch on the process is known to callbacks, and ends by ending.
+ */
+#include "ps/image.h"
+
+#define PSP_MAXIMUM_PARAMETERS 0x40000 /* bytes of a PEB block */
+#define PSP_MAXIMUM_ATTRIBUTES 8
+#define PSP_MAXIMUM_IMAGE_NAME 1024
+
+/* ---- Attribute lists ---- */
+
+typedef struct _PSP_ATTRIBUTES {
+    UNICODE_STRING ImageName; /* captured, PSP_TAG_NAME; without a buffer when there was none */
+    PCLIENT_ID ClientId;      /* the caller's variable, or NULL */
+    PVOID *Teb;               /* likewise */
+} PSP_ATTRIBUTES;
+
+static NTSTATUS PspCaptureImageName(PUNICODE_STRING Name, const PS_ATTRIBUTE *Attribute, KPROCESSOR_MODE Mode)
+{
+    if (Attribute->Size == 0 || Attribute->Size > PSP_MAXIMUM_IMAGE_NAME || (Attribute->Size & 1) || Name->Buffer != NULL) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    Name->Buffer = ExAllocatePoolWithTag(NonPagedPoolNx, Attribute->Size, PSP_TAG_NAME);
+    if (Name->Buffer == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    Name->Length = Name->MaximumLength = (USHORT)Attribute->Size;
+    return ExCopyIn(Name->Buffer, Attribute->ValuePtr, Attribute->Size, Mode);
+}
+
+static NTSTATUS PspCaptureAttribute(PSP_ATTRIBUTES *Captured, const PS_ATTRIBUTE *Attribute, KPROCESSOR_MODE Mode)
+{
+    switch (Attribute->Attribute) {
+    case PS_ATTRIBUTE_CLIENT_ID:
+        Captured->ClientId = Attribute->ValuePtr;
+        return Attribute->Size == sizeof(CLIENT_ID) ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+    case PS_ATTRIBUTE_TEB_ADDRESS:
+        Captured->Teb = Attribute->ValuePtr;
+        return Attribute->Size == sizeof(PVOID) ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+    case PS_ATTRIBUTE_IMAGE_NAME:
+        return PspCaptureImageName(&Captured->ImageName, Attribute, Mode);
+    default:
+        return STATUS_INVALID_PARAMETER;
+    }
+}
+
+/* The caller frees ImageName, also on failure. */
+static NTSTATUS PspCaptureAttributeList(PSP_ATTRIBUTES *Captured, PPS_ATTRIBUTE_LIST List, KPROCESSOR_MODE Mode)
+{
+    PS_ATTRIBUTE Attribute[PSP_MAXIMUM_ATTRIBUTES];
+    SIZE_T Total;
+
+    RtlZeroMemory(Captured, sizeof(*Captured));
+    if (List == NULL) {
+        return STATUS_SUCCESS;
+    }
+    NTSTATUS Status = ExCopyIn(&Total, &List->TotalLength, sizeof(Total), Mode);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    SIZE_T Size = Total - UFIELD_OFFSET(PS_ATTRIBUTE_LIST, Attributes);
+    if (Total < UFIELD_OFFSET(PS_ATTRIBUTE_LIST, Attributes) || Size > sizeof(Attribute) ||
+        Size % sizeof(PS_ATTRIBUTE) != 0) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    Status = ExCopyIn(Attribute, List->Attributes, Size, Mode);
+    for (ULONG i = 0; NT_SUCCESS(Status) && i < Size / sizeof(PS_ATTRIBUTE); i++) {
+        Status = PspCaptureAttribute(Captured, &Attribute[i], Mode);
+    }
+    return Status;
+}
+
+static NTSTATUS PspReturnAttributes(const PSP_ATTRIBUTES *Attributes, PETHREAD Thread, KPROCESSOR_MODE Mode)
+{
+    NTSTATUS Status = STATUS_SUCCESS;
+    if (Attributes->ClientId != NULL) {
+        Status = ExCopyOut(Attributes->ClientId, &Thread->Cid, sizeof(CLIENT_ID), Mode);
+    }
+    if (NT_SUCCESS(Status) && Attributes->Teb != NULL) {
+        Status = ExCopyOut(Attributes->Teb, &Thread->Teb, sizeof(PVOID), Mode);
+    }
+    return Status;
+}
+
+/* ---- Process parameters ---- */
+
+/* Moves Size bytes of the caller's to *Next, which advances. */
+static NTSTATUS PspMoveIn(PUCHAR *Next, const VOID *Source, SIZE_T Size, KPROCESSOR_MODE Mode)
+{
+    PUCHAR Destination = *Next;
+    *Next += Size;
+    return Size != 0 ? ExCopyIn(Destination, Source, Size, Mode) : STATUS_SUCCESS;
+}
+
+/* A counted string; a NUL follows in the zeroed block. */
+static NTSTATUS PspMoveInString(PUCHAR *Next, PUNICODE_STRING String, KPROCESSOR_MODE Mode)
+{
+    PWCHAR Source = String->Buffer;
+    String->Buffer = (PWCHAR)*Next;
+    String->MaximumLength = String->Length;
+    NTSTATUS Status = PspMoveIn(Next, Source, String->Length, Mode);
+    *Next += sizeof(WCHAR);
+    return Status;
+}
+
+/* NULL for an empty block; a block that is not empty ends with a NUL. */
+static NTSTATUS PspMoveInBlock(PUCHAR *Next, PSTR *Block, SIZE_T Size, KPROCESSOR_MODE Mode)
+{
+    PSTR Source = *Block;
+    *Block = Size != 0 ? (PSTR)*Next : NULL;
+    NTSTATUS Status = PspMoveIn(Next, Source, Size, Mode);
+    if (NT_SUCCESS(Status) && Size != 0 && (*Block)[Size - 1] != '\0') {
+        return STATUS_INVALID_PARAMETER;
+    }
+    return Status;
+}
+
+/* What the parameters point to follows them in the block. */
+static NTSTATUS PspMoveInParameters(PSP_PEB_BLOCK *Block, KPROCESSOR_MODE Mode)
+{
+    PRTL_USER_PROCESS_PARAMETERS Parameters = &Block->Parameters;
+    PUCHAR Next = (PUCHAR)(Block + 1);
+    NTSTATUS Status = PspMoveInString(&Next, &Parameters->ImagePathName, Mode);
+    if (NT_SUCCESS(Status)) {
+        Status = PspMoveInString(&Next, &Parameters->CommandLine, Mode);
+    }
+    if (NT_SUCCESS(Status)) {
+        Status = PspMoveInBlock(&Next, &Parameters->Arguments, Parameters->ArgumentsSize, Mode);
+    }
+    if (NT_SUCCESS(Status)) {
+        Status = PspMoveInBlock(&Next, &Parameters->Environment, Parameters->EnvironmentSize, Mode);
+    }
+    if (NT_SUCCESS(Status) && PspCountStrings(Parameters->Arguments, Parameters->ArgumentsSize) < Parameters->ArgumentCount) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    return Status;
+}
+
+static NTSTATUS PspCheckParameters(const RTL_USER_PROCESS_PARAMETERS *Parameters, SIZE_T *BlockSize)
+{
+    if (Parameters->Size != sizeof(*Parameters) || (Parameters->ImagePathName.Length & 1) ||
+        (Parameters->CommandLine.Length & 1)) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    *BlockSize = sizeof(PSP_PEB_BLOCK) + Parameters->ImagePathName.Length + Parameters->CommandLine.Length +
+                 2 * sizeof(WCHAR) + (SIZE_T)Parameters->ArgumentsSize + Parameters->EnvironmentSize;
+    return *BlockSize <= PSP_MAXIMUM_PARAMETERS ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+}
+
+/* A PEB block whose pointers point into itself. Source NULL: parameters with nothing in them. */
+static NTSTATUS PspCaptureParameters(PSP_PEB_BLOCK **Result, SIZE_T *Size, PRTL_USER_PROCESS_PARAMETERS Source,
+                                     KPROCESSOR_MODE Mode)
+{
+    RTL_USER_PROCESS_PARAMETERS Parameters = {.Size = sizeof(Parameters)};
+    NTSTATUS Status = Source != NULL ? ExCopyIn(&Parameters, Source, sizeof(Parameters), Mode) : STATUS_SUCCESS;
+    if (NT_SUCCESS(Status)) {
+        Status = PspCheckParameters(&Parameters, Size);
+    }
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    PSP_PEB_BLOCK *Block = ExAllocatePoolWithTag(NonPagedPoolNx, *Size, PSP_TAG);
+    if (Block == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    RtlZeroMemory(Block, *Size);
+    Block->Parameters = Parameters;
+    Status = PspMoveInParameters(Block, Mode);
+    if (!NT_SUCCESS(Status)) {
+        ExFreePoolWithTag(Block, PSP_TAG);
+        return Status;
+    }
+    *Result = Block;
+    return STATUS_SUCCESS;
+}
+
+/* ---- Processes ---- */
+
+/* A creation on its way. */
+typedef struct _PSP_CREATION {
+    KPROCESSOR_MODE Mode;
+    BOOLEAN InheritHandles, Suspended;
+    ULONG ProcessFlags, ThreadFlags; /* OBJ_* of the handles */
+    ACCESS_MASK ProcessAccess, ThreadAccess;
+    PSP_ATTRIBUTES Attributes;
+    PSP_PEB_BLOCK *Block;
+    SIZE_T BlockSize;
+    PEPROCESS Process;
+    PETHREAD Thread;
+    HANDLE ProcessHandle, ThreadHandle;
+} PSP_CREATION;
+
+/* The process with image and PEB, without an id: nobody else knows it. */
+static NTSTATUS PspMakeNativeProcess(PSP_CREATION *Creation, const PSP_IMAGE *Image)
+{
+    PSP_PROCESS_PARAMETERS Parameters = {
+        .Kind = PSP_SPACE_EMPTY,
+        .Parent = PspHomeProcess(),
+        .InheritHandles = Creation->InheritHandles,
+        .FileObject = Image->FileObject,
+        .ImageFileName = &Image->FileObject->FileName,
+        .CommandLine = &Creation->Block->Parameters.CommandLine,
+    };
+    NTSTATUS Status = PspCreateProcess(&Parameters, &Creation->Process);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    Status = PspMapImage(Creation->Process, Image);
+    if (NT_SUCCESS(Status)) {
+        Status = PspCreatePeb(Creation->Process, Creation->Block, Creation->BlockSize);
+    }
+    if (NT_SUCCESS(Status)) {
+        Status = PspInsertProcess(Creation->Process);
+    }
+    if (!NT_SUCCESS(Status)) {
+        ObDereferenceObject(Creation->Process);
+    }
+    return Status;
+}
+
+static NTSTATUS PspMakeNativeHandles(PSP_CREATION *Creation)
+{
+    PHANDLE_TABLE Table = ObCurrentHandleTable();
+    NTSTATUS Status = ObInsertHandle(Table, Creation->Process, Creation->ProcessAccess, Creation->ProcessFlags,
+                                     &Creation->ProcessHandle);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    Status = ObInsertHandle(Table, Creation->Thread, Creation->ThreadAccess, Creation->ThreadFlags, &Creation->ThreadHandle);
+    if (!NT_SUCCESS(Status)) {
+        ObCloseHandle(Table, Creation->ProcessHandle, KernelMode);
+    }
+    return Status;
+}
+
+static void PspCloseNativeHandles(const PSP_CREATION *Creation)
+{
+    ObCloseHandle(ObCurrentHandleTable(), Creation->ProcessHandle, KernelMode);
+    ObCloseHandle(ObCurrentHandleTable(), Creation->ThreadHandle, KernelMode);
+}
+
+/* The first thread and the handles; on failure the process, which has its id, ends. */
+static NTSTATUS PspMakeFirstThread(PSP_CREATION *Creation, const PSP_IMAGE *Image)
+{
+    NTSTATUS Status = PspCreateNativeThread(Creation->Process, Image->Elf.Entry + Image->Bias,
+                                            (ULONG_PTR)Creation->Process->Peb, 0, &Creation->Thread);
+    if (NT_SUCCESS(Status)) {
+        Status = PspMakeNativeHandles(Creation);
+        if (NT_SUCCESS(Status)) {
+            return Status;
+        }
+        PspDiscardNativeThread(Creation->Thread);
+    }
+    PspTerminateProcess(Creation->Process, Status);
+    ObDereferenceObject(Creation->Process);
+    return Status;
+}
+
+static NTSTATUS PspMakeNative(PSP_CREATION *Creation, PCUNICODE_STRING ImageName)
+{
+    PSP_IMAGE *Image;
+    NTSTATUS Status = PspOpenImage(ImageName, &Image);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    Status = PspMakeNativeProcess(Creation, Image);
+    if (NT_SUCCESS(Status)) {
+        Status = PspMakeFirstThread(Creation, Image);
+    }
+    PspCloseImage(Image);
+    return Status;
+}
+
+/* The last step. The answers are in the caller's variables before the thread can run. */
+static NTSTATUS PspLaunchNative(PSP_CREATION *Creation, PHANDLE ProcessHandle, PHANDLE ThreadHandle)
+{
+    NTSTATUS Status = ExCopyOut(ProcessHandle, &Creation->ProcessHandle, sizeof(HANDLE), Creation->Mode);
+    if (NT_SUCCESS(Status)) {
+        Status = ExCopyOut(ThreadHandle, &Creation->ThreadHandle, sizeof(HANDLE), Creation->Mode);
+    }
+    if (NT_SUCCESS(Status)) {
+        Status = PspReturnAttributes(&Creation->Attributes, Creation->Thread, Creation->Mode);
+    }
+    if (NT_SUCCESS(Status)) {
+        Status = PspLaunchThread(Creation->Thread, Creation->Suspended);
+    }
+    if (!NT_SUCCESS(Status)) {
+        PspTerminateProcess(Creation->Process, Status); /* a veto has done so already */
+        PspCloseNativeHandles(Creation);
+    }
+    ObDereferenceObject(Creation->Thread);
+    ObDereferenceObject(Creation->Process);
+    return Status;
+}
+
+static NTSTATUS PspCreateUserProcess(PSP_CREATION *Creation, PHANDLE ProcessHandle, PHANDLE ThreadHandle,
+                                     PRTL_USER_PROCESS_PARAMETERS ProcessParameters)
+{
+    NTSTATUS Status = PspCaptureParameters(&Creation->Block, &Creation->BlockSize, ProcessParameters, Creation->Mode);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    PUNICODE_STRING ImageName = Creation->Attributes.ImageName.Buffer != NULL ? &Creation->Attributes.ImageName
+                                                                               : &Creation->Block->Parameters.ImagePathName;
+    Status = PspMakeNative(Creation, ImageName);
+    ExFreePoolWithTag(Creation->Block, PSP_TAG);
+    return NT_SUCCESS(Status) ? PspLaunchNative(Creation, ProcessHandle, ThreadHandle) : Status;
+}
+
+static NTSTATUS PspCheckCreateInfo(PPS_CREATE_INFO CreateInfo, KPROCESSOR_MODE Mode)
+{
+    PS_CREATE_INFO Copy;
+    if (CreateInfo == NULL) {
+        return STATUS_SUCCESS;
+    }
+    NTSTATUS Status = ExCopyIn(&Copy, CreateInfo, sizeof(Copy), Mode);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    return Copy.Size == sizeof(Copy) ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+}
+
+/*
+ * A native process and its first thread in one call. The image: PS_ATTRIBUTE_IMAGE_NAME, else ImagePathName of the parameters
+ * ("\Boot\native\hello", or "hello"). Flags: PROCESS_CREATE_FLAGS_INHERIT_HANDLES; THREAD_CREATE_FLAGS_CREATE_SUSPENDED.
+ * Attributes: IMAGE_NAME, CLIENT_ID, TEB_ADDRESS. Parameters of up to 256 KiB, copied.
+ * STATUS_OBJECT_NAME_NOT_FOUND, STATUS_FILE_IS_A_DIRECTORY, STATUS_INVALID_IMAGE_FORMAT (no native program) and other faults of the
+ * image; STATUS_INVALID_PARAMETER, STATUS_ACCESS_VIOLATION; a process callback's veto, after which the process has come and gone.
+ * PASSIVE.
+ */
+NTSTATUS NtCreateUserProcess(PHANDLE ProcessHandle, PHANDLE ThreadHandle, ACCESS_MASK ProcessAccess, ACCESS_MASK ThreadAccess,
+                             POBJECT_ATTRIBUTES ProcessAttributes, POBJECT_ATTRIBUTES ThreadAttributes, ULONG ProcessFlags,
+                             ULONG ThreadFlags, PRTL_USER_PROCESS_PARAMETERS ProcessParameters, PPS_CREATE_INFO CreateInfo,
+                             PPS_ATTRIBUTE_LIST AttributeList)
+{
+    PSP_CREATION Creation = {
+        .Mode = ExGetPreviousMode(),
+        .InheritHandles = (ProcessFlags & PROCESS_CREATE_FLAGS_INHERIT_HANDLES) != 0,
+        .Suspended = (ThreadFlags & THREAD_CREATE_FLAGS_CREATE_SUSPENDED) != 0,
+        .ProcessAccess = ProcessAccess,
+        .ThreadAccess = ThreadAccess,
+    };
+    if ((ProcessFlags & ~PROCESS_CREATE_FLAGS_INHERIT_HANDLES) || (ThreadFlags & ~THREAD_CREATE_FLAGS_CREATE_SUSPENDED)) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    NTSTATUS Status = PspCheckCreateInfo(CreateInfo, Creation.Mode);
+    if (NT_SUCCESS(Status)) {
+        Status = PspCaptureAttributes(ProcessAttributes, Creation.Mode, &Creation.ProcessFlags);
+    }
+    if (NT_SUCCESS(Status)) {
+        Status = PspCaptureAttributes(ThreadAttributes, Creation.Mode, &Creation.ThreadFlags);
+    }
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    Status = PspCaptureAttributeList(&Creation.Attributes, AttributeList, Creation.Mode);
+    if (NT_SUCCESS(Status)) {
+        Status = PspCreateUserProcess(&Creation, ProcessHandle, ThreadHandle, ProcessParameters);
+    }
+    PspFreeString(&Creation.Attributes.ImageName);
+    return Status;
+}
+
+/* ---- Threads ---- */
+
+/* Everything but the capture; *Handle is open on success. */
+static NTSTATUS PspAddNativeThread(PETHREAD Thread, ACCESS_MASK Access, ULONG Flags, BOOLEAN Suspended, PHANDLE ThreadHandle,
+                                   const PSP_ATTRIBUTES *Attributes)
+{
+    KPROCESSOR_MODE Mode = ExGetPreviousMode();
+    HANDLE Handle;
+    NTSTATUS Status = ObInsertHandle(ObCurrentHandleTable(), Thread, Access, Flags, &Handle);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    Status = ExCopyOut(ThreadHandle, &Handle, sizeof(Handle), Mode);
+    if (NT_SUCCESS(Status)) {
+        Status = PspReturnAttributes(Attributes, Thread, Mode);
+    }
+    if (NT_SUCCESS(Status)) {
+        Status = PspLaunchThread(Thread, Suspended);
+    }
+    if (!NT_SUCCESS(Status)) {
+        ObCloseHandle(ObCurrentHandleTable(), Handle, KernelMode);
+    }
+    return Status;
+}
+
+static NTSTATUS PspCreateThreadIn(HANDLE ProcessHandle, ULONG_PTR Start, ULONG_PTR Argument, SIZE_T StackSize,
+                                  PETHREAD *Thread)
+{
+    PEPROCESS Process;
+    NTSTATUS Status = PspReferenceProcessHandle(ProcessHandle, PROCESS_CREATE_THREAD, &Process);
+    if (NT_SUCCESS(Status)) {
+        Status = PspCreateNativeThread(Process, Start, Argument, StackSize, Thread);
+        ObDereferenceObject(Process); /* the thread has its own */
+    }
+    return Status;
+}
+
+/*
+ * A thread of a native process that starts at StartRoutine(Argument). StackSize and MaximumStackSize: the larger counts; 0: 256 KiB,
+ * at most 64 MiB. ZeroBits must be 0. CreateFlags: THREAD_CREATE_FLAGS_CREATE_SUSPENDED. Attributes: CLIENT_ID, TEB_ADDRESS.
+ * STATUS_INVALID_PARAMETER (also for a process that is not native), STATUS_PROCESS_IS_TERMINATING, STATUS_ACCESS_DENIED,
+ * STATUS_INVALID_HANDLE, STATUS_NO_MEMORY. PASSIVE.
+ */
+NTSTATUS NtCreateThreadEx(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                          HANDLE ProcessHandle, PVOID StartRoutine, PVOID Argument, ULONG CreateFlags, SIZE_T ZeroBits,
+                          SIZE_T StackSize, SIZE_T MaximumStackSize, PPS_ATTRIBUTE_LIST AttributeList)
+{
+    KPROCESSOR_MODE Mode = ExGetPreviousMode();
+    PSP_ATTRIBUTES Attributes;
+    PETHREAD Thread;
+    ULONG Flags;
+
+    if ((CreateFlags & ~THREAD_CREATE_FLAGS_CREATE_SUSPENDED) || ZeroBits != 0) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    NTSTATUS Status = PspCaptureAttributes(ObjectAttributes, Mode, &Flags);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    Status = PspCaptureAttributeList(&Attributes, AttributeList, Mode);
+    if (NT_SUCCESS(Status)) {
+        Status = PspCreateThreadIn(ProcessHandle, (ULONG_PTR)StartRoutine, (ULONG_PTR)Argument,
+                                   StackSize > MaximumStackSize ? StackSize : MaximumStackSize, &Thread);
+    }
+    PspFreeString(&Attributes.ImageName);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    Status = PspAddNativeThread(Thread, DesiredAccess, Flags, (CreateFlags & THREAD_CREATE_FLAGS_CREATE_SUSPENDED) != 0,
+                                ThreadHandle, &Attributes);
+    if (NT_SUCCESS(Status)) {
+        ObDereferenceObject(Thread);
+    } else {
+        PspDiscardNativeThread(Thread);
+    }
+    return Status;
+}

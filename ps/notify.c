@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Notify callbacks: of processes, threads and images. Three tables of 64 slots.
+ *
+ * Calling takes no lock. A slot's State word is its run-down: OPEN or CLOSED, and the number of calls in progress. A caller enters
+ * a slot by adding one while it is OPEN, and only then reads the routine, which does not change while anybody is inside.
+ *
+ *   State            becomes            by                                          under
+ *   0 (free)         OPEN               registration, after Routine and Kind        the table's Lock
+ *   OPEN | n         OPEN | n +- 1      a call that begins or ends                  (none)
+ *   OPEN | n         CLOSED | n - own   removal; own: calls that the remover is in  the table's Lock
+ *   CLOSED | n       CLOSED | n - 1     a call that ends                            (none)
+ *   CLOSED | 0       0 (free)           whoever made it so: remover or last call    (none)
+ *
+ * Removal waits until no call but the remover's own is in progress, unless the remover is inside a call of another routine: two
+ * routines that remove each other would wait for ever. Then it is deferred: the slot is closed, nobody calls it any more, and the
+ * last call in progress frees it. The code of a call in progress stays: each call holds the run-down of the routine's module.
+ *
+ * A removal from inside a call of the same routine takes the caller's own calls out of the count; their records
+ * (PSP_NOTIFY_CALL, on the stack, linked from the thread) forget the slot, which may belong to another routine afterwards.
+ */
+#include "ps/psp.h"
+
+#define PSP_NOTIFY_SLOTS 64
+
+#define PSP_SLOT_OPEN   0x100000000ULL
+#define PSP_SLOT_CLOSED 0x200000000ULL
+#define PSP_SLOT_CALLS  0x0ffffffffULL
+
+typedef enum _PSP_NOTIFY_KIND {
+    PspProcessPlain,
+    PspProcessEx,
+    PspProcessEx2,
+    PspThreadPlain,
+    PspThreadNonSystem,
+    PspThreadSubsystems,
+    PspImage,
+} PSP_NOTIFY_KIND;
+
+typedef struct _PSP_NOTIFY_SLOT {
+    volatile ULONG64 State; /* (a) */
+    PVOID Routine;          /* constant unless free */
+    PSP_NOTIFY_KIND Kind;   /* likewise */
+    PKEVENT Drained;        /* the waiting remover's; set before CLOSED, read by who frees the slot */
+} PSP_NOTIFY_SLOT;
+
+typedef struct _PSP_NOTIFY_TABLE {
+    EX_PUSH_LOCK Lock;         /* registration and removal, not calls */
+    volatile ULONG64 Occupied; /* (a) a bit for each slot that is not free: what a walk looks at */
+    PSP_NOTIFY_SLOT Slot[PSP_NOTIFY_SLOTS];
+} PSP_NOTIFY_TABLE;
+
+struct _PSP_NOTIFY_CALL {
+    PSP_NOTIFY_CALL *Outer;
+    PSP_NOTIFY_TABLE *Table;
+    PSP_NOTIFY_SLOT *Slot; /* NULL: the routine was removed from inside this call */
+    PVOID Routine;
+    PLDR_MODULE Module;    /* its run-down is held; NULL: the kernel's own */
+};
+
+static PSP_NOTIFY_TABLE PspProcessTable, PspThreadTable, PspImageTable;
+
+void PspInitializeNotify(void)
+{
+    ExInitializePushLock(&PspProcessTable.Lock);
+    ExInitializePushLock(&PspThreadTable.Lock);
+    ExInitializePushLock(&PspImageTable.Lock);
+}
+
+/* ---- Slots ---- */
+
+/* State has become CLOSED without a call: it is the caller's alone. */
+static void PspFreeSlot(PSP_NOTIFY_TABLE *Table, PSP_NOTIFY_SLOT *Slot)
+{
+    PKEVENT Drained = Slot->Drained;
+    Slot->Drained = NULL;
+    /* In this order: a registration that finds the slot free sets the bit again. */
+    __atomic_fetch_and(&Table->Occupied, ~(1ULL << (Slot - Table->Slot)), __ATOMIC_RELAXED);
+    __atomic_store_n(&Slot->State, 0, __ATOMIC_RELEASE);
+    if (Drained != NULL) {
+        KeSetEvent(Drained, IO_NO_INCREMENT, FALSE);
+    }
+}
+
+static bool PspEnterSlot(PSP_NOTIFY_SLOT *Slot)
+{
+    ULONG64 State = __atomic_load_n(&Slot->State, __ATOMIC_RELAXED);
+    while (State & PSP_SLOT_OPEN) {
+        if (__atomic_compare_exchange_n(&Slot->State, &State, State + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void PspLeaveSlot(PSP_NOTIFY_TABLE *Table, PSP_NOTIFY_SLOT *Slot)
+{
+    if (__atomic_sub_fetch(&Slot->State, 1, __ATOMIC_ACQ_REL) == PSP_SLOT_CLOSED) {
+        PspFreeSlot(Table, Slot);
+    }
+}
+
+/* ---- Calls ---- */
+
+/* Enters the slot and holds the routine's module. FALSE: nothing to call there. */
+static bool PspBeginCall(PSP_NOTIFY_CALL *Call, PSP_NOTIFY_TABLE *Table, PSP_NOTIFY_SLOT *Slot)
+{
+    if (!PspEnterSlot(Slot)) {
+        return false;
+    }
+    if (Slot->Routine == NULL) { /* may be registered; there is nothing to call */
+        PspLeaveSlot(Table, Slot);
+        return false;
+    }
+    PETHREAD Thread = PspCurrentThread();
+    Call->Table = Table;
+    Call->Slot = Slot;
+    Call->Routine = Slot->Routine;
+    Call->Module = LdrReferenceModuleByAddress(Call->Routine);
+    Call->Outer = Thread->NotifyCalls;
+    Thread->NotifyCalls = Call;
+    KeEnterCriticalRegion();
+    return true;
+}
+
+static void PspDropCall(PSP_NOTIFY_CALL *Call)
+{
+    if (Call->Slot != NULL) {
+        PspLeaveSlot(Call->Table, Call->Slot);
+    }
+    if (Call->Module != NULL) {
+        ExReleaseRundownProtection(&Call->Module->Rundown);
+    }
+}
+
+static void PspEndCall(PSP_NOTIFY_CALL *Call)
+{
+    KI_ASSERT(ArchGetIrql() == PASSIVE_LEVEL, "notify routine %p returned at level %d", Call->Routine, ArchGetIrql());
+    KeLeaveCriticalRegion();
+    PspCurrentThread()->NotifyCalls = Call->Outer;
+    PspDropCall(Call);
+}
+
+void PspAbandonNotifyCalls(PETHREAD Thread)
+{
+    while (Thread->NotifyCalls != NULL) {
+        PSP_NOTIFY_CALL *Call = Thread->NotifyCalls;
+        Thread->NotifyCalls = Call->Outer;
+        PspDropCall(Call);
+    }
+}
+
+/* Walks the slots in order of their numbers: a routine that is registered meanwhile may be missed. */
+#define PSP_FOR_EACH_SLOT(Table_, Slot_)                                                                               \
+    for (ULONG64 Left_ = (Table_)->Occupied; Left_ != 0; Left_ &= Left_ - 1)                                           \
+        for (PSP_NOTIFY_SLOT *Slot_ = &(Table_)->Slot[RtlLowestBit(Left_)]; Slot_ != NULL; Slot_ = NULL)
+
+/* ---- Registration ---- */
+
+/* The lowest free slot, its Occupied bit set; the Lock is held. */
+static PSP_NOTIFY_SLOT *PspTakeSlot(PSP_NOTIFY_TABLE *Table)
+{
+    for (ULONG i = 0; i < PSP_NOTIFY_SLOTS; i++) {
+        if (__atomic_load_n(&Table->Slot[i].State, __ATOMIC_ACQUIRE) == 0) {
+            __atomic_fetch_or(&Table->Occupied, 1ULL << i, __ATOMIC_RELAXED);
+            return &Table->Slot[i];
+        }
+    }
+    return NULL;
+}
+
+static PSP_NOTIFY_SLOT *PspFindSlot(PSP_NOTIFY_TABLE *Table, PVOID Routine, PSP_NOTIFY_KIND First, PSP_NOTIFY_KIND Last)
+{
+    PSP_FOR_EACH_SLOT(Table, Slot) {
+        if ((Slot->State & PSP_SLOT_OPEN) && Slot->Routine == Routine && Slot->Kind >= First && Slot->Kind <= Last) {
+            return Slot;
+        }
+    }
+    return NULL;
+}
+
+/* Full: what a full table is answered with. Duplicates: whether a routine may stand in the table twice. */
+static NTSTATUS PspRegister(PSP_NOTIFY_TABLE *Table, PVOID Routine, PSP_NOTIFY_KIND Kind, NTSTATUS Full, bool Duplicates)
+{
+    NTSTATUS Status = Full;
+    PspLockExclusive(&Table->Lock);
+    PSP_NOTIFY_SLOT *Slot = Duplicates || PspFindSlot(Table, Routine, Kind, Kind) == NULL ? PspTakeSlot(Table) : NULL;
+    if (Slot != NULL) {
+        Slot->Routine = Routine;
+        Slot->Kind = Kind;
+        __atomic_store_n(&Slot->State, PSP_SLOT_OPEN, __ATOMIC_RELEASE);
+        Status = STATUS_SUCCESS;
+    }
+    PspUnlockExclusive(&Table->Lock);
+    return Status;
+}
+
+/* ---- Removal ---- */
+
+/* What the current thread is inside of. */
+typedef struct _PSP_NOTIFY_INSIDE {
+    ULONG Own;     /* calls of this slot */
+    bool Foreign;  /* calls of other slots, or of removed ones */
+} PSP_NOTIFY_INSIDE;
+
+static PSP_NOTIFY_INSIDE PspForgetOwnCalls(PSP_NOTIFY_SLOT *Slot)
+{
+    PSP_NOTIFY_INSIDE Inside = {0, false};
+    for (PSP_NOTIFY_CALL *Call = PspCurrentThread()->NotifyCalls; Call != NULL; Call = Call->Outer) {
+        if (Call->Slot == Slot) {
+            Inside.Own++;
+            Call->Slot = NULL;
+        } else {
+            Inside.Foreign = true;
+        }
+    }
+    return Inside;
+}
+
+/* OPEN | n -> CLOSED | n - own. Returns whether calls are left. The Lock is held: nobody else closes it. */
+static bool PspCloseSlot(PSP_NOTIFY_SLOT *Slot, ULONG Own)
+{
+    ULONG64 State = __atomic_load_n(&Slot->State, __ATOMIC_RELAXED), Closed;
+    do {
+        Closed = PSP_SLOT_CLOSED | ((State & PSP_SLOT_CALLS) - Own);
+    } while (!__atomic_compare_exchange_n(&Slot->State, &State, Closed, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+    return Closed != PSP_SLOT_CLOSED;
+}
+
+static NTSTATUS PspRemove(PSP_NOTIFY_TABLE *Table, PVOID Routine, PSP_NOTIFY_KIND First, PSP_NOTIFY_KIND Last)
+{
+    KEVENT Drained;
+
+    PspLockExclusive(&Table->Lock);
+    PSP_NOTIFY_SLOT *Slot = PspFindSlot(Table, Routine, First, Last);
+    if (Slot == NULL) {
+        PspUnlockExclusive(&Table->Lock);
+        return STATUS_PROCEDURE_NOT_FOUND;
+    }
+    PSP_NOTIFY_INSIDE Inside = PspForgetOwnCalls(Slot);
+    KeInitializeEvent(&Drained, NotificationEvent, FALSE);
+    Slot->Drained = Inside.Foreign ? NULL : &Drained;
+    bool InProgress = PspCloseSlot(Slot, Inside.Own);
+    if (!InProgress) {
+        Slot->Drained = NULL;
+        PspFreeSlot(Table, Slot);
+    }
+    PspUnlockExclusive(&Table->Lock);
+
+    if (InProgress && !Inside.Foreign) {
+        KeWaitForSingleObject(&Drained, WrRundown, KernelMode, FALSE, NULL);
+    }
+    return STATUS_SUCCESS;
+}
+
+/* ---- Processes ---- */
+
+static NTSTATUS PspSetProcessRoutine(PVOID Routine, PSP_NOTIFY_KIND Kind, BOOLEAN Remove)
+{
+    if (Remove) {
+        return PspRemove(&PspProcessTable, Routine, Kind, Kind);
+    }
+    return PspRegister(&PspProcessTable, Routine, Kind, STATUS_INVALID_PARAMETER, false);
+}
+
+/*
+ * Registers (or with Remove removes) a routine that is told of processes that come and go, those of subsystems excepted: on
+ * creation on the creator's thread, at the end on the process's last thread; PASSIVE_LEVEL, in a critical region. NULL is a
+ * routine like any other that is never called.
+ * STATUS_INVALID_PARAMETER: registered already, or 64 routines of all three kinds are. STATUS_PROCEDURE_NOT_FOUND: not there.
+ * Removal waits for calls in progress; from inside a call of the routine itself its own calls do not count, from inside a call of
+ * another routine it does not wait. PASSIVE. ddi:pssetcreateprocessnotifyroutine
+ */
+NTSTATUS PsSetCreateProcessNotifyRoutine(PCREATE_PROCESS_NOTIFY_ROUTINE NotifyRoutine, BOOLEAN Remove)
+{
+    return PspSetProcessRoutine((PVOID)NotifyRoutine, PspProcessPlain, Remove);
+}
+EXPORT(PsSetCreateProcessNotifyRoutine);
+
+/* As PsSetCreateProcessNotifyRoutine, for a routine that learns more and may forbid the creation. Images carry no signature
+   here: STATUS_ACCESS_DENIED does not occur. PASSIVE. ddi:pssetcreateprocessnotifyroutineex */
+NTSTATUS PsSetCreateProcessNotifyRoutineEx(PCREATE_PROCESS_NOTIFY_ROUTINE_EX NotifyRoutine, BOOLEAN Remove)
+{
+    return PspSetProcessRoutine((PVOID)NotifyRoutine, PspProcessEx, Remove);
+}
+EXPORT(PsSetCreateProcessNotifyRoutineEx);
+
+/* As PsSetCreateProcessNotifyRoutineEx, told of the processes of all subsystems, native ones included. STATUS_INVALID_PARAMETER
+   also for another type than PsCreateProcessNotifySubsystems. PASSIVE. ddi:pssetcreateprocessnotifyroutineex2 */
+NTSTATUS PsSetCreateProcessNotifyRoutineEx2(PSCREATEPROCESSNOTIFYTYPE NotifyType, PVOID NotifyInformation,
+                                            BOOLEAN Remove)
+{
+    if (NotifyType != PsCreateProcessNotifySubsystems) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    return PspSetProcessRoutine(NotifyInformation, PspProcessEx2, Remove);
+}
+EXPORT(PsSetCreateProcessNotifyRoutineEx2);
+
+/* Only Ex2 routines are told of subsystems' processes. */
+static bool PspProcessKindSees(PSP_NOTIFY_KIND Kind, PEPROCESS Process)
+{
+    return Kind == PspProcessEx2 || !Process->SubsystemProcess;
+}
+
+static void PspFillCreateInfo(PPS_CREATE_NOTIFY_INFO Info, PEPROCESS Process)
+{
+    RtlZeroMemory(Info, sizeof(*Info));
+    Info->Size = sizeof(*Info);
+    Info->ParentProcessId = Process->InheritedFromUniqueProcessId;
+    Info->CreatingThreadId = PspCurrentThread()->Cid;
+    Info->FileObject = Process->FileObject;
+    Info->FileOpenNameAvailable = Process->ImageFileName.Length != 0;
+    Info->ImageFileName = Process->ImageFileName.Length != 0 ? &Process->ImageFileName : NULL;
+    Info->CommandLine = Process->CommandLine.Length != 0 ? &Process->CommandLine : NULL;
+    Info->CreationStatus = STATUS_SUCCESS;
+}
+
+/* IsSubsystemProcess is filled in for Ex2 routines alone. */
+static void PspCallProcessRoutine(const PSP_NOTIFY_CALL *Call, PSP_NOTIFY_KIND Kind, PEPROCESS Process,
+                                  PPS_CREATE_NOTIFY_INFO Info)
+{
+    if (Kind == PspProcessPlain) {
+        ((PCREATE_PROCESS_NOTIFY_ROUTINE)Call->Routine)(Process->InheritedFromUniqueProcessId, Process->UniqueProcessId,
+                                                        Info != NULL);
+        return;
+    }
+    if (Info != NULL) {
+        Info->IsSubsystemProcess = Kind == PspProcessEx2 && Process->SubsystemProcess;
+    }
+    ((PCREATE_PROCESS_NOTIFY_ROUTINE_EX)Call->Routine)(Process, Process->UniqueProcessId, Info);
+}
+
+static void PspCallProcessSlot(PSP_NOTIFY_SLOT *Slot, PEPROCESS Process, PPS_CREATE_NOTIFY_INFO Info)
+{
+    PSP_NOTIFY_CALL Call;
+    if (PspBeginCall(&Call, &PspProcessTable, Slot)) {
+        PSP_NOTIFY_KIND Kind = Slot->Kind; /* before the call: the routine may remove itself in it */
+        if (PspProcessKindSees(Kind, Process)) {
+            PspCallProcessRoutine(&Call, Kind, Process, Info);
+        }
+        PspEndCall(&Call);
+    }
+}
+
+/* All routines run, also after a veto, and see what CreationStatus has become; the first error counts. */
+NTSTATUS PspNotifyProcessCreate(PEPROCESS Process)
+{
+    PS_CREATE_NOTIFY_INFO Info;
+    NTSTATUS Veto = STATUS_SUCCESS;
+
+    if (PspProcessTable.Occupied == 0) {
+        return STATUS_SUCCESS;
+    }
+    PspFillCreateInfo(&Info, Process);
+    PSP_FOR_EACH_SLOT(&PspProcessTable, Slot) {
+        PspCallProcessSlot(Slot, Process, &Info);
+        if (NT_SUCCESS(Veto)) {
+            Veto = Info.CreationStatus;
+        }
+    }
+    return NT_SUCCESS(Veto) ? STATUS_SUCCESS : Veto;
+}
+
+void PspNotifyProcessExit(PEPROCESS Process)
+{
+    PSP_FOR_EACH_SLOT(&PspProcessTable, Slot) {
+        PspCallProcessSlot(Slot, Process, NULL);
+    }
+}
+
+/* ---- Threads ---- */
+
+/*
+ * Registers a routine that is told of threads that come and go, those of subsystems excepted: on creation on the creator's
+ * thread, at the end on the thread itself; PASSIVE_LEVEL, in a critical region. A routine may be registered more than once; each
+ * registration is removed for itself. STATUS_INSUFFICIENT_RESOURCES: 64 are registered. PASSIVE.
+ * ddi:pssetcreatethreadnotifyroutine
+ */
+NTSTATUS PsSetCreateThreadNotifyRoutine(PCREATE_THREAD_NOTIFY_ROUTINE NotifyRoutine)
+{
+    return PspRegister(&PspThreadTable, (PVOID)NotifyRoutine, PspThreadPlain, STATUS_INSUFFICIENT_RESOURCES, true);
+}
+EXPORT(PsSetCreateThreadNotifyRoutine);
+
+/* As PsSetCreateThreadNotifyRoutine. PsCreateThreadNotifyNonSystem: threads of native programs only, and on creation on the new
+   thread, before its first instruction. PsCreateThreadNotifySubsystems: threads of all subsystems and of the system, on the
+   creator's thread. Another type: STATUS_INVALID_PARAMETER. PASSIVE. ddi:pssetcreatethreadnotifyroutineex */
+NTSTATUS PsSetCreateThreadNotifyRoutineEx(PSCREATETHREADNOTIFYTYPE NotifyType, PVOID NotifyInformation)
+{
+    PSP_NOTIFY_KIND Kind;
+    switch (NotifyType) {
+    case PsCreateThreadNotifyNonSystem:
+        Kind = PspThreadNonSystem;
+        break;
+    case PsCreateThreadNotifySubsystems:
+        Kind = PspThreadSubsystems;
+        break;
+    default:
+        return STATUS_INVALID_PARAMETER;
+    }
+    return PspRegister(&PspThreadTable, NotifyInformation, Kind, STATUS_INSUFFICIENT_RESOURCES, true);
+}
+EXPORT(PsSetCreateThreadNotifyRoutineEx);
+
+/* Removes one registration of the routine, of either kind; waits as PsSetCreateProcessNotifyRoutine does.
+   STATUS_PROCEDURE_NOT_FOUND. <= APC. ddi:psremovecreatethreadnotifyroutine */
+NTSTATUS PsRemoveCreateThreadNotifyRoutine(PCREATE_THREAD_NOTIFY_ROUTINE NotifyRoutine)
+{
+    return PspRemove(&PspThreadTable, (PVOID)NotifyRoutine, PspThreadPlain, PspThreadSubsystems);
+}
+EXPORT(PsRemoveCreateThreadNotifyRoutine);
+
+static bool PspThreadKindSees(PSP_NOTIFY_KIND Kind, PETHREAD Thread)
+{
+    bool Native = !PsThreadProcess(Thread)->SubsystemProcess;
+    switch (Kind) {
+    case PspThreadPlain:
+        return Native;
+    case PspThreadNonSystem:
+        return Native && !Thread->Tcb.SystemThread;
+    default:
+        return true;
+    }
+}
+
+/* Kinds: a bit for each that is told now. */
+static void PspCallThreadRoutines(PETHREAD Thread, ULONG Kinds, BOOLEAN Create)
+{
+    PSP_FOR_EACH_SLOT(&PspThreadTable, Slot) {
+        PSP_NOTIFY_CALL Call;
+        if (!PspBeginCall(&Call, &PspThreadTable, Slot)) {
+            continue;
+        }
+        if ((Kinds & (1u << Slot->Kind)) && PspThreadKindSees(Slot->Kind, Thread)) {
+            ((PCREATE_THREAD_NOTIFY_ROUTINE)Call.Routine)(Thread->Cid.UniqueProcess, Thread->Cid.UniqueThread, Create);
+        }
+        PspEndCall(&Call);
+    }
+}
+
+void PspNotifyThreadCreate(PETHREAD Thread)
+{
+    PspCallThreadRoutines(Thread, 1u << PspThreadPlain | 1u << PspThreadSubsystems, TRUE);
+}
+
+void PspNotifyThreadBegin(PETHREAD Thread)
+{
+    PspCallThreadRoutines(Thread, 1u << PspThreadNonSystem, TRUE);
+}
+
+void PspNotifyThreadExit(PETHREAD Thread)
+{
+    PspCallThreadRoutines(Thread, 1u << PspThreadPlain | 1u << PspThreadNonSystem | 1u << PspThreadSubsystems, FALSE);
+}
+
+/* ---- Images ---- */
+
+/* Registers a routine that is told of images that are mapped: programs (on the new process's first thread, before its first
+   instruction) and kernel modules (ProcessId 0, before DriverEntry). PASSIVE_LEVEL, in a critical region.
+   STATUS_INSUFFICIENT_RESOURCES: 64 are registered. PASSIVE. ddi:pssetloadimagenotifyroutine */
+NTSTATUS PsSetLoadImageNotifyRoutine(PLOAD_IMAGE_NOTIFY_ROUTINE NotifyRoutine)
+{
+    return PspRegister(&PspImageTable, (PVOID)NotifyRoutine, PspImage, STATUS_INSUFFICIENT_RESOURCES, true);
+}
+EXPORT(PsSetLoadImageNotifyRoutine);
+
+/* The same; Flags may be PS_IMAGE_NOTIFY_CONFLICTING_ARCHITECTURE, which changes nothing on a machine with one architecture.
+   Another flag: STATUS_INVALID_PARAMETER_2. PASSIVE. ddi:pssetloadimagenotifyroutineex */
+NTSTATUS PsSetLoadImageNotifyRoutineEx(PLOAD_IMAGE_NOTIFY_ROUTINE NotifyRoutine, ULONG_PTR Flags)
+{
+    if (Flags & ~(ULONG_PTR)PS_IMAGE_NOTIFY_CONFLICTING_ARCHITECTURE) {
+        return STATUS_INVALID_PARAMETER_2;
+    }
+    return PsSetLoadImageNotifyRoutine(NotifyRoutine);
+}
+EXPORT(PsSetLoadImageNotifyRoutineEx);
+
+/* Removes one registration; waits as PsSetCreateProcessNotifyRoutine does. STATUS_PROCEDURE_NOT_FOUND. <= APC.
+   ddi:psremoveloadimagenotifyroutine */
+NTSTATUS PsRemoveLoadImageNotifyRoutine(PLOAD_IMAGE_NOTIFY_ROUTINE NotifyRoutine)
+{
+    return PspRemove(&PspImageTable, (PVOID)NotifyRoutine, PspImage, PspImage);
+}
+EXPORT(PsRemoveLoadImageNotifyRoutine);
+
+static void PspCallImageRoutines(PUNICODE_STRING Name, HANDLE ProcessId, PIMAGE_INFO Info)
+{
+    PSP_FOR_EACH_SLOT(&PspImageTable, Slot) {
+        PSP_NOTIFY_CALL Call;
+        if (PspBeginCall(&Call, &PspImageTable, Slot)) {
+            IMAGE_INFO Copy = *Info; /* a routine's scribbling is its own affair */
+            ((PLOAD_IMAGE_NOTIFY_ROUTINE)Call.Routine)(Name, ProcessId, &Copy);
+            PspEndCall(&Call);
+        }
+    }
+}
+
+void PspNotifyProcessImage(PEPROCESS Process)
+{
+    IMAGE_INFO Info = {
+        .ImageAddressingMode = IMAGE_ADDRESSING_MODE_32BIT, /* the documented constant, for 64-bit images too */
+        .ImageBase = (PVOID)Process->ImageBase,
+        .ImageSize = Process->ImageSize,
+    };
+    if (Process->ImageBase != 0 && PspImageTable.Occupied != 0) {
+        PspCallImageRoutines(&Process->ImageFileName, Process->UniqueProcessId, &Info);
+    }
+}
+
+void PspNotifyModuleImage(PCUNICODE_STRING FullImageName, PVOID ImageBase, SIZE_T ImageSize)
+{
+    UNICODE_STRING Name = *FullImageName;
+    IMAGE_INFO Info = {
+        .ImageAddressingMode = IMAGE_ADDRESSING_MODE_32BIT,
+        .SystemModeImage = 1,
+        .ImageBase = ImageBase,
+        .ImageSize = ImageSize,
+    };
+    PspCallImageRoutines(&Name, NULL, &Info);
+}
+
+/* ---- Modules that go ---- */
+
+static bool PspIsInModule(PLDR_MODULE Module, const PSP_NOTIFY_SLOT *Slot)
+{
+    return (ULONG_PTR)Slot->Routine - (ULONG_PTR)Module->Base < Module->Size;
+}
+
+/* TRUE: a routine of the module stands in the table. Deferred removals are waited for: their calls may not hold the module yet. */
+static BOOLEAN PspIsTableUsedBy(PSP_NOTIFY_TABLE *Table, PLDR_MODULE Module)
+{
+    LARGE_INTEGER Millisecond = {.QuadPart = -10000};
+    PSP_FOR_EACH_SLOT(Table, Slot) {
+        ULONG64 State;
+        while ((State = __atomic_load_n(&Slot->State, __ATOMIC_ACQUIRE)) != 0 && PspIsInModule(Module, Slot)) {
+            if (State & PSP_SLOT_OPEN) {
+                return TRUE;
+            }
+            KeDelayExecutionThread(KernelMode, FALSE, &Millisecond);
+        }
+    }
+    return FALSE;
+}
+
+const char *PspModuleNotifyInUse(PLDR_MODULE Module)
+{
+    if (PspIsTableUsedBy(&PspProcessTable, Module)) {
+        return "a process notify routine";
+    }
+    if (PspIsTableUsedBy(&PspThreadTable, Module)) {
+        return "a thread notify routine";
+    }
+    return PspIsTableUsedBy(&PspImageTable, Module) ? "an image notify routine" : NULL;
+}

@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Subsystem providers: registration, the calls into them, exceptions and the way back to user mode, programs that a native
+ * caller starts. What they may call stands in providerproc.c.
+ *
+ * A provider's References word is OPEN and a count: one for each process from before anything of it is made until its ProcessExit
+ * has returned (every ThreadExit has returned before that), one for each StartProgram. Unregistration takes OPEN away, so that
+ * nobody gets in any more, and waits for the count.
+ *
+ * Locks: PspProviderLock, a spin lock, guards the list.
+ */
+#include "ps/psp.h"
+
+static KLOCK PspProviderLock = {
+#if DBG
+    .Class = KlcProvider,
+#endif
+};
+static LIST_ENTRY PspProviderHead = {&PspProviderHead, &PspProviderHead}; /* PspProviderLock; the registered ones */
+
+/* ---- References ---- */
+
+BOOLEAN PspReferenceProvider(PPS_PROVIDER Provider)
+{
+    ULONG64 References = __atomic_load_n(&Provider->References, __ATOMIC_RELAXED);
+    while (References & PSP_PROVIDER_OPEN) {
+        if (__atomic_compare_exchange_n(&Provider->References, &References, References + 1, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED)) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+void PspDereferenceProvider(PPS_PROVIDER Provider)
+{
+    if (__atomic_sub_fetch(&Provider->References, 1, __ATOMIC_ACQ_REL) == 0) {
+        KeSetEvent(Provider->Drained, IO_NO_INCREMENT, FALSE); /* the last touch */
+    }
+}
+
+/* PspProviderLock held. */
+static PPS_PROVIDER PspLookupProvider(const char *Name)
+{
+    for (PLIST_ENTRY Entry = PspProviderHead.Flink; Entry != &PspProviderHead; Entry = Entry->Flink) {
+        PPS_PROVIDER Provider = CONTAINING_RECORD(Entry, struct _PS_PROVIDER, Links);
+        if (strcmp(Provider->Name, Name) == 0) {
+            return Provider;
+        }
+    }
+    return NULL;
+}
+
+PPS_PROVIDER PspFindProvider(const char *Name)
+{
+    KIRQL Irql = KeAcquireLock(&PspProviderLock);
+    PPS_PROVIDER Provider = PspLookupProvider(Name);
+    if (Provider != NULL && !PspReferenceProvider(Provider)) {
+        Provider = NULL;
+    }
+    KeReleaseLock(&PspProviderLock, Irql);
+    return Provider;
+}
+
+/* ---- Registration ---- */
+
+/* In this order: nothing but Version and Size of a table is read before they are known to fit. */
+static NTSTATUS PspCheckTables(const PS_SUBSYSTEM_PROVIDER *Table, const PS_SUBSYSTEM_ROUTINES *Routines)
+{
+    if (Table->Version != PS_SUBSYSTEM_VERSION) {
+        return STATUS_REVISION_MISMATCH;
+    }
+    if (Table->Size != sizeof(*Table)) {
+        return STATUS_INFO_LENGTH_MISMATCH;
+    }
+    if (Routines->Version != PS_SUBSYSTEM_VERSION) {
+        return STATUS_REVISION_MISMATCH;
+    }
+    if (Routines->Size != sizeof(*Routines)) {
+        return STATUS_INFO_LENGTH_MISMATCH;
+    }
+    if (Table->Name == NULL || Table->Name[0] == '\0' ||
+        strnlen(Table->Name, sizeof(((PPS_PROVIDER)0)->Name)) == sizeof(((PPS_PROVIDER)0)->Name) ||
+        (ULONG)Table->SubsystemInformationType >= MaxSubsystemInformationType || Table->DispatchSystemCall == NULL ||
+        Table->DispatchException == NULL || Table->ThreadExit == NULL || Table->ProcessExit == NULL) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    return STATUS_SUCCESS;
+}
+
+/* Where the provider's code lies: by it the kernel tells who calls. */
+static void PspFindProviderCode(PPS_PROVIDER Provider)
+{
+    PLDR_MODULE Module = LdrReferenceModuleByAddress((PVOID)Provider->Table.DispatchSystemCall);
+    Provider->CodeSize = MAXULONG_PTR;
+    if (Module != NULL) {
+        Provider->CodeStart = (ULONG_PTR)Module->Base;
+        Provider->CodeSize = Module->Size;
+        ExReleaseRundownProtection(&Module->Rundown);
+    }
+}
+
+/*
+ * Registers a handler module. Checked in this order: Version, then Size, of Provider; the same of Routines
+ * (STATUS_REVISION_MISMATCH, STATUS_INFO_LENGTH_MISMATCH); name and required routines (STATUS_INVALID_PARAMETER); the name
+ * (STATUS_OBJECT_NAME_COLLISION). STATUS_INSUFFICIENT_RESOURCES. Provider's table is copied, Routines is filled in. Any number of
+ * providers, at any time. PASSIVE.
+ */
+NTSTATUS PsRegisterSubsystemProvider(const PS_SUBSYSTEM_PROVIDER *Provider, PPS_SUBSYSTEM_ROUTINES Routines,
+                                     PPS_PROVIDER *Handle)
+{
+    NTSTATUS Status = PspCheckTables(Provider, Routines);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    PPS_PROVIDER New = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(*New), PSP_TAG);
+    if (New == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    RtlZeroMemory(New, sizeof(*New));
+    New->Table = *Provider;
+    strncpy(New->Name, Provider->Name, sizeof(New->Name) - 1);
+    New->References = PSP_PROVIDER_OPEN;
+    PspFindProviderCode(New);
+    *Routines = PspSubsystemRoutines; /* before a process can be made through it */
+    *Handle = New;
+
+    KIRQL Irql = KeAcquireLock(&PspProviderLock);
+    bool Taken = PspLookupProvider(New->Name) != NULL;
+    if (!Taken) {
+        InsertTailList(&PspProviderHead, &New->Links);
+    }
+    KeReleaseLock(&PspProviderLock, Irql);
+    if (Taken) {
+        *Handle = NULL;
+        ExFreePoolWithTag(New, PSP_TAG);
+        return STATUS_OBJECT_NAME_COLLISION;
+    }
+    return STATUS_SUCCESS;
+}
+EXPORT(PsRegisterSubsystemProvider);
+
+/* The current thread is in one of the provider's routines: it is in a system call of it, or in one of the others. */
+static bool PspIsInsideProvider(PPS_PROVIDER Provider)
+{
+    for (PSP_PROVIDER_CALL *Call = PspCurrentThread()->ProviderCalls; Call != NULL; Call = Call->Outer) {
+        if (Call->Provider == Provider) {
+            return true;
+        }
+    }
+    return PspHomeProcess()->Provider == Provider;
+}
+
+static bool PspIsRegistered(PPS_PROVIDER Provider)
+{
+    for (PLIST_ENTRY Entry = PspProviderHead.Flink; Entry != &PspProviderHead; Entry = Entry->Flink) {
+        if (Entry == &Provider->Links) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Takes the provider off the list, closed. *Busy: references are left; without Wait nothing has changed then. (lock held) */
+static NTSTATUS PspCloseProvider(PPS_PROVIDER Provider, BOOLEAN Wait, PKEVENT Drained, bool *Busy)
+{
+    ULONG64 Idle = PSP_PROVIDER_OPEN;
+    if (!PspIsRegistered(Provider)) {
+        return STATUS_INVALID_HANDLE;
+    }
+    *Busy = false;
+    if (Wait) {
+        Provider->Drained = Drained;
+        *Busy = (__atomic_fetch_and(&Provider->References, ~PSP_PROVIDER_OPEN, __ATOMIC_ACQ_REL) & ~PSP_PROVIDER_OPEN) != 0;
+    } else if (!__atomic_compare_exchange_n(&Provider->References, &Idle, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+        return STATUS_DEVICE_BUSY;
+    }
+    RemoveEntryList(&Provider->Links);
+    return STATUS_SUCCESS;
+}
+
+/*
+ * Takes a registration back. New processes are refused at once. Wait FALSE: STATUS_DEVICE_BUSY, and nothing has changed, while a
+ * process or a start of one holds the provider. Wait TRUE: returns when the last has gone. STATUS_INVALID_DEVICE_STATE from inside
+ * one of the provider's own routines; STATUS_INVALID_HANDLE when it is not registered (any more). PASSIVE.
+ */
+NTSTATUS PsUnregisterSubsystemProvider(PPS_PROVIDER Handle, BOOLEAN Wait)
+{
+    KEVENT Drained;
+    bool Busy;
+
+    if (PspIsInsideProvider(Handle)) {
+        return STATUS_INVALID_DEVICE_STATE;
+    }
+    KeInitializeEvent(&Drained, NotificationEvent, FALSE);
+    KIRQL Irql = KeAcquireLock(&PspProviderLock);
+    NTSTATUS Status = PspCloseProvider(Handle, Wait, &Drained, &Busy);
+    KeReleaseLock(&PspProviderLock, Irql);
+    if (Status != STATUS_SUCCESS) {
+        return Status;
+    }
+    if (Busy) {
+        KeWaitForSingleObject(&Drained, WrRundown, KernelMode, FALSE, NULL);
+    }
+    ExFreePoolWithTag(Handle, PSP_TAG);
+    return STATUS_SUCCESS;
+}
+EXPORT(PsUnregisterSubsystemProvider);
+
+const char *PspModuleProviderInUse(PLDR_MODULE Module)
+{
+    const char *What = NULL;
+    KIRQL Irql = KeAcquireLock(&PspProviderLock);
+    for (PLIST_ENTRY Entry = PspProviderHead.Flink; Entry != &PspProviderHead; Entry = Entry->Flink) {
+        PPS_PROVIDER Provider = CONTAINING_RECORD(Entry, struct _PS_PROVIDER, Links);
+        if (Provider->CodeStart == (ULONG_PTR)Module->Base) {
+            What = "a subsystem provider";
+        }
+    }
+    KeReleaseLock(&PspProviderLock, Irql);
+    return What;
+}
+
+SIZE_T PspProviderNames(char *Buffer, SIZE_T Size)
+{
+    SIZE_T Used = 0;
+    KIRQL Irql = KeAcquireLock(&PspProviderLock);
+    for (PLIST_ENTRY Entry = PspProviderHead.Flink; Entry != &PspProviderHead; Entry = Entry->Flink) {
+        PPS_PROVIDER Provider = CONTAINING_RECORD(Entry, struct _PS_PROVIDER, Links);
+        SIZE_T Length = strlen(Provider->Name) + 1;
+        if (Used + Length <= Size) {
+            memcpy(Buffer + Used, Provider->Name, Length);
+        }
+        Used += Length;
+    }
+    KeReleaseLock(&PspProviderLock, Irql);
+    return Used;
+}
+
+const char *PspProviderName(PKTHREAD Thread)
+{
+    return CONTAINING_RECORD(Thread->Process, EPROCESS, Pcb)->SubsystemName;
+}
+
+/* ---- Calls into a provider ---- */
+
+void PspEnterProvider(PSP_PROVIDER_CALL *Call, PPS_PROVIDER Provider)
+{
+    PETHREAD Thread = PspCurrentThread();
+    Call->Provider = Provider;
+    Call->ApcDisable = Thread->Tcb.ApcDisable;
+    Call->Outer = Thread->ProviderCalls;
+    Thread->ProviderCalls = Call;
+}
+
+void PspLeaveProvider(PSP_PROVIDER_CALL *Call, const char *Routine)
+{
+    PETHREAD Thread = PspCurrentThread();
+    KIRQL Irql = ArchGetIrql();
+    if (Irql != PASSIVE_LEVEL || Thread->Tcb.ApcDisable != Call->ApcDisable) {
+        KdBugCheck(PROVIDER_CONTRACT_VIOLATION, (ULONG64)Call->Provider, Irql, Thread->Tcb.ApcDisable, Call->ApcDisable,
+                   NULL, "provider '%s' returned from %s at level %d, APC disable %x (%x at the call)",
+                   Call->Provider->Name, Routine, Irql, Thread->Tcb.ApcDisable, Call->ApcDisable);
+    }
+    Thread->ProviderCalls = Call->Outer;
+}
+
+/* ---- Exceptions ---- */
+
+static bool PspDispatchToProvider(PPS_PROVIDER Provider, PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame)
+{
+    PSP_PROVIDER_CALL Call;
+    PspEnterProvider(&Call, Provider);
+    bool Handled = Provider->Table.DispatchException(Record, Frame);
+    PspLeaveProvider(&Call, "DispatchException");
+    ArchSanitizeUserFrame(Frame); /* what the handler may have made of it */
+    return Handled;
+}
+
+/* Nobody handles it: the process ends with the exception's status; the thread on its way to user mode. */
+static void PspUnhandledException(PEXCEPTION_RECORD Record)
+{
+    PETHREAD Thread = PspCurrentThread();
+    PEPROCESS Process = PsThreadProcess(Thread);
+
+    PspLockShared(&PspImageLock);
+    DbgPrint("process %lu (%wZ) thread %lu: unhandled exception %08x at %p, address %p; the process ends\n",
+             HandleToULong(Thread->Cid.UniqueProcess), &Process->ImageFileName, HandleToULong(Thread->Cid.UniqueThread),
+             Record->ExceptionCode, Record->ExceptionAddress,
+             Record->NumberParameters > 1 ? (PVOID)Record->ExceptionInformation[1] : NULL);
+    PspUnlockShared(&PspImageLock);
+    PspTerminateProcess(Process, Record->ExceptionCode);
+    PspTerminateThread(Thread, Record->ExceptionCode); /* also where another terminator was first */
+}
+
+void PspUserException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame)
+{
+    PPS_PROVIDER Provider = PspHomeProcess()->Provider;
+    KdTrace(KdTraceException, (ULONG64)Record->ExceptionAddress, (ULONG)Record->ExceptionCode);
+    if (Provider == NULL || !PspDispatchToProvider(Provider, Record, Frame)) {
+        PspUnhandledException(Record);
+    }
+}
+
+/* ---- The way back to user mode ---- */
+
+static void PspReturnToUser(PETHREAD Thread, PKTRAP_FRAME Frame)
+{
+    PSP_PROVIDER_CALL Call;
+    PPS_PROVIDER Provider = PsThreadProcess(Thread)->Provider;
+
+    /* Cleared first: a request that comes during the call leads to another one. */
+    __atomic_and_fetch(&Thread->Tcb.UserWork, ~(ULONG)KUSER_WORK_PROVIDER, __ATOMIC_ACQ_REL);
+    if (Provider == NULL || Provider->Table.ReturnToUser == NULL) {
+        return;
+    }
+    PspEnterProvider(&Call, Provider);
+    Provider->Table.ReturnToUser(Frame);
+    PspLeaveProvider(&Call, "ReturnToUser");
+    ArchSanitizeUserFrame(Frame);
+}
+
+void PspUserWork(PKTRAP_FRAME Frame)
+{
+    PETHREAD Thread = PspCurrentThread();
+    ULONG Work = __atomic_load_n(&Thread->Tcb.UserWork, __ATOMIC_ACQUIRE);
+    if (Work & KUSER_WORK_TERMINATE) {
+        PspExitThread(Thread->TerminateStatus);
+    }
+    if (Work & KUSER_WORK_PROVIDER) {
+        PspReturnToUser(Thread, Frame);
+    }
+}
+
+/* ---- Programs for native callers ---- */
+
+#define PSP_MAXIMUM_PATH    4096
+#define PSP_MAXIMUM_STRINGS 0x100000
+
+/* The caller's program in kernel memory, NUL-terminated copies throughout. */
+typedef struct _PSP_CAPTURED_PROGRAM {
+    char Provider[16];
+    char *Path, *WorkingDirectory, *Arguments, *Environment;
+    PS_PROGRAM Program;
+} PSP_CAPTURED_PROGRAM;
+
+static void PspFreeProgram(PSP_CAPTURED_PROGRAM *Captured)
+{
+    char *Blocks[] = {Captured->Path, Captured->WorkingDirectory, Captured->Arguments, Captured->Environment};
+    for (ULONG i = 0; i < ARRAYSIZE(Blocks); i++) {
+        if (Blocks[i] != NULL) {
+            ExFreePoolWithTag(Blocks[i], PSP_TAG);
+        }
+    }
+    ExFreePoolWithTag(Captured, PSP_TAG);
+}
+
+/* A NUL-terminated string of fewer than Size bytes. STATUS_NAME_TOO_LONG, STATUS_ACCESS_VIOLATION. */
+static NTSTATUS PspCopyInText(char *Destination, const char *Source, SIZE_T Size, KPROCESSOR_MODE Mode)
+{
+    SIZE_T Length;
+    if (Mode == UserMode) {
+        NTSTATUS Status = ArchCopyStringFromUser(Destination, Source, Size, &Length);
+        return Status == STATUS_BUFFER_OVERFLOW ? STATUS_NAME_TOO_LONG : Status;
+    }
+    Length = strnlen(Source, Size);
+    if (Length == Size) {
+        return STATUS_NAME_TOO_LONG;
+    }
+    memcpy(Destination, Source, Length + 1);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS PspCapturePath(char **Captured, const char *Source, KPROCESSOR_MODE Mode)
+{
+    *Captured = ExAllocatePoolWithTag(NonPagedPoolNx, PSP_MAXIMUM_PATH, PSP_TAG);
+    return *Captured != NULL ? PspCopyInText(*Captured, Source, PSP_MAXIMUM_PATH, Mode) : STATUS_INSUFFICIENT_RESOURCES;
+}
+
+ULONG PspCountStrings(const char *Block, SIZE_T Size)
+{
+    ULONG Count = 0;
+    for (SIZE_T i = 0; i < Size; i++) {
+        Count += Block[i] == '\0';
+    }
+    return Count;
+}
+
+/* Count strings, one behind the other, in Size bytes. */
+static NTSTATUS PspCaptureStrings(char **Captured, const char *Source, SIZE_T Size, ULONG Count, KPROCESSOR_MODE Mode)
+{
+    if (Size == 0) {
+        return Count == 0 ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+    }
+    if (Size > PSP_MAXIMUM_STRINGS) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    *Captured = ExAllocatePoolWithTag(NonPagedPoolNx, Size, PSP_TAG);
+    if (*Captured == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    NTSTATUS Status = ExCopyIn(*Captured, Source, Size, Mode);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    return PspCountStrings(*Captured, Size) >= Count ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+}
+
+static NTSTATUS PspCaptureProgramParts(PSP_CAPTURED_PROGRAM *Captured, const SUBSYSTEM_PROGRAM *Source,
+                                       KPROCESSOR_MODE Mode)
+{
+    NTSTATUS Status = PspCopyInText(Captured->Provider, Source->Provider, sizeof(Captured->Provider), Mode);
+    if (NT_SUCCESS(Status)) {
+        Status = PspCapturePath(&Captured->Path, Source->Path, Mode);
+    }
+    if (NT_SUCCESS(Status) && Source->WorkingDirectory != NULL) {
+        Status = PspCapturePath(&Captured->WorkingDirectory, Source->WorkingDirectory, Mode);
+    }
+    if (NT_SUCCESS(Status)) {
+        Status = PspCaptureStrings(&Captured->Arguments, Source->Arguments, Source->ArgumentsSize, Source->ArgumentCount,
+                                   Mode);
+    }
+    if (NT_SUCCESS(Status)) {
+        Status = PspCaptureStrings(&Captured->Environment, Source->Environment, Source->EnvironmentSize,
+                                   Source->EnvironmentCount, Mode);
+    }
+    return Status;
+}
+
+static NTSTATUS PspCaptureProgram(PSP_CAPTURED_PROGRAM **Result, PSUBSYSTEM_PROGRAM Source, KPROCESSOR_MODE Mode)
+{
+    SUBSYSTEM_PROGRAM Copy;
+    NTSTATUS Status = ExCopyIn(&Copy, Source, sizeof(Copy), Mode);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    if (Copy.Size != sizeof(Copy)) {
+        return STATUS_INFO_LENGTH_MISMATCH;
+    }
+    PSP_CAPTURED_PROGRAM *Captured = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(*Captured), PSP_TAG);
+    if (Captured == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    RtlZeroMemory(Captured, sizeof(*Captured));
+    Status = PspCaptureProgramParts(Captured, &Copy, Mode);
+    if (!NT_SUCCESS(Status)) {
+        PspFreeProgram(Captured);
+        return Status;
+    }
+    Captured->Program = (PS_PROGRAM){
+        .Path = Captured->Path,
+        .ArgumentsSize = Copy.ArgumentsSize,
+        .Arguments = Captured->Arguments,
+        .ArgumentCount = Copy.ArgumentCount,
+        .EnvironmentSize = Copy.EnvironmentSize,
+        .Environment = Captured->Environment,
+        .EnvironmentCount = Copy.EnvironmentCount,
+        .WorkingDirectory = Captured->WorkingDirectory,
+    };
+    *Result = Captured;
+    return STATUS_SUCCESS;
+}
+
+/* STATUS_NOT_FOUND: no such provider. */
+static NTSTATUS PspStartProgram(PSP_CAPTURED_PROGRAM *Captured, PEPROCESS *Process)
+{
+    PSP_PROVIDER_CALL Call;
+    NTSTATUS Status = STATUS_NOT_SUPPORTED;
+    PPS_PROVIDER Provider = PspFindProvider(Captured->Provider);
+    if (Provider == NULL) {
+        return STATUS_NOT_FOUND;
+    }
+    if (Provider->Table.StartProgram != NULL) {
+        KPROCESSOR_MODE Mode = ExSetPreviousMode(KernelMode);
+        PspEnterProvider(&Call, Provider);
+        Status = Provider->Table.StartProgram(&Captured->Program, Process);
+        PspLeaveProvider(&Call, "StartProgram");
+        ExSetPreviousMode(Mode);
+    }
+    PspDereferenceProvider(Provider);
+    return Status;
+}
+
+/*
+ * Starts a program under a subsystem provider; *ProcessHandle receives a handle of the caller's process. STATUS_NOT_FOUND: no such
+ * provider; STATUS_NOT_SUPPORTED: it starts none; what StartProgram says (STATUS_OBJECT_NAME_NOT_FOUND, STATUS_ACCESS_DENIED,
+ * STATUS_INVALID_IMAGE_FORMAT, a callback's veto ...); STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_PARAMETER, STATUS_NAME_TOO_LONG,
+ * STATUS_ACCESS_VIOLATION for bad arguments. A process whose handle cannot be delivered runs on. PASSIVE.
+ */
+NTSTATUS NtCreateSubsystemProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                                  PSUBSYSTEM_PROGRAM Program)
+{
+    KPROCESSOR_MODE Mode = ExGetPreviousMode();
+    PSP_CAPTURED_PROGRAM *Captured;
+    PEPROCESS Process;
+    HANDLE Handle;
+    ULONG Attributes;
+
+    NTSTATUS Status = PspCaptureAttributes(ObjectAttributes, Mode, &Attributes);
+    if (NT_SUCCESS(Status)) {
+        Status = PspCaptureProgram(&Captured, Program, Mode);
+    }
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    Status = PspStartProgram(Captured, &Process);
+    PspFreeProgram(Captured);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    Status = ObInsertHandle(ObCurrentHandleTable(), Process, DesiredAccess, Attributes, &Handle);
+    ObDereferenceObject(Process);
+    return NT_SUCCESS(Status) ? ExReturnHandle(ProcessHandle, Handle, Mode) : Status;
+}

@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the kernel does for a provider: PS_SUBSYSTEM_ROUTINES. Processes and threads of the provider's making, their registers, the
+ * regions of their address spaces, the current process's memory. The contracts stand in <subsystem.h>.
+ *
+ * A routine that takes a process works on the caller's own without any reference; on another it holds the address space for its
+ * duration, and answers STATUS_PROCESS_IS_TERMINATING when that has gone.
+ */
+#include "kernel/rtl/random.h"
+#include "ps/psp.h"
+
+/* ---- Whose context? ---- */
+
+/* The provider on whose behalf the current thread runs; NULL: none, or one of its system threads. Not referenced, for
+   comparisons. */
+static PPS_PROVIDER PspActingProvider(void)
+{
+    PSP_PROVIDER_CALL *Call = PspCurrentThread()->ProviderCalls;
+    return Call != NULL ? Call->Provider : PspHomeProcess()->Provider;
+}
+
+/* A provider's own system threads are known by their code. Caller: an address in it. */
+static BOOLEAN PspIsProvidersCode(PEPROCESS Process, ULONG_PTR Caller)
+{
+    if (!PsAcquireProcessAccess(Process)) {
+        return FALSE;
+    }
+    PPS_PROVIDER Provider = Process->Provider;
+    BOOLEAN Its = Provider != NULL && Caller - Provider->CodeStart < Provider->CodeSize;
+    PsReleaseProcessAccess(Process);
+    return Its;
+}
+
+static BOOLEAN PspIsCallersProcess(PEPROCESS Process, PVOID Caller)
+{
+    PPS_PROVIDER Acting = PspActingProvider();
+    return Acting != NULL ? Process->Provider == Acting : PspIsProvidersCode(Process, (ULONG_PTR)Caller);
+}
+
+static PVOID PspGetProcessContext(PEPROCESS Process)
+{
+    return PspIsCallersProcess(Process, __builtin_return_address(0)) ? Process->ProviderContext : NULL;
+}
+
+static PVOID PspGetThreadContext(PETHREAD Thread)
+{
+    return PspIsCallersProcess(PsThreadProcess(Thread), __builtin_return_address(0)) ? Thread->ProviderContext : NULL;
+}
+
+static PVOID PspCurrentProcessContext(VOID)
+{
+    return PspHomeProcess()->ProviderContext;
+}
+
+static PVOID PspCurrentThreadContext(VOID)
+{
+    return PspCurrentThread()->ProviderContext;
+}
+
+/* ---- Processes and threads ---- */
+
+C_ASSERT(PS_PROCESS_EMPTY == PSP_SPACE_EMPTY && PS_PROCESS_CLONE == PSP_SPACE_CLONE && PS_PROCESS_SHARE == PSP_SPACE_SHARE);
+
+static NTSTATUS PspSubsystemCreateProcess(PPS_PROVIDER Provider, const PS_SUBSYSTEM_PROCESS_ATTRIBUTES *Attributes,
+                                          PEPROCESS *Created)
+{
+    PEPROCESS Process, Parent = Attributes->Parent != NULL ? Attributes->Parent : PspHomeProcess();
+    PSP_PROCESS_PARAMETERS Parameters = {
+        .Kind = Attributes->Kind,
+        .Parent = Parent,
+        .FileObject = Attributes->FileObject,
+        .ImageFileName = Attributes->ImageFileName,
+        .CommandLine = Attributes->CommandLine,
+        .Provider = Provider,
+        .ProviderContext = Attributes->Context,
+    };
+    if (Attributes->Kind > PS_PROCESS_SHARE || (Attributes->Kind != PS_PROCESS_EMPTY && Parent->Provider != Provider)) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    if (!PspReferenceProvider(Provider)) {
+        return STATUS_DELETE_PENDING;
+    }
+    NTSTATUS Status = PspCreateProcess(&Parameters, &Process);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    Status = PspInsertProcess(Process);
+    if (!NT_SUCCESS(Status)) {
+        ObDereferenceObject(Process);
+        return Status;
+    }
+    *Created = Process;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS PspFillSubsystemThread(PETHREAD Thread, const PS_SUBSYSTEM_THREAD_ATTRIBUTES *Attributes)
+{
+    PKTHREAD Tcb = &Thread->Tcb;
+    PKTRAP_FRAME Frame = ArchUserFrame(Tcb);
+    *Frame = *Attributes->Registers;
+    ArchSanitizeUserFrame(Frame);
+    Thread->StartAddress = (PVOID)Frame->Rip;
+    if (Attributes->CopyFpuState && ArchCurrentThread()->Arch.FpuState != NULL) {
+        ArchCloneFpuState(Tcb);
+    }
+    Tcb->SystemCall = PsThreadProcess(Thread)->Provider->Table.DispatchSystemCall;
+    Thread->ProviderContext = Attributes->Context;
+    Thread->ContextOwned = TRUE;
+    NTSTATUS Status = ArchSetUserFsBase(Tcb, Attributes->UserFsBase);
+    return NT_SUCCESS(Status) ? ArchSetUserGsBase(Tcb, Attributes->UserGsBase) : Status;
+}
+
+/* On failure the thread context stays the provider's; a veto ends the process, and ProcessExit has been called on return. */
+static NTSTATUS PspSubsystemCreateThread(PEPROCESS Process, const PS_SUBSYSTEM_THREAD_ATTRIBUTES *Attributes,
+                                         PETHREAD *Created)
+{
+    PETHREAD Thread;
+    if (!PsAcquireProcessAccess(Process)) {
+        return STATUS_PROCESS_IS_TERMINATING;
+    }
+    NTSTATUS Status = Process->Provider != NULL ? PspCreateThread(Process, FALSE, &Thread) : STATUS_INVALID_PARAMETER;
+    if (!NT_SUCCESS(Status)) {
+        PsReleaseProcessAccess(Process);
+        return Status;
+    }
+    Status = PspFillSubsystemThread(Thread, Attributes);
+    PsReleaseProcessAccess(Process); /* the process's end waits for it, and the launch may run that end */
+    if (NT_SUCCESS(Status)) {
+        Status = PspLaunchThread(Thread, TRUE);
+    }
+    if (!NT_SUCCESS(Status)) {
+        ObDereferenceObject(Thread);
+        return Status;
+    }
+    *Created = Thread;
+    return STATUS_SUCCESS;
+}
+
+static VOID PspRequestReturnToUser(PETHREAD Thread, BOOLEAN Interrupt)
+{
+    __atomic_or_fetch(&Thread->Tcb.UserWork, KUSER_WORK_PROVIDER, __ATOMIC_SEQ_CST);
+    if (Interrupt) {
+        KeInterruptThread(&Thread->Tcb);
+    }
+}
+
+/* The process has one thread, the current one, which changes over by way of the System process's space. */
+static NTSTATUS PspReplaceAddressSpace(VOID)
+{
+    PEPROCESS Process = PspHomeProcess();
+    PMM_ADDRESS_SPACE Old, New;
+
+    if (Process->Provider == NULL || Process->ActiveThreads != 1) { /* read without (l): only this thread could add one */
+        return STATUS_INVALID_PARAMETER;
+    }
+    NTSTATUS Status = MmCreateAddressSpace(&New);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    PKPROCESS Previous = KeAttachProcess(&PsInitialSystemProcess->Pcb);
+    PspLockExclusive(&Process->Lock);
+    Old = PspSpace(Process);
+    Process->Pcb.AddressSpace = &New->Kernel;
+    PspUnlockExclusive(&Process->Lock);
+    KeDetachProcess(Previous);
+    MmDereferenceAddressSpace(Old);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS PspSetImageName(PEPROCESS Process, PCUNICODE_STRING ImageFileName)
+{
+    UNICODE_STRING Copy, Old;
+    NTSTATUS Status = PspCopyString(&Copy, ImageFileName);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    PspLockExclusive(&PspImageLock);
+    Old = Process->ImageFileName;
+    Process->ImageFileName = Copy;
+    PspUnlockExclusive(&PspImageLock);
+    PspFreeString(&Old);
+    return STATUS_SUCCESS;
+}
+
+static ULONG64 PspGetThreadCycles(PETHREAD Thread)
+{
+    return KeThreadCycles(&Thread->Tcb);
+}
+
+/* ---- Registers ---- */
+
+/* Its user registers hold still: it is the current thread, has not started, or waits to be resumed on its way to user mode. */
+static bool PspRegistersAreStill(PETHREAD Thread)
+{
+    return Thread == PspCurrentThread() || Thread->StartState != PS_THREAD_STARTED ||
+           (Thread->Tcb.State == Waiting && Thread->Tcb.WaitReason == Suspended);
+}
+
+static NTSTATUS PspCheckRegisters(PETHREAD Thread)
+{
+    if (Thread->Tcb.SystemThread || Thread->StackTop == NULL) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    return PspRegistersAreStill(Thread) ? STATUS_SUCCESS : STATUS_INVALID_DEVICE_STATE;
+}
+
+static NTSTATUS PspGetRegisters(PETHREAD Thread, PKTRAP_FRAME Frame)
+{
+    NTSTATUS Status = PspCheckRegisters(Thread);
+    if (NT_SUCCESS(Status)) {
+        *Frame = *ArchUserFrame(&Thread->Tcb);
+    }
+    return Status;
+}
+
+static NTSTATUS PspSetRegisters(PETHREAD Thread, const KTRAP_FRAME *Frame)
+{
+    NTSTATUS Status = PspCheckRegisters(Thread);
+    if (NT_SUCCESS(Status)) {
+        *ArchUserFrame(&Thread->Tcb) = *Frame;
+        ArchSanitizeUserFrame(ArchUserFrame(&Thread->Tcb));
+    }
+    return Status;
+}
+
+/* *Size: of Image; receives the size that there is. Image NULL: asks for the size. */
+static NTSTATUS PspGetFpuState(PETHREAD Thread, PVOID Image, SIZE_T *Size)
+{
+    SIZE_T Room = *Size;
+    *Size = ArchFpuStateSize();
+    if (Image == NULL) {
+        return STATUS_SUCCESS;
+    }
+    if (Room < *Size) {
+        return STATUS_BUFFER_TOO_SMALL;
+    }
+    NTSTATUS Status = PspCheckRegisters(Thread);
+    if (NT_SUCCESS(Status)) {
+        ArchReadFpuState(&Thread->Tcb, Image);
+    }
+    return Status;
+}
+
+static NTSTATUS PspSetFpuState(PETHREAD Thread, const VOID *Image, SIZE_T Size)
+{
+    if (Size != ArchFpuStateSize()) {
+        return STATUS_INFO_LENGTH_MISMATCH;
+    }
+    NTSTATUS Status = PspCheckRegisters(Thread);
+    return NT_SUCCESS(Status) ? ArchWriteFpuState(&Thread->Tcb, Image) : Status;
+}
+
+static NTSTATUS PspSetDescriptorBase(ULONG Which, ULONG64 Base)
+{
+    PKTHREAD Thread = ArchCurrentThread();
+    switch (Which) {
+    case PS_BASE_FS:
+        return ArchSetUserFsBase(Thread, Base);
+    case PS_BASE_GS:
+        return ArchSetUserGsBase(Thread, Base);
+    default:
+        return STATUS_INVALID_PARAMETER;
+    }
+}
+
+static ULONG64 PspGetDescriptorBase(ULONG Which)
+{
+    PKTHREAD Thread = ArchCurrentThread();
+    return Which == PS_BASE_FS ? Thread->Arch.UserFsBase : Thread->Arch.UserGsBase;
+}
+
+/* ---- Regions ---- */
+
+C_ASSERT(PS_MEMORY_READ == MM_READ && PS_MEMORY_WRITE == MM_WRITE && PS_MEMORY_EXECUTE == MM_EXECUTE &&
+         PS_MEMORY_GUARD == MM_GUARD);
+C_ASSERT(PS_MAP_FIXED == MM_MAP_FIXED && PS_MAP_NOREPLACE == MM_MAP_NOREPLACE && PS_MAP_SHARED == MM_MAP_SHARED &&
+         PS_MAP_NOINHERIT == MM_MAP_NOINHERIT && PS_MAP_TOPDOWN == MM_MAP_TOPDOWN && PS_MAP_GROWDOWN == MM_MAP_GROWDOWN);
+
+static NTSTATUS PspMapRegion(PEPROCESS Process, ULONG_PTR *Base, SIZE_T Size, ULONG MapFlags, ULONG Protection,
+                             PMM_SECTION_HANDLE Section, ULONG64 Offset, ULONG_PTR Limit, PVOID Tag)
+{
+    PMM_ADDRESS_SPACE Space;
+    NTSTATUS Status = PspAcquireSpace(Process, &Space);
+    if (NT_SUCCESS(Status)) {
+        Status = MmMapRegion(Space, Base, Size, MapFlags, Protection, Section, Offset, Limit, Tag);
+        PspReleaseSpace(Process, Space);
+    }
+    return Status;
+}
+
+static NTSTATUS PspUnmapRegion(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size)
+{
+    PMM_ADDRESS_SPACE Space;
+    NTSTATUS Status = PspAcquireSpace(Process, &Space);
+    if (NT_SUCCESS(Status)) {
+        Status = MmUnmapRegion(Space, Base, Size);
+        PspReleaseSpace(Process, Space);
+    }
+    return Status;
+}
+
+static NTSTATUS PspProtectRegion(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size, ULONG Protection)
+{
+    PMM_ADDRESS_SPACE Space;
+    NTSTATUS Status = PspAcquireSpace(Process, &Space);
+    if (NT_SUCCESS(Status)) {
+        Status = MmProtectRegion(Space, Base, Size, Protection);
+        PspReleaseSpace(Process, Space);
+    }
+    return Status;
+}
+
+static NTSTATUS PspSetRegionInherit(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size, BOOLEAN Inherit)
+{
+    PMM_ADDRESS_SPACE Space;
+    NTSTATUS Status = PspAcquireSpace(Process, &Space);
+    if (NT_SUCCESS(Status)) {
+        Status = MmSetRegionInherit(Space, Base, Size, Inherit);
+        PspReleaseSpace(Process, Space);
+    }
+    return Status;
+}
+
+static NTSTATUS PspDiscardRegion(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size)
+{
+    PMM_ADDRESS_SPACE Space;
+    NTSTATUS Status = PspAcquireSpace(Process, &Space);
+    if (NT_SUCCESS(Status)) {
+        Status = MmDiscardRegion(Space, Base, Size);
+        PspReleaseSpace(Process, Space);
+    }
+    return Status;
+}
+
+static NTSTATUS PspQueryRegion(PEPROCESS Process, ULONG_PTR Address, PS_REGION_INFORMATION *Information)
+{
+    PMM_ADDRESS_SPACE Space;
+    MM_REGION_INFORMATION Region;
+    NTSTATUS Status = PspAcquireSpace(Process, &Space);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    Status = MmQueryRegion(Space, Address, &Region);
+    PspReleaseSpace(Process, Space);
+    if (NT_SUCCESS(Status)) {
+        *Information = (PS_REGION_INFORMATION){
+            .Start = Region.Start,
+            .End = Region.End,
+            .Mapped = Region.Mapped,
+            .Shared = Region.Shared,
+            .HasSection = Region.HasSection,
+            .NoInherit = Region.NoInherit,
+            .Protection = Region.Protection,
+            .SectionOffset = Region.SectionOffset,
+            .Section = Region.Section,
+            .Tag = Region.Tag,
+        };
+    }
+    return Status;
+}
+
+static NTSTATUS PspReadMemory(PEPROCESS Process, ULONG_PTR Address, PVOID Buffer, SIZE_T Size)
+{
+    PMM_ADDRESS_SPACE Space;
+    NTSTATUS Status = PspAcquireSpace(Process, &Space);
+    if (NT_SUCCESS(Status)) {
+        Status = MmReadAddressSpace(Space, Address, Buffer, Size);
+        PspReleaseSpace(Process, Space);
+    }
+    return Status;
+}
+
+static NTSTATUS PspWriteMemory(PEPROCESS Process, ULONG_PTR Address, const VOID *Buffer, SIZE_T Size, BOOLEAN Force)
+{
+    PMM_ADDRESS_SPACE Space;
+    NTSTATUS Status = PspAcquireSpace(Process, &Space);
+    if (NT_SUCCESS(Status)) {
+        Status = MmWriteAddressSpace(Space, Address, Buffer, Size, Force);
+        PspReleaseSpace(Process, Space);
+    }
+    return Status;
+}
+
+static VOID PspQueryMemory(PEPROCESS Process, PS_MEMORY_STATISTICS *Statistics)
+{
+    MM_STATISTICS Machine;
+    PMM_ADDRESS_SPACE Space;
+
+    MmQueryStatistics(&Machine);
+    *Statistics = (PS_MEMORY_STATISTICS){
+        .TotalBytes = Machine.TotalPages * PAGE_SIZE,
+        .FreeBytes = Machine.FreePages * PAGE_SIZE,
+    };
+    if (Process != NULL && NT_SUCCESS(PspAcquireSpace(Process, &Space))) {
+        Statistics->RegionBytes = Space->Regions.Pages * PAGE_SIZE; /* one word each: as old as any answer */
+        Statistics->ResidentBytes = Space->ResidentPages * PAGE_SIZE;
+        PspReleaseSpace(Process, Space);
+    }
+}
+
+static NTSTATUS PspQueryWaitKey(ULONG_PTR Address, BOOLEAN Shared, PS_WAIT_KEY *Key)
+{
+    MM_WAIT_KEY Found;
+    NTSTATUS Status = MmQueryWaitKey(PspSpace(PspHomeProcess()), Address, Shared, &Found);
+    if (NT_SUCCESS(Status)) {
+        *Key = (PS_WAIT_KEY){Found.Object, Found.Offset};
+    }
+    return Status;
+}
+
+/* ---- Sundries ---- */
+
+/* Unpredictable enough for address layouts and hash seeds; no secret should rest on it. */
+static VOID PspRandomBytes(PVOID Buffer, SIZE_T Size)
+{
+    static volatile ULONG64 Calls;
+    RTL_RANDOM Random;
+    RtlSeedRandom(&Random, ArchReadCycles() ^ __atomic_add_fetch(&Calls, 1, __ATOMIC_RELAXED) << 48);
+    for (SIZE_T Done = 0; Done < Size; Done += sizeof(ULONG64)) {
+        ULONG64 Word = RtlNextRandom(&Random) ^ ArchReadCycles();
+        memcpy((PUCHAR)Buffer + Done, &Word, Size - Done < sizeof(Word) ? Size - Done : sizeof(Word));
+    }
+}
+
+const PS_SUBSYSTEM_ROUTINES PspSubsystemRoutines = {
+    .Version = PS_SUBSYSTEM_VERSION,
+    .Size = sizeof(PS_SUBSYSTEM_ROUTINES),
+
+    .CreateProcess = PspSubsystemCreateProcess,
+    .CreateThread = PspSubsystemCreateThread,
+    .SuspendThread = PspSuspendThread,
+    .ResumeThread = PspResumeThread,
+    .TerminateThread = PspTerminateThread,
+    .TerminateProcess = PspTerminateProcess,
+    .GetProcessContext = PspGetProcessContext,
+    .GetThreadContext = PspGetThreadContext,
+    .CurrentProcessContext = PspCurrentProcessContext,
+    .CurrentThreadContext = PspCurrentThreadContext,
+    .GetRegisters = PspGetRegisters,
+    .SetRegisters = PspSetRegisters,
+    .GetFpuState = PspGetFpuState,
+    .SetFpuState = PspSetFpuState,
+    .SetDescriptorBase = PspSetDescriptorBase,
+    .GetDescriptorBase = PspGetDescriptorBase,
+    .RequestReturnToUser = PspRequestReturnToUser,
+    .ReplaceAddressSpace = PspReplaceAddressSpace,
+    .SetImageName = PspSetImageName,
+    .GetProcessCycles = PspProcessCycles,
+    .GetThreadCycles = PspGetThreadCycles,
+
+    .MapRegion = PspMapRegion,
+    .UnmapRegion = PspUnmapRegion,
+    .ProtectRegion = PspProtectRegion,
+    .SetRegionInherit = PspSetRegionInherit,
+    .DiscardRegion = PspDiscardRegion,
+    .QueryRegion = PspQueryRegion,
+    .ReadMemory = PspReadMemory,
+    .WriteMemory = PspWriteMemory,
+    .QueryMemory = PspQueryMemory,
+
+    .CreateSection = MmCreateSection,
+    .CreateDataSection = MmCreateDataSection,
+    .ReferenceSection = MmReferenceSection,
+    .DereferenceSection = MmDereferenceSection,
+    .ResizeSection = MmResizeSection,
+    .ReadSection = MmReadSection,
+    .WriteSection = MmWriteSection,
+
+    .CopyFromUser = ArchCopyFromUser,
+    .CopyToUser = ArchCopyToUser,
+    .ZeroUser = ArchZeroUser,
+    .CopyStringFromUser = ArchCopyStringFromUser,
+    .ReadUser32 = ArchReadUser32,
+    .CompareExchangeUser32 = ArchCompareExchangeUser32,
+    .ExchangeUser32 = ArchExchangeUser32,
+    .ExchangeAddUser32 = ArchExchangeAddUser32,
+    .QueryWaitKey = PspQueryWaitKey,
+
+    .FirstFile = IoFirstArchiveFile,
+    .NextFile = IoNextArchiveFile,
+    .OpenFileObject = IoOpenArchiveFile,
+
+    .ConsoleRead = IoConsoleRead,
+    .ConsoleWrite = IoConsoleWrite,
+    .ConsoleIsTerminal = IoConsoleIsTerminal,
+    .ConsoleGetMode = IoConsoleGetMode,
+    .ConsoleSetMode = IoConsoleSetMode,
+    .ConsoleSize = IoConsoleSize,
+    .ConsoleInputReady = IoConsoleInputReady,
+    .RandomBytes = PspRandomBytes,
+};

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Processes (thread groups) and tasks (threads): making them, finding them, and their end.
+ *
+ * The kernel's process and thread objects carry ours as contexts. A context goes back exactly once: a task's in
+ * linux_thread_exit, a process's in linux_process_exit; until then current_task() and current_process() are good. Others
+ * find a process in the list, under tasklist_lock, and take a reference to use it longer.
+ */
+#include "linux.h"
+
+#include <ntapi.h>
+
+struct mutex tasklist_lock;
+LIST_ENTRY processes = { &processes, &processes };
+
+/* ---- Parts ---- */
+
+static void mm_put(struct mm *mm)
+{
+    if (mm != NULL && InterlockedDecrement(&mm->refs) == 0) {
+        release(mm);
+    }
+}
+
+static struct mm *mm_create(void)
+{
+    struct mm *mm = zalloc(sizeof(*mm));
+    if (mm != NULL) {
+        mm->refs = 1;
+        mutex_init(&mm->lock);
+    }
+    return mm;
+}
+
+static void sighand_put(struct sighand *sighand)
+{
+    if (sighand != NULL && InterlockedDecrement(&sighand->refs) == 0) {
+        release(sighand);
+    }
+}
+
+struct fs *fs_create(struct inode *cwd)
+{
+    struct fs *fs = zalloc(sizeof(*fs));
+    if (fs != NULL) {
+        fs->refs = 1;
+        mutex_init(&fs->lock);
+        fs->cwd = inode_get(cwd);
+        fs->umask = 022;
+    }
+    return fs;
+}
+
+static void fs_put(struct fs *fs)
+{
+    if (fs != NULL && InterlockedDecrement(&fs->refs) == 0) {
+        inode_put(fs->cwd);
+        release(fs);
+    }
+}
+
+struct inode *fs_cwd(struct fs *fs)
+{
+    mutex_lock(&fs->lock);
+    struct inode *cwd = inode_get(fs->cwd);
+    mutex_unlock(&fs->lock);
+    return cwd;
+}
+
+/* ---- Processes ---- */
+
+static void set_limits(struct process *process)
+{
+    for (int i = 0; i < RLIM_NLIMITS; i++) {
+        process->rlimits[i] = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
+    }
+    process->rlimits[RLIMIT_STACK].rlim_cur = STACK_SIZE;
+    process->rlimits[RLIMIT_CORE].rlim_cur = 0;
+    process->rlimits[RLIMIT_NOFILE] = (struct rlimit){ 1024, 4096 };
+    process->rlimits[RLIMIT_MEMLOCK] = (struct rlimit){ 64 << 10, 64 << 10 };
+    process->rlimits[RLIMIT_MSGQUEUE] = (struct rlimit){ 819200, 819200 };
+    process->rlimits[RLIMIT_NICE] = process->rlimits[RLIMIT_RTPRIO] = (struct rlimit){ 0, 0 };
+}
+
+struct process *process_create(s32 ppid)
+{
+    struct process *process = zalloc(sizeof(*process));
+    if (process == NULL) {
+        return NULL;
+    }
+    process->refs = 1;
+    InitializeListHead(&process->links);
+    InitializeListHead(&process->tasks);
+    process->ppid = ppid;
+    process->mm = mm_create();
+    process->sighand = zalloc(sizeof(*process->sighand));
+    if (process->mm == NULL || process->sighand == NULL) {
+        process_put(process);
+        return NULL;
+    }
+    process->sighand->refs = 1;
+    process->start_time = KeQueryInterruptTime();
+    set_limits(process);
+    return process;
+}
+
+void process_put(struct process *process)
+{
+    if (InterlockedDecrement(&process->refs) != 0) {
+        return;
+    }
+    mm_put(process->mm);
+    sighand_put(process->sighand);
+    inode_put(process->exe);
+    release(process->arguments);
+    if (process->object != NULL) {
+        ObDereferenceObject(process->object);
+    }
+    release(process);
+}
+
+struct process *process_get(s32 pid)
+{
+    struct process *found = NULL;
+
+    mutex_lock(&tasklist_lock);
+    for (PLIST_ENTRY at = processes.Flink; at != &processes && found == NULL; at = at->Flink) {
+        struct process *process = CONTAINING_RECORD(at, struct process, links);
+        if (process->pid == pid) {
+            InterlockedIncrement(&process->refs);
+            found = process;
+        }
+    }
+    mutex_unlock(&tasklist_lock);
+    return found;
+}
+
+static const char *base_name(const char *path)
+{
+    const char *name = path;
+    for (; *path != 0; path++) {
+        if (*path == '/') {
+            name = path + 1;
+        }
+    }
+    return name;
+}
+
+/* What the process runs, from now on. Takes over the arguments and a reference to exe. */
+void process_set_program(struct process *process, struct inode *exe, const char *path, char *arguments, size_t size)
+{
+    const char *name = base_name(path);
+
+    mutex_lock(&tasklist_lock);
+    struct inode *old_exe = process->exe;
+    char *old_arguments = process->arguments;
+    process->exe = exe;
+    process->arguments = arguments;
+    process->arguments_size = size;
+    memset(process->comm, 0, sizeof(process->comm));
+    memcpy(process->comm, name, min(strlen(name), TASK_COMM_LEN - 1));
+    mutex_unlock(&tasklist_lock);
+    inode_put(old_exe);
+    release(old_arguments);
+}
+
+/* ---- Tasks ---- */
+
+struct task *task_create(struct process *process, struct files *files, struct fs *fs)
+{
+    struct task *task = zalloc(sizeof(*task));
+    if (task == NULL) {
+        files_put(files);
+        fs_put(fs);
+        return NULL;
+    }
+    InitializeListHead(&task->links);
+    task->process = process;
+    task->files = files;
+    task->fs = fs;
+    task->altstack.ss_flags = SS_DISABLE;
+    KeInitializeEvent(&task->signalled, SynchronizationEvent, FALSE);
+    return task;
+}
+
+void task_free(struct task *task)
+{
+    files_put(task->files);
+    fs_put(task->fs);
+    if (task->thread != NULL) {
+        ObDereferenceObject(task->thread);
+    }
+    release(task);
+}
+
+/* A new process with its first task: everybody may find it now. It leads its own session and group. */
+void process_publish(struct process *process, struct task *task)
+{
+    process->pid = process->pgid = process->sid = task->tid = HandleToLong(PsGetProcessId(process->object));
+    mutex_lock(&tasklist_lock);
+    InsertTailList(&processes, &process->links);
+    InsertTailList(&process->tasks, &task->links);
+    process->live = 1;
+    mutex_unlock(&tasklist_lock);
+}
+
+/* ---- The end ---- */
+
+void process_exit_signal(struct process *process, int sig)
+{
+    kernel.TerminateProcess(process->object, (NTSTATUS)(SUBSYSTEM_EXIT_SIGNAL | (ULONG)sig));
+}
+
+long sys_exit_group(int code)
+{
+    kernel.TerminateProcess(current_process()->object, code & 0xff);
+    return 0;
+}
+
+/* The process's exit code is its first task's, or the last one's if that was ended otherwise. */
+long sys_exit(int code)
+{
+    struct task *task = current_task();
+    struct process *process = task->process;
+
+    mutex_lock(&tasklist_lock);
+    bool last = --process->live == 0;
+    if (task->tid == process->pid) {
+        process->exit_code = code & 0xff;
+    }
+    mutex_unlock(&tasklist_lock);
+    if (last) {
+        return sys_exit_group(process->exit_code);
+    }
+    kernel.TerminateThread(task->thread, code & 0xff);
+    return 0;
+}
+
+void linux_thread_exit(PETHREAD thread, PVOID context)
+{
+    struct task *task = context;
+    u32 zero = 0;
+
+    if (task->clear_tid != NULL) {
+        copy_to_user(task->clear_tid, &zero, sizeof(zero)); /* waking who waits for it comes with futex */
+    }
+    mutex_lock(&tasklist_lock);
+    RemoveEntryList(&task->links);
+    mutex_unlock(&tasklist_lock);
+    task_free(task);
+}
+
+void linux_process_exit(PEPROCESS object, PVOID context)
+{
+    struct process *process = context;
+
+    mutex_lock(&tasklist_lock);
+    RemoveEntryList(&process->links); /* one that never was in the list is a list of its own */
+    mutex_unlock(&tasklist_lock);
+    console_disown(process->pid);
+    process_put(process);
+}
+
+/* Somebody outside ends a process: ^C's status is the signal, anything else is for the kernel to do. */
+NTSTATUS linux_terminate_process(PEPROCESS object, NTSTATUS status)
+{
+    struct process *process = kernel.GetProcessContext(object);
+    siginfo_t info = { .si_signo = SIGINT, .si_code = SI_KERNEL };
+
+    if (status != STATUS_CONTROL_C_EXIT || process == NULL) {
+        return STATUS_NOT_SUPPORTED;
+    }
+    mutex_lock(&tasklist_lock);
+    send_signal_locked(process, NULL, &info);
+    mutex_unlock(&tasklist_lock);
+    return STATUS_SUCCESS;
+}
+
+/* There are no children yet. */
+long sys_wait4(s32 pid, int __user *status, int options, struct rusage __user *usage)
+{
+    return options & ~0x2000000b ? -EINVAL : -ECHILD;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a system call to its function. The table holds bare function pointers, so that the way there is a bounds check and
+ * an indirect call; a number that is not there leads to no_call, which says so once per number.
+ *
+ * All functions are called with six 64-bit arguments; each takes as many and as wide ones as it declares, which the
+ * calling convention of this machine allows: a narrower argument is the low part of its register.
+ */
+#include "linux.h"
+
+#define CALL(number, name, arguments, parameters) [number] = (syscall_t)(void *)sys_##name,
+#define NONE(number, name)
+static const syscall_t calls[NR_CALLS] = {
+#include "calls.h"
+};
+#undef CALL
+#undef NONE
+
+#define CALL(number, name, arguments, parameters) [number] = { #name, arguments },
+#define NONE(number, name)                        [number] = { #name, NULL },
+const struct call_description call_descriptions[NR_CALLS] = {
+#include "calls.h"
+};
+#undef CALL
+#undef NONE
+
+static LONG told[(NR_CALLS + 31) / 32]; /* a bit for each number that the log has named; one bit for all beyond */
+
+static NOINLINE long no_call(u64 number)
+{
+    bool known = number < NR_CALLS && call_descriptions[number].name != NULL;
+    u64 bit = number < NR_CALLS ? number : NR_CALLS - 1;
+
+    if (!InterlockedBitTestAndSet(told, (LONG)bit)) {
+        DbgPrint("linux: system call %I64d (%s) is not implemented\n", number,
+                 known ? call_descriptions[number].name : "no such call");
+    }
+    return -ENOSYS;
+}
+
+static inline long call(const KTRAP_FRAME *frame, u64 number)
+{
+    if (number >= NR_CALLS || calls[number] == NULL) {
+        return no_call(number);
+    }
+    return calls[number](frame->Rdi, frame->Rsi, frame->Rdx, frame->R10, frame->R8, frame->R9);
+}
+
+void linux_system_call(KTRAP_FRAME *frame)
+{
+    frame->Rax = call(frame, frame->ErrorCode);
+}
+
+/* With linux.trace=1, in its place. */
+void linux_system_call_traced(KTRAP_FRAME *frame)
+{
+    u64 number = frame->ErrorCode;
+    char *before = zalloc(TRACE_SIZE);
+
+    if (before != NULL) {
+        trace_call(frame, number, before, TRACE_SIZE);
+    }
+    frame->Rax = call(frame, number);
+    if (before != NULL) {
+        trace_result(before, number, frame->Rax);
+        release(before);
+    }
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/* Clocks and sleeping. The kernel counts 100 ns since 1601; Linux tells seconds and nanoseconds since 1970. */
+#include "linux.h"
+
+#define NS_PER_SECOND    1000000000UL
+#define UNITS_PER_SECOND 10000000UL
+#define SECONDS_1601_TO_1970 11644473600UL
+#define LONGEST_SLEEP_NS (1UL << 62)
+
+static u64 scale_to_ns(u64 count, u64 frequency)
+{
+    return count / frequency * NS_PER_SECOND + count % frequency * NS_PER_SECOND / frequency;
+}
+
+u64 monotonic_ns(void)
+{
+    LARGE_INTEGER frequency;
+    u64 count = KeQueryPerformanceCounter(&frequency).QuadPart;
+    return scale_to_ns(count, frequency.QuadPart);
+}
+
+/* Processor time comes in units of the performance counter. */
+u64 cycles_to_ns(u64 cycles)
+{
+    LARGE_INTEGER frequency;
+    KeQueryPerformanceCounter(&frequency);
+    return scale_to_ns(cycles, frequency.QuadPart);
+}
+
+static u64 realtime_ns(void)
+{
+    LARGE_INTEGER now;
+    KeQuerySystemTime(&now);
+    return (now.QuadPart - SECONDS_1601_TO_1970 * UNITS_PER_SECOND) * 100;
+}
+
+static long clock_ns(int clock, u64 *ns)
+{
+    switch (clock) {
+    case CLOCK_REALTIME:
+    case CLOCK_REALTIME_COARSE:
+    case CLOCK_TAI:
+        *ns = realtime_ns();
+        return 0;
+    case CLOCK_MONOTONIC:
+    case CLOCK_MONOTONIC_RAW:
+    case CLOCK_MONOTONIC_COARSE:
+    case CLOCK_BOOTTIME:
+        *ns = monotonic_ns();
+        return 0;
+    case CLOCK_PROCESS_CPUTIME_ID:
+        *ns = cycles_to_ns(kernel.GetProcessCycles(current_process()->object));
+        return 0;
+    case CLOCK_THREAD_CPUTIME_ID:
+        *ns = cycles_to_ns(kernel.GetThreadCycles(current_task()->thread));
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+static long put_timespec(struct timespec __user *to, u64 ns)
+{
+    struct timespec time = { ns / NS_PER_SECOND, ns % NS_PER_SECOND };
+    return copy_to_user(to, &time, sizeof(time));
+}
+
+long get_timespec(const struct timespec __user *from, u64 *ns)
+{
+    struct timespec time;
+    if (copy_from_user(&time, from, sizeof(time)) < 0) {
+        return -EFAULT;
+    }
+    if (time.tv_sec < 0 || time.tv_nsec < 0 || time.tv_nsec >= (s64)NS_PER_SECOND) {
+        return -EINVAL;
+    }
+    *ns = (u64)time.tv_sec > LONGEST_SLEEP_NS / NS_PER_SECOND ? LONGEST_SLEEP_NS
+                                                             : time.tv_sec * NS_PER_SECOND + time.tv_nsec;
+    return 0;
+}
+
+/* ---- Clocks ---- */
+
+long sys_clock_gettime(int clock, struct timespec __user *time)
+{
+    u64 ns;
+    long error = clock_ns(clock, &ns);
+    return error < 0 ? error : put_timespec(time, ns);
+}
+
+long sys_clock_getres(int clock, struct timespec __user *resolution)
+{
+    u64 ns;
+    long error = clock_ns(clock, &ns);
+    if (error < 0 || resolution == NULL) {
+        return error;
+    }
+    return put_timespec(resolution, 1);
+}
+
+long sys_gettimeofday(struct timeval __user *tv, void __user *zone)
+{
+    u64 ns = realtime_ns();
+    struct timeval now = { ns / NS_PER_SECOND, ns % NS_PER_SECOND / 1000 };
+
+    if (tv != NULL && copy_to_user(tv, &now, sizeof(now)) < 0) {
+        return -EFAULT;
+    }
+    return zone != NULL ? clear_user(zone, 8) : 0; /* two ints: no zone, no summer time */
+}
+
+long sys_time(s64 __user *time)
+{
+    s64 now = realtime_ns() / NS_PER_SECOND;
+    return time != NULL && copy_to_user(time, &now, sizeof(now)) < 0 ? -EFAULT : now;
+}
+
+/* ---- Sleeping ---- */
+
+long sleep_ns(u64 ns)
+{
+    LARGE_INTEGER interval = { .QuadPart = -(s64)(min(ns, LONGEST_SLEEP_NS) / 100 + (ns % 100 != 0)) };
+    struct task *task = current_task();
+
+    if (!signal_pending(task)) {
+        NTSTATUS status = KeWaitForSingleObject(&task->signalled, UserRequest, UserMode, TRUE, &interval);
+        if (status == STATUS_TIMEOUT || (status == STATUS_SUCCESS && !signal_pending(task))) {
+            return 0; /* the second: the event was left over from a signal that is long done */
+        }
+    }
+    interrupted();
+    return -EINTR;
+}
+
+/* Until the point `deadline` of the clock. */
+static long sleep_until(int clock, u64 deadline)
+{
+    u64 now;
+    for (;;) {
+        long error = clock_ns(clock, &now);
+        if (error < 0 || now >= deadline) {
+            return error;
+        }
+        error = sleep_ns(deadline - now);
+        if (error < 0) {
+            return error;
+        }
+    }
+}
+
+long sys_clock_nanosleep(int clock, int flags, const struct timespec __user *request, struct timespec __user *left)
+{
+    u64 ns, now;
+
+    if (clock == CLOCK_THREAD_CPUTIME_ID) {
+        return -EINVAL;
+    }
+    long error = clock_ns(clock, &now);
+    if (error == 0) {
+        error = get_timespec(request, &ns);
+    }
+    if (error < 0) {
+        return error;
+    }
+    u64 deadline = flags & TIMER_ABSTIME ? ns : now + ns;
+    error = sleep_until(clock, deadline);
+    if (error == -EINTR && left != NULL && !(flags & TIMER_ABSTIME)) {
+        clock_ns(clock, &now);
+        if (put_timespec(left, now < deadline ? deadline - now : 0) < 0) {
+            return -EFAULT;
+        }
+    }
+    return error;
+}
+
+long sys_nanosleep(const struct timespec __user *request, struct timespec __user *left)
+{
+    return sys_clock_nanosleep(CLOCK_MONOTONIC, 0, request, left);
+}
+
+/* ---- Processor time ---- */
+
+long sys_getrusage(int who, struct rusage __user *to)
+{
+    struct rusage usage = { 0 };
+    PS_MEMORY_STATISTICS memory;
+    u64 ns = 0;
+
+    if (who == RUSAGE_SELF) {
+        clock_ns(CLOCK_PROCESS_CPUTIME_ID, &ns);
+    } else if (who == RUSAGE_THREAD) {
+        clock_ns(CLOCK_THREAD_CPUTIME_ID, &ns);
+    } else if (who != RUSAGE_CHILDREN) {
+        return -EINVAL;
+    }
+    if (who != RUSAGE_CHILDREN) {
+        kernel.QueryMemory(current_process()->object, &memory);
+        usage.ru_maxrss = memory.ResidentBytes / 1024;
+    }
+    usage.ru_utime = (struct timeval){ ns / NS_PER_SECOND, ns % NS_PER_SECOND / 1000 };
+    return copy_to_user(to, &usage, sizeof(usage));
+}
+
+long sys_times(struct tms __user *to)
+{
+    u64 ns = 0;
+    clock_ns(CLOCK_PROCESS_CPUTIME_ID, &ns);
+    struct tms times = { .tms_utime = ns / (NS_PER_SECOND / CLOCKS_PER_SEC) };
+    if (to != NULL && copy_to_user(to, &times, sizeof(times)) < 0) {
+        return -EFAULT;
+    }
+    return monotonic_ns() / (NS_PER_SECOND / CLOCKS_PER_SEC);
+}

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+"""Broken invariants end in the bug check that names them; the twin of each, which does the same rightly, passes. The lock
+checks are in debug builds only."""
+from kinds import Bugcheck, Kernel
+
+# name: (code, name's pattern, what the log says)
+BUGS = {
+    "self-deadlock": (0x0F, "SPIN_LOCK_ALREADY_OWNED", "driver spin lock"),
+    "release-free": (0x10, "SPIN_LOCK_NOT_OWNED", "does not hold"),
+    "wrong-level": (0x08, "IRQL_NOT_DISPATCH_LEVEL", "at level 0"),
+    "lock-above-dispatch": (0x0A, "IRQL_NOT_LESS_OR_EQUAL", "at level 5"),
+    "raise-down": (0x09, "IRQL_NOT_GREATER_OR_EQUAL", "from 2 down to 1"),
+    "lower-up": (0x0A, "IRQL_NOT_LESS_OR_EQUAL", "from 0 up to 2"),
+    "wait-at-dispatch": (0x0A, "IRQL_NOT_LESS_OR_EQUAL", "waits at level 2"),
+    "wait-in-dpc": (0xB8, "ATTEMPTED_SWITCH_FROM_DPC", "WaitInDpc"),
+    "too-many-objects": (0x0C, "MAXIMUM_WAIT_OBJECTS_EXCEEDED", "4 objects"),
+    "touch-nothing": (0x50, "PAGE_FAULT_IN_NONPAGED_AREA", "TouchNothing"),
+    "touch-at-dispatch": (0x0A, "IRQL_NOT_LESS_OR_EQUAL", "TouchAtDispatch"),
+    "stack-overflow": (0x7F, "UNEXPECTED_KERNEL_MODE_TRAP", "Recurse"),
+    "divide": (0x1E, "KMODE_EXCEPTION_NOT_HANDLED", "DivideByZero"),
+    "work-level": (0xE1, "WORKER_THREAD_RETURNED_AT_BAD_IRQL", ""),
+    "double-free": (0xC2, "BAD_POOL_CALLER", "DoubleFree"),
+    "wrong-tag": (0xC2, "BAD_POOL_CALLER", "WrongTag"),
+    "overrun": (0x19, "BAD_POOL_HEADER", "Overrun"),
+    "call": (0xE2, "MANUALLY_INITIATED_CRASH", "Caller"),
+    "lock-order": (0x50001, "LOCK_ORDER_VIOLATION", "'work queue' .*while holding 'serial port'"),
+    "block-holding": (0x50002, "LOCK_HELD_WHILE_BLOCKING", "blocks holding 1 spin locks"),
+}
+# Twins that have nothing to do rightly but not do it are still run: the module must load and pass.
+
+CASES = [Bugcheck(f"bug/{name}", modules=("bug",), options=f"bug.kind={name}", code=code, symbol=symbol, log=log)
+         for name, (code, symbol, log) in BUGS.items()]
+CASES += [Kernel(f"bug/{name}-ok", modules=("bug",), options=f"bug.kind={name}-ok") for name in BUGS]
+
+# A processor that hangs, with and without interrupts; a thread that spins below DISPATCH_LEVEL is none.
+CASES += [Bugcheck(f"bug/{name}", modules=("bug",), options=f"bug.kind={name}", hang=True, log=log)
+          for name, log in (("hang-dispatch", "has not been below DISPATCH_LEVEL"), ("hang-deaf", "takes no interrupts"))]
+CASES += [Kernel("bug/hang-dispatch-ok", modules=("bug",), options="bug.kind=hang-dispatch-ok")]

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Guest instructions of the kernel's own operations, as a driver sees them. Under -icount a tick of the time-stamp counter is one
+ * instruction. The overhead of the loop is part of each figure.
+ */
+#include "../ktest.h"
+#include <primertest.h>
+
+static inline ULONG64 Ticks(VOID)
+{
+    ULONG Low, High;
+    __asm__ volatile("rdtsc" : "=a"(Low), "=d"(High));
+    return (ULONG64)High << 32 | Low;
+}
+
+static VOID Report(PCSTR Name, ULONG64 Start, ULONG Count)
+{
+    DbgPrint("@bench %s %I64u\n", Name, (Ticks() - Start) / Count);
+}
+
+static VOID BenchSpinLock(VOID)
+{
+    KSPIN_LOCK Lock;
+    KIRQL Irql;
+    KeInitializeSpinLock(&Lock);
+    ULONG64 Start = Ticks();
+    for (ULONG i = 0; i < 10000; i++) {
+        KeAcquireSpinLock(&Lock, &Irql);
+        KeReleaseSpinLock(&Lock, Irql);
+    }
+    Report("spin-lock", Start, 10000);
+}
+
+static KEVENT Ping, Pong;
+
+static VOID Partner(PVOID Context)
+{
+    for (ULONG i = 0; i < 10100; i++) {
+        KeWaitForSingleObject(&Ping, Executive, KernelMode, FALSE, NULL);
+        KeSetEvent(&Pong, IO_NO_INCREMENT, FALSE);
+    }
+}
+
+static VOID PlayPingPong(ULONG Count)
+{
+    for (ULONG i = 0; i < Count; i++) {
+        KeSetEvent(&Ping, IO_NO_INCREMENT, FALSE);
+        KeWaitForSingleObject(&Pong, Executive, KernelMode, FALSE, NULL);
+    }
+}
+
+static VOID BenchEvents(VOID)
+{
+    KeInitializeEvent(&Ping, SynchronizationEvent, FALSE);
+    KeInitializeEvent(&Pong, SynchronizationEvent, FALSE);
+    PETHREAD Thread = KtestStart(Partner, NULL);
+    PlayPingPong(100);
+    ULONG64 Start = Ticks();
+    PlayPingPong(10000);
+    Report("event-round-trip", Start, 10000);
+    KtestJoin(Thread);
+}
+
+static VOID Nothing(PVOID Context)
+{
+}
+
+static VOID MakeThreads(ULONG Count)
+{
+    for (ULONG i = 0; i < Count; i++) {
+        KtestJoin(KtestStart(Nothing, NULL));
+    }
+    PsDrainReaper();
+}
+
+static VOID BenchThreads(VOID)
+{
+    MakeThreads(100);
+    ULONG64 Start = Ticks();
+    MakeThreads(1000);
+    Report("system-thread", Start, 1000);
+}
+
+static VOID BenchPool(VOID)
+{
+    ULONG64 Start = Ticks();
+    for (ULONG i = 0; i < 10000; i++) {
+        ExFreePoolWithTag(ExAllocatePoolWithTag(NonPagedPoolNx, 100, 'hcnB'), 'hcnB');
+    }
+    Report("pool", Start, 10000);
+}
+
+NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    BenchSpinLock();
+    BenchEvents();
+    BenchThreads();
+    BenchPool();
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,2 @@
+MODULE := mm
+SOURCES := mm.c
