@@ -2,9 +2,10 @@
 ;
 ; From the boot loader to C: 32-bit protected mode, paging off, to 64-bit mode in the upper half.
 ;
-; The first page tables map the low 4 GiB with 2 MiB pages three times: where they are (this code runs there), in the
-; direct map, and (the first GiB) at KERNEL_BASE. Everything may be written and executed; the final tables, which C makes,
-; are strict. Processors that are started later come through these tables too, then the tables are done with.
+; The first page tables map the low 4 GiB with 2 MiB pages three times: where they are (this code runs there),
+; in the direct map, and (the first GiB) at KERNEL_BASE. Everything may be written and executed; the final
+; tables, which C makes, are strict. Processors that are started later come through these tables too, then the
+; tables are done with.
 
 %include "asmoffsets.inc"
 
@@ -13,6 +14,8 @@ PVH_MAGIC         equ 0x336ec578        ; hvm_start_info.magic
 KERNEL_BASE       equ 0xffffffff80000000
 COM1              equ 0x3f8
 DEBUG_CONSOLE     equ 0xe9
+DEBUG_EXIT        equ 0xf4
+EXIT_NOT_STARTED  equ 0x31              ; as after a bug check
 STACK_SIZE        equ 16384
 
 PRESENT_WRITABLE  equ 3
@@ -26,7 +29,8 @@ extern ArchBootMain
 section .boot.text progbits alloc exec nowrite align=16
 bits 32
 
-; Stack (the loader's is nothing to rely on), direction flag, the time of the first instruction. Clobbers EAX and EDX.
+; Stack (the loader's is nothing to rely on), direction flag, the time of the first instruction. Clobbers EAX
+; and EDX.
 %macro SET_UP 0
     cld
     mov esp, PHYSICAL(BootStackTop)
@@ -130,13 +134,15 @@ BuildTables:
     pop edi
     ret
 
-; ESI: text. Says it on COM1 and on the debug console, then stops for ever.
+; ESI: text. Says it on COM1 and on the debug console, then ends.
 Fail:
     mov eax, esi
     mov esi, Prefix
     call Say
     mov esi, eax
     call Say
+    mov al, EXIT_NOT_STARTED
+    out DEBUG_EXIT, al                  ; under QEMU the end
 .stop:
     cli
     hlt
@@ -150,7 +156,7 @@ Say:
     jz .done
     out DEBUG_CONSOLE, al
     mov ah, al
-    mov ecx, 100000                     ; a port that is absent or stuck must not hide the debug console's text
+    mov ecx, 100000                     ; an absent or stuck port must not hide the other's text
 .wait:
     mov dx, COM1 + 5                    ; line status: bit 5, the transmitter takes a byte
     in al, dx

@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: MIT
 ;
-; What boot loaders look for in the file: the multiboot2 header (multiboot2 specification, 3.1) for GRUB, and the Xen ELF
-; note with the PVH entry point (Xen's x86/HVM direct boot ABI) for QEMU's -kernel.
+; What boot loaders look for in the file: the multiboot2 header (multiboot2 specification, 3.1) for GRUB, and
+; the Xen ELF note with the PVH entry point (Xen's x86/HVM direct boot ABI) for QEMU's -kernel.
 
 extern PvhStart
 

@@ -1,8 +1,9 @@
 ; SPDX-License-Identifier: MIT
 ;
-; Where another processor begins: real mode, at the start of a page below 640 KiB (the startup interrupt's vector is the
-; page's number; SDM vol. 3, 9.4.4). This text is copied there; what depends on the place is found through CS or is in
-; the three words that ArchpTrampolineFixups lists, to which the copy adds its address.
+; Where another processor begins: real mode, at the start of a page below 640 KiB (the startup interrupt's
+; vector is the page's number; SDM vol. 3, 9.4.4). This text is copied there; what depends on the place is
+; found through CS or is in the three words that ArchpTrampolineFixups lists, to which the copy adds its
+; address.
 ;
 ;   Progress: 1 real mode   2 protected mode   3 long mode   4 C   5 in the kernel
 
@@ -95,7 +96,8 @@ extern ArchpProcessorMain
 section .text
 bits 64
 
-; In the upper half, still on the boot tables: RAX the kernel's tables, RDX the stack (mapped only there), RDI the PRCB.
+; In the upper half, still on the boot tables: RAX the kernel's tables, RDX the stack (mapped only there), RDI
+; the PRCB.
 global ArchpProcessorEntry
 ArchpProcessorEntry:
     mov cr3, rax

@@ -12,4 +12,7 @@ VOID PrimerTestLockOrder(BOOLEAN Right);
 /* Waits after releasing an internal lock, or while holding it (bug check LOCK_HELD_WHILE_BLOCKING). */
 VOID PrimerTestBlockHolding(BOOLEAN Right);
 
+/* Returns when the stacks of all threads that have ended before the call are freed. PASSIVE, not from the reaper. */
+VOID PsDrainReaper(VOID);
+
 #endif

@@ -27,6 +27,7 @@ PS_STATIC_PROCESS PspIdleProcessObject = {
         .TerminateStatus = STATUS_PENDING,
         .ExitStatus = STATUS_PENDING,
         .SystemProcess = TRUE,
+        .ImageFileName = RTL_CONSTANT_STRING(L"Idle"),
         .SubsystemName = "kernel",
     },
 };
@@ -82,7 +83,6 @@ static void PspAdoptIdleProcess(void)
     ObInitializeStaticObject(PspThreadType, &PspBootIdleThreadObject, &Object);
     KI_ASSERT(Object == &PspBootIdleThread, "the body is at %p, %p expected", Object, &PspBootIdleThread);
 
-    KeInitializeProcess(&PspIdleProcess.Pcb, &KiKernelSpace);
     ExInitializePushLock(&PspIdleProcess.Lock);
     ExInitializeRundownProtection(&PspIdleProcess.Access);
     KeQuerySystemTime(&PspIdleProcess.CreateTime);

@@ -16,7 +16,7 @@ import re
 from kinds import HOST, ROOT, Command, Host, Kernel, Program
 
 # tests/kernel/NAME, tests/user/NAME and tests/linux/NAME that cases_*.py runs in its own way.
-SPECIAL = {"kernel/bench", "kernel/bug", "linux/nullcall"}
+SPECIAL = {"kernel/bench", "kernel/bug", "linux/nullcall", "user/child"}
 
 
 def names(pattern):
@@ -34,7 +34,9 @@ def kinds_of(name):
 
 CASES = [Host(name) for name in names("host/*.c")]
 CASES += [Kernel(f"kernel/{name}", modules=(name,), random=True) for name in names("kernel/*/")]
-CASES += [Program(f"user/{name}", command=(name,), native=True, puts=(f"{{B}}/native/{name}:native/{name}",))
+CHILD = "{B}/native/child:native/child"      # the program that the native tests start
+CASES += [Program(f"user/{name}", command=(name,), native=True, timeout=300,
+                  puts=(f"{{B}}/native/{name}:native/{name}", CHILD))
           for name in names("user/*/")]
 WORDS = ("one", "", "two words")
 CASES += [Command(f"linux/{name}.{kind}", command=(f"/{name}", *WORDS), oracle=(f"{{T}}/linux/{name}.{kind}", *WORDS),

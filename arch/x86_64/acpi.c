@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ACPI tables (ACPI specification 6.5, chapter 5), as far as a kernel without AML needs them: processors and I/O
- * APICs from the MADT, ports from the FADT, the HPET's place, and the sleep type of "off" from the DSDT's bytes.
+ * The ACPI tables (ACPI specification 6.5, chapter 5), as far as a kernel without AML needs them: processors
+ * and I/O APICs from the MADT, ports from the FADT, the HPET's place, and the sleep type of "off" from the
+ * DSDT's bytes.
  *
- * Tables lie in RAM or in firmware's own memory, so each is mapped by itself. Nothing in them is believed: lengths are
- * checked against the map, sums against zero, and no pointer is followed twice.
+ * Tables lie in RAM or in firmware's own memory, so each is mapped by itself. Nothing in them is believed:
+ * lengths are checked against the map, sums against zero, and no pointer is followed twice.
  */
 #include "arch/x86_64/archp.h"
 
@@ -28,12 +29,12 @@ typedef struct __attribute__((packed)) _TABLE {
     uint32_t OemRevision, CreatorId, CreatorRevision;
 } TABLE;
 
-#define RSDP_FIRST_SIZE   20
-#define TABLE_LIMIT       (4u << 20)
-#define LEGACY_APIC       0xfee00000
-#define LEGACY_IO_APIC    0xfec00000
-#define BIOS_AREA_START   0xe0000
-#define BIOS_AREA_SIZE    0x20000
+#define RSDP_FIRST_SIZE 20
+#define TABLE_LIMIT     (4u << 20)
+#define LEGACY_APIC     0xfee00000
+#define LEGACY_IO_APIC  0xfec00000
+#define BIOS_AREA_START 0xe0000
+#define BIOS_AREA_SIZE  0x20000
 
 ARCH_ACPI ArchpAcpi;
 
@@ -73,7 +74,13 @@ static uint64_t ReadField(const TABLE *Table, size_t Offset, size_t Size)
 
 /* ---- MADT (5.2.12) ---- */
 
-enum { MADT_APIC, MADT_IO_APIC, MADT_OVERRIDE, MADT_APIC_ADDRESS = 5, MADT_X2APIC = 9 };
+enum {
+    MADT_APIC,
+    MADT_IO_APIC,
+    MADT_OVERRIDE,
+    MADT_APIC_ADDRESS = 5,
+    MADT_X2APIC = 9
+};
 
 static void AddProcessor(uint32_t ApicId, uint32_t Flags)
 {
@@ -85,7 +92,8 @@ static void AddProcessor(uint32_t ApicId, uint32_t Flags)
 static void AddIoApic(uint64_t Physical, uint32_t First)
 {
     if (ArchpAcpi.IoApicCount < ARCH_MAX_IO_APICS) {
-        ArchpAcpi.IoApic[ArchpAcpi.IoApicCount++] = (ARCH_IO_APIC){.Physical = Physical, .FirstInterrupt = First};
+        ArchpAcpi.IoApic[ArchpAcpi.IoApicCount++] =
+            (ARCH_IO_APIC){.Physical = Physical, .FirstInterrupt = First};
     }
 }
 
@@ -155,7 +163,8 @@ static bool ReadSmall(const uint8_t **At, const uint8_t *End, uint8_t *Value)
     return true;
 }
 
-/* At points behind the name: PackageOp, PkgLength (1 to 4 bytes, by the two upper bits of the first), element count. */
+/* At points behind the name: PackageOp, PkgLength (1 to 4 bytes, by the two upper bits of the first), element
+   count. */
 static bool ReadSleepPackage(const uint8_t *At, const uint8_t *End)
 {
     if (End - At < 3 || *At++ != AML_PACKAGE) {

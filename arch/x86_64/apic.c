@@ -1,41 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The local APIC (SDM vol. 3, chapter 11) by memory-mapped registers: interrupts between processors, the one-shot timer,
- * the end of interrupt.
+ * The local APIC (SDM vol. 3, chapter 11) by memory-mapped registers: interrupts between processors, the
+ * one-shot timer, the end of interrupt.
  */
 #include "arch/x86_64/archp.h"
 
-#define APIC_ID              0x20
-#define APIC_TASK_PRIORITY   0x80
-#define APIC_END             0xb0
-#define APIC_SPURIOUS        0xf0
-#define APIC_ERROR_STATUS    0x280
-#define APIC_COMMAND_LOW     0x300
-#define APIC_COMMAND_HIGH    0x310
-#define APIC_LVT_TIMER       0x320
-#define APIC_LVT_LINT0       0x350
-#define APIC_LVT_LINT1       0x360
-#define APIC_LVT_ERROR       0x370
-#define APIC_INITIAL_COUNT   0x380
-#define APIC_CURRENT_COUNT   0x390
-#define APIC_DIVIDE          0x3e0
+#define APIC_ID            0x20
+#define APIC_TASK_PRIORITY 0x80
+#define APIC_END           0xb0
+#define APIC_SPURIOUS      0xf0
+#define APIC_ERROR_STATUS  0x280
+#define APIC_COMMAND_LOW   0x300
+#define APIC_COMMAND_HIGH  0x310
+#define APIC_LVT_TIMER     0x320
+#define APIC_LVT_LINT0     0x350
+#define APIC_LVT_LINT1     0x360
+#define APIC_LVT_ERROR     0x370
+#define APIC_INITIAL_COUNT 0x380
+#define APIC_CURRENT_COUNT 0x390
+#define APIC_DIVIDE        0x3e0
 
-#define SPURIOUS_ENABLE      0x100u
-#define LVT_MASKED           0x10000u
-#define LVT_NMI              0x400u
-#define DIVIDE_BY_ONE        0xbu
+#define SPURIOUS_ENABLE 0x100u
+#define LVT_MASKED      0x10000u
+#define LVT_NMI         0x400u
+#define DIVIDE_BY_ONE   0xbu
 
-#define COMMAND_FIXED        0x4000u /* edge, assert */
-#define COMMAND_NMI          0x4400u
-#define COMMAND_INIT         0x4500u
-#define COMMAND_STARTUP      0x4600u
-#define COMMAND_PENDING      0x1000u
+#define COMMAND_FIXED   0x4000u /* edge, assert */
+#define COMMAND_NMI     0x4400u
+#define COMMAND_INIT    0x4500u
+#define COMMAND_STARTUP 0x4600u
+#define COMMAND_PENDING 0x1000u
 
-#define BASE_ENABLE          0x800u
-#define BASE_X2APIC          0x400u
-#define BASE_ADDRESS         0x000ffffffffff000UL
+#define BASE_ENABLE  0x800u
+#define BASE_X2APIC  0x400u
+#define BASE_ADDRESS 0x000ffffffffff000UL
 
-#define APIC_SIZE            0x1000
+#define APIC_SIZE 0x1000
 
 volatile uint32_t *ArchpLocalApic;
 static uint64_t CountsPerCycle; /* of the timer, in units of 2^-32 */
@@ -61,8 +61,8 @@ void ArchpMapLocalApic(uint64_t Physical)
     }
 }
 
-/* Firmware may have left x2APIC mode on, where the registers are not in memory; the only way back leads through "off"
-   (SDM vol. 3, 11.12.5). */
+/* Firmware may have left x2APIC mode on, where the registers are not in memory; the only way back leads
+   through "off" (SDM vol. 3, 11.12.5). */
 static void EnableInMemoryMode(void)
 {
     uint64_t Base = ArchpReadMsr(MSR_APIC_BASE);
@@ -162,8 +162,8 @@ void ArchpSetApicRate(uint64_t PerSecond)
     CountsPerCycle = ArchpScale(PerSecond, 1UL << 32, ArchCyclesPerSecond());
 }
 
-/* The count that has passed when the time-stamp counter has reached Cycles: rounded up, at least 1 (0 would stop the
-   timer), at most what the register holds. */
+/* The count that has passed when the time-stamp counter has reached Cycles: rounded up, at least 1 (0 would
+   stop the timer), at most what the register holds. */
 static uint32_t CountUntil(uint64_t Cycles)
 {
     uint64_t Now = ArchReadCycles();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Private to arch/x86_64: registers' bits, selectors, port and MSR access, what the files of this folder share.
+ * Private to arch/x86_64: registers' bits, selectors, port and MSR access, what the files of this folder
+ * share.
  */
 #ifndef PRIMER_ARCHP_H
 #define PRIMER_ARCHP_H
@@ -14,7 +15,7 @@
 
 #define SELECTOR_KERNEL_CODE 0x10
 #define SELECTOR_KERNEL_DATA 0x18
-#define SELECTOR_SYSRET_BASE 0x20 /* 32-bit user code would stand here: empty, nobody enters compatibility mode */
+#define SELECTOR_SYSRET_BASE 0x20 /* 32-bit user code would stand here: empty, nobody enters that mode */
 #define SELECTOR_USER_DATA   0x2b
 #define SELECTOR_USER_CODE   0x33
 #define SELECTOR_TSS         0x40
@@ -39,7 +40,7 @@
 #define VECTOR_ALIGNMENT      17
 #define VECTOR_MACHINE_CHECK  18
 #define VECTOR_SIMD           19
-#define VECTOR_PIC_BASE       0x20 /* the legacy controllers, masked: only their spurious interrupts can come */
+#define VECTOR_PIC_BASE       0x20 /* legacy controllers, masked: only spurious interrupts come */
 #define VECTOR_DEVICE_FIRST   0x30
 #define VECTOR_CLOCK          0xd0
 #define VECTOR_IPI            0xe0
@@ -178,7 +179,8 @@ static inline void ArchpWriteCr4(uint64_t Value)
     __asm__ volatile("movq %0, %%cr4" : : "r"(Value) : "memory");
 }
 
-/* Value * Multiplier / Divisor with 128 bits between. The quotient must fit: Divisor is above the product's upper half. */
+/* Value * Multiplier / Divisor with 128 bits between. The quotient must fit: Divisor is above the product's
+   upper half. */
 static inline uint64_t ArchpScale(uint64_t Value, uint64_t Multiplier, uint64_t Divisor)
 {
     uint64_t High;
@@ -201,7 +203,7 @@ static inline ARCH_CPUID ArchpCpuid(uint32_t Leaf, uint32_t Subleaf)
 
 /* What the boot processor has; the others are taken to be like it. (cpu.c) */
 typedef struct _ARCH_FEATURES {
-    bool NoExecute, GigabytePages, Smep, Smap, Umip, MachineCheck, Xsave;
+    bool LocalApic, NoExecute, GigabytePages, Smep, Smap, Umip, MachineCheck, Xsave;
     ULONG PhysicalBits;
     uint64_t Xcr0;
 } ARCH_FEATURES;
@@ -225,7 +227,9 @@ void ArchpBootNote(const char *Text);
 void ArchpReadBootInformation(PBOOT_INFORMATION Boot, ULONG Kind, uint64_t Info);
 const char *ArchpBootOption(const BOOT_INFORMATION *Boot, const char *Name);
 extern uint64_t ArchpTrampolinePage; /* physical, 0: none below 640 KiB */
-enum { MAP_NOTHING = -1 }; /* a type for ArchpSetRange: no range stays there */
+enum {
+    MAP_NOTHING = -1
+}; /* a type for ArchpSetRange: no range stays there */
 void ArchpSetRange(PBOOT_INFORMATION Boot, uint64_t Base, uint64_t End, int Type);
 
 /* paging.c */
@@ -237,6 +241,9 @@ uintptr_t ArchpReserveWindow(SIZE_T Pages);
 void *ArchpMapPhysical(uint64_t Physical, SIZE_T Size, ULONG Flags);
 uint64_t ArchpAllocateTablePage(void);
 void ArchpFreeTablePage(uint64_t Physical);
+
+/* backtrace.c */
+bool ArchpIsReadable(uintptr_t Address, SIZE_T Size);
 
 /* fpu.c */
 void ArchpInitializeFpu(void);
@@ -291,9 +298,9 @@ typedef struct _ARCH_ACPI {
     ULONG IoApicCount;
     ARCH_IO_APIC IoApic[ARCH_MAX_IO_APICS];
     ARCH_ISA_LINE IsaLine[16];
-    uint64_t Hpet;           /* physical address, 0: none */
-    uint16_t PmTimer;        /* port, 0: none */
-    bool PmTimer32;          /* 32 bits wide, not 24 */
+    uint64_t Hpet;    /* physical address, 0: none */
+    uint16_t PmTimer; /* port, 0: none */
+    bool PmTimer32;   /* 32 bits wide, not 24 */
     uint16_t Pm1aControl, Pm1bControl;
     uint16_t SmiCommand;
     uint8_t AcpiEnable;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Offsets of C structures for the assembly files. Compiled to text only: the Makefile turns each marker line into a
- * %define of asmoffsets.inc.
+ * Offsets of C structures for the assembly files. Compiled to text only: the Makefile turns each marker line
+ * into a %define of asmoffsets.inc.
  */
 #include "arch/x86_64/archp.h"
 #include "arch/x86_64/smp.h"
 
-#define DEFINE(Name, Value) __asm__ volatile("\n.ascii \"->" #Name " %c0\"" : : "i"((long)(Value)))
+#define DEFINE(Name, Value)        __asm__ volatile("\n.ascii \"->" #Name " %c0\"" : : "i"((long)(Value)))
 #define OFFSET(Name, Type, Member) DEFINE(Name, offsetof(Type, Member))
 
 void ArchpOffsets(void);

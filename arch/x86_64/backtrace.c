@@ -1,24 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Back-traces by frame pointers. Entry code links each trap frame into the chain (traps.asm) and ends it at user mode.
- * Nothing here faults: each link is looked up in the page tables before it is read.
+ * Back-traces by frame pointers. Entry code links each trap frame into the chain (traps.asm) and ends it at
+ * user mode. Nothing here faults: each link is looked up in the page tables before it is read.
  */
 #include "arch/x86_64/archp.h"
 
-static bool IsReadable(uintptr_t Address)
+/* [Address, Address + Size), which spans two pages at most, is mapped kernel memory. */
+bool ArchpIsReadable(uintptr_t Address, SIZE_T Size)
 {
-    return Address >= ARCH_DIRECT_MAP && ArchQueryPage(ArchKernelPageTables(), Address, NULL, NULL);
+    ULONG First, Last;
+    return Address >= ARCH_DIRECT_MAP && Address + Size > Address &&
+           ArchQueryPage(ArchKernelPageTables(), Address, NULL, &First) &&
+           ArchQueryPage(ArchKernelPageTables(), Address + Size - 1, NULL, &Last) &&
+           (First & Last & ARCH_PAGE_READ) != 0;
 }
 
 static bool IsLink(uintptr_t Rbp)
 {
-    return (Rbp & 7) == 0 && IsReadable(Rbp) && IsReadable(Rbp + 8);
+    return (Rbp & 7) == 0 && ArchpIsReadable(Rbp, 2 * sizeof(uint64_t));
 }
 
+/* The first address is kept whatever it is: a call through a null pointer is worth its callers. */
 ULONG ArchBackTrace(ULONG64 Rip, ULONG64 Rbp, ULONG64 *Addresses, ULONG Count)
 {
     ULONG Stored = 0;
-    while (Stored < Count && Rip != 0) {
+    while (Stored < Count && (Stored == 0 || Rip != 0)) {
         Addresses[Stored++] = Rip;
         if (!IsLink(Rbp)) {
             break;

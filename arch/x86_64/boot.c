@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The first C code: from the loader's information to the machine-independent kernel, and later, when memory works, the
- * order in which the machine's devices are found.
+ * The first C code: from the loader's information to the machine-independent kernel, and later, when memory
+ * works, the order in which the machine's devices are found.
  */
 #include "arch/x86_64/archp.h"
+
+#define EXIT_NOT_STARTED 0x31 /* as after a bug check */
 
 static BOOT_INFORMATION BootInformation;
 
@@ -23,7 +25,7 @@ void ArchpBootFail(const char *Why)
         ArchSerialWrite(0, Why, strlen(Why));
         ArchSerialWrite(0, "\r\n", 2);
     }
-    ArchHalt();
+    ArchDebugExit(EXIT_NOT_STARTED);
 }
 
 NORETURN void ArchBootMain(ULONG Kind, uint64_t Info);
@@ -32,6 +34,9 @@ NORETURN void ArchBootMain(ULONG Kind, uint64_t Info);
 void ArchBootMain(ULONG Kind, uint64_t Info)
 {
     ArchpDetectFeatures();
+    if (!ArchpFeatures.LocalApic) {
+        ArchpBootFail("the processor has no local APIC.");
+    }
     ArchpPatchUserAccess();
     ArchpBuildIdt();
     ArchInitializeProcessor(&KiBootPrcb);

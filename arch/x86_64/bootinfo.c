@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the loader handed over, by multiboot2 or PVH, brought into one form (kernel/init/boot.h). Everything that is needed
- * later is copied; of the loader's memory only the archives stay.
+ * What the loader handed over, by multiboot2 or PVH, brought into one form (kernel/init/boot.h). Everything
+ * that is needed later is copied; of the loader's memory only the archives stay.
  *
- * The order of the map is the order of trust: what is called free first, then what is called anything else, then what
- * we know to be in use.
+ * The order of the map is the order of trust: what is called free first, then what is called anything else,
+ * then what we know to be in use.
  */
 #include "arch/x86_64/archp.h"
 #include "arch/x86_64/loaders.h"
 
-#define MEMORY_MINIMUM (15UL << 20) /* a machine of 16 MiB shows this much: holes and firmware take the rest */
+#define MEMORY_MINIMUM (15UL << 20) /* what a machine of 16 MiB shows: holes and firmware take the rest */
 #define LOW_MEMORY_END 0xa0000UL
 #define RSDP_SIZE      36
 
@@ -19,9 +19,13 @@ static char LoaderName[64];
 static uint8_t RsdpCopy[RSDP_SIZE] __attribute__((aligned(16)));
 uint64_t ArchpTrampolinePage;
 
-/* ---- Memory ranges in a loader's words: both protocols use the numbers of the BIOS's E820 call (ACPI 6.5, 15.1) ---- */
+/* ---- Memory ranges: both protocols use the numbers of the BIOS's E820 call (ACPI 6.5, 15.1) ---- */
 
-enum { E820_RAM = 1, E820_ACPI = 3, E820_NVS = 4 };
+enum {
+    E820_RAM = 1,
+    E820_ACPI = 3,
+    E820_NVS = 4
+};
 
 static int TypeOfE820(uint32_t Type)
 {
@@ -138,7 +142,8 @@ static void VisitModule(PBOOT_INFORMATION Boot, const MULTIBOOT_TAG *Tag, bool S
 
 static void VisitMemoryMap(PBOOT_INFORMATION Boot, const MULTIBOOT_TAG *Tag, bool SecondPass)
 {
-    if (Tag->Size < sizeof(*Tag) + sizeof(Tag->Map[0]) || Tag->Map[0].EntrySize < sizeof(MULTIBOOT_MAP_ENTRY)) {
+    if (Tag->Size < sizeof(*Tag) + sizeof(Tag->Map[0]) ||
+        Tag->Map[0].EntrySize < sizeof(MULTIBOOT_MAP_ENTRY)) {
         return;
     }
     uint32_t Step = Tag->Map[0].EntrySize;
@@ -160,7 +165,7 @@ static void VisitRsdp(PBOOT_INFORMATION Boot, const MULTIBOOT_TAG *Tag, bool Sec
 
 static void ReadMultiboot2(PBOOT_INFORMATION Boot, const MULTIBOOT_INFO *Info)
 {
-    CopyText(LoaderName, sizeof(LoaderName), "multiboot2", SIZE_MAX);
+    CopyText(LoaderName, sizeof(LoaderName), "multiboot2", sizeof("multiboot2"));
     ForEachTag(Boot, Info, MULTIBOOT_LOADER_NAME, VisitLoaderName, false);
     ForEachTag(Boot, Info, MULTIBOOT_COMMAND_LINE, VisitCommandLine, false);
     ForEachTag(Boot, Info, MULTIBOOT_MODULE, VisitModule, false);
@@ -184,7 +189,7 @@ static void ReadPvhMap(PBOOT_INFORMATION Boot, const PVH_START *Start, bool Seco
 
 static void ReadPvh(PBOOT_INFORMATION Boot, const PVH_START *Start)
 {
-    CopyText(LoaderName, sizeof(LoaderName), "PVH", SIZE_MAX);
+    CopyText(LoaderName, sizeof(LoaderName), "PVH", sizeof("PVH"));
     if (Start->CommandLine != 0) {
         SetCommandLine(Boot, ArchPhysicalToVirtual(Start->CommandLine), PVH_TEXT_LIMIT);
     }
@@ -201,7 +206,8 @@ static void ReadPvh(PBOOT_INFORMATION Boot, const PVH_START *Start)
 
 /* ---- The whole ---- */
 
-/* A page below 640 KiB where other processors start; the highest one, far from what firmware keeps at the bottom. */
+/* A page below 640 KiB where other processors start; the highest one, far from what firmware keeps at the
+   bottom. */
 static void ReserveTrampoline(PBOOT_INFORMATION Boot)
 {
     for (ULONG i = 0; i < Boot->RangeCount; i++) {
@@ -250,7 +256,8 @@ void ArchpReadBootInformation(PBOOT_INFORMATION Boot, ULONG Kind, uint64_t Info)
     RequireMinimum(Boot);
 }
 
-/* The text behind "Name=" on the command line, up to a space or the end; NULL when the option is not there. */
+/* The text behind "Name=" on the command line, up to a space or the end; NULL when the option is not
+   there. */
 const char *ArchpBootOption(const BOOT_INFORMATION *Boot, const char *Name)
 {
     size_t Length = strlen(Name);

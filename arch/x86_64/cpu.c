@@ -25,6 +25,7 @@ static void DetectBasic(void)
 {
     ARCH_CPUID One = ArchpCpuid(1, 0);
     ArchpFeatures.MachineCheck = Bit(One.Edx, 7);
+    ArchpFeatures.LocalApic = Bit(One.Edx, 9);
     if (ArchpCpuid(0, 0).Eax >= 7) {
         ARCH_CPUID Seven = ArchpCpuid(7, 0);
         ArchpFeatures.Smep = Bit(Seven.Ebx, 7);
@@ -138,7 +139,8 @@ static void BuildGdt(ARCH_PROCESSOR *Processor)
     Gdt[SELECTOR_KERNEL_DATA / 8] = 0x0000930000000000;
     Gdt[SELECTOR_USER_DATA / 8] = 0x0000f30000000000;
     Gdt[SELECTOR_USER_CODE / 8] = 0x0020fb0000000000;
-    Gdt[SELECTOR_TSS / 8] = (sizeof(ARCH_TSS) - 1) | (Tss & 0xffffff) << 16 | 0x890000000000 | (Tss >> 24 & 0xff) << 56;
+    Gdt[SELECTOR_TSS / 8] = 0x0000890000000000 | (sizeof(ARCH_TSS) - 1);
+    Gdt[SELECTOR_TSS / 8] |= (Tss & 0xffffff) << 16 | (Tss >> 24 & 0xff) << 56;
     Gdt[SELECTOR_TSS / 8 + 1] = Tss >> 32;
 }
 
@@ -183,10 +185,12 @@ static void SetControlRegisters(void)
     ArchpWriteMsr(MSR_EFER, ArchpReadMsr(MSR_EFER) | EFER_SCE | (ArchpFeatures.NoExecute ? EFER_NXE : 0));
 }
 
-/* STAR: SYSCALL loads CS and SS from the lower selector and the one after it, SYSRET adds 16 and 8 to the upper one. */
+/* STAR: SYSCALL loads CS and SS from the lower selector and the one after it, SYSRET adds 16 and 8 to the
+   upper one. */
 static void SetSystemCallEntry(void)
 {
-    ArchpWriteMsr(MSR_STAR, (uint64_t)(SELECTOR_SYSRET_BASE | 3) << 48 | (uint64_t)SELECTOR_KERNEL_CODE << 32);
+    uint64_t Selectors = (SELECTOR_SYSRET_BASE | 3) << 16 | SELECTOR_KERNEL_CODE;
+    ArchpWriteMsr(MSR_STAR, Selectors << 32);
     ArchpWriteMsr(MSR_LSTAR, (uint64_t)ArchpSystemCallEntry);
     ArchpWriteMsr(MSR_CSTAR, 0); /* from compatibility mode, which nobody can enter */
     ArchpWriteMsr(MSR_SFMASK, RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC);
@@ -203,12 +207,12 @@ static void *AllocateGuardedStack(void)
     uintptr_t Base = ArchpReserveWindow(IST_STACK_PAGES + 1) + PAGE_SIZE; /* the page below stays unmapped */
     for (ULONG i = 0; i < IST_STACK_PAGES; i++) {
         uint64_t Page = ArchpAllocateTablePage();
-        if (Page == 0 || ArchMapPage(ArchKernelPageTables(), Base + i * PAGE_SIZE, Page,
+        if (Page == 0 || ArchMapPage(ArchKernelPageTables(), Base + (uintptr_t)i * PAGE_SIZE, Page,
                                      ARCH_PAGE_READ | ARCH_PAGE_WRITE | ARCH_PAGE_GLOBAL) != STATUS_SUCCESS) {
             return NULL;
         }
     }
-    return (void *)(Base + IST_STACK_PAGES * PAGE_SIZE);
+    return (void *)(Base + (uintptr_t)IST_STACK_PAGES * PAGE_SIZE);
 }
 
 bool ArchpAllocateInterruptStacks(PKPRCB Prcb)

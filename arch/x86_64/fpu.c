@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * x87, SSE and AVX registers of user threads. The kernel is compiled without them, so that the registers always hold the
- * current user thread's and are saved only when threads are swapped (switch.asm).
+ * x87, SSE and AVX registers of user threads. The kernel is compiled without them, so that the registers
+ * always hold the current user thread's and are saved only when threads are swapped (switch.asm).
  *
- * The image is XSAVE's standard format (SDM vol. 1, 13.4): 512 bytes as FXSAVE writes them, a header of 64, then AVX; or
- * FXSAVE's alone on a processor without XSAVE.
+ * The image is XSAVE's standard format (SDM vol. 1, 13.4): 512 bytes as FXSAVE writes them, a header of 64,
+ * then AVX; or FXSAVE's alone on a processor without XSAVE.
  */
 #include "arch/x86_64/archp.h"
 
@@ -12,13 +12,13 @@
 #define XCR0_SSE 2u
 #define XCR0_AVX 4u
 
-#define FXSAVE_SIZE         512
-#define XSAVE_HEADER_SIZE   64
-#define FXSAVE_MXCSR        24
-#define FXSAVE_MXCSR_MASK   28
-#define DEFAULT_CONTROL     0x37f
-#define DEFAULT_MXCSR       0x1f80
-#define DEFAULT_MXCSR_MASK  0xffbfu /* when FXSAVE reports 0 (SDM vol. 1, 11.6.6) */
+#define FXSAVE_SIZE        512
+#define XSAVE_HEADER_SIZE  64
+#define FXSAVE_MXCSR       24
+#define FXSAVE_MXCSR_MASK  28
+#define DEFAULT_CONTROL    0x37f
+#define DEFAULT_MXCSR      0x1f80
+#define DEFAULT_MXCSR_MASK 0xffbfu /* when FXSAVE reports 0 (SDM vol. 1, 11.6.6) */
 
 typedef struct _XSAVE_HEADER {
     uint64_t StateVector;
@@ -49,7 +49,8 @@ static void Restore(const void *State)
     }
 }
 
-/* CR4 has been set. XCR0 is chosen, not copied from CPUID: a state that the kernel does not know must not be switched on. */
+/* CR4 has been set. XCR0 is chosen, not copied from CPUID: a state that the kernel does not know must not be
+   switched on. */
 void ArchpInitializeFpu(void)
 {
     if (ArchpFeatures.Xsave) {

@@ -4,11 +4,11 @@
  */
 #include "arch/x86_64/archp.h"
 
-#define IO_APIC_SELECT  0x00
-#define IO_APIC_WINDOW  0x10
-#define IO_APIC_SIZE    0x20
+#define IO_APIC_SELECT   0x00
+#define IO_APIC_WINDOW   0x10
+#define IO_APIC_SIZE     0x20
 #define REGISTER_VERSION 1
-#define REGISTER_TABLE  0x10
+#define REGISTER_TABLE   0x10
 
 #define ENTRY_ACTIVE_LOW 0x2000u
 #define ENTRY_LEVEL      0x8000u
@@ -62,7 +62,8 @@ void ArchpInitializeIoApics(void)
     }
 }
 
-/* Their vectors are moved off the exceptions first, for a spurious interrupt can come through all masks (8259A data sheet). */
+/* Their vectors are moved off the exceptions first, for a spurious interrupt can come through all masks
+   (8259A data sheet). */
 void ArchpMaskLegacyControllers(void)
 {
     static const uint8_t Words[][2] = {

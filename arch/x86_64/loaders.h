@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Structures of the boot protocols, as their specifications lay them out. What a loader wrote is not aligned for certain.
+ * Structures of the boot protocols, as their specifications lay them out. What a loader wrote is not aligned
+ * for certain.
  */
 #ifndef PRIMER_LOADERS_H
 #define PRIMER_LOADERS_H

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The x86-64 part of arch.h: the machine's share of a processor, a thread and an address space, and the routines that
- * are a few instructions long. Include arch/arch.h, not this file.
+ * The x86-64 part of arch.h: the machine's share of a processor, a thread and an address space, and the
+ * routines that are a few instructions long. Include arch/arch.h, not this file.
  *
- * "SDM" in the comments of this folder is Intel's Software Developer's Manual, "APM" AMD's Programmer's Manual.
+ * "SDM" in the comments of this folder is Intel's Software Developer's Manual, "APM" AMD's Programmer's
+ * Manual.
  */
 #ifndef PRIMER_MACHINE_H
 #define PRIMER_MACHINE_H
 
 /* ---- The address space ---- */
 
-#define ARCH_USER_END      0x00007ffffffff000UL /* the last user page is never mapped: see docs on SYSRET */
-#define ARCH_DIRECT_MAP    0xffff800000000000UL
-#define ARCH_DIRECT_SIZE   0x0000200000000000UL
-#define ARCH_POOL_BASE     0xffffa00000000000UL
-#define ARCH_FRAME_BASE    0xffffc00000000000UL
-#define ARCH_DEVICE_BASE   0xffffe00000000000UL /* device registers, firmware tables, interrupt stacks: the machine's own */
-#define ARCH_KERNEL_BASE   0xffffffff80000000UL
+#define ARCH_USER_END    0x00007ffffffff000UL /* the last user page is never mapped: see docs on SYSRET */
+#define ARCH_DIRECT_MAP  0xffff800000000000UL
+#define ARCH_DIRECT_SIZE 0x0000200000000000UL
+#define ARCH_POOL_BASE   0xffffa00000000000UL
+#define ARCH_FRAME_BASE  0xffffc00000000000UL
+#define ARCH_DEVICE_BASE 0xffffe00000000000UL /* the machine's own: device registers, interrupt stacks */
+#define ARCH_KERNEL_BASE 0xffffffff80000000UL
 
 /* ---- Structures ---- */
 
@@ -34,17 +35,17 @@ typedef struct __attribute__((packed, aligned(4))) _ARCH_TSS {
 #define ARCH_GDT_ENTRIES 10
 
 typedef struct _ARCH_PROCESSOR {
-    uint64_t UserRsp;      /* scratch of the SYSCALL entry, which has no register and no stack */
+    uint64_t UserRsp; /* scratch of the SYSCALL entry, which has no register and no stack */
     uint32_t ApicId;
-    ARCH_TSS Tss;          /* at 4 modulo 8, so that Rsp0 is aligned */
-    uint8_t PriorityMask;  /* what was last written to CR8 */
+    ARCH_TSS Tss;         /* at 4 modulo 8, so that Rsp0 is aligned */
+    uint8_t PriorityMask; /* what was last written to CR8 */
     uint64_t Gdt[ARCH_GDT_ENTRIES];
 } ARCH_PROCESSOR;
 
 typedef struct _ARCH_THREAD {
-    uint64_t KernelRsp;    /* while it does not run: an ARCH_SWITCH_FRAME */
-    void *StackTop;        /* highest address + 1 of the kernel stack */
-    void *FpuState;        /* 64-byte aligned, ArchFpuStateSize() bytes; NULL: never leaves the kernel, has no user state */
+    uint64_t KernelRsp; /* while it does not run: an ARCH_SWITCH_FRAME */
+    void *StackTop;     /* highest address + 1 of the kernel stack */
+    void *FpuState;     /* 64-byte aligned; NULL: a thread that never leaves the kernel */
     uint64_t UserFsBase;
     uint64_t UserGsBase;
 } ARCH_THREAD;
@@ -53,7 +54,8 @@ typedef struct _ARCH_PAGE_TABLES {
     uint64_t Root; /* physical address of the PML4 */
 } ARCH_PAGE_TABLES;
 
-/* Where inline code and assembly find their way in structures that are not yet defined here; cpu.c asserts each. */
+/* Where inline code and assembly find their way in structures that are not yet defined here; cpu.c asserts
+   each. */
 #define ARCH_PRCB_IRQL     16
 #define ARCH_PRCB_SOFT     17
 #define ARCH_PRCB_OFFSET   24 /* of KPRCB.Arch */
@@ -132,8 +134,9 @@ static inline void ArchRestoreInterrupts(bool Enabled)
     }
 }
 
-/* What an explicit raise above DISPATCH_LEVEL does to the hardware: interrupts of Irql's class and below wait (SDM vol. 3,
-   11.8.6). 0 to DISPATCH_LEVEL: nothing waits. Interrupt entries restore the value that they found. */
+/* What an explicit raise above DISPATCH_LEVEL does to the hardware: interrupts of Irql's class and below wait
+   (SDM vol. 3, 11.8.6). 0 to DISPATCH_LEVEL: nothing waits. Interrupt entries restore the value that they
+   found. */
 static inline void ArchSetPriorityMask(KIRQL Irql)
 {
     uint64_t Class = Irql > 2 ? Irql : 0;

@@ -1,13 +1,14 @@
 ; SPDX-License-Identifier: MIT
 ;
-; memcpy and memset, in the place of the C ones (kernel/rtl/memory.c), which are weak. Short lengths take a few words that
-; may overlap, long ones the string instructions, whose start-up time is lost in them.
+; memcpy and memset, in the place of the C ones (kernel/rtl/memory.c), which are weak. Short lengths take a
+; few words that may overlap, long ones the string instructions, whose start-up time is lost in them.
 
 LONG_LENGTH equ 128
 
 section .text
 
-; void *memcpy(void *Destination, const void *Source, size_t Length). Destination may overlap the source from below.
+; void *memcpy(void *Destination, const void *Source, size_t Length). Destination may overlap the source from
+; below.
 global memcpy
 align 16
 memcpy:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The list of memory ranges while it is made: always sorted, disjoint, neighbours of one type merged, whatever firmware says.
+ * The list of memory ranges while it is made: always sorted, disjoint, neighbours of one type merged,
+ * whatever firmware says.
  */
 #include "arch/x86_64/archp.h"
 
@@ -17,7 +18,8 @@ static void RemoveAt(PBOOT_INFORMATION Boot, ULONG Index)
     }
 }
 
-/* The list is full: the smallest free range is given up. Free memory may be forgotten; what is in use may not. */
+/* The list is full: the smallest free range is given up. Free memory may be forgotten; what is in use may
+   not. */
 static bool MakeRoom(PBOOT_INFORMATION Boot)
 {
     ULONG Smallest = BOOT_MAX_RANGES;
@@ -85,8 +87,9 @@ static uint64_t PhysicalLimit(void)
     return Limit < ARCH_DIRECT_SIZE ? Limit : ARCH_DIRECT_SIZE;
 }
 
-/* Makes [Base, End) a range of Type, or no range at all (MAP_NOTHING), whatever it was. Free memory is rounded inwards to
-   whole pages, everything else outwards. An End below Base has wrapped around: taken as the end of memory. */
+/* Makes [Base, End) a range of Type, or no range at all (MAP_NOTHING), whatever it was. Free memory is
+   rounded inwards to whole pages, everything else outwards. An End below Base has wrapped around: taken as
+   the end of memory. */
 void ArchpSetRange(PBOOT_INFORMATION Boot, uint64_t Base, uint64_t End, int Type)
 {
     uint64_t Limit = PhysicalLimit();

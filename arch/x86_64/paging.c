@@ -20,7 +20,7 @@
 #define PTE_LARGE    (1UL << 7)
 #define PTE_GLOBAL   (1UL << 8)
 #define PTE_SOFT     (1UL << 9)
-#define PTE_KEPT     (1UL << 10) /* lowest level, instead of PTE_PRESENT: the owner's frame, out of the processor's sight */
+#define PTE_KEPT     (1UL << 10) /* lowest level, not PTE_PRESENT: out of the processor's sight */
 #define PTE_VALID    (PTE_PRESENT | PTE_KEPT)
 #define PTE_NX       (1UL << 63)
 #define PTE_ADDRESS  0x000ffffffffff000UL
@@ -30,11 +30,11 @@
 #define SIZE_1G 0x40000000UL
 #define SIZE_4G 0x100000000UL
 
-#define TOP_LEVEL       3
-#define LEVEL_SHIFT(L)  (12 + 9 * (L))
-#define LEVEL_SIZE(L)   (1UL << LEVEL_SHIFT(L))
-#define INDEX(V, L)     (((V) >> LEVEL_SHIFT(L)) & 511)
-#define FIRST_KERNEL    256
+#define TOP_LEVEL      3
+#define LEVEL_SHIFT(L) (12 + 9 * (L))
+#define LEVEL_SIZE(L)  (1UL << LEVEL_SHIFT(L))
+#define INDEX(V, L)    (((V) >> LEVEL_SHIFT(L)) & 511)
+#define FIRST_KERNEL   256
 
 extern char __kernel_phys_start[], __kernel_phys_end[];
 extern char __text_start[], __text_end[], __rodata_start[], __rodata_end[], __data_start[], __kernel_end[];
@@ -113,7 +113,7 @@ static uint64_t EncodeFlags(ULONG Flags)
     Entry |= Flags & ARCH_PAGE_WRITE ? PTE_WRITE : 0;
     Entry |= Flags & ARCH_PAGE_USER ? PTE_USER : 0;
     Entry |= Flags & ARCH_PAGE_GLOBAL ? PTE_GLOBAL : 0;
-    Entry |= Flags & ARCH_PAGE_NOCACHE ? PTE_NOCACHE | PTE_THROUGH : 0; /* PAT entry 3: uncached, as after reset */
+    Entry |= Flags & ARCH_PAGE_NOCACHE ? PTE_NOCACHE | PTE_THROUGH : 0; /* PAT entry 3 */
     Entry |= Flags & ARCH_PAGE_SOFT ? PTE_SOFT : 0;
     Entry |= Flags & ARCH_PAGE_EXECUTE || !ArchpFeatures.NoExecute ? 0 : PTE_NX;
     return Entry;
@@ -159,6 +159,24 @@ static uint64_t *FindEntry(uint64_t Root, uintptr_t Virtual, unsigned Wanted, un
         }
         Table = TableOf(Value);
     }
+}
+
+/* The lowest-level entry for Virtual; NULL where a table is missing or a large page lies. The common case, written out. */
+static inline uint64_t *FindLeaf(uint64_t Root, uintptr_t Virtual)
+{
+    uint64_t Value = ReadEntry(TableOf(Root) + INDEX(Virtual, 3));
+    if (!(Value & PTE_PRESENT)) {
+        return NULL;
+    }
+    Value = ReadEntry(TableOf(Value) + INDEX(Virtual, 2));
+    if ((Value & (PTE_PRESENT | PTE_LARGE)) != PTE_PRESENT) {
+        return NULL;
+    }
+    Value = ReadEntry(TableOf(Value) + INDEX(Virtual, 1));
+    if ((Value & (PTE_PRESENT | PTE_LARGE)) != PTE_PRESENT) {
+        return NULL;
+    }
+    return TableOf(Value) + INDEX(Virtual, 0);
 }
 
 /* Puts a new, empty table into an empty entry. If somebody was faster, theirs is as good. */
@@ -234,7 +252,10 @@ void ArchDeletePageTables(ARCH_PAGE_TABLES *Tables)
 
 NTSTATUS ArchMapPage(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, uint64_t Physical, ULONG Flags)
 {
-    uint64_t *Entry = MakeEntry(Tables->Root, Virtual, 0);
+    uint64_t *Entry = FindLeaf(Tables->Root, Virtual);
+    if (Entry == NULL) {
+        Entry = MakeEntry(Tables->Root, Virtual, 0);
+    }
     if (Entry == NULL) {
         return STATUS_NO_MEMORY;
     }
@@ -260,9 +281,8 @@ NTSTATUS ArchPreparePages(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, SIZE_T Si
 
 bool ArchUnmapPage(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, uint64_t *Physical, ULONG *Flags)
 {
-    unsigned Level;
-    uint64_t *Entry = FindEntry(Tables->Root, Virtual, 0, &Level);
-    if (Level != 0) {
+    uint64_t *Entry = FindLeaf(Tables->Root, Virtual);
+    if (Entry == NULL) {
         return false;
     }
     /* One exchange: the processor may set the dirty bit until the entry is gone. */
@@ -282,8 +302,12 @@ bool ArchUnmapPage(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, uint64_t *Physic
 /* Large pages answer, too: the direct map consists of them. */
 bool ArchQueryPage(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, uint64_t *Physical, ULONG *Flags)
 {
-    unsigned Level;
-    uint64_t Value = ReadEntry(FindEntry(Tables->Root, Virtual, 0, &Level));
+    unsigned Level = 0;
+    uint64_t *Entry = FindLeaf(Tables->Root, Virtual);
+    if (Entry == NULL) {
+        Entry = FindEntry(Tables->Root, Virtual, 0, &Level);
+    }
+    uint64_t Value = ReadEntry(Entry);
     if (!(Value & PTE_VALID)) {
         return false;
     }
@@ -298,7 +322,8 @@ bool ArchQueryPage(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, uint64_t *Physic
 }
 
 void ArchForEachPage(ARCH_PAGE_TABLES *Tables, uintptr_t Start, uintptr_t End,
-                     void (*Visit)(void *Context, uintptr_t Virtual, uint64_t Physical, ULONG Flags), void *Context)
+                     void (*Visit)(void *Context, uintptr_t Virtual, uint64_t Physical, ULONG Flags),
+                     void *Context)
 {
     uintptr_t Virtual = Start & ~(SIZE_4K - 1);
     while (Virtual < End) {
@@ -369,7 +394,8 @@ void *ArchpMapPhysical(uint64_t Physical, SIZE_T Size, ULONG Flags)
 
 void *ArchMapDevice(uint64_t Physical, SIZE_T Size)
 {
-    return ArchpMapPhysical(Physical, Size, ARCH_PAGE_READ | ARCH_PAGE_WRITE | ARCH_PAGE_GLOBAL | ARCH_PAGE_NOCACHE);
+    return ArchpMapPhysical(Physical, Size,
+                            ARCH_PAGE_READ | ARCH_PAGE_WRITE | ARCH_PAGE_GLOBAL | ARCH_PAGE_NOCACHE);
 }
 
 /* ---- The kernel's tables ---- */
@@ -385,7 +411,7 @@ static unsigned LargestLevel(uintptr_t Virtual, uint64_t Physical, uint64_t Size
 
 static void MapRange(uintptr_t Virtual, uint64_t Physical, uint64_t Size, ULONG Flags)
 {
-    uint64_t Bits = EncodeFlags(Flags | ARCH_PAGE_GLOBAL) | PTE_DIRTY; /* nobody asks for the kernel's dirty bits */
+    uint64_t Bits = EncodeFlags(Flags | ARCH_PAGE_GLOBAL) | PTE_DIRTY; /* of no use in the kernel half */
     while (Size != 0) {
         unsigned Level = LargestLevel(Virtual, Physical, Size);
         uint64_t *Entry = MakeEntry(KernelTables.Root, Virtual, Level);

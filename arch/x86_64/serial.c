@@ -12,15 +12,15 @@
 #define UART_LINE_STATUS   5
 #define UART_SCRATCH       7
 
-#define FIFO_ENABLE        0x07 /* on, both sides cleared, interrupt at the first byte */
-#define LINE_8N1           0x03
-#define LINE_DIVISOR       0x80
-#define MODEM_ON           0x0b /* DTR, RTS, OUT2: the last lets interrupts through on a PC */
-#define STATUS_RECEIVED    0x01
-#define STATUS_EMPTY       0x20
-#define STATUS_IDLE        0x60 /* the FIFO and the shift register are empty */
-#define FIFO_DEPTH         16
-#define DIVISOR_115200     1
+#define FIFO_ENABLE     0x07 /* on, both sides cleared, interrupt at the first byte */
+#define LINE_8N1        0x03
+#define LINE_DIVISOR    0x80
+#define MODEM_ON        0x0b /* DTR, RTS, OUT2: the last lets interrupts through on a PC */
+#define STATUS_RECEIVED 0x01
+#define STATUS_EMPTY    0x20
+#define STATUS_IDLE     0x60 /* the FIFO and the shift register are empty */
+#define FIFO_DEPTH      16
+#define DIVISOR_115200  1
 
 static const struct {
     uint16_t Base;

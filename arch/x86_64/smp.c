@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Starting the other processors (SDM vol. 3, 9.4.4), one after the other, through the page of boot/trampoline.asm.
+ * Starting the other processors (SDM vol. 3, 9.4.4), one after the other, through the page of
+ * boot/trampoline.asm.
  *
- * A processor that answers too late must not run into a kernel that has given it up: starter and started settle it by
- * one compare-and-swap of StartState, and the loser of the two halts or goes on without.
+ * A processor that answers too late must not run into a kernel that has given it up: starter and started
+ * settle it by one compare-and-swap of StartState, and the loser of the two halts or goes on without.
  */
 #include "arch/x86_64/smp.h"
 #include "arch/x86_64/archp.h"
@@ -14,10 +15,17 @@ extern uint8_t ArchpBootRoot[];
 void ArchpProcessorEntry(void);
 NORETURN void ArchpProcessorMain(PKPRCB Prcb);
 
-enum { START_WAITING, START_ARRIVED, START_ABANDONED };
-enum { PROGRESS_C = 4, PROGRESS_KERNEL = 5 };
+enum {
+    START_WAITING,
+    START_ARRIVED,
+    START_ABANDONED
+};
+enum {
+    PROGRESS_C = 4,
+    PROGRESS_KERNEL = 5
+};
 
-#define INIT_TO_STARTUP    10000  /* microseconds, by the manual's example */
+#define INIT_TO_STARTUP    10000 /* microseconds, by the manual's example */
 #define STARTUP_TO_STARTUP 200
 #define ANSWER_LIMIT       1000000
 #define POLL               20
@@ -60,7 +68,8 @@ ULONG ArchProcessorCount(void)
 
 static ARCH_TRAMPOLINE *Parameters(void)
 {
-    return (ARCH_TRAMPOLINE *)((uint8_t *)ArchPhysicalToVirtual(ArchpTrampolinePage) + ArchpTrampolineParameters);
+    return (ARCH_TRAMPOLINE *)((uint8_t *)ArchPhysicalToVirtual(ArchpTrampolinePage) +
+                               ArchpTrampolineParameters);
 }
 
 static void PrepareTrampoline(PKPRCB Prcb)
@@ -138,7 +147,8 @@ static bool Arrive(void)
                                        __ATOMIC_SEQ_CST);
 }
 
-/* On the idle thread's stack, and with nothing else yet: KiProcessorStartup calls ArchInitializeProcessor first. */
+/* On the idle thread's stack, and with nothing else yet: KiProcessorStartup calls ArchInitializeProcessor
+   first. */
 void ArchpProcessorMain(PKPRCB Prcb)
 {
     Parameters()->Progress = PROGRESS_C;

@@ -12,7 +12,7 @@ typedef struct _ARCH_TRAMPOLINE {
     uint32_t BootRoot; /* page tables below 4 GiB that map the page where it is */
     uint32_t Efer;     /* bits to set */
     uint32_t Reserved;
-    uint64_t Root;     /* the kernel's page tables */
+    uint64_t Root; /* the kernel's page tables */
     uint64_t Stack;
     uint64_t Prcb;
     uint64_t Entry;

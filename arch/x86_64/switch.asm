@@ -13,13 +13,14 @@ section .text
 
 ; void ArchSwapContext(PKTHREAD Old, PKTHREAD New)
 ;
-; What lies on the stack of a thread that does not run is an ARCH_SWITCH_FRAME (thread.c): the registers that a C function
-; preserves, and RFLAGS for IF and the thread's user-access flag (AC).
+; What lies on the stack of a thread that does not run is an ARCH_SWITCH_FRAME (thread.c): the registers that
+; a C function preserves, and RFLAGS for IF and the thread's user-access flag (AC).
 ;
-; Custody: Old belongs to this processor until SwapBusy is cleared; then another one may be running it already, on the very
-; stack that RSP still points to. So from there to the load of RSP nothing touches the stack, and interrupts are off (an
-; NMI has a stack of its own). New belongs to us from the moment its SwapBusy has been seen clear: only one processor
-; has taken it from a ready queue. The caller has made New the current thread.
+; Custody: Old belongs to this processor until SwapBusy is cleared; then another one may be running it
+; already, on the very stack that RSP still points to. So from there to the load of RSP nothing touches the
+; stack, and interrupts are off (an NMI has a stack of its own). New belongs to us from the moment its
+; SwapBusy has been seen clear: only one processor has taken it from a ready queue. The caller has made New
+; the current thread.
 global ArchSwapContext
 align 16
 ArchSwapContext:
@@ -36,7 +37,7 @@ ArchSwapContext:
     test rcx, rcx
     jnz .save_fpu
 .saved:
-    mov byte [rdi + KTHREAD_SWAP_BUSY], 0   ; release: stores are not reordered with older ones (SDM vol. 3, 9.2.2)
+    mov byte [rdi + KTHREAD_SWAP_BUSY], 0   ; release: stores stay in order (SDM vol. 3, 9.2.2)
 .wait:
     cmp byte [rsi + KTHREAD_SWAP_BUSY], 0
     jne .pause

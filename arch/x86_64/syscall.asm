@@ -11,8 +11,8 @@ RFLAGS_RF equ 0x10000
 
 section .text
 
-; From user mode: RCX the return address, R11 the flags; interrupts off, TF, DF, AC and NT clear by the flag mask. There is
-; no stack and no free register until GS is ours.
+; From user mode: RCX the return address, R11 the flags; interrupts off, TF, DF, AC and NT clear by the flag
+; mask. There is no stack and no free register until GS is ours.
 global ArchpSystemCallEntry
 align 64
 ArchpSystemCallEntry:
@@ -34,8 +34,8 @@ ArchpSystemCallEntry:
     call [rbx + KTHREAD_SYSTEM_CALL]
     ; falls through: RSP at the user frame, RBX the current thread
 
-; The way back. What a handler owes (PASSIVE_LEVEL, APCs as they were) is checked, then the last look for work is taken
-; with interrupts off: what is set after it sends an interrupt, which arrives in user mode.
+; The way back. What a handler owes (PASSIVE_LEVEL, APCs as they were) is checked, then the last look for work
+; is taken with interrupts off: what is set after it sends an interrupt, which arrives in user mode.
 ArchpSystemCallExit:
     cli
     cmp byte [gs:PRCB_IRQL], 0
@@ -46,8 +46,8 @@ ArchpSystemCallExit:
     or eax, [rbx + KTHREAD_USER_WORK]
     jnz .work
 .tested:
-    ; SYSRET takes RIP from RCX and RFLAGS from R11. It faults in kernel mode, on the user's stack, when RCX is not canonical
-    ; (SDM vol. 2, SYSRET), and cannot restore TF and RF as IRET does.
+    ; SYSRET takes RIP from RCX and RFLAGS from R11. It faults in kernel mode, on the user's stack, when RCX
+    ; is not canonical (SDM vol. 2, SYSRET), and cannot restore TF and RF as IRET does.
     mov rcx, [rsp + FRAME_RIP]
     mov r11, [rsp + FRAME_RFLAGS]
     cmp rcx, [rsp + FRAME_RCX]

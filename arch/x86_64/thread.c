@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread's registers outside of running: the first frame of its kernel stack, its user frame, its segment bases.
+ * A thread's registers outside of running: the first frame of its kernel stack, its user frame, its segment
+ * bases.
  */
 #include "arch/x86_64/archp.h"
 
-/* What ArchSwapContext leaves on the stack of a thread that does not run (switch.asm). Rbp and Rip are a frame-pointer link. */
+/* What ArchSwapContext leaves on the stack of a thread that does not run (switch.asm). Rbp and Rip are a
+   frame-pointer link. */
 typedef struct _ARCH_SWITCH_FRAME {
     uint64_t R15, R14, R13, R12, Rbx, Rflags, Rbp, Rip;
 } ARCH_SWITCH_FRAME;
@@ -13,7 +15,7 @@ typedef struct _ARCH_SWITCH_FRAME {
  *  StackTop   +--------------------+
  *             | KTRAP_FRAME        |  the user frame, also for threads that have none
  *             +--------------------+
- *             | 0                  |  "return address" of KiThreadStartup; keeps the stack aligned as after a call
+ *             | 0                  |  KiThreadStartup's return address: aligned as after a call
  *             | ARCH_SWITCH_FRAME  |  Rip = KiThreadStartup
  *  KernelRsp  +--------------------+
  */
@@ -30,8 +32,7 @@ void ArchThreadBackTrace(PKTHREAD Thread, ULONG64 *Addresses, ULONG Count, ULONG
 {
     const ARCH_SWITCH_FRAME *Switch = (const ARCH_SWITCH_FRAME *)Thread->Arch.KernelRsp;
     *Stored = 0;
-    if (ArchQueryPage(ArchKernelPageTables(), (uintptr_t)Switch, NULL, NULL) &&
-        ArchQueryPage(ArchKernelPageTables(), (uintptr_t)(Switch + 1) - 1, NULL, NULL)) {
+    if (ArchpIsReadable((uintptr_t)Switch, sizeof(*Switch))) {
         *Stored = ArchBackTrace(Switch->Rip, Switch->Rbp, Addresses, Count);
     }
 }
@@ -62,8 +63,8 @@ void ArchSanitizeUserFrame(PKTRAP_FRAME Frame)
     Frame->Rflags = (Frame->Rflags & RFLAGS_USER) | RFLAGS_ONE | RFLAGS_IF;
 }
 
-/* The base counts from the next load on; the current thread's is loaded at once, with interrupts off, so that no switch
-   falls between the two stores. */
+/* The base counts from the next load on; the current thread's is loaded at once, with interrupts off, so that
+   no switch falls between the two stores. */
 static void SetBase(PKTHREAD Thread, uint64_t *Field, uint64_t Base, uint32_t Msr)
 {
     bool Enabled = ArchDisableInterrupts();

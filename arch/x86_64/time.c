@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Time: the time-stamp counter is the clock; how fast it and the local APIC's timer run is measured once, against the
- * HPET or the ACPI power-management timer. The date comes from the real-time clock, once.
+ * Time: the time-stamp counter is the clock; how fast it and the local APIC's timer run is measured once,
+ * against the HPET or the ACPI power-management timer. The date comes from the real-time clock, once.
  */
 #include "arch/x86_64/archp.h"
 
@@ -69,7 +69,8 @@ static WINDOW MeasureWindow(void)
     return (WINDOW){ArchReadCycles() - StartCycles, StartCount - EndCount, Ticks};
 }
 
-/* Several windows, the least taken: a hypervisor that takes the processor away spoils some of them, hardly all. */
+/* Several windows, the least taken: a hypervisor that takes the processor away spoils some of them, hardly
+   all. */
 void ArchpCalibrate(void)
 {
     uint64_t Cycles = UINT64_MAX, Counts = UINT64_MAX;
@@ -104,15 +105,15 @@ void ArchStall(ULONG Microseconds)
 
 /* ---- The real-time clock (MC146818A data sheet) ---- */
 
-#define CMOS_INDEX     0x70
-#define CMOS_DATA      0x71
-#define CMOS_STATUS_A  10
-#define CMOS_STATUS_B  11
-#define UPDATING       0x80
-#define BINARY         0x04
-#define HOURS_24       0x02
-#define AFTERNOON      0x80
-#define UPDATE_TRIES   1000
+#define CMOS_INDEX    0x70
+#define CMOS_DATA     0x71
+#define CMOS_STATUS_A 10
+#define CMOS_STATUS_B 11
+#define UPDATING      0x80
+#define BINARY        0x04
+#define HOURS_24      0x02
+#define AFTERNOON     0x80
+#define UPDATE_TRIES  1000
 
 typedef struct _DATE {
     uint8_t Second, Minute, Hour, Day, Month, Year, Century;

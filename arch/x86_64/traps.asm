@@ -4,12 +4,13 @@
 ;
 ;   exceptions          on the thread's stack; GS by the saved CS
 ;   interrupts          the same
-;   #DB NMI #MC #DF     on stacks of their own (IST): they can arrive anywhere, the few instructions included in which CS
-;                       is the kernel's and GS still (or already) the user's. The sign of the GS base tells: the kernel's
-;                       is an address in the upper half, and user mode cannot set one there (CR4.FSGSBASE is off).
+;   #DB NMI #MC #DF     on stacks of their own (IST): they can arrive anywhere, in those few instructions, too,
+;                       where CS is the kernel's and GS still (or already) the user's. The sign of the GS base
+;                       tells: the kernel's is in the upper half, and user mode cannot set one there
+;                       (CR4.FSGSBASE is off).
 ;
-; Each builds a KTRAP_FRAME (ktrap.h) and below it a frame-pointer link that makes the interrupted place a step of
-; back-traces. 22 words of frame and 2 of link keep the stack aligned for C.
+; Each builds a KTRAP_FRAME (ktrap.h) and below it a frame-pointer link that makes the interrupted place a
+; step of back-traces. 22 words of frame and 2 of link keep the stack aligned for C.
 
 %include "arch/x86_64/frame.inc"
 
@@ -65,7 +66,8 @@ ArchpTrapExit:
     add rsp, 16                         ; vector, error code
     iretq
 
-; #DB: from user mode it is an exception as any other, which may wait and swap threads: it moves to the thread's stack.
+; #DB: from user mode it is an exception as any other, which may wait and swap threads: it moves to the
+; thread's stack.
 align 16
 ArchpDebugEntry:
     cld

@@ -50,8 +50,8 @@ static void DispatchMemoryFault(PKTRAP_FRAME Frame, NTSTATUS Code, ULONG_PTR Kin
     KiDispatchException(&Record, Frame);
 }
 
-/* Kernel code that touches a user page outside a copy routine or an open window, or executes there, is wrong: nothing
-   above could resolve that fault. Where SMAP and SMEP are missing the processor does not tell. */
+/* Kernel code that touches a user page outside a copy routine or an open window, or executes there, is wrong:
+   nothing above could resolve that fault. Where SMAP and SMEP are missing the processor does not tell. */
 static bool IsForbidden(PKTRAP_FRAME Frame, uintptr_t Address)
 {
     if (KTRAP_FROM_USER(Frame) || Address >= ARCH_USER_END) {
@@ -128,12 +128,18 @@ static NTSTATUS SimdCode(void)
     return FloatingPointCode(Mxcsr & ~(Mxcsr >> 7) & 0x3f);
 }
 
-/* Is the instruction one that only the kernel may execute? For the code of #GP in user mode; prefixes are not looked
-   through but for REX, operand size and REP. */
+/* Operand size, REP and REX. */
+static bool IsPrefix(uint8_t Byte)
+{
+    return Byte == 0x66 || Byte == 0xf2 || Byte == 0xf3 || (Byte & 0xf0) == 0x40;
+}
+
+/* Is the instruction one that only the kernel may execute? For the code of #GP in user mode; prefixes are not
+   looked through but for REX, operand size and REP. */
 static bool IsPrivileged(const uint8_t *Code, SIZE_T Length)
 {
     SIZE_T i = 0;
-    while (i + 1 < Length && (Code[i] == 0x66 || Code[i] == 0xf2 || Code[i] == 0xf3 || (Code[i] & 0xf0) == 0x40)) {
+    while (i + 1 < Length && IsPrefix(Code[i])) {
         i++;
     }
     switch (Code[i]) {
@@ -248,8 +254,9 @@ void ArchpHandleTrap(PKTRAP_FRAME Frame)
 
 /* ---- The last tests before user mode ---- */
 
-/* IRET faults in kernel mode, with the user's GS, when RIP is not canonical. AMD's processors report a jump to such an
-   address only at its target, so that a frame can hold one: it is the program's fault, and is told so here. */
+/* IRET faults in kernel mode, with the user's GS, when RIP is not canonical. AMD's processors report a jump
+   to such an address only at its target, so that a frame can hold one: it is the program's fault, and is told
+   so here. */
 static void RefuseReturn(PKTRAP_FRAME Frame)
 {
     Frame->Vector = VECTOR_PROTECTION;
@@ -293,8 +300,8 @@ void ArchpHandleParanoid(PKTRAP_FRAME Frame)
 
 ARCH_HANDLER ArchpHandler[256];
 
-/* Clock and IPI run with interrupts off: both are short. Devices let higher classes in; the local APIC holds back their
-   own and lower ones until the end of interrupt. */
+/* Clock and IPI run with interrupts off: both are short. Devices let higher classes in; the local APIC holds
+   back their own and lower ones until the end of interrupt. */
 static void RunHandler(ULONG Vector)
 {
     if (Vector == VECTOR_CLOCK) {

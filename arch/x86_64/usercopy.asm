@@ -1,8 +1,8 @@
 ; SPDX-License-Identifier: MIT
 ;
-; Copies to and from user memory. Every instruction that may touch a user page has an entry in the exception table: when
-; the page fault cannot be resolved, execution goes on at the fix-up, which closes the window and reports the violation.
-; The window (SMAP) is open from just before the first access to just after the last.
+; Copies to and from user memory. Every instruction that may touch a user page has an entry in the exception
+; table: when the page fault cannot be resolved, execution goes on at the fix-up, which closes the window and
+; reports the violation. The window (SMAP) is open from just before the first access to just after the last.
 
 %include "arch/x86_64/frame.inc"
 
@@ -221,7 +221,8 @@ ArchExchangeAddUser32:
     ret
     FIXUP .exchange, ArchpCopyFault
 
-; bool ArchOpenUserAccess(void): returns whether the window was open. Without SMAP it is never open and never closed.
+; bool ArchOpenUserAccess(void): returns whether the window was open. Without SMAP it is never open and never
+; closed.
 global ArchOpenUserAccess
 ArchOpenUserAccess:
     pushfq

@@ -8,7 +8,7 @@
 void KiInitializeTimers(void);      /* sync */
 void ExpInitializePushLocks(void);  /* sync */
 void KeStartClock(void);            /* ke: this processor's timer; DISPATCH */
-/* The first process, from the boot archives, with the console as its standard handles. *Process: referenced. (ps) */
-NTSTATUS PsCreateInitialProcess(const char *ArchivePath, PEPROCESS *Process);
+/* Starts native/init from the boot archives. *Process: referenced. PASSIVE. */
+NTSTATUS InitCreateInitialProcess(const char *CommandLine, PEPROCESS *Process);
 
 #endif

@@ -30,6 +30,12 @@ static void InitBootProcessor(void)
     KeInitializeBootProcessor(&PspBootIdleThread.Tcb);
 }
 
+/* rtl stands below the pool: it is told where strings come from. */
+static PVOID InitAllocateString(SIZE_T Size)
+{
+    return ExAllocatePoolWithTag(NonPagedPoolNx, Size, 'rtSR');
+}
+
 static void InitCreatePhase1(void)
 {
     HANDLE Thread;
@@ -51,6 +57,7 @@ NORETURN void KiSystemStartup(PBOOT_INFORMATION Boot)
     MmInitialize(Boot);
     MmInitializeProcessor(&KiBootPrcb);
     ArchInitializeMachine(Boot);
+    RtlSetStringAllocator(InitAllocateString, ExFreePool);
     KeInitializeTime();
     KiRandomSeed = (ULONG)ExOptionNumber("seed", 0);
     KiInitializeTimers();
@@ -69,7 +76,7 @@ NORETURN void KiSystemStartup(PBOOT_INFORMATION Boot)
 /* Control block, idle thread and stacks of a processor, then the processor itself. Returns false when it did not come. */
 static bool InitStartProcessor(ULONG Number)
 {
-    PKPRCB Prcb = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(KPRCB), 'bcrP');
+    PKPRCB Prcb = ExAllocatePoolWithTag(NonPagedPoolNx, ROUND_TO_PAGES(sizeof(KPRCB)), 'bcrP'); /* whole pages: aligned */
     PVOID DpcStackTop = MmAllocateKernelStack();
     if (Prcb == NULL || DpcStackTop == NULL) {
         KdBugCheck(PHASE1_INITIALIZATION_FAILED, Number, 0, 0, 0, NULL, "no memory for processor %u", Number);
@@ -108,7 +115,7 @@ static void InitStartProcessors(void)
 static void InitRunInitialProcess(void)
 {
     PEPROCESS Process;
-    NTSTATUS Status = PsCreateInitialProcess("native/init", &Process);
+    NTSTATUS Status = InitCreateInitialProcess(InitBoot->CommandLine, &Process);
     if (!NT_SUCCESS(Status)) {
         DbgPrint("cannot start native/init: status %08x%s\n", Status,
                  Status == STATUS_OBJECT_NAME_NOT_FOUND ? " (the boot archives do not hold it)" : "");

@@ -74,7 +74,7 @@ static bool CpiopReadHeader(const UCHAR *Text, ULONG Fields[FieldCount])
         return false;
     }
     for (ULONG Field = 0; Field < FieldCount; Field++) {
-        if (!CpiopReadNumber(Text + CPIO_MAGIC_SIZE + Field * 8, &Fields[Field])) {
+        if (!CpiopReadNumber(Text + CPIO_MAGIC_SIZE + (SIZE_T)Field * 8, &Fields[Field])) {
             return false;
         }
     }

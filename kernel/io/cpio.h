@@ -34,8 +34,7 @@ typedef struct _CPIO_ENTRY {
     SIZE_T NameLength;
     const UCHAR *Data; /* of a symbolic link: its target, not NUL-terminated */
     SIZE_T DataSize;
-    SIZE_T
-        Archive; /* offset of the entry's archive in the blob: hard links are equal in this, Ino and Device */
+    SIZE_T Archive; /* where its archive starts: hard links are equal in this, Ino and Device */
     ULONG Ino;
     ULONG Mode;
     ULONG Uid, Gid;

@@ -185,7 +185,7 @@ static void KdpPrintBackTrace(ULONG Processor)
 {
     for (ULONG i = 0; i < KdpBackTrace[Processor].Count; i++) {
         KdpPrint("    #%-2u %p ", i, (PVOID)KdpBackTrace[Processor].Address[i]);
-        KdpPrintSymbol(KdpBackTrace[Processor].Address[i]);
+        KdpPrintSymbol(KdpBackTrace[Processor].Address[i], i != 0);
         KdpPrint("\n");
     }
 }

@@ -15,7 +15,7 @@ void KdpTakeOverLog(void);
 void KdpPrint(const char *Format, ...);
 
 /* Prints "KeSetEvent+0x12", "linux!sys_read+0x7", or nothing when nobody knows the address. (symbols.c) */
-void KdpPrintSymbol(ULONG64 Address);
+void KdpPrintSymbol(ULONG64 Address, bool IsReturn);
 ULONG KdpSymbolCount(void);
 
 /* The newest Count trace records of all processors, newest first. (trace.c) */

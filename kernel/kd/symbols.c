@@ -79,13 +79,15 @@ bool KdLookupSymbol(ULONG64 Address, KD_SYMBOL *Symbol)
     return false;
 }
 
-void KdpPrintSymbol(ULONG64 Address)
+/* A return address may lie behind its function's end, when the call was the last thing there: the call itself is looked
+   up. */
+void KdpPrintSymbol(ULONG64 Address, bool IsReturn)
 {
     KD_SYMBOL Symbol;
 
-    if (KdLookupSymbol(Address, &Symbol)) {
+    if (KdLookupSymbol(Address - IsReturn, &Symbol)) {
         KdpPrint("%s%s%s+%#I64x", Symbol.Module != NULL ? Symbol.Module : "", Symbol.Module != NULL ? "!" : "",
-                 Symbol.Name, Symbol.Offset);
+                 Symbol.Name, Symbol.Offset + IsReturn);
     }
 }
 

@@ -23,10 +23,9 @@ typedef struct _LDR_ELF_SEGMENT {
     ULONG64 Start, End; /* the pages that it touches: [Start, End) */
     ULONG64 Address;    /* first byte; Start plus the offset in the page */
     ULONG64 MemorySize; /* bytes of memory, not 0; what exceeds FileSize is zero */
-    ULONG64
-        FileOffset;   /* of the byte at Address; congruent to it modulo the page size if FileSize is not 0 */
-    ULONG64 FileSize; /* within the file */
-    ULONG Protection; /* LDR_ELF_* */
+    ULONG64 FileOffset; /* of the byte at Address; modulo the page size equal to it, unless FileSize is 0 */
+    ULONG64 FileSize;   /* within the file */
+    ULONG Protection;   /* LDR_ELF_* */
     BOOLEAN SharesPage; /* Start is the last page of the segment before: that page has the bytes of both */
 } LDR_ELF_SEGMENT, *PLDR_ELF_SEGMENT;
 

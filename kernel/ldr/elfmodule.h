@@ -30,7 +30,7 @@ typedef struct _LDR_ELF_RANGE {
     ULONG64 Size;
 } LDR_ELF_RANGE;
 
-/* 6 KiB: not for a kernel stack. The last part belongs to elfmodule.c. */
+/* 8 KiB: not for a kernel stack. The last part belongs to elfmodule.c. */
 typedef struct _LDR_ELF_MODULE {
     ULONG64 Size; /* of all three groups, in whole pages */
     LDR_ELF_RANGE Groups[LdrElfGroupCount];
@@ -72,8 +72,8 @@ typedef struct _LDR_ELF_IMPORTS {
  *   STATUS_INVALID_IMAGE_NOT_MZ     no ELF file at all
  *   STATUS_INVALID_IMAGE_FORMAT     no relocatable object for this machine; contradictory headers
  *   STATUS_END_OF_FILE              something lies beyond the end of the file
- *   STATUS_NOT_SUPPORTED            needs what kernel modules do not have: thread-local storage, constructors,
- *                                   pages that are writable and executable, common symbols
+ *   STATUS_NOT_SUPPORTED            needs what kernel modules do not have: thread-local storage,
+ *                                   constructors, pages that are writable and executable, common symbols
  *   STATUS_SECTION_TOO_BIG, STATUS_INSUFFICIENT_RESOURCES   beyond the limits above
  *   STATUS_PROCEDURE_NOT_FOUND      no DriverEntry
  */

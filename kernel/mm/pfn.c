@@ -14,6 +14,10 @@
 #define MI_CHUNK_PAGES (1ULL << MI_MAX_ORDER)
 #define MI_CHUNK_BYTES (MI_CHUNK_PAGES << PAGE_SHIFT)
 
+/* Blocks that a processor's cache is filled from: half of what it holds. */
+#define MI_FILL_ORDER 5
+C_ASSERT(2 << MI_FILL_ORDER == MI_CACHED_PAGES);
+
 /* Whole chunks, numbered by address, that have not been touched. */
 typedef struct _MI_FRESH_RUN {
     ULONG64 Next, End;
@@ -145,16 +149,29 @@ static inline void MiReleasePageCache(PMI_PAGE_CACHE Cache, KIRQL OldIrql)
     KiLower(OldIrql);
 }
 
-/* Half a cache of frames from the lists. The cache's lock is held. */
+/* The order of the block to fill a cache from: the smallest that is free, so that large ones stay whole. */
+static ULONG MiFillOrder(void)
+{
+    ULONG Order = 0;
+    while (Order < MI_FILL_ORDER && IsListEmpty(&MiFreeList[Order])) {
+        Order++;
+    }
+    return Order;
+}
+
+/* Half a cache of frames from the lists, in whole blocks. The cache's lock is held. */
 static void MiFillPageCache(PMI_PAGE_CACHE Cache)
 {
     KeAcquireLockAtDpc(&MiPageLock);
     while (Cache->Count < MI_CACHED_PAGES / 2) {
-        PMI_PAGE Page = MiAllocateBlock(0);
+        ULONG Order = MiFillOrder();
+        PMI_PAGE Page = MiAllocateBlock(Order);
         if (Page == NULL) {
             break;
         }
-        Cache->Page[Cache->Count++] = MiPhysicalOf(Page);
+        for (ULONG i = 1U << Order; i-- != 0;) {
+            Cache->Page[Cache->Count++] = MiPhysicalOf(Page + i);
+        }
     }
     KeReleaseLockFromDpc(&MiPageLock);
 }

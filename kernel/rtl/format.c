@@ -8,6 +8,9 @@
 
 #include "kernel/ldr/export.h"
 
+/* The analyser does not follow a va_list that va_copy has put into a structure. */
+/* NOLINTBEGIN(clang-analyzer-valist.Uninitialized) */
+
 /* A width or a number's precision beyond this is taken for a mistake, and cut. */
 #define RTLP_FORMAT_MAXIMUM_WIDTH 65535
 
@@ -417,7 +420,7 @@ static bool RtlpConvert(PRTLP_FORMAT Format, PRTLP_CONVERSION Conversion)
         RtlpFormatCounted(Format, Conversion);
         return true;
     case 'n':
-        (VOID) va_arg(Format->Arguments, PVOID);
+        va_arg(Format->Arguments, PVOID);
         return true;
     case '%':
         RtlpEmit(Format, "%", 1);
@@ -464,26 +467,27 @@ static SIZE_T RtlpFormatAll(PRTLP_FORMAT Format)
 
 SIZE_T RtlFormatV(RTL_FORMAT_SINK *Sink, PVOID Context, PCSTR Format, va_list Arguments)
 {
-    RTLP_FORMAT State = {.Sink = Sink, .Context = Context, .Format = Format != NULL ? Format : "(null)"};
+    RTLP_FORMAT State = {.Sink = Sink, .Context = Context};
 
+    State.Format = Format != NULL ? Format : "(null)";
     va_copy(State.Arguments, Arguments);
     SIZE_T Total = RtlpFormatAll(&State);
     va_end(State.Arguments);
     return Total;
 }
+EXPORT(RtlFormatV);
 
 SIZE_T RtlFormatWideV(RTL_FORMAT_SINK *Sink, PVOID Context, PCWSTR Format, va_list Arguments)
 {
-    RTLP_FORMAT State = {.Sink = Sink, .Context = Context, .Wide = true, .Format = Format};
+    RTLP_FORMAT State = {.Sink = Sink, .Context = Context, .Wide = true};
 
-    if (Format == NULL) {
-        return RtlFormatV(Sink, Context, NULL, Arguments);
-    }
+    State.Format = Format != NULL ? Format : L"(null)";
     va_copy(State.Arguments, Arguments);
     SIZE_T Total = RtlpFormatAll(&State);
     va_end(State.Arguments);
     return Total;
 }
+EXPORT(RtlFormatWideV);
 
 typedef struct _RTLP_BUFFER {
     char *Next;
@@ -512,6 +516,7 @@ SIZE_T RtlPrintV(char *Buffer, SIZE_T Size, PCSTR Format, va_list Arguments)
     }
     return Length;
 }
+EXPORT(RtlPrintV);
 
 SIZE_T RtlPrint(char *Buffer, SIZE_T Size, PCSTR Format, ...)
 {
@@ -522,6 +527,6 @@ SIZE_T RtlPrint(char *Buffer, SIZE_T Size, PCSTR Format, ...)
     va_end(Arguments);
     return Length;
 }
-EXPORT(RtlPrintV);
 EXPORT(RtlPrint);
-EXPORT(RtlFormatV);
+
+/* NOLINTEND(clang-analyzer-valist.Uninitialized) */

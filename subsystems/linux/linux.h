@@ -98,6 +98,7 @@ struct text {
 };
 void print(struct text *text, const char *format, ...); /* %s %c %d %u %x %o with l, width, 0 and -; %% */
 void print_char(struct text *text, char c);
+bool text_append(struct text *text, const void *bytes, size_t size); /* false: no memory, or no room */
 
 /* One end of a transfer: a piece of memory, the program's or the kernel's. The helpers move on by what they did. */
 struct iobuf {
@@ -208,6 +209,7 @@ long path_walk(struct inode *base, char *path, u32 flags, struct inode **out);
 /* The directory that holds (or would hold) the last name: *last points into path. -EEXIST for "/", "." and "..". */
 long path_walk_parent(struct inode *base, char *path, struct inode **dir, char **last);
 
+extern BOOLEAN volatile tree_ready; /* before that no program starts */
 long tree_create(void);
 void tree_destroy(void);
 long archive_populate(void);
@@ -311,15 +313,18 @@ struct process {
     char *arguments;    /* (t) as argv was, for /proc */
     size_t arguments_size;
     u32 exit_code;      /* (t) */
+    bool exited;        /* (t) linux_process_exit has been here: not to be listed any more */
     char comm[TASK_COMM_LEN];
     struct rlimit rlimits[RLIM_NLIMITS]; /* (t) */
     u64 start_time;     /* interrupt time */
 };
 
 struct task {
+    volatile LONG refs; /* one until ThreadExit, one of the creator while it creates */
     LIST_ENTRY links;   /* (t) */
+    bool exited;        /* (t) ThreadExit has been here */
     struct process *process;
-    PETHREAD thread;    /* referenced until ThreadExit */
+    PETHREAD thread;    /* (c) before its first instruction; referenced */
     s32 tid;
     struct files *files;
     struct fs *fs;
@@ -350,11 +355,12 @@ struct process *process_create(s32 ppid); /* not yet listed; NULL when memory is
 void process_put(struct process *process);
 struct process *process_get(s32 pid); /* referenced; NULL */
 struct task *task_create(struct process *process, struct files *files, struct fs *fs); /* takes over the references */
-void task_free(struct task *task);
-void process_publish(struct process *process, struct task *task);
+void task_put(struct task *task);
+void process_publish(struct process *process, struct task *task, PETHREAD thread);
 void process_set_program(struct process *process, struct inode *exe, const char *path, char *arguments, size_t size);
 void process_exit_signal(struct process *process, int sig); /* ends it as if by this signal's default action */
 struct fs *fs_create(struct inode *cwd);
+void fs_put(struct fs *fs); /* NULL is fine */
 struct inode *fs_cwd(struct fs *fs); /* referenced */
 void linux_thread_exit(PETHREAD thread, PVOID context);
 void linux_process_exit(PEPROCESS object, PVOID context);

@@ -4,7 +4,8 @@
  *
  * The kernel's process and thread objects carry ours as contexts. A context goes back exactly once: a task's in
  * linux_thread_exit, a process's in linux_process_exit; until then current_task() and current_process() are good. Others
- * find a process in the list, under tasklist_lock, and take a reference to use it longer.
+ * find a process in the list, under tasklist_lock, and take a reference to use it longer. While a process is being made
+ * somebody outside may already end it: its maker holds references too, and lists nothing that has exited.
  */
 #include "linux.h"
 
@@ -51,7 +52,7 @@ struct fs *fs_create(struct inode *cwd)
     return fs;
 }
 
-static void fs_put(struct fs *fs)
+void fs_put(struct fs *fs)
 {
     if (fs != NULL && InterlockedDecrement(&fs->refs) == 0) {
         inode_put(fs->cwd);
@@ -174,8 +175,10 @@ struct task *task_create(struct process *process, struct files *files, struct fs
         fs_put(fs);
         return NULL;
     }
+    task->refs = 1;
     InitializeListHead(&task->links);
     task->process = process;
+    task->tid = process->pid; /* a first task's */
     task->files = files;
     task->fs = fs;
     task->altstack.ss_flags = SS_DISABLE;
@@ -183,8 +186,11 @@ struct task *task_create(struct process *process, struct files *files, struct fs
     return task;
 }
 
-void task_free(struct task *task)
+void task_put(struct task *task)
 {
+    if (InterlockedDecrement(&task->refs) != 0) {
+        return;
+    }
     files_put(task->files);
     fs_put(task->fs);
     if (task->thread != NULL) {
@@ -193,14 +199,19 @@ void task_free(struct task *task)
     release(task);
 }
 
-/* A new process with its first task: everybody may find it now. It leads its own session and group. */
-void process_publish(struct process *process, struct task *task)
+/* A new process and its first task: everybody may find them now, unless somebody has ended them meanwhile. Takes over the
+   reference to the thread. */
+void process_publish(struct process *process, struct task *task, PETHREAD thread)
 {
-    process->pid = process->pgid = process->sid = task->tid = HandleToLong(PsGetProcessId(process->object));
     mutex_lock(&tasklist_lock);
-    InsertTailList(&processes, &process->links);
-    InsertTailList(&process->tasks, &task->links);
-    process->live = 1;
+    task->thread = thread;
+    process->live++;
+    if (!process->exited) {
+        InsertTailList(&processes, &process->links);
+    }
+    if (!task->exited) {
+        InsertTailList(&process->tasks, &task->links);
+    }
     mutex_unlock(&tasklist_lock);
 }
 
@@ -245,9 +256,10 @@ void linux_thread_exit(PETHREAD thread, PVOID context)
         copy_to_user(task->clear_tid, &zero, sizeof(zero)); /* waking who waits for it comes with futex */
     }
     mutex_lock(&tasklist_lock);
-    RemoveEntryList(&task->links);
+    task->exited = true;
+    RemoveEntryList(&task->links); /* one that is not in the list yet is a list of its own */
     mutex_unlock(&tasklist_lock);
-    task_free(task);
+    task_put(task);
 }
 
 void linux_process_exit(PEPROCESS object, PVOID context)
@@ -255,7 +267,8 @@ void linux_process_exit(PEPROCESS object, PVOID context)
     struct process *process = context;
 
     mutex_lock(&tasklist_lock);
-    RemoveEntryList(&process->links); /* one that never was in the list is a list of its own */
+    process->exited = true;
+    RemoveEntryList(&process->links);
     mutex_unlock(&tasklist_lock);
     console_disown(process->pid);
     process_put(process);

@@ -147,8 +147,11 @@ static void print_argument(struct text *text, char kind, u64 value, u64 next)
         print_flags(text, protections, value, "PROT_NONE");
         break;
     case 'n':
-        print(text, value < ARRAYSIZE(signal_names) ? "%s" : "%lu", value < ARRAYSIZE(signal_names) ?
-              (u64)signal_names[value] : value);
+        if (value < ARRAYSIZE(signal_names)) {
+            print(text, "%s", signal_names[value]);
+        } else {
+            print(text, "%lu", value);
+        }
         break;
     default:
         print(text, value == 0 ? (kind == 'p' ? "NULL" : "0") : "0x%lx", value);

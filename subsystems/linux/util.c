@@ -97,9 +97,16 @@ long iobuf_zero(struct iobuf *buf, size_t size)
 
 /* ---- Text ---- */
 
-static bool text_grow(struct text *text)
+static bool text_reserve(struct text *text, size_t more)
 {
-    size_t size = text->size == 0 ? 512 : 2 * text->size;
+    size_t size = text->size == 0 ? 512 : text->size;
+
+    if (more <= text->size - text->used) {
+        return true;
+    }
+    while (size - text->used < more) {
+        size *= 2;
+    }
     char *data = text->fixed ? NULL : zalloc(size);
     if (data == NULL) {
         return false;
@@ -113,11 +120,19 @@ static bool text_grow(struct text *text)
     return true;
 }
 
+bool text_append(struct text *text, const void *bytes, size_t size)
+{
+    if (!text_reserve(text, size)) {
+        return false;
+    }
+    memcpy(text->data + text->used, bytes, size);
+    text->used += size;
+    return true;
+}
+
 void print_char(struct text *text, char c)
 {
-    if (text->used < text->size || text_grow(text)) {
-        text->data[text->used++] = c;
-    }
+    text_append(text, &c, 1);
 }
 
 struct format {

@@ -6,6 +6,7 @@
 #include "linux.h"
 
 struct inode *root_inode;
+BOOLEAN volatile tree_ready;
 
 static LIST_ENTRY permanent_inodes = { &permanent_inodes, &permanent_inodes };
 static LONG64 next_inode_number;
@@ -420,7 +421,13 @@ long tree_create(void)
     if (error == 0) {
         error = dev_populate();
     }
-    return error < 0 ? error : proc_populate();
+    if (error == 0) {
+        error = proc_populate();
+    }
+    if (error == 0) {
+        WriteBooleanRelease(&tree_ready, TRUE);
+    }
+    return error;
 }
 
 static void inode_free_permanent(struct inode *inode)

@@ -55,9 +55,9 @@ enum {
 };
 
 /*
- * DriverEntry: sub rsp, 8; call Import; add eax, [Data]; mov rcx, Rodata + 4; add eax, [rcx]; mov rdx, Bss +
- * 64;
- * mov [rdx], eax; mov rcx, [Pointer]; call rcx; add eax, [rdx]; add rsp, 8; ret        Helper: ret
+ * DriverEntry: sub rsp, 8; call Import; add eax, [Data]; mov rcx, Rodata + 4; add eax, [rcx];
+ * mov rdx, Bss + 64; mov [rdx], eax; mov rcx, [Pointer]; call rcx; add eax, [rdx]; add rsp, 8; ret.
+ * Helper: ret.
  */
 static const UCHAR Code[] = {
     0x48, 0x83, 0xEC, 0x08,             /*  0 */

@@ -36,8 +36,12 @@ __attribute__((used)) static NORETURN VOID StartProcess(PPEB Peb)
 {
     PRTL_USER_PROCESS_PARAMETERS Parameters = Peb->ProcessParameters;
     ULONG Count = Parameters->ArgumentCount;
-    char *Arguments[Count + 1];
-    char *Next = Parameters->Arguments;
+    char *Few[64], *Next = Parameters->Arguments;
+    char **Arguments = Count < RTL_NUMBER_OF(Few) ? Few : HeapAllocate((Count + 1) * sizeof(char *));
+
+    if (Arguments == NULL) {
+        Exit(STATUS_NO_MEMORY);
+    }
 
     for (ULONG i = 0; i < Count; i++) {
         Arguments[i] = Next;

@@ -133,11 +133,18 @@ static SIZE_T PreviousCharacter(PEDITOR Editor, SIZE_T At)
     return At;
 }
 
+/* How much of the line there is room for. The last column stays free: a terminal may go on to the next line
+   there. */
+static ULONG RoomForLine(PEDITOR Editor)
+{
+    return TERMINAL_COLUMNS - 1 - Columns(Editor->Prompt, strlen(Editor->Prompt));
+}
+
 /* Draws the prompt and as much of the line as fits, the cursor's place included: a long line slides sideways.
    */
 static VOID Draw(PEDITOR Editor)
 {
-    ULONG Room = TERMINAL_COLUMNS - 1 - Columns(Editor->Prompt, strlen(Editor->Prompt));
+    ULONG Room = RoomForLine(Editor);
     SIZE_T Start = 0;
     while (Columns(Editor->Line + Start, Editor->Cursor - Start) > Room) {
         Start = NextCharacter(Editor, Start);
@@ -267,10 +274,22 @@ static VOID HandleKey(PEDITOR Editor, int Key)
 
 /* ---- The line ---- */
 
+/* The common case, a character at the end of a line that fits, needs no more drawing than itself. */
+static BOOLEAN Append(PEDITOR Editor, int Key)
+{
+    if (Key < ' ' || Key >= KEY_BACKSPACE || Editor->Cursor != Editor->Length ||
+        Columns(Editor->Line, Editor->Length) >= RoomForLine(Editor)) {
+        return FALSE;
+    }
+    Insert(Editor, (char)Key);
+    Print("%c", Key);
+    return TRUE;
+}
+
 static BOOLEAN EditUntilEnter(PEDITOR Editor)
 {
+    Draw(Editor);
     for (;;) {
-        Draw(Editor);
         int Key = ReadKey();
         if (Key == '\n' || Key == '\r') {
             return TRUE;
@@ -282,7 +301,10 @@ static BOOLEAN EditUntilEnter(PEDITOR Editor)
             Editor->Length = Editor->Cursor = 0;
             return TRUE;
         }
-        HandleKey(Editor, Key);
+        if (!Append(Editor, Key)) {
+            HandleKey(Editor, Key);
+            Draw(Editor);
+        }
     }
 }
 

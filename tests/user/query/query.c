@@ -67,7 +67,7 @@ static VOID SubsystemOfAnother(VOID)
 
 static VOID WrongLengths(VOID)
 {
-    UCHAR Buffer[64];
+    alignas(8) UCHAR Buffer[64];
     static const ULONG Classes[] = {ProcessBasicInformation, ProcessSubsystemInformation, ProcessTimes};
     for (ULONG i = 0; i < RTL_NUMBER_OF(Classes); i++) {
         CHECK_STATUS(NtQueryInformationProcess(SELF, Classes[i], Buffer, 3, NULL),

@@ -1,0 +1,800 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Programs: finding the file, seeing what it is (ELF, or a script and its interpreter), mapping its segments, building the
+ * stack, and starting it: in a new process for a native caller, or in place of the current one (execve).
+ *
+ * Files' bytes are mapped, never copied to be read: whole pages come from the section over the archive's file. Only pages
+ * that two segments share, and the zeros behind a segment's file part, are written.
+ */
+#include "linux.h"
+#include "stack.h"
+
+#include <cpuid.h>
+
+#include "kernel/ldr/elfimage.h"
+
+#define LOWEST_IMAGE 0x10000UL
+#define PIE_BASE     0x555555554000UL /* where the first position-independent program goes */
+#define MAX_SCRIPTS  4                /* interpreters that are scripts themselves */
+
+/* An ELF file and where it goes. */
+struct image {
+    struct inode *inode; /* referenced */
+    LDR_ELF_IMAGE elf;
+    u64 bias;
+};
+
+/* Strings that can change, in pool. */
+struct buffer {
+    char *data;
+    size_t size;
+    u32 count;
+};
+
+struct program {
+    char *filename; /* as the caller named it, or as it was found */
+    struct buffer arguments, environment;
+    struct image main, interpreter;
+    bool has_interpreter;
+    bool interpreter_missing; /* why it cannot be run */
+};
+
+/* ---- Strings ---- */
+
+/* Whole strings only: the last byte must be a NUL. */
+static long buffer_set(struct buffer *to, const char *data, size_t size)
+{
+    if (size > ARG_MAX || (size != 0 && data[size - 1] != 0)) {
+        return size > ARG_MAX ? -E2BIG : -EINVAL;
+    }
+    to->data = zalloc(size + 1);
+    if (to->data == NULL) {
+        return -ENOMEM;
+    }
+    if (size != 0) {
+        memcpy(to->data, data, size);
+    }
+    to->size = size;
+    for (size_t i = 0; i < size; i++) {
+        to->count += data[i] == 0;
+    }
+    return 0;
+}
+
+/* Puts a string in front of the others; drop: in place of the first. */
+static long buffer_prepend(struct buffer *buffer, const char *string, size_t length, bool drop)
+{
+    size_t dropped = drop && buffer->count != 0 ? strlen(buffer->data) + 1 : 0;
+    size_t left = buffer->size - dropped;
+    if (left + length + 1 > ARG_MAX) {
+        return -E2BIG;
+    }
+    char *data = zalloc(left + length + 2);
+    if (data == NULL) {
+        return -ENOMEM;
+    }
+    memcpy(data, string, length);
+    memcpy(data + length + 1, buffer->data + dropped, left);
+    release(buffer->data);
+    buffer->data = data;
+    buffer->size = left + length + 1;
+    buffer->count += dropped == 0;
+    return 0;
+}
+
+static void program_release(struct program *program)
+{
+    if (program == NULL) {
+        return;
+    }
+    release(program->filename);
+    release(program->arguments.data);
+    release(program->environment.data);
+    inode_put(program->main.inode);
+    inode_put(program->interpreter.inode);
+    release(program);
+}
+
+/* ---- What a file is ---- */
+
+static long may_execute(const struct inode *inode)
+{
+    if (!S_ISREG(inode->mode) || !(inode->mode & 0111)) {
+        return -EACCES;
+    }
+    return inode->archive == NULL ? -EACCES : 0;
+}
+
+/* Replaces image->inode by what the path names, if it may be executed. The path is copied. */
+static long image_open(struct image *image, const char *path)
+{
+    struct inode *inode;
+    struct inode *base = root_inode;
+    char *walk = zalloc(PATH_MAX);
+    if (walk == NULL) {
+        return -ENOMEM;
+    }
+    long error = strlen(path) < PATH_MAX ? 0 : -ENAMETOOLONG;
+    if (error == 0) {
+        memcpy(walk, path, strlen(path) + 1);
+        struct task *task = current_task();
+        base = task != NULL ? fs_cwd(task->fs) : inode_get(root_inode);
+        error = path_walk(base, walk, 0, &inode);
+        inode_put(base);
+    }
+    release(walk);
+    if (error < 0) {
+        return error;
+    }
+    inode_put(image->inode);
+    image->inode = inode;
+    return may_execute(inode);
+}
+
+static long image_parse(struct image *image)
+{
+    static const LDR_ELF_LIMITS limits = { LOWEST_IMAGE, TASK_SIZE };
+    const IO_ARCHIVE_FILE *file = image->inode->archive;
+
+    NTSTATUS status = LdrParseElfImage(file->Data, file->Size, file->Size, &limits, &image->elf);
+    if (!NT_SUCCESS(status) || image->elf.Native) {
+        return -ENOEXEC;
+    }
+    return 0;
+}
+
+/* ---- Scripts ---- */
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* The first line of a script: interpreter and at most one argument, which may have blanks inside. */
+struct script {
+    const char *interpreter, *argument;
+    size_t interpreter_length, argument_length;
+};
+
+/* -ENOEXEC: no script. */
+static long script_parse(const IO_ARCHIVE_FILE *file, struct script *script)
+{
+    const char *at = (const char *)file->Data;
+    const char *end = at + min(file->Size, BINPRM_BUF_SIZE);
+
+    if (file->Size < 2 || at[0] != '#' || at[1] != '!') {
+        return -ENOEXEC;
+    }
+    at += 2;
+    const char *line_end = at;
+    while (line_end < end && *line_end != '\n' && *line_end != 0) {
+        line_end++;
+    }
+    if (line_end == end && file->Size > BINPRM_BUF_SIZE) {
+        return -ENOEXEC; /* the line does not end where we look */
+    }
+    while (line_end > at && is_blank(line_end[-1])) {
+        line_end--;
+    }
+    while (at < line_end && is_blank(*at)) {
+        at++;
+    }
+    script->interpreter = at;
+    while (at < line_end && !is_blank(*at)) {
+        at++;
+    }
+    script->interpreter_length = at - script->interpreter;
+    while (at < line_end && is_blank(*at)) {
+        at++;
+    }
+    script->argument = at;
+    script->argument_length = line_end - at;
+    return script->interpreter_length != 0 ? 0 : -ENOEXEC;
+}
+
+/* Becomes a call of the interpreter: INTERPRETER [ARGUMENT] SCRIPT-PATH ARGUMENTS... */
+static long script_apply(struct program *program, const struct script *script, char **path)
+{
+    char *interpreter = zalloc(script->interpreter_length + 1);
+    if (interpreter == NULL) {
+        return -ENOMEM;
+    }
+    memcpy(interpreter, script->interpreter, script->interpreter_length);
+    long error = buffer_prepend(&program->arguments, *path, strlen(*path), true);
+    if (error == 0 && script->argument_length != 0) {
+        error = buffer_prepend(&program->arguments, script->argument, script->argument_length, false);
+    }
+    if (error == 0) {
+        error = buffer_prepend(&program->arguments, interpreter, script->interpreter_length, false);
+    }
+    if (*path != program->filename) {
+        release(*path);
+    }
+    *path = interpreter;
+    return error;
+}
+
+/* Opens the program at path, through scripts if it is one, up to an ELF file. */
+static long program_resolve(struct program *program)
+{
+    char *path = program->filename;
+    struct script script;
+    long error = image_open(&program->main, path);
+
+    for (int scripts = 0; error == 0 && script_parse(program->main.inode->archive, &script) == 0; scripts++) {
+        error = scripts < MAX_SCRIPTS ? script_apply(program, &script, &path) : -ELOOP;
+        if (error == 0) {
+            error = image_open(&program->main, path);
+        }
+    }
+    if (path != program->filename) {
+        release(path);
+    }
+    return error == 0 ? image_parse(&program->main) : error;
+}
+
+/* A dynamically linked program's interpreter (its dynamic linker). */
+static long program_open_interpreter(struct program *program)
+{
+    const LDR_ELF_IMAGE *elf = &program->main.elf;
+    const char *path = (const char *)program->main.inode->archive->Data + elf->InterpreterOffset;
+
+    if (!elf->HasInterpreter) {
+        return 0;
+    }
+    if (path[elf->InterpreterSize - 1] != 0) {
+        return -ENOEXEC;
+    }
+    long error = image_open(&program->interpreter, path);
+    program->interpreter_missing = error == -ENOENT;
+    if (error == 0) {
+        error = image_parse(&program->interpreter) < 0 ? -ELIBBAD : 0;
+    }
+    program->has_interpreter = true;
+    return error;
+}
+
+static long program_open(struct program *program)
+{
+    if (program->arguments.count == 0) { /* a program has a name at least */
+        long error = buffer_prepend(&program->arguments, "", 0, false);
+        if (error < 0) {
+            return error;
+        }
+    }
+    long error = program_resolve(program);
+    return error == 0 ? program_open_interpreter(program) : error;
+}
+
+/* ---- Mapping ---- */
+
+static ULONG protection_of(ULONG elf)
+{
+    ULONG protection = 0;
+    protection |= elf & LDR_ELF_READ ? PS_MEMORY_READ : 0;
+    protection |= elf & LDR_ELF_WRITE ? PS_MEMORY_READ | PS_MEMORY_WRITE : 0;
+    protection |= elf & LDR_ELF_EXECUTE ? PS_MEMORY_READ | PS_MEMORY_EXECUTE : 0;
+    return protection;
+}
+
+static NTSTATUS write_zeros(PEPROCESS process, u64 from, u64 to)
+{
+    static const u8 zeros[PAGE_SIZE];
+    return from < to ? kernel.WriteMemory(process, from, zeros, to - from, TRUE) : STATUS_SUCCESS;
+}
+
+static NTSTATUS map(PEPROCESS process, u64 start, u64 end, ULONG flags, ULONG protection, PMM_SECTION_HANDLE section,
+                    u64 offset, void *tag)
+{
+    ULONG_PTR base = start;
+    if (start >= end) {
+        return STATUS_SUCCESS;
+    }
+    return kernel.MapRegion(process, &base, end - start, PS_MAP_FIXED | flags, protection, section, offset, 0, tag);
+}
+
+/* The pages of a segment but the one that it shares with its forerunner: file part, zeros behind it, empty pages. */
+static NTSTATUS map_segment(PEPROCESS process, const struct image *image, const LDR_ELF_SEGMENT *segment)
+{
+    ULONG protection = protection_of(segment->Protection);
+    u64 first = segment->Start + (segment->SharesPage ? PAGE_SIZE : 0);
+    u64 file_end = segment->Address + segment->FileSize;
+    u64 file_pages_end = segment->FileSize != 0 ? page_up(file_end) : first;
+    u64 middle = file_pages_end > first ? file_pages_end : first;
+    u64 bias = image->bias;
+
+    NTSTATUS status = map(process, first + bias, file_pages_end + bias, PS_MAP_NOREPLACE, protection,
+                          inode_section(image->inode), segment->FileOffset - segment->Address + first, image->inode);
+    if (NT_SUCCESS(status) && segment->MemorySize > segment->FileSize && file_pages_end > first) {
+        u64 from = file_end > first ? file_end : first;
+        status = write_zeros(process, from + bias, file_pages_end + bias);
+    }
+    if (NT_SUCCESS(status)) {
+        status = map(process, middle + bias, segment->End + bias, PS_MAP_NOREPLACE, protection, NULL, 0, NULL);
+    }
+    return status;
+}
+
+/* A page of two segments: a private page with the bytes and rights of both, in place of what the first one mapped. */
+static NTSTATUS map_shared_page(PEPROCESS process, const struct image *image, u64 address)
+{
+    u8 *page = zalloc(PAGE_SIZE);
+    if (page == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    ULONG rights = LdrReadElfImagePage(&image->elf, image->inode->archive->Data, address, page);
+    NTSTATUS status = map(process, address + image->bias, address + image->bias + PAGE_SIZE, 0, protection_of(rights),
+                          NULL, 0, image->inode);
+    if (NT_SUCCESS(status)) {
+        status = kernel.WriteMemory(process, address + image->bias, page, PAGE_SIZE, TRUE);
+    }
+    release(page);
+    return status;
+}
+
+static NTSTATUS map_image(PEPROCESS process, const struct image *image)
+{
+    NTSTATUS status = inode_section(image->inode) != NULL ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+
+    for (ULONG i = 0; NT_SUCCESS(status) && i < image->elf.SegmentCount; i++) {
+        const LDR_ELF_SEGMENT *segment = &image->elf.Segments[i];
+        status = map_segment(process, image, segment);
+        if (NT_SUCCESS(status) && segment->SharesPage) {
+            status = map_shared_page(process, image, segment->Start);
+        }
+    }
+    return status;
+}
+
+/* The bias that brings an image to base or, as its alignment asks, a little above. */
+static u64 bias_for(const LDR_ELF_IMAGE *elf, u64 base)
+{
+    u64 mask = elf->Alignment - 1;
+    return ((base + mask) & ~mask) - (elf->Start & ~mask);
+}
+
+/* The interpreter goes to the top of what is free. The hole is looked for by taking and giving it back. */
+static NTSTATUS place_interpreter(PEPROCESS process, struct image *image)
+{
+    ULONG_PTR base = 0;
+    SIZE_T size = image->elf.End - (image->elf.Start & ~(image->elf.Alignment - 1)) + image->elf.Alignment;
+
+    image->bias = 0;
+    if (!image->elf.PositionIndependent) {
+        return STATUS_SUCCESS;
+    }
+    NTSTATUS status = kernel.MapRegion(process, &base, size, PS_MAP_TOPDOWN, 0, NULL, 0, STACK_TOP - STACK_SIZE - STACK_GAP,
+                                       NULL);
+    if (NT_SUCCESS(status)) {
+        kernel.UnmapRegion(process, base, size);
+        image->bias = bias_for(&image->elf, base);
+    }
+    return status;
+}
+
+/* ---- The stack and the first registers ---- */
+
+static u64 hardware_capabilities(void)
+{
+    unsigned eax, ebx, ecx, edx = 0;
+    __get_cpuid(1, &eax, &ebx, &ecx, &edx);
+    return edx;
+}
+
+static struct strings strings_of(const struct buffer *buffer)
+{
+    return (struct strings){ buffer->data, buffer->size, buffer->count };
+}
+
+static NTSTATUS write_stack(PEPROCESS process, const struct program *program, struct stack_result *result)
+{
+    const LDR_ELF_IMAGE *elf = &program->main.elf;
+    u64 bias = program->main.bias;
+    struct stack_spec spec = {
+        .top = STACK_TOP,
+        .arguments = strings_of(&program->arguments),
+        .environment = strings_of(&program->environment),
+        .filename = program->filename,
+        .program_headers = elf->ProgramHeaders != 0 ? elf->ProgramHeaders + bias : 0,
+        .program_header_size = elf->ProgramHeaderSize,
+        .program_header_count = elf->ProgramHeaderCount,
+        .interpreter_base = program->has_interpreter ? program->interpreter.bias : 0,
+        .entry = elf->Entry + bias,
+        .hwcap = hardware_capabilities(),
+    };
+
+    kernel.RandomBytes(spec.random, sizeof(spec.random));
+    size_t size = stack_size(&spec);
+    u8 *buffer = zalloc(size);
+    if (buffer == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    stack_build(&spec, buffer, result);
+    NTSTATUS status = kernel.WriteMemory(process, result->sp, buffer, size, FALSE);
+    release(buffer);
+    return status;
+}
+
+static NTSTATUS map_stack(PEPROCESS process, const struct program *program)
+{
+    ULONG protection = PS_MEMORY_READ | PS_MEMORY_WRITE | (program->main.elf.ExecutableStack ? PS_MEMORY_EXECUTE : 0);
+    return map(process, STACK_TOP - STACK_SIZE, STACK_TOP, PS_MAP_NOREPLACE, protection, NULL, 0, NULL);
+}
+
+static void set_mm(struct mm *mm, const struct program *program, const struct stack_result *stack)
+{
+    mm->start_brk = mm->brk = page_up(program->main.elf.End + program->main.bias);
+    mm->mmap_limit = STACK_TOP - STACK_SIZE - STACK_GAP;
+    mm->start_stack = stack->sp;
+    mm->arg_start = stack->arg_start;
+    mm->arg_end = stack->arg_end;
+    mm->env_start = stack->env_start;
+    mm->env_end = stack->env_end;
+}
+
+/* Maps everything into an empty address space. regs: what the first instruction finds. */
+static NTSTATUS program_load(struct program *program, PEPROCESS process, struct mm *mm, KTRAP_FRAME *regs)
+{
+    struct stack_result stack;
+
+    program->main.bias = program->main.elf.PositionIndependent ? bias_for(&program->main.elf, PIE_BASE) : 0;
+    NTSTATUS status = map_stack(process, program);
+    if (NT_SUCCESS(status)) {
+        status = map_image(process, &program->main);
+    }
+    if (NT_SUCCESS(status) && program->has_interpreter) {
+        status = place_interpreter(process, &program->interpreter);
+        if (NT_SUCCESS(status)) {
+            status = map_image(process, &program->interpreter);
+        }
+    }
+    if (NT_SUCCESS(status)) {
+        status = write_stack(process, program, &stack);
+    }
+    if (NT_SUCCESS(status)) {
+        const struct image *first = program->has_interpreter ? &program->interpreter : &program->main;
+        set_mm(mm, program, &stack);
+        *regs = (KTRAP_FRAME){ .Rip = first->elf.Entry + first->bias, .Rsp = stack.sp, .Rflags = 0x202 };
+    }
+    return status;
+}
+
+/* ---- A new process, for a native caller ---- */
+
+/* The status by which a shell tells "not found" (127) from "cannot be executed" (126). */
+static NTSTATUS status_of(const struct program *program, long error)
+{
+    switch (error) {
+    case 0:
+        return STATUS_SUCCESS;
+    case -ENOENT:
+        return program->interpreter_missing ? STATUS_INVALID_IMAGE_FORMAT : STATUS_OBJECT_NAME_NOT_FOUND;
+    case -EACCES:
+    case -ENOTDIR:
+    case -ELOOP:
+        return STATUS_ACCESS_DENIED;
+    case -ENOMEM:
+        return STATUS_NO_MEMORY;
+    case -ENAMETOOLONG:
+        return STATUS_NAME_TOO_LONG;
+    case -E2BIG:
+        return STATUS_INVALID_PARAMETER;
+    default:
+        return STATUS_INVALID_IMAGE_FORMAT;
+    }
+}
+
+static bool has_slash(const char *path)
+{
+    for (; *path != 0 && *path != '/'; path++) {
+    }
+    return *path != 0;
+}
+
+/* A bare name is looked up in the usual folders. The result is in pool; NULL: out of memory. */
+static char *find_program(const char *name)
+{
+    static const char *const folders[] = { "/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/" };
+    struct image probe = { 0 };
+    char *path = zalloc(PATH_MAX);
+
+    if (path == NULL || has_slash(name) || name[0] == 0 || strlen(name) > NAME_MAX) {
+        release(path);
+        return copy_string(name);
+    }
+    for (size_t i = 0; i < ARRAYSIZE(folders); i++) {
+        size_t length = strlen(folders[i]);
+        memcpy(path, folders[i], length);
+        memcpy(path + length, name, strlen(name) + 1);
+        if (image_open(&probe, path) == 0) {
+            break;
+        }
+    }
+    bool found = probe.inode != NULL && may_execute(probe.inode) == 0;
+    inode_put(probe.inode);
+    if (!found) {
+        release(path);
+        return copy_string(name);
+    }
+    return path;
+}
+
+static struct program *program_from(PPS_PROGRAM request, long *error)
+{
+    struct program *program = zalloc(sizeof(*program));
+    *error = -ENOMEM;
+    if (program == NULL) {
+        return NULL;
+    }
+    program->filename = find_program(request->Path);
+    if (program->filename != NULL) {
+        *error = buffer_set(&program->arguments, request->Arguments, request->ArgumentsSize);
+    }
+    if (*error == 0) {
+        *error = buffer_set(&program->environment, request->Environment, request->EnvironmentSize);
+    }
+    if (*error == 0) {
+        *error = request->Path[0] == 0 ? -ENOENT : program_open(program);
+    }
+    return program;
+}
+
+/* UTF-16 for the kernel's records; what is too long is cut. Buffer in pool. */
+static void to_unicode(UNICODE_STRING *to, const char *text, size_t size)
+{
+    ULONG bytes = 0;
+    size = min(size, UNICODE_STRING_MAX_CHARS);
+    *to = (UNICODE_STRING){ .Buffer = zalloc(2 * size + 2), .MaximumLength = 2 * size };
+    if (to->Buffer != NULL) {
+        RtlUTF8ToUnicodeN(to->Buffer, 2 * size, &bytes, text, size);
+        to->Length = bytes;
+    }
+}
+
+/* What the kernel's records say of a program. */
+struct names {
+    UNICODE_STRING image, command;
+    PFILE_OBJECT file;
+};
+
+static void names_get(struct names *names, const struct program *program)
+{
+    char *path = zalloc(PATH_MAX);
+    long length = path != NULL ? path_of(program->main.inode, path, PATH_MAX) : -ENOMEM;
+    to_unicode(&names->image, path, length > 0 ? length - 1 : 0);
+    to_unicode(&names->command, program->arguments.data, program->arguments.size);
+    if (!NT_SUCCESS(kernel.OpenFileObject(program->main.inode->archive, &names->file))) {
+        names->file = NULL;
+    }
+    release(path);
+}
+
+static void names_release(struct names *names)
+{
+    release(names->image.Buffer);
+    release(names->command.Buffer);
+    if (names->file != NULL) {
+        ObDereferenceObject(names->file);
+    }
+}
+
+static NTSTATUS create_object(struct process *process, const struct names *names)
+{
+    PS_SUBSYSTEM_PROCESS_ATTRIBUTES attributes = {
+        .Kind = PS_PROCESS_EMPTY,
+        .Context = process,
+        .FileObject = names->file,
+        .ImageFileName = &names->image,
+        .CommandLine = &names->command,
+    };
+    NTSTATUS status = kernel.CreateProcess(provider, &attributes, &process->object);
+    if (NT_SUCCESS(status)) { /* it leads its own session and group */
+        process->pid = process->pgid = process->sid = HandleToLong(PsGetProcessId(process->object));
+    }
+    return status;
+}
+
+static struct inode *initial_directory(const char *path)
+{
+    struct image probe = { 0 };
+    if (path == NULL || image_open(&probe, path) == -ENOMEM || probe.inode == NULL) {
+        return inode_get(root_inode);
+    }
+    if (!S_ISDIR(probe.inode->mode)) {
+        inode_put(probe.inode);
+        return inode_get(root_inode);
+    }
+    return probe.inode;
+}
+
+/* Descriptors, working directory and the task itself; NULL when memory is out. */
+static struct task *first_task(struct process *process, const char *directory)
+{
+    struct inode *cwd = initial_directory(directory);
+    struct fs *fs = fs_create(cwd);
+    inode_put(cwd);
+    struct files *files = files_create();
+
+    if (fs == NULL || files == NULL || console_open_standard(files) < 0) {
+        fs_put(fs);
+        files_put(files);
+        return NULL;
+    }
+    return task_create(process, files, fs);
+}
+
+/* The first thread, and off it goes. The caller holds a reference to process and task. */
+static NTSTATUS start_task(struct process *process, struct task *task, const KTRAP_FRAME *regs)
+{
+    PS_SUBSYSTEM_THREAD_ATTRIBUTES attributes = { .Context = task, .Registers = regs };
+    PETHREAD thread;
+
+    NTSTATUS status = kernel.CreateThread(process->object, &attributes, &thread);
+    if (!NT_SUCCESS(status)) {
+        task_put(task); /* there will be no ThreadExit */
+        return status;
+    }
+    process_publish(process, task, thread);
+    console_own(process->pgid);
+    return kernel.ResumeThread(thread, NULL);
+}
+
+/* A process object is there: failures end it, and its end gives back the context. */
+static NTSTATUS run_in(struct process *process, struct program *program, const char *directory)
+{
+    KTRAP_FRAME regs;
+    NTSTATUS status = program_load(program, process->object, process->mm, &regs);
+
+    if (NT_SUCCESS(status)) {
+        process_set_program(process, inode_get(program->main.inode), program->filename, program->arguments.data,
+                            program->arguments.size);
+        program->arguments.data = NULL;
+        struct task *task = first_task(process, directory);
+        status = STATUS_NO_MEMORY;
+        if (task != NULL) {
+            InterlockedIncrement(&task->refs);
+            status = start_task(process, task, &regs);
+            task_put(task);
+        }
+    }
+    if (!NT_SUCCESS(status)) {
+        kernel.TerminateProcess(process->object, status);
+    }
+    return status;
+}
+
+/* Makes the process of a program that can be run. *object: referenced. */
+static NTSTATUS start_process(struct program *program, const char *directory, PEPROCESS *object)
+{
+    struct names names;
+    struct process *process = process_create(HandleToLong(PsGetCurrentProcessId()));
+    if (process == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    names_get(&names, program);
+    NTSTATUS status = create_object(process, &names);
+    if (NT_SUCCESS(status)) {
+        InterlockedIncrement(&process->refs); /* the other one goes with the process's end */
+        status = run_in(process, program, directory);
+        if (NT_SUCCESS(status)) {
+            *object = process->object;
+            ObReferenceObject(*object);
+        }
+    }
+    process_put(process);
+    names_release(&names);
+    return status;
+}
+
+NTSTATUS linux_start_program(PPS_PROGRAM request, PEPROCESS *object)
+{
+    long error;
+    if (!ReadBooleanAcquire(&tree_ready)) {
+        return STATUS_DEVICE_NOT_READY;
+    }
+    struct program *program = program_from(request, &error);
+    NTSTATUS status = program == NULL ? STATUS_NO_MEMORY : status_of(program, error);
+    if (NT_SUCCESS(status)) {
+        status = start_process(program, request->WorkingDirectory, object);
+    }
+    program_release(program);
+    return status;
+}
+
+/* ---- execve ---- */
+
+/* Copies the strings of a NULL-ended array of pointers. */
+static long buffer_from_user(struct buffer *buffer, u64 vector)
+{
+    struct text text = { 0 };
+    char *string = zalloc(MAX_ARG_STRLEN);
+    long error = string != NULL ? 0 : -ENOMEM;
+
+    for (u64 pointer = 1; error == 0 && vector != 0; vector += sizeof(pointer)) {
+        SIZE_T length = 0;
+        error = copy_from_user(&pointer, (void __user *)vector, sizeof(pointer));
+        if (error < 0 || pointer == 0) {
+            break;
+        }
+        NTSTATUS status = kernel.CopyStringFromUser(string, (const char __user *)pointer, MAX_ARG_STRLEN, &length);
+        if (!NT_SUCCESS(status)) {
+            error = status == STATUS_ACCESS_VIOLATION ? -EFAULT : -E2BIG;
+            break;
+        }
+        error = text_append(&text, string, length + 1) ? 0 : -ENOMEM;
+        error = text.used > ARG_MAX ? -E2BIG : error;
+    }
+    release(string);
+    if (error == 0) {
+        error = buffer_set(buffer, text.data, text.used);
+    }
+    release(text.data);
+    return error;
+}
+
+static struct program *program_from_user(const char __user *path, u64 argv, u64 envp, long *error)
+{
+    struct program *program = zalloc(sizeof(*program));
+    *error = -ENOMEM;
+    if (program == NULL) {
+        return NULL;
+    }
+    *error = get_path(path, &program->filename);
+    if (*error == 0 && program->filename[0] == 0) {
+        *error = -ENOENT;
+    }
+    if (*error == 0) {
+        *error = buffer_from_user(&program->arguments, argv);
+    }
+    if (*error == 0) {
+        *error = buffer_from_user(&program->environment, envp);
+    }
+    if (*error == 0) {
+        *error = program_open(program);
+    }
+    return program;
+}
+
+/* The old program is gone: what fails now ends the process. */
+static long replace_program(struct program *program)
+{
+    struct task *task = current_task();
+    struct process *process = task->process;
+    struct names names = { 0 };
+    KTRAP_FRAME regs;
+
+    NTSTATUS status = kernel.ReplaceAddressSpace();
+    if (!NT_SUCCESS(status)) {
+        return error_of(status);
+    }
+    status = program_load(program, process->object, process->mm, &regs);
+    if (!NT_SUCCESS(status)) {
+        process_exit_signal(process, SIGKILL);
+        return 0;
+    }
+    names_get(&names, program);
+    kernel.SetImageName(process->object, &names.image);
+    names_release(&names);
+    process_set_program(process, inode_get(program->main.inode), program->filename, program->arguments.data,
+                        program->arguments.size);
+    program->arguments.data = NULL;
+    signals_exec(process, task);
+    files_close_on_exec(task->files);
+    task->clear_tid = NULL;
+    task->robust_list = NULL;
+    kernel.SetDescriptorBase(PS_BASE_FS, 0);
+    kernel.SetDescriptorBase(PS_BASE_GS, 0);
+    kernel.SetRegisters(task->thread, &regs);
+    return 0;
+}
+
+long sys_execve(const char __user *path, u64 argv, u64 envp)
+{
+    long error;
+    struct program *program = program_from_user(path, argv, envp, &error);
+    if (error == 0) {
+        error = replace_program(program);
+    }
+    program_release(program);
+    return error;
+}

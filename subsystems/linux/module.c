@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * linux.sys: unmodified static Linux programs for x86-64, in subsystem processes. This file is the module's door: it
+ * registers the provider, builds the file tree from the boot archive's root/, and takes both back.
+ */
+#include "linux.h"
+
+PS_SUBSYSTEM_ROUTINES kernel = { .Version = PS_SUBSYSTEM_VERSION, .Size = sizeof(kernel) };
+PPS_PROVIDER provider;
+
+static const PS_SUBSYSTEM_PROVIDER plain_provider = {
+    .Version = PS_SUBSYSTEM_VERSION,
+    .Size = sizeof(plain_provider),
+    .Name = "linux",
+    .SubsystemInformationType = SubsystemInformationTypeWSL,
+    .DispatchSystemCall = linux_system_call,
+    .DispatchException = linux_exception,
+    .ReturnToUser = linux_return_to_user,
+    .ThreadExit = linux_thread_exit,
+    .ProcessExit = linux_process_exit,
+    .TerminateProcess = linux_terminate_process,
+    .StartProgram = linux_start_program,
+};
+
+static bool is_tracing(void)
+{
+    char value[4];
+    return ExQueryKernelOption("linux.trace", value, sizeof(value)) && value[0] == '1';
+}
+
+/* Waits until all processes are gone; what is left then is the tree. */
+static VOID linux_unload(PDRIVER_OBJECT driver)
+{
+    PsUnregisterSubsystemProvider(provider, TRUE);
+    IoSetConsoleSignalRoutine(NULL, NULL); /* until now it may have ended the last of them */
+    console_destroy();
+    tree_destroy();
+}
+
+/* The making of the tree needs the kernel's table; programs that come earlier are refused. */
+static NTSTATUS start(const PS_SUBSYSTEM_PROVIDER *table)
+{
+    NTSTATUS status = PsRegisterSubsystemProvider(table, &kernel, &provider);
+    if (!NT_SUCCESS(status)) {
+        return status;
+    }
+    if (tree_create() < 0) {
+        PsUnregisterSubsystemProvider(provider, TRUE);
+        console_destroy();
+        tree_destroy();
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    IoSetConsoleSignalRoutine(console_signal, NULL);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING registry_path)
+{
+    PS_SUBSYSTEM_PROVIDER table = plain_provider;
+
+    mutex_init(&tasklist_lock);
+    driver->DriverUnload = linux_unload;
+    if (is_tracing()) {
+        table.DispatchSystemCall = linux_system_call_traced;
+    }
+    return start(&table);
+}

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+"""The native programs of user/ and the example modules of drivers/, as somebody sees them who tries them out. The native test
+programs of tests/user list themselves, in cases.py."""
+from kinds import Command
+
+# Typed into the shell's standard input, line by line; what must come out again.
+SHELL = (
+    (b"echo one  two 'three  four' \"five\"\\ six\n", b"one two three  four five six\n"),
+    (b"echo 'a;b' \"c&d\" # e\n", b"a;b c&d\n"),
+    (b"echo first; echo second\n", b"first\nsecond\n"),
+    (b"no-such-program; echo $?\n", b"127\n"),
+    (b"false; echo status $?\n", b"status 1\n"),
+    (b"/bin/echo from the subsystem\n", b"from the subsystem\n"),
+    (b"cat\nthis line is for cat\n", b"this line is for cat\n"),
+)
+SCRIPT = b"".join(line for line, _ in SHELL)
+ANSWER = b"".join(answer for _, answer in SHELL)
+
+
+def shell(name, line, **more):
+    return Command(f"user/sh-{name}", command=("sh", "-c", line), native=True, **more)
+
+
+CASES = [
+    Command("user/hello", command=("hello",), native=True, stdout=r"^hello from process \d+, thread \d+$", stderr=b""),
+    Command("user/tasks", command=("tasks",), native=True, stdout=r"(?s)ID PARENT NAME.*System +kernel.*tasks +native"),
+    Command("user/mem", command=("mem",), native=True, stdout=r"(?s)^total +\d+ KiB.*^free +\d+ KiB"),
+    Command("user/sh-script", command=("sh",), native=True, stdin=SCRIPT, stdout=ANSWER),
+    shell("status", "exit 42", status=42),
+    shell("last-status", "false", status=1),
+    shell("not-found", "no-such-program", status=127, stderr="not found"),
+    shell("not-executable", "/etc/passwd", status=126),
+    shell("open-quote", "echo 'open", status=2, stderr="quote"),
+    shell("signal", "/bin/busybox sh -c 'kill -9 $$'; echo status $?", stdout=b"status 137\n"),
+    shell("background", "sleep 1 & jobs; wait", stdout=r"(?s)sleep runs.*sleep ended with 0"),
+    shell("kill", "kill 999999", status=1),
+    shell("modules", "load hello; unload hello; load hello; load hello; echo $?; unload hello; unload hello",
+          stdout=b"1\n", status=1, log=r"(?s)hello: .* loaded.*hello: goodbye.*hello: .* loaded.*hello: goodbye"),
+    shell("missing-module", "load no-such-module", status=1, stderr="not found"),
+    shell("watch", "load watch; hello; /bin/busybox true; unload watch; hello",
+          log=r"(?s)watch: all callbacks registered.*watch: Ex: process \d+ .* created by thread.*"
+              r"watch: Ex2: process \d+ .*, of a subsystem.*watch: all callbacks removed\n(?!.*watch:)"),
+    shell("timerdpc", "load timerdpc; sleep 2; unload timerdpc",
+          log=r"(?s)timerdpc: tick \d, told at IRQL 0.*timerdpc: stopped after \d\d ticks"),
+]
