@@ -88,7 +88,7 @@ void ArchInitializeThread(PKTHREAD Thread);
 /*
  * Leaves Old, continues New. DISPATCH_LEVEL, interrupts on (they are off inside). Order, with interrupts off:
  * Old's registers and FPU state saved -> Old->SwapBusy = 0 (release: from here any processor may run Old) -> wait while
- * New->SwapBusy (it is being saved elsewhere; no stack is touched here) -> New->SwapBusy = 1 -> New's stack, TSS.RSP0,
+ * New->SwapBusy (it is being saved elsewhere; on the DPC stack, taking interrupts) -> New->SwapBusy = 1 -> New's stack, TSS.RSP0,
  * FS/GS bases, FPU. No processor can wait in a circle: each clears its own flag before it waits.
  */
 void ArchSwapContext(PKTHREAD Old, PKTHREAD New);

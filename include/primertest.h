@@ -15,4 +15,14 @@ VOID PrimerTestBlockHolding(BOOLEAN Right);
 /* Returns when the stacks of all threads that have ended before the call are freed. PASSIVE, not from the reaper. */
 VOID PsDrainReaper(VOID);
 
+/* What is in use, after caches have been emptied: two of these can be compared. PASSIVE. */
+typedef struct _PRIMER_MEMORY {
+    ULONG64 FreePages;
+    ULONG64 PoolBytes, PoolBlocks;
+    ULONG64 KernelStacks;
+    ULONG64 PageTablePages;
+    ULONG64 Processes, Threads; /* objects */
+} PRIMER_MEMORY, *PPRIMER_MEMORY;
+VOID PrimerQueryMemory(_Out_ PPRIMER_MEMORY Memory);
+
 #endif

@@ -12,13 +12,21 @@
  */
 #include "ps/psp.h"
 
-/* ---- The reaper ---- */
+/* ---- The reaper ----
+ *
+ * One thread frees what ends, in its order. When more ends than it can free (it competes with all processors for the locks of the
+ * tables), those who make threads help: each frees a few before it makes one, so that the list stays short.
+ */
 
 static KLOCK PspReaperLock;
 static LIST_ENTRY PspReaperList = {&PspReaperList, &PspReaperList}; /* PspReaperLock; first come first served */
+static volatile ULONG PspReaperLength; /* PspReaperLock; read without it as a hint */
+static ULONG PspHelpers;               /* PspReaperLock: threads other than the reaper that free an entry now */
 static KEVENT PspReaperEvent;
 
 #define PSP_REAPER_PRIORITY 12 /* above programs: what has ended must not pile up behind what is made */
+#define PSP_REAPER_LENGTH   32 /* beyond that, makers help */
+#define PSP_HELPER_SHARE    2  /* so many each: more than it makes */
 
 /* DISPATCH_LEVEL. */
 static void PspQueueReaper(PS_REAPER_ENTRY *Entry)
@@ -26,21 +34,42 @@ static void PspQueueReaper(PS_REAPER_ENTRY *Entry)
     KeAcquireLockAtDpc(&PspReaperLock);
     bool Empty = IsListEmpty(&PspReaperList);
     InsertTailList(&PspReaperList, &Entry->Links);
+    PspReaperLength++;
     KeReleaseLockFromDpc(&PspReaperLock);
     if (Empty) {
         KeSetEvent(&PspReaperEvent, IO_NO_INCREMENT, FALSE);
     }
 }
 
-static PS_REAPER_ENTRY *PspNextToReap(void)
+static bool PspIsMarkNext(void)
+{
+    return !IsListEmpty(&PspReaperList) &&
+           CONTAINING_RECORD(PspReaperList.Flink, PS_REAPER_ENTRY, Links)->Reached != NULL;
+}
+
+/* The next entry, taken off; NULL: none. A mark is for the reaper alone, and only when all that stood before it is freed: the last
+   helper wakes it again. */
+static PS_REAPER_ENTRY *PspNextToReap(BOOLEAN Helper)
 {
     PS_REAPER_ENTRY *Entry = NULL;
     KIRQL Irql = KeAcquireLock(&PspReaperLock);
-    if (!IsListEmpty(&PspReaperList)) {
+    if (!IsListEmpty(&PspReaperList) && !(PspIsMarkNext() && (Helper || PspHelpers != 0))) {
         Entry = CONTAINING_RECORD(RemoveHeadList(&PspReaperList), PS_REAPER_ENTRY, Links);
+        PspReaperLength--;
+        PspHelpers += Helper;
     }
     KeReleaseLock(&PspReaperLock, Irql);
     return Entry;
+}
+
+static void PspHelperDone(void)
+{
+    KIRQL Irql = KeAcquireLock(&PspReaperLock);
+    bool Wake = --PspHelpers == 0 && PspIsMarkNext();
+    KeReleaseLock(&PspReaperLock, Irql);
+    if (Wake) {
+        KeSetEvent(&PspReaperEvent, IO_NO_INCREMENT, FALSE);
+    }
 }
 
 /* What only a thread that will not run any more can lose. */
@@ -73,13 +102,27 @@ static VOID PspReaperThread(PVOID Context)
     for (;;) {
         PS_REAPER_ENTRY *Entry;
         KeWaitForSingleObject(&PspReaperEvent, Executive, KernelMode, FALSE, NULL);
-        while ((Entry = PspNextToReap()) != NULL) {
+        while ((Entry = PspNextToReap(FALSE)) != NULL) {
             if (Entry->Reached != NULL) {
                 KeSetEvent(Entry->Reached, IO_NO_INCREMENT, FALSE); /* the last touch: it lies on a waiter's stack */
             } else {
                 PspReapThread(CONTAINING_RECORD(Entry, ETHREAD, Reaper));
             }
         }
+    }
+}
+
+/* A maker's share. PASSIVE, no lock held. */
+static void PspHelpReaper(void)
+{
+    PS_REAPER_ENTRY *Entry;
+    for (ULONG i = 0; i < PSP_HELPER_SHARE && PspReaperLength > PSP_REAPER_LENGTH; i++) {
+        Entry = PspNextToReap(TRUE);
+        if (Entry == NULL) {
+            return;
+        }
+        PspReapThread(CONTAINING_RECORD(Entry, ETHREAD, Reaper));
+        PspHelperDone();
     }
 }
 
@@ -167,6 +210,7 @@ static NTSTATUS PspEquipThread(PETHREAD Thread, BOOLEAN SystemThread)
 NTSTATUS PspCreateThread(PEPROCESS Process, BOOLEAN SystemThread, PETHREAD *Created)
 {
     PETHREAD Thread;
+    PspHelpReaper();
     NTSTATUS Status = ObCreateObject(PspThreadType, (PVOID *)&Thread);
     if (!NT_SUCCESS(Status)) {
         return Status;

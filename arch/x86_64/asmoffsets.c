@@ -30,6 +30,7 @@ void ArchpOffsets(void)
     OFFSET(PRCB_PENDING_SOFT, KPRCB, PendingSoft);
     OFFSET(PRCB_USER_RSP, KPRCB, Arch.UserRsp);
     OFFSET(PRCB_RSP0, KPRCB, Arch.Tss.Rsp0);
+    OFFSET(PRCB_DPC_STACK_TOP, KPRCB, DpcStackTop);
 
     OFFSET(KTHREAD_KERNEL_RSP, KTHREAD, Arch.KernelRsp);
     OFFSET(KTHREAD_STACK_TOP, KTHREAD, Arch.StackTop);

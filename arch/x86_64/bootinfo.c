@@ -15,7 +15,7 @@
 
 extern char __kernel_phys_start[], __kernel_phys_end[];
 
-static char LoaderName[64];
+static char LoaderName[64] = "multiboot2"; /* until the loader says its own */
 static uint8_t RsdpCopy[RSDP_SIZE] __attribute__((aligned(16)));
 uint64_t ArchpTrampolinePage;
 
@@ -165,7 +165,7 @@ static void VisitRsdp(PBOOT_INFORMATION Boot, const MULTIBOOT_TAG *Tag, bool Sec
 
 static void ReadMultiboot2(PBOOT_INFORMATION Boot, const MULTIBOOT_INFO *Info)
 {
-    CopyText(LoaderName, sizeof(LoaderName), "multiboot2", sizeof("multiboot2"));
+    Boot->LoaderName = LoaderName;
     ForEachTag(Boot, Info, MULTIBOOT_LOADER_NAME, VisitLoaderName, false);
     ForEachTag(Boot, Info, MULTIBOOT_COMMAND_LINE, VisitCommandLine, false);
     ForEachTag(Boot, Info, MULTIBOOT_MODULE, VisitModule, false);
@@ -189,7 +189,7 @@ static void ReadPvhMap(PBOOT_INFORMATION Boot, const PVH_START *Start, bool Seco
 
 static void ReadPvh(PBOOT_INFORMATION Boot, const PVH_START *Start)
 {
-    CopyText(LoaderName, sizeof(LoaderName), "PVH", sizeof("PVH"));
+    Boot->LoaderName = "PVH";
     if (Start->CommandLine != 0) {
         SetCommandLine(Boot, ArchPhysicalToVirtual(Start->CommandLine), PVH_TEXT_LIMIT);
     }
@@ -241,7 +241,6 @@ static void RequireMinimum(const BOOT_INFORMATION *Boot)
 
 void ArchpReadBootInformation(PBOOT_INFORMATION Boot, ULONG Kind, uint64_t Info)
 {
-    Boot->LoaderName = LoaderName;
     Boot->StartCycles = ArchpBootCycles;
     if (Kind == BOOT_KIND_PVH) {
         ReadPvh(Boot, ArchPhysicalToVirtual(Info));

@@ -11,7 +11,7 @@
 
 /* ---- The address space ---- */
 
-#define ARCH_USER_END    0x00007ffffffff000UL /* the last user page is never mapped: see docs on SYSRET */
+#define ARCH_USER_END    0x00007ffffffff000UL /* the last user page is never mapped (docs/hazards) */
 #define ARCH_DIRECT_MAP  0xffff800000000000UL
 #define ARCH_DIRECT_SIZE 0x0000200000000000UL
 #define ARCH_POOL_BASE   0xffffa00000000000UL

@@ -2,9 +2,10 @@
 /*
  * Page tables: the kernel's final ones, and the routines by which mm changes tables.
  *
- * The kernel half is the same in all address spaces: its top-level entries are made here, once, and copied into each new
- * PML4; only levels below them change later. Tables of the kernel half are never freed. Tables that are missing are put in
- * by compare-and-swap: owners of neighbouring kernel ranges may need the same one at the same time.
+ * The kernel half is the same in all address spaces: its top-level entries are made here, once, and copied
+ * into each new PML4; only levels below them change later. Tables of the kernel half are never freed. Tables
+ * that are missing are put in by compare-and-swap: owners of neighbouring kernel ranges may need the same one
+ * at the same time.
  *
  * Nobody flushes here; the caller knows which processors must.
  */
@@ -161,7 +162,8 @@ static uint64_t *FindEntry(uint64_t Root, uintptr_t Virtual, unsigned Wanted, un
     }
 }
 
-/* The lowest-level entry for Virtual; NULL where a table is missing or a large page lies. The common case, written out. */
+/* The lowest-level entry for Virtual; NULL where a table is missing or a large page lies. The common case,
+   written out. */
 static inline uint64_t *FindLeaf(uint64_t Root, uintptr_t Virtual)
 {
     uint64_t Value = ReadEntry(TableOf(Root) + INDEX(Virtual, 3));
@@ -197,7 +199,8 @@ static bool AddTable(uint64_t *Entry, uintptr_t Virtual)
     return true;
 }
 
-/* The entry for Virtual at level Wanted; tables on the way are made. NULL without memory, or below a large page. */
+/* The entry for Virtual at level Wanted; tables on the way are made. NULL without memory, or below a large
+   page. */
 static uint64_t *MakeEntry(uint64_t Root, uintptr_t Virtual, unsigned Wanted)
 {
     for (;;) {
@@ -472,7 +475,8 @@ static void MapAllRam(const BOOT_INFORMATION *Boot)
     }
 }
 
-/* Top-level entries that exist in every address space: made once, so that no PML4 ever has to be brought up to date. */
+/* Top-level entries that exist in every address space: made once, so that no PML4 ever has to be brought up
+   to date. */
 static void MakeTopLevel(void)
 {
     static const uintptr_t Areas[] = {ARCH_POOL_BASE, ARCH_FRAME_BASE, ARCH_DEVICE_BASE, ARCH_KERNEL_BASE};

@@ -12,7 +12,7 @@
 #define UART_LINE_STATUS   5
 #define UART_SCRATCH       7
 
-#define FIFO_ENABLE     0x07 /* on, both sides cleared, interrupt at the first byte */
+#define FIFO_ENABLE     0xc7 /* on, both sides cleared; interrupt at 14 bytes, or when fewer have waited for a while */
 #define LINE_8N1        0x03
 #define LINE_DIVISOR    0x80
 #define MODEM_ON        0x0b /* DTR, RTS, OUT2: the last lets interrupts through on a PC */

@@ -18,9 +18,9 @@ section .text
 ;
 ; Custody: Old belongs to this processor until SwapBusy is cleared; then another one may be running it
 ; already, on the very stack that RSP still points to. So from there to the load of RSP nothing touches the
-; stack, and interrupts are off (an NMI has a stack of its own). New belongs to us from the moment its
-; SwapBusy has been seen clear: only one processor has taken it from a ready queue. The caller has made New
-; the current thread.
+; stack, and interrupts are off (an NMI has a stack of its own), but for the wait, which stands on the DPC
+; stack. New belongs to us from the moment its SwapBusy has been seen clear: only one processor has taken it
+; from a ready queue. The caller has made New the current thread.
 global ArchSwapContext
 align 16
 ArchSwapContext:
@@ -58,8 +58,14 @@ ArchSwapContext:
     pop rbp
     ret
 
+; Interrupts must be taken meanwhile: the processor that is saving New may itself be held in a handler until
+; we answer an inter-processor call. The DPC stack is free: nobody switches inside a DPC.
 .pause:
+    mov rsp, [gs:PRCB_DPC_STACK_TOP]
+    sti
+    nop                                 ; the shadow of STI ends here, not in PAUSE
     pause
+    cli
     jmp .wait
 
 .save_fpu:

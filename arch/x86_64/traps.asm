@@ -4,7 +4,7 @@
 ;
 ;   exceptions          on the thread's stack; GS by the saved CS
 ;   interrupts          the same
-;   #DB NMI #MC #DF     on stacks of their own (IST): they can arrive anywhere, in those few instructions, too,
+;   #DB NMI #MC #DF     on stacks of their own (IST): they can arrive anywhere, also in the few instructions
 ;                       where CS is the kernel's and GS still (or already) the user's. The sign of the GS base
 ;                       tells: the kernel's is in the upper half, and user mode cannot set one there
 ;                       (CR4.FSGSBASE is off).

@@ -147,7 +147,9 @@ void KiClockInterrupt(void)
     if (!Prcb->ClockPending) {
         Prcb->ClockPending = TRUE;
         Prcb->ClockSince = Now;
-    } else if (Now - Prcb->ClockSince > KI_HANG_SECONDS * KiCyclesPerSecond) {
+        Prcb->ClockOverdue = 0;
+    } else if (++Prcb->ClockOverdue >= KI_HANG_SECONDS - 2 && /* a pause of the machine counts as one */
+               Now - Prcb->ClockSince > KI_HANG_SECONDS * KiCyclesPerSecond) {
         KdReportHang(Prcb->Number, "has not been below DISPATCH_LEVEL");
     }
     Prcb->ArmedFor = Now + KiCyclesPerSecond; /* until the work is done: the watch over ourselves */

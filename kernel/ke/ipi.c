@@ -8,12 +8,18 @@
  */
 #include "kernel/ke/ki.h"
 
-/* Sets a request bit; the first one sends the interrupt. Any IRQL. */
+/* Sets a request bit; the first one sends the interrupt. The caller cannot move (DISPATCH_LEVEL, or interrupts off): a request to
+   oneself would never be sent, and block all later ones. */
 void KiRequestIpi(PKPRCB Prcb, ULONG Request)
 {
+    KI_ASSERT(Prcb != KeGetCurrentPrcb(), "processor %d interrupts itself", Prcb->Number);
+    /* Others rely on the first one's interrupt: nothing comes between the bit and it, above all no rendezvous, which would wait
+       for the very processor that has not been interrupted. */
+    bool Interrupts = ArchDisableInterrupts();
     if (__atomic_fetch_or(&Prcb->IpiRequests, Request, __ATOMIC_SEQ_CST) == 0) {
         ArchSendIpi(KiProcessorBit(Prcb->Number));
     }
+    ArchRestoreInterrupts(Interrupts);
 }
 
 static void KiServeCalls(PKPRCB Prcb)
@@ -101,8 +107,8 @@ ULONG_PTR KeIpiGenericCall(PKIPI_BROADCAST_WORKER BroadcastFunction, ULONG_PTR C
 {
     KIRQL Irql = KeAcquireLock(&KiBroadcastLock); /* one rendezvous at a time; who waits here serves the other's call */
     PKPRCB Prcb = KeGetCurrentPrcb();
-    KI_BROADCAST Broadcast = {BroadcastFunction, Context, (LONG)KeNumberProcessors};
     KAFFINITY Others = KeActiveProcessors & ~KiProcessorBit(Prcb->Number);
+    KI_BROADCAST Broadcast = {BroadcastFunction, Context, (LONG)RtlCountBits(Others) + 1};
 
     Prcb->Call.Routine = KiBroadcastTarget;
     Prcb->Call.Context = &Broadcast;

@@ -90,7 +90,7 @@ VOID KeLowerIrql(KIRQL NewIrql)
     if (NewIrql > Old) {
         KdBugCheck(IRQL_NOT_LESS_OR_EQUAL, 0, NewIrql, Old, 0, NULL, "KeLowerIrql from %d up to %d", Old, NewIrql);
     }
-    KI_ASSERT(NewIrql >= DISPATCH_LEVEL || KiLocksHeld() == 0, "level drops to %d with %u spin locks held", NewIrql,
+    KI_ASSERT(Old < DISPATCH_LEVEL || NewIrql >= DISPATCH_LEVEL || KiLocksHeld() == 0, "level drops to %d with %u spin locks held", NewIrql,
               KiLocksHeld());
     if (Old > DISPATCH_LEVEL) {
         ArchSetPriorityMask(NewIrql);

@@ -170,12 +170,14 @@ struct _KPRCB {
     LIST_ENTRY ReadyQueue[32];    /* (r) */
     volatile SCHAR RunningPriority; /* of CurrentThread, -1 when idle; (r), read elsewhere as a hint */
     SCHAR RunningBase;            /* (r) its base priority */
+    PKTHREAD RunningThread;       /* (r) whose these are: CurrentThread, or what is about to be */
 
     ULONG64 SwitchCycles;         /* when the current thread began to run */
     ULONG64 ArmedFor;             /* cycles at which the timer is to fire; UINT64_MAX: not armed */
     ULONG64 QuantumDue;           /* cycles at which the current thread's quantum ends */
     ULONG64 ScanDue;              /* next starvation scan, cycles; UINT64_MAX: nothing is ready */
     ULONG64 ClockSince;           /* when ClockPending was set */
+    ULONG ClockOverdue;           /* clock interrupts since then */
 
     KLOCK DpcLock;                /* taken with interrupts off */
     LIST_ENTRY DpcQueue;          /* (DpcLock) */

@@ -34,6 +34,10 @@ void KiPlaceThread(PKTHREAD Thread, bool Head);
 void KiInsertReady(PKPRCB Prcb, PKTHREAD Thread, bool Head);
 void KiRemoveReady(PKPRCB Prcb, PKTHREAD Thread);
 void KiRequestReschedule(PKPRCB Prcb);
+/* The processor arms its timer for the end of the running quantum. */
+void KiRequestQuantum(PKPRCB Prcb);
+bool KiNeedsQuantum(PKPRCB Prcb, KPRIORITY Priority);
+void KiKickIdle(KAFFINITY Affinity);
 bool KiRunFromIdle(void);
 
 /* clock.c */

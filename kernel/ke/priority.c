@@ -20,20 +20,28 @@ static bool KiLockQueued(PKTHREAD Thread, PKPRCB *Prcb)
     return false;
 }
 
-/* The thread runs or is about to: its processor's idea of the running priority follows. Thread->Lock held, released. */
+/* If the thread runs, or is about to (its State alone does not tell: it may be on its way into or out of a wait), its processor's
+   idea of the running priority follows. Thread->Lock held, released. */
 static void KiRunningPriorityChanged(PKTHREAD Thread)
 {
     PKPRCB Prcb = KiProcessorBlock[Thread->Processor];
+    bool Outranked = false, Quantum = false;
     KeAcquireLockAtDpc(&Prcb->ReadyLock);
-    if (Prcb->CurrentThread == Thread && Prcb->RunningPriority >= 0) {
+    if (Prcb->RunningThread == Thread) {
         Prcb->RunningPriority = Thread->Priority;
         Prcb->RunningBase = Thread->BasePriority;
+        if (Prcb->ReadySummary != 0) {
+            KPRIORITY Highest = RtlHighestBit(Prcb->ReadySummary);
+            Outranked = Highest > Thread->Priority;
+            Quantum = !Outranked && KiNeedsQuantum(Prcb, Highest);
+        }
     }
-    bool Outranked = Prcb->ReadySummary != 0 && (KPRIORITY)RtlHighestBit(Prcb->ReadySummary) > Thread->Priority;
     KeReleaseLockFromDpc(&Prcb->ReadyLock);
     KeReleaseLockFromDpc(&Thread->Lock);
     if (Outranked) {
         KiRequestReschedule(Prcb);
+    } else if (Quantum) {
+        KiRequestQuantum(Prcb);
     }
 }
 
@@ -49,11 +57,7 @@ static void KiSetPriority(PKTHREAD Thread, KPRIORITY Priority)
         return;
     }
     Thread->Priority = (SCHAR)Priority;
-    if (Thread->State == Running || Thread->State == Standby) {
-        KiRunningPriorityChanged(Thread);
-    } else {
-        KeReleaseLockFromDpc(&Thread->Lock);
-    }
+    KiRunningPriorityChanged(Thread);
 }
 
 /* Sets the base and current priority, 1 to 31; returns the current one before. PASSIVE. (WDK: KeSetPriorityThread) */
@@ -105,10 +109,13 @@ static void KiApplyAffinity(PKTHREAD Thread, KAFFINITY Affinity)
         KiPlaceThread(Thread, false);
         return;
     }
-    bool Runs = Thread->State == Running || Thread->State == Standby;
+    bool Queued = Thread->State == Ready;
+    bool Runs = !Queued && Thread->State != Initialized; /* Waiting may be on its way back; a request too many is harmless */
     KeReleaseLockFromDpc(&Thread->Lock);
     if ((Affinity & KiProcessorBit(Processor)) == 0 && Runs) {
         KiRequestReschedule(KiProcessorBlock[Processor]);
+    } else if (Queued) {
+        KiKickIdle(Affinity); /* more processors may run it now */
     }
 }
 
@@ -162,7 +169,8 @@ static bool KiLiftStarved(PKPRCB Prcb, ULONG64 Now)
     for (ULONG Left = Prcb->ReadySummary & ((1u << KI_STARVED_PRIORITY) - 2); Left != 0; Left &= Left - 1) {
         PLIST_ENTRY Queue = &Prcb->ReadyQueue[RtlLowestBit(Left)];
         PKTHREAD Thread = CONTAINING_RECORD(Queue->Flink, KTHREAD, ReadyListEntry); /* the head has waited longest */
-        if (Now - Thread->ReadySince < KI_STARVED_SECONDS * KiCyclesPerSecond || !KeTryAcquireLockAtDpc(&Thread->Lock)) {
+        LONG64 Waited = (LONG64)(Now - Thread->ReadySince); /* negative: it has come after Now was read */
+        if (Waited < (LONG64)(KI_STARVED_SECONDS * KiCyclesPerSecond) || !KeTryAcquireLockAtDpc(&Thread->Lock)) {
             continue;
         }
         KiRemoveReady(Prcb, Thread);

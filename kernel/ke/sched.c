@@ -84,7 +84,7 @@ static bool KiClaimIdle(KAFFINITY Wanted, ULONG *Number)
 }
 
 /* A thread was queued behind others: an idle processor that may run it is told to come and take it. */
-static void KiKickIdle(KAFFINITY Affinity)
+void KiKickIdle(KAFFINITY Affinity)
 {
     ULONG Number;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -95,10 +95,19 @@ static void KiKickIdle(KAFFINITY Affinity)
 
 /* Would a thread of this priority wait for the end of the running thread's quantum, and is that end not armed? ReadyLock
    held; the processor itself may be moving ArmedFor and QuantumDue: see the fenced pair above. */
-static bool KiNeedsQuantum(PKPRCB Prcb, KPRIORITY Priority)
+bool KiNeedsQuantum(PKPRCB Prcb, KPRIORITY Priority)
 {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     return Priority >= Prcb->RunningBase && Prcb->ArmedFor > Prcb->QuantumDue;
+}
+
+void KiRequestQuantum(PKPRCB Prcb)
+{
+    if (Prcb == KeGetCurrentPrcb()) {
+        KiArmTimer(Prcb);
+    } else {
+        KiRequestIpi(Prcb, KIPI_CLOCK);
+    }
 }
 
 /* ---- Placement ---- */
@@ -121,10 +130,11 @@ static bool KiFindWeakest(PKTHREAD Thread, ULONG *Number)
     return Found;
 }
 
-/* Where a woken thread goes: see architecture, "Threads and the scheduler". */
-static ULONG KiChooseProcessor(PKTHREAD Thread)
+/* Where a woken thread goes: see architecture, "Threads and the scheduler". *Claimed: an idle processor, taken for it. */
+static ULONG KiChooseProcessor(PKTHREAD Thread, bool *Claimed)
 {
     ULONG Number;
+    *Claimed = false;
     if (KeNumberProcessors == 1) {
         return 0;
     }
@@ -132,6 +142,7 @@ static ULONG KiChooseProcessor(PKTHREAD Thread)
     if ((KiIdleMask & Affinity) != 0 &&
         (KiClaimIdle(Affinity & KiProcessorBit(Thread->Processor), &Number) ||
          KiClaimIdle(Affinity & KiProcessorBit(Thread->IdealProcessor), &Number) || KiClaimIdle(Affinity, &Number))) {
+        *Claimed = true;
         return Number;
     }
     if (KiFindWeakest(Thread, &Number)) {
@@ -143,7 +154,8 @@ static ULONG KiChooseProcessor(PKTHREAD Thread)
 /* Thread->Lock is let go before the ready lock: from then on the thread may run, end, and be freed. */
 void KiPlaceThread(PKTHREAD Thread, bool Head)
 {
-    ULONG Number = KiChooseProcessor(Thread);
+    bool Claimed;
+    ULONG Number = KiChooseProcessor(Thread, &Claimed);
     PKPRCB Prcb = KiProcessorBlock[Number];
     KAFFINITY Affinity = Thread->Affinity;
 
@@ -160,13 +172,9 @@ void KiPlaceThread(PKTHREAD Thread, bool Head)
     if (Preempt) {
         KiRequestReschedule(Prcb);
     } else if (Quantum) {
-        if (Prcb == KeGetCurrentPrcb()) {
-            KiArmTimer(Prcb);
-        } else {
-            KiRequestIpi(Prcb, KIPI_CLOCK);
-        }
+        KiRequestQuantum(Prcb);
     }
-    if (KeNumberProcessors > 1 && !Preempt) {
+    if (!Claimed && KeNumberProcessors > 1) { /* whoever it displaces, or it itself, may run elsewhere */
         KiKickIdle(Affinity);
     }
 }
@@ -212,6 +220,15 @@ void KeStartThread(PKTHREAD Thread)
 
 /* ---- Switching ---- */
 
+/* What others may know of the running thread. ReadyLock held. */
+static void KiSetRunning(PKPRCB Prcb, PKTHREAD Thread)
+{
+    bool Idle = Thread == Prcb->IdleThread;
+    Prcb->RunningThread = Thread;
+    Prcb->RunningPriority = Idle ? -1 : Thread->Priority;
+    Prcb->RunningBase = Idle ? 0 : Thread->BasePriority;
+}
+
 /*
  * Decides on New as the running thread of this processor and closes the books on Old. ReadyLock held. New's own fields are
  * not touched but for State: its former processor may still be saving it; New opens its books itself (KiStartRunning).
@@ -224,15 +241,8 @@ static void KiCommitSwitch(PKPRCB Prcb, PKTHREAD Old, PKTHREAD New)
     Prcb->SwitchCycles = Now;
     Prcb->QuantumDue = UINT64_MAX;
     Prcb->QuantumEnd = FALSE;
-    Prcb->Reschedule = FALSE;
     New->State = Running;
-    if (New == Prcb->IdleThread) {
-        Prcb->RunningPriority = -1;
-        Prcb->RunningBase = 0;
-    } else {
-        Prcb->RunningPriority = New->Priority;
-        Prcb->RunningBase = New->BasePriority;
-    }
+    KiSetRunning(Prcb, New);
 }
 
 /* Continues New; returns when somebody continues Old, perhaps on another processor. No lock held. */
@@ -247,6 +257,15 @@ static void KiSwapThread(PKPRCB Prcb, PKTHREAD Old, PKTHREAD New)
     }
     ArchSwapContext(Old, New);
     KiStartRunning(Old);
+}
+
+/* Arms the quantum end if a rival is ready: the other half of the fenced pair with KiNeedsQuantum. */
+static void KiWatchQuantum(PKPRCB Prcb)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if ((Prcb->ReadySummary >> Prcb->RunningBase) != 0 && Prcb->ArmedFor > Prcb->QuantumDue) {
+        KiArmTimer(Prcb);
+    }
 }
 
 /* The current thread has just been switched to: its quantum begins, or goes on. DISPATCH. */
@@ -267,10 +286,7 @@ void KiStartRunning(PKTHREAD Thread)
     }
 #endif
     Prcb->QuantumDue = Prcb->SwitchCycles + (ULONG64)Thread->QuantumLeft;
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if ((Prcb->ReadySummary >> Prcb->RunningBase) != 0 && Prcb->ArmedFor > Prcb->QuantumDue) {
-        KiArmTimer(Prcb);
-    }
+    KiWatchQuantum(Prcb);
 }
 
 void KiBlock(void)
@@ -283,11 +299,14 @@ void KiBlock(void)
                    "thread %p blocks holding %u spin locks", Thread, KiLocksHeld());
     }
 #endif
+    Prcb->Reschedule = FALSE; /* before the lock: what is asked for later is not forgotten */
     KeAcquireLockAtDpc(&Prcb->ReadyLock);
     PKTHREAD Next = KiSelectNextThread(Prcb);
     if (Next == Thread) { /* somebody has readied it, on this processor, before it came to leave it */
         Thread->State = Running;
+        KiSetRunning(Prcb, Thread);
         KeReleaseLockFromDpc(&Prcb->ReadyLock);
+        KiWatchQuantum(Prcb);
         return;
     }
     KiCommitSwitch(Prcb, Thread, Next);
@@ -300,6 +319,7 @@ NORETURN void KiExitThread(void)
     PKPRCB Prcb = KeGetCurrentPrcb();
     PKTHREAD Thread = Prcb->CurrentThread;
 
+    Prcb->Reschedule = FALSE;
     KeAcquireLockAtDpc(&Prcb->ReadyLock);
     Thread->State = Terminated;
     PKTHREAD Next = KiSelectNextThread(Prcb);
@@ -374,6 +394,7 @@ void KeYieldExecution(void)
 {
     KIRQL Irql = KiRaiseToDispatch();
     PKPRCB Prcb = KeGetCurrentPrcb();
+    KI_ASSERT(Irql <= APC_LEVEL && !Prcb->DpcActive && KiLocksHeld() == 0, "yield at level %d", Irql);
     if (Prcb->ReadySummary != 0) { /* a thread that is queued this instant is as good as one queued after the yield */
         Prcb->QuantumEnd = TRUE;
         KiPreempt(Prcb, Prcb->CurrentThread);
@@ -440,10 +461,23 @@ static PKTHREAD KiSteal(PKPRCB Prcb)
     }
 }
 
+/* A kick that was meant for this processor may be spent on it now that it has found other work: the next idle one gets it. The
+   enqueuer has inserted before it claimed our bit, so that a kick which is lost is seen as a ready thread. */
+static void KiPassOnKick(PKPRCB Prcb)
+{
+    for (KAFFINITY Left = KiIdleMask == 0 ? 0 : KeActiveProcessors; Left != 0; Left &= Left - 1) {
+        if (KiProcessorBlock[RtlLowestBit(Left)]->ReadyCount != 0) {
+            KiKickIdle(~KiProcessorBit(Prcb->Number));
+            return;
+        }
+    }
+}
+
 /* The idle thread looks for work, its own queues first; runs it and returns true when it is idle again. */
 bool KiRunFromIdle(void)
 {
     PKPRCB Prcb = KeGetCurrentPrcb();
+    Prcb->Reschedule = FALSE;
     PKTHREAD Stolen = Prcb->ReadySummary == 0 ? KiSteal(Prcb) : NULL;
 
     KeAcquireLockAtDpc(&Prcb->ReadyLock);
@@ -458,11 +492,10 @@ bool KiRunFromIdle(void)
         Prcb->Reschedule = TRUE; /* something better has come meanwhile: it preempts at once */
         ArchSetPendingSoft(KSOFT_DISPATCH);
     }
-    bool Again = Prcb->Reschedule;
     KiCommitSwitch(Prcb, Prcb->IdleThread, Next);
-    Prcb->Reschedule = Again;
     KeReleaseLockFromDpc(&Prcb->ReadyLock);
     __atomic_fetch_and(&KiIdleMask, ~KiProcessorBit(Prcb->Number), __ATOMIC_SEQ_CST);
+    KiPassOnKick(Prcb);
     KiSwapThread(Prcb, Prcb->IdleThread, Next);
     return true;
 }

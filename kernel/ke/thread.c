@@ -127,11 +127,10 @@ NTSTATUS KeSuspendThread(PKTHREAD Thread, PULONG PreviousCount)
     Thread->SuspendCount++;
     __atomic_or_fetch(&Thread->UserWork, KUSER_WORK_SUSPEND, __ATOMIC_SEQ_CST);
     ULONG Processor = Thread->Processor;
-    bool Elsewhere = Thread->State == Running && Processor != KeGetCurrentPrcb()->Number;
-    KeReleaseLock(&Thread->Lock, Irql);
-    if (Elsewhere) {
+    if (Thread->State == Running && Processor != KeGetCurrentPrcb()->Number) {
         KiRequestIpi(KiProcessorBlock[Processor], KIPI_RESCHEDULE); /* it comes past the last test before user mode */
     }
+    KeReleaseLock(&Thread->Lock, Irql);
     if (PreviousCount != NULL) {
         *PreviousCount = (ULONG)Previous;
     }

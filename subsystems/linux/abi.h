@@ -102,18 +102,18 @@ typedef int64_t s64;
 #define AT_EMPTY_PATH       0x1000
 #define AT_STATX_SYNC_TYPE  0x6000
 
-#define S_IFMT   0170000
-#define S_IFIFO  0010000
-#define S_IFCHR  0020000
-#define S_IFDIR  0040000
-#define S_IFBLK  0060000
-#define S_IFREG  0100000
-#define S_IFLNK  0120000
-#define S_IFSOCK 0140000
-#define S_ISDIR(mode) (((mode) & S_IFMT) == S_IFDIR)
-#define S_ISREG(mode) (((mode) & S_IFMT) == S_IFREG)
-#define S_ISLNK(mode) (((mode) & S_IFMT) == S_IFLNK)
-#define S_ISCHR(mode) (((mode) & S_IFMT) == S_IFCHR)
+#define S_IFMT        0170000
+#define S_IFIFO       0010000
+#define S_IFCHR       0020000
+#define S_IFDIR       0040000
+#define S_IFBLK       0060000
+#define S_IFREG       0100000
+#define S_IFLNK       0120000
+#define S_IFSOCK      0140000
+#define S_ISDIR(mode) (((mode)&S_IFMT) == S_IFDIR)
+#define S_ISREG(mode) (((mode)&S_IFMT) == S_IFREG)
+#define S_ISLNK(mode) (((mode)&S_IFMT) == S_IFLNK)
+#define S_ISCHR(mode) (((mode)&S_IFMT) == S_IFCHR)
 
 #define F_OK 0
 #define X_OK 1
@@ -139,9 +139,9 @@ typedef int64_t s64;
 #define F_DUPFD_CLOEXEC 1030
 #define FD_CLOEXEC      1
 
-#define makedev(major, minor) ((u64)((((major) & 0xfffU) << 8) | ((minor) & 0xffU) | (((minor) & 0xfff00U) << 12)))
-#define dev_major(dev) ((u32)(((dev) >> 8) & 0xfff))
-#define dev_minor(dev) ((u32)(((dev) & 0xff) | (((dev) >> 12) & 0xfff00)))
+#define makedev(major, minor) ((u64)((((major)&0xfffU) << 8) | ((minor)&0xffU) | (((minor)&0xfff00U) << 12)))
+#define dev_major(dev)        ((u32)(((dev) >> 8) & 0xfff))
+#define dev_minor(dev)        ((u32)(((dev)&0xff) | (((dev) >> 12) & 0xfff00)))
 
 struct iovec {
     u64 iov_base;
@@ -195,15 +195,15 @@ struct statfs {
     s64 f_namelen, f_frsize, f_flags, f_spare[4];
 };
 C_ASSERT(sizeof(struct statfs) == 120);
-#define RAMFS_MAGIC       0x858458f6
-#define TMPFS_MAGIC       0x01021994
-#define PROC_SUPER_MAGIC  0x9fa0
-#define PIPEFS_MAGIC      0x50495045
-#define ST_RDONLY         1
-#define ST_VALID          0x20
+#define RAMFS_MAGIC      0x858458f6
+#define TMPFS_MAGIC      0x01021994
+#define PROC_SUPER_MAGIC 0x9fa0
+#define PIPEFS_MAGIC     0x50495045
+#define ST_RDONLY        1
+#define ST_VALID         0x20
 
-#define DT_UNKNOWN 0
-#define DT_TYPE(mode) (((mode) & S_IFMT) >> 12)
+#define DT_UNKNOWN    0
+#define DT_TYPE(mode) (((mode)&S_IFMT) >> 12)
 
 struct pollfd {
     s32 fd;
@@ -252,32 +252,32 @@ struct winsize {
     u16 ws_row, ws_col, ws_xpixel, ws_ypixel;
 };
 
-#define ICRNL  0000400 /* c_iflag */
-#define IXON   0002000
-#define OPOST  0000001 /* c_oflag */
-#define ONLCR  0000004
-#define B38400 0000017 /* c_cflag */
-#define CS8    0000060
-#define CREAD  0000200
-#define ISIG   0000001 /* c_lflag */
-#define ICANON 0000002
-#define ECHO   0000010
-#define ECHOE  0000020
-#define ECHOK  0000040
+#define ICRNL   0000400 /* c_iflag */
+#define IXON    0002000
+#define OPOST   0000001 /* c_oflag */
+#define ONLCR   0000004
+#define B38400  0000017 /* c_cflag */
+#define CS8     0000060
+#define CREAD   0000200
+#define ISIG    0000001 /* c_lflag */
+#define ICANON  0000002
+#define ECHO    0000010
+#define ECHOE   0000020
+#define ECHOK   0000040
 #define ECHOCTL 0001000
-#define ECHOKE 0004000
-#define IEXTEN 0100000
-#define VTIME  5
-#define VMIN   6
+#define ECHOKE  0004000
+#define IEXTEN  0100000
+#define VTIME   5
+#define VMIN    6
 
 /* ---- Memory ---- */
 
 #define TASK_SIZE 0x00007ffffffff000UL /* user addresses lie below */
 
-#define PROT_READ  1
-#define PROT_WRITE 2
-#define PROT_EXEC  4
-#define PROT_SEM   8
+#define PROT_READ      1
+#define PROT_WRITE     2
+#define PROT_EXEC      4
+#define PROT_SEM       8
 #define PROT_GROWSDOWN 0x01000000
 #define PROT_GROWSUP   0x02000000
 
@@ -294,13 +294,13 @@ struct winsize {
 #define MREMAP_FIXED     2
 #define MREMAP_DONTUNMAP 4
 
-#define MADV_NORMAL     0
-#define MADV_WILLNEED   3
-#define MADV_DONTNEED   4
-#define MADV_FREE       8
-#define MADV_DONTFORK   10
-#define MADV_DOFORK     11
-#define MADV_COLLAPSE   25
+#define MADV_NORMAL   0
+#define MADV_WILLNEED 3
+#define MADV_DONTNEED 4
+#define MADV_FREE     8
+#define MADV_DONTFORK 10
+#define MADV_DOFORK   11
+#define MADV_COLLAPSE 25
 
 #define MS_ASYNC      1
 #define MS_INVALIDATE 2
@@ -342,7 +342,7 @@ struct winsize {
 #define _NSIG     64
 
 typedef u64 sigset_t;
-#define sigmask(sig) (1UL << ((sig) - 1))
+#define sigmask(sig) (1UL << ((sig)-1))
 
 #define SIG_DFL 0UL
 #define SIG_IGN 1UL
@@ -453,26 +453,26 @@ struct fpx_sw_bytes {
 
 /* ---- Processes, time, system ---- */
 
-#define AT_NULL         0
-#define AT_PHDR         3
-#define AT_PHENT        4
-#define AT_PHNUM        5
-#define AT_PAGESZ       6
-#define AT_BASE         7
-#define AT_FLAGS        8
-#define AT_ENTRY        9
-#define AT_UID          11
-#define AT_EUID         12
-#define AT_GID          13
-#define AT_EGID         14
-#define AT_PLATFORM     15
-#define AT_HWCAP        16
-#define AT_CLKTCK       17
-#define AT_SECURE       23
-#define AT_RANDOM       25
-#define AT_HWCAP2       26
-#define AT_EXECFN       31
-#define AT_MINSIGSTKSZ  51
+#define AT_NULL        0
+#define AT_PHDR        3
+#define AT_PHENT       4
+#define AT_PHNUM       5
+#define AT_PAGESZ      6
+#define AT_BASE        7
+#define AT_FLAGS       8
+#define AT_ENTRY       9
+#define AT_UID         11
+#define AT_EUID        12
+#define AT_GID         13
+#define AT_EGID        14
+#define AT_PLATFORM    15
+#define AT_HWCAP       16
+#define AT_CLKTCK      17
+#define AT_SECURE      23
+#define AT_RANDOM      25
+#define AT_HWCAP2      26
+#define AT_EXECFN      31
+#define AT_MINSIGSTKSZ 51
 
 #define CLOCKS_PER_SEC 100 /* of times() and AT_CLKTCK */
 
@@ -505,17 +505,17 @@ struct fpx_sw_bytes {
 #define PR_GET_NO_NEW_PRIVS 39
 #define CAP_LAST_CAP        40
 
-#define RLIM_INFINITY  (~0UL)
-#define RLIMIT_STACK   3
-#define RLIMIT_CORE    4
-#define RLIMIT_NPROC   6
-#define RLIMIT_NOFILE  7
-#define RLIMIT_MEMLOCK 8
+#define RLIM_INFINITY     (~0UL)
+#define RLIMIT_STACK      3
+#define RLIMIT_CORE       4
+#define RLIMIT_NPROC      6
+#define RLIMIT_NOFILE     7
+#define RLIMIT_MEMLOCK    8
 #define RLIMIT_SIGPENDING 11
-#define RLIMIT_MSGQUEUE 12
-#define RLIMIT_NICE    13
-#define RLIMIT_RTPRIO  14
-#define RLIM_NLIMITS   16
+#define RLIMIT_MSGQUEUE   12
+#define RLIMIT_NICE       13
+#define RLIMIT_RTPRIO     14
+#define RLIM_NLIMITS      16
 
 struct rlimit {
     u64 rlim_cur;

@@ -18,7 +18,7 @@ static long archive_read(struct file *file, struct iobuf *to, u64 *pos)
     return size;
 }
 
-const struct file_operations archive_file_ops = { .read = archive_read };
+const struct file_operations archive_file_ops = {.read = archive_read};
 
 static long archive_readlink(struct inode *link, char *buffer, size_t size)
 {
@@ -27,7 +27,7 @@ static long archive_readlink(struct inode *link, char *buffer, size_t size)
     return size;
 }
 
-static const struct inode_operations archive_link_ops = { .readlink = archive_readlink };
+static const struct inode_operations archive_link_ops = {.readlink = archive_readlink};
 
 static void archive_fill(struct inode *inode, const IO_ARCHIVE_FILE *archive)
 {

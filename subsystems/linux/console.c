@@ -26,7 +26,7 @@ static const struct termios default_termios = {
     .c_cflag = B38400 | CS8 | CREAD,
     .c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
     /* INTR QUIT ERASE KILL EOF TIME MIN SWTC START STOP SUSP EOL REPRINT DISCARD WERASE LNEXT */
-    .c_cc = { 3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22, 0 },
+    .c_cc = {3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22, 0},
 };
 
 /* ---- Reading and writing ---- */
@@ -266,7 +266,7 @@ static struct inode *stream_inode(ULONG stream)
 {
     struct inode *inode = inode_new(S_IFIFO | 0600, DEV_PIPE);
     if (inode != NULL) {
-        struct text name = { .data = inode->own_name, .size = sizeof(inode->own_name) - 1, .fixed = true };
+        struct text name = {.data = inode->own_name, .size = sizeof(inode->own_name) - 1, .fixed = true};
         print(&name, "pipe:[%lu]", inode->ino);
         inode->fops = &stream_ops;
         inode->data = stream;
@@ -349,7 +349,8 @@ void console_own(s32 group)
     mutex_lock(&console.lock);
     console.mode_before = kernel.ConsoleGetMode();
     console.foreground = console.session = group;
-    console.termios = default_termios; /* each program that a native shell starts finds the terminal in order */
+    console.termios =
+        default_termios; /* each program that a native shell starts finds the terminal in order */
     kernel.ConsoleSetMode(console_mode(&default_termios));
     mutex_unlock(&console.lock);
 }
@@ -369,7 +370,10 @@ void console_signal(PVOID context, UCHAR character)
     mutex_lock(&console.lock);
     s32 group = console.foreground;
     const u8 *keys = console.termios.c_cc;
-    int sig = character == keys[0] ? SIGINT : character == keys[1] ? SIGQUIT : character == keys[10] ? SIGTSTP : 0;
+    int sig = character == keys[0]    ? SIGINT
+              : character == keys[1]  ? SIGQUIT
+              : character == keys[10] ? SIGTSTP
+                                      : 0;
     mutex_unlock(&console.lock);
     if (sig != 0 && group != 0) {
         signal_group(group, sig);

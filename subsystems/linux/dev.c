@@ -41,25 +41,25 @@ static long random_read(struct file *file, struct iobuf *to, u64 *pos)
     return done;
 }
 
-static const struct file_operations null_ops = { .read = null_read, .write = null_write };
-static const struct file_operations zero_ops = { .read = zero_read, .write = null_write, .anonymous = true };
-static const struct file_operations full_ops = { .read = zero_read, .write = full_write };
-static const struct file_operations random_ops = { .read = random_read, .write = null_write };
+static const struct file_operations null_ops = {.read = null_read, .write = null_write};
+static const struct file_operations zero_ops = {.read = zero_read, .write = null_write, .anonymous = true};
+static const struct file_operations full_ops = {.read = zero_read, .write = full_write};
+static const struct file_operations random_ops = {.read = random_read, .write = null_write};
 
 static const struct device {
     const char *name;
     u32 minor;
     const struct file_operations *fops;
 } devices[] = {
-    { "null", 3, &null_ops }, { "zero", 5, &zero_ops },     { "full", 7, &full_ops },
-    { "random", 8, &random_ops }, { "urandom", 9, &random_ops },
+    {"null", 3, &null_ops},     {"zero", 5, &zero_ops},      {"full", 7, &full_ops},
+    {"random", 8, &random_ops}, {"urandom", 9, &random_ops},
 };
 
 static const char *const links[][2] = {
-    { "fd", "/proc/self/fd" },
-    { "stdin", "/proc/self/fd/0" },
-    { "stdout", "/proc/self/fd/1" },
-    { "stderr", "/proc/self/fd/2" },
+    {"fd", "/proc/self/fd"},
+    {"stdin", "/proc/self/fd/0"},
+    {"stdout", "/proc/self/fd/1"},
+    {"stderr", "/proc/self/fd/2"},
 };
 
 static long device_add(struct inode *dev, const struct device *device)

@@ -27,7 +27,7 @@ static bool emit_dirent(struct dir_context *ctx, const char *name, size_t length
     struct getdents *state = CONTAINING_RECORD(ctx, struct getdents, ctx);
     u8 record[(sizeof(struct dirent_header) + 2 + NAME_MAX + 1 + 7) & ~7];
     size_t size = (sizeof(struct dirent_header) + 2 + length + 7) & ~7UL; /* type, name, NUL */
-    struct dirent_header header = { ino, off, size };
+    struct dirent_header header = {ino, off, size};
 
     if (size > state->buf.left) {
         state->error = -EINVAL; /* counts only if not even one entry found room */
@@ -47,7 +47,7 @@ static bool emit_dirent(struct dir_context *ctx, const char *name, size_t length
 
 static long read_entries(struct file *file, void __user *buf, u32 count, bool old)
 {
-    struct getdents state = { .ctx.emit = emit_dirent, .buf = user_buf(buf, count), .old = old };
+    struct getdents state = {.ctx.emit = emit_dirent, .buf = user_buf(buf, count), .old = old};
 
     mutex_lock(&file->lock);
     state.pos = file->pos;

@@ -133,7 +133,7 @@ static long image_open(struct image *image, const char *path)
 
 static long image_parse(struct image *image)
 {
-    static const LDR_ELF_LIMITS limits = { LOWEST_IMAGE, TASK_SIZE };
+    static const LDR_ELF_LIMITS limits = {LOWEST_IMAGE, TASK_SIZE};
     const IO_ARCHIVE_FILE *file = image->inode->archive;
 
     NTSTATUS status = LdrParseElfImage(file->Data, file->Size, file->Size, &limits, &image->elf);
@@ -283,14 +283,15 @@ static NTSTATUS write_zeros(PEPROCESS process, u64 from, u64 to)
     return from < to ? kernel.WriteMemory(process, from, zeros, to - from, TRUE) : STATUS_SUCCESS;
 }
 
-static NTSTATUS map(PEPROCESS process, u64 start, u64 end, ULONG flags, ULONG protection, PMM_SECTION_HANDLE section,
-                    u64 offset, void *tag)
+static NTSTATUS map(PEPROCESS process, u64 start, u64 end, ULONG flags, ULONG protection,
+                    PMM_SECTION_HANDLE section, u64 offset, void *tag)
 {
     ULONG_PTR base = start;
     if (start >= end) {
         return STATUS_SUCCESS;
     }
-    return kernel.MapRegion(process, &base, end - start, PS_MAP_FIXED | flags, protection, section, offset, 0, tag);
+    return kernel.MapRegion(process, &base, end - start, PS_MAP_FIXED | flags, protection, section, offset, 0,
+                            tag);
 }
 
 /* The pages of a segment but the one that it shares with its forerunner: file part, zeros behind it, empty pages. */
@@ -303,14 +304,16 @@ static NTSTATUS map_segment(PEPROCESS process, const struct image *image, const 
     u64 middle = file_pages_end > first ? file_pages_end : first;
     u64 bias = image->bias;
 
-    NTSTATUS status = map(process, first + bias, file_pages_end + bias, PS_MAP_NOREPLACE, protection,
-                          inode_section(image->inode), segment->FileOffset - segment->Address + first, image->inode);
+    NTSTATUS status =
+        map(process, first + bias, file_pages_end + bias, PS_MAP_NOREPLACE, protection,
+            inode_section(image->inode), segment->FileOffset - segment->Address + first, image->inode);
     if (NT_SUCCESS(status) && segment->MemorySize > segment->FileSize && file_pages_end > first) {
         u64 from = file_end > first ? file_end : first;
         status = write_zeros(process, from + bias, file_pages_end + bias);
     }
     if (NT_SUCCESS(status)) {
-        status = map(process, middle + bias, segment->End + bias, PS_MAP_NOREPLACE, protection, NULL, 0, NULL);
+        status =
+            map(process, middle + bias, segment->End + bias, PS_MAP_NOREPLACE, protection, NULL, 0, NULL);
     }
     return status;
 }
@@ -323,8 +326,8 @@ static NTSTATUS map_shared_page(PEPROCESS process, const struct image *image, u6
         return STATUS_NO_MEMORY;
     }
     ULONG rights = LdrReadElfImagePage(&image->elf, image->inode->archive->Data, address, page);
-    NTSTATUS status = map(process, address + image->bias, address + image->bias + PAGE_SIZE, 0, protection_of(rights),
-                          NULL, 0, image->inode);
+    NTSTATUS status = map(process, address + image->bias, address + image->bias + PAGE_SIZE, 0,
+                          protection_of(rights), NULL, 0, image->inode);
     if (NT_SUCCESS(status)) {
         status = kernel.WriteMemory(process, address + image->bias, page, PAGE_SIZE, TRUE);
     }
@@ -363,8 +366,8 @@ static NTSTATUS place_interpreter(PEPROCESS process, struct image *image)
     if (!image->elf.PositionIndependent) {
         return STATUS_SUCCESS;
     }
-    NTSTATUS status = kernel.MapRegion(process, &base, size, PS_MAP_TOPDOWN, 0, NULL, 0, STACK_TOP - STACK_SIZE - STACK_GAP,
-                                       NULL);
+    NTSTATUS status = kernel.MapRegion(process, &base, size, PS_MAP_TOPDOWN, 0, NULL, 0,
+                                       STACK_TOP - STACK_SIZE - STACK_GAP, NULL);
     if (NT_SUCCESS(status)) {
         kernel.UnmapRegion(process, base, size);
         image->bias = bias_for(&image->elf, base);
@@ -383,7 +386,7 @@ static u64 hardware_capabilities(void)
 
 static struct strings strings_of(const struct buffer *buffer)
 {
-    return (struct strings){ buffer->data, buffer->size, buffer->count };
+    return (struct strings){buffer->data, buffer->size, buffer->count};
 }
 
 static NTSTATUS write_stack(PEPROCESS process, const struct program *program, struct stack_result *result)
@@ -417,7 +420,8 @@ static NTSTATUS write_stack(PEPROCESS process, const struct program *program, st
 
 static NTSTATUS map_stack(PEPROCESS process, const struct program *program)
 {
-    ULONG protection = PS_MEMORY_READ | PS_MEMORY_WRITE | (program->main.elf.ExecutableStack ? PS_MEMORY_EXECUTE : 0);
+    ULONG protection =
+        PS_MEMORY_READ | PS_MEMORY_WRITE | (program->main.elf.ExecutableStack ? PS_MEMORY_EXECUTE : 0);
     return map(process, STACK_TOP - STACK_SIZE, STACK_TOP, PS_MAP_NOREPLACE, protection, NULL, 0, NULL);
 }
 
@@ -454,7 +458,7 @@ static NTSTATUS program_load(struct program *program, PEPROCESS process, struct 
     if (NT_SUCCESS(status)) {
         const struct image *first = program->has_interpreter ? &program->interpreter : &program->main;
         set_mm(mm, program, &stack);
-        *regs = (KTRAP_FRAME){ .Rip = first->elf.Entry + first->bias, .Rsp = stack.sp, .Rflags = 0x202 };
+        *regs = (KTRAP_FRAME){.Rip = first->elf.Entry + first->bias, .Rsp = stack.sp, .Rflags = 0x202};
     }
     return status;
 }
@@ -486,16 +490,15 @@ static NTSTATUS status_of(const struct program *program, long error)
 
 static bool has_slash(const char *path)
 {
-    for (; *path != 0 && *path != '/'; path++) {
-    }
+    for (; *path != 0 && *path != '/'; path++) {}
     return *path != 0;
 }
 
 /* A bare name is looked up in the usual folders. The result is in pool; NULL: out of memory. */
 static char *find_program(const char *name)
 {
-    static const char *const folders[] = { "/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/" };
-    struct image probe = { 0 };
+    static const char *const folders[] = {"/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/"};
+    struct image probe = {0};
     char *path = zalloc(PATH_MAX);
 
     if (path == NULL || has_slash(name) || name[0] == 0 || strlen(name) > NAME_MAX) {
@@ -544,7 +547,7 @@ static void to_unicode(UNICODE_STRING *to, const char *text, size_t size)
 {
     ULONG bytes = 0;
     size = min(size, UNICODE_STRING_MAX_CHARS);
-    *to = (UNICODE_STRING){ .Buffer = zalloc(2 * size + 2), .MaximumLength = 2 * size };
+    *to = (UNICODE_STRING){.Buffer = zalloc(2 * size + 2), .MaximumLength = 2 * size};
     if (to->Buffer != NULL) {
         RtlUTF8ToUnicodeN(to->Buffer, 2 * size, &bytes, text, size);
         to->Length = bytes;
@@ -596,7 +599,7 @@ static NTSTATUS create_object(struct process *process, const struct names *names
 
 static struct inode *initial_directory(const char *path)
 {
-    struct image probe = { 0 };
+    struct image probe = {0};
     if (path == NULL || image_open(&probe, path) == -ENOMEM || probe.inode == NULL) {
         return inode_get(root_inode);
     }
@@ -626,7 +629,7 @@ static struct task *first_task(struct process *process, const char *directory)
 /* The first thread, and off it goes. The caller holds a reference to process and task. */
 static NTSTATUS start_task(struct process *process, struct task *task, const KTRAP_FRAME *regs)
 {
-    PS_SUBSYSTEM_THREAD_ATTRIBUTES attributes = { .Context = task, .Registers = regs };
+    PS_SUBSYSTEM_THREAD_ATTRIBUTES attributes = {.Context = task, .Registers = regs};
     PETHREAD thread;
 
     NTSTATUS status = kernel.CreateThread(process->object, &attributes, &thread);
@@ -646,8 +649,8 @@ static NTSTATUS run_in(struct process *process, struct program *program, const c
     NTSTATUS status = program_load(program, process->object, process->mm, &regs);
 
     if (NT_SUCCESS(status)) {
-        process_set_program(process, inode_get(program->main.inode), program->filename, program->arguments.data,
-                            program->arguments.size);
+        process_set_program(process, inode_get(program->main.inode), program->filename,
+                            program->arguments.data, program->arguments.size);
         program->arguments.data = NULL;
         struct task *task = first_task(process, directory);
         status = STATUS_NO_MEMORY;
@@ -706,7 +709,7 @@ NTSTATUS linux_start_program(PPS_PROGRAM request, PEPROCESS *object)
 /* Copies the strings of a NULL-ended array of pointers. */
 static long buffer_from_user(struct buffer *buffer, u64 vector)
 {
-    struct text text = { 0 };
+    struct text text = {0};
     char *string = zalloc(MAX_ARG_STRLEN);
     long error = string != NULL ? 0 : -ENOMEM;
 
@@ -716,7 +719,8 @@ static long buffer_from_user(struct buffer *buffer, u64 vector)
         if (error < 0 || pointer == 0) {
             break;
         }
-        NTSTATUS status = kernel.CopyStringFromUser(string, (const char __user *)pointer, MAX_ARG_STRLEN, &length);
+        NTSTATUS status =
+            kernel.CopyStringFromUser(string, (const char __user *)pointer, MAX_ARG_STRLEN, &length);
         if (!NT_SUCCESS(status)) {
             error = status == STATUS_ACCESS_VIOLATION ? -EFAULT : -E2BIG;
             break;
@@ -760,7 +764,7 @@ static long replace_program(struct program *program)
 {
     struct task *task = current_task();
     struct process *process = task->process;
-    struct names names = { 0 };
+    struct names names = {0};
     KTRAP_FRAME regs;
 
     NTSTATUS status = kernel.ReplaceAddressSpace();

@@ -133,7 +133,7 @@ long fd_install(struct files *files, struct file *file, u32 from, bool close_on_
     }
     error = fd >= limit ? -EMFILE : files_grow(files, fd);
     if (error == 0) {
-        files->table[fd] = (struct descriptor){ file, close_on_exec };
+        files->table[fd] = (struct descriptor){file, close_on_exec};
     }
     mutex_unlock(&files->lock);
     if (error < 0) {
@@ -188,7 +188,7 @@ static struct file *files_remove(struct files *files, u32 fd)
     mutex_lock(&files->lock);
     if (fd < files->size) {
         file = files->table[fd].file;
-        files->table[fd] = (struct descriptor){ 0 };
+        files->table[fd] = (struct descriptor){0};
     }
     mutex_unlock(&files->lock);
     return file;
@@ -442,7 +442,7 @@ static long dup_to(int from, u32 to, bool close_on_exec)
     long error = files_grow(files, to);
     if (error == 0) {
         old = files->table[to].file;
-        files->table[to] = (struct descriptor){ file, close_on_exec };
+        files->table[to] = (struct descriptor){file, close_on_exec};
     }
     mutex_unlock(&files->lock);
     file_put(error < 0 ? file : old);
@@ -519,7 +519,8 @@ long sys_fcntl(int fd, u32 command, u64 argument)
     if (file == NULL) {
         return -EBADF;
     }
-    long result = (file->flags & O_PATH) && command != F_GETFL ? -EBADF : file_control(file, command, argument);
+    long result =
+        (file->flags & O_PATH) && command != F_GETFL ? -EBADF : file_control(file, command, argument);
     file_put(file);
     return result;
 }
@@ -543,7 +544,8 @@ static long file_ioctl(struct file *file, u32 command, u64 argument)
         s32 left = file->inode->size - min(file->pos, file->inode->size);
         return copy_to_user((void __user *)argument, &left, sizeof(left));
     }
-    return file->ops != NULL && file->ops->ioctl != NULL ? file->ops->ioctl(file, command, argument) : -ENOTTY;
+    return file->ops != NULL && file->ops->ioctl != NULL ? file->ops->ioctl(file, command, argument)
+                                                         : -ENOTTY;
 }
 
 long sys_ioctl(int fd, u32 command, u64 argument)

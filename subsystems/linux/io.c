@@ -122,7 +122,8 @@ static long check_vector(const struct iovec __user *iov, u64 count)
 }
 
 /* Moves the pieces until one is not moved whole. pos NULL: the file's own offset. */
-static long transfer_vector(struct file *file, bool write, const struct iovec __user *iov, u64 count, u64 *pos)
+static long transfer_vector(struct file *file, bool write, const struct iovec __user *iov, u64 count,
+                            u64 *pos)
 {
     struct iovec piece;
     long done = 0;
@@ -339,7 +340,9 @@ long sys_fadvise64(int fd, s64 offset, s64 length, int advice)
     if (file == NULL) {
         return -EBADF;
     }
-    long result = file->ops != NULL && file->ops->stream ? -ESPIPE : advice < 0 || advice > 5 || length < 0 ? -EINVAL : 0;
+    long result = file->ops != NULL && file->ops->stream   ? -ESPIPE
+                  : advice < 0 || advice > 5 || length < 0 ? -EINVAL
+                                                           : 0;
     file_put(file);
     return result;
 }

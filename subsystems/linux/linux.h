@@ -27,7 +27,7 @@ extern PPS_PROVIDER provider;
 
 /* ---- Small tools (util.c) ---- */
 
-void *zalloc(size_t size); /* zeroed; NULL when memory is out */
+void *zalloc(size_t size);  /* zeroed; NULL when memory is out */
 void release(void *memory); /* NULL is fine */
 char *copy_string(const char *string);
 long error_of(NTSTATUS status); /* 0, or the negative errno that says it best */
@@ -108,11 +108,11 @@ struct iobuf {
 };
 static inline struct iobuf user_buf(const void __user *base, size_t size)
 {
-    return (struct iobuf){ (char *)base, size, true };
+    return (struct iobuf){(char *)base, size, true};
 }
 static inline struct iobuf kernel_buf(void *base, size_t size)
 {
-    return (struct iobuf){ base, size, false };
+    return (struct iobuf){base, size, false};
 }
 long iobuf_put(struct iobuf *buf, const void *from, size_t size); /* size <= buf->left; 0 or -EFAULT */
 long iobuf_get(struct iobuf *buf, void *to, size_t size);
@@ -163,16 +163,16 @@ struct inode {
     u32 uid, gid;
     const struct inode_operations *ops;
     const struct file_operations *fops;
-    struct inode *parent;  /* referenced, unless permanent; the root's is itself */
-    const char *name;      /* in its parent: the archive has no hard links */
-    LIST_ENTRY entries;    /* directories: struct dirent */
-    u64 next_position;     /* of the next dirent */
+    struct inode *parent; /* referenced, unless permanent; the root's is itself */
+    const char *name;     /* in its parent: the archive has no hard links */
+    LIST_ENTRY entries;   /* directories: struct dirent */
+    u64 next_position;    /* of the next dirent */
     const IO_ARCHIVE_FILE *archive;
     PMM_SECTION_HANDLE volatile section; /* made on first use, from the archive's bytes */
     void (*destroy)(struct inode *inode);
-    u64 data;              /* of whoever made it: a process id, a number */
+    u64 data; /* of whoever made it: a process id, a number */
     const void *entry;
-    LIST_ENTRY all;        /* permanent ones */
+    LIST_ENTRY all; /* permanent ones */
     char own_name[24];
 };
 
@@ -201,7 +201,8 @@ struct inode *dir_link(struct inode *dir, const char *name, const char *target);
 long dir_read(struct inode *dir, u64 pos, struct dir_context *ctx);
 long inode_readlink(struct inode *link, char *buffer, size_t size);
 PMM_SECTION_HANDLE inode_section(struct inode *inode);
-long path_of(struct inode *inode, char *buffer, size_t size); /* absolute, NUL-terminated; length with NUL, -ENAMETOOLONG */
+long path_of(struct inode *inode, char *buffer,
+             size_t size); /* absolute, NUL-terminated; length with NUL, -ENAMETOOLONG */
 
 #define WALK_NOFOLLOW 1 /* a link at the end is the result itself */
 /* Path: PATH_MAX bytes, which the walk overwrites. *out is referenced. */
@@ -239,8 +240,8 @@ struct descriptor {
 struct files {
     volatile LONG refs;
     struct mutex lock;
-    u32 size;                  /* (lock) */
-    struct descriptor *table;  /* (lock) */
+    u32 size;                 /* (lock) */
+    struct descriptor *table; /* (lock) */
 };
 
 struct file *file_open(struct inode *inode, u32 flags, long *error); /* the inode is referenced anew */
@@ -249,9 +250,10 @@ void file_put(struct file *file);
 struct files *files_create(void);
 void files_put(struct files *files);
 void files_close_on_exec(struct files *files);
-long fd_install(struct files *files, struct file *file, u32 from, bool close_on_exec); /* takes over the reference */
-struct file *fd_get(int fd); /* of the current task, referenced; NULL: -EBADF */
-struct file *fd_get_io(int fd); /* likewise, but none opened with O_PATH */
+long fd_install(struct files *files, struct file *file, u32 from,
+                bool close_on_exec); /* takes over the reference */
+struct file *fd_get(int fd);         /* of the current task, referenced; NULL: -EBADF */
+struct file *fd_get_io(int fd);      /* likewise, but none opened with O_PATH */
 struct file *files_get(struct files *files, u32 fd);
 long files_next(struct files *files, u32 from); /* lowest open descriptor at or above; -ENOENT */
 bool file_readable(const struct file *file);
@@ -293,30 +295,30 @@ struct sighand {
 
 /* Signals that wait: each at most once (queues for real-time signals are not there yet). */
 struct sigpending {
-    sigset_t set;           /* (tasklist_lock) */
+    sigset_t set; /* (tasklist_lock) */
     siginfo_t info[_NSIG];
 };
 
 /* A thread group. Its tasks share mm and sighand. (t) tasklist_lock; (c) constant after creation */
 struct process {
     volatile LONG refs;
-    LIST_ENTRY links;   /* (t) in the list of processes */
-    LIST_ENTRY tasks;   /* (t) */
-    u32 live;           /* (t) tasks that have not begun to exit */
-    PEPROCESS object;   /* (c) referenced until ProcessExit */
-    s32 pid;            /* (c) the kernel's process id; the first task's id too */
+    LIST_ENTRY links;    /* (t) in the list of processes */
+    LIST_ENTRY tasks;    /* (t) */
+    u32 live;            /* (t) tasks that have not begun to exit */
+    PEPROCESS object;    /* (c) referenced until ProcessExit */
+    s32 pid;             /* (c) the kernel's process id; the first task's id too */
     s32 ppid, pgid, sid; /* (t); ppid is read without the lock: one word */
-    struct mm *mm;      /* (c) but for exec, alone then */
+    struct mm *mm;       /* (c) but for exec, alone then */
     struct sighand *sighand;
     struct sigpending pending; /* (t) */
-    struct inode *exe;  /* (t) */
-    char *arguments;    /* (t) as argv was, for /proc */
+    struct inode *exe;         /* (t) */
+    char *arguments;           /* (t) as argv was, for /proc */
     size_t arguments_size;
-    u32 exit_code;      /* (t) */
-    bool exited;        /* (t) linux_process_exit has been here: not to be listed any more */
+    u32 exit_code; /* (t) */
+    bool exited;   /* (t) linux_process_exit has been here: not to be listed any more */
     char comm[TASK_COMM_LEN];
     struct rlimit rlimits[RLIM_NLIMITS]; /* (t) */
-    u64 start_time;     /* interrupt time */
+    u64 start_time;                      /* interrupt time */
 };
 
 struct task {
@@ -324,15 +326,15 @@ struct task {
     LIST_ENTRY links;   /* (t) */
     bool exited;        /* (t) ThreadExit has been here */
     struct process *process;
-    PETHREAD thread;    /* (c) before its first instruction; referenced */
+    PETHREAD thread; /* (c) before its first instruction; referenced */
     s32 tid;
     struct files *files;
     struct fs *fs;
-    sigset_t blocked;   /* (t) */
+    sigset_t blocked;    /* (t) */
     sigset_t saved_mask; /* to come back after the handler that ends a sigsuspend */
     bool restore_mask;
     struct sigpending pending; /* (t) */
-    KEVENT signalled;   /* a signal was sent: for those that wait for one */
+    KEVENT signalled;          /* a signal was sent: for those that wait for one */
     stack_t altstack;
     u32 __user *clear_tid;
     void __user *robust_list;
@@ -354,13 +356,16 @@ static inline struct process *current_process(void)
 struct process *process_create(s32 ppid); /* not yet listed; NULL when memory is out */
 void process_put(struct process *process);
 struct process *process_get(s32 pid); /* referenced; NULL */
-struct task *task_create(struct process *process, struct files *files, struct fs *fs); /* takes over the references */
+struct task *task_create(struct process *process, struct files *files,
+                         struct fs *fs); /* takes over the references */
 void task_put(struct task *task);
 void process_publish(struct process *process, struct task *task, PETHREAD thread);
-void process_set_program(struct process *process, struct inode *exe, const char *path, char *arguments, size_t size);
-void process_exit_signal(struct process *process, int sig); /* ends it as if by this signal's default action */
+void process_set_program(struct process *process, struct inode *exe, const char *path, char *arguments,
+                         size_t size);
+void process_exit_signal(struct process *process,
+                         int sig); /* ends it as if by this signal's default action */
 struct fs *fs_create(struct inode *cwd);
-void fs_put(struct fs *fs); /* NULL is fine */
+void fs_put(struct fs *fs);          /* NULL is fine */
 struct inode *fs_cwd(struct fs *fs); /* referenced */
 void linux_thread_exit(PETHREAD thread, PVOID context);
 void linux_process_exit(PEPROCESS object, PVOID context);
@@ -375,7 +380,8 @@ NTSTATUS linux_start_program(PPS_PROGRAM program, PEPROCESS *object);
 bool signal_pending(struct task *task);
 /* What a wait that was broken off returns to its caller: also sees to it that the end of the call looks for signals. */
 long interrupted(void);
-void send_signal_locked(struct process *process, struct task *task, const siginfo_t *info); /* task NULL: any */
+void send_signal_locked(struct process *process, struct task *task,
+                        const siginfo_t *info); /* task NULL: any */
 /* A fault of the current task: its handler runs next, or it dies. */
 void force_signal(int sig, int code, u64 address, KTRAP_FRAME *frame);
 void signal_group(s32 pgid, int sig);
@@ -387,9 +393,9 @@ BOOLEAN linux_exception(PEXCEPTION_RECORD record, KTRAP_FRAME *frame);
 
 long console_populate(struct inode *dev);
 void console_destroy(void);
-long console_open_standard(struct files *files); /* descriptors 0, 1, 2 */
-void console_own(s32 pgid);                      /* a new session's leader takes it */
-void console_disown(s32 pgid);                   /* and gives it back when it ends */
+long console_open_standard(struct files *files);     /* descriptors 0, 1, 2 */
+void console_own(s32 pgid);                          /* a new session's leader takes it */
+void console_disown(s32 pgid);                       /* and gives it back when it ends */
 void console_signal(PVOID context, UCHAR character); /* ^C and its kin were typed */
 
 /* ---- Time (time.c) ---- */
@@ -418,7 +424,7 @@ extern const struct call_description call_descriptions[NR_CALLS];
 void linux_system_call(KTRAP_FRAME *frame);
 void linux_system_call_traced(KTRAP_FRAME *frame);
 
-#define TRACE_SIZE 512 /* of a line */
+#define TRACE_SIZE 512                                                            /* of a line */
 void trace_call(const KTRAP_FRAME *frame, u64 number, char *buffer, size_t size); /* before: the arguments */
 void trace_result(const char *before, u64 number, long result);
 const char *errno_name(long number); /* NULL */

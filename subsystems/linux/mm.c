@@ -11,7 +11,8 @@ static ULONG protection_of(int prot)
 {
     ULONG protection = 0;
     protection |= prot & PROT_READ ? PS_MEMORY_READ : 0;
-    protection |= prot & PROT_WRITE ? PS_MEMORY_READ | PS_MEMORY_WRITE : 0; /* this machine has no write-only pages */
+    protection |=
+        prot & PROT_WRITE ? PS_MEMORY_READ | PS_MEMORY_WRITE : 0; /* this machine has no write-only pages */
     protection |= prot & PROT_EXEC ? PS_MEMORY_READ | PS_MEMORY_EXECUTE : 0;
     return protection;
 }
@@ -33,8 +34,9 @@ static long move_brk(struct mm *mm, u64 brk)
     if (new_end == old_end) {
         return 0;
     }
-    return error_of(kernel.MapRegion(current_process()->object, &base, new_end - old_end, PS_MAP_FIXED | PS_MAP_NOREPLACE,
-                                     PS_MEMORY_READ | PS_MEMORY_WRITE, NULL, 0, 0, NULL));
+    return error_of(kernel.MapRegion(current_process()->object, &base, new_end - old_end,
+                                     PS_MAP_FIXED | PS_MAP_NOREPLACE, PS_MEMORY_READ | PS_MEMORY_WRITE, NULL,
+                                     0, 0, NULL));
 }
 
 /* Never fails: answers where the end is now. */
@@ -64,8 +66,9 @@ struct mapping {
 static long map_at(const struct mapping *m, ULONG_PTR *base, ULONG map_flags)
 {
     map_flags |= (m->flags & MAP_TYPE) != MAP_PRIVATE ? PS_MAP_SHARED : 0;
-    NTSTATUS status = kernel.MapRegion(current_process()->object, base, m->length, map_flags, protection_of(m->prot),
-                                       m->section, m->offset, current_process()->mm->mmap_limit, m->inode);
+    NTSTATUS status =
+        kernel.MapRegion(current_process()->object, base, m->length, map_flags, protection_of(m->prot),
+                         m->section, m->offset, current_process()->mm->mmap_limit, m->inode);
     return error_of(status);
 }
 
@@ -166,7 +169,7 @@ static long check_mapping(struct mapping *m)
 
 long sys_mmap(u64 addr, u64 length, int prot, int flags, int fd, u64 offset)
 {
-    struct mapping m = { .addr = addr, .length = length, .offset = offset, .prot = prot, .flags = flags };
+    struct mapping m = {.addr = addr, .length = length, .offset = offset, .prot = prot, .flags = flags};
 
     long result = check_mapping(&m);
     if (result == 0) {
@@ -190,7 +193,8 @@ static bool is_user_range(u64 addr, u64 length)
 
 long sys_munmap(u64 addr, u64 length)
 {
-    if (addr % PAGE_SIZE != 0 || length == 0 || page_up(length) == 0 || !is_user_range(addr, page_up(length))) {
+    if (addr % PAGE_SIZE != 0 || length == 0 || page_up(length) == 0 ||
+        !is_user_range(addr, page_up(length))) {
         return -EINVAL;
     }
     return error_of(kernel.UnmapRegion(current_process()->object, addr, page_up(length)));
@@ -250,7 +254,8 @@ static long advise(u64 addr, u64 length, int advice)
     case MADV_DOFORK:
         return error_of(kernel.SetRegionInherit(process, addr, length, advice == MADV_DOFORK));
     default:
-        return (advice >= MADV_NORMAL && advice <= MADV_WILLNEED) || (advice > MADV_DOFORK && advice <= MADV_COLLAPSE)
+        return (advice >= MADV_NORMAL && advice <= MADV_WILLNEED) ||
+                       (advice > MADV_DOFORK && advice <= MADV_COLLAPSE)
                    ? 0
                    : -EINVAL;
     }
@@ -313,11 +318,13 @@ long sys_munlock(u64 addr, u64 length)
 /* ---- mremap ---- */
 
 /* Maps what the region would have at [addr, addr + size), offset bytes behind its own start; base as for MapRegion. */
-static long map_like(const PS_REGION_INFORMATION *region, u64 distance, ULONG_PTR *base, u64 size, ULONG map_flags)
+static long map_like(const PS_REGION_INFORMATION *region, u64 distance, ULONG_PTR *base, u64 size,
+                     ULONG map_flags)
 {
     map_flags |= region->Shared ? PS_MAP_SHARED : 0;
-    return error_of(kernel.MapRegion(current_process()->object, base, size, map_flags, region->Protection, region->Section,
-                                     region->SectionOffset + distance, current_process()->mm->mmap_limit, region->Tag));
+    return error_of(kernel.MapRegion(current_process()->object, base, size, map_flags, region->Protection,
+                                     region->Section, region->SectionOffset + distance,
+                                     current_process()->mm->mmap_limit, region->Tag));
 }
 
 /* Copies what private pages hold. Page by page through the kernel: the contract cannot move pages yet. */
@@ -338,12 +345,14 @@ static long copy_pages(u64 to, u64 from, u64 size)
 }
 
 /* To another place: wanted with MREMAP_FIXED, else anywhere. */
-static long move_region(const PS_REGION_INFORMATION *region, u64 old, u64 old_size, u64 new_size, u32 flags, u64 wanted)
+static long move_region(const PS_REGION_INFORMATION *region, u64 old, u64 old_size, u64 new_size, u32 flags,
+                        u64 wanted)
 {
     ULONG_PTR base = flags & MREMAP_FIXED ? wanted : 0;
     PEPROCESS process = current_process()->object;
 
-    long error = map_like(region, old - region->Start, &base, new_size, flags & MREMAP_FIXED ? PS_MAP_FIXED : PS_MAP_TOPDOWN);
+    long error = map_like(region, old - region->Start, &base, new_size,
+                          flags & MREMAP_FIXED ? PS_MAP_FIXED : PS_MAP_TOPDOWN);
     if (error < 0) {
         return error;
     }
@@ -385,17 +394,20 @@ long sys_mremap(u64 old, u64 old_size, u64 new_size, u32 flags, u64 wanted)
     if (error < 0) {
         return error;
     }
-    if (!NT_SUCCESS(kernel.QueryRegion(process, old, &region)) || !region.Mapped || region.End < old + old_size) {
+    if (!NT_SUCCESS(kernel.QueryRegion(process, old, &region)) || !region.Mapped ||
+        region.End < old + old_size) {
         return -EFAULT;
     }
     if (!(flags & MREMAP_FIXED) && new_size <= old_size) {
-        return new_size < old_size && !NT_SUCCESS(kernel.UnmapRegion(process, old + new_size, old_size - new_size))
+        return new_size < old_size &&
+                       !NT_SUCCESS(kernel.UnmapRegion(process, old + new_size, old_size - new_size))
                    ? -ENOMEM
                    : (long)old;
     }
     ULONG_PTR end = old + old_size;
     if (!(flags & MREMAP_FIXED) && is_user_range(old, new_size) &&
-        map_like(&region, end - region.Start, &end, new_size - old_size, PS_MAP_FIXED | PS_MAP_NOREPLACE) == 0) {
+        map_like(&region, end - region.Start, &end, new_size - old_size, PS_MAP_FIXED | PS_MAP_NOREPLACE) ==
+            0) {
         return old;
     }
     return flags & MREMAP_MAYMOVE ? move_region(&region, old, old_size, new_size, flags, wanted) : -ENOMEM;

@@ -5,7 +5,7 @@
  */
 #include "linux.h"
 
-PS_SUBSYSTEM_ROUTINES kernel = { .Version = PS_SUBSYSTEM_VERSION, .Size = sizeof(kernel) };
+PS_SUBSYSTEM_ROUTINES kernel = {.Version = PS_SUBSYSTEM_VERSION, .Size = sizeof(kernel)};
 PPS_PROVIDER provider;
 
 static const PS_SUBSYSTEM_PROVIDER plain_provider = {

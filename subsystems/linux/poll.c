@@ -155,7 +155,7 @@ static long select_once(const struct fd_sets *wanted, struct fd_sets *found, int
 
 static long select(int n, u64 __user *in, u64 __user *out, u64 __user *except, u64 ns)
 {
-    struct fd_sets wanted = { 0 }, found;
+    struct fd_sets wanted = {0}, found;
     u64 deadline = deadline_of(ns);
     long error = 0, count;
 
@@ -163,7 +163,8 @@ static long select(int n, u64 __user *in, u64 __user *out, u64 __user *except, u
         return -EINVAL;
     }
     n = min(n, FD_SETSIZE);
-    if (get_set(wanted.in, in, n) < 0 || get_set(wanted.out, out, n) < 0 || get_set(wanted.except, except, n) < 0) {
+    if (get_set(wanted.in, in, n) < 0 || get_set(wanted.out, out, n) < 0 ||
+        get_set(wanted.except, except, n) < 0) {
         return -EFAULT;
     }
     do {
@@ -172,7 +173,8 @@ static long select(int n, u64 __user *in, u64 __user *out, u64 __user *except, u
     if (count < 0 || error < 0) {
         return count < 0 ? count : error;
     }
-    if (put_set(in, found.in, n) < 0 || put_set(out, found.out, n) < 0 || put_set(except, found.except, n) < 0) {
+    if (put_set(in, found.in, n) < 0 || put_set(out, found.out, n) < 0 ||
+        put_set(except, found.except, n) < 0) {
         return -EFAULT;
     }
     return count;
@@ -190,7 +192,8 @@ long sys_select(int n, u64 __user *in, u64 __user *out, u64 __user *except, stru
         if (tv.tv_sec < 0 || tv.tv_usec < 0) {
             return -EINVAL;
         }
-        ns = (u64)tv.tv_sec > FOREVER / 2000000000UL ? FOREVER : tv.tv_sec * 1000000000UL + tv.tv_usec * 1000UL;
+        ns = (u64)tv.tv_sec > FOREVER / 2000000000UL ? FOREVER
+                                                     : tv.tv_sec * 1000000000UL + tv.tv_usec * 1000UL;
     }
     return select(n, in, out, except, ns);
 }

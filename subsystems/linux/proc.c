@@ -9,9 +9,9 @@
 struct proc_entry {
     const char *name;
     u32 mode;
-    void (*show)(struct text *text, struct process *process);                 /* files */
-    long (*readlink)(struct process *process, char *buffer, size_t size);     /* links */
-    long (*follow)(struct process *process, struct inode **out);              /* likewise */
+    void (*show)(struct text *text, struct process *process);             /* files */
+    long (*readlink)(struct process *process, char *buffer, size_t size); /* links */
+    long (*follow)(struct process *process, struct inode **out);          /* likewise */
 };
 
 static u64 seconds(void)
@@ -80,14 +80,14 @@ static void show_filesystems(struct text *text, struct process *process)
 }
 
 static const struct proc_entry machine_entries[] = {
-    { "meminfo", S_IFREG | 0444, .show = show_meminfo },
-    { "uptime", S_IFREG | 0444, .show = show_uptime },
-    { "loadavg", S_IFREG | 0444, .show = show_loadavg },
-    { "version", S_IFREG | 0444, .show = show_version },
-    { "cpuinfo", S_IFREG | 0444, .show = show_cpuinfo },
-    { "stat", S_IFREG | 0444, .show = show_stat },
-    { "mounts", S_IFREG | 0444, .show = show_mounts },
-    { "filesystems", S_IFREG | 0444, .show = show_filesystems },
+    {"meminfo", S_IFREG | 0444, .show = show_meminfo},
+    {"uptime", S_IFREG | 0444, .show = show_uptime},
+    {"loadavg", S_IFREG | 0444, .show = show_loadavg},
+    {"version", S_IFREG | 0444, .show = show_version},
+    {"cpuinfo", S_IFREG | 0444, .show = show_cpuinfo},
+    {"stat", S_IFREG | 0444, .show = show_stat},
+    {"mounts", S_IFREG | 0444, .show = show_mounts},
+    {"filesystems", S_IFREG | 0444, .show = show_filesystems},
 };
 
 /* ---- A process's entries ---- */
@@ -110,20 +110,21 @@ static void show_process_stat(struct text *text, struct process *process)
     kernel.QueryMemory(process->object, &memory);
     u64 ticks = cycles_to_ns(kernel.GetProcessCycles(process->object)) / (1000000000UL / CLOCKS_PER_SEC);
 
-    print(text, "%d (%s) R %d %d %d %d %d ", process->pid, process->comm, process->ppid, process->pgid, process->sid,
-          (int)makedev(5, 1), process->pgid);
+    print(text, "%d (%s) R %d %d %d %d %d ", process->pid, process->comm, process->ppid, process->pgid,
+          process->sid, (int)makedev(5, 1), process->pgid);
     print(text, "0 0 0 0 0 %lu 0 0 0 20 0 %u 0 %lu ", ticks, process->live, process->start_time / 100000UL);
     print(text, "%lu %lu %lu ", memory.RegionBytes, memory.ResidentBytes / PAGE_SIZE, RLIM_INFINITY);
-    print(text, "0 0 %lu 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 %lu %lu %lu %lu 0\n", process->mm->start_stack,
-          process->mm->arg_start, process->mm->arg_end, process->mm->env_start, process->mm->env_end);
+    print(text, "0 0 %lu 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 %lu %lu %lu %lu 0\n",
+          process->mm->start_stack, process->mm->arg_start, process->mm->arg_end, process->mm->env_start,
+          process->mm->env_end);
 }
 
 static void show_status(struct text *text, struct process *process)
 {
     PS_MEMORY_STATISTICS memory;
     kernel.QueryMemory(process->object, &memory);
-    print(text, "Name:\t%s\nUmask:\t0022\nState:\tR (running)\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\n", process->comm,
-          process->pid, process->pid, process->ppid);
+    print(text, "Name:\t%s\nUmask:\t0022\nState:\tR (running)\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\n",
+          process->comm, process->pid, process->pid, process->ppid);
     print(text, "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t64\nGroups:\t0\n");
     print(text, "VmSize:\t%8lu kB\nVmRSS:\t%8lu kB\nThreads:\t%u\n", memory.RegionBytes / 1024,
           memory.ResidentBytes / 1024, process->live);
@@ -146,7 +147,8 @@ static void show_region(struct text *text, const PS_REGION_INFORMATION *region, 
     print(text, "%08lx-%08lx %c%c%c%c %08lx %s %lu", region->Start, region->End,
           region->Protection & PS_MEMORY_READ ? 'r' : '-', region->Protection & PS_MEMORY_WRITE ? 'w' : '-',
           region->Protection & PS_MEMORY_EXECUTE ? 'x' : '-', region->Shared ? 's' : 'p',
-          file ? region->SectionOffset : 0UL, file ? "00:02" : "00:00", file ? ((struct inode *)region->Tag)->ino : 0UL);
+          file ? region->SectionOffset : 0UL, file ? "00:02" : "00:00",
+          file ? ((struct inode *)region->Tag)->ino : 0UL);
     print(text, name[0] != 0 ? "                %s\n" : "\n", name);
 }
 
@@ -209,16 +211,11 @@ static long follow_cwd(struct process *process, struct inode **out)
 }
 
 static const struct proc_entry process_entries[] = {
-    { "exe", S_IFLNK | 0777, .follow = follow_exe },
-    { "root", S_IFLNK | 0777, .follow = follow_root },
-    { "cwd", S_IFLNK | 0777, .follow = follow_cwd },
-    { "fd", S_IFDIR | 0500 },
-    { "comm", S_IFREG | 0444, .show = show_comm },
-    { "cmdline", S_IFREG | 0444, .show = show_cmdline },
-    { "stat", S_IFREG | 0444, .show = show_process_stat },
-    { "status", S_IFREG | 0444, .show = show_status },
-    { "maps", S_IFREG | 0444, .show = show_maps },
-    { "mounts", S_IFREG | 0444, .show = show_mounts },
+    {"exe", S_IFLNK | 0777, .follow = follow_exe},       {"root", S_IFLNK | 0777, .follow = follow_root},
+    {"cwd", S_IFLNK | 0777, .follow = follow_cwd},       {"fd", S_IFDIR | 0500},
+    {"comm", S_IFREG | 0444, .show = show_comm},         {"cmdline", S_IFREG | 0444, .show = show_cmdline},
+    {"stat", S_IFREG | 0444, .show = show_process_stat}, {"status", S_IFREG | 0444, .show = show_status},
+    {"maps", S_IFREG | 0444, .show = show_maps},         {"mounts", S_IFREG | 0444, .show = show_mounts},
 };
 
 /* ---- Text files ---- */
@@ -259,7 +256,7 @@ static long proc_read(struct file *file, struct iobuf *to, u64 *pos)
     return size;
 }
 
-const struct file_operations proc_text_ops = { .open = proc_open, .release = proc_release, .read = proc_read };
+const struct file_operations proc_text_ops = {.open = proc_open, .release = proc_release, .read = proc_read};
 
 /* ---- Links ---- */
 
@@ -282,7 +279,7 @@ static long proc_readlink(struct inode *link, char *buffer, size_t size)
     return error < 0 ? error : put_path(target, buffer, size);
 }
 
-static const struct inode_operations proc_link_ops = { .readlink = proc_readlink, .follow = proc_follow };
+static const struct inode_operations proc_link_ops = {.readlink = proc_readlink, .follow = proc_follow};
 
 /* ---- /proc/PID/fd ---- */
 
@@ -297,7 +294,7 @@ static long fd_follow(struct inode *link, struct inode **out)
     return 0;
 }
 
-static const struct inode_operations fd_link_ops = { .readlink = proc_readlink, .follow = fd_follow };
+static const struct inode_operations fd_link_ops = {.readlink = proc_readlink, .follow = fd_follow};
 
 /* Decimal, without leading zeros; -1: no number. */
 static long parse_number(const char *name, size_t length)
@@ -346,7 +343,7 @@ static long fd_lookup(struct inode *dir, const char *name, size_t length, struct
 
 static size_t number_name(char *name, size_t size, u64 number)
 {
-    struct text text = { .data = name, .size = size, .fixed = true };
+    struct text text = {.data = name, .size = size, .fixed = true};
     print(&text, "%lu", number);
     return text.used;
 }
@@ -368,7 +365,7 @@ static long fd_readdir(struct inode *dir, u64 pos, struct dir_context *ctx)
     return 0;
 }
 
-static const struct inode_operations fd_dir_ops = { .lookup = fd_lookup, .readdir = fd_readdir };
+static const struct inode_operations fd_dir_ops = {.lookup = fd_lookup, .readdir = fd_readdir};
 
 /* ---- /proc/PID ---- */
 
@@ -410,7 +407,7 @@ static long pid_readdir(struct inode *dir, u64 pos, struct dir_context *ctx)
     return 0;
 }
 
-static const struct inode_operations pid_dir_ops = { .lookup = pid_lookup, .readdir = pid_readdir };
+static const struct inode_operations pid_dir_ops = {.lookup = pid_lookup, .readdir = pid_readdir};
 
 /* ---- /proc ---- */
 
@@ -461,7 +458,7 @@ static long proc_readdir(struct inode *dir, u64 pos, struct dir_context *ctx)
     return 0;
 }
 
-static const struct inode_operations proc_dir_ops = { .lookup = proc_lookup, .readdir = proc_readdir };
+static const struct inode_operations proc_dir_ops = {.lookup = proc_lookup, .readdir = proc_readdir};
 
 static long self_readlink(struct inode *link, char *buffer, size_t size)
 {
@@ -472,7 +469,7 @@ static long self_readlink(struct inode *link, char *buffer, size_t size)
     return min(length, size);
 }
 
-static const struct inode_operations self_ops = { .readlink = self_readlink };
+static const struct inode_operations self_ops = {.readlink = self_readlink};
 
 static long add_self(struct inode *proc)
 {

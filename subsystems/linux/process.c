@@ -12,7 +12,7 @@
 #include <ntapi.h>
 
 struct mutex tasklist_lock;
-LIST_ENTRY processes = { &processes, &processes };
+LIST_ENTRY processes = {&processes, &processes};
 
 /* ---- Parts ---- */
 
@@ -73,14 +73,14 @@ struct inode *fs_cwd(struct fs *fs)
 static void set_limits(struct process *process)
 {
     for (int i = 0; i < RLIM_NLIMITS; i++) {
-        process->rlimits[i] = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
+        process->rlimits[i] = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
     }
     process->rlimits[RLIMIT_STACK].rlim_cur = STACK_SIZE;
     process->rlimits[RLIMIT_CORE].rlim_cur = 0;
-    process->rlimits[RLIMIT_NOFILE] = (struct rlimit){ 1024, 4096 };
-    process->rlimits[RLIMIT_MEMLOCK] = (struct rlimit){ 64 << 10, 64 << 10 };
-    process->rlimits[RLIMIT_MSGQUEUE] = (struct rlimit){ 819200, 819200 };
-    process->rlimits[RLIMIT_NICE] = process->rlimits[RLIMIT_RTPRIO] = (struct rlimit){ 0, 0 };
+    process->rlimits[RLIMIT_NOFILE] = (struct rlimit){1024, 4096};
+    process->rlimits[RLIMIT_MEMLOCK] = (struct rlimit){64 << 10, 64 << 10};
+    process->rlimits[RLIMIT_MSGQUEUE] = (struct rlimit){819200, 819200};
+    process->rlimits[RLIMIT_NICE] = process->rlimits[RLIMIT_RTPRIO] = (struct rlimit){0, 0};
 }
 
 struct process *process_create(s32 ppid)
@@ -148,7 +148,8 @@ static const char *base_name(const char *path)
 }
 
 /* What the process runs, from now on. Takes over the arguments and a reference to exe. */
-void process_set_program(struct process *process, struct inode *exe, const char *path, char *arguments, size_t size)
+void process_set_program(struct process *process, struct inode *exe, const char *path, char *arguments,
+                         size_t size)
 {
     const char *name = base_name(path);
 
@@ -278,7 +279,7 @@ void linux_process_exit(PEPROCESS object, PVOID context)
 NTSTATUS linux_terminate_process(PEPROCESS object, NTSTATUS status)
 {
     struct process *process = kernel.GetProcessContext(object);
-    siginfo_t info = { .si_signo = SIGINT, .si_code = SI_KERNEL };
+    siginfo_t info = {.si_signo = SIGINT, .si_code = SI_KERNEL};
 
     if (status != STATUS_CONTROL_C_EXIT || process == NULL) {
         return STATUS_NOT_SUPPORTED;

@@ -8,12 +8,12 @@
  */
 #include "linux.h"
 
-#define UNBLOCKABLE (sigmask(SIGKILL) | sigmask(SIGSTOP))
+#define UNBLOCKABLE        (sigmask(SIGKILL) | sigmask(SIGSTOP))
 #define IGNORED_BY_DEFAULT (sigmask(SIGCHLD) | sigmask(SIGCONT) | sigmask(SIGURG) | sigmask(SIGWINCH))
-#define STOPPING (sigmask(SIGSTOP) | sigmask(SIGTSTP) | sigmask(SIGTTIN) | sigmask(SIGTTOU))
+#define STOPPING           (sigmask(SIGSTOP) | sigmask(SIGTSTP) | sigmask(SIGTTIN) | sigmask(SIGTTOU))
 
-#define RED_ZONE         128    /* below the stack pointer, a program's own */
-#define FPU_IMAGE_LIMIT  4096UL /* more than any state that this kernel keeps */
+#define RED_ZONE           128             /* below the stack pointer, a program's own */
+#define FPU_IMAGE_LIMIT    4096UL          /* more than any state that this kernel keeps */
 #define RFLAGS_FOR_HANDLER (~(u64)0x10500) /* direction, trap and resume flags clear */
 
 /* ---- Sending ---- */
@@ -78,7 +78,7 @@ void send_signal_locked(struct process *process, struct task *task, const siginf
 
 static siginfo_t user_info(int sig, int code)
 {
-    return (siginfo_t){ .si_signo = sig, .si_code = code, .si_pid = current_process()->pid };
+    return (siginfo_t){.si_signo = sig, .si_code = code, .si_pid = current_process()->pid};
 }
 
 /* Which processes kill's first argument means. */
@@ -165,7 +165,7 @@ long sys_tkill(s32 tid, int sig)
 /* The keys that mean signals, to the group in the terminal's foreground. */
 void signal_group(s32 pgid, int sig)
 {
-    siginfo_t info = { .si_signo = sig, .si_code = SI_KERNEL };
+    siginfo_t info = {.si_signo = sig, .si_code = SI_KERNEL};
 
     mutex_lock(&tasklist_lock);
     for (PLIST_ENTRY at = processes.Flink; at != &processes; at = at->Flink) {
@@ -187,7 +187,8 @@ static bool is_on_altstack(const struct task *task, u64 sp)
 
 static u64 stack_for(const struct task *task, const struct sigaction *action, u64 sp)
 {
-    if ((action->sa_flags & SA_ONSTACK) && !(task->altstack.ss_flags & SS_DISABLE) && !is_on_altstack(task, sp)) {
+    if ((action->sa_flags & SA_ONSTACK) && !(task->altstack.ss_flags & SS_DISABLE) &&
+        !is_on_altstack(task, sp)) {
         return task->altstack.ss_sp + task->altstack.ss_size;
     }
     return sp - RED_ZONE;
@@ -207,7 +208,8 @@ static long save_fpu(struct task *task, u64 *sp)
         release(image);
         return -ENOMEM;
     }
-    struct fpx_sw_bytes software = { .magic1 = FP_XSTATE_MAGIC1, .extended_size = size + sizeof(magic2), .xstate_size = size };
+    struct fpx_sw_bytes software = {
+        .magic1 = FP_XSTATE_MAGIC1, .extended_size = size + sizeof(magic2), .xstate_size = size};
     if (size > 512) {
         memcpy(&software.xfeatures, image + 512, sizeof(software.xfeatures));
         memcpy(image + FPX_SW_OFFSET, &software, sizeof(software));
@@ -222,10 +224,26 @@ static long save_fpu(struct task *task, u64 *sp)
 static void fill_context(struct sigcontext *to, const KTRAP_FRAME *from, u64 fpstate, u64 address)
 {
     *to = (struct sigcontext){
-        .r8 = from->R8,   .r9 = from->R9,   .r10 = from->R10, .r11 = from->R11, .r12 = from->R12,
-        .r13 = from->R13, .r14 = from->R14, .r15 = from->R15, .di = from->Rdi,  .si = from->Rsi,
-        .bp = from->Rbp,  .bx = from->Rbx,  .dx = from->Rdx,  .ax = from->Rax,  .cx = from->Rcx,
-        .sp = from->Rsp,  .ip = from->Rip,  .flags = from->Rflags, .cs = from->Cs, .ss = from->Ss,
+        .r8 = from->R8,
+        .r9 = from->R9,
+        .r10 = from->R10,
+        .r11 = from->R11,
+        .r12 = from->R12,
+        .r13 = from->R13,
+        .r14 = from->R14,
+        .r15 = from->R15,
+        .di = from->Rdi,
+        .si = from->Rsi,
+        .bp = from->Rbp,
+        .bx = from->Rbx,
+        .dx = from->Rdx,
+        .ax = from->Rax,
+        .cx = from->Rcx,
+        .sp = from->Rsp,
+        .ip = from->Rip,
+        .flags = from->Rflags,
+        .cs = from->Cs,
+        .ss = from->Ss,
         .err = from->Vector < 32 ? from->ErrorCode : 0,
         .trapno = from->Vector < 32 ? from->Vector : 0,
         .cr2 = address,
@@ -234,10 +252,10 @@ static void fill_context(struct sigcontext *to, const KTRAP_FRAME *from, u64 fps
 }
 
 /* Lays a frame on the program's stack and makes it run the handler. */
-static long build_frame(struct task *task, const struct sigaction *action, const siginfo_t *info, sigset_t mask,
-                        KTRAP_FRAME *regs)
+static long build_frame(struct task *task, const struct sigaction *action, const siginfo_t *info,
+                        sigset_t mask, KTRAP_FRAME *regs)
 {
-    struct rt_sigframe frame = { .pretcode = action->sa_restorer, .info = *info };
+    struct rt_sigframe frame = {.pretcode = action->sa_restorer, .info = *info};
     u64 fpstate = stack_for(task, action, regs->Rsp);
     bool was_on_altstack = is_on_altstack(task, regs->Rsp);
 
@@ -252,7 +270,8 @@ static long build_frame(struct task *task, const struct sigaction *action, const
     frame.uc.uc_stack = task->altstack;
     frame.uc.uc_stack.ss_flags |= was_on_altstack ? SS_ONSTACK : 0;
     frame.uc.uc_sigmask = mask;
-    fill_context(&frame.uc.uc_mcontext, regs, fpstate, info->si_code > 0 && info->si_code < SI_KERNEL ? info->si_addr : 0);
+    fill_context(&frame.uc.uc_mcontext, regs, fpstate,
+                 info->si_code > 0 && info->si_code < SI_KERNEL ? info->si_addr : 0);
     frame.uc.uc_mcontext.oldmask = mask;
     if (copy_to_user((void __user *)sp, &frame, sizeof(frame)) < 0) {
         return -EFAULT;
@@ -268,7 +287,8 @@ static long build_frame(struct task *task, const struct sigaction *action, const
 }
 
 /* Runs a handler for a signal that has been taken. A frame that finds no room ends the program. */
-static void deliver(struct task *task, const struct sigaction *action, const siginfo_t *info, KTRAP_FRAME *regs)
+static void deliver(struct task *task, const struct sigaction *action, const siginfo_t *info,
+                    KTRAP_FRAME *regs)
 {
     int sig = info->si_signo;
     sigset_t mask = task->restore_mask ? task->saved_mask : task->blocked;
@@ -348,14 +368,15 @@ long sys_rt_sigreturn(void)
 static int lowest_signal(sigset_t set)
 {
     /* Faults of the program itself come before what others sent. */
-    const sigset_t faults = sigmask(SIGSEGV) | sigmask(SIGBUS) | sigmask(SIGILL) | sigmask(SIGTRAP) | sigmask(SIGFPE);
+    const sigset_t faults =
+        sigmask(SIGSEGV) | sigmask(SIGBUS) | sigmask(SIGILL) | sigmask(SIGTRAP) | sigmask(SIGFPE);
     return __builtin_ctzl(set & faults ? set & faults : set) + 1;
 }
 
 /* The next signal that is due, taken; false: none. */
 static bool take_signal(struct task *task, siginfo_t *info, struct sigaction *action)
 {
-    struct sigpending *const places[] = { &task->pending, &task->process->pending };
+    struct sigpending *const places[] = {&task->pending, &task->process->pending};
     bool found = false;
 
     mutex_lock(&tasklist_lock);
@@ -439,15 +460,15 @@ void linux_return_to_user(KTRAP_FRAME *frame)
 void force_signal(int sig, int code, u64 address, KTRAP_FRAME *frame)
 {
     struct task *task = current_task();
-    siginfo_t info = { .si_signo = sig, .si_code = code, .si_addr = address };
+    siginfo_t info = {.si_signo = sig, .si_code = code, .si_addr = address};
 
     mutex_lock(&tasklist_lock);
     struct sigaction action = task->process->sighand->action[sig - 1];
     bool blocked = (task->blocked & sigmask(sig)) != 0;
     mutex_unlock(&tasklist_lock);
     if (blocked || action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN) {
-        DbgPrint("linux: process %d (%s): signal %d at %p, address %p\n", task->process->pid, task->process->comm, sig,
-                 (PVOID)frame->Rip, (PVOID)address);
+        DbgPrint("linux: process %d (%s): signal %d at %p, address %p\n", task->process->pid,
+                 task->process->comm, sig, (PVOID)frame->Rip, (PVOID)address);
         process_exit_signal(task->process, sig);
         return;
     }
@@ -458,7 +479,8 @@ void force_signal(int sig, int code, u64 address, KTRAP_FRAME *frame)
 static int segv_code(u64 address)
 {
     PS_REGION_INFORMATION region;
-    bool mapped = NT_SUCCESS(kernel.QueryRegion(current_process()->object, address, &region)) && region.Mapped;
+    bool mapped =
+        NT_SUCCESS(kernel.QueryRegion(current_process()->object, address, &region)) && region.Mapped;
     return mapped ? SEGV_ACCERR : SEGV_MAPERR;
 }
 
@@ -480,22 +502,22 @@ static const struct fault {
     NTSTATUS exception;
     int sig, code;
 } faults[] = {
-    { STATUS_ILLEGAL_INSTRUCTION, SIGILL, ILL_ILLOPN },
-    { STATUS_PRIVILEGED_INSTRUCTION, SIGSEGV, 0 },
-    { STATUS_INTEGER_DIVIDE_BY_ZERO, SIGFPE, FPE_INTDIV },
-    { STATUS_INTEGER_OVERFLOW, SIGSEGV, 0 }, /* INTO's vector; 64-bit code has no such instruction */
-    { STATUS_FLOAT_DIVIDE_BY_ZERO, SIGFPE, FPE_FLTDIV },
-    { STATUS_FLOAT_OVERFLOW, SIGFPE, FPE_FLTOVF },
-    { STATUS_FLOAT_UNDERFLOW, SIGFPE, FPE_FLTUND },
-    { STATUS_FLOAT_DENORMAL_OPERAND, SIGFPE, FPE_FLTUND },
-    { STATUS_FLOAT_INEXACT_RESULT, SIGFPE, FPE_FLTRES },
-    { STATUS_FLOAT_INVALID_OPERATION, SIGFPE, FPE_FLTINV },
-    { STATUS_FLOAT_STACK_CHECK, SIGFPE, FPE_FLTINV },
-    { STATUS_BREAKPOINT, SIGTRAP, 0 },
-    { STATUS_SINGLE_STEP, SIGTRAP, TRAP_TRACE },
-    { STATUS_DATATYPE_MISALIGNMENT, SIGBUS, BUS_ADRALN },
-    { STATUS_ARRAY_BOUNDS_EXCEEDED, SIGSEGV, 0 },
-    { STATUS_NO_MEMORY, SIGKILL, 0 }, /* a page that was promised cannot be had */
+    {STATUS_ILLEGAL_INSTRUCTION, SIGILL, ILL_ILLOPN},
+    {STATUS_PRIVILEGED_INSTRUCTION, SIGSEGV, 0},
+    {STATUS_INTEGER_DIVIDE_BY_ZERO, SIGFPE, FPE_INTDIV},
+    {STATUS_INTEGER_OVERFLOW, SIGSEGV, 0}, /* INTO's vector; 64-bit code has no such instruction */
+    {STATUS_FLOAT_DIVIDE_BY_ZERO, SIGFPE, FPE_FLTDIV},
+    {STATUS_FLOAT_OVERFLOW, SIGFPE, FPE_FLTOVF},
+    {STATUS_FLOAT_UNDERFLOW, SIGFPE, FPE_FLTUND},
+    {STATUS_FLOAT_DENORMAL_OPERAND, SIGFPE, FPE_FLTUND},
+    {STATUS_FLOAT_INEXACT_RESULT, SIGFPE, FPE_FLTRES},
+    {STATUS_FLOAT_INVALID_OPERATION, SIGFPE, FPE_FLTINV},
+    {STATUS_FLOAT_STACK_CHECK, SIGFPE, FPE_FLTINV},
+    {STATUS_BREAKPOINT, SIGTRAP, 0},
+    {STATUS_SINGLE_STEP, SIGTRAP, TRAP_TRACE},
+    {STATUS_DATATYPE_MISALIGNMENT, SIGBUS, BUS_ADRALN},
+    {STATUS_ARRAY_BOUNDS_EXCEEDED, SIGSEGV, 0},
+    {STATUS_NO_MEMORY, SIGKILL, 0}, /* a page that was promised cannot be had */
 };
 
 BOOLEAN linux_exception(PEXCEPTION_RECORD record, KTRAP_FRAME *frame)
@@ -636,7 +658,7 @@ static long set_altstack(struct task *task, const stack_t *stack)
         return -EINVAL;
     }
     if (mode == SS_DISABLE) {
-        task->altstack = (stack_t){ .ss_flags = SS_DISABLE };
+        task->altstack = (stack_t){.ss_flags = SS_DISABLE};
         return 0;
     }
     if (stack->ss_size < MINSIGSTKSZ) {
@@ -674,8 +696,9 @@ void signals_exec(struct process *process, struct task *task)
     mutex_lock(&tasklist_lock);
     for (int i = 0; i < _NSIG; i++) {
         u64 handler = process->sighand->action[i].sa_handler;
-        process->sighand->action[i] = (struct sigaction){ .sa_handler = handler == SIG_IGN ? SIG_IGN : SIG_DFL };
+        process->sighand->action[i] =
+            (struct sigaction){.sa_handler = handler == SIG_IGN ? SIG_IGN : SIG_DFL};
     }
     mutex_unlock(&tasklist_lock);
-    task->altstack = (stack_t){ .ss_flags = SS_DISABLE };
+    task->altstack = (stack_t){.ss_flags = SS_DISABLE};
 }

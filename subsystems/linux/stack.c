@@ -22,8 +22,8 @@ static const char platform[] = "x86_64";
 
 static size_t strings_bytes(const struct stack_spec *spec)
 {
-    return END_MARK + strlen(spec->filename) + 1 + spec->environment.size + spec->arguments.size + sizeof(platform) +
-           sizeof(spec->random);
+    return END_MARK + strlen(spec->filename) + 1 + spec->environment.size + spec->arguments.size +
+           sizeof(platform) + sizeof(spec->random);
 }
 
 static size_t vector_bytes(const struct stack_spec *spec)
@@ -61,29 +61,30 @@ static void put_pointers(struct builder *b, const struct strings *strings, u64 a
     *b->words++ = 0;
 }
 
-static void put_auxv(struct builder *b, const struct stack_spec *spec, u64 filename, u64 platform_at, u64 random)
+static void put_auxv(struct builder *b, const struct stack_spec *spec, u64 filename, u64 platform_at,
+                     u64 random)
 {
     const u64 pairs[AUX_PAIRS][2] = {
-        { AT_HWCAP, spec->hwcap },
-        { AT_PAGESZ, PAGE_SIZE },
-        { AT_CLKTCK, CLOCKS_PER_SEC },
-        { AT_PHDR, spec->program_headers },
-        { AT_PHENT, spec->program_header_size },
-        { AT_PHNUM, spec->program_header_count },
-        { AT_BASE, spec->interpreter_base },
-        { AT_FLAGS, 0 },
-        { AT_ENTRY, spec->entry },
-        { AT_UID, 0 },
-        { AT_EUID, 0 },
-        { AT_GID, 0 },
-        { AT_EGID, 0 },
-        { AT_SECURE, 0 },
-        { AT_RANDOM, random },
-        { AT_HWCAP2, 0 },
-        { AT_EXECFN, filename },
-        { AT_PLATFORM, platform_at },
-        { AT_MINSIGSTKSZ, MINSIGSTKSZ },
-        { AT_NULL, 0 },
+        {AT_HWCAP, spec->hwcap},
+        {AT_PAGESZ, PAGE_SIZE},
+        {AT_CLKTCK, CLOCKS_PER_SEC},
+        {AT_PHDR, spec->program_headers},
+        {AT_PHENT, spec->program_header_size},
+        {AT_PHNUM, spec->program_header_count},
+        {AT_BASE, spec->interpreter_base},
+        {AT_FLAGS, 0},
+        {AT_ENTRY, spec->entry},
+        {AT_UID, 0},
+        {AT_EUID, 0},
+        {AT_GID, 0},
+        {AT_EGID, 0},
+        {AT_SECURE, 0},
+        {AT_RANDOM, random},
+        {AT_HWCAP2, 0},
+        {AT_EXECFN, filename},
+        {AT_PLATFORM, platform_at},
+        {AT_MINSIGSTKSZ, MINSIGSTKSZ},
+        {AT_NULL, 0},
     };
     memcpy(b->words, pairs, sizeof(pairs));
 }
@@ -91,7 +92,7 @@ static void put_auxv(struct builder *b, const struct stack_spec *spec, u64 filen
 void stack_build(const struct stack_spec *spec, u8 *buffer, struct stack_result *result)
 {
     size_t size = stack_size(spec);
-    struct builder b = { .buffer = buffer, .base = spec->top - size, .low = size - END_MARK };
+    struct builder b = {.buffer = buffer, .base = spec->top - size, .low = size - END_MARK};
 
     memset(buffer, 0, size);
     u64 filename = put_bytes(&b, spec->filename, strlen(spec->filename) + 1);

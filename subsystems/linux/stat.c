@@ -6,7 +6,7 @@
 
 void fill_stat(struct inode *inode, struct stat *st)
 {
-    struct timespec time = { .tv_sec = inode->mtime };
+    struct timespec time = {.tv_sec = inode->mtime};
 
     *st = (struct stat){
         .st_dev = inode->dev,
@@ -67,7 +67,7 @@ long sys_fstat(int fd, struct stat __user *st)
 
 static void fill_statx(struct inode *inode, struct statx *st)
 {
-    struct statx_timestamp time = { .tv_sec = inode->mtime };
+    struct statx_timestamp time = {.tv_sec = inode->mtime};
 
     *st = (struct statx){
         .stx_mask = STATX_BASIC_STATS,
@@ -191,7 +191,9 @@ static long put_statfs(const struct inode *inode, struct statfs __user *to)
 {
     PS_MEMORY_STATISTICS memory;
     struct statfs st = {
-        .f_type = inode->dev == DEV_PROC ? PROC_SUPER_MAGIC : inode->dev == DEV_PIPE ? PIPEFS_MAGIC : RAMFS_MAGIC,
+        .f_type = inode->dev == DEV_PROC   ? PROC_SUPER_MAGIC
+                  : inode->dev == DEV_PIPE ? PIPEFS_MAGIC
+                                           : RAMFS_MAGIC,
         .f_bsize = BLOCK_SIZE,
         .f_frsize = BLOCK_SIZE,
         .f_namelen = NAME_MAX,

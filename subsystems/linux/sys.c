@@ -181,7 +181,10 @@ long sys_setgroups(u64 count, const u32 __user *groups)
 
 /* ---- Process groups and sessions ---- */
 
-enum group_word { GROUP, SESSION };
+enum group_word {
+    GROUP,
+    SESSION
+};
 
 static long read_group(s32 pid, enum group_word word)
 {
@@ -246,7 +249,7 @@ long sys_setsid(void)
 
 static long change_limit(struct process *process, u32 resource, const struct rlimit *new, struct rlimit *old)
 {
-    if (resource >= RLIM_NLIMITS || (new != NULL && new->rlim_cur > new->rlim_max)) {
+    if (resource >= RLIM_NLIMITS || (new != NULL &&new->rlim_cur > new->rlim_max)) {
         return -EINVAL;
     }
     mutex_lock(&tasklist_lock);
@@ -311,7 +314,7 @@ long sys_set_robust_list(void __user *head, size_t size)
 
 long sys_get_robust_list(s32 pid, u64 __user *head, u64 __user *size)
 {
-    u64 values[] = { (u64)current_task()->robust_list, ROBUST_LIST_HEAD };
+    u64 values[] = {(u64)current_task()->robust_list, ROBUST_LIST_HEAD};
     if (pid != 0 && pid != current_task()->tid) {
         return -ESRCH;
     }
@@ -340,7 +343,7 @@ long sys_arch_prctl(int option, u64 address)
 
 static long set_name(const char __user *from)
 {
-    char name[TASK_COMM_LEN] = { 0 };
+    char name[TASK_COMM_LEN] = {0};
     SIZE_T length;
 
     /* A longer name is cut, which the routine reports as an error of its own. */
@@ -389,7 +392,7 @@ long sys_personality(u64 personality)
 
 long sys_sched_yield(void)
 {
-    LARGE_INTEGER now = { .QuadPart = 0 };
+    LARGE_INTEGER now = {.QuadPart = 0};
     KeDelayExecutionThread(KernelMode, FALSE, &now);
     return 0;
 }
@@ -453,9 +456,9 @@ long sys_sched_getparam(s32 pid, s32 __user *param)
 
 long sys_sched_get_priority_max(int policy)
 {
-    return policy == SCHED_FIFO || policy == SCHED_RR                                  ? 99
+    return policy == SCHED_FIFO || policy == SCHED_RR                               ? 99
            : policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE ? 0
-                                                                                       : -EINVAL;
+                                                                                    : -EINVAL;
 }
 
 long sys_sched_get_priority_min(int policy)
@@ -496,10 +499,10 @@ long sys_connect(int fd, const void __user *address, u32 size)
     return no_socket(fd);
 }
 
-#define NO_SOCKET(name)                                                                                                \
-    long sys_##name(int fd)                                                                                            \
-    {                                                                                                                  \
-        return no_socket(fd);                                                                                          \
+#define NO_SOCKET(name)                                                                                      \
+    long sys_##name(int fd)                                                                                  \
+    {                                                                                                        \
+        return no_socket(fd);                                                                                \
     }
 NO_SOCKET(accept)
 NO_SOCKET(sendto)

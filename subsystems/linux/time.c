@@ -2,10 +2,10 @@
 /* Clocks and sleeping. The kernel counts 100 ns since 1601; Linux tells seconds and nanoseconds since 1970. */
 #include "linux.h"
 
-#define NS_PER_SECOND    1000000000UL
-#define UNITS_PER_SECOND 10000000UL
+#define NS_PER_SECOND        1000000000UL
+#define UNITS_PER_SECOND     10000000UL
 #define SECONDS_1601_TO_1970 11644473600UL
-#define LONGEST_SLEEP_NS (1UL << 62)
+#define LONGEST_SLEEP_NS     (1UL << 62)
 
 static u64 scale_to_ns(u64 count, u64 frequency)
 {
@@ -61,7 +61,7 @@ static long clock_ns(int clock, u64 *ns)
 
 static long put_timespec(struct timespec __user *to, u64 ns)
 {
-    struct timespec time = { ns / NS_PER_SECOND, ns % NS_PER_SECOND };
+    struct timespec time = {ns / NS_PER_SECOND, ns % NS_PER_SECOND};
     return copy_to_user(to, &time, sizeof(time));
 }
 
@@ -75,7 +75,7 @@ long get_timespec(const struct timespec __user *from, u64 *ns)
         return -EINVAL;
     }
     *ns = (u64)time.tv_sec > LONGEST_SLEEP_NS / NS_PER_SECOND ? LONGEST_SLEEP_NS
-                                                             : time.tv_sec * NS_PER_SECOND + time.tv_nsec;
+                                                              : time.tv_sec * NS_PER_SECOND + time.tv_nsec;
     return 0;
 }
 
@@ -101,7 +101,7 @@ long sys_clock_getres(int clock, struct timespec __user *resolution)
 long sys_gettimeofday(struct timeval __user *tv, void __user *zone)
 {
     u64 ns = realtime_ns();
-    struct timeval now = { ns / NS_PER_SECOND, ns % NS_PER_SECOND / 1000 };
+    struct timeval now = {ns / NS_PER_SECOND, ns % NS_PER_SECOND / 1000};
 
     if (tv != NULL && copy_to_user(tv, &now, sizeof(now)) < 0) {
         return -EFAULT;
@@ -119,7 +119,7 @@ long sys_time(s64 __user *time)
 
 long sleep_ns(u64 ns)
 {
-    LARGE_INTEGER interval = { .QuadPart = -(s64)(min(ns, LONGEST_SLEEP_NS) / 100 + (ns % 100 != 0)) };
+    LARGE_INTEGER interval = {.QuadPart = -(s64)(min(ns, LONGEST_SLEEP_NS) / 100 + (ns % 100 != 0))};
     struct task *task = current_task();
 
     if (!signal_pending(task)) {
@@ -148,7 +148,8 @@ static long sleep_until(int clock, u64 deadline)
     }
 }
 
-long sys_clock_nanosleep(int clock, int flags, const struct timespec __user *request, struct timespec __user *left)
+long sys_clock_nanosleep(int clock, int flags, const struct timespec __user *request,
+                         struct timespec __user *left)
 {
     u64 ns, now;
 
@@ -182,7 +183,7 @@ long sys_nanosleep(const struct timespec __user *request, struct timespec __user
 
 long sys_getrusage(int who, struct rusage __user *to)
 {
-    struct rusage usage = { 0 };
+    struct rusage usage = {0};
     PS_MEMORY_STATISTICS memory;
     u64 ns = 0;
 
@@ -197,7 +198,7 @@ long sys_getrusage(int who, struct rusage __user *to)
         kernel.QueryMemory(current_process()->object, &memory);
         usage.ru_maxrss = memory.ResidentBytes / 1024;
     }
-    usage.ru_utime = (struct timeval){ ns / NS_PER_SECOND, ns % NS_PER_SECOND / 1000 };
+    usage.ru_utime = (struct timeval){ns / NS_PER_SECOND, ns % NS_PER_SECOND / 1000};
     return copy_to_user(to, &usage, sizeof(usage));
 }
 
@@ -205,7 +206,7 @@ long sys_times(struct tms __user *to)
 {
     u64 ns = 0;
     clock_ns(CLOCK_PROCESS_CPUTIME_ID, &ns);
-    struct tms times = { .tms_utime = ns / (NS_PER_SECOND / CLOCKS_PER_SEC) };
+    struct tms times = {.tms_utime = ns / (NS_PER_SECOND / CLOCKS_PER_SEC)};
     if (to != NULL && copy_to_user(to, &times, sizeof(times)) < 0) {
         return -EFAULT;
     }

@@ -14,18 +14,51 @@
 #define SHOWN 48 /* bytes of a string or buffer */
 
 static const char *const errno_names[] = {
-    [EPERM] = "EPERM",     [ENOENT] = "ENOENT",   [ESRCH] = "ESRCH",     [EINTR] = "EINTR",
-    [EIO] = "EIO",         [ENXIO] = "ENXIO",     [E2BIG] = "E2BIG",     [ENOEXEC] = "ENOEXEC",
-    [EBADF] = "EBADF",     [ECHILD] = "ECHILD",   [EAGAIN] = "EAGAIN",   [ENOMEM] = "ENOMEM",
-    [EACCES] = "EACCES",   [EFAULT] = "EFAULT",   [EBUSY] = "EBUSY",     [EEXIST] = "EEXIST",
-    [EXDEV] = "EXDEV",     [ENODEV] = "ENODEV",   [ENOTDIR] = "ENOTDIR", [EISDIR] = "EISDIR",
-    [EINVAL] = "EINVAL",   [ENFILE] = "ENFILE",   [EMFILE] = "EMFILE",   [ENOTTY] = "ENOTTY",
-    [EFBIG] = "EFBIG",     [ENOSPC] = "ENOSPC",   [ESPIPE] = "ESPIPE",   [EROFS] = "EROFS",
-    [EMLINK] = "EMLINK",   [EPIPE] = "EPIPE",     [EDOM] = "EDOM",       [ERANGE] = "ERANGE",
-    [EDEADLK] = "EDEADLK", [ENOSYS] = "ENOSYS",   [ELOOP] = "ELOOP",     [ENAMETOOLONG] = "ENAMETOOLONG",
-    [ENOTEMPTY] = "ENOTEMPTY", [ENODATA] = "ENODATA", [EOVERFLOW] = "EOVERFLOW", [ELIBBAD] = "ELIBBAD",
-    [ENOTSOCK] = "ENOTSOCK", [EOPNOTSUPP] = "EOPNOTSUPP", [EAFNOSUPPORT] = "EAFNOSUPPORT",
-    [ETIMEDOUT] = "ETIMEDOUT", [ERESTARTSYS] = "ERESTARTSYS",
+    [EPERM] = "EPERM",
+    [ENOENT] = "ENOENT",
+    [ESRCH] = "ESRCH",
+    [EINTR] = "EINTR",
+    [EIO] = "EIO",
+    [ENXIO] = "ENXIO",
+    [E2BIG] = "E2BIG",
+    [ENOEXEC] = "ENOEXEC",
+    [EBADF] = "EBADF",
+    [ECHILD] = "ECHILD",
+    [EAGAIN] = "EAGAIN",
+    [ENOMEM] = "ENOMEM",
+    [EACCES] = "EACCES",
+    [EFAULT] = "EFAULT",
+    [EBUSY] = "EBUSY",
+    [EEXIST] = "EEXIST",
+    [EXDEV] = "EXDEV",
+    [ENODEV] = "ENODEV",
+    [ENOTDIR] = "ENOTDIR",
+    [EISDIR] = "EISDIR",
+    [EINVAL] = "EINVAL",
+    [ENFILE] = "ENFILE",
+    [EMFILE] = "EMFILE",
+    [ENOTTY] = "ENOTTY",
+    [EFBIG] = "EFBIG",
+    [ENOSPC] = "ENOSPC",
+    [ESPIPE] = "ESPIPE",
+    [EROFS] = "EROFS",
+    [EMLINK] = "EMLINK",
+    [EPIPE] = "EPIPE",
+    [EDOM] = "EDOM",
+    [ERANGE] = "ERANGE",
+    [EDEADLK] = "EDEADLK",
+    [ENOSYS] = "ENOSYS",
+    [ELOOP] = "ELOOP",
+    [ENAMETOOLONG] = "ENAMETOOLONG",
+    [ENOTEMPTY] = "ENOTEMPTY",
+    [ENODATA] = "ENODATA",
+    [EOVERFLOW] = "EOVERFLOW",
+    [ELIBBAD] = "ELIBBAD",
+    [ENOTSOCK] = "ENOTSOCK",
+    [EOPNOTSUPP] = "EOPNOTSUPP",
+    [EAFNOSUPPORT] = "EAFNOSUPPORT",
+    [ETIMEDOUT] = "ETIMEDOUT",
+    [ERESTARTSYS] = "ERESTARTSYS",
 };
 
 struct flag {
@@ -34,22 +67,27 @@ struct flag {
 };
 
 static const struct flag open_flags[] = {
-    { O_CREAT, "O_CREAT" },       { O_EXCL, "O_EXCL" },           { O_NOCTTY, "O_NOCTTY" },
-    { O_TRUNC, "O_TRUNC" },       { O_APPEND, "O_APPEND" },       { O_NONBLOCK, "O_NONBLOCK" },
-    { O_DIRECT, "O_DIRECT" },     { O_LARGEFILE, "O_LARGEFILE" }, { O_DIRECTORY, "O_DIRECTORY" },
-    { O_NOFOLLOW, "O_NOFOLLOW" }, { O_NOATIME, "O_NOATIME" },     { O_CLOEXEC, "O_CLOEXEC" },
-    { O_PATH, "O_PATH" },         { 0, NULL },
+    {O_CREAT, "O_CREAT"},         {O_EXCL, "O_EXCL"},
+    {O_NOCTTY, "O_NOCTTY"},       {O_TRUNC, "O_TRUNC"},
+    {O_APPEND, "O_APPEND"},       {O_NONBLOCK, "O_NONBLOCK"},
+    {O_DIRECT, "O_DIRECT"},       {O_LARGEFILE, "O_LARGEFILE"},
+    {O_DIRECTORY, "O_DIRECTORY"}, {O_NOFOLLOW, "O_NOFOLLOW"},
+    {O_NOATIME, "O_NOATIME"},     {O_CLOEXEC, "O_CLOEXEC"},
+    {O_PATH, "O_PATH"},           {0, NULL},
 };
 
 static const struct flag protections[] = {
-    { PROT_READ, "PROT_READ" }, { PROT_WRITE, "PROT_WRITE" }, { PROT_EXEC, "PROT_EXEC" }, { 0, NULL },
+    {PROT_READ, "PROT_READ"},
+    {PROT_WRITE, "PROT_WRITE"},
+    {PROT_EXEC, "PROT_EXEC"},
+    {0, NULL},
 };
 
 static const char *const signal_names[] = {
-    "0",       "SIGHUP",  "SIGINT",  "SIGQUIT", "SIGILL",    "SIGTRAP", "SIGABRT", "SIGBUS",
-    "SIGFPE",  "SIGKILL", "SIGUSR1", "SIGSEGV", "SIGUSR2",   "SIGPIPE", "SIGALRM", "SIGTERM",
-    "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG",
-    "SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO",  "SIGPWR",  "SIGSYS",
+    "0",         "SIGHUP",  "SIGINT",    "SIGQUIT", "SIGILL",   "SIGTRAP", "SIGABRT", "SIGBUS",
+    "SIGFPE",    "SIGKILL", "SIGUSR1",   "SIGSEGV", "SIGUSR2",  "SIGPIPE", "SIGALRM", "SIGTERM",
+    "SIGSTKFLT", "SIGCHLD", "SIGCONT",   "SIGSTOP", "SIGTSTP",  "SIGTTIN", "SIGTTOU", "SIGURG",
+    "SIGXCPU",   "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO",   "SIGPWR",  "SIGSYS",
 };
 
 const char *errno_name(long number)
@@ -80,7 +118,7 @@ static void print_flags(struct text *text, const struct flag *flags, u32 value, 
 
 static void print_open_flags(struct text *text, u32 value)
 {
-    static const char *const modes[] = { "O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE" };
+    static const char *const modes[] = {"O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE"};
     print_flags(text, open_flags, value & ~O_ACCMODE, modes[value & O_ACCMODE]);
 }
 
@@ -165,8 +203,8 @@ static bool call_never_returns(u64 number)
 
 void trace_call(const KTRAP_FRAME *frame, u64 number, char *buffer, size_t size)
 {
-    const u64 values[7] = { frame->Rdi, frame->Rsi, frame->Rdx, frame->R10, frame->R8, frame->R9, 0 };
-    struct text text = { .data = buffer, .size = size - 1, .fixed = true };
+    const u64 values[7] = {frame->Rdi, frame->Rsi, frame->Rdx, frame->R10, frame->R8, frame->R9, 0};
+    struct text text = {.data = buffer, .size = size - 1, .fixed = true};
     const struct call_description *call = number < NR_CALLS ? &call_descriptions[number] : NULL;
 
     print(&text, "[%d] ", current_task()->tid);

@@ -172,7 +172,7 @@ static void print_number(struct text *text, const struct format *f, u64 value, u
 /* Reads flags, width and size behind a '%'; returns the place of the conversion's letter. */
 static const char *read_format(const char *format, struct format *f)
 {
-    *f = (struct format){ 0 };
+    *f = (struct format){0};
     for (; *format == '-' || *format == '0'; format++) {
         f->left |= *format == '-';
         f->zero |= *format == '0';

@@ -8,7 +8,7 @@
 struct inode *root_inode;
 BOOLEAN volatile tree_ready;
 
-static LIST_ENTRY permanent_inodes = { &permanent_inodes, &permanent_inodes };
+static LIST_ENTRY permanent_inodes = {&permanent_inodes, &permanent_inodes};
 static LONG64 next_inode_number;
 
 #define MAX_LINKS 40 /* symbolic links along one path */
@@ -73,7 +73,8 @@ PMM_SECTION_HANDLE inode_section(struct inode *inode)
     if (!NT_SUCCESS(kernel.CreateDataSection(inode->archive->Data, inode->archive->Size, &section))) {
         return NULL;
     }
-    PMM_SECTION_HANDLE first = InterlockedCompareExchangePointer((PVOID volatile *)&inode->section, section, NULL);
+    PMM_SECTION_HANDLE first =
+        InterlockedCompareExchangePointer((PVOID volatile *)&inode->section, section, NULL);
     if (first != NULL) {
         kernel.DereferenceSection(section); /* another task was faster */
         return first;
@@ -143,7 +144,7 @@ static long static_readlink(struct inode *link, char *buffer, size_t size)
     return min(length, size);
 }
 
-const struct inode_operations static_link_ops = { .readlink = static_readlink };
+const struct inode_operations static_link_ops = {.readlink = static_readlink};
 
 /* A symbolic link whose target is a constant of the module. One that is there already stays. */
 struct inode *dir_link(struct inode *dir, const char *name, const char *target)
@@ -223,12 +224,10 @@ struct step {
 static void next_step(char *path, struct step *step)
 {
     step->name = path;
-    for (; *path != 0 && *path != '/'; path++) {
-    }
+    for (; *path != 0 && *path != '/'; path++) {}
     step->length = path - step->name;
     step->slash = *path == '/';
-    for (; *path == '/'; path++) {
-    }
+    for (; *path == '/'; path++) {}
     step->rest = path;
     step->last = *path == 0;
 }
@@ -277,8 +276,7 @@ static void walk_skip_slashes(struct walk *walk)
     if (*walk->path == '/') {
         walk_to(walk, inode_get(root_inode));
     }
-    for (; *walk->path == '/'; walk->path++) {
-    }
+    for (; *walk->path == '/'; walk->path++) {}
 }
 
 /* Goes where a symbolic link leads; takes over the reference to the link. */
@@ -332,7 +330,7 @@ static long walk_step(struct walk *walk, const struct step *step, u32 flags)
 
 long path_walk(struct inode *base, char *path, u32 flags, struct inode **out)
 {
-    struct walk walk = { .at = inode_get(base), .buffer = path, .path = path };
+    struct walk walk = {.at = inode_get(base), .buffer = path, .path = path};
     struct step step;
     long error = 0;
 

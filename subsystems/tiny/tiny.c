@@ -8,8 +8,6 @@
  *      3  yield()
  *      4  spawn(entry, stack, argument)    a thread that starts at entry with RDI = argument; its id
  *      5  exit(code)                       ends the thread, the process with its last one
- *
- * Nothing is kept for a process or a thread, so that their contexts are NULL and their ends need no work.
  */
 #include <subsystem.h>
 
@@ -94,6 +92,7 @@ static BOOLEAN TinyDispatchException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Fram
     return FALSE;
 }
 
+/* Nothing is kept for threads and processes: their contexts are NULL, and their ends need no work. */
 static VOID TinyThreadExit(PETHREAD Thread, PVOID Context)
 {
 }
@@ -104,24 +103,20 @@ static VOID TinyProcessExit(PEPROCESS Process, PVOID Context)
 
 /* ---- Starting a program ---- */
 
+/* Path: absolute, "/tiny/hello". */
 static const IO_ARCHIVE_FILE *TinyFindFile(const char *Path)
 {
-    static const char Root[] = "root/";
-    const IO_ARCHIVE_FILE *File = Kernel.FirstFile(Root);
-
-    while (*Path == '/') {
-        Path++;
-    }
-    while (File != NULL && strcmp(File->Path + sizeof(Root) - 1, Path) != 0) {
-        File = Kernel.NextFile(File, Root);
+    const IO_ARCHIVE_FILE *File = Kernel.FirstFile("root/");
+    while (File != NULL && strcmp(File->Path + strlen("root"), Path) != 0) {
+        File = Kernel.NextFile(File, "root/");
     }
     return File;
 }
 
 static NTSTATUS TinyMap(PEPROCESS Process, ULONG_PTR Start, ULONG_PTR End)
 {
-    return Kernel.MapRegion(Process, &Start, End - Start, PS_MAP_FIXED | PS_MAP_NOREPLACE,
-                            PS_MEMORY_READ | PS_MEMORY_WRITE, NULL, 0, 0, NULL);
+    return Kernel.MapRegion(Process, &Start, End - Start, PS_MAP_FIXED, PS_MEMORY_READ | PS_MEMORY_WRITE,
+                            NULL, 0, 0, NULL);
 }
 
 /* Stack, memory for all segments, their bytes; then their rights, so that the last segment of a shared page decides. */
@@ -132,14 +127,15 @@ static NTSTATUS TinyLoad(PEPROCESS Process, const LDR_ELF_IMAGE *Image, const IO
         Status = TinyMap(Process, Image->Start, Image->End);
     }
     for (ULONG i = 0; NT_SUCCESS(Status) && i < Image->SegmentCount; i++) {
-        const LDR_ELF_SEGMENT *Segment = &Image->Segments[i];
-        Status = Kernel.WriteMemory(Process, Segment->Address, File->Data + Segment->FileOffset, Segment->FileSize, FALSE);
+        const LDR_ELF_SEGMENT *S = &Image->Segments[i];
+        Status = Kernel.WriteMemory(Process, S->Address, File->Data + S->FileOffset, S->FileSize, FALSE);
     }
     for (ULONG i = 0; NT_SUCCESS(Status) && i < Image->SegmentCount; i++) {
-        const LDR_ELF_SEGMENT *Segment = &Image->Segments[i];
-        ULONG Rights = Segment->Protection, Protection = Rights & LDR_ELF_READ ? PS_MEMORY_READ : 0;
-        Protection |= (Rights & LDR_ELF_WRITE ? PS_MEMORY_WRITE : 0) | (Rights & LDR_ELF_EXECUTE ? PS_MEMORY_EXECUTE : 0);
-        Status = Kernel.ProtectRegion(Process, Segment->Start, Segment->End - Segment->Start, Protection);
+        const LDR_ELF_SEGMENT *S = &Image->Segments[i];
+        ULONG Rights = (S->Protection & LDR_ELF_READ ? PS_MEMORY_READ : 0) |
+                       (S->Protection & LDR_ELF_WRITE ? PS_MEMORY_WRITE : 0) |
+                       (S->Protection & LDR_ELF_EXECUTE ? PS_MEMORY_EXECUTE : 0);
+        Status = Kernel.ProtectRegion(Process, S->Start, S->End - S->Start, Rights);
     }
     return Status;
 }

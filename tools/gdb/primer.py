@@ -78,11 +78,15 @@ def entries(head, kind, member):
         at = int(record(at, "struct _LIST_ENTRY")["Flink"])
 
 
-def enumerator(kind, number):
-    for field in gdb.lookup_type(kind).fields():
-        if field.enumval == int(number):
-            return field.name
-    return str(int(number))
+def enumerator(names, number):
+    """The compiler drops enumerations that no variable has; so the names stand here, in the headers' order."""
+    return names[int(number)] if int(number) < len(names) else str(int(number))
+
+
+PROCESS_STATES = ("Created", "Running", "Terminating", "Ending", "Ended")                      # ps.h
+THREAD_STATES = ("Initialized", "Ready", "Running", "Standby", "Terminated", "Waiting")        # ke.h
+MODULE_STATES = ("Starting", "Loaded", "Unloading")                                            # ldr.h
+TRACE_EVENTS = ("?", "switch", "ready", "fault", "call", "ipi", "exception", "process", "thread")  # kd.h
 
 
 def place(address):
@@ -305,7 +309,7 @@ def _ps(_):
     """Processes: id, parent, state, threads, handles' table, subsystem, program."""
     print(f"{'PID':>6} {'PARENT':>6} {'STATE':<12} {'THREADS':>7} {'SUBSYSTEM':<10} {'EPROCESS':<18} PROGRAM")
     for identity, process in processes():
-        state = enumerator("PS_PROCESS_STATE", process["State"]).removeprefix("PsProcess")
+        state = enumerator(PROCESS_STATES, process["State"])
         print(f"{identity:>6} {int(process['InheritedFromUniqueProcessId']):>6} {state:<12} "
               f"{int(process['ActiveThreads']):>7} {c_string(process['SubsystemName']):<10} "
               f"{int(process.address):#018x} {process_name(process)}")
@@ -321,7 +325,7 @@ def _threads(arguments):
         if wanted is not None and owner != wanted:
             continue
         tcb = thread["Tcb"]
-        state = enumerator("KTHREAD_STATE", tcb["State"])
+        state = enumerator(THREAD_STATES, tcb["State"])
         print(f"{identity:>6} {owner:>6} {state:<11} {int(tcb['Priority']):>4} {int(tcb['Processor']):>3} "
               f"{int(tcb.address):#018x} {whereabouts(tcb)}")
 
@@ -333,7 +337,7 @@ def _kstack(arguments):
         raise Missing("kstack THREAD: an id, or the address of a KTHREAD")
     thread = find_thread(arguments[0])
     processor = is_running(thread)
-    state = enumerator("KTHREAD_STATE", thread["State"])
+    state = enumerator(THREAD_STATES, thread["State"])
     print(f"thread {int(thread.address):#x}, {state}" + (f" on processor {processor}" if processor is not None else ""))
     for number, address in enumerate(walk(*registers(thread))):
         print(f"  #{number:<2} {address:#018x} {place(address)}")
@@ -348,7 +352,7 @@ def _lsmod(_):
     print(f"{'NAME':<16} {'BASE':<18} {'SIZE':>8} {'STATE':<10} SYMBOLS")
     for module in entries(head, "struct _LDR_MODULE", "Links"):
         name = c_string(module["Name"])
-        state = enumerator("LDR_MODULE_STATE", module["State"]).removeprefix("LdrModule")
+        state = enumerator(MODULE_STATES, module["State"])
         print(f"{name:<16} {int(module['Base']):#018x} {int(module['Size']):>8} {state:<10} "
               f"{add_module_symbols(name, int(module['Base']))}")
 
@@ -381,7 +385,7 @@ def _ktrace(arguments):
             entry = ring["Record"][number % count]
             found.append((int(entry["Cycles"]), processor, int(entry["Event"]), int(entry["A"]), int(entry["B"])))
     for cycles, processor, event, a, b in sorted(found, reverse=True)[:int(arguments[0], 0) if arguments else 20]:
-        name = enumerator("KD_TRACE_EVENT", event).removeprefix("KdTrace").lower()
+        name = enumerator(TRACE_EVENTS, event)
         print(f"{cycles:>20} {processor:>2} {name:<11} {a:#x} {b:#x}")
 
 

@@ -22,11 +22,12 @@ first  = $(firstword $(subst |, ,$(1)))
 second = $(lastword $(subst |, ,$(1)))
 
 $(foreach p,$(call words_after,sources,$(HOST_TESTS)),\
-    $(eval $(patsubst tests/%.c,build/tests/%,$(call first,$(p))): $(call second,$(p))))
+    $(eval $(patsubst tests/%.c,build/tests/%,$(call first,$(p))): $(call second,$(p)))\
+    $(eval SOURCES.$(patsubst tests/%.c,build/tests/%,$(call first,$(p))) += $(call second,$(p))))
 
 build/tests/host/%: tests/host/%.c tools/mk/tests.mk
 	$(call say,HOSTCC,$<)
-	$(Q)$(HOSTCC) $(HOST_FLAGS) -MMD -MP -MF $@.d -o $@ $(sort $(filter %.c,$^)) -lm
+	$(Q)$(HOSTCC) $(HOST_FLAGS) -MMD -MP -MF $@.d -o $@ $< $(SOURCES.$@) -lm
 
 # ---- Linux programs -------------------------------------------------------------------------------------------------
 

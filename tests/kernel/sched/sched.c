@@ -260,6 +260,68 @@ static PCSTR TestGenericCall(VOID)
     return NULL;
 }
 
+/* Pairs of threads hand an event to and fro, so that contexts are often wanted while they are still being saved, and others call
+   all processors meanwhile: a processor that waits for a context must answer. */
+static KEVENT PairEvent[4][2];
+
+static VOID PairThread(PVOID Context)
+{
+    ULONG_PTR Me = (ULONG_PTR)Context;
+    for (ULONG i = 0; i < 3000; i++) {
+        KeWaitForSingleObject(&PairEvent[Me / 2][Me % 2], Executive, KernelMode, FALSE, NULL);
+        KeSetEvent(&PairEvent[Me / 2][1 - Me % 2], IO_NO_INCREMENT, FALSE);
+    }
+}
+
+static VOID PairOrCaller(PVOID Context)
+{
+    if ((ULONG_PTR)Context < 8) {
+        PairThread(Context);
+    } else {
+        IpiThread(Context);
+    }
+}
+
+static PCSTR TestCallAgainstSwitch(VOID)
+{
+    for (ULONG i = 0; i < 4; i++) {
+        KeInitializeEvent(&PairEvent[i][0], SynchronizationEvent, TRUE);
+        KeInitializeEvent(&PairEvent[i][1], SynchronizationEvent, FALSE);
+    }
+    KTEST_CHECK(KtestCrowd(10, PairOrCaller));
+    return NULL;
+}
+
+/* A running thread that lowers itself to the level of a waiting one shares the processor from then on. */
+static volatile LONG RivalRan;
+
+static VOID Rival(PVOID Context)
+{
+    RivalRan = 1;
+}
+
+static VOID Lowering(PVOID Context)
+{
+    KeSetSystemAffinityThreadEx(1);
+    KeSetPriorityThread(KeGetCurrentThread(), 10);
+    PETHREAD Thread = KtestStart(Rival, NULL);
+    ULONGLONG Start = KeQueryInterruptTime();
+    KeSetPriorityThread(KeGetCurrentThread(), 8);
+    while (!RivalRan && KeQueryInterruptTime() - Start < 30000000) {
+    }
+    Seen = KeQueryInterruptTime() - Start < 15000000;
+    KtestJoin(Thread);
+}
+
+static PCSTR TestLowering(VOID)
+{
+    RivalRan = 0;
+    Seen = 0;
+    KTEST_CHECK(KtestCrowd(1, Lowering));
+    KTEST_CHECK(Seen);
+    return NULL;
+}
+
 static PCSTR TestCreateMany(VOID)
 {
     for (ULONG i = 0; i < 50; i++) {
@@ -278,6 +340,8 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     KtestRun("sched.boost", TestBoost);
     KtestRun("sched.starvation", TestStarvation);
     KtestRun("sched.generic-call", TestGenericCall);
+    KtestRun("sched.call-against-switch", TestCallAgainstSwitch);
+    KtestRun("sched.lowering", TestLowering);
     KtestRun("sched.crowds", TestCreateMany);
     return STATUS_SUCCESS;
 }

@@ -6,7 +6,50 @@
 #include "../test.h"
 
 int ChildArgumentSum(int Count, char **Arguments);
+
+/* ---- wild.c ---- */
+
+#define SCRATCH_SIZE   0x4000 /* followed by a page that is not there */
+#define WILD_AREA_SIZE 0x8000
+
+enum {
+    OWNED_EVENT,
+    OWNED_TURN,
+    OWNED_FOLDER,
+    OWNED_FILE,
+    OWNED_PROCESS,
+    OWNED_THREAD,
+    HANDLES_OWNED
+};
+
+/* One of the wild threads: where its values come from. */
+typedef struct _WILD {
+    ULONG64 Random;
+    ULONG Count;
+    PUCHAR Scratch; /* for results, and full of wild values */
+    PUCHAR Area;    /* memory to change the protection of */
+    HANDLE Owned[HANDLES_OWNED];
+    LARGE_INTEGER Soon;
+    CLIENT_ID Nobody;
+
+    /* Right arguments (almost.c) */
+    PVOID Zero, AreaBase;
+    SIZE_T Size;
+    UNICODE_STRING Path, Nonsense;
+    OBJECT_ATTRIBUTES Attributes;
+    RTL_USER_PROCESS_PARAMETERS Parameters;
+    SUBSYSTEM_PROGRAM Program;
+    KPRIORITY Priority;
+} WILD, *PWILD;
+
 /* Four threads, Count calls each. Returns 0 if the process lives to see the end. */
 int BeWild(ULONG64 Seed, ULONG Count);
+ULONG64 Below(PWILD Wild, ULONG64 Limit);
+ULONG64 WildValue(PWILD Wild);
+
+/* ---- almost.c ---- */
+
+VOID MakeArguments(PWILD Wild);
+VOID CallAlmostRight(PWILD Wild);
 
 #endif

@@ -10,25 +10,14 @@
  */
 #include "child.h"
 
-#define WILD_THREADS  4
-#define SCRATCH_SIZE  0x4000 /* followed by a page that is not there */
-#define HANDLES_OWNED 6
+#define WILD_THREADS 4
 
-typedef struct _WILD {
-    ULONG64 Random;
-    ULONG Count;
-    PUCHAR Scratch;
-    HANDLE Owned[HANDLES_OWNED];
-    LARGE_INTEGER Soon;
-    CLIENT_ID Nobody;
-} WILD, *PWILD;
+/* ---- Values ---- */
 
-static ULONG64 Below(PWILD Wild, ULONG64 Limit)
+ULONG64 Below(PWILD Wild, ULONG64 Limit)
 {
     return NextRandom(&Wild->Random) % Limit;
 }
-
-/* ---- Values ---- */
 
 static ULONG64 WildPointer(PWILD Wild)
 {
@@ -62,7 +51,7 @@ static ULONG64 WildHandle(PWILD Wild)
     }
 }
 
-static ULONG64 WildValue(PWILD Wild)
+ULONG64 WildValue(PWILD Wild)
 {
     switch (Below(Wild, 8)) {
     case 0:
@@ -132,6 +121,8 @@ static BOOLEAN IsLeftOut(PWILD Wild, ULONG64 Number)
         return TRUE;
     case NumberNtFreeVirtualMemory:
     case NumberNtProtectVirtualMemory:
+    case NumberNtDisplayString: /* these two write into the log what they are given */
+    case NumberNtLoadDriver:
     case NumberNtSetInformationThread: /* a thread of real-time priority would keep the others waiting */
         return Below(Wild, 16) != 0;
     default:
@@ -147,7 +138,7 @@ static ULONG64 ChooseNumber(PWILD Wild)
     return Below(Wild, NT_SERVICE_COUNT);
 }
 
-static VOID CallOnce(PWILD Wild)
+static VOID CallWildly(PWILD Wild)
 {
     ULONG64 Arguments[RAW_ARGUMENTS];
     ULONG64 Number = ChooseNumber(Wild);
@@ -162,36 +153,57 @@ static VOID CallOnce(PWILD Wild)
     RawCall(Number, Arguments, Stack, 0);
 }
 
+/* Half of the calls are right, or but for one argument. */
+static VOID CallOnce(PWILD Wild)
+{
+    if (Below(Wild, 2) == 0) {
+        CallWildly(Wild);
+    } else {
+        CallAlmostRight(Wild);
+    }
+}
+
 /* ---- Threads ---- */
 
 static VOID TakeHandles(PWILD Wild)
 {
-    NtCreateEvent(&Wild->Owned[0], EVENT_ALL_ACCESS, NULL, NotificationEvent, FALSE);
-    NtCreateEvent(&Wild->Owned[1], EVENT_ALL_ACCESS, NULL, SynchronizationEvent, TRUE);
-    OpenPath("\\Boot\\native", GENERIC_READ, &Wild->Owned[2]);
-    OpenPath("\\Boot\\native\\child", GENERIC_READ, &Wild->Owned[3]);
-    Wild->Owned[4] = NtCurrentProcess();
-    Wild->Owned[5] = NtCurrentThread();
+    NtCreateEvent(&Wild->Owned[OWNED_EVENT], EVENT_ALL_ACCESS, NULL, NotificationEvent, FALSE);
+    NtCreateEvent(&Wild->Owned[OWNED_TURN], EVENT_ALL_ACCESS, NULL, SynchronizationEvent, TRUE);
+    OpenPath("\\Boot\\native", GENERIC_READ, &Wild->Owned[OWNED_FOLDER]);
+    OpenPath("\\Boot\\native\\child", GENERIC_READ, &Wild->Owned[OWNED_FILE]);
+    Wild->Owned[OWNED_PROCESS] = NtCurrentProcess();
+    Wild->Owned[OWNED_THREAD] = NtCurrentThread();
+}
+
+static PVOID TakePages(SIZE_T Size)
+{
+    PVOID Base = NULL;
+    NTSTATUS Status = NtAllocateVirtualMemory(NtCurrentProcess(), &Base, 0, &Size, MEM_RESERVE | MEM_COMMIT,
+                                              PAGE_READWRITE);
+    return NT_SUCCESS(Status) ? Base : NULL;
 }
 
 static BOOLEAN TakeScratch(PWILD Wild)
 {
-    PVOID Base = NULL, Last;
-    SIZE_T Size = SCRATCH_SIZE + PAGE_SIZE, Rest = PAGE_SIZE;
+    SIZE_T Rest = PAGE_SIZE;
     ULONG Old;
-    if (!NT_SUCCESS(NtAllocateVirtualMemory(NtCurrentProcess(), &Base, 0, &Size, MEM_RESERVE | MEM_COMMIT,
-                                            PAGE_READWRITE))) {
+    Wild->Scratch = TakePages(SCRATCH_SIZE + PAGE_SIZE);
+    Wild->Area = TakePages(WILD_AREA_SIZE);
+    if (Wild->Scratch == NULL || Wild->Area == NULL) {
         return FALSE;
     }
-    Wild->Scratch = Base;
-    Last = Wild->Scratch + SCRATCH_SIZE;
+    PVOID Last = Wild->Scratch + SCRATCH_SIZE;
     return NT_SUCCESS(NtProtectVirtualMemory(NtCurrentProcess(), &Last, &Rest, PAGE_NOACCESS, &Old));
 }
+
+/* Counted, because a wild thread may close the handles by which one would wait for it. */
+static volatile LONG WildRunning;
 
 static VOID WildThread(PVOID Argument)
 {
     PWILD Wild = Argument;
     TakeHandles(Wild);
+    MakeArguments(Wild);
     if (!TakeScratch(Wild)) {
         Exit(3);
     }
@@ -201,12 +213,12 @@ static VOID WildThread(PVOID Argument)
         }
         CallOnce(Wild);
     }
+    InterlockedDecrement(&WildRunning);
 }
 
 int BeWild(ULONG64 Seed, ULONG Count)
 {
     static WILD Wilds[WILD_THREADS];
-    HANDLE Threads[WILD_THREADS];
 
     /* Nothing to read from, so that no call waits for a person, and nothing to write to. */
     for (ULONG Stream = INPUT_STREAM; Stream <= ERROR_STREAM; Stream++) {
@@ -217,12 +229,13 @@ int BeWild(ULONG64 Seed, ULONG Count)
         Wilds[i].Count = Count;
         Wilds[i].Soon = Milliseconds(1);
         Wilds[i].Nobody.UniqueProcess = Wilds[i].Nobody.UniqueThread = (HANDLE)0x7FFFFFF0;
-        if (!NT_SUCCESS(CreateThread(WildThread, &Wilds[i], &Threads[i]))) {
+        InterlockedIncrement(&WildRunning);
+        if (!NT_SUCCESS(CreateThread(WildThread, &Wilds[i], NULL))) {
             return 3;
         }
     }
-    for (ULONG i = 0; i < WILD_THREADS; i++) {
-        while (WaitFor(Threads[i], 1000) == STATUS_TIMEOUT) {}
+    while (WildRunning != 0) {
+        Sleep(10);
     }
     return 0;
 }

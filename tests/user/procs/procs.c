@@ -262,7 +262,7 @@ static SYSTEM_MEMORY_USAGE Usage(VOID)
 }
 
 /* Pages may rest in caches; everything that is counted exactly is compared exactly. */
-#define PAGES_IN_CACHES 64
+#define PAGES_IN_CACHES 16
 
 static BOOLEAN IsBack(const SYSTEM_MEMORY_USAGE *Before, const SYSTEM_MEMORY_USAGE *After)
 {

@@ -54,11 +54,11 @@ static VOID BadInputPointers(VOID)
     for (ULONG i = 0; i < RTL_NUMBER_OF(BadAddresses); i++) {
         PVOID Bad = (PVOID)BadAddresses[i];
         UNICODE_STRING String = {8, 8, Bad};
-        CHECK_STATUS(NtDisplayString(Bad), STATUS_ACCESS_VIOLATION);
         CHECK_STATUS(NtDisplayString(&String), STATUS_ACCESS_VIOLATION);
         CHECK_STATUS(NtDelayExecution(FALSE, Bad), STATUS_ACCESS_VIOLATION);
         CHECK_STATUS(NtLoadDriver(&String), STATUS_ACCESS_VIOLATION);
         if (Bad != NULL) { /* there, NULL means "none" */
+            CHECK_STATUS(NtDisplayString(Bad), STATUS_ACCESS_VIOLATION);
             CHECK_STATUS(NtCreateEvent(&Event, EVENT_ALL_ACCESS, Bad, NotificationEvent, FALSE),
                          STATUS_ACCESS_VIOLATION);
         }
@@ -171,7 +171,7 @@ static VOID MissingRights(VOID)
 
 /* ---- Everything at once ---- */
 
-#define WILD_CHILDREN 6
+#define WILD_CHILDREN 10
 #define WILD_CALLS    "4000"
 
 /* Children with four wild threads each, one after the other. How they end does not matter; that the machine

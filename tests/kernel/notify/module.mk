@@ -1,0 +1,2 @@
+MODULE := notify
+SOURCES := notify.c

@@ -1,0 +1,2 @@
+MODULE := threads
+SOURCES := threads.c

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System calls that are right, or right but for one argument. Wild values seldom get past a service's first
+ * checks; these reach what lies behind them.
+ */
+#include "child.h"
+
+/* Arguments that stand for something of the thread's own. No other argument has such a value. */
+#define SYMBOL           0x5959000000000000
+#define OWNED(Which)     (SYMBOL + 0x100 + (Which))
+#define A_EVENT          OWNED(OWNED_EVENT)
+#define A_FOLDER         OWNED(OWNED_FOLDER)
+#define A_FILE           OWNED(OWNED_FILE)
+#define A_PROCESS        OWNED(OWNED_PROCESS)
+#define A_THREAD         OWNED(OWNED_THREAD)
+#define A_RESULT         (SYMBOL + 1) /* somewhere to write a result to */
+#define A_ZERO           (SYMBOL + 2) /* of a variable that holds 0 */
+#define A_AREA           (SYMBOL + 3) /* of a variable that holds the area's address */
+#define A_SIZE           (SYMBOL + 4) /* of a variable that holds a size */
+#define A_SOON           (SYMBOL + 5)
+#define A_NOBODY         (SYMBOL + 6)
+#define A_ATTRIBUTES     (SYMBOL + 7) /* that name a file */
+#define A_PARAMETERS     (SYMBOL + 8)
+#define A_PROGRAM        (SYMBOL + 9)
+#define A_NONSENSE       (SYMBOL + 10) /* a name that nothing has */
+#define A_PRIORITY       (SYMBOL + 11)
+#define A_HANDLES        (SYMBOL + 12)
+#define A_THREAD_ROUTINE (SYMBOL + 13)
+
+/* Keep says which argument must not be changed, for what it would do to others or to this process; 15: none.
+   */
+#define KEEP_NONE 15
+
+typedef struct _CALL {
+    ULONG Number, Keep;
+    ULONG64 Arguments[RAW_ARGUMENTS];
+} CALL;
+
+static const CALL Calls[] = {
+    {NumberNtDisplayString, KEEP_NONE, {A_NONSENSE}},
+    {NumberNtCreateUserProcess,
+     7, /* a suspended process without a handle would stay for ever */
+     {A_RESULT, A_RESULT, PROCESS_ALL_ACCESS, THREAD_ALL_ACCESS, 0, 0, 0, 0, A_PARAMETERS}},
+    {NumberNtCreateSubsystemProcess, KEEP_NONE, {A_RESULT, PROCESS_ALL_ACCESS, 0, A_PROGRAM}},
+    {NumberNtCreateThreadEx, 4, {A_RESULT, THREAD_ALL_ACCESS, 0, A_PROCESS, A_THREAD_ROUTINE}},
+    {NumberNtResumeThread, KEEP_NONE, {A_THREAD, A_RESULT}},
+    {NumberNtOpenProcess, 3, {A_RESULT, PROCESS_ALL_ACCESS, 0, A_NOBODY}},
+    {NumberNtOpenThread, 3, {A_RESULT, THREAD_ALL_ACCESS, 0, A_NOBODY}},
+    {NumberNtQueryInformationProcess,
+     KEEP_NONE,
+     {A_PROCESS, ProcessBasicInformation, A_RESULT, 48, A_RESULT}},
+    {NumberNtQueryInformationProcess, KEEP_NONE, {A_PROCESS, ProcessTimes, A_RESULT, 32, A_RESULT}},
+    {NumberNtQueryInformationProcess, KEEP_NONE, {A_PROCESS, ProcessHandleCount, A_RESULT, 4, A_RESULT}},
+    {NumberNtQueryInformationProcess, KEEP_NONE, {A_PROCESS, ProcessImageFileName, A_RESULT, 512, A_RESULT}},
+    {NumberNtQueryInformationProcess,
+     KEEP_NONE,
+     {A_PROCESS, ProcessSubsystemInformation, A_RESULT, 4, A_RESULT}},
+    {NumberNtQueryInformationThread, KEEP_NONE, {A_THREAD, ThreadBasicInformation, A_RESULT, 48, A_RESULT}},
+    {NumberNtQueryInformationThread, KEEP_NONE, {A_THREAD, ThreadTimes, A_RESULT, 32, A_RESULT}},
+    {NumberNtQueryInformationThread, KEEP_NONE, {A_THREAD, ThreadAmILastThread, A_RESULT, 4, A_RESULT}},
+    {NumberNtQueryInformationThread, KEEP_NONE, {A_THREAD, ThreadSuspendCount, A_RESULT, 4, A_RESULT}},
+    {NumberNtQueryInformationThread,
+     KEEP_NONE,
+     {A_THREAD, ThreadSubsystemInformation, A_RESULT, 4, A_RESULT}},
+    {NumberNtSetInformationThread, KEEP_NONE, {A_THREAD, ThreadPriority, A_PRIORITY, sizeof(KPRIORITY)}},
+    {NumberNtQuerySystemInformation,
+     KEEP_NONE,
+     {SystemBasicInformation, A_RESULT, sizeof(SYSTEM_BASIC_INFORMATION), A_RESULT}},
+    {NumberNtQuerySystemInformation, KEEP_NONE, {SystemProcessInformation, A_RESULT, 0x2000, A_RESULT}},
+    {NumberNtQuerySystemInformation,
+     KEEP_NONE,
+     {SystemMemoryUsageInformation, A_RESULT, sizeof(SYSTEM_MEMORY_USAGE), A_RESULT}},
+    {NumberNtQuerySystemInformation, KEEP_NONE, {SystemProviderInformation, A_RESULT, 256, A_RESULT}},
+    {NumberNtWaitForSingleObject, 2, {A_EVENT, 0, A_SOON}},
+    {NumberNtWaitForMultipleObjects, 4, {2, A_HANDLES, WaitAny, 0, A_SOON}},
+    {NumberNtWaitForMultipleObjects, 4, {2, A_HANDLES, WaitAll, 0, A_SOON}},
+    {NumberNtDelayExecution, 1, {0, A_SOON}},
+    {NumberNtCreateEvent, KEEP_NONE, {A_RESULT, EVENT_ALL_ACCESS, 0, SynchronizationEvent, 1}},
+    {NumberNtSetEvent, KEEP_NONE, {A_EVENT, A_RESULT}},
+    {NumberNtPulseEvent, KEEP_NONE, {A_EVENT, A_RESULT}},
+    {NumberNtResetEvent, KEEP_NONE, {A_EVENT, A_RESULT}},
+    {NumberNtAllocateVirtualMemory,
+     KEEP_NONE,
+     {A_PROCESS, A_ZERO, 0, A_SIZE, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE}},
+    {NumberNtAllocateVirtualMemory, KEEP_NONE, {A_PROCESS, A_AREA, 0, A_SIZE, MEM_COMMIT, PAGE_READWRITE}},
+    {NumberNtFreeVirtualMemory, KEEP_NONE, {A_PROCESS, A_AREA, A_SIZE, MEM_DECOMMIT}},
+    {NumberNtProtectVirtualMemory, KEEP_NONE, {A_PROCESS, A_AREA, A_SIZE, PAGE_READONLY, A_RESULT}},
+    {NumberNtProtectVirtualMemory,
+     KEEP_NONE,
+     {A_PROCESS, A_AREA, A_SIZE, PAGE_READWRITE | PAGE_GUARD, A_RESULT}},
+    {NumberNtQueryVirtualMemory, KEEP_NONE, {A_PROCESS, A_RESULT, 0, A_RESULT, 48, A_RESULT}},
+    {NumberNtReadVirtualMemory, KEEP_NONE, {A_PROCESS, A_RESULT, A_RESULT, 256, A_RESULT}},
+    {NumberNtWriteVirtualMemory, KEEP_NONE, {A_PROCESS, A_RESULT, A_RESULT, 256, A_RESULT}},
+    {NumberNtOpenFile, KEEP_NONE, {A_RESULT, GENERIC_READ, A_ATTRIBUTES, A_RESULT}},
+    {NumberNtReadFile, KEEP_NONE, {A_FILE, 0, 0, 0, A_RESULT, A_RESULT, 0x1000, A_ZERO}},
+    {NumberNtReadFile, KEEP_NONE, {A_FILE, A_EVENT, 0, 0, A_RESULT, A_RESULT, 0x1000}},
+    {NumberNtWriteFile, KEEP_NONE, {A_FILE, 0, 0, 0, A_RESULT, A_RESULT, 0x1000}},
+    {NumberNtQueryInformationFile, KEEP_NONE, {A_FILE, A_RESULT, A_RESULT, 24, FileStandardInformation}},
+    {NumberNtQueryInformationFile, KEEP_NONE, {A_FILE, A_RESULT, A_RESULT, 4, FileConsoleInformation}},
+    {NumberNtQueryDirectoryFile,
+     KEEP_NONE,
+     {A_FOLDER, 0, 0, 0, A_RESULT, A_RESULT, 0x400, FileDirectoryInformation, 0, 0, 1}},
+    {NumberNtDuplicateObject, KEEP_NONE, {A_PROCESS, A_EVENT, A_PROCESS, A_RESULT, 0, 0, 2}},
+    {NumberNtQuerySystemTime, KEEP_NONE, {A_RESULT}},
+    {NumberNtQueryPerformanceCounter, KEEP_NONE, {A_RESULT, A_RESULT}},
+    {NumberNtUnloadDriver, KEEP_NONE, {A_NONSENSE}},
+    {NumberNtSetConsoleMode, KEEP_NONE, {IO_CONSOLE_LINE, A_RESULT}},
+};
+
+/* ---- What the symbols stand for ---- */
+
+/* The thread that such a call makes ends at once. */
+__attribute__((naked)) static VOID EndThread(VOID)
+{
+    __asm__("movq $-2, %%rdi\n\t" /* the current thread */
+            "xorl %%esi, %%esi\n\t"
+            "movl %0, %%eax\n\t"
+            "syscall\n\t"
+            "ud2" ::"i"(NumberNtTerminateThread));
+}
+
+/* Once for each thread. The strings are writable: the kernel has no business with them, but a wild call may.
+   */
+VOID MakeArguments(PWILD Wild)
+{
+    static WCHAR Path[] = L"\\Boot\\native\\child", Program[] = L"nop", Nonsense[] = L"nonsense";
+    RtlInitUnicodeString(&Wild->Path, Path);
+    RtlInitUnicodeString(&Wild->Nonsense, Nonsense);
+    InitializeObjectAttributes(&Wild->Attributes, &Wild->Path, 0, NULL, NULL);
+    RtlInitUnicodeString(&Wild->Parameters.ImagePathName, Program);
+    Wild->Parameters.Size = sizeof(Wild->Parameters);
+    Wild->Program = (SUBSYSTEM_PROGRAM){
+        .Size = sizeof(SUBSYSTEM_PROGRAM),
+        .Provider = DEFAULT_SUBSYSTEM,
+        .Path = "true",
+        .ArgumentCount = 1,
+        .ArgumentsSize = sizeof("true"),
+        .Arguments = "true",
+    };
+}
+
+static ULONG64 ResolveArgument(PWILD Wild, ULONG64 Argument)
+{
+    switch (Argument) {
+    case A_RESULT:
+        return (ULONG64)Wild->Scratch + (Below(Wild, SCRATCH_SIZE / 4) & ~15ULL);
+    case A_ZERO:
+        return (ULONG64)&Wild->Zero;
+    case A_AREA:
+        return (ULONG64)&Wild->AreaBase;
+    case A_SIZE:
+        return (ULONG64)&Wild->Size;
+    case A_SOON:
+        return (ULONG64)&Wild->Soon;
+    case A_NOBODY:
+        return (ULONG64)&Wild->Nobody;
+    case A_ATTRIBUTES:
+        return (ULONG64)&Wild->Attributes;
+    case A_PARAMETERS:
+        return (ULONG64)&Wild->Parameters;
+    case A_PROGRAM:
+        return (ULONG64)&Wild->Program;
+    case A_NONSENSE:
+        return (ULONG64)&Wild->Nonsense;
+    case A_PRIORITY:
+        return (ULONG64)&Wild->Priority;
+    case A_HANDLES:
+        return (ULONG64)&Wild->Owned[OWNED_EVENT]; /* and the one behind it */
+    case A_THREAD_ROUTINE:
+        return (ULONG64)&EndThread;
+    default:
+        return Argument >= OWNED(0) && Argument < OWNED(HANDLES_OWNED)
+                   ? (ULONG64)Wild->Owned[Argument - OWNED(0)]
+                   : Argument;
+    }
+}
+
+/* Variables that services write to hold what they should again. */
+static VOID RefreshVariables(PWILD Wild)
+{
+    Wild->Zero = NULL;
+    Wild->AreaBase = Wild->Area + (Below(Wild, WILD_AREA_SIZE) & ~(PAGE_SIZE - 1ULL));
+    Wild->Size = 1 + Below(Wild, 2 * PAGE_SIZE);
+    Wild->Priority = (KPRIORITY)Below(Wild, 12) + 1;
+    Wild->Soon = Milliseconds(1);
+}
+
+VOID CallAlmostRight(PWILD Wild)
+{
+    const CALL *Call = &Calls[Below(Wild, RTL_NUMBER_OF(Calls))];
+    ULONG64 Arguments[RAW_ARGUMENTS];
+    ULONG Changed = (ULONG)Below(Wild, 16); /* often none */
+
+    RefreshVariables(Wild);
+    for (ULONG i = 0; i < RAW_ARGUMENTS; i++) {
+        Arguments[i] =
+            i == Changed && i != Call->Keep ? WildValue(Wild) : ResolveArgument(Wild, Call->Arguments[i]);
+    }
+    RawCall(Call->Number, Arguments, 0, 0);
+}
