@@ -65,7 +65,8 @@ else
 endif
 
 debug   := -O1 -DDBG=1
-release := -O2 -DDBG=0
+# Alignment of loops and jumps would put no-operations on hot ways.
+release := -O2 -fno-align-loops -fno-align-jumps -fno-align-labels -DDBG=0
 
 MODULE_FLAGS := $(COMMON) $($(BUILD)) -mcmodel=kernel -mno-red-zone -mgeneral-regs-only
 KERNEL_FLAGS := $(MODULE_FLAGS) -I . -DPRIMER_KERNEL=1

@@ -10,23 +10,48 @@ VOID KeInitializeEvent(PRKEVENT Event, EVENT_TYPE Type, BOOLEAN State)
 }
 EXPORT(KeInitializeEvent);
 
+/* The rest of KeSetEvent when somebody waits. The usual case by itself: a synchronization event whose first waiter takes the
+   signal. Event locked. */
+__attribute__((noinline)) static LONG KiSetWaitedEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait, KIRQL Irql)
+{
+    PDISPATCHER_HEADER Header = &Event->Header;
+    PKWAIT_BLOCK Block = CONTAINING_RECORD(Header->WaitListHead.Flink, KWAIT_BLOCK, WaitListEntry);
+    bool Committed;
+    if (!Wait && Header->Type == EventSynchronizationObject && Block->WaitType == WaitAny &&
+        KiClaimWait(Block->Thread, WaitSatisfied, Block->WaitKey, &Committed)) {
+        PKTHREAD Thread = Block->Thread;
+        RemoveEntryList(&Block->WaitListEntry);
+        Block->BlockState = BLOCK_UNLINKED;
+        KiUnlockObject(Header);
+        if (Committed) {
+            KiReadyOne(Thread, Increment);
+        }
+        KiLower(Irql);
+        return 0;
+    }
+    Header->SignalState = 1;
+    PKTHREAD Chain = KiReleaseWaiters(Header, Increment, NULL);
+    KiUnlockObject(Header);
+    KiFinishSignal(Irql, Chain, Wait);
+    return 0;
+}
+
 /* Signals: a notification event releases all waiters and stays signalled; a synchronization event releases one, or stays signalled
    until one comes. Returns the previous state. Wait TRUE: the next call is a wait, which restores the level.
    <= DISPATCH_LEVEL, Wait TRUE <= APC_LEVEL. (WDK page of the name) */
 LONG KeSetEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait)
 {
     PDISPATCHER_HEADER Header = &Event->Header;
-    PKTHREAD Chain = NULL;
     KIRQL Irql = KiRaiseToDispatch();
 
     KiLockObject(Header);
     LONG Previous = Header->SignalState;
-    Header->SignalState = 1;
     if (Previous == 0 && !IsListEmpty(&Header->WaitListHead)) {
-        Chain = KiReleaseWaiters(Header, Increment, NULL);
+        return KiSetWaitedEvent(Event, Increment, Wait, Irql);
     }
+    Header->SignalState = 1;
     KiUnlockObject(Header);
-    KiFinishSignal(Irql, Chain, Wait);
+    KiFinishSignal(Irql, NULL, Wait);
     return Previous;
 }
 EXPORT(KeSetEvent);

@@ -86,11 +86,12 @@ static inline bool KiClaimWait(PKTHREAD Thread, WAIT_STATE State, ULONG64 Key, b
     ULONG64 Word = __atomic_load_n(&Thread->WaitWord, __ATOMIC_RELAXED);
     for (;;) {
         ULONG64 Old = Word & WAIT_STATE_MASK;
-        if (Old != WaitPreparing && Old != WaitCommitted) {
+        if (Old - WaitPreparing > WaitCommitted - WaitPreparing) { /* neither of the two */
             return false;
         }
-        ULONG64 New = (Word & ~WAIT_STATE_MASK) | Key << WAIT_KEY_SHIFT | State;
-        if (__atomic_compare_exchange_n(&Thread->WaitWord, &Word, New, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+        ULONG64 New = Word - Old + (Key << WAIT_KEY_SHIFT | State); /* the key is 0 until now */
+        if (__builtin_expect(__atomic_compare_exchange_n(&Thread->WaitWord, &Word, New, false, __ATOMIC_ACQ_REL,
+                                                         __ATOMIC_RELAXED), 1)) {
             *Committed = Old == WaitCommitted;
             return true;
         }
@@ -100,24 +101,35 @@ static inline bool KiClaimWait(PKTHREAD Thread, WAIT_STATE State, ULONG64 Key, b
 /* What a satisfied wait takes from the object. Locked. */
 static inline void KiConsumeSignal(PDISPATCHER_HEADER Header)
 {
-    switch (Header->Type) {
-    case EventSynchronizationObject:
-    case TimerSynchronizationObject:
+    UCHAR Type = Header->Type;
+    if (Type == EventSynchronizationObject || Type == TimerSynchronizationObject) {
         Header->SignalState = 0;
-        break;
-    case SemaphoreObject:
+    } else if (Type == SemaphoreObject) {
         Header->SignalState--;
-        break;
-    default: /* notification objects stay as they are */
-        break;
-    }
+    } /* notification objects stay as they are */
 }
 
 /* Gives the signal of a locked object to its waiters, first come first served, as long as it lasts. Returns the chain with
    those added whom the caller must ready after unlocking. */
 PKTHREAD KiReleaseWaiters(PDISPATCHER_HEADER Header, KPRIORITY Increment, PKTHREAD Chain);
 
-/* The end of every signalling routine: raises and lowers as Wait asks for. */
-void KiFinishSignal(KIRQL Irql, PKTHREAD Chain, BOOLEAN Wait);
+/* The end of every signalling routine: readies the released; lowers the level, or leaves that to the next wait. */
+static inline void KiFinishSignal(KIRQL Irql, PKTHREAD Chain, BOOLEAN Wait)
+{
+    if (Chain != NULL) {
+        if (Chain->WakeNext == NULL) {
+            KiReadyOne(Chain, Chain->WakeIncrement);
+        } else {
+            KiReadyChain(Chain);
+        }
+    }
+    if (Wait) {
+        PKTHREAD Thread = ArchCurrentThread();
+        Thread->WaitNext = TRUE;
+        Thread->WaitIrql = Irql;
+        return;
+    }
+    KiLower(Irql);
+}
 
 #endif

@@ -36,18 +36,6 @@ PKTHREAD KiReleaseWaiters(PDISPATCHER_HEADER Header, KPRIORITY Increment, PKTHRE
     return Chain;
 }
 
-void KiFinishSignal(KIRQL Irql, PKTHREAD Chain, BOOLEAN Wait)
-{
-    KiReadyChain(Chain);
-    if (Wait) {
-        PKTHREAD Thread = ArchCurrentThread();
-        Thread->WaitNext = TRUE;
-        Thread->WaitIrql = Irql;
-        return;
-    }
-    KiLower(Irql);
-}
-
 void KeSignalObject(PDISPATCHER_HEADER Header, KPRIORITY Increment)
 {
     KIRQL Irql = KiRaiseToDispatch();
@@ -96,31 +84,39 @@ static KIRQL KiBeginWait(PKTHREAD Thread)
     return KiRaiseToDispatch();
 }
 
-static void KiCheckMayBlock(PKTHREAD Thread, KIRQL Irql)
+__attribute__((noinline, cold)) static void KiMayNotBlock(PKTHREAD Thread, KIRQL Irql)
 {
-    PKPRCB Prcb = KeGetCurrentPrcb();
-    if (Prcb->DpcActive || Thread == Prcb->IdleThread) {
+    if (KeGetCurrentPrcb()->DpcActive || Thread == KeGetCurrentPrcb()->IdleThread) {
         KdBugCheck(ATTEMPTED_SWITCH_FROM_DPC, (ULONG64)Thread, Irql, 0, 0, NULL, "a DPC or the idle thread waits");
     }
+    KdBugCheck(IRQL_NOT_LESS_OR_EQUAL, (ULONG64)Thread, Irql, APC_LEVEL, 0, NULL,
+               "thread %p waits at level %d with a time-out that is not zero", Thread, Irql);
+}
+
+/* The idle thread, and every DPC, is at DISPATCH_LEVEL: one comparison finds all three. */
+static inline void KiCheckMayBlock(PKTHREAD Thread, KIRQL Irql)
+{
     if (Irql > APC_LEVEL) {
-        KdBugCheck(IRQL_NOT_LESS_OR_EQUAL, (ULONG64)Thread, Irql, APC_LEVEL, 0, NULL,
-                   "thread %p waits at level %d with a time-out that is not zero", Thread, Irql);
+        KiMayNotBlock(Thread, Irql);
     }
 }
 
-/* A new wait, Preparing. */
-static void KiPrepareWait(PKTHREAD Thread, KWAIT_REASON Reason, KPROCESSOR_MODE Mode)
+/* A new wait, Preparing. Returns the word. */
+static inline ULONG64 KiPrepareWait(PKTHREAD Thread, KWAIT_REASON Reason, KPROCESSOR_MODE Mode)
 {
-    ULONG64 Breakable = Mode == UserMode && Thread->ApcDisable == 0 ? WAIT_BREAKABLE : 0;
-    ULONG64 Sequence = (Thread->WaitWord & ~(WAIT_SEQUENCE - 1)) + WAIT_SEQUENCE;
+    ULONG64 Word = (Thread->WaitWord & ~(WAIT_SEQUENCE - 1)) + WAIT_SEQUENCE + WaitPreparing;
+    if (Mode == UserMode && Thread->ApcDisable == 0) {
+        Word |= WAIT_BREAKABLE;
+    }
     Thread->WaitReason = (UCHAR)Reason;
-    __atomic_store_n(&Thread->WaitWord, Sequence | Breakable | WaitPreparing, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&Thread->WaitWord, Word, __ATOMIC_SEQ_CST);
+    return Word;
 }
 
 /* Is there a reason not to begin? After Preparing is visible (SEQ_CST above): whoever sets the reason later breaks the wait. */
-static bool KiIsInterrupted(PKTHREAD Thread)
+static inline bool KiIsInterrupted(PKTHREAD Thread, ULONG64 Word)
 {
-    return (Thread->WaitWord & WAIT_BREAKABLE) != 0 &&
+    return (Word & WAIT_BREAKABLE) != 0 &&
            (__atomic_load_n(&Thread->UserWork, __ATOMIC_SEQ_CST) & (KUSER_WORK_TERMINATE | KUSER_WORK_INTERRUPT)) != 0;
 }
 
@@ -135,38 +131,44 @@ static bool KiMoveOwnWait(PKTHREAD Thread, WAIT_STATE State, ULONG64 Key)
     return __atomic_compare_exchange_n(&Thread->WaitWord, &Word, New, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
-static bool KiCommitWait(PKTHREAD Thread)
+/* Word: Preparing, as it was written. */
+static inline bool KiCommitWait(PKTHREAD Thread, ULONG64 Word)
 {
     Thread->State = Waiting; /* before anybody can ready it */
-    if (KiMoveOwnWait(Thread, WaitCommitted, 0)) {
+    if (__atomic_compare_exchange_n(&Thread->WaitWord, &Word, Word - WaitPreparing + WaitCommitted, false,
+                                    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
         return true;
     }
     Thread->State = Running;
     return false;
 }
 
-static void KiLinkBlock(PKWAIT_BLOCK Block, PKTHREAD Thread, PDISPATCHER_HEADER Header, WAIT_TYPE Type, ULONG Key)
+/* Block->Thread is set: once for the thread's own blocks, for an array by the caller. */
+static void KiLinkBlock(PKWAIT_BLOCK Block, PDISPATCHER_HEADER Header, WAIT_TYPE Type, ULONG Key)
 {
-    Block->WaitType = (UCHAR)Type;
-    Block->WaitKey = (USHORT)Key;
-    Block->Thread = Thread;
+    C_ASSERT(FIELD_OFFSET(KWAIT_BLOCK, WaitKey) == FIELD_OFFSET(KWAIT_BLOCK, WaitType) + 2);
+    *(ULONG *)&Block->WaitType = Type | BLOCK_LINKED << 8 | Key << 16; /* WaitType, BlockState, WaitKey in one store */
     Block->Object = Header;
-    Block->BlockState = BLOCK_LINKED;
     InsertTailList(&Header->WaitListHead, &Block->WaitListEntry);
 }
 
 /* The block comes off its list. Slept: the waiter was readied, so that a signaller who has unlinked its block has also let go of
    the object; otherwise the lock is taken in any case. */
-static void KiUnlinkBlock(PKWAIT_BLOCK Block, bool Slept)
+static void KiUnlinkLocked(PKWAIT_BLOCK Block)
 {
     PDISPATCHER_HEADER Header = Block->Object;
+    KiLockObject(Header);
+    if (Block->BlockState == BLOCK_LINKED) {
+        RemoveEntryList(&Block->WaitListEntry);
+        Block->BlockState = BLOCK_UNLINKED;
+    }
+    KiUnlockObject(Header);
+}
+
+static inline void KiUnlinkBlock(PKWAIT_BLOCK Block, bool Slept)
+{
     if (Block->BlockState == BLOCK_LINKED || !Slept) {
-        KiLockObject(Header);
-        if (Block->BlockState == BLOCK_LINKED) {
-            RemoveEntryList(&Block->WaitListEntry);
-            Block->BlockState = BLOCK_UNLINKED;
-        }
-        KiUnlockObject(Header);
+        KiUnlinkLocked(Block);
     }
 }
 
@@ -197,15 +199,27 @@ static void KiStopWaitTimer(PKTHREAD Thread, const LARGE_INTEGER *Timeout)
     }
 }
 
+/* Commits the wait and blocks, with a time-out; false when the wait had ended before. */
+__attribute__((noinline)) static bool KiSleepUntil(PKTHREAD Thread, ULONG64 Word, const LARGE_INTEGER *Timeout)
+{
+    KiStartWaitTimer(Thread, Timeout);
+    bool Slept = KiCommitWait(Thread, Word);
+    if (Slept) {
+        KiBlock();
+    }
+    KiStopWaitTimer(Thread, Timeout);
+    return Slept;
+}
+
 static NTSTATUS KiWaitResult(PKTHREAD Thread)
 {
     ULONG64 Word = Thread->WaitWord;
-    switch (Word & WAIT_STATE_MASK) {
-    case WaitSatisfied:
+    ULONG64 State = Word & WAIT_STATE_MASK;
+    if (State == WaitSatisfied) {
         return STATUS_WAIT_0 + (NTSTATUS)((Word >> WAIT_KEY_SHIFT) & 0xff);
-    case WaitTimedOut:
+    } else if (State == WaitTimedOut) {
         return STATUS_TIMEOUT;
-    default:
+    } else {
         return (Thread->UserWork & KUSER_WORK_TERMINATE) ? STATUS_USER_APC : STATUS_ALERTED;
     }
 }
@@ -236,23 +250,26 @@ NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR
         return STATUS_TIMEOUT;
     }
     KiCheckMayBlock(Thread, Irql);
-    KiPrepareWait(Thread, WaitReason, WaitMode);
-    KiLinkBlock(Block, Thread, Header, WaitAny, 0);
+    ULONG64 Word = KiPrepareWait(Thread, WaitReason, WaitMode);
+    KiLinkBlock(Block, Header, WaitAny, 0);
     KiUnlockObject(Header);
 
     bool Slept = false;
-    if (KiIsInterrupted(Thread)) {
+    if (KiIsInterrupted(Thread, Word)) {
         KiMoveOwnWait(Thread, WaitAlerted, 0);
+    } else if (Timeout != NULL) {
+        Slept = KiSleepUntil(Thread, Word, Timeout);
     } else {
-        KiStartWaitTimer(Thread, Timeout);
-        Slept = KiCommitWait(Thread);
+        Slept = KiCommitWait(Thread, Word);
         if (Slept) {
             KiBlock();
         }
-        KiStopWaitTimer(Thread, Timeout);
     }
-    KiUnlinkBlock(Block, Slept);
-    NTSTATUS Status = KiWaitResult(Thread);
+    NTSTATUS Status = STATUS_SUCCESS;
+    if (!Slept || Thread->WaitWord != Word - WaitPreparing + WaitSatisfied) { /* else the signaller has unlinked the block */
+        KiUnlinkBlock(Block, Slept);
+        Status = KiWaitResult(Thread);
+    }
     KiLower(Irql);
     return Status;
 }
@@ -274,13 +291,15 @@ static ULONG KiRegisterAny(PKTHREAD Thread, ULONG Count, PVOID Object[], PKWAIT_
             KiUnlockObject(Header);
             return i;
         }
-        KiLinkBlock(&Blocks[i], Thread, Header, WaitAny, i);
+        Blocks[i].Thread = Thread;
+        KiLinkBlock(&Blocks[i], Header, WaitAny, i);
         KiUnlockObject(Header);
     }
     return Count;
 }
 
-static NTSTATUS KiWaitAny(PKTHREAD Thread, ULONG Count, PVOID Object[], PLARGE_INTEGER Timeout, PKWAIT_BLOCK Blocks)
+static NTSTATUS KiWaitAny(PKTHREAD Thread, ULONG64 Word, ULONG Count, PVOID Object[], PLARGE_INTEGER Timeout,
+                          PKWAIT_BLOCK Blocks)
 {
     bool Poll = Timeout != NULL && Timeout->QuadPart == 0;
     bool Slept = false;
@@ -288,15 +307,10 @@ static NTSTATUS KiWaitAny(PKTHREAD Thread, ULONG Count, PVOID Object[], PLARGE_I
     if (Linked == Count) {
         if (Poll) {
             KiMoveOwnWait(Thread, WaitTimedOut, 0);
-        } else if (KiIsInterrupted(Thread)) {
+        } else if (KiIsInterrupted(Thread, Word)) {
             KiMoveOwnWait(Thread, WaitAlerted, 0);
         } else {
-            KiStartWaitTimer(Thread, Timeout);
-            Slept = KiCommitWait(Thread);
-            if (Slept) {
-                KiBlock();
-            }
-            KiStopWaitTimer(Thread, Timeout);
+            Slept = KiSleepUntil(Thread, Word, Timeout);
         }
     }
     for (ULONG i = 0; i < Linked; i++) {
@@ -358,7 +372,7 @@ static bool KiAllSignalled(const WAIT_ALL *All)
 }
 
 /* One look at all objects, locked together: takes all or none; true when the wait has ended (or could not be committed). */
-static bool KiTryAll(PKTHREAD Thread, const WAIT_ALL *All, PKWAIT_BLOCK Blocks, bool *Linked, bool MayBlock)
+static bool KiTryAll(PKTHREAD Thread, ULONG64 Word, const WAIT_ALL *All, PKWAIT_BLOCK Blocks, bool *Linked, bool MayBlock)
 {
     KiLockAll(All);
     bool Ended = KiAllSignalled(All);
@@ -372,10 +386,11 @@ static bool KiTryAll(PKTHREAD Thread, const WAIT_ALL *All, PKWAIT_BLOCK Blocks, 
         Ended = true;
     } else {
         for (ULONG i = 0; i < All->Count && !*Linked; i++) {
-            KiLinkBlock(&Blocks[i], Thread, All->Object[i], WaitAll, i);
+            Blocks[i].Thread = Thread;
+            KiLinkBlock(&Blocks[i], All->Object[i], WaitAll, i);
         }
         *Linked = true;
-        Ended = !KiCommitWait(Thread); /* while the objects are locked: a signal from here on finds a committed waiter */
+        Ended = !KiCommitWait(Thread, Word); /* while the objects are locked: a signal from here on finds a committed waiter */
     }
     KiUnlockAll(All);
     return Ended;
@@ -387,7 +402,8 @@ static bool KiTimerGone(PKTHREAD Thread, PLARGE_INTEGER Timeout)
     return Timeout != NULL && !*(volatile UCHAR *)&Thread->WaitTimer.Header.Inserted;
 }
 
-static NTSTATUS KiWaitForAll(PKTHREAD Thread, ULONG Count, PVOID Object[], PLARGE_INTEGER Timeout, PKWAIT_BLOCK Blocks)
+static NTSTATUS KiWaitForAll(PKTHREAD Thread, ULONG64 Word, ULONG Count, PVOID Object[], PLARGE_INTEGER Timeout,
+                             PKWAIT_BLOCK Blocks)
 {
     WAIT_ALL All;
     bool Poll = Timeout != NULL && Timeout->QuadPart == 0;
@@ -403,11 +419,11 @@ static NTSTATUS KiWaitForAll(PKTHREAD Thread, ULONG Count, PVOID Object[], PLARG
         if (MayBlock && TimerRuns && KiTimerGone(Thread, Timeout)) {
             MayBlock = false;
         }
-        if (MayBlock && KiIsInterrupted(Thread)) {
+        if (MayBlock && KiIsInterrupted(Thread, Word)) {
             MayBlock = false;
             Otherwise = WaitAlerted;
         }
-        if (KiTryAll(Thread, &All, Blocks, &Linked, MayBlock)) {
+        if (KiTryAll(Thread, Word, &All, Blocks, &Linked, MayBlock)) {
             KiMoveOwnWait(Thread, Otherwise, 0); /* no effect unless still Preparing */
             if ((Thread->WaitWord & WAIT_STATE_MASK) != WaitHint) {
                 break;
@@ -419,7 +435,7 @@ static NTSTATUS KiWaitForAll(PKTHREAD Thread, ULONG Count, PVOID Object[], PLARG
             }
         }
         /* A hint: look again. Nobody else moves the word out of Hint. */
-        __atomic_store_n(&Thread->WaitWord, (Thread->WaitWord & ~WAIT_STATE_MASK) | WaitPreparing, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&Thread->WaitWord, Word, __ATOMIC_SEQ_CST);
     }
     if (TimerRuns) {
         KiStopWaitTimer(Thread, Timeout);
@@ -446,9 +462,9 @@ NTSTATUS KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitTyp
     if (Timeout == NULL || Timeout->QuadPart != 0) {
         KiCheckMayBlock(Thread, Irql);
     }
-    KiPrepareWait(Thread, WaitReason, WaitMode);
-    NTSTATUS Status = WaitType == WaitAny ? KiWaitAny(Thread, Count, Object, Timeout, Blocks)
-                                          : KiWaitForAll(Thread, Count, Object, Timeout, Blocks);
+    ULONG64 Word = KiPrepareWait(Thread, WaitReason, WaitMode);
+    NTSTATUS Status = WaitType == WaitAny ? KiWaitAny(Thread, Word, Count, Object, Timeout, Blocks)
+                                          : KiWaitForAll(Thread, Word, Count, Object, Timeout, Blocks);
     KiLower(Irql);
     return Status;
 }

@@ -2,8 +2,9 @@
 /*
  * Registers every kind of notify callback and prints a line for each call:
  *
- *      watch: process 24 (parent 16) created by thread 20: \Boot\native\hello
- *      watch: thread 28 of process 24 created
+ *      watch: Ex: process 60 (parent 44) created by thread 48 of process 44
+ *      watch: Ex: process 60 runs \Boot\native\hello
+ *      watch: plain: thread 64 of process 60 created (told on thread 48)
  *
  * Plain and Ex callbacks hear of native processes only; Ex2 and "subsystems" ones of all. So a native process
  * is told of several times; the prefix says by whom. Callbacks run at PASSIVE_LEVEL, inside a critical

@@ -34,11 +34,11 @@ void KiSoftInterrupt(KIRQL NewIrql)
     if (!ArchInterruptsEnabled()) {
         return;
     }
-    do {
+    while (ArchPendingSoft() >> NewIrql) {
         ArchSetIrql(DISPATCH_LEVEL);
         KiDrain();
         ArchSetIrql(NewIrql);
-    } while (ArchPendingSoft() >> NewIrql);
+    }
 }
 
 void KiInterruptExit(KIRQL ReturnIrql)

@@ -18,8 +18,9 @@
  *
  *   from          to            by                                            under
  *   Initialized   Ready         KeStartThread                                 t, r
- *   Ready         Standby       the processor that selects it (or steals it)  r
- *   Standby       Running       KiSwapThread, on that processor               (none: the processor owns it)
+ *   Ready         Running       KiCommitSwitch, on the processor it waited on r
+ *   Ready         Standby       KiStealFrom, on an idle processor             t, r of the other one
+ *   Standby       Running       KiCommitSwitch, on that processor             r
  *   Running       Ready         KiReschedule: preemption, quantum end, yield, t, r
  *                               or a change of affinity
  *   Running       Waiting       the thread itself, just before it commits     (none: it is not committed yet)
@@ -70,8 +71,13 @@ struct _KTHREAD {
     /* Scheduling */
     KLOCK Lock;                         /* ranked above the ready locks */
     volatile UCHAR State;               /* KTHREAD_STATE; see the table */
-    SCHAR Priority;                     /* (t) and, when queued, (r) */
-    SCHAR BasePriority;                 /* (t) */
+    union {
+        struct {
+            SCHAR Priority;             /* (t) and, when queued, (r); -1: an idle thread */
+            SCHAR BasePriority;         /* (t) */
+        };
+        USHORT Priorities;              /* both */
+    };
     UCHAR StarvationBoost;              /* (t) lifted by the starvation scan: back to base at quantum end */
     UCHAR Preempted;                    /* (p) its quantum's rest is kept, it goes to the head */
     volatile ULONG Processor;           /* (t) runs there, is queued there, or ran there last */
@@ -81,7 +87,7 @@ struct _KTHREAD {
     KAFFINITY SystemAffinity;           /* (o) 0: none */
     LONG64 QuantumLeft;                 /* (p) cycles */
     LIST_ENTRY ReadyListEntry;          /* (r) */
-    ULONG64 ReadySince;                 /* (r) cycles */
+    ULONG ReadySince;                   /* (r) the processor's ScanCount then */
     struct _KTHREAD *WakeNext;          /* (whoever claimed it) list of threads to be readied */
     KPRIORITY WakeIncrement;            /* (whoever claimed it) */
     ULONG64 CycleTime;                  /* (p) processor time used, cycles */
@@ -166,16 +172,22 @@ struct _KPRCB {
 
     KLOCK ReadyLock;
     volatile ULONG ReadySummary;  /* (r) a bit a level that has a ready thread */
-    volatile ULONG ReadyCount;    /* (r) read without it as a hint for stealing */
+    ULONG ReadyCount;             /* (r) read without it as a hint for stealing */
     LIST_ENTRY ReadyQueue[32];    /* (r) */
-    volatile SCHAR RunningPriority; /* of CurrentThread, -1 when idle; (r), read elsewhere as a hint */
-    SCHAR RunningBase;            /* (r) its base priority */
+    union {
+        struct {
+            volatile SCHAR RunningPriority; /* of RunningThread, -1 when idle; (r), read elsewhere as a hint */
+            SCHAR RunningBase;    /* (r) its base priority */
+        };
+        USHORT RunningPriorities; /* both */
+    };
     PKTHREAD RunningThread;       /* (r) whose these are: CurrentThread, or what is about to be */
 
     ULONG64 SwitchCycles;         /* when the current thread began to run */
     ULONG64 ArmedFor;             /* cycles at which the timer is to fire; UINT64_MAX: not armed */
     ULONG64 QuantumDue;           /* cycles at which the current thread's quantum ends */
     ULONG64 ScanDue;              /* next starvation scan, cycles; UINT64_MAX: nothing is ready */
+    ULONG ScanCount;              /* (r) scans made: the clock of ReadySince */
     ULONG64 ClockSince;           /* when ClockPending was set */
     ULONG ClockOverdue;           /* clock interrupts since then */
 
@@ -193,7 +205,7 @@ struct _KPRCB {
     PKTRAP_FRAME FrozenFrame;
 
     /* Counters */
-    ULONG64 ContextSwitches, Interrupts, Ipis, Dpcs, Steals, ClockInterrupts, TbFlushes;
+    ULONG64 Interrupts, Ipis, Dpcs, Steals, ClockInterrupts, TbFlushes;
     ULONG64 IdleCycles;
 
     void *PageCache;              /* mm: a few free page frames of this processor */
@@ -235,8 +247,8 @@ static inline KIRQL KiRaiseToDispatch(void)
 static inline void KiLower(KIRQL NewIrql)
 {
     ArchSetIrql(NewIrql);
-    if (ArchPendingSoft() >> NewIrql) {
-        KiSoftInterrupt(NewIrql);
+    if (ArchPendingSoft() > NewIrql) { /* cheap, and never false when it should be true; KiSoftInterrupt looks exactly */
+        KiSoftInterrupt(ArchGetIrql());
     }
 }
 
@@ -253,8 +265,10 @@ void KiBlock(void);
 /* A waiting thread that the caller has claimed (and that was committed) becomes ready with a boost. <= DISPATCH; the caller
    may hold a timer-queue lock at most. */
 void KiReady(PKTHREAD Thread, KPRIORITY Increment);
-/* Readies a chain linked by WakeNext. */
+/* Readies a chain linked by WakeNext, each with its WakeIncrement. DISPATCH. */
 void KiReadyChain(PKTHREAD Chain);
+/* The same for one. DISPATCH. */
+void KiReadyOne(PKTHREAD Thread, KPRIORITY Increment);
 /* Gives way to others of the same or higher priority. <= APC. */
 void KeYieldExecution(void);
 /* The end of the current thread: State Terminated, never runs again; its object has been signalled and it stands in the

@@ -164,13 +164,12 @@ VOID KeRevertToUserAffinityThreadEx(KAFFINITY Affinity)
 EXPORT(KeRevertToUserAffinityThreadEx);
 
 /* Lifts one starved thread of this processor's queues; false when there is none. ReadyLock held. */
-static bool KiLiftStarved(PKPRCB Prcb, ULONG64 Now)
+static bool KiLiftStarved(PKPRCB Prcb)
 {
     for (ULONG Left = Prcb->ReadySummary & ((1u << KI_STARVED_PRIORITY) - 2); Left != 0; Left &= Left - 1) {
         PLIST_ENTRY Queue = &Prcb->ReadyQueue[RtlLowestBit(Left)];
         PKTHREAD Thread = CONTAINING_RECORD(Queue->Flink, KTHREAD, ReadyListEntry); /* the head has waited longest */
-        LONG64 Waited = (LONG64)(Now - Thread->ReadySince); /* negative: it has come after Now was read */
-        if (Waited < (LONG64)(KI_STARVED_SECONDS * KiCyclesPerSecond) || !KeTryAcquireLockAtDpc(&Thread->Lock)) {
+        if (Prcb->ScanCount - Thread->ReadySince < KI_STARVED_SECONDS || !KeTryAcquireLockAtDpc(&Thread->Lock)) {
             continue;
         }
         KiRemoveReady(Prcb, Thread);
@@ -189,7 +188,8 @@ void KiStarvationScan(PKPRCB Prcb, ULONG64 Now)
 {
     ULONG Lifted = 0;
     KeAcquireLockAtDpc(&Prcb->ReadyLock);
-    while (Lifted < KI_SCAN_BOOSTS && KiLiftStarved(Prcb, Now)) {
+    Prcb->ScanCount++;
+    while (Lifted < KI_SCAN_BOOSTS && KiLiftStarved(Prcb)) {
         Lifted++;
     }
     Prcb->ScanDue = Prcb->ReadySummary == 0 ? UINT64_MAX : Now + KiCyclesPerSecond;

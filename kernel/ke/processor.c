@@ -38,7 +38,7 @@ void KeInitializePrcb(PKPRCB Prcb, ULONG Number, PKTHREAD IdleThread, void *DpcS
     IdleThread->SwapBusy = 1;
     IdleThread->Processor = Number;
     IdleThread->Affinity = KiProcessorBit(Number);
-    IdleThread->Priority = 0;
+    IdleThread->Priority = -1;
     IdleThread->BasePriority = 0;
 }
 

@@ -17,20 +17,26 @@ volatile KAFFINITY KiIdleMask;
 
 /* ---- Ready queues (the ReadyLock is held) ---- */
 
-void KiInsertReady(PKPRCB Prcb, PKTHREAD Thread, bool Head)
+__attribute__((always_inline)) static inline void KiInsertReadyInline(PKPRCB Prcb, PKTHREAD Thread, bool Head)
 {
-    PLIST_ENTRY Queue = &Prcb->ReadyQueue[Thread->Priority];
+    ULONG Priority = (ULONG)Thread->Priority;
+    PLIST_ENTRY Queue = &Prcb->ReadyQueue[Priority];
     if (Head) {
         InsertHeadList(Queue, &Thread->ReadyListEntry);
     } else {
         InsertTailList(Queue, &Thread->ReadyListEntry);
     }
-    Prcb->ReadySummary |= 1u << Thread->Priority;
+    Prcb->ReadySummary |= 1u << Priority;
     Prcb->ReadyCount++;
-    Thread->ReadySince = ArchReadCycles();
+    Thread->ReadySince = Prcb->ScanCount;
     if (Prcb->ScanDue == UINT64_MAX) {
-        Prcb->ScanDue = Thread->ReadySince + KiCyclesPerSecond;
+        Prcb->ScanDue = ArchReadCycles() + KiCyclesPerSecond;
     }
+}
+
+void KiInsertReady(PKPRCB Prcb, PKTHREAD Thread, bool Head)
+{
+    KiInsertReadyInline(Prcb, Thread, Head);
 }
 
 void KiRemoveReady(PKPRCB Prcb, PKTHREAD Thread)
@@ -43,15 +49,19 @@ void KiRemoveReady(PKPRCB Prcb, PKTHREAD Thread)
 }
 
 /* The highest ready thread of this processor, taken off its queue; the idle thread when there is none. */
-static PKTHREAD KiSelectNextThread(PKPRCB Prcb)
+__attribute__((always_inline)) static inline PKTHREAD KiSelectNextThread(PKPRCB Prcb)
 {
-    if (Prcb->ReadySummary == 0) {
+    ULONG Summary = Prcb->ReadySummary;
+    if (Summary == 0) {
         return Prcb->IdleThread;
     }
-    PLIST_ENTRY Queue = &Prcb->ReadyQueue[RtlHighestBit(Prcb->ReadySummary)];
-    PKTHREAD Thread = CONTAINING_RECORD(Queue->Flink, KTHREAD, ReadyListEntry);
-    KiRemoveReady(Prcb, Thread);
-    Thread->State = Standby;
+    ULONG Level = (ULONG)RtlHighestBit(Summary);
+    PLIST_ENTRY Queue = &Prcb->ReadyQueue[Level];
+    PKTHREAD Thread = CONTAINING_RECORD(RemoveHeadList(Queue), KTHREAD, ReadyListEntry);
+    if (IsListEmpty(Queue)) {
+        Prcb->ReadySummary = Summary & ~(1u << Level);
+    }
+    Prcb->ReadyCount--;
     return Thread;
 }
 
@@ -130,20 +140,18 @@ static bool KiFindWeakest(PKTHREAD Thread, ULONG *Number)
     return Found;
 }
 
-/* Where a woken thread goes: see architecture, "Threads and the scheduler". *Claimed: an idle processor, taken for it. */
-static ULONG KiChooseProcessor(PKTHREAD Thread, bool *Claimed)
+/* Where a woken thread goes: see architecture, "Threads and the scheduler". With KI_CLAIMED: it is
+   idle, and has been taken for this thread. */
+#define KI_CLAIMED 0x80000000u
+
+static ULONG KiChooseProcessor(PKTHREAD Thread)
 {
     ULONG Number;
-    *Claimed = false;
-    if (KeNumberProcessors == 1) {
-        return 0;
-    }
     KAFFINITY Affinity = Thread->Affinity & KeActiveProcessors;
     if ((KiIdleMask & Affinity) != 0 &&
         (KiClaimIdle(Affinity & KiProcessorBit(Thread->Processor), &Number) ||
          KiClaimIdle(Affinity & KiProcessorBit(Thread->IdealProcessor), &Number) || KiClaimIdle(Affinity, &Number))) {
-        *Claimed = true;
-        return Number;
+        return Number | KI_CLAIMED;
     }
     if (KiFindWeakest(Thread, &Number)) {
         return Number;
@@ -151,36 +159,50 @@ static ULONG KiChooseProcessor(PKTHREAD Thread, bool *Claimed)
     return (Affinity & KiProcessorBit(Thread->Processor)) ? Thread->Processor : (ULONG)RtlLowestBit(Affinity);
 }
 
-/* Thread->Lock is let go before the ready lock: from then on the thread may run, end, and be freed. */
-void KiPlaceThread(PKTHREAD Thread, bool Head)
+/* What a placement asks of processors. Kick: idle ones of the set may have the thread, or whom it displaces. */
+__attribute__((noinline)) static void KiTellPlaced(PKPRCB Prcb, bool Preempt, bool Quantum, KAFFINITY Kick)
 {
-    bool Claimed;
-    ULONG Number = KiChooseProcessor(Thread, &Claimed);
+    if (Preempt) {
+        KiRequestReschedule(Prcb);
+    } else if (Quantum) {
+        KiRequestQuantum(Prcb);
+    }
+    if (Kick != 0) {
+        KiKickIdle(Kick);
+    }
+}
+
+/* Thread->Lock is let go before the ready lock: from then on the thread may run, end, and be freed. Inlined where a waiter is
+   readied: that way is hot. */
+__attribute__((always_inline)) static inline void KiPlaceThreadInline(PKTHREAD Thread, bool Head)
+{
+    ULONG Choice = KeNumberProcessors == 1 ? KI_CLAIMED : KiChooseProcessor(Thread);
+    ULONG Number = Choice & ~KI_CLAIMED;
     PKPRCB Prcb = KiProcessorBlock[Number];
     KAFFINITY Affinity = Thread->Affinity;
 
     KeAcquireLockAtDpc(&Prcb->ReadyLock);
     Thread->Processor = Number;
     Thread->State = Ready;
-    KiInsertReady(Prcb, Thread, Head);
+    KiInsertReadyInline(Prcb, Thread, Head);
     bool Preempt = Thread->Priority > Prcb->RunningPriority;
     bool Quantum = !Preempt && KiNeedsQuantum(Prcb, Thread->Priority);
     KdTrace(KdTraceReady, (ULONG64)Thread, Number);
     KeReleaseLockFromDpc(&Thread->Lock);
     KeReleaseLockFromDpc(&Prcb->ReadyLock);
 
-    if (Preempt) {
-        KiRequestReschedule(Prcb);
-    } else if (Quantum) {
-        KiRequestQuantum(Prcb);
-    }
-    if (!Claimed && KeNumberProcessors > 1) { /* whoever it displaces, or it itself, may run elsewhere */
-        KiKickIdle(Affinity);
+    if (Preempt || Quantum || (Choice & KI_CLAIMED) == 0) {
+        KiTellPlaced(Prcb, Preempt, Quantum, (Choice & KI_CLAIMED) != 0 ? 0 : Affinity);
     }
 }
 
+void KiPlaceThread(PKTHREAD Thread, bool Head)
+{
+    KiPlaceThreadInline(Thread, Head);
+}
+
 /* New priority = base + increment, at most 15, for a thread of the variable class; never lower than it is. */
-static void KiBoostThread(PKTHREAD Thread, KPRIORITY Increment)
+static inline void KiBoostThread(PKTHREAD Thread, KPRIORITY Increment)
 {
     if (Increment > 0 && Thread->BasePriority < 16) {
         KPRIORITY Boosted = Thread->BasePriority + Increment;
@@ -191,21 +213,32 @@ static void KiBoostThread(PKTHREAD Thread, KPRIORITY Increment)
     }
 }
 
-void KiReady(PKTHREAD Thread, KPRIORITY Increment)
+/* DISPATCH. */
+__attribute__((always_inline)) static inline void KiReadyThread(PKTHREAD Thread, KPRIORITY Increment)
 {
-    KIRQL Irql = KiRaiseToDispatch();
     KeAcquireLockAtDpc(&Thread->Lock);
     KI_ASSERT(Thread->State == Waiting, "thread %p has state %d", Thread, Thread->State);
     KiBoostThread(Thread, Increment);
-    KiPlaceThread(Thread, false);
+    KiPlaceThreadInline(Thread, false);
+}
+
+void KiReady(PKTHREAD Thread, KPRIORITY Increment)
+{
+    KIRQL Irql = KiRaiseToDispatch();
+    KiReadyThread(Thread, Increment);
     KiLower(Irql);
+}
+
+void KiReadyOne(PKTHREAD Thread, KPRIORITY Increment)
+{
+    KiReadyThread(Thread, Increment);
 }
 
 void KiReadyChain(PKTHREAD Chain)
 {
     while (Chain != NULL) {
         PKTHREAD Next = Chain->WakeNext; /* read first: once ready, the thread may wait, and be claimed, again */
-        KiReady(Chain, Chain->WakeIncrement);
+        KiReadyThread(Chain, Chain->WakeIncrement);
         Chain = Next;
     }
 }
@@ -221,19 +254,17 @@ void KeStartThread(PKTHREAD Thread)
 /* ---- Switching ---- */
 
 /* What others may know of the running thread. ReadyLock held. */
-static void KiSetRunning(PKPRCB Prcb, PKTHREAD Thread)
+static inline void KiSetRunning(PKPRCB Prcb, PKTHREAD Thread)
 {
-    bool Idle = Thread == Prcb->IdleThread;
     Prcb->RunningThread = Thread;
-    Prcb->RunningPriority = Idle ? -1 : Thread->Priority;
-    Prcb->RunningBase = Idle ? 0 : Thread->BasePriority;
+    Prcb->RunningPriorities = Thread->Priorities;
 }
 
 /*
  * Decides on New as the running thread of this processor and closes the books on Old. ReadyLock held. New's own fields are
  * not touched but for State: its former processor may still be saving it; New opens its books itself (KiStartRunning).
  */
-static void KiCommitSwitch(PKPRCB Prcb, PKTHREAD Old, PKTHREAD New)
+static inline void KiCommitSwitch(PKPRCB Prcb, PKTHREAD Old, PKTHREAD New)
 {
     ULONG64 Now = ArchReadCycles();
     Old->CycleTime += Now - Prcb->SwitchCycles;
@@ -245,22 +276,8 @@ static void KiCommitSwitch(PKPRCB Prcb, PKTHREAD Old, PKTHREAD New)
     KiSetRunning(Prcb, New);
 }
 
-/* Continues New; returns when somebody continues Old, perhaps on another processor. No lock held. */
-static void KiSwapThread(PKPRCB Prcb, PKTHREAD Old, PKTHREAD New)
-{
-    KdTrace(KdTraceSwitch, (ULONG64)Old, (ULONG64)New);
-    Prcb->CurrentThread = New;
-    Prcb->ContextSwitches++;
-    PKADDRESS_SPACE Space = New->AttachedProcess->AddressSpace;
-    if (Space != Prcb->AddressSpace) {
-        KeLoadAddressSpace(Space);
-    }
-    ArchSwapContext(Old, New);
-    KiStartRunning(Old);
-}
-
 /* Arms the quantum end if a rival is ready: the other half of the fenced pair with KiNeedsQuantum. */
-static void KiWatchQuantum(PKPRCB Prcb)
+static inline void KiWatchQuantum(PKPRCB Prcb)
 {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if ((Prcb->ReadySummary >> Prcb->RunningBase) != 0 && Prcb->ArmedFor > Prcb->QuantumDue) {
@@ -269,14 +286,14 @@ static void KiWatchQuantum(PKPRCB Prcb)
 }
 
 /* The current thread has just been switched to: its quantum begins, or goes on. DISPATCH. */
-void KiStartRunning(PKTHREAD Thread)
+__attribute__((always_inline)) static inline void KiStartRunningInline(PKTHREAD Thread)
 {
     PKPRCB Prcb = KeGetCurrentPrcb();
     Thread->ContextSwitches++;
     if (Thread == Prcb->IdleThread) {
         return;
     }
-    if (Thread->QuantumLeft <= 0 || Thread->QuantumLeft > (LONG64)KiQuantumCycles) {
+    if ((ULONG64)Thread->QuantumLeft - 1 >= KiQuantumCycles) { /* used up, or never begun */
         Thread->QuantumLeft = (LONG64)KiQuantumCycles;
     }
 #if DBG
@@ -289,6 +306,24 @@ void KiStartRunning(PKTHREAD Thread)
     KiWatchQuantum(Prcb);
 }
 
+void KiStartRunning(PKTHREAD Thread)
+{
+    KiStartRunningInline(Thread);
+}
+
+/* Continues New; returns when somebody continues Old, perhaps on another processor. No lock held. */
+__attribute__((always_inline)) static inline void KiSwapThread(PKPRCB Prcb, PKTHREAD Old, PKTHREAD New)
+{
+    KdTrace(KdTraceSwitch, (ULONG64)Old, (ULONG64)New);
+    Prcb->CurrentThread = New;
+    PKADDRESS_SPACE Space = New->AttachedProcess->AddressSpace;
+    if (Space != Prcb->AddressSpace) {
+        KeLoadAddressSpace(Space);
+    }
+    ArchSwapContext(Old, New);
+    KiStartRunningInline(Old);
+}
+
 void KiBlock(void)
 {
     PKPRCB Prcb = KeGetCurrentPrcb();
@@ -299,7 +334,6 @@ void KiBlock(void)
                    "thread %p blocks holding %u spin locks", Thread, KiLocksHeld());
     }
 #endif
-    Prcb->Reschedule = FALSE; /* before the lock: what is asked for later is not forgotten */
     KeAcquireLockAtDpc(&Prcb->ReadyLock);
     PKTHREAD Next = KiSelectNextThread(Prcb);
     if (Next == Thread) { /* somebody has readied it, on this processor, before it came to leave it */
@@ -431,6 +465,12 @@ static PKTHREAD KiStealFrom(PKPRCB Victim, PKPRCB Prcb, bool *Busy)
     return Found;
 }
 
+/* Without the lock: a hint. */
+static ULONG KiReadyCount(PKPRCB Prcb)
+{
+    return __atomic_load_n(&Prcb->ReadyCount, __ATOMIC_RELAXED);
+}
+
 static PKTHREAD KiSteal(PKPRCB Prcb)
 {
     for (;;) {
@@ -440,7 +480,7 @@ static PKTHREAD KiSteal(PKPRCB Prcb)
             PKPRCB Victim = NULL;
             for (KAFFINITY Each = Left; Each != 0; Each &= Each - 1) {
                 PKPRCB Candidate = KiProcessorBlock[RtlLowestBit(Each)];
-                if (Candidate->ReadyCount > (Victim == NULL ? 0 : Victim->ReadyCount)) { /* a hint, without its lock */
+                if (KiReadyCount(Candidate) > (Victim == NULL ? 0 : KiReadyCount(Victim))) {
                     Victim = Candidate;
                 }
             }
@@ -466,7 +506,7 @@ static PKTHREAD KiSteal(PKPRCB Prcb)
 static void KiPassOnKick(PKPRCB Prcb)
 {
     for (KAFFINITY Left = KiIdleMask == 0 ? 0 : KeActiveProcessors; Left != 0; Left &= Left - 1) {
-        if (KiProcessorBlock[RtlLowestBit(Left)]->ReadyCount != 0) {
+        if (KiReadyCount(KiProcessorBlock[RtlLowestBit(Left)]) != 0) {
             KiKickIdle(~KiProcessorBit(Prcb->Number));
             return;
         }

@@ -25,6 +25,9 @@ void KeInitializeThread(PKTHREAD Thread, PKPROCESS Process, PVOID StackTop, KSTA
     Thread->IdealProcessor = Thread->Processor;
     Thread->StartRoutine = StartRoutine;
     Thread->StartContext = StartContext;
+    for (ULONG i = 0; i < THREAD_WAIT_OBJECTS; i++) {
+        Thread->WaitBlock[i].Thread = Thread;
+    }
     KeInitializeTimer(&Thread->WaitTimer);
     Thread->WaitTimer.Header.Type = ThreadWaitTimerObject;
     KeInitializeEvent(&Thread->ResumeEvent, SynchronizationEvent, FALSE);

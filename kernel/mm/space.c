@@ -52,9 +52,12 @@ static void MiDeleteAddressSpace(PMM_ADDRESS_SPACE Space)
 {
     KI_ASSERT(Space->Kernel.ActiveProcessors == 0, "space %p is loaded on processors %I64x", Space,
               Space->Kernel.ActiveProcessors);
-    /* Pages before regions: an anonymous section's list tells who may still show its frames. */
-    MiUnmapPages(Space, 0, MM_USER_HIGHEST, TRUE);
+    /* Pages before regions: an anonymous section's list tells who may still show its frames. Region by region: a walk over the whole
+       range would look at every entry of the upper tables. */
     PMI_REGION Region;
+    for (ULONG_PTR Next = 0; (Region = MiFindRegionAbove(&Space->Regions, Next)) != NULL; Next = Region->End) {
+        MiUnmapPages(Space, Region->Start, Region->End, TRUE);
+    }
     while ((Region = MiFindRegionAbove(&Space->Regions, 0)) != NULL) {
         MiRemoveRegion(&Space->Regions, Region);
     }

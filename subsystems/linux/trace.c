@@ -8,6 +8,7 @@
  *      d  signed number          u  unsigned number      x  hexadecimal     o  octal       p  address, NULL
  *      s  string                 b  bytes, as many as the next argument says
  *      a  folder descriptor      f  flags of open        m  protection      n  signal
+ *      @  at the end: the result is an address
  */
 #include "linux.h"
 
@@ -196,6 +197,20 @@ static void print_argument(struct text *text, char kind, u64 value, u64 next)
     }
 }
 
+static bool is_argument(char letter)
+{
+    return letter != 0 && letter != '@';
+}
+
+static bool returns_address(u64 number)
+{
+    const char *letters = number < NR_CALLS ? call_descriptions[number].arguments : NULL;
+    while (letters != NULL && is_argument(*letters)) {
+        letters++;
+    }
+    return letters != NULL && *letters == '@';
+}
+
 static bool call_never_returns(u64 number)
 {
     return number == NR_exit || number == NR_exit_group;
@@ -212,7 +227,7 @@ void trace_call(const KTRAP_FRAME *frame, u64 number, char *buffer, size_t size)
         print(&text, "call_%lu()", number);
     } else {
         print(&text, "%s(", call->name);
-        for (int i = 0; call->arguments != NULL && call->arguments[i] != 0; i++) {
+        for (int i = 0; call->arguments != NULL && is_argument(call->arguments[i]); i++) {
             print(&text, i == 0 ? "" : ", ");
             print_argument(&text, call->arguments[i], values[i], values[i + 1]);
         }
@@ -232,7 +247,7 @@ void trace_result(const char *before, u64 number, long result)
     const char *name = errno_name(-result);
     if (result < 0 && result > -4096 && name != NULL) {
         DbgPrint("%s = -1 %s\n", before, name);
-    } else if (result < 0 || result > 0xffffff) {
+    } else if (returns_address(number)) {
         DbgPrint("%s = 0x%I64x\n", before, result);
     } else {
         DbgPrint("%s = %I64d\n", before, result);

@@ -260,12 +260,21 @@ static VOID MakeAndEnd(PVOID Context)
     }
 }
 
+static VOID Doze(PVOID Context)
+{
+    UNREFERENCED_PARAMETER(Context);
+    KtestSleep(100);
+}
+
 /* Four threads on as many processors make and end 2,500 threads each: pool, pages, stacks and objects are where they were. */
 static PCSTR TenThousand(VOID)
 {
     PRIMER_MEMORY Before, After;
 
-    EachMakes = 250; /* what is made once and kept (tables of ids, page tables of the stacks' range), is made now */
+    /* What is made once and kept, is made now: tables of ids, and page tables of the stacks' range, which reach as far as there
+       were ever stacks at a time. */
+    KTEST_CHECK(KtestCrowd(KTEST_MAX_THREADS, Doze));
+    EachMakes = 250;
     KTEST_CHECK(KtestCrowd(4, MakeAndEnd));
     Settle(&Before);
     EachMakes = 2500;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Processes and threads: how they start, end and are waited for, and that they leave nothing behind. */
 #include "../test.h"
+#include "../usage.h"
 
 #define WAIT 20000 /* ms; what takes longer hangs */
 
@@ -254,46 +255,6 @@ static VOID EndOfOneThread(VOID)
 
 /* ---- Nothing is left behind ---- */
 
-static SYSTEM_MEMORY_USAGE Usage(VOID)
-{
-    SYSTEM_MEMORY_USAGE Now = {0};
-    NtQuerySystemInformation(SystemMemoryUsageInformation, &Now, sizeof(Now), NULL);
-    return Now;
-}
-
-/* Pages may rest in caches; everything that is counted exactly is compared exactly. */
-#define PAGES_IN_CACHES 16
-
-static BOOLEAN IsBack(const SYSTEM_MEMORY_USAGE *Before, const SYSTEM_MEMORY_USAGE *After)
-{
-    return After->PoolBlocks <= Before->PoolBlocks && After->PoolBytes <= Before->PoolBytes &&
-           After->KernelStacks <= Before->KernelStacks && After->PageTablePages <= Before->PageTablePages &&
-           After->FreePages + PAGES_IN_CACHES >= Before->FreePages;
-}
-
-/* What has ended is reaped a little later, by threads of the kernel. */
-static BOOLEAN SettlesTo(const SYSTEM_MEMORY_USAGE *Before, SYSTEM_MEMORY_USAGE *After)
-{
-    for (ULONG i = 0; i < 100; i++) {
-        *After = Usage();
-        if (IsBack(Before, After)) {
-            return TRUE;
-        }
-        Sleep(20);
-    }
-    return FALSE;
-}
-
-static VOID Report(PCSTR Name, const SYSTEM_MEMORY_USAGE *Before, const SYSTEM_MEMORY_USAGE *After)
-{
-    Log("procs: %s: free pages %I64u -> %I64u, pool %I64u in %I64u -> %I64u in %I64u, stacks %I64u -> %I64u, "
-        "tables "
-        "%I64u -> %I64u",
-        Name, Before->FreePages, After->FreePages, Before->PoolBytes, Before->PoolBlocks, After->PoolBytes,
-        After->PoolBlocks, Before->KernelStacks, After->KernelStacks, Before->PageTablePages,
-        After->PageTablePages);
-}
-
 static NTSTATUS LiveProcesses(ULONG Count, PCSTR Role, PCSTR Argument)
 {
     for (ULONG i = 0; i < Count; i++) {
@@ -310,6 +271,9 @@ static NTSTATUS LiveProcesses(ULONG Count, PCSTR Role, PCSTR Argument)
     return STATUS_SUCCESS;
 }
 
+/* Everything that is counted exactly is compared exactly. */
+static const USAGE_SLACK Slack = {.Pages = 16};
+
 /* A table of the kernel's may grow once and stay so: the first round may not come back, the second has to. */
 static BOOLEAN LeavesNothing(PCSTR Name, ULONG Count, PCSTR Role, PCSTR Argument)
 {
@@ -320,8 +284,8 @@ static BOOLEAN LeavesNothing(PCSTR Name, ULONG Count, PCSTR Role, PCSTR Argument
             Log("procs: %s: 0x%08X", Name, Status);
             return FALSE;
         }
-        BOOLEAN Back = SettlesTo(&Before, &After);
-        Report(Name, &Before, &After);
+        BOOLEAN Back = SettlesTo(&Before, &After, &Slack);
+        ReportUsage(Name, &Before, &After);
         if (Back) {
             return TRUE;
         }

@@ -1,0 +1,301 @@
+// sources: subsystems/linux/vfs.c subsystems/linux/archive.c subsystems/linux/util.c
+/* SPDX-License-Identifier: MIT */
+/*
+ * The file tree of the Linux subsystem over a small archive: walking along paths, dots, slashes and links, reading folders,
+ * finding an inode's path. The address sanitizer finds what is lost when the tree goes.
+ */
+#define _POSIX_C_SOURCE 200809L /* keeps the host's own structures out, which abi.h defines */
+#undef _DEFAULT_SOURCE
+
+#include "tests/host/host.h"
+#include "subsystems/linux/linux.h"
+
+/* ---- What the kernel would give ---- */
+
+PS_SUBSYSTEM_ROUTINES kernel;
+
+PVOID ExAllocatePool2(POOL_FLAGS Flags, SIZE_T Size, ULONG Tag)
+{
+    return calloc(1, Size);
+}
+
+VOID ExFreePoolWithTag(PVOID Block, ULONG Tag)
+{
+    free(Block);
+}
+
+#define FILE_ENTRY(Name, Bytes)                                                                              \
+    {                                                                                                        \
+        Name, (const UCHAR *)(Bytes), sizeof(Bytes) - 1, S_IFREG | 0644, 7, 0                                \
+    }
+#define LINK_ENTRY(Name, Target)                                                                             \
+    {                                                                                                        \
+        Name, (const UCHAR *)(Target), sizeof(Target) - 1, S_IFLNK | 0777, 7, 0                              \
+    }
+#define FOLDER_ENTRY(Name)                                                                                   \
+    {                                                                                                        \
+        Name, NULL, 0, S_IFDIR | 0700, 9, 0                                                                  \
+    }
+
+static const IO_ARCHIVE_FILE Archive[] = {
+    FOLDER_ENTRY("root/"),
+    FILE_ENTRY("root/etc/passwd", "root:x:0"), /* its folder is named later */
+    FOLDER_ENTRY("root/etc"),
+    FOLDER_ENTRY("root/empty"),
+    FILE_ENTRY("root/usr/share//doc/text", "text"),
+    LINK_ENTRY("root/link", "etc/passwd"),
+    LINK_ENTRY("root/absolute", "/usr/share"),
+    LINK_ENTRY("root/usr/up", "../etc"),
+    LINK_ENTRY("root/chain", "usr/up/../absolute/doc"),
+    LINK_ENTRY("root/loop", "loop2"),
+    LINK_ENTRY("root/loop2", "/loop"),
+    LINK_ENTRY("root/dangling", "nowhere"),
+    LINK_ENTRY("root/nothing", ""),
+    FILE_ENTRY("root/etc/passwd/below", "a file cannot be a folder"),
+};
+
+static struct _IO_ARCHIVE_FILE const *First(const char *Prefix)
+{
+    return &Archive[0];
+}
+
+static struct _IO_ARCHIVE_FILE const *Next(struct _IO_ARCHIVE_FILE const *File, const char *Prefix)
+{
+    return File + 1 < Archive + ARRAYSIZE(Archive) ? File + 1 : NULL;
+}
+
+static NTSTATUS MakeSection(const VOID *Data, SIZE_T Size, PMM_SECTION_HANDLE *Section)
+{
+    *Section = malloc(1);
+    return STATUS_SUCCESS;
+}
+
+static VOID DropSection(PMM_SECTION_HANDLE Section)
+{
+    free(Section);
+}
+
+static struct inode *Magic; /* where /magic leads */
+
+static long MagicFollow(struct inode *Link, struct inode **Out)
+{
+    *Out = inode_get(Magic);
+    return 0;
+}
+
+static const struct inode_operations MagicOperations = {.follow = MagicFollow};
+
+long dev_populate(void)
+{
+    struct inode *Link = dir_link(root_inode, "magic", "never read");
+    Link->ops = &MagicOperations;
+    return 0;
+}
+
+long proc_populate(void)
+{
+    return 0;
+}
+
+/* ---- Tools ---- */
+
+static struct inode *Walk(struct inode *Base, const char *Path, u32 Flags, long *Error)
+{
+    static char Copy[PATH_MAX];
+    struct inode *Found = NULL;
+
+    strncpy(Copy, Path, sizeof(Copy) - 1);
+    *Error = path_walk(Base, Copy, Flags, &Found);
+    return *Error == 0 ? Found : NULL;
+}
+
+/* The path of what Path leads to, or "error N". */
+static const char *Leads(const char *Path, u32 Flags)
+{
+    static char Text[PATH_MAX];
+    long Error;
+    struct inode *Found = Walk(root_inode, Path, Flags, &Error);
+
+    if (Found == NULL || path_of(Found, Text, sizeof(Text)) < 0) {
+        snprintf(Text, sizeof(Text), "error %ld", Error);
+    }
+    inode_put(Found);
+    return Text;
+}
+
+#define ERROR_TEXT_(Number) "error -" #Number
+#define ERROR_TEXT(Number)  ERROR_TEXT_(Number)
+
+/* ---- Behaviours ---- */
+
+static void PathsLeadWhereTheyShould(void)
+{
+    CHECK_TEXT("/", Leads("/", 0));
+    CHECK_TEXT("/", Leads("///..//./..", 0));
+    CHECK_TEXT("/etc/passwd", Leads("/etc/passwd", 0));
+    CHECK_TEXT("/etc/passwd", Leads("etc//./../etc/passwd", 0));
+    CHECK_TEXT("/empty", Leads("/empty/", 0));
+    CHECK_TEXT("/usr/share/doc/text", Leads("/usr/share/doc/text", 0));
+    CHECK_TEXT(ERROR_TEXT(ENOENT), Leads("/none", 0));
+    CHECK_TEXT(ERROR_TEXT(ENOENT), Leads("/none/../etc", 0));
+    CHECK_TEXT(ERROR_TEXT(ENOTDIR), Leads("/etc/passwd/", 0));
+    CHECK_TEXT(ERROR_TEXT(ENOTDIR), Leads("/etc/passwd/..", 0));
+    CHECK_TEXT(ERROR_TEXT(ENOTDIR), Leads("/etc/passwd/below", 0));
+}
+
+static void LinksAreFollowed(void)
+{
+    CHECK_TEXT("/etc/passwd", Leads("/link", 0));
+    CHECK_TEXT("/link", Leads("/link", WALK_NOFOLLOW));
+    CHECK_TEXT(ERROR_TEXT(ENOTDIR), Leads("/link/", WALK_NOFOLLOW));
+    CHECK_TEXT("/usr/share", Leads("/absolute", 0));
+    CHECK_TEXT("/usr/share", Leads("/absolute/", WALK_NOFOLLOW));
+    CHECK_TEXT("/usr/share/doc/text", Leads("/absolute/doc/text", WALK_NOFOLLOW));
+    CHECK_TEXT("/etc", Leads("/usr/up", 0));
+    CHECK_TEXT("/", Leads("/usr/up/..", 0));
+    CHECK_TEXT("/usr/share/doc/text", Leads("/chain/text", 0));
+    CHECK_TEXT(ERROR_TEXT(ELOOP), Leads("/loop", 0));
+    CHECK_TEXT(ERROR_TEXT(ELOOP), Leads("/loop/x", 0));
+    CHECK_TEXT("/loop", Leads("/loop", WALK_NOFOLLOW));
+    CHECK_TEXT(ERROR_TEXT(ENOENT), Leads("/dangling", 0));
+    CHECK_TEXT("/dangling", Leads("/dangling", WALK_NOFOLLOW));
+    CHECK_TEXT(ERROR_TEXT(ENOENT), Leads("/nothing", 0));
+}
+
+static void MagicLinksLeadWithoutAName(void)
+{
+    long Error;
+    Magic = Walk(root_inode, "/etc", 0, &Error);
+    CHECK_TEXT("/etc", Leads("/magic", 0));
+    CHECK_TEXT("/etc/passwd", Leads("/magic/passwd", 0));
+    CHECK_TEXT("/", Leads("/magic/../", 0));
+    CHECK_TEXT("/magic", Leads("/magic", WALK_NOFOLLOW));
+}
+
+static void WhatIsTooLongIsRefused(void)
+{
+    char Path[PATH_MAX];
+
+    memset(Path, 'n', sizeof(Path));
+    Path[NAME_MAX] = 0;
+    CHECK_TEXT(ERROR_TEXT(ENOENT), Leads(Path, 0));
+    Path[NAME_MAX] = 'n', Path[NAME_MAX + 1] = 0;
+    CHECK_TEXT(ERROR_TEXT(ENAMETOOLONG), Leads(Path, 0));
+
+    /* The longest path; and one that a link makes too long. */
+    memset(Path, '/', sizeof(Path));
+    memcpy(Path + sizeof(Path) - 5, "link", 5);
+    CHECK_TEXT("/etc/passwd", Leads(Path, 0));
+    memcpy(Path, "/absolute/", 10);
+    for (size_t i = 10; i < sizeof(Path); i += 2) {
+        memcpy(Path + i, "./", 2);
+    }
+    Path[sizeof(Path) - 1] = 0;
+    CHECK_TEXT(ERROR_TEXT(ENAMETOOLONG), Leads(Path, 0));
+}
+
+static void ParentsAreFound(void)
+{
+    char Path[PATH_MAX] = "/usr/up/new/";
+    struct inode *Folder;
+    char *Last;
+
+    CHECK_EQUAL(0, path_walk_parent(root_inode, Path, &Folder, &Last));
+    CHECK_TEXT("new", Last);
+    CHECK(Folder == dir_find(root_inode, "etc", 3));
+    release(Last);
+    CHECK_EQUAL(-EEXIST, path_walk_parent(root_inode, strcpy(Path, "/"), &Folder, &Last));
+    CHECK_EQUAL(-EEXIST, path_walk_parent(root_inode, strcpy(Path, "/usr/.."), &Folder, &Last));
+    CHECK_EQUAL(-ENOENT, path_walk_parent(root_inode, strcpy(Path, "/none/x"), &Folder, &Last));
+    CHECK_EQUAL(-ENOTDIR, path_walk_parent(root_inode, strcpy(Path, "/etc/passwd/x"), &Folder, &Last));
+}
+
+/* ---- Folders ---- */
+
+struct Listing {
+    struct dir_context Context;
+    int Room; /* entries that it takes */
+    u64 Position;
+    char Names[300];
+};
+
+static bool Emit(struct dir_context *Context, const char *Name, size_t Length, u64 Ino, u32 Mode, u64 Off)
+{
+    struct Listing *Listing = CONTAINING_RECORD(Context, struct Listing, Context);
+    if (Listing->Room-- == 0) {
+        return false;
+    }
+    strncat(Listing->Names, Name, Length);
+    strcat(Listing->Names, " ");
+    Listing->Position = Off;
+    return true;
+}
+
+static void FoldersAreReadInPieces(void)
+{
+    struct Listing Whole = {.Context.emit = Emit, .Room = 100}, Pieces = {.Context.emit = Emit};
+
+    CHECK_EQUAL(0, dir_read(root_inode, 0, &Whole.Context));
+    CHECK_TEXT(". .. etc empty usr link absolute chain loop loop2 dangling nothing magic ", Whole.Names);
+    for (int i = 0; i < 20; i++) {
+        Pieces.Room = 1 + i % 2;
+        dir_read(root_inode, Pieces.Position, &Pieces.Context);
+    }
+    CHECK_TEXT(Whole.Names, Pieces.Names);
+}
+
+static void FilesAreWhatTheArchiveSays(void)
+{
+    struct inode *Etc = dir_find(root_inode, "etc", 3);
+    struct inode *File = dir_find(Etc, "passwd", 6);
+
+    CHECK_EQUAL(S_IFDIR | 0700, Etc->mode); /* implied first, named later */
+    CHECK_EQUAL(9, Etc->mtime);
+    CHECK_EQUAL(S_IFREG | 0644, File->mode);
+    CHECK_EQUAL(8, File->size);
+    CHECK(inode_section(File) != NULL && inode_section(File) == inode_section(File));
+    CHECK_EQUAL(4, root_inode->nlink - 1); /* itself and three folders */
+}
+
+static void PathsNeedRoom(void)
+{
+    char Text[12];
+    struct inode *File = dir_find(dir_find(root_inode, "etc", 3), "passwd", 6);
+    CHECK_EQUAL(12, path_of(File, Text, sizeof(Text)));
+    CHECK_TEXT("/etc/passwd", Text);
+    CHECK_EQUAL(-ENAMETOOLONG, path_of(File, Text, sizeof(Text) - 1));
+    CHECK_EQUAL(2, path_of(root_inode, Text, 2));
+}
+
+static void NumbersArePrinted(void)
+{
+    char Line[80];
+    struct text Text = {.data = Line, .size = sizeof(Line) - 1, .fixed = true};
+
+    print(&Text, "%d|%5d|%-5d|%05u|%lx|%o|%s|%-4s|%c%%", -7, 42, 42, 42U, 0xfedcba9876543210UL, 8U, "s", "ab",
+          'c');
+    Line[Text.used] = 0;
+    CHECK_TEXT("-7|   42|42   |00042|fedcba9876543210|10|s|ab  |c%", Line);
+}
+
+int main(void)
+{
+    kernel.FirstFile = First;
+    kernel.NextFile = Next;
+    kernel.CreateDataSection = MakeSection;
+    kernel.DereferenceSection = DropSection;
+    if (tree_create() < 0) {
+        return 1;
+    }
+    RUN(PathsLeadWhereTheyShould);
+    RUN(LinksAreFollowed);
+    RUN(MagicLinksLeadWithoutAName);
+    RUN(WhatIsTooLongIsRefused);
+    RUN(ParentsAreFound);
+    RUN(FoldersAreReadInPieces);
+    RUN(FilesAreWhatTheArchiveSays);
+    RUN(PathsNeedRoom);
+    RUN(NumbersArePrinted);
+    tree_destroy();
+    return HostEnd();
+}

@@ -1,0 +1,2 @@
+MODULE := providers
+SOURCES := providers.c

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The provider contract, tested by a provider whose programs are six bytes long: one system call, one illegal instruction, and, for
+ * those who get past that, a loop that only the kernel can end.
+ *
+ *      10000   syscall         number in RAX as the test has set it
+ *      10002   ud2             DispatchException: steps over it, or does not handle it
+ *      10004   jmp $
+ */
+#include "../ktest.h"
+#include <primertest.h>
+#include <subsystem.h>
+
+#define CODE_ADDRESS 0x10000
+#define DATA_ADDRESS 0x20000
+
+static const UCHAR Code[] = {0x0f, 0x05, 0x0f, 0x0b, 0xeb, 0xfe};
+
+static PS_SUBSYSTEM_ROUTINES Kernel = {.Version = PS_SUBSYSTEM_VERSION, .Size = sizeof(Kernel)};
+static PPS_PROVIDER Provider;
+
+/* What the provider's routines have seen. */
+static struct {
+    volatile LONG SystemCalls, Exceptions, Returns, ThreadExits, ProcessExits;
+    volatile ULONG64 Number;
+    PVOID volatile ThreadContext, ProcessContext; /* as they came back */
+    volatile BOOLEAN WrongContext, ExitElsewhere;
+    volatile NTSTATUS Unregister; /* from inside */
+    HANDLE ExitThreadId;          /* where ProcessExit ran */
+} Seen;
+
+static BOOLEAN HandleExceptions;
+
+/* ---- The provider ---- */
+
+static VOID SystemCall(PKTRAP_FRAME Frame)
+{
+    Seen.Number = Frame->ErrorCode;
+    Seen.WrongContext |= Kernel.CurrentThreadContext() != Kernel.GetThreadContext(PsGetCurrentThread()) ||
+                         Kernel.CurrentProcessContext() != Kernel.GetProcessContext(PsGetCurrentProcess());
+    Seen.Unregister = PsUnregisterSubsystemProvider(Provider, FALSE);
+    Frame->Rax = 0;
+    InterlockedIncrement(&Seen.SystemCalls);
+}
+
+static BOOLEAN Exception(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame)
+{
+    InterlockedIncrement(&Seen.Exceptions);
+    if (!HandleExceptions || Record->ExceptionCode != STATUS_ILLEGAL_INSTRUCTION) {
+        return FALSE;
+    }
+    Frame->Rip += 2;
+    return TRUE;
+}
+
+static VOID ReturnToUser(PKTRAP_FRAME Frame)
+{
+    InterlockedIncrement(&Seen.Returns);
+}
+
+static VOID ThreadExit(PETHREAD Thread, PVOID Context)
+{
+    Seen.ThreadContext = Context;
+    Seen.ExitElsewhere |= Thread != PsGetCurrentThread();
+    InterlockedIncrement(&Seen.ThreadExits);
+}
+
+static VOID ProcessExit(PEPROCESS Process, PVOID Context)
+{
+    Seen.ProcessContext = Context;
+    Seen.ExitThreadId = PsGetCurrentThreadId();
+    Seen.Unregister = PsUnregisterSubsystemProvider(Provider, TRUE);
+    InterlockedIncrement(&Seen.ProcessExits);
+}
+
+static const PS_SUBSYSTEM_PROVIDER Table = {
+    .Version = PS_SUBSYSTEM_VERSION,
+    .Size = sizeof(PS_SUBSYSTEM_PROVIDER),
+    .Name = "test",
+    .SubsystemInformationType = SubsystemInformationTypeWSL,
+    .DispatchSystemCall = SystemCall,
+    .DispatchException = Exception,
+    .ReturnToUser = ReturnToUser,
+    .ThreadExit = ThreadExit,
+    .ProcessExit = ProcessExit,
+};
+
+/* ---- Registration ---- */
+
+/* Version before Size, the provider's table before the kernel's; nothing else is looked at before. */
+static PCSTR RegisterErrors(VOID)
+{
+    PS_SUBSYSTEM_PROVIDER Bad = Table;
+    PS_SUBSYSTEM_ROUTINES Routines = {.Version = PS_SUBSYSTEM_VERSION, .Size = sizeof(Routines)};
+    PPS_PROVIDER Handle;
+
+    Bad.Version++;
+    Bad.Size = 0;
+    KTEST_CHECK(PsRegisterSubsystemProvider(&Bad, NULL, &Handle) == STATUS_REVISION_MISMATCH);
+    Bad.Version--;
+    KTEST_CHECK(PsRegisterSubsystemProvider(&Bad, NULL, &Handle) == STATUS_INFO_LENGTH_MISMATCH);
+    Bad = Table;
+    Routines.Version++;
+    Routines.Size--;
+    KTEST_CHECK(PsRegisterSubsystemProvider(&Bad, &Routines, &Handle) == STATUS_REVISION_MISMATCH);
+    Routines.Version--;
+    KTEST_CHECK(PsRegisterSubsystemProvider(&Bad, &Routines, &Handle) == STATUS_INFO_LENGTH_MISMATCH);
+    Routines.Size++;
+    Bad.Name = "sixteen-letters-";
+    KTEST_CHECK(PsRegisterSubsystemProvider(&Bad, &Routines, &Handle) == STATUS_INVALID_PARAMETER);
+    Bad.Name = "";
+    KTEST_CHECK(PsRegisterSubsystemProvider(&Bad, &Routines, &Handle) == STATUS_INVALID_PARAMETER);
+    Bad = Table;
+    Bad.DispatchSystemCall = NULL;
+    KTEST_CHECK(PsRegisterSubsystemProvider(&Bad, &Routines, &Handle) == STATUS_INVALID_PARAMETER);
+    return NULL;
+}
+
+static PCSTR RegisterTwice(VOID)
+{
+    PS_SUBSYSTEM_PROVIDER Second = Table;
+    PS_SUBSYSTEM_ROUTINES Routines = {.Version = PS_SUBSYSTEM_VERSION, .Size = sizeof(Routines)};
+    PPS_PROVIDER Handle;
+
+    KTEST_CHECK(PsRegisterSubsystemProvider(&Second, &Routines, &Handle) == STATUS_OBJECT_NAME_COLLISION);
+    Second.Name = "test2";
+    KTEST_CHECK(PsRegisterSubsystemProvider(&Second, &Routines, &Handle) == STATUS_SUCCESS);
+    KTEST_CHECK(PsUnregisterSubsystemProvider(Handle, FALSE) == STATUS_SUCCESS);
+    KTEST_CHECK(PsUnregisterSubsystemProvider(Handle, FALSE) == STATUS_INVALID_HANDLE);
+    return NULL;
+}
+
+/* ---- Processes ---- */
+
+static int Contexts[2]; /* their addresses are the contexts */
+
+static NTSTATUS MakeProcess(ULONG Kind, PEPROCESS Parent, PEPROCESS *Process)
+{
+    PS_SUBSYSTEM_PROCESS_ATTRIBUTES Attributes = {.Kind = Kind, .Parent = Parent, .Context = &Contexts[0]};
+    RtlZeroMemory((PVOID)&Seen, sizeof(Seen));
+    return Kernel.CreateProcess(Provider, &Attributes, Process);
+}
+
+static NTSTATUS MapCode(PEPROCESS Process)
+{
+    ULONG_PTR Base = CODE_ADDRESS;
+    NTSTATUS Status = Kernel.MapRegion(Process, &Base, PAGE_SIZE, PS_MAP_FIXED, PS_MEMORY_READ | PS_MEMORY_EXECUTE, NULL, 0,
+                                       0, NULL);
+    return NT_SUCCESS(Status) ? Kernel.WriteMemory(Process, CODE_ADDRESS, Code, sizeof(Code), TRUE) : Status;
+}
+
+static NTSTATUS MakeThread(PEPROCESS Process, ULONG64 Number, PETHREAD *Thread)
+{
+    KTRAP_FRAME Frame = {.Rip = CODE_ADDRESS, .Rax = Number};
+    PS_SUBSYSTEM_THREAD_ATTRIBUTES Attributes = {.Context = &Contexts[1], .Registers = &Frame};
+    return Kernel.CreateThread(Process, &Attributes, Thread);
+}
+
+static VOID AwaitProcess(PEPROCESS Process)
+{
+    KeWaitForSingleObject(Process, Executive, KernelMode, FALSE, NULL);
+}
+
+/* At most five seconds. */
+static BOOLEAN AwaitCount(volatile LONG *Count, LONG Value)
+{
+    for (ULONG i = 0; i < 5000 && *Count < Value; i++) {
+        KtestSleep(1);
+    }
+    return *Count >= Value;
+}
+
+/* A process that never had a thread: ended by its terminator, on its thread; context back once; one end callback and no creation. */
+static volatile LONG Creations, Ends;
+static HANDLE WatchedId;
+static NTSTATUS Veto;
+
+static VOID WatchProcess(PEPROCESS Process, HANDLE ProcessId, PPS_CREATE_NOTIFY_INFO Info)
+{
+    if (Info == NULL && ProcessId == WatchedId) {
+        InterlockedIncrement(&Ends);
+    } else if (Info != NULL && ProcessId == WatchedId && Info->IsSubsystemProcess) {
+        InterlockedIncrement(&Creations);
+        Info->CreationStatus = Veto;
+    }
+}
+
+static VOID StartWatching(PEPROCESS Process, NTSTATUS Status)
+{
+    Creations = Ends = 0;
+    Veto = Status;
+    WatchedId = PsGetProcessId(Process);
+    PsSetCreateProcessNotifyRoutineEx2(PsCreateProcessNotifySubsystems, (PVOID)WatchProcess, FALSE);
+}
+
+static VOID StopWatching(VOID)
+{
+    PsSetCreateProcessNotifyRoutineEx2(PsCreateProcessNotifySubsystems, (PVOID)WatchProcess, TRUE);
+}
+
+static PCSTR Threadless(VOID)
+{
+    PEPROCESS Process;
+    PETHREAD Thread;
+    KTEST_CHECK(MakeProcess(PS_PROCESS_EMPTY, NULL, &Process) == STATUS_SUCCESS);
+    StartWatching(Process, STATUS_SUCCESS);
+    KTEST_CHECK(Kernel.GetProcessContext(Process) == &Contexts[0]);
+    KTEST_CHECK(PsUnregisterSubsystemProvider(Provider, FALSE) == STATUS_DEVICE_BUSY);
+    KTEST_CHECK(Kernel.TerminateProcess(Process, 99) == STATUS_SUCCESS);
+    StopWatching();
+    KTEST_CHECK(Seen.ProcessExits == 1 && Seen.ThreadExits == 0 && Seen.ProcessContext == &Contexts[0]);
+    KTEST_CHECK(Seen.ExitThreadId == PsGetCurrentThreadId());
+    KTEST_CHECK(Seen.Unregister == STATUS_INVALID_DEVICE_STATE); /* from inside ProcessExit */
+    KTEST_CHECK(Creations == 0 && Ends == 1);
+    KTEST_CHECK(PsGetProcessExitStatus(Process) == 99);
+    KTEST_CHECK(Kernel.TerminateProcess(Process, 1) == STATUS_PROCESS_IS_TERMINATING);
+    KTEST_CHECK(MakeThread(Process, 1, &Thread) == STATUS_PROCESS_IS_TERMINATING);
+    KTEST_CHECK(MapCode(Process) == STATUS_PROCESS_IS_TERMINATING);
+    KTEST_CHECK(Kernel.GetProcessContext(Process) == NULL);
+    AwaitProcess(Process);
+    ObDereferenceObject(Process);
+    return NULL;
+}
+
+/* A veto comes back from CreateThread: the thread's context stays ours, the process has come and gone. */
+static PCSTR Vetoed(VOID)
+{
+    PEPROCESS Process;
+    PETHREAD Thread;
+    KTEST_CHECK(MakeProcess(PS_PROCESS_EMPTY, NULL, &Process) == STATUS_SUCCESS);
+    KTEST_CHECK(MapCode(Process) == STATUS_SUCCESS);
+    StartWatching(Process, STATUS_ACCESS_DENIED);
+    NTSTATUS Status = MakeThread(Process, 1, &Thread);
+    StopWatching();
+    KTEST_CHECK(Status == STATUS_ACCESS_DENIED);
+    KTEST_CHECK(Creations == 1 && Ends == 1);
+    KTEST_CHECK(Seen.ProcessExits == 1 && Seen.ThreadExits == 0 && Seen.SystemCalls == 0);
+    KTEST_CHECK(PsGetProcessExitStatus(Process) == STATUS_ACCESS_DENIED);
+    AwaitProcess(Process);
+    ObDereferenceObject(Process);
+    return NULL;
+}
+
+/* ---- Threads ---- */
+
+static PCSTR CheckRunning(PEPROCESS Process, PETHREAD Thread)
+{
+    ULONG Previous;
+    KTRAP_FRAME Frame;
+
+    KtestSleep(20);
+    KTEST_CHECK(Seen.SystemCalls == 0); /* made suspended */
+    KTEST_CHECK(Kernel.GetRegisters(Thread, &Frame) == STATUS_SUCCESS && Frame.Rip == CODE_ADDRESS && Frame.Rax == 1234);
+    KTEST_CHECK(Kernel.ResumeThread(Thread, &Previous) == STATUS_SUCCESS && Previous == 1);
+    KTEST_CHECK(AwaitCount(&Seen.Exceptions, 1));
+    KTEST_CHECK(Seen.SystemCalls == 1 && Seen.Number == 1234 && !Seen.WrongContext);
+    KTEST_CHECK(Seen.Unregister == STATUS_INVALID_DEVICE_STATE); /* from inside DispatchSystemCall */
+
+    Kernel.RequestReturnToUser(Thread, TRUE); /* it spins in user mode now */
+    KTEST_CHECK(AwaitCount(&Seen.Returns, 1));
+    KTEST_CHECK(Kernel.SuspendThread(Thread, &Previous) == STATUS_SUCCESS && Previous == 0);
+    NTSTATUS Status = STATUS_INVALID_DEVICE_STATE;
+    for (ULONG i = 0; i < 5000 && Status == STATUS_INVALID_DEVICE_STATE; i++) {
+        KtestSleep(1);
+        Status = Kernel.GetRegisters(Thread, &Frame); /* until it has stopped */
+    }
+    KTEST_CHECK(Status == STATUS_SUCCESS && Frame.Rip == CODE_ADDRESS + 4 && Frame.Rax == 0);
+    KTEST_CHECK(Kernel.ResumeThread(Thread, &Previous) == STATUS_SUCCESS && Previous == 1);
+    KTEST_CHECK(Kernel.GetRegisters(Thread, &Frame) != STATUS_ACCESS_VIOLATION);
+    KTEST_CHECK(PsGetThreadExitStatus(Thread) == STATUS_PENDING && PsGetProcessExitStatus(Process) == STATUS_PENDING);
+    return NULL;
+}
+
+/* Two terminators: one is the first. */
+static PEPROCESS Victim;
+static volatile LONG Winners, Losers;
+
+static VOID Terminate(PVOID Context)
+{
+    NTSTATUS Status = Kernel.TerminateProcess(Victim, 55);
+    InterlockedIncrement(Status == STATUS_SUCCESS ? &Winners : &Losers);
+}
+
+static PCSTR EndOfSpinner(PEPROCESS Process, PETHREAD Thread)
+{
+    Winners = Losers = 0;
+    Victim = Process;
+    KTEST_CHECK(KtestCrowd(2, Terminate));
+    KTEST_CHECK(Winners == 1 && Losers == 1);
+    AwaitProcess(Process);
+    KeWaitForSingleObject(Thread, Executive, KernelMode, FALSE, NULL);
+    KTEST_CHECK(Seen.ThreadExits == 1 && Seen.ProcessExits == 1 && !Seen.ExitElsewhere);
+    KTEST_CHECK(Seen.ThreadContext == &Contexts[1] && Seen.ProcessContext == &Contexts[0]);
+    KTEST_CHECK(Seen.ExitThreadId == PsGetThreadId(Thread));
+    KTEST_CHECK(PsGetProcessExitStatus(Process) == 55 && PsGetThreadExitStatus(Thread) == 55);
+    return NULL;
+}
+
+static PCSTR LifeOfThread(VOID)
+{
+    PEPROCESS Process;
+    PETHREAD Thread;
+    HandleExceptions = TRUE;
+    KTEST_CHECK(MakeProcess(PS_PROCESS_EMPTY, NULL, &Process) == STATUS_SUCCESS);
+    KTEST_CHECK(MapCode(Process) == STATUS_SUCCESS);
+    KTEST_CHECK(MakeThread(Process, 1234, &Thread) == STATUS_SUCCESS);
+    PCSTR Why = CheckRunning(Process, Thread);
+    PCSTR Why2 = EndOfSpinner(Process, Thread);
+    ObDereferenceObject(Thread);
+    ObDereferenceObject(Process);
+    return Why != NULL ? Why : Why2;
+}
+
+/* A thread that was never resumed ends with its process, by its own exit. */
+static PCSTR NeverResumed(VOID)
+{
+    PEPROCESS Process;
+    PETHREAD Thread;
+    KTEST_CHECK(MakeProcess(PS_PROCESS_EMPTY, NULL, &Process) == STATUS_SUCCESS);
+    KTEST_CHECK(MakeThread(Process, 1, &Thread) == STATUS_SUCCESS);
+    KTEST_CHECK(Kernel.TerminateProcess(Process, 3) == STATUS_SUCCESS);
+    AwaitProcess(Process);
+    KTEST_CHECK(Seen.ThreadExits == 1 && Seen.ProcessExits == 1 && Seen.SystemCalls == 0);
+    ObDereferenceObject(Thread);
+    ObDereferenceObject(Process);
+    return NULL;
+}
+
+/* An exception that the provider does not handle ends the process with its status; the kernel goes on. */
+static PCSTR Unhandled(VOID)
+{
+    PEPROCESS Process;
+    PETHREAD Thread;
+    HandleExceptions = FALSE;
+    KTEST_CHECK(MakeProcess(PS_PROCESS_EMPTY, NULL, &Process) == STATUS_SUCCESS);
+    KTEST_CHECK(MapCode(Process) == STATUS_SUCCESS);
+    KTEST_CHECK(MakeThread(Process, 1, &Thread) == STATUS_SUCCESS);
+    Kernel.ResumeThread(Thread, NULL);
+    AwaitProcess(Process);
+    KTEST_CHECK(PsGetProcessExitStatus(Process) == STATUS_ILLEGAL_INSTRUCTION);
+    KTEST_CHECK(Seen.SystemCalls == 1 && Seen.Exceptions == 1 && Seen.ThreadExits == 1 && Seen.ProcessExits == 1);
+    ObDereferenceObject(Thread);
+    ObDereferenceObject(Process);
+    return NULL;
+}
+
+/* ---- Address spaces ---- */
+
+static ULONG ReadWord(PEPROCESS Process)
+{
+    ULONG Word = 0;
+    Kernel.ReadMemory(Process, DATA_ADDRESS, &Word, sizeof(Word));
+    return Word;
+}
+
+static VOID WriteWord(PEPROCESS Process, ULONG Word)
+{
+    Kernel.WriteMemory(Process, DATA_ADDRESS, &Word, sizeof(Word), FALSE);
+}
+
+/* A clone has what its parent had and goes its own way; who shares sees everything. */
+static PCSTR CheckSpaces(PEPROCESS Parent, PEPROCESS Clone, PEPROCESS Share)
+{
+    KTEST_CHECK(ReadWord(Clone) == 1 && ReadWord(Share) == 1);
+    WriteWord(Parent, 2);
+    KTEST_CHECK(ReadWord(Clone) == 1 && ReadWord(Share) == 2);
+    WriteWord(Clone, 3);
+    KTEST_CHECK(ReadWord(Parent) == 2 && ReadWord(Share) == 2);
+    WriteWord(Share, 4);
+    KTEST_CHECK(ReadWord(Parent) == 4 && ReadWord(Clone) == 3);
+    KTEST_CHECK(Kernel.TerminateProcess(Parent, 0) == STATUS_SUCCESS);
+    KTEST_CHECK(ReadWord(Share) == 4 && ReadWord(Clone) == 3); /* they outlive it */
+    return NULL;
+}
+
+static PCSTR Spaces(VOID)
+{
+    PEPROCESS Parent, Clone, Share;
+    ULONG_PTR Base = DATA_ADDRESS;
+    KTEST_CHECK(MakeProcess(PS_PROCESS_EMPTY, NULL, &Parent) == STATUS_SUCCESS);
+    KTEST_CHECK(Kernel.MapRegion(Parent, &Base, PAGE_SIZE, PS_MAP_FIXED, PS_MEMORY_READ | PS_MEMORY_WRITE, NULL, 0, 0,
+                                 NULL) == STATUS_SUCCESS);
+    WriteWord(Parent, 1);
+    KTEST_CHECK(MakeProcess(PS_PROCESS_CLONE, Parent, &Clone) == STATUS_SUCCESS);
+    KTEST_CHECK(MakeProcess(PS_PROCESS_SHARE, Parent, &Share) == STATUS_SUCCESS);
+    PCSTR Why = CheckSpaces(Parent, Clone, Share);
+    Kernel.TerminateProcess(Parent, 0);
+    Kernel.TerminateProcess(Clone, 0);
+    Kernel.TerminateProcess(Share, 0);
+    ObDereferenceObject(Parent);
+    ObDereferenceObject(Clone);
+    ObDereferenceObject(Share);
+    KTEST_CHECK(Why != NULL || Seen.ProcessExits == 3);
+    return Why;
+}
+
+/* Of another provider's process, or a native one, there is nothing to be had. */
+static PCSTR ForeignProcess(VOID)
+{
+    PEPROCESS Process;
+    KTEST_CHECK(MakeProcess(PS_PROCESS_CLONE, PsInitialSystemProcess, &Process) == STATUS_INVALID_PARAMETER);
+    KTEST_CHECK(MakeProcess(PS_PROCESS_SHARE + 1, NULL, &Process) == STATUS_INVALID_PARAMETER);
+    KTEST_CHECK(Kernel.GetProcessContext(PsInitialSystemProcess) == NULL);
+    KTEST_CHECK(MapCode(PsInitialSystemProcess) == STATUS_ACCESS_DENIED);
+    KTEST_CHECK(Kernel.TerminateProcess(PsInitialSystemProcess, 0) == STATUS_ACCESS_DENIED);
+    return NULL;
+}
+
+/* ---- What is left ---- */
+
+static PCSTR LeavesNothing(VOID)
+{
+    PRIMER_MEMORY Before = {0}, After;
+    for (ULONG i = 0; i < 60; i++) {
+        if (i == 10) { /* what is made once and kept has been made */
+            PsDrainReaper();
+            PrimerQueryMemory(&Before);
+        }
+        PCSTR Why = LifeOfThread();
+        Why = Why != NULL ? Why : Vetoed();
+        if (Why != NULL) {
+            return Why;
+        }
+    }
+    PsDrainReaper();
+    PrimerQueryMemory(&After);
+    KTEST_CHECK(After.Processes == Before.Processes && After.Threads == Before.Threads);
+    KTEST_CHECK(After.KernelStacks == Before.KernelStacks);
+    KTEST_CHECK(After.PageTablePages == Before.PageTablePages);
+    KTEST_CHECK(After.PoolBlocks == Before.PoolBlocks && After.PoolBytes == Before.PoolBytes);
+    return NULL;
+}
+
+/* ---- Unregistration: the last test ---- */
+
+static volatile LONG Unregistered;
+
+static VOID UnregisterAndWait(PVOID Context)
+{
+    PsUnregisterSubsystemProvider(Provider, TRUE);
+    InterlockedIncrement(&Unregistered);
+}
+
+/* It waits for the last process; new ones are refused meanwhile. */
+static PCSTR Unregister(VOID)
+{
+    PEPROCESS Process, Other;
+    KTEST_CHECK(MakeProcess(PS_PROCESS_EMPTY, NULL, &Process) == STATUS_SUCCESS);
+    KTEST_CHECK(PsUnregisterSubsystemProvider(Provider, FALSE) == STATUS_DEVICE_BUSY);
+    PETHREAD Waiter = KtestStart(UnregisterAndWait, NULL);
+    KtestSleep(50);
+    LONG Early = Unregistered;
+    NTSTATUS Refused = MakeProcess(PS_PROCESS_EMPTY, NULL, &Other);
+    Kernel.TerminateProcess(Process, 0);
+    KtestJoin(Waiter);
+    ObDereferenceObject(Process);
+    KTEST_CHECK(Early == 0 && Unregistered == 1);
+    KTEST_CHECK(Refused == STATUS_DELETE_PENDING);
+    return NULL;
+}
+
+NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    KtestRun("providers.register-errors", RegisterErrors);
+    NTSTATUS Status = PsRegisterSubsystemProvider(&Table, &Kernel, &Provider);
+    if (!NT_SUCCESS(Status)) {
+        DbgPrint("@fail providers.register: %08x\n", Status);
+        return Status;
+    }
+    KtestRun("providers.register-twice", RegisterTwice);
+    KtestRun("providers.threadless-process", Threadless);
+    KtestRun("providers.veto", Vetoed);
+    KtestRun("providers.life-of-a-thread", LifeOfThread);
+    KtestRun("providers.never-resumed", NeverResumed);
+    KtestRun("providers.unhandled-exception", Unhandled);
+    KtestRun("providers.address-spaces", Spaces);
+    KtestRun("providers.foreign-process", ForeignProcess);
+    KtestRun("providers.leaves-nothing", LeavesNothing);
+    KtestRun("providers.unregister", Unregister);
+    return STATUS_SUCCESS;
+}
