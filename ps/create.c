@@ -2,8 +2,9 @@
 /*
  * NtCreateUserProcess and NtCreateThreadEx: native processes and threads for native callers.
  *
- * Everything of the caller's is copied first, once, and only the copies are looked at. What can fail then comes before the thread
- * is launched: from the launch on the process is known to callbacks, and ends by ending.
+ * Everything of the caller's is copied first, once, and only the copies are looked at. What can fail then
+ * comes before the thread is launched: from the launch on the process is known to callbacks, and ends by
+ * ending.
  */
 #include "ps/image.h"
 
@@ -21,7 +22,8 @@ typedef struct _PSP_ATTRIBUTES {
 
 static NTSTATUS PspCaptureImageName(PUNICODE_STRING Name, const PS_ATTRIBUTE *Attribute, KPROCESSOR_MODE Mode)
 {
-    if (Attribute->Size == 0 || Attribute->Size > PSP_MAXIMUM_IMAGE_NAME || (Attribute->Size & 1) || Name->Buffer != NULL) {
+    if (Attribute->Size == 0 || Attribute->Size > PSP_MAXIMUM_IMAGE_NAME || (Attribute->Size & 1) ||
+        Name->Buffer != NULL) {
         return STATUS_INVALID_PARAMETER;
     }
     Name->Buffer = ExAllocatePoolWithTag(NonPagedPoolNx, Attribute->Size, PSP_TAG_NAME);
@@ -32,7 +34,8 @@ static NTSTATUS PspCaptureImageName(PUNICODE_STRING Name, const PS_ATTRIBUTE *At
     return ExCopyIn(Name->Buffer, Attribute->ValuePtr, Attribute->Size, Mode);
 }
 
-static NTSTATUS PspCaptureAttribute(PSP_ATTRIBUTES *Captured, const PS_ATTRIBUTE *Attribute, KPROCESSOR_MODE Mode)
+static NTSTATUS PspCaptureAttribute(PSP_ATTRIBUTES *Captured, const PS_ATTRIBUTE *Attribute,
+                                    KPROCESSOR_MODE Mode)
 {
     switch (Attribute->Attribute) {
     case PS_ATTRIBUTE_CLIENT_ID:
@@ -49,7 +52,8 @@ static NTSTATUS PspCaptureAttribute(PSP_ATTRIBUTES *Captured, const PS_ATTRIBUTE
 }
 
 /* The caller frees ImageName, also on failure. */
-static NTSTATUS PspCaptureAttributeList(PSP_ATTRIBUTES *Captured, PPS_ATTRIBUTE_LIST List, KPROCESSOR_MODE Mode)
+static NTSTATUS PspCaptureAttributeList(PSP_ATTRIBUTES *Captured, PPS_ATTRIBUTE_LIST List,
+                                        KPROCESSOR_MODE Mode)
 {
     PS_ATTRIBUTE Attribute[PSP_MAXIMUM_ATTRIBUTES];
     SIZE_T Total;
@@ -134,7 +138,8 @@ static NTSTATUS PspMoveInParameters(PSP_PEB_BLOCK *Block, KPROCESSOR_MODE Mode)
     if (NT_SUCCESS(Status)) {
         Status = PspMoveInBlock(&Next, &Parameters->Environment, Parameters->EnvironmentSize, Mode);
     }
-    if (NT_SUCCESS(Status) && PspCountStrings(Parameters->Arguments, Parameters->ArgumentsSize) < Parameters->ArgumentCount) {
+    if (NT_SUCCESS(Status) &&
+        PspCountStrings(Parameters->Arguments, Parameters->ArgumentsSize) < Parameters->ArgumentCount) {
         return STATUS_INVALID_PARAMETER;
     }
     return Status;
@@ -152,11 +157,12 @@ static NTSTATUS PspCheckParameters(const RTL_USER_PROCESS_PARAMETERS *Parameters
 }
 
 /* A PEB block whose pointers point into itself. Source NULL: parameters with nothing in them. */
-static NTSTATUS PspCaptureParameters(PSP_PEB_BLOCK **Result, SIZE_T *Size, PRTL_USER_PROCESS_PARAMETERS Source,
-                                     KPROCESSOR_MODE Mode)
+static NTSTATUS PspCaptureParameters(PSP_PEB_BLOCK **Result, SIZE_T *Size,
+                                     PRTL_USER_PROCESS_PARAMETERS Source, KPROCESSOR_MODE Mode)
 {
     RTL_USER_PROCESS_PARAMETERS Parameters = {.Size = sizeof(Parameters)};
-    NTSTATUS Status = Source != NULL ? ExCopyIn(&Parameters, Source, sizeof(Parameters), Mode) : STATUS_SUCCESS;
+    NTSTATUS Status =
+        Source != NULL ? ExCopyIn(&Parameters, Source, sizeof(Parameters), Mode) : STATUS_SUCCESS;
     if (NT_SUCCESS(Status)) {
         Status = PspCheckParameters(&Parameters, Size);
     }
@@ -225,12 +231,13 @@ static NTSTATUS PspMakeNativeProcess(PSP_CREATION *Creation, const PSP_IMAGE *Im
 static NTSTATUS PspMakeNativeHandles(PSP_CREATION *Creation)
 {
     PHANDLE_TABLE Table = ObCurrentHandleTable();
-    NTSTATUS Status = ObInsertHandle(Table, Creation->Process, Creation->ProcessAccess, Creation->ProcessFlags,
-                                     &Creation->ProcessHandle);
+    NTSTATUS Status = ObInsertHandle(Table, Creation->Process, Creation->ProcessAccess,
+                                     Creation->ProcessFlags, &Creation->ProcessHandle);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    Status = ObInsertHandle(Table, Creation->Thread, Creation->ThreadAccess, Creation->ThreadFlags, &Creation->ThreadHandle);
+    Status = ObInsertHandle(Table, Creation->Thread, Creation->ThreadAccess, Creation->ThreadFlags,
+                            &Creation->ThreadHandle);
     if (!NT_SUCCESS(Status)) {
         ObCloseHandle(Table, Creation->ProcessHandle, KernelMode);
     }
@@ -300,12 +307,14 @@ static NTSTATUS PspLaunchNative(PSP_CREATION *Creation, PHANDLE ProcessHandle, P
 static NTSTATUS PspCreateUserProcess(PSP_CREATION *Creation, PHANDLE ProcessHandle, PHANDLE ThreadHandle,
                                      PRTL_USER_PROCESS_PARAMETERS ProcessParameters)
 {
-    NTSTATUS Status = PspCaptureParameters(&Creation->Block, &Creation->BlockSize, ProcessParameters, Creation->Mode);
+    NTSTATUS Status =
+        PspCaptureParameters(&Creation->Block, &Creation->BlockSize, ProcessParameters, Creation->Mode);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    PUNICODE_STRING ImageName = Creation->Attributes.ImageName.Buffer != NULL ? &Creation->Attributes.ImageName
-                                                                               : &Creation->Block->Parameters.ImagePathName;
+    PUNICODE_STRING ImageName = Creation->Attributes.ImageName.Buffer != NULL
+                                    ? &Creation->Attributes.ImageName
+                                    : &Creation->Block->Parameters.ImagePathName;
     Status = PspMakeNative(Creation, ImageName);
     ExFreePoolWithTag(Creation->Block, PSP_TAG);
     return NT_SUCCESS(Status) ? PspLaunchNative(Creation, ProcessHandle, ThreadHandle) : Status;
@@ -325,16 +334,17 @@ static NTSTATUS PspCheckCreateInfo(PPS_CREATE_INFO CreateInfo, KPROCESSOR_MODE M
 }
 
 /*
- * A native process and its first thread in one call. The image: PS_ATTRIBUTE_IMAGE_NAME, else ImagePathName of the parameters
- * ("\Boot\native\hello", or "hello"). Flags: PROCESS_CREATE_FLAGS_INHERIT_HANDLES; THREAD_CREATE_FLAGS_CREATE_SUSPENDED.
- * Attributes: IMAGE_NAME, CLIENT_ID, TEB_ADDRESS. Parameters of up to 256 KiB, copied.
- * STATUS_OBJECT_NAME_NOT_FOUND, STATUS_FILE_IS_A_DIRECTORY, STATUS_INVALID_IMAGE_FORMAT (no native program) and other faults of the
- * image; STATUS_INVALID_PARAMETER, STATUS_ACCESS_VIOLATION; a process callback's veto, after which the process has come and gone.
- * PASSIVE.
+ * A native process and its first thread in one call. The image: PS_ATTRIBUTE_IMAGE_NAME, else ImagePathName
+ * of the parameters ("\Boot\native\hello", or "hello"). Flags: PROCESS_CREATE_FLAGS_INHERIT_HANDLES;
+ * THREAD_CREATE_FLAGS_CREATE_SUSPENDED. Attributes: IMAGE_NAME, CLIENT_ID, TEB_ADDRESS. Parameters of up to
+ * 256 KiB, copied. STATUS_OBJECT_NAME_NOT_FOUND, STATUS_FILE_IS_A_DIRECTORY, STATUS_INVALID_IMAGE_FORMAT (no
+ * native program) and other faults of the image; STATUS_INVALID_PARAMETER, STATUS_ACCESS_VIOLATION; a process
+ * callback's veto, after which the process has come and gone. PASSIVE.
  */
-NTSTATUS NtCreateUserProcess(PHANDLE ProcessHandle, PHANDLE ThreadHandle, ACCESS_MASK ProcessAccess, ACCESS_MASK ThreadAccess,
-                             POBJECT_ATTRIBUTES ProcessAttributes, POBJECT_ATTRIBUTES ThreadAttributes, ULONG ProcessFlags,
-                             ULONG ThreadFlags, PRTL_USER_PROCESS_PARAMETERS ProcessParameters, PPS_CREATE_INFO CreateInfo,
+NTSTATUS NtCreateUserProcess(PHANDLE ProcessHandle, PHANDLE ThreadHandle, ACCESS_MASK ProcessAccess,
+                             ACCESS_MASK ThreadAccess, POBJECT_ATTRIBUTES ProcessAttributes,
+                             POBJECT_ATTRIBUTES ThreadAttributes, ULONG ProcessFlags, ULONG ThreadFlags,
+                             PRTL_USER_PROCESS_PARAMETERS ProcessParameters, PPS_CREATE_INFO CreateInfo,
                              PPS_ATTRIBUTE_LIST AttributeList)
 {
     PSP_CREATION Creation = {
@@ -344,7 +354,8 @@ NTSTATUS NtCreateUserProcess(PHANDLE ProcessHandle, PHANDLE ThreadHandle, ACCESS
         .ProcessAccess = ProcessAccess,
         .ThreadAccess = ThreadAccess,
     };
-    if ((ProcessFlags & ~PROCESS_CREATE_FLAGS_INHERIT_HANDLES) || (ThreadFlags & ~THREAD_CREATE_FLAGS_CREATE_SUSPENDED)) {
+    if ((ProcessFlags & ~PROCESS_CREATE_FLAGS_INHERIT_HANDLES) ||
+        (ThreadFlags & ~THREAD_CREATE_FLAGS_CREATE_SUSPENDED)) {
         return STATUS_INVALID_PARAMETER;
     }
     NTSTATUS Status = PspCheckCreateInfo(CreateInfo, Creation.Mode);
@@ -368,8 +379,8 @@ NTSTATUS NtCreateUserProcess(PHANDLE ProcessHandle, PHANDLE ThreadHandle, ACCESS
 /* ---- Threads ---- */
 
 /* Everything but the capture; *Handle is open on success. */
-static NTSTATUS PspAddNativeThread(PETHREAD Thread, ACCESS_MASK Access, ULONG Flags, BOOLEAN Suspended, PHANDLE ThreadHandle,
-                                   const PSP_ATTRIBUTES *Attributes)
+static NTSTATUS PspAddNativeThread(PETHREAD Thread, ACCESS_MASK Access, ULONG Flags, BOOLEAN Suspended,
+                                   PHANDLE ThreadHandle, const PSP_ATTRIBUTES *Attributes)
 {
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
     HANDLE Handle;
@@ -403,14 +414,16 @@ static NTSTATUS PspCreateThreadIn(HANDLE ProcessHandle, ULONG_PTR Start, ULONG_P
 }
 
 /*
- * A thread of a native process that starts at StartRoutine(Argument). StackSize and MaximumStackSize: the larger counts; 0: 256 KiB,
- * at most 64 MiB. ZeroBits must be 0. CreateFlags: THREAD_CREATE_FLAGS_CREATE_SUSPENDED. Attributes: CLIENT_ID, TEB_ADDRESS.
- * STATUS_INVALID_PARAMETER (also for a process that is not native), STATUS_PROCESS_IS_TERMINATING, STATUS_ACCESS_DENIED,
+ * A thread of a native process that starts at StartRoutine(Argument). StackSize and MaximumStackSize: the
+ * larger counts; 0: 256 KiB, at most 64 MiB. ZeroBits must be 0. CreateFlags:
+ * THREAD_CREATE_FLAGS_CREATE_SUSPENDED. Attributes: CLIENT_ID, TEB_ADDRESS. STATUS_INVALID_PARAMETER (also
+ * for a process that is not native), STATUS_PROCESS_IS_TERMINATING, STATUS_ACCESS_DENIED,
  * STATUS_INVALID_HANDLE, STATUS_NO_MEMORY. PASSIVE.
  */
-NTSTATUS NtCreateThreadEx(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
-                          HANDLE ProcessHandle, PVOID StartRoutine, PVOID Argument, ULONG CreateFlags, SIZE_T ZeroBits,
-                          SIZE_T StackSize, SIZE_T MaximumStackSize, PPS_ATTRIBUTE_LIST AttributeList)
+NTSTATUS NtCreateThreadEx(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess,
+                          POBJECT_ATTRIBUTES ObjectAttributes, HANDLE ProcessHandle, PVOID StartRoutine,
+                          PVOID Argument, ULONG CreateFlags, SIZE_T ZeroBits, SIZE_T StackSize,
+                          SIZE_T MaximumStackSize, PPS_ATTRIBUTE_LIST AttributeList)
 {
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
     PSP_ATTRIBUTES Attributes;
@@ -433,8 +446,9 @@ NTSTATUS NtCreateThreadEx(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess, POBJE
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    Status = PspAddNativeThread(Thread, DesiredAccess, Flags, (CreateFlags & THREAD_CREATE_FLAGS_CREATE_SUSPENDED) != 0,
-                                ThreadHandle, &Attributes);
+    Status = PspAddNativeThread(Thread, DesiredAccess, Flags,
+                                (CreateFlags & THREAD_CREATE_FLAGS_CREATE_SUSPENDED) != 0, ThreadHandle,
+                                &Attributes);
     if (NT_SUCCESS(Status)) {
         ObDereferenceObject(Thread);
     } else {

@@ -6,7 +6,8 @@
  *   behind it  PEB and process parameters
  *              the first thread: guard page, stack, TEB       (likewise for each further thread)
  *
- * Everything lies close together, in the lowest hole behind the image: a small process then needs one page table of each level.
+ * Everything lies close together, in the lowest hole behind the image: a small process then needs one page
+ * table of each level.
  */
 #include "kernel/ldr/elfimage.h"
 #include "ps/image.h"
@@ -77,7 +78,8 @@ static NTSTATUS PspParseImage(PSP_IMAGE *Image)
     if (!Elf->Native || Elf->HasInterpreter) {
         return STATUS_INVALID_IMAGE_FORMAT;
     }
-    Image->Bias = Elf->PositionIndependent ? ALIGN_UP_BY(PSP_NATIVE_LOAD_ADDRESS, Elf->Alignment) - Elf->Start : 0;
+    Image->Bias =
+        Elf->PositionIndependent ? ALIGN_UP_BY(PSP_NATIVE_LOAD_ADDRESS, Elf->Alignment) - Elf->Start : 0;
     return STATUS_SUCCESS;
 }
 
@@ -133,14 +135,15 @@ static ULONG PspImageProtection(ULONG ElfProtection)
 }
 
 /* [Start, End) in the file's terms; Section NULL: zeros. */
-static NTSTATUS PspMapPart(const PSP_MAPPER *Mapper, ULONG64 Start, ULONG64 End, ULONG Protection, PMM_SECTION Section,
-                           ULONG64 Offset)
+static NTSTATUS PspMapPart(const PSP_MAPPER *Mapper, ULONG64 Start, ULONG64 End, ULONG Protection,
+                           PMM_SECTION Section, ULONG64 Offset)
 {
     ULONG_PTR Base = Start + Mapper->Image->Bias;
     if (Start >= End) {
         return STATUS_SUCCESS;
     }
-    return MmMapRegion(Mapper->Space, &Base, End - Start, MM_MAP_FIXED, Protection, Section, Offset, 0, Mapper->Tag);
+    return MmMapRegion(Mapper->Space, &Base, End - Start, MM_MAP_FIXED, Protection, Section, Offset, 0,
+                       Mapper->Tag);
 }
 
 /* A page that two segments share: both one's bytes, with both one's rights. */
@@ -167,7 +170,7 @@ static NTSTATUS PspMapSharedPage(const PSP_MAPPER *Mapper, ULONG64 Address)
 static NTSTATUS PspMapSegment(const PSP_MAPPER *Mapper, const LDR_ELF_SEGMENT *Segment)
 {
     ULONG Protection = PspImageProtection(Segment->Protection);
-    ULONG64 FileEnd = Segment->Address + Segment->FileSize, Whole = FileEnd;
+    ULONG64 FileEnd = Segment->Address + Segment->FileSize, Whole;
     ULONG64 Start = Segment->Start;
     NTSTATUS Status = STATUS_SUCCESS;
 
@@ -175,7 +178,8 @@ static NTSTATUS PspMapSegment(const PSP_MAPPER *Mapper, const LDR_ELF_SEGMENT *S
         Status = PspMapSharedPage(Mapper, Start);
         Start += PAGE_SIZE;
     }
-    Whole = Segment->MemorySize > Segment->FileSize ? ALIGN_DOWN_BY(FileEnd, PAGE_SIZE) : ROUND_TO_PAGES(FileEnd);
+    Whole =
+        Segment->MemorySize > Segment->FileSize ? ALIGN_DOWN_BY(FileEnd, PAGE_SIZE) : ROUND_TO_PAGES(FileEnd);
     Whole = Segment->FileSize == 0 || Whole < Start ? Start : Whole;
     if (NT_SUCCESS(Status)) {
         /* FileOffset is that of Address, and congruent to it: the first page's is that much less. */
@@ -187,9 +191,10 @@ static NTSTATUS PspMapSegment(const PSP_MAPPER *Mapper, const LDR_ELF_SEGMENT *S
     }
     if (NT_SUCCESS(Status) && FileEnd > Whole) {
         ULONG64 From = Whole > Segment->Address ? Whole : Segment->Address;
-        Status = MmWriteAddressSpace(Mapper->Space, From + Mapper->Image->Bias,
-                                     Mapper->Image->File->Data + Segment->FileOffset + (From - Segment->Address),
-                                     FileEnd - From, TRUE);
+        Status =
+            MmWriteAddressSpace(Mapper->Space, From + Mapper->Image->Bias,
+                                Mapper->Image->File->Data + Segment->FileOffset + (From - Segment->Address),
+                                FileEnd - From, TRUE);
     }
     return Status;
 }
@@ -213,7 +218,8 @@ NTSTATUS PspMapImage(PEPROCESS Process, const PSP_IMAGE *Image)
 /* ---- PEB and parameters ---- */
 
 /* In the lowest hole behind the image. */
-static NTSTATUS PspMapNearImage(PEPROCESS Process, PMM_ADDRESS_SPACE Space, SIZE_T Size, PVOID Tag, ULONG_PTR *Base)
+static NTSTATUS PspMapNearImage(PEPROCESS Process, PMM_ADDRESS_SPACE Space, SIZE_T Size, PVOID Tag,
+                                ULONG_PTR *Base)
 {
     *Base = ROUND_TO_PAGES(Process->ImageBase + Process->ImageSize);
     return MmMapRegion(Space, Base, Size, 0, MM_READ | MM_WRITE, NULL, 0, 0, Tag);
@@ -242,7 +248,8 @@ static void PspRelocateBlock(PSP_PEB_BLOCK *Block, ULONG_PTR Base)
     PspRelocateString(&Parameters->CommandLine, Delta);
     Parameters->Arguments = PspRelocate(Parameters->Arguments, Delta);
     Parameters->Environment = PspRelocate(Parameters->Environment, Delta);
-    Block->Peb.ProcessParameters = (PRTL_USER_PROCESS_PARAMETERS)(Base + FIELD_OFFSET(PSP_PEB_BLOCK, Parameters));
+    Block->Peb.ProcessParameters =
+        (PRTL_USER_PROCESS_PARAMETERS)(Base + FIELD_OFFSET(PSP_PEB_BLOCK, Parameters));
 }
 
 NTSTATUS PspCreatePeb(PEPROCESS Process, PSP_PEB_BLOCK *Block, SIZE_T Size)
@@ -250,7 +257,8 @@ NTSTATUS PspCreatePeb(PEPROCESS Process, PSP_PEB_BLOCK *Block, SIZE_T Size)
     ULONG_PTR Base;
     PMM_ADDRESS_SPACE Space = PspSpace(Process);
     /* The base is known afterwards; of the tag only its low bits are asked. */
-    NTSTATUS Status = PspMapNearImage(Process, Space, Size, PSP_VM_TAG(0, PSP_VM_KERNEL | PAGE_READWRITE), &Base);
+    NTSTATUS Status =
+        PspMapNearImage(Process, Space, Size, PSP_VM_TAG(0, PSP_VM_KERNEL | PAGE_READWRITE), &Base);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
@@ -278,7 +286,7 @@ static NTSTATUS PspWriteTeb(PETHREAD Thread, PMM_ADDRESS_SPACE Space)
 /* One region: guard page, stack, TEB; the guard page's rights are then taken away. */
 static NTSTATUS PspMakeNativeArea(PETHREAD Thread, PMM_ADDRESS_SPACE Space, SIZE_T StackSize)
 {
-    SIZE_T Size = StackSize + 2 * PAGE_SIZE;
+    SIZE_T Size = StackSize + 2 * (SIZE_T)PAGE_SIZE;
     ULONG_PTR Base;
     NTSTATUS Status = PspMapNearImage(PsThreadProcess(Thread), Space, Size,
                                       PSP_VM_TAG(0, PSP_VM_KERNEL | PAGE_READWRITE), &Base);
@@ -308,8 +316,8 @@ static void PspEnterNativeThread(PETHREAD Thread, ULONG_PTR StartAddress, ULONG_
     Thread->StartAddress = (PVOID)StartAddress;
 }
 
-NTSTATUS PspCreateNativeThread(PEPROCESS Process, ULONG_PTR StartAddress, ULONG_PTR Argument, SIZE_T StackSize,
-                               PETHREAD *Created)
+NTSTATUS PspCreateNativeThread(PEPROCESS Process, ULONG_PTR StartAddress, ULONG_PTR Argument,
+                               SIZE_T StackSize, PETHREAD *Created)
 {
     PMM_ADDRESS_SPACE Space;
     PETHREAD Thread;

@@ -23,7 +23,8 @@ typedef struct _PSP_PEB_BLOCK {
     RTL_USER_PROCESS_PARAMETERS Parameters;
 } PSP_PEB_BLOCK;
 
-/* STATUS_OBJECT_NAME_NOT_FOUND, STATUS_FILE_IS_A_DIRECTORY; STATUS_INVALID_IMAGE_FORMAT and the others of LdrParseElfImage. */
+/* STATUS_OBJECT_NAME_NOT_FOUND, STATUS_FILE_IS_A_DIRECTORY; STATUS_INVALID_IMAGE_FORMAT and the others of
+   LdrParseElfImage. */
 NTSTATUS PspOpenImage(PCUNICODE_STRING Name, PSP_IMAGE **Image);
 void PspCloseImage(PSP_IMAGE *Image);
 /* The process has no id yet: nobody else touches its space. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How ps comes to life: the static Idle process and the boot processor's idle thread, which exist before there is memory; object
- * types and the System process (phase 0); the reaper and the hooks of other components (phase 1).
+ * How ps comes to life: the static Idle process and the boot processor's idle thread, which exist before
+ * there is memory; object types and the System process (phase 0); the reaper and the hooks of other
+ * components (phase 1).
  */
 #include "ps/psp.h"
 
@@ -18,26 +19,29 @@ LIST_ENTRY PspActiveProcessHead = {&PspActiveProcessHead, &PspActiveProcessHead}
 EX_PUSH_LOCK PspActiveProcessLock;
 EX_PUSH_LOCK PspImageLock;
 
-/* What the boot processor needs before anything of ps runs: whose thread it is on, and in which address space. */
+/* What the boot processor needs before anything of ps runs: whose thread it is on, and in which address
+   space. */
 PS_STATIC_PROCESS PspIdleProcessObject = {
-    .Process = {
-        .Pcb.AddressSpace = &KiKernelSpace,
-        .ThreadListHead = {&PspIdleProcess.ThreadListHead, &PspIdleProcess.ThreadListHead},
-        .State = PsProcessRunning,
-        .TerminateStatus = STATUS_PENDING,
-        .ExitStatus = STATUS_PENDING,
-        .SystemProcess = TRUE,
-        .ImageFileName = RTL_CONSTANT_STRING(L"Idle"),
-        .SubsystemName = "kernel",
-    },
+    .Process =
+        {
+            .Pcb.AddressSpace = &KiKernelSpace,
+            .ThreadListHead = {&PspIdleProcess.ThreadListHead, &PspIdleProcess.ThreadListHead},
+            .State = PsProcessRunning,
+            .TerminateStatus = STATUS_PENDING,
+            .ExitStatus = STATUS_PENDING,
+            .SystemProcess = TRUE,
+            .ImageFileName = RTL_CONSTANT_STRING(L"Idle"),
+            .SubsystemName = "kernel",
+        },
 };
 PS_STATIC_THREAD PspBootIdleThreadObject = {
-    .Thread = {
-        .Tcb.Process = &PspIdleProcess.Pcb,
-        .Tcb.AttachedProcess = &PspIdleProcess.Pcb,
-        .ExitStatus = STATUS_PENDING,
-        .StartState = PS_THREAD_STARTED,
-    },
+    .Thread =
+        {
+            .Tcb.Process = &PspIdleProcess.Pcb,
+            .Tcb.AttachedProcess = &PspIdleProcess.Pcb,
+            .ExitStatus = STATUS_PENDING,
+            .StartState = PS_THREAD_STARTED,
+        },
 };
 C_ASSERT(OB_HEADER_SIZE % 16 == 0);
 
@@ -59,7 +63,8 @@ static void PspCreateTypes(void)
         .Waitable = TRUE,
         .Delete = PspDeleteThread,
     };
-    if (!NT_SUCCESS(ObCreateType(&Process, &PspProcessType)) || !NT_SUCCESS(ObCreateType(&Thread, &PspThreadType))) {
+    if (!NT_SUCCESS(ObCreateType(&Process, &PspProcessType)) ||
+        !NT_SUCCESS(ObCreateType(&Thread, &PspThreadType))) {
         KdBugCheck(PHASE0_INITIALIZATION_FAILED, 0, 0, 0, 0, NULL, "no memory for the object types of ps");
     }
 }
@@ -74,7 +79,8 @@ static void PspAddIdleThread(PETHREAD Thread)
     PspUnlockExclusive(&Process->Lock);
 }
 
-/* The Idle process becomes an object like others; its body has been in use since the first instruction and is left alone. */
+/* The Idle process becomes an object like others; its body has been in use since the first instruction and is
+   left alone. */
 static void PspAdoptIdleProcess(void)
 {
     PVOID Object;
@@ -116,7 +122,8 @@ static void PspCreateSystemProcess(void)
     if (!NT_SUCCESS(ObAllocateClientId(Process, &Process->UniqueProcessId))) {
         KdBugCheck(PHASE0_INITIALIZATION_FAILED, 0, 0, 0, 0, NULL, "no client id for the System process");
     }
-    KI_ASSERT(Process->UniqueProcessId == ULongToHandle(4), "the System process got id %p", Process->UniqueProcessId);
+    KI_ASSERT(Process->UniqueProcessId == ULongToHandle(4), "the System process got id %p",
+              Process->UniqueProcessId);
     Process->Inserted = TRUE;
     InsertTailList(&PspActiveProcessHead, &Process->ActiveProcessLinks);
     PsInitialSystemProcess = Process;

@@ -2,8 +2,9 @@
 /*
  * Notify callbacks: of processes, threads and images. Three tables of 64 slots.
  *
- * Calling takes no lock. A slot's State word is its run-down: OPEN or CLOSED, and the number of calls in progress. A caller enters
- * a slot by adding one while it is OPEN, and only then reads the routine, which does not change while anybody is inside.
+ * Calling takes no lock. A slot's State word is its run-down: OPEN or CLOSED, and the number of calls in
+ * progress. A caller enters a slot by adding one while it is OPEN, and only then reads the routine, which
+ * does not change while anybody is inside.
  *
  *   State            becomes            by                                          under
  *   0 (free)         OPEN               registration, after Routine and Kind        the table's Lock
@@ -12,12 +13,14 @@
  *   CLOSED | n       CLOSED | n - 1     a call that ends                            (none)
  *   CLOSED | 0       0 (free)           whoever made it so: remover or last call    (none)
  *
- * Removal waits until no call but the remover's own is in progress, unless the remover is inside a call of another routine: two
- * routines that remove each other would wait for ever. Then it is deferred: the slot is closed, nobody calls it any more, and the
- * last call in progress frees it. The code of a call in progress stays: each call holds the run-down of the routine's module.
+ * Removal waits until no call but the remover's own is in progress, unless the remover is inside a call of
+ * another routine: two routines that remove each other would wait for ever. Then it is deferred: the slot is
+ * closed, nobody calls it any more, and the last call in progress frees it. The code of a call in progress
+ * stays: each call holds the run-down of the routine's module.
  *
- * A removal from inside a call of the same routine takes the caller's own calls out of the count; their records
- * (PSP_NOTIFY_CALL, on the stack, linked from the thread) forget the slot, which may belong to another routine afterwards.
+ * A removal from inside a call of the same routine takes the caller's own calls out of the count; their
+ * records (PSP_NOTIFY_CALL, on the stack, linked from the thread) forget the slot, which may belong to
+ * another routine afterwards.
  */
 #include "ps/psp.h"
 
@@ -55,7 +58,7 @@ struct _PSP_NOTIFY_CALL {
     PSP_NOTIFY_TABLE *Table;
     PSP_NOTIFY_SLOT *Slot; /* NULL: the routine was removed from inside this call */
     PVOID Routine;
-    PLDR_MODULE Module;    /* its run-down is held; NULL: the kernel's own */
+    PLDR_MODULE Module; /* its run-down is held; NULL: the kernel's own */
 };
 
 static PSP_NOTIFY_TABLE PspProcessTable, PspThreadTable, PspImageTable;
@@ -86,7 +89,8 @@ static bool PspEnterSlot(PSP_NOTIFY_SLOT *Slot)
 {
     ULONG64 State = __atomic_load_n(&Slot->State, __ATOMIC_RELAXED);
     while (State & PSP_SLOT_OPEN) {
-        if (__atomic_compare_exchange_n(&Slot->State, &State, State + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+        if (__atomic_compare_exchange_n(&Slot->State, &State, State + 1, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED)) {
             return true;
         }
     }
@@ -135,7 +139,8 @@ static void PspDropCall(PSP_NOTIFY_CALL *Call)
 
 static void PspEndCall(PSP_NOTIFY_CALL *Call)
 {
-    KI_ASSERT(ArchGetIrql() == PASSIVE_LEVEL, "notify routine %p returned at level %d", Call->Routine, ArchGetIrql());
+    KI_ASSERT(ArchGetIrql() == PASSIVE_LEVEL, "notify routine %p returned at level %d", Call->Routine,
+              ArchGetIrql());
     KeLeaveCriticalRegion();
     PspCurrentThread()->NotifyCalls = Call->Outer;
     PspDropCall(Call);
@@ -151,8 +156,8 @@ void PspAbandonNotifyCalls(PETHREAD Thread)
 }
 
 /* Walks the slots in order of their numbers: a routine that is registered meanwhile may be missed. */
-#define PSP_FOR_EACH_SLOT(Table_, Slot_)                                                                               \
-    for (ULONG64 Left_ = (Table_)->Occupied; Left_ != 0; Left_ &= Left_ - 1)                                           \
+#define PSP_FOR_EACH_SLOT(Table_, Slot_)                                                                     \
+    for (ULONG64 Left_ = (Table_)->Occupied; Left_ != 0; Left_ &= Left_ - 1)                                 \
         for (PSP_NOTIFY_SLOT *Slot_ = &(Table_)->Slot[RtlLowestBit(Left_)]; Slot_ != NULL; Slot_ = NULL)
 
 /* ---- Registration ---- */
@@ -169,10 +174,12 @@ static PSP_NOTIFY_SLOT *PspTakeSlot(PSP_NOTIFY_TABLE *Table)
     return NULL;
 }
 
-static PSP_NOTIFY_SLOT *PspFindSlot(PSP_NOTIFY_TABLE *Table, PVOID Routine, PSP_NOTIFY_KIND First, PSP_NOTIFY_KIND Last)
+static PSP_NOTIFY_SLOT *PspFindSlot(PSP_NOTIFY_TABLE *Table, PVOID Routine, PSP_NOTIFY_KIND First,
+                                    PSP_NOTIFY_KIND Last)
 {
-    PSP_FOR_EACH_SLOT(Table, Slot) {
-        if ((Slot->State & PSP_SLOT_OPEN) && Slot->Routine == Routine && Slot->Kind >= First && Slot->Kind <= Last) {
+    PSP_FOR_EACH_SLOT (Table, Slot) {
+        if ((Slot->State & PSP_SLOT_OPEN) && Slot->Routine == Routine && Slot->Kind >= First &&
+            Slot->Kind <= Last) {
             return Slot;
         }
     }
@@ -180,11 +187,13 @@ static PSP_NOTIFY_SLOT *PspFindSlot(PSP_NOTIFY_TABLE *Table, PVOID Routine, PSP_
 }
 
 /* Full: what a full table is answered with. Duplicates: whether a routine may stand in the table twice. */
-static NTSTATUS PspRegister(PSP_NOTIFY_TABLE *Table, PVOID Routine, PSP_NOTIFY_KIND Kind, NTSTATUS Full, bool Duplicates)
+static NTSTATUS PspRegister(PSP_NOTIFY_TABLE *Table, PVOID Routine, PSP_NOTIFY_KIND Kind, NTSTATUS Full,
+                            bool Duplicates)
 {
     NTSTATUS Status = Full;
     PspLockExclusive(&Table->Lock);
-    PSP_NOTIFY_SLOT *Slot = Duplicates || PspFindSlot(Table, Routine, Kind, Kind) == NULL ? PspTakeSlot(Table) : NULL;
+    PSP_NOTIFY_SLOT *Slot =
+        Duplicates || PspFindSlot(Table, Routine, Kind, Kind) == NULL ? PspTakeSlot(Table) : NULL;
     if (Slot != NULL) {
         Slot->Routine = Routine;
         Slot->Kind = Kind;
@@ -199,8 +208,8 @@ static NTSTATUS PspRegister(PSP_NOTIFY_TABLE *Table, PVOID Routine, PSP_NOTIFY_K
 
 /* What the current thread is inside of. */
 typedef struct _PSP_NOTIFY_INSIDE {
-    ULONG Own;     /* calls of this slot */
-    bool Foreign;  /* calls of other slots, or of removed ones */
+    ULONG Own;    /* calls of this slot */
+    bool Foreign; /* calls of other slots, or of removed ones */
 } PSP_NOTIFY_INSIDE;
 
 static PSP_NOTIFY_INSIDE PspForgetOwnCalls(PSP_NOTIFY_SLOT *Slot)
@@ -223,7 +232,8 @@ static bool PspCloseSlot(PSP_NOTIFY_SLOT *Slot, ULONG Own)
     ULONG64 State = __atomic_load_n(&Slot->State, __ATOMIC_RELAXED), Closed;
     do {
         Closed = PSP_SLOT_CLOSED | ((State & PSP_SLOT_CALLS) - Own);
-    } while (!__atomic_compare_exchange_n(&Slot->State, &State, Closed, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+    } while (!__atomic_compare_exchange_n(&Slot->State, &State, Closed, false, __ATOMIC_ACQ_REL,
+                                          __ATOMIC_RELAXED));
     return Closed != PSP_SLOT_CLOSED;
 }
 
@@ -264,12 +274,13 @@ static NTSTATUS PspSetProcessRoutine(PVOID Routine, PSP_NOTIFY_KIND Kind, BOOLEA
 }
 
 /*
- * Registers (or with Remove removes) a routine that is told of processes that come and go, those of subsystems excepted: on
- * creation on the creator's thread, at the end on the process's last thread; PASSIVE_LEVEL, in a critical region. NULL is a
- * routine like any other that is never called.
- * STATUS_INVALID_PARAMETER: registered already, or 64 routines of all three kinds are. STATUS_PROCEDURE_NOT_FOUND: not there.
- * Removal waits for calls in progress; from inside a call of the routine itself its own calls do not count, from inside a call of
- * another routine it does not wait. PASSIVE. ddi:pssetcreateprocessnotifyroutine
+ * Registers (or with Remove removes) a routine that is told of processes that come and go, those of
+ * subsystems excepted: on creation on the creator's thread, at the end on the process's last thread;
+ * PASSIVE_LEVEL, in a critical region. NULL is a routine like any other that is never called.
+ * STATUS_INVALID_PARAMETER: registered already, or 64 routines of all three kinds are.
+ * STATUS_PROCEDURE_NOT_FOUND: not there. Removal waits for calls in progress; from inside a call of the
+ * routine itself its own calls do not count, from inside a call of another routine it does not wait. PASSIVE.
+ * ddi:pssetcreateprocessnotifyroutine
  */
 NTSTATUS PsSetCreateProcessNotifyRoutine(PCREATE_PROCESS_NOTIFY_ROUTINE NotifyRoutine, BOOLEAN Remove)
 {
@@ -277,16 +288,18 @@ NTSTATUS PsSetCreateProcessNotifyRoutine(PCREATE_PROCESS_NOTIFY_ROUTINE NotifyRo
 }
 EXPORT(PsSetCreateProcessNotifyRoutine);
 
-/* As PsSetCreateProcessNotifyRoutine, for a routine that learns more and may forbid the creation. Images carry no signature
-   here: STATUS_ACCESS_DENIED does not occur. PASSIVE. ddi:pssetcreateprocessnotifyroutineex */
+/* As PsSetCreateProcessNotifyRoutine, for a routine that learns more and may forbid the creation. Images
+   carry no signature here: STATUS_ACCESS_DENIED does not occur. PASSIVE.
+   ddi:pssetcreateprocessnotifyroutineex */
 NTSTATUS PsSetCreateProcessNotifyRoutineEx(PCREATE_PROCESS_NOTIFY_ROUTINE_EX NotifyRoutine, BOOLEAN Remove)
 {
     return PspSetProcessRoutine((PVOID)NotifyRoutine, PspProcessEx, Remove);
 }
 EXPORT(PsSetCreateProcessNotifyRoutineEx);
 
-/* As PsSetCreateProcessNotifyRoutineEx, told of the processes of all subsystems, native ones included. STATUS_INVALID_PARAMETER
-   also for another type than PsCreateProcessNotifySubsystems. PASSIVE. ddi:pssetcreateprocessnotifyroutineex2 */
+/* As PsSetCreateProcessNotifyRoutineEx, told of the processes of all subsystems, native ones included.
+   STATUS_INVALID_PARAMETER also for another type than PsCreateProcessNotifySubsystems. PASSIVE.
+   ddi:pssetcreateprocessnotifyroutineex2 */
 NTSTATUS PsSetCreateProcessNotifyRoutineEx2(PSCREATEPROCESSNOTIFYTYPE NotifyType, PVOID NotifyInformation,
                                             BOOLEAN Remove)
 {
@@ -321,8 +334,8 @@ static void PspCallProcessRoutine(const PSP_NOTIFY_CALL *Call, PSP_NOTIFY_KIND K
                                   PPS_CREATE_NOTIFY_INFO Info)
 {
     if (Kind == PspProcessPlain) {
-        ((PCREATE_PROCESS_NOTIFY_ROUTINE)Call->Routine)(Process->InheritedFromUniqueProcessId, Process->UniqueProcessId,
-                                                        Info != NULL);
+        ((PCREATE_PROCESS_NOTIFY_ROUTINE)Call->Routine)(Process->InheritedFromUniqueProcessId,
+                                                        Process->UniqueProcessId, Info != NULL);
         return;
     }
     if (Info != NULL) {
@@ -353,7 +366,7 @@ NTSTATUS PspNotifyProcessCreate(PEPROCESS Process)
         return STATUS_SUCCESS;
     }
     PspFillCreateInfo(&Info, Process);
-    PSP_FOR_EACH_SLOT(&PspProcessTable, Slot) {
+    PSP_FOR_EACH_SLOT (&PspProcessTable, Slot) {
         PspCallProcessSlot(Slot, Process, &Info);
         if (NT_SUCCESS(Veto)) {
             Veto = Info.CreationStatus;
@@ -364,7 +377,7 @@ NTSTATUS PspNotifyProcessCreate(PEPROCESS Process)
 
 void PspNotifyProcessExit(PEPROCESS Process)
 {
-    PSP_FOR_EACH_SLOT(&PspProcessTable, Slot) {
+    PSP_FOR_EACH_SLOT (&PspProcessTable, Slot) {
         PspCallProcessSlot(Slot, Process, NULL);
     }
 }
@@ -372,20 +385,22 @@ void PspNotifyProcessExit(PEPROCESS Process)
 /* ---- Threads ---- */
 
 /*
- * Registers a routine that is told of threads that come and go, those of subsystems excepted: on creation on the creator's
- * thread, at the end on the thread itself; PASSIVE_LEVEL, in a critical region. A routine may be registered more than once; each
- * registration is removed for itself. STATUS_INSUFFICIENT_RESOURCES: 64 are registered. PASSIVE.
- * ddi:pssetcreatethreadnotifyroutine
+ * Registers a routine that is told of threads that come and go, those of subsystems excepted: on creation on
+ * the creator's thread, at the end on the thread itself; PASSIVE_LEVEL, in a critical region. A routine may
+ * be registered more than once; each registration is removed for itself. STATUS_INSUFFICIENT_RESOURCES: 64
+ * are registered. PASSIVE. ddi:pssetcreatethreadnotifyroutine
  */
 NTSTATUS PsSetCreateThreadNotifyRoutine(PCREATE_THREAD_NOTIFY_ROUTINE NotifyRoutine)
 {
-    return PspRegister(&PspThreadTable, (PVOID)NotifyRoutine, PspThreadPlain, STATUS_INSUFFICIENT_RESOURCES, true);
+    return PspRegister(&PspThreadTable, (PVOID)NotifyRoutine, PspThreadPlain, STATUS_INSUFFICIENT_RESOURCES,
+                       true);
 }
 EXPORT(PsSetCreateThreadNotifyRoutine);
 
-/* As PsSetCreateThreadNotifyRoutine. PsCreateThreadNotifyNonSystem: threads of native programs only, and on creation on the new
-   thread, before its first instruction. PsCreateThreadNotifySubsystems: threads of all subsystems and of the system, on the
-   creator's thread. Another type: STATUS_INVALID_PARAMETER. PASSIVE. ddi:pssetcreatethreadnotifyroutineex */
+/* As PsSetCreateThreadNotifyRoutine. PsCreateThreadNotifyNonSystem: threads of native programs only, and on
+   creation on the new thread, before its first instruction. PsCreateThreadNotifySubsystems: threads of all
+   subsystems and of the system, on the creator's thread. Another type: STATUS_INVALID_PARAMETER. PASSIVE.
+   ddi:pssetcreatethreadnotifyroutineex */
 NTSTATUS PsSetCreateThreadNotifyRoutineEx(PSCREATETHREADNOTIFYTYPE NotifyType, PVOID NotifyInformation)
 {
     PSP_NOTIFY_KIND Kind;
@@ -427,13 +442,14 @@ static bool PspThreadKindSees(PSP_NOTIFY_KIND Kind, PETHREAD Thread)
 /* Kinds: a bit for each that is told now. */
 static void PspCallThreadRoutines(PETHREAD Thread, ULONG Kinds, BOOLEAN Create)
 {
-    PSP_FOR_EACH_SLOT(&PspThreadTable, Slot) {
+    PSP_FOR_EACH_SLOT (&PspThreadTable, Slot) {
         PSP_NOTIFY_CALL Call;
         if (!PspBeginCall(&Call, &PspThreadTable, Slot)) {
             continue;
         }
         if ((Kinds & (1u << Slot->Kind)) && PspThreadKindSees(Slot->Kind, Thread)) {
-            ((PCREATE_THREAD_NOTIFY_ROUTINE)Call.Routine)(Thread->Cid.UniqueProcess, Thread->Cid.UniqueThread, Create);
+            ((PCREATE_THREAD_NOTIFY_ROUTINE)Call.Routine)(Thread->Cid.UniqueProcess, Thread->Cid.UniqueThread,
+                                                          Create);
         }
         PspEndCall(&Call);
     }
@@ -451,22 +467,24 @@ void PspNotifyThreadBegin(PETHREAD Thread)
 
 void PspNotifyThreadExit(PETHREAD Thread)
 {
-    PspCallThreadRoutines(Thread, 1u << PspThreadPlain | 1u << PspThreadNonSystem | 1u << PspThreadSubsystems, FALSE);
+    PspCallThreadRoutines(Thread, 1u << PspThreadPlain | 1u << PspThreadNonSystem | 1u << PspThreadSubsystems,
+                          FALSE);
 }
 
 /* ---- Images ---- */
 
-/* Registers a routine that is told of images that are mapped: programs (on the new process's first thread, before its first
-   instruction) and kernel modules (ProcessId 0, before DriverEntry). PASSIVE_LEVEL, in a critical region.
-   STATUS_INSUFFICIENT_RESOURCES: 64 are registered. PASSIVE. ddi:pssetloadimagenotifyroutine */
+/* Registers a routine that is told of images that are mapped: programs (on the new process's first thread,
+   before its first instruction) and kernel modules (ProcessId 0, before DriverEntry). PASSIVE_LEVEL, in a
+   critical region. STATUS_INSUFFICIENT_RESOURCES: 64 are registered. PASSIVE. ddi:pssetloadimagenotifyroutine
+   */
 NTSTATUS PsSetLoadImageNotifyRoutine(PLOAD_IMAGE_NOTIFY_ROUTINE NotifyRoutine)
 {
     return PspRegister(&PspImageTable, (PVOID)NotifyRoutine, PspImage, STATUS_INSUFFICIENT_RESOURCES, true);
 }
 EXPORT(PsSetLoadImageNotifyRoutine);
 
-/* The same; Flags may be PS_IMAGE_NOTIFY_CONFLICTING_ARCHITECTURE, which changes nothing on a machine with one architecture.
-   Another flag: STATUS_INVALID_PARAMETER_2. PASSIVE. ddi:pssetloadimagenotifyroutineex */
+/* The same; Flags may be PS_IMAGE_NOTIFY_CONFLICTING_ARCHITECTURE, which changes nothing on a machine with
+   one architecture. Another flag: STATUS_INVALID_PARAMETER_2. PASSIVE. ddi:pssetloadimagenotifyroutineex */
 NTSTATUS PsSetLoadImageNotifyRoutineEx(PLOAD_IMAGE_NOTIFY_ROUTINE NotifyRoutine, ULONG_PTR Flags)
 {
     if (Flags & ~(ULONG_PTR)PS_IMAGE_NOTIFY_CONFLICTING_ARCHITECTURE) {
@@ -476,8 +494,8 @@ NTSTATUS PsSetLoadImageNotifyRoutineEx(PLOAD_IMAGE_NOTIFY_ROUTINE NotifyRoutine,
 }
 EXPORT(PsSetLoadImageNotifyRoutineEx);
 
-/* Removes one registration; waits as PsSetCreateProcessNotifyRoutine does. STATUS_PROCEDURE_NOT_FOUND. <= APC.
-   ddi:psremoveloadimagenotifyroutine */
+/* Removes one registration; waits as PsSetCreateProcessNotifyRoutine does. STATUS_PROCEDURE_NOT_FOUND. <=
+   APC. ddi:psremoveloadimagenotifyroutine */
 NTSTATUS PsRemoveLoadImageNotifyRoutine(PLOAD_IMAGE_NOTIFY_ROUTINE NotifyRoutine)
 {
     return PspRemove(&PspImageTable, (PVOID)NotifyRoutine, PspImage, PspImage);
@@ -486,7 +504,7 @@ EXPORT(PsRemoveLoadImageNotifyRoutine);
 
 static void PspCallImageRoutines(PUNICODE_STRING Name, HANDLE ProcessId, PIMAGE_INFO Info)
 {
-    PSP_FOR_EACH_SLOT(&PspImageTable, Slot) {
+    PSP_FOR_EACH_SLOT (&PspImageTable, Slot) {
         PSP_NOTIFY_CALL Call;
         if (PspBeginCall(&Call, &PspImageTable, Slot)) {
             IMAGE_INFO Copy = *Info; /* a routine's scribbling is its own affair */
@@ -499,7 +517,7 @@ static void PspCallImageRoutines(PUNICODE_STRING Name, HANDLE ProcessId, PIMAGE_
 void PspNotifyProcessImage(PEPROCESS Process)
 {
     IMAGE_INFO Info = {
-        .ImageAddressingMode = IMAGE_ADDRESSING_MODE_32BIT, /* the documented constant, for 64-bit images too */
+        .ImageAddressingMode = IMAGE_ADDRESSING_MODE_32BIT, /* documented for all images */
         .ImageBase = (PVOID)Process->ImageBase,
         .ImageSize = Process->ImageSize,
     };
@@ -527,13 +545,15 @@ static bool PspIsInModule(PLDR_MODULE Module, const PSP_NOTIFY_SLOT *Slot)
     return (ULONG_PTR)Slot->Routine - (ULONG_PTR)Module->Base < Module->Size;
 }
 
-/* TRUE: a routine of the module stands in the table. Deferred removals are waited for: their calls may not hold the module yet. */
+/* TRUE: a routine of the module stands in the table. Deferred removals are waited for: their calls may not
+   hold the module yet. */
 static BOOLEAN PspIsTableUsedBy(PSP_NOTIFY_TABLE *Table, PLDR_MODULE Module)
 {
     LARGE_INTEGER Millisecond = {.QuadPart = -10000};
-    PSP_FOR_EACH_SLOT(Table, Slot) {
+    PSP_FOR_EACH_SLOT (Table, Slot) {
         ULONG64 State;
-        while ((State = __atomic_load_n(&Slot->State, __ATOMIC_ACQUIRE)) != 0 && PspIsInModule(Module, Slot)) {
+        while ((State = __atomic_load_n(&Slot->State, __ATOMIC_ACQUIRE)) != 0 &&
+               PspIsInModule(Module, Slot)) {
             if (State & PSP_SLOT_OPEN) {
                 return TRUE;
             }

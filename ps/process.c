@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processes: their making, the threads that join and leave, termination, the end. The table of states stands in ps.h.
+ * Processes: their making, the threads that join and leave, termination, the end. The table of states stands
+ * in ps.h.
  *
- * Whoever moves the state to Ending runs the end, once: the last thread on its way out; the terminator of a process that never
- * had a thread; the creator whose first thread a callback forbade. The end waits for those who hold Access, so that nobody uses
- * handle table or provider context when they go, and so that the exit callbacks run on the last thread whatever others do.
+ * Whoever moves the state to Ending runs the end, once: the last thread on its way out; the terminator of a
+ * process that never had a thread; the creator whose first thread a callback forbade. The end waits for those
+ * who hold Access, so that nobody uses handle table or provider context when they go, and so that the exit
+ * callbacks run on the last thread whatever others do.
  *
  * Locks: EPROCESS.Lock; PspActiveProcessLock alone.
  */
@@ -140,7 +142,8 @@ NTSTATUS PspCreateProcess(const PSP_PROCESS_PARAMETERS *Parameters, PEPROCESS *C
 
 NTSTATUS PspInsertProcess(PEPROCESS Process)
 {
-    /* Everything else is in place: the moment it has its id, others may find it and even end it. Its own reference first. */
+    /* Everything else is in place: the moment it has its id, others may find it and even end it. Its own
+       reference first. */
     ObReferenceObject(Process);
     NTSTATUS Status = ObAllocateClientId(Process, &Process->UniqueProcessId);
     if (!NT_SUCCESS(Status)) {
@@ -325,7 +328,8 @@ void PspLeaveProcess(PETHREAD Thread, BOOLEAN OnItself)
     PspLockExclusive(&Process->Lock);
     bool Last = Process->ActiveThreads == 1 && !Process->SystemProcess;
     if (OnItself && !Last && !Process->SystemProcess) {
-        /* Once it is out of the list, the last thread may delete the address space that this one stands in. */
+        /* Once it is out of the list, the last thread may delete the address space that this one stands in.
+           */
         KeAttachProcess(&PsInitialSystemProcess->Pcb);
     }
     RemoveEntryList(&Thread->ThreadListEntry);
@@ -346,7 +350,8 @@ void PspLeaveProcess(PETHREAD Thread, BOOLEAN OnItself)
 /* Each thread that can be ended from outside is marked. (l) held. */
 static void PspTerminateThreads(PEPROCESS Process, PETHREAD Except, NTSTATUS ExitStatus)
 {
-    for (PLIST_ENTRY Entry = Process->ThreadListHead.Flink; Entry != &Process->ThreadListHead; Entry = Entry->Flink) {
+    for (PLIST_ENTRY Entry = Process->ThreadListHead.Flink; Entry != &Process->ThreadListHead;
+         Entry = Entry->Flink) {
         PETHREAD Thread = CONTAINING_RECORD(Entry, ETHREAD, ThreadListEntry);
         if (Thread != Except) {
             PspTerminateThread(Thread, ExitStatus); /* refusals: system threads, and those that end already */
@@ -386,8 +391,9 @@ static NTSTATUS PspTerminateOtherThreads(NTSTATUS ExitStatus)
 }
 
 /*
- * The process's provider may end it its own way; TRUE: it does. Not asked about a process without threads: the end of that runs
- * inside PspTerminateProcess, which waits for the Access held here. The routine must not wait for the process's end either.
+ * The process's provider may end it its own way; TRUE: it does. Not asked about a process without threads:
+ * the end of that runs inside PspTerminateProcess, which waits for the Access held here. The routine must not
+ * wait for the process's end either.
  */
 static BOOLEAN PspAskProvider(PEPROCESS Process, NTSTATUS ExitStatus)
 {
@@ -408,10 +414,10 @@ static BOOLEAN PspAskProvider(PEPROCESS Process, NTSTATUS ExitStatus)
 }
 
 /*
- * Ends all threads of a process. ProcessHandle NULL: all of the caller's but the calling one; -1: the caller's own, and there is
- * no return. The provider of a subsystem process is asked first. STATUS_PROCESS_IS_TERMINATING when somebody else has ended it
- * before; STATUS_ACCESS_DENIED (no PROCESS_TERMINATE; System and Idle), STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH.
- * PASSIVE.
+ * Ends all threads of a process. ProcessHandle NULL: all of the caller's but the calling one; -1: the
+ * caller's own, and there is no return. The provider of a subsystem process is asked first.
+ * STATUS_PROCESS_IS_TERMINATING when somebody else has ended it before; STATUS_ACCESS_DENIED (no
+ * PROCESS_TERMINATE; System and Idle), STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH. PASSIVE.
  */
 NTSTATUS NtTerminateProcess(HANDLE ProcessHandle, NTSTATUS ExitStatus)
 {
@@ -452,7 +458,8 @@ HANDLE PsGetProcessId(PEPROCESS Process)
 }
 EXPORT(PsGetProcessId);
 
-/* System time at the creation; later changes of the clock leave it alone. Any IRQL. ddi:psgetprocesscreatetimequadpart */
+/* System time at the creation; later changes of the clock leave it alone. Any IRQL.
+   ddi:psgetprocesscreatetimequadpart */
 LONGLONG PsGetProcessCreateTimeQuadPart(PEPROCESS Process)
 {
     return Process->CreateTime.QuadPart;
@@ -480,8 +487,8 @@ BOOLEAN PsIsSystemProcess(PEPROCESS Process)
 }
 EXPORT(PsIsSystemProcess);
 
-/* References the process, also one that has ended, while anybody has a reference. STATUS_INVALID_CID: no such id. <= APC.
-   ddi:pslookupprocessbyprocessid */
+/* References the process, also one that has ended, while anybody has a reference. STATUS_INVALID_CID: no such
+   id. <= APC. ddi:pslookupprocessbyprocessid */
 NTSTATUS PsLookupProcessByProcessId(HANDLE ProcessId, PEPROCESS *Process)
 {
     *Process = ObLookupClientId(ProcessId, PspProcessType);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Subsystem providers: registration, the calls into them, exceptions and the way back to user mode, programs that a native
- * caller starts. What they may call stands in providerproc.c.
+ * Subsystem providers: registration, the calls into them, exceptions and the way back to user mode, programs
+ * that a native caller starts. What they may call stands in providerproc.c.
  *
- * A provider's References word is OPEN and a count: one for each process from before anything of it is made until its ProcessExit
- * has returned (every ThreadExit has returned before that), one for each StartProgram. Unregistration takes OPEN away, so that
- * nobody gets in any more, and waits for the count.
+ * A provider's References word is OPEN and a count: one for each process from before anything of it is made
+ * until its ProcessExit has returned (every ThreadExit has returned before that), one for each StartProgram.
+ * Unregistration takes OPEN away, so that nobody gets in any more, and waits for the count.
  *
  * Locks: PspProviderLock, a spin lock, guards the list.
  */
@@ -16,7 +16,7 @@ static KLOCK PspProviderLock = {
     .Class = KlcProvider,
 #endif
 };
-static LIST_ENTRY PspProviderHead = {&PspProviderHead, &PspProviderHead}; /* PspProviderLock; the registered ones */
+static LIST_ENTRY PspProviderHead = {&PspProviderHead, &PspProviderHead}; /* PspProviderLock */
 
 /* ---- References ---- */
 
@@ -24,8 +24,8 @@ BOOLEAN PspReferenceProvider(PPS_PROVIDER Provider)
 {
     ULONG64 References = __atomic_load_n(&Provider->References, __ATOMIC_RELAXED);
     while (References & PSP_PROVIDER_OPEN) {
-        if (__atomic_compare_exchange_n(&Provider->References, &References, References + 1, false, __ATOMIC_ACQUIRE,
-                                        __ATOMIC_RELAXED)) {
+        if (__atomic_compare_exchange_n(&Provider->References, &References, References + 1, false,
+                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
             return TRUE;
         }
     }
@@ -81,8 +81,9 @@ static NTSTATUS PspCheckTables(const PS_SUBSYSTEM_PROVIDER *Table, const PS_SUBS
     }
     if (Table->Name == NULL || Table->Name[0] == '\0' ||
         strnlen(Table->Name, sizeof(((PPS_PROVIDER)0)->Name)) == sizeof(((PPS_PROVIDER)0)->Name) ||
-        (ULONG)Table->SubsystemInformationType >= MaxSubsystemInformationType || Table->DispatchSystemCall == NULL ||
-        Table->DispatchException == NULL || Table->ThreadExit == NULL || Table->ProcessExit == NULL) {
+        (ULONG)Table->SubsystemInformationType >= MaxSubsystemInformationType ||
+        Table->DispatchSystemCall == NULL || Table->DispatchException == NULL || Table->ThreadExit == NULL ||
+        Table->ProcessExit == NULL) {
         return STATUS_INVALID_PARAMETER;
     }
     return STATUS_SUCCESS;
@@ -102,9 +103,9 @@ static void PspFindProviderCode(PPS_PROVIDER Provider)
 
 /*
  * Registers a handler module. Checked in this order: Version, then Size, of Provider; the same of Routines
- * (STATUS_REVISION_MISMATCH, STATUS_INFO_LENGTH_MISMATCH); name and required routines (STATUS_INVALID_PARAMETER); the name
- * (STATUS_OBJECT_NAME_COLLISION). STATUS_INSUFFICIENT_RESOURCES. Provider's table is copied, Routines is filled in. Any number of
- * providers, at any time. PASSIVE.
+ * (STATUS_REVISION_MISMATCH, STATUS_INFO_LENGTH_MISMATCH); name and required routines
+ * (STATUS_INVALID_PARAMETER); the name (STATUS_OBJECT_NAME_COLLISION). STATUS_INSUFFICIENT_RESOURCES.
+ * Provider's table is copied, Routines is filled in. Any number of providers, at any time. PASSIVE.
  */
 NTSTATUS PsRegisterSubsystemProvider(const PS_SUBSYSTEM_PROVIDER *Provider, PPS_SUBSYSTEM_ROUTINES Routines,
                                      PPS_PROVIDER *Handle)
@@ -140,7 +141,8 @@ NTSTATUS PsRegisterSubsystemProvider(const PS_SUBSYSTEM_PROVIDER *Provider, PPS_
 }
 EXPORT(PsRegisterSubsystemProvider);
 
-/* The current thread is in one of the provider's routines: it is in a system call of it, or in one of the others. */
+/* The current thread is in one of the provider's routines: it is in a system call of it, or in one of the
+   others. */
 static bool PspIsInsideProvider(PPS_PROVIDER Provider)
 {
     for (PSP_PROVIDER_CALL *Call = PspCurrentThread()->ProviderCalls; Call != NULL; Call = Call->Outer) {
@@ -161,7 +163,8 @@ static bool PspIsRegistered(PPS_PROVIDER Provider)
     return false;
 }
 
-/* Takes the provider off the list, closed. *Busy: references are left; without Wait nothing has changed then. (lock held) */
+/* Takes the provider off the list, closed. *Busy: references are left; without Wait nothing has changed then.
+   (lock held) */
 static NTSTATUS PspCloseProvider(PPS_PROVIDER Provider, BOOLEAN Wait, PKEVENT Drained, bool *Busy)
 {
     ULONG64 Idle = PSP_PROVIDER_OPEN;
@@ -171,8 +174,10 @@ static NTSTATUS PspCloseProvider(PPS_PROVIDER Provider, BOOLEAN Wait, PKEVENT Dr
     *Busy = false;
     if (Wait) {
         Provider->Drained = Drained;
-        *Busy = (__atomic_fetch_and(&Provider->References, ~PSP_PROVIDER_OPEN, __ATOMIC_ACQ_REL) & ~PSP_PROVIDER_OPEN) != 0;
-    } else if (!__atomic_compare_exchange_n(&Provider->References, &Idle, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+        *Busy = (__atomic_fetch_and(&Provider->References, ~PSP_PROVIDER_OPEN, __ATOMIC_ACQ_REL) &
+                 ~PSP_PROVIDER_OPEN) != 0;
+    } else if (!__atomic_compare_exchange_n(&Provider->References, &Idle, 0, false, __ATOMIC_ACQ_REL,
+                                            __ATOMIC_RELAXED)) {
         return STATUS_DEVICE_BUSY;
     }
     RemoveEntryList(&Provider->Links);
@@ -180,9 +185,10 @@ static NTSTATUS PspCloseProvider(PPS_PROVIDER Provider, BOOLEAN Wait, PKEVENT Dr
 }
 
 /*
- * Takes a registration back. New processes are refused at once. Wait FALSE: STATUS_DEVICE_BUSY, and nothing has changed, while a
- * process or a start of one holds the provider. Wait TRUE: returns when the last has gone. STATUS_INVALID_DEVICE_STATE from inside
- * one of the provider's own routines; STATUS_INVALID_HANDLE when it is not registered (any more). PASSIVE.
+ * Takes a registration back. New processes are refused at once. Wait FALSE: STATUS_DEVICE_BUSY, and nothing
+ * has changed, while a process or a start of one holds the provider. Wait TRUE: returns when the last has
+ * gone. STATUS_INVALID_DEVICE_STATE from inside one of the provider's own routines; STATUS_INVALID_HANDLE
+ * when it is not registered (any more). PASSIVE.
  */
 NTSTATUS PsUnregisterSubsystemProvider(PPS_PROVIDER Handle, BOOLEAN Wait)
 {
@@ -258,8 +264,9 @@ void PspLeaveProvider(PSP_PROVIDER_CALL *Call, const char *Routine)
     PETHREAD Thread = PspCurrentThread();
     KIRQL Irql = ArchGetIrql();
     if (Irql != PASSIVE_LEVEL || Thread->Tcb.ApcDisable != Call->ApcDisable) {
-        KdBugCheck(PROVIDER_CONTRACT_VIOLATION, (ULONG64)Call->Provider, Irql, Thread->Tcb.ApcDisable, Call->ApcDisable,
-                   NULL, "provider '%s' returned from %s at level %d, APC disable %x (%x at the call)",
+        KdBugCheck(PROVIDER_CONTRACT_VIOLATION, (ULONG64)Call->Provider, Irql, Thread->Tcb.ApcDisable,
+                   Call->ApcDisable, NULL,
+                   "provider '%s' returned from %s at level %d, APC disable %x (%x at the call)",
                    Call->Provider->Name, Routine, Irql, Thread->Tcb.ApcDisable, Call->ApcDisable);
     }
     Thread->ProviderCalls = Call->Outer;
@@ -285,8 +292,8 @@ static void PspUnhandledException(PEXCEPTION_RECORD Record)
 
     PspLockShared(&PspImageLock);
     DbgPrint("process %lu (%wZ) thread %lu: unhandled exception %08x at %p, address %p; the process ends\n",
-             HandleToULong(Thread->Cid.UniqueProcess), &Process->ImageFileName, HandleToULong(Thread->Cid.UniqueThread),
-             Record->ExceptionCode, Record->ExceptionAddress,
+             HandleToULong(Thread->Cid.UniqueProcess), &Process->ImageFileName,
+             HandleToULong(Thread->Cid.UniqueThread), Record->ExceptionCode, Record->ExceptionAddress,
              Record->NumberParameters > 1 ? (PVOID)Record->ExceptionInformation[1] : NULL);
     PspUnlockShared(&PspImageLock);
     PspTerminateProcess(Process, Record->ExceptionCode);
@@ -374,7 +381,8 @@ static NTSTATUS PspCopyInText(char *Destination, const char *Source, SIZE_T Size
 static NTSTATUS PspCapturePath(char **Captured, const char *Source, KPROCESSOR_MODE Mode)
 {
     *Captured = ExAllocatePoolWithTag(NonPagedPoolNx, PSP_MAXIMUM_PATH, PSP_TAG);
-    return *Captured != NULL ? PspCopyInText(*Captured, Source, PSP_MAXIMUM_PATH, Mode) : STATUS_INSUFFICIENT_RESOURCES;
+    return *Captured != NULL ? PspCopyInText(*Captured, Source, PSP_MAXIMUM_PATH, Mode)
+                             : STATUS_INSUFFICIENT_RESOURCES;
 }
 
 ULONG PspCountStrings(const char *Block, SIZE_T Size)
@@ -387,7 +395,8 @@ ULONG PspCountStrings(const char *Block, SIZE_T Size)
 }
 
 /* Count strings, one behind the other, in Size bytes. */
-static NTSTATUS PspCaptureStrings(char **Captured, const char *Source, SIZE_T Size, ULONG Count, KPROCESSOR_MODE Mode)
+static NTSTATUS PspCaptureStrings(char **Captured, const char *Source, SIZE_T Size, ULONG Count,
+                                  KPROCESSOR_MODE Mode)
 {
     if (Size == 0) {
         return Count == 0 ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
@@ -417,8 +426,8 @@ static NTSTATUS PspCaptureProgramParts(PSP_CAPTURED_PROGRAM *Captured, const SUB
         Status = PspCapturePath(&Captured->WorkingDirectory, Source->WorkingDirectory, Mode);
     }
     if (NT_SUCCESS(Status)) {
-        Status = PspCaptureStrings(&Captured->Arguments, Source->Arguments, Source->ArgumentsSize, Source->ArgumentCount,
-                                   Mode);
+        Status = PspCaptureStrings(&Captured->Arguments, Source->Arguments, Source->ArgumentsSize,
+                                   Source->ArgumentCount, Mode);
     }
     if (NT_SUCCESS(Status)) {
         Status = PspCaptureStrings(&Captured->Environment, Source->Environment, Source->EnvironmentSize,
@@ -427,7 +436,8 @@ static NTSTATUS PspCaptureProgramParts(PSP_CAPTURED_PROGRAM *Captured, const SUB
     return Status;
 }
 
-static NTSTATUS PspCaptureProgram(PSP_CAPTURED_PROGRAM **Result, PSUBSYSTEM_PROGRAM Source, KPROCESSOR_MODE Mode)
+static NTSTATUS PspCaptureProgram(PSP_CAPTURED_PROGRAM **Result, PSUBSYSTEM_PROGRAM Source,
+                                  KPROCESSOR_MODE Mode)
 {
     SUBSYSTEM_PROGRAM Copy;
     NTSTATUS Status = ExCopyIn(&Copy, Source, sizeof(Copy), Mode);
@@ -482,13 +492,14 @@ static NTSTATUS PspStartProgram(PSP_CAPTURED_PROGRAM *Captured, PEPROCESS *Proce
 }
 
 /*
- * Starts a program under a subsystem provider; *ProcessHandle receives a handle of the caller's process. STATUS_NOT_FOUND: no such
- * provider; STATUS_NOT_SUPPORTED: it starts none; what StartProgram says (STATUS_OBJECT_NAME_NOT_FOUND, STATUS_ACCESS_DENIED,
- * STATUS_INVALID_IMAGE_FORMAT, a callback's veto ...); STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_PARAMETER, STATUS_NAME_TOO_LONG,
- * STATUS_ACCESS_VIOLATION for bad arguments. A process whose handle cannot be delivered runs on. PASSIVE.
+ * Starts a program under a subsystem provider; *ProcessHandle receives a handle of the caller's process.
+ * STATUS_NOT_FOUND: no such provider; STATUS_NOT_SUPPORTED: it starts none; what StartProgram says
+ * (STATUS_OBJECT_NAME_NOT_FOUND, STATUS_ACCESS_DENIED, STATUS_INVALID_IMAGE_FORMAT, a callback's veto ...);
+ * STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_PARAMETER, STATUS_NAME_TOO_LONG, STATUS_ACCESS_VIOLATION for
+ * bad arguments. A process whose handle cannot be delivered runs on. PASSIVE.
  */
-NTSTATUS NtCreateSubsystemProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
-                                  PSUBSYSTEM_PROGRAM Program)
+NTSTATUS NtCreateSubsystemProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAccess,
+                                  POBJECT_ATTRIBUTES ObjectAttributes, PSUBSYSTEM_PROGRAM Program)
 {
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
     PSP_CAPTURED_PROGRAM *Captured;

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the kernel does for a provider: PS_SUBSYSTEM_ROUTINES. Processes and threads of the provider's making, their registers, the
- * regions of their address spaces, the current process's memory. The contracts stand in <subsystem.h>.
+ * What the kernel does for a provider: PS_SUBSYSTEM_ROUTINES. Processes and threads of the provider's making,
+ * their registers, the regions of their address spaces, the current process's memory. The contracts stand in
+ * <subsystem.h>.
  *
- * A routine that takes a process works on the caller's own without any reference; on another it holds the address space for its
- * duration, and answers STATUS_PROCESS_IS_TERMINATING when that has gone.
+ * A routine that takes a process works on the caller's own without any reference; on another it holds the
+ * address space for its duration, and answers STATUS_PROCESS_IS_TERMINATING when that has gone.
  */
 #include "kernel/rtl/random.h"
 #include "ps/psp.h"
 
 /* ---- Whose context? ---- */
 
-/* The provider on whose behalf the current thread runs; NULL: none, or one of its system threads. Not referenced, for
-   comparisons. */
+/* The provider on whose behalf the current thread runs; NULL: none, or one of its system threads. Not
+   referenced, for comparisons. */
 static PPS_PROVIDER PspActingProvider(void)
 {
     PSP_PROVIDER_CALL *Call = PspCurrentThread()->ProviderCalls;
@@ -44,7 +45,8 @@ static PVOID PspGetProcessContext(PEPROCESS Process)
 
 static PVOID PspGetThreadContext(PETHREAD Thread)
 {
-    return PspIsCallersProcess(PsThreadProcess(Thread), __builtin_return_address(0)) ? Thread->ProviderContext : NULL;
+    return PspIsCallersProcess(PsThreadProcess(Thread), __builtin_return_address(0)) ? Thread->ProviderContext
+                                                                                     : NULL;
 }
 
 static PVOID PspCurrentProcessContext(VOID)
@@ -59,9 +61,11 @@ static PVOID PspCurrentThreadContext(VOID)
 
 /* ---- Processes and threads ---- */
 
-C_ASSERT(PS_PROCESS_EMPTY == PSP_SPACE_EMPTY && PS_PROCESS_CLONE == PSP_SPACE_CLONE && PS_PROCESS_SHARE == PSP_SPACE_SHARE);
+C_ASSERT(PS_PROCESS_EMPTY == PSP_SPACE_EMPTY && PS_PROCESS_CLONE == PSP_SPACE_CLONE &&
+         PS_PROCESS_SHARE == PSP_SPACE_SHARE);
 
-static NTSTATUS PspSubsystemCreateProcess(PPS_PROVIDER Provider, const PS_SUBSYSTEM_PROCESS_ATTRIBUTES *Attributes,
+static NTSTATUS PspSubsystemCreateProcess(PPS_PROVIDER Provider,
+                                          const PS_SUBSYSTEM_PROCESS_ATTRIBUTES *Attributes,
                                           PEPROCESS *Created)
 {
     PEPROCESS Process, Parent = Attributes->Parent != NULL ? Attributes->Parent : PspHomeProcess();
@@ -74,7 +78,8 @@ static NTSTATUS PspSubsystemCreateProcess(PPS_PROVIDER Provider, const PS_SUBSYS
         .Provider = Provider,
         .ProviderContext = Attributes->Context,
     };
-    if (Attributes->Kind > PS_PROCESS_SHARE || (Attributes->Kind != PS_PROCESS_EMPTY && Parent->Provider != Provider)) {
+    if (Attributes->Kind > PS_PROCESS_SHARE ||
+        (Attributes->Kind != PS_PROCESS_EMPTY && Parent->Provider != Provider)) {
         return STATUS_INVALID_PARAMETER;
     }
     if (!PspReferenceProvider(Provider)) {
@@ -110,7 +115,8 @@ static NTSTATUS PspFillSubsystemThread(PETHREAD Thread, const PS_SUBSYSTEM_THREA
     return NT_SUCCESS(Status) ? ArchSetUserGsBase(Tcb, Attributes->UserGsBase) : Status;
 }
 
-/* On failure the thread context stays the provider's; a veto ends the process, and ProcessExit has been called on return. */
+/* On failure the thread context stays the provider's; a veto ends the process, and ProcessExit has been
+   called on return. */
 static NTSTATUS PspSubsystemCreateThread(PEPROCESS Process, const PS_SUBSYSTEM_THREAD_ATTRIBUTES *Attributes,
                                          PETHREAD *Created)
 {
@@ -118,7 +124,8 @@ static NTSTATUS PspSubsystemCreateThread(PEPROCESS Process, const PS_SUBSYSTEM_T
     if (!PsAcquireProcessAccess(Process)) {
         return STATUS_PROCESS_IS_TERMINATING;
     }
-    NTSTATUS Status = Process->Provider != NULL ? PspCreateThread(Process, FALSE, &Thread) : STATUS_INVALID_PARAMETER;
+    NTSTATUS Status =
+        Process->Provider != NULL ? PspCreateThread(Process, FALSE, &Thread) : STATUS_INVALID_PARAMETER;
     if (!NT_SUCCESS(Status)) {
         PsReleaseProcessAccess(Process);
         return Status;
@@ -150,7 +157,8 @@ static NTSTATUS PspReplaceAddressSpace(VOID)
     PEPROCESS Process = PspHomeProcess();
     PMM_ADDRESS_SPACE Old, New;
 
-    if (Process->Provider == NULL || Process->ActiveThreads != 1) { /* read without (l): only this thread could add one */
+    if (Process->Provider == NULL ||
+        Process->ActiveThreads != 1) { /* read without (l): only this thread could add one */
         return STATUS_INVALID_PARAMETER;
     }
     NTSTATUS Status = MmCreateAddressSpace(&New);
@@ -189,7 +197,8 @@ static ULONG64 PspGetThreadCycles(PETHREAD Thread)
 
 /* ---- Registers ---- */
 
-/* Its user registers hold still: it is the current thread, has not started, or waits to be resumed on its way to user mode. */
+/* Its user registers hold still: it is the current thread, has not started, or waits to be resumed on its way
+   to user mode. */
 static bool PspRegistersAreStill(PETHREAD Thread)
 {
     return Thread == PspCurrentThread() || Thread->StartState != PS_THREAD_STARTED ||
@@ -273,11 +282,13 @@ static ULONG64 PspGetDescriptorBase(ULONG Which)
 
 C_ASSERT(PS_MEMORY_READ == MM_READ && PS_MEMORY_WRITE == MM_WRITE && PS_MEMORY_EXECUTE == MM_EXECUTE &&
          PS_MEMORY_GUARD == MM_GUARD);
-C_ASSERT(PS_MAP_FIXED == MM_MAP_FIXED && PS_MAP_NOREPLACE == MM_MAP_NOREPLACE && PS_MAP_SHARED == MM_MAP_SHARED &&
-         PS_MAP_NOINHERIT == MM_MAP_NOINHERIT && PS_MAP_TOPDOWN == MM_MAP_TOPDOWN && PS_MAP_GROWDOWN == MM_MAP_GROWDOWN);
+C_ASSERT(PS_MAP_FIXED == MM_MAP_FIXED && PS_MAP_NOREPLACE == MM_MAP_NOREPLACE &&
+         PS_MAP_SHARED == MM_MAP_SHARED && PS_MAP_NOINHERIT == MM_MAP_NOINHERIT &&
+         PS_MAP_TOPDOWN == MM_MAP_TOPDOWN && PS_MAP_GROWDOWN == MM_MAP_GROWDOWN);
 
-static NTSTATUS PspMapRegion(PEPROCESS Process, ULONG_PTR *Base, SIZE_T Size, ULONG MapFlags, ULONG Protection,
-                             PMM_SECTION_HANDLE Section, ULONG64 Offset, ULONG_PTR Limit, PVOID Tag)
+static NTSTATUS PspMapRegion(PEPROCESS Process, ULONG_PTR *Base, SIZE_T Size, ULONG MapFlags,
+                             ULONG Protection, PMM_SECTION_HANDLE Section, ULONG64 Offset, ULONG_PTR Limit,
+                             PVOID Tag)
 {
     PMM_ADDRESS_SPACE Space;
     NTSTATUS Status = PspAcquireSpace(Process, &Space);
@@ -370,7 +381,8 @@ static NTSTATUS PspReadMemory(PEPROCESS Process, ULONG_PTR Address, PVOID Buffer
     return Status;
 }
 
-static NTSTATUS PspWriteMemory(PEPROCESS Process, ULONG_PTR Address, const VOID *Buffer, SIZE_T Size, BOOLEAN Force)
+static NTSTATUS PspWriteMemory(PEPROCESS Process, ULONG_PTR Address, const VOID *Buffer, SIZE_T Size,
+                               BOOLEAN Force)
 {
     PMM_ADDRESS_SPACE Space;
     NTSTATUS Status = PspAcquireSpace(Process, &Space);

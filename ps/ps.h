@@ -2,9 +2,9 @@
 /*
  * ps for the rest of the kernel: processes and threads as objects, and what start-up, loader and tests call.
  *
- * Locks, outermost first: EPROCESS.Lock (life: creation against end), EPROCESS.VirtualLock (native allocations), then mm's
- * and ob's push locks; PspActiveProcessLock, PspImageLock and the notify tables' lock are leaves. No lock is held while a
- * callback or a provider is called.
+ * Locks, outermost first: EPROCESS.Lock (life: creation against end), EPROCESS.VirtualLock (native
+ * allocations), then mm's and ob's push locks; PspActiveProcessLock, PspImageLock and the notify tables' lock
+ * are leaves. No lock is held while a callback or a provider is called.
  */
 #ifndef PRIMER_PS_H
 #define PRIMER_PS_H
@@ -18,7 +18,7 @@
  * A process's state, and who moves it.
  *
  *   from          to            by                                                       under
- *   (none)        Created       PspInsertProcess: it has its id, no thread yet           (none: nobody knows it)
+ *   (none)        Created       PspInsertProcess: it has its id, no thread yet           (nobody knows it)
  *   Created       Running       PspJoinProcess: the first thread joins                   l
  *   Running       Terminating   PspTerminateProcess: nobody joins any more               l
  *   Created       Ending        PspTerminateProcess, which then runs the end itself      l
@@ -37,46 +37,46 @@ typedef enum _PS_PROCESS_STATE {
 } PS_PROCESS_STATE;
 
 /*
- * Fields:  (c) constant once it has its id   (l) Lock   (L) PspActiveProcessLock   (i) PspImageLock   (a) atomic operations
- *          (e) written by the process's end only; read after the state says so
+ * Fields:  (c) constant once it has its id   (l) Lock   (L) PspActiveProcessLock   (i) PspImageLock
+ *          (a) atomic operations   (e) written by the process's end only; read after the state says so
  *
  * References: one of its own from PspInsertProcess to the end; one of each thread object; one of each handle.
  */
 struct _EPROCESS {
-    KPROCESS Pcb;                       /* AddressSpace: (l); the process's own threads read it without */
-    HANDLE UniqueProcessId;             /* (c) */
+    KPROCESS Pcb;                        /* AddressSpace: (l); the process's own threads read it without */
+    HANDLE UniqueProcessId;              /* (c) */
     HANDLE InheritedFromUniqueProcessId; /* (c) the parent */
-    LIST_ENTRY ActiveProcessLinks;      /* (L) from creation until the object is deleted */
+    LIST_ENTRY ActiveProcessLinks;       /* (L) from creation until the object is deleted */
     EX_PUSH_LOCK Lock;
-    LIST_ENTRY ThreadListHead;          /* (l) ETHREAD.ThreadListEntry: those that have joined and not left */
-    ULONG ActiveThreads;                /* (l) their number */
-    volatile LONG State;                /* (l) PS_PROCESS_STATE; read without it as a hint */
-    NTSTATUS TerminateStatus;           /* (l) what a terminator asked for; STATUS_PENDING: nobody has */
-    EX_RUNDOWN_REF Access;              /* held by others who use handle table, provider context; the end waits for it */
+    LIST_ENTRY ThreadListHead; /* (l) ETHREAD.ThreadListEntry: those that have joined and not left */
+    ULONG ActiveThreads;       /* (l) their number */
+    volatile LONG State;       /* (l) PS_PROCESS_STATE; read without it as a hint */
+    NTSTATUS TerminateStatus;  /* (l) what a terminator asked for; STATUS_PENDING: nobody has */
+    EX_RUNDOWN_REF Access;     /* held by who uses handles or provider; the end waits */
 
-    volatile NTSTATUS ExitStatus;       /* (e) STATUS_PENDING until the end */
-    LARGE_INTEGER CreateTime;           /* (c) */
-    LARGE_INTEGER ExitTime;             /* (e) */
-    PHANDLE_TABLE HandleTable;          /* (c) until the end */
-    BOOLEAN SystemProcess;              /* (c) System or Idle: KiKernelSpace, never ends */
-    BOOLEAN Inserted;                   /* (c) has its id and its own reference */
+    volatile NTSTATUS ExitStatus; /* (e) STATUS_PENDING until the end */
+    LARGE_INTEGER CreateTime;     /* (c) */
+    LARGE_INTEGER ExitTime;       /* (e) */
+    PHANDLE_TABLE HandleTable;    /* (c) until the end */
+    BOOLEAN SystemProcess;        /* (c) System or Idle: KiKernelSpace, never ends */
+    BOOLEAN Inserted;             /* (c) has its id and its own reference */
 
-    PFILE_OBJECT FileObject;            /* (c) of the program; may be NULL */
-    UNICODE_STRING ImageFileName;       /* (i) in pool */
-    UNICODE_STRING CommandLine;         /* (c) in pool */
+    PFILE_OBJECT FileObject;      /* (c) of the program; may be NULL */
+    UNICODE_STRING ImageFileName; /* (i) in pool */
+    UNICODE_STRING CommandLine;   /* (c) in pool */
 
     /* Native processes */
-    PVOID Peb;                          /* (c) user address; NULL: none */
-    ULONG_PTR ImageBase;                /* (c) */
-    SIZE_T ImageSize;                   /* (c) */
-    EX_PUSH_LOCK VirtualLock;           /* reserve, commit, decommit of one process, one at a time */
+    PVOID Peb;                /* (c) user address; NULL: none */
+    ULONG_PTR ImageBase;      /* (c) */
+    SIZE_T ImageSize;         /* (c) */
+    EX_PUSH_LOCK VirtualLock; /* reserve, commit, decommit of one process, one at a time */
 
     /* Subsystem processes */
-    BOOLEAN SubsystemProcess;           /* (c) it has, or had, a provider */
-    struct _PS_PROVIDER *Provider;      /* (c) until ProcessExit has returned, referenced; then, and if it is native, NULL */
-    PVOID ProviderContext;              /* (c) */
+    BOOLEAN SubsystemProcess; /* (c) it has, or had, a provider */
+    PPS_PROVIDER Provider;    /* (c) referenced until ProcessExit has returned; then NULL */
+    PVOID ProviderContext;    /* (c) */
     SUBSYSTEM_INFORMATION_TYPE SubsystemInformationType; /* (c) copied: outlives the provider */
-    char SubsystemName[16];             /* (c) "native", "kernel" or the provider's name */
+    char SubsystemName[16];                              /* (c) "native", "kernel" or the provider's name */
 };
 
 /* ETHREAD.StartState */
@@ -85,40 +85,42 @@ struct _EPROCESS {
 #define PS_THREAD_STARTED   2
 
 typedef struct _PS_REAPER_ENTRY {
-    LIST_ENTRY Links;  /* the reaper's lock */
-    PKEVENT Reached;   /* not NULL: no thread but a mark; the event is set when the reaper comes by */
+    LIST_ENTRY Links; /* the reaper's lock */
+    PKEVENT Reached;  /* not NULL: no thread but a mark; the event is set when the reaper comes by */
 } PS_REAPER_ENTRY;
 
 /*
- * Fields:  (c) constant once it has joined   (l) the process's Lock   (o) the thread itself only   (a) atomic operations
+ * Fields:  (c) constant once it has joined   (l) the process's Lock   (o) the thread itself only
+ *          (a) atomic operations
  *
  * References: one of its own from joining until the reaper has freed its stack; one of each handle.
  */
 struct _ETHREAD {
-    KTHREAD Tcb;                        /* Tcb.Process is referenced until the thread object is deleted */
-    CLIENT_ID Cid;                      /* (c) */
-    LIST_ENTRY ThreadListEntry;         /* (l) */
-    LARGE_INTEGER CreateTime;           /* (c) */
-    LARGE_INTEGER ExitTime;             /* (o) valid when ExitStatus is */
-    volatile NTSTATUS ExitStatus;       /* (o) STATUS_PENDING while alive */
-    NTSTATUS TerminateStatus;           /* by whoever set Terminating, before KUSER_WORK_TERMINATE is seen */
-    volatile LONG Terminating;          /* (a) somebody, perhaps itself, has ended it */
-    volatile LONG StartState;           /* (a) PS_THREAD_* */
-    BOOLEAN Reported;                   /* (c) thread callbacks were told of its creation */
-    BOOLEAN FirstThread;                /* (c) of its process */
-    BOOLEAN ContextOwned;               /* (c) ProviderContext is to be handed back */
-    PVOID ProviderContext;              /* (c) */
-    PVOID StackTop;                     /* (c) kernel stack; NULL once freed */
-    PVOID FpuAllocation;                /* (c) pool block around Tcb.Arch.FpuState */
-    PKSTART_ROUTINE StartRoutine;       /* (c) system threads: what they run */
-    PVOID StartContext;                 /* (c) */
-    PVOID StartAddress;                 /* (c) for queries */
-    PVOID Teb;                          /* (c) user address; NULL: none */
-    ULONG_PTR UserArea;                 /* (c) native threads: guard page, stack, TEB */
-    SIZE_T UserAreaSize;                /* (c) */
-    struct _PSP_NOTIFY_CALL *NotifyCalls;     /* (o) callbacks that it is in, innermost first */
-    struct _PSP_PROVIDER_CALL *ProviderCalls; /* (o) provider routines likewise, DispatchSystemCall excepted */
-    PS_REAPER_ENTRY Reaper;             /* the reaper's lock */
+    KTHREAD Tcb;                  /* Tcb.Process is referenced until the thread object is deleted */
+    CLIENT_ID Cid;                /* (c) */
+    LIST_ENTRY ThreadListEntry;   /* (l) */
+    LARGE_INTEGER CreateTime;     /* (c) */
+    LARGE_INTEGER ExitTime;       /* (o) valid when ExitStatus is */
+    volatile NTSTATUS ExitStatus; /* (o) STATUS_PENDING while alive */
+    NTSTATUS TerminateStatus;     /* by whoever set Terminating, before KUSER_WORK_TERMINATE is seen */
+    volatile LONG Terminating;    /* (a) somebody, perhaps itself, has ended it */
+    volatile LONG StartState;     /* (a) PS_THREAD_* */
+    BOOLEAN Reported;             /* (c) thread callbacks were told of its creation */
+    BOOLEAN FirstThread;          /* (c) of its process */
+    BOOLEAN ContextOwned;         /* (c) ProviderContext is to be handed back */
+    PVOID ProviderContext;        /* (c) */
+    PVOID StackTop;               /* (c) kernel stack; NULL once freed */
+    PVOID FpuAllocation;          /* (c) pool block around Tcb.Arch.FpuState */
+    PKSTART_ROUTINE StartRoutine; /* (c) system threads: what they run */
+    PVOID StartContext;           /* (c) */
+    PVOID StartAddress;           /* (c) for queries */
+    PVOID Teb;                    /* (c) user address; NULL: none */
+    ULONG_PTR UserArea;           /* (c) native threads: guard page, stack, TEB */
+    SIZE_T UserAreaSize;          /* (c) */
+    struct _PSP_NOTIFY_CALL *NotifyCalls; /* (o) callbacks that it is in, innermost first */
+    struct _PSP_PROVIDER_CALL
+        *ProviderCalls;     /* (o) provider routines likewise, DispatchSystemCall excepted */
+    PS_REAPER_ENTRY Reaper; /* the reaper's lock */
 };
 
 /* Static objects, usable before there is pool: the header that ob fills in later stands before the body. */
@@ -137,24 +139,30 @@ extern PS_STATIC_PROCESS PspIdleProcessObject;
 
 /* ---- Start-up ---- */
 
-/* Object types, Idle and System process; the boot processor's idle thread becomes an object. After ObInitialize. */
+/* Object types, Idle and System process; the boot processor's idle thread becomes an object. After
+   ObInitialize. */
 void PsInitializePhase0(void);
-/* The reaper, and the hooks of ke, ex, ldr. After ExInitializeWorkQueues; system threads can be made from here on. */
+/* The reaper, and the hooks of ke, ex, ldr. After ExInitializeWorkQueues; system threads can be made from
+   here on. */
 void PsInitializePhase1(void);
-/* Idle thread and stack of another processor: sets IdleThread and IdleStackTop of its PRCB. STATUS_NO_MEMORY. PASSIVE. */
+/* Idle thread and stack of another processor: sets IdleThread and IdleStackTop of its PRCB. STATUS_NO_MEMORY.
+   PASSIVE. */
 NTSTATUS PspCreateIdleThread(PKPRCB Prcb);
 
 /* ---- For the other components ---- */
 
-/* Returns when the stacks of all threads that have ended before the call are freed. PASSIVE, not from the reaper. */
+/* Returns when the stacks of all threads that have ended before the call are freed. PASSIVE, not from the
+   reaper. */
 VOID PsDrainReaper(VOID);
-/* Keeps the process's end from beginning, so that its handle table may be used; FALSE when it has begun. PASSIVE. */
+/* Keeps the process's end from beginning, so that its handle table may be used; FALSE when it has begun.
+   PASSIVE. */
 BOOLEAN PsAcquireProcessAccess(PEPROCESS Process);
 void PsReleaseProcessAccess(PEPROCESS Process);
 /* The address space of a process, referenced (MmDereferenceAddressSpace). STATUS_PROCESS_IS_TERMINATING;
    STATUS_ACCESS_DENIED for System and Idle. PASSIVE. */
 NTSTATUS PsReferenceAddressSpace(PEPROCESS Process, PMM_ADDRESS_SPACE *Space);
-/* The process (referenced) behind Previous (dereferenced by the call; NULL: from the start) in the list; NULL at the end. */
+/* The process (referenced) behind Previous (dereferenced by the call; NULL: from the start) in the list; NULL
+   at the end. */
 PEPROCESS PsNextProcess(PEPROCESS Previous);
 /* Image callbacks for a kernel module (ProcessId 0). PASSIVE. The loader's hook. */
 void PspNotifyModuleImage(PCUNICODE_STRING FullImageName, PVOID ImageBase, SIZE_T ImageSize);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ps's own header: what its files share. The structures, the table of states and the order of the locks stand in ps.h.
+ * ps's own header: what its files share. The structures, the table of states and the order of the locks stand
+ * in ps.h.
  */
 #ifndef PRIMER_PSP_H
 #define PRIMER_PSP_H
@@ -18,7 +19,7 @@
 #define PSP_TAG_FPU  'upfP'
 #define PSP_TAG_NAME 'manP'
 
-#define PSP_DEFAULT_USER_STACK 0x40000   /* bytes; touched pages cost, untouched ones do not */
+#define PSP_DEFAULT_USER_STACK 0x40000 /* bytes; touched pages cost, untouched ones do not */
 #define PSP_MAXIMUM_USER_STACK 0x4000000
 
 extern POBJECT_TYPE PspProcessType, PspThreadType;
@@ -70,12 +71,13 @@ static inline PMM_ADDRESS_SPACE PspSpace(PEPROCESS Process)
     return CONTAINING_RECORD(Process->Pcb.AddressSpace, MM_ADDRESS_SPACE, Kernel);
 }
 
-/* The space of any process, for the caller to use until it is released; the caller's own costs nothing. Errors as
-   PsReferenceAddressSpace. */
+/* The space of any process, for the caller to use until it is released; the caller's own costs nothing.
+   Errors as PsReferenceAddressSpace. */
 NTSTATUS PspAcquireSpace(PEPROCESS Process, PMM_ADDRESS_SPACE *Space);
 void PspReleaseSpace(PEPROCESS Process, PMM_ADDRESS_SPACE Space);
 
-/* A copy in pool (PSP_TAG_NAME), NUL-terminated; an empty or NULL source gives an empty string without a buffer. */
+/* A copy in pool (PSP_TAG_NAME), NUL-terminated; an empty or NULL source gives an empty string without a
+   buffer. */
 NTSTATUS PspCopyString(PUNICODE_STRING Copy, PCUNICODE_STRING Source);
 void PspFreeString(PUNICODE_STRING String);
 
@@ -89,17 +91,18 @@ ULONG PspCountStrings(const char *Block, SIZE_T Size);
 #define PSP_SPACE_SHARE 2
 
 typedef struct _PSP_PROCESS_PARAMETERS {
-    ULONG Kind;                    /* PSP_SPACE_* of Parent's */
+    ULONG Kind; /* PSP_SPACE_* of Parent's */
     PEPROCESS Parent;
     BOOLEAN InheritHandles;
     PFILE_OBJECT FileObject;
     PCUNICODE_STRING ImageFileName;
     PCUNICODE_STRING CommandLine;
-    PPS_PROVIDER Provider;         /* the reference is taken over, also on failure */
+    PPS_PROVIDER Provider; /* the reference is taken over, also on failure */
     PVOID ProviderContext;
 } PSP_PROCESS_PARAMETERS;
 
-/* A process without thread and without id; the reference is the caller's. Dereferencing it undoes everything. */
+/* A process without thread and without id; the reference is the caller's. Dereferencing it undoes everything.
+   */
 NTSTATUS PspCreateProcess(const PSP_PROCESS_PARAMETERS *Parameters, PEPROCESS *Process);
 /* It gets its id, is found by everybody, and lives until its end. */
 NTSTATUS PspInsertProcess(PEPROCESS Process);
@@ -113,16 +116,18 @@ void PspDeleteProcess(PVOID Object);
 
 /* ---- Threads (thread.c) ---- */
 
-/* A thread object with kernel stack and id, not joined, held. User threads have FPU state and a user frame to be filled in. */
+/* A thread object with kernel stack and id, not joined, held. User threads have FPU state and a user frame to
+   be filled in. */
 NTSTATUS PspCreateThread(PEPROCESS Process, BOOLEAN SystemThread, PETHREAD *Thread);
 /*
- * The last steps, common to all kinds: joins, tells the callbacks, starts unless Suspended. On failure (the process is
- * terminating, or a process callback's veto, which ends the process) the thread will never run; the caller dereferences it.
+ * The last steps, common to all kinds: joins, tells the callbacks, starts unless Suspended. On failure (the
+ * process is terminating, or a process callback's veto, which ends the process) the thread will never run;
+ * the caller dereferences it.
  */
 NTSTATUS PspLaunchThread(PETHREAD Thread, BOOLEAN Suspended);
 void PspStartThread(PETHREAD Thread);
-/* Marks the thread; it ends itself on its way to user mode. STATUS_THREAD_IS_TERMINATING: it was marked already;
-   STATUS_INVALID_PARAMETER: a system thread. <= APC. */
+/* Marks the thread; it ends itself on its way to user mode. STATUS_THREAD_IS_TERMINATING: it was marked
+   already; STATUS_INVALID_PARAMETER: a system thread. <= APC. */
 NTSTATUS PspTerminateThread(PETHREAD Thread, NTSTATUS ExitStatus);
 NTSTATUS PspSuspendThread(PETHREAD Thread, PULONG PreviousCount);
 NTSTATUS PspResumeThread(PETHREAD Thread, PULONG PreviousCount);
@@ -136,8 +141,8 @@ void PspInitializeReaper(void);
 /* ---- Native programs (image.c) ---- */
 
 /* A thread of a native process with TEB and user stack, not joined. StackSize 0: the default. */
-NTSTATUS PspCreateNativeThread(PEPROCESS Process, ULONG_PTR StartAddress, ULONG_PTR Argument, SIZE_T StackSize,
-                               PETHREAD *Thread);
+NTSTATUS PspCreateNativeThread(PEPROCESS Process, ULONG_PTR StartAddress, ULONG_PTR Argument,
+                               SIZE_T StackSize, PETHREAD *Thread);
 /* TEB and stack of the current thread go. */
 void PspFreeNativeArea(PETHREAD Thread);
 
@@ -155,7 +160,8 @@ void PspNotifyThreadExit(PETHREAD Thread);
 void PspNotifyProcessImage(PEPROCESS Process);
 /* The current thread ends inside callbacks: they count as returned. */
 void PspAbandonNotifyCalls(PETHREAD Thread);
-/* LdrModuleInUse's share: waits for removals that were deferred; a routine of the module that is still registered? */
+/* LdrModuleInUse's share: waits for removals that were deferred; a routine of the module that is still
+   registered? */
 const char *PspModuleNotifyInUse(PLDR_MODULE Module);
 void PspInitializeNotify(void);
 
@@ -169,13 +175,13 @@ typedef struct _PSP_PROVIDER_CALL {
 
 /* (c) constant from registration on; (a) atomic */
 struct _PS_PROVIDER {
-    LIST_ENTRY Links;                   /* PspProviderLock */
-    PS_SUBSYSTEM_PROVIDER Table;        /* (c) the provider's routines, copied */
-    char Name[16];                      /* (c) */
-    ULONG_PTR CodeStart;                /* (c) its module's, for "is the caller this provider?"; 0 and everything: */
-    SIZE_T CodeSize;                    /*     built into the kernel */
-    volatile ULONG64 References;        /* (a) PSP_PROVIDER_OPEN, and one count a process or call */
-    PKEVENT Drained;                    /* who unregisters waits here; set before OPEN goes */
+    LIST_ENTRY Links;            /* PspProviderLock */
+    PS_SUBSYSTEM_PROVIDER Table; /* (c) the provider's routines, copied */
+    char Name[16];               /* (c) */
+    ULONG_PTR CodeStart;         /* (c) its module's, for "is the caller this provider?"; 0 and everything: */
+    SIZE_T CodeSize;             /*     built into the kernel */
+    volatile ULONG64 References; /* (a) PSP_PROVIDER_OPEN, and one count a process or call */
+    PKEVENT Drained;             /* who unregisters waits here; set before OPEN goes */
 };
 
 #define PSP_PROVIDER_OPEN (1ULL << 63)
@@ -189,7 +195,8 @@ PPS_PROVIDER PspFindProvider(const char *Name);
 void PspEnterProvider(PSP_PROVIDER_CALL *Call, PPS_PROVIDER Provider);
 void PspLeaveProvider(PSP_PROVIDER_CALL *Call, const char *Routine);
 const char *PspModuleProviderInUse(PLDR_MODULE Module);
-/* Names, NUL-separated, an empty one at the end; returns the bytes that they take. At most Size are written. */
+/* Names, NUL-separated, an empty one at the end; returns the bytes that they take. At most Size are written.
+   */
 SIZE_T PspProviderNames(char *Buffer, SIZE_T Size);
 const char *PspProviderName(PKTHREAD Thread);
 extern const PS_SUBSYSTEM_ROUTINES PspSubsystemRoutines; /* providerproc.c */
@@ -202,15 +209,16 @@ void PspUserException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
 
 NTSTATUS PspReferenceProcessHandle(HANDLE Handle, ACCESS_MASK Access, PEPROCESS *Process);
 NTSTATUS PspReferenceThreadHandle(HANDLE Handle, ACCESS_MASK Access, PETHREAD *Thread);
-/* The Attributes member of an OBJECT_ATTRIBUTES argument that may not name anything. STATUS_INVALID_PARAMETER. */
+/* The Attributes member of an OBJECT_ATTRIBUTES argument that may not name anything.
+   STATUS_INVALID_PARAMETER. */
 NTSTATUS PspCaptureAttributes(const OBJECT_ATTRIBUTES *Attributes, KPROCESSOR_MODE Mode, PULONG Flags);
 ULONG64 PspCyclesToTime(ULONG64 Cycles); /* 100 ns */
 ULONG64 PspProcessCycles(PEPROCESS Process);
 
 /* The tag of native regions: the allocation's base, and in its low bits how it was made. */
-#define PSP_VM_PROTECT  0x1ff /* PAGE_* it was allocated with */
-#define PSP_VM_RESERVED 0x200 /* no page of it is committed */
-#define PSP_VM_KERNEL   0x400 /* image, PEB, TEB, stack: not to be freed by services */
+#define PSP_VM_PROTECT          0x1ff /* PAGE_* it was allocated with */
+#define PSP_VM_RESERVED         0x200 /* no page of it is committed */
+#define PSP_VM_KERNEL           0x400 /* image, PEB, TEB, stack: not to be freed by services */
 #define PSP_VM_TAG(Base, Flags) ((PVOID)((ULONG_PTR)(Base) | (Flags)))
 
 #endif

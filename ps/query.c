@@ -2,8 +2,8 @@
 /*
  * Questions and settings: NtQueryInformationProcess/Thread, NtSetInformationThread, NtQuerySystemInformation.
  *
- * All classes of fixed size want exactly that size. An answer is put together in kernel memory and copied out in one piece;
- * nothing is locked while it is. Order of the checks: alignment, class, length, handle.
+ * All classes of fixed size want exactly that size. An answer is put together in kernel memory and copied out
+ * in one piece; nothing is locked while it is. Order of the checks: alignment, class, length, handle.
  */
 #include "ps/psp.h"
 
@@ -19,7 +19,8 @@ typedef struct _PSP_ANSWER {
 
 static NTSTATUS PspCheckAnswer(const PSP_ANSWER *Answer)
 {
-    if (Answer->Mode == UserMode && (((ULONG_PTR)Answer->Information | (ULONG_PTR)Answer->ReturnLength) & 3)) {
+    if (Answer->Mode == UserMode &&
+        (((ULONG_PTR)Answer->Information | (ULONG_PTR)Answer->ReturnLength) & 3)) {
         return STATUS_DATATYPE_MISALIGNMENT;
     }
     return STATUS_SUCCESS;
@@ -28,8 +29,9 @@ static NTSTATUS PspCheckAnswer(const PSP_ANSWER *Answer)
 static NTSTATUS PspReturnLength(const PSP_ANSWER *Answer, SIZE_T Size)
 {
     ULONG Length = (ULONG)Size;
-    return Answer->ReturnLength != NULL ? ExCopyOut(Answer->ReturnLength, &Length, sizeof(Length), Answer->Mode)
-                                        : STATUS_SUCCESS;
+    return Answer->ReturnLength != NULL
+               ? ExCopyOut(Answer->ReturnLength, &Length, sizeof(Length), Answer->Mode)
+               : STATUS_SUCCESS;
 }
 
 /* The size is wrong: the caller learns the right one. */
@@ -57,7 +59,8 @@ ULONG64 PspProcessCycles(PEPROCESS Process)
 {
     PspLockShared(&Process->Lock);
     ULONG64 Cycles = Process->Pcb.CycleTime;
-    for (PLIST_ENTRY Entry = Process->ThreadListHead.Flink; Entry != &Process->ThreadListHead; Entry = Entry->Flink) {
+    for (PLIST_ENTRY Entry = Process->ThreadListHead.Flink; Entry != &Process->ThreadListHead;
+         Entry = Entry->Flink) {
         Cycles += KeThreadCycles(&CONTAINING_RECORD(Entry, ETHREAD, ThreadListEntry)->Tcb);
     }
     PspUnlockShared(&Process->Lock);
@@ -161,7 +164,8 @@ static NTSTATUS PspQueryImageName(PEPROCESS Process, const PSP_ANSWER *Answer)
     if (Packed == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    NTSTATUS Status = Answer->Length < Size ? PspWrongLength(Answer, Size) : PspGiveAnswer(Answer, Packed, Size);
+    NTSTATUS Status =
+        Answer->Length < Size ? PspWrongLength(Answer, Size) : PspGiveAnswer(Answer, Packed, Size);
     ExFreePoolWithTag(Packed, PSP_TAG_NAME);
     return Status;
 }
@@ -178,12 +182,13 @@ static NTSTATUS PspQueryProcess(PEPROCESS Process, PROCESSINFOCLASS Class, const
 }
 
 /*
- * Classes: basic, times, handle count, image file name, subsystem. ExitStatus of a process that lives is STATUS_PENDING; a process
- * without PEB has NULL there. STATUS_INVALID_INFO_CLASS; STATUS_INFO_LENGTH_MISMATCH, with the right length in *ReturnLength;
- * STATUS_DATATYPE_MISALIGNMENT, STATUS_ACCESS_VIOLATION; handle errors (PROCESS_QUERY_LIMITED_INFORMATION). PASSIVE.
+ * Classes: basic, times, handle count, image file name, subsystem. ExitStatus of a process that lives is
+ * STATUS_PENDING; a process without PEB has NULL there. STATUS_INVALID_INFO_CLASS;
+ * STATUS_INFO_LENGTH_MISMATCH, with the right length in *ReturnLength; STATUS_DATATYPE_MISALIGNMENT,
+ * STATUS_ACCESS_VIOLATION; handle errors (PROCESS_QUERY_LIMITED_INFORMATION). PASSIVE.
  */
-NTSTATUS NtQueryInformationProcess(HANDLE ProcessHandle, PROCESSINFOCLASS Class, PVOID Information, ULONG Length,
-                                   PULONG ReturnLength)
+NTSTATUS NtQueryInformationProcess(HANDLE ProcessHandle, PROCESSINFOCLASS Class, PVOID Information,
+                                   ULONG Length, PULONG ReturnLength)
 {
     PSP_ANSWER Answer = {Information, Length, ReturnLength, ExGetPreviousMode()};
     SIZE_T Size = PspProcessClassSize(Class);
@@ -270,8 +275,8 @@ static void PspFillThreadAnswer(PSP_THREAD_ANSWER *Data, PETHREAD Thread, THREAD
     }
 }
 
-/* Classes: basic, times, "am I the last", terminated, suspend count, subsystem. Errors as NtQueryInformationProcess
-   (THREAD_QUERY_LIMITED_INFORMATION). PASSIVE. */
+/* Classes: basic, times, "am I the last", terminated, suspend count, subsystem. Errors as
+   NtQueryInformationProcess (THREAD_QUERY_LIMITED_INFORMATION). PASSIVE. */
 NTSTATUS NtQueryInformationThread(HANDLE ThreadHandle, THREADINFOCLASS Class, PVOID Information, ULONG Length,
                                   PULONG ReturnLength)
 {
@@ -300,7 +305,8 @@ NTSTATUS NtQueryInformationThread(HANDLE ThreadHandle, THREADINFOCLASS Class, PV
     return PspGiveAnswer(&Answer, &Data, Size);
 }
 
-/* 1 to 15; the real-time priorities are the kernel's: a program that had them could keep the reaper from running. */
+/* 1 to 15; the real-time priorities are the kernel's: a program that had them could keep the reaper from
+   running. */
 static NTSTATUS PspSetPriority(PETHREAD Thread, KPRIORITY Priority)
 {
     if (Priority < 1 || Priority > 31) {
@@ -322,9 +328,9 @@ static NTSTATUS PspSetAffinity(PETHREAD Thread, KAFFINITY Affinity)
     return STATUS_SUCCESS;
 }
 
-/* Classes: ThreadPriority (KPRIORITY), ThreadAffinityMask (KAFFINITY). STATUS_INVALID_INFO_CLASS, STATUS_INFO_LENGTH_MISMATCH,
-   STATUS_INVALID_PARAMETER (value), STATUS_PRIVILEGE_NOT_HELD (real-time from user mode), STATUS_THREAD_IS_TERMINATING; handle
-   errors (THREAD_SET_INFORMATION). PASSIVE. */
+/* Classes: ThreadPriority (KPRIORITY), ThreadAffinityMask (KAFFINITY). STATUS_INVALID_INFO_CLASS,
+   STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_PARAMETER (value), STATUS_PRIVILEGE_NOT_HELD (real-time from
+   user mode), STATUS_THREAD_IS_TERMINATING; handle errors (THREAD_SET_INFORMATION). PASSIVE. */
 NTSTATUS NtSetInformationThread(HANDLE ThreadHandle, THREADINFOCLASS Class, PVOID Information, ULONG Length)
 {
     union {
@@ -410,7 +416,7 @@ static void PspDescribeProcess(SYSTEM_PROCESS_INFORMATION *Entry, PEPROCESS Proc
 {
     Entry->CreateTime = Process->CreateTime;
     Entry->KernelTime.QuadPart = (LONGLONG)PspCyclesToTime(PspProcessCycles(Process));
-    Entry->BasePriority = Process->Pcb.BasePriority;
+    Entry->BasePriority = (KPRIORITY)Process->Pcb.BasePriority;
     Entry->UniqueProcessId = Process->UniqueProcessId;
     Entry->InheritedFromUniqueProcessId = Process->InheritedFromUniqueProcessId;
     Entry->HandleCount = PspHandleCount(Process);
@@ -419,8 +425,10 @@ static void PspDescribeProcess(SYSTEM_PROCESS_INFORMATION *Entry, PEPROCESS Proc
     Entry->ResidentPages = PspResidentPages(Process);
 }
 
-/* Threads and name, which change: (l) and PspImageLock are held. Returns the entry's size; writes only when Room is enough. */
-static SIZE_T PspDescribeParts(SYSTEM_PROCESS_INFORMATION *Entry, PEPROCESS Process, SIZE_T Room, ULONG_PTR Address)
+/* Threads and name, which change: (l) and PspImageLock are held. Returns the entry's size; writes only when
+   Room is enough. */
+static SIZE_T PspDescribeParts(SYSTEM_PROCESS_INFORMATION *Entry, PEPROCESS Process, SIZE_T Room,
+                               ULONG_PTR Address)
 {
     UNICODE_STRING Name = PspBaseName(&Process->ImageFileName);
     SIZE_T NameAt = UFIELD_OFFSET(SYSTEM_PROCESS_INFORMATION, Threads) +
@@ -428,12 +436,13 @@ static SIZE_T PspDescribeParts(SYSTEM_PROCESS_INFORMATION *Entry, PEPROCESS Proc
     SIZE_T Size = ALIGN_UP_BY(NameAt + Name.Length + sizeof(WCHAR), 8);
     ULONG Index = 0;
 
-    if (Room < Size) {
+    if (Entry == NULL || Room < Size) {
         return Size;
     }
     RtlZeroMemory(Entry, Size);
     Entry->NumberOfThreads = Process->ActiveThreads;
-    for (PLIST_ENTRY Link = Process->ThreadListHead.Flink; Link != &Process->ThreadListHead; Link = Link->Flink) {
+    for (PLIST_ENTRY Link = Process->ThreadListHead.Flink; Link != &Process->ThreadListHead;
+         Link = Link->Flink) {
         PspDescribeThread(&Entry->Threads[Index++], CONTAINING_RECORD(Link, ETHREAD, ThreadListEntry));
     }
     memcpy((PUCHAR)Entry + NameAt, Name.Buffer, Name.Length);
@@ -445,7 +454,7 @@ static SIZE_T PspDescribeParts(SYSTEM_PROCESS_INFORMATION *Entry, PEPROCESS Proc
 static SYSTEM_PROCESS_INFORMATION *PspWriteProcess(PSP_WRITER *Writer, PEPROCESS Process)
 {
     SIZE_T Room = Writer->Size > Writer->Used ? Writer->Size - Writer->Used : 0;
-    SYSTEM_PROCESS_INFORMATION *Entry = (SYSTEM_PROCESS_INFORMATION *)(Writer->Buffer + Writer->Used);
+    SYSTEM_PROCESS_INFORMATION *Entry = Writer->Buffer != NULL ? Add2Ptr(Writer->Buffer, Writer->Used) : NULL;
 
     PspLockShared(&Process->Lock);
     PspLockShared(&PspImageLock);
@@ -454,7 +463,7 @@ static SYSTEM_PROCESS_INFORMATION *PspWriteProcess(PSP_WRITER *Writer, PEPROCESS
     PspUnlockShared(&Process->Lock);
 
     Writer->Used += Size;
-    if (Room < Size) {
+    if (Entry == NULL || Room < Size) {
         return NULL;
     }
     PspDescribeProcess(Entry, Process);
@@ -494,8 +503,8 @@ static NTSTATUS PspQueryProcesses(const PSP_ANSWER *Answer)
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     PspWriteProcesses(&Writer);
-    NTSTATUS Status =
-        Writer.Used <= Size ? PspGiveAnswer(Answer, Writer.Buffer, Writer.Used) : PspWrongLength(Answer, Writer.Used);
+    NTSTATUS Status = Writer.Used <= Size ? PspGiveAnswer(Answer, Writer.Buffer, Writer.Used)
+                                          : PspWrongLength(Answer, Writer.Used);
     ExFreePoolWithTag(Writer.Buffer, PSP_TAG);
     return Status;
 }
@@ -549,11 +558,13 @@ static NTSTATUS PspQueryProviders(const PSP_ANSWER *Answer)
 }
 
 /*
- * Classes: basic; processes with their threads, as a chain; memory usage; names of the providers. The lists take any buffer that
- * is large enough; else STATUS_INFO_LENGTH_MISMATCH and the length in *ReturnLength, which may have grown by the next call.
- * STATUS_INVALID_INFO_CLASS, STATUS_DATATYPE_MISALIGNMENT, STATUS_ACCESS_VIOLATION, STATUS_INSUFFICIENT_RESOURCES. PASSIVE.
+ * Classes: basic; processes with their threads, as a chain; memory usage; names of the providers. The lists
+ * take any buffer that is large enough; else STATUS_INFO_LENGTH_MISMATCH and the length in *ReturnLength,
+ * which may have grown by the next call. STATUS_INVALID_INFO_CLASS, STATUS_DATATYPE_MISALIGNMENT,
+ * STATUS_ACCESS_VIOLATION, STATUS_INSUFFICIENT_RESOURCES. PASSIVE.
  */
-NTSTATUS NtQuerySystemInformation(SYSTEM_INFORMATION_CLASS Class, PVOID Information, ULONG Length, PULONG ReturnLength)
+NTSTATUS NtQuerySystemInformation(SYSTEM_INFORMATION_CLASS Class, PVOID Information, ULONG Length,
+                                  PULONG ReturnLength)
 {
     PSP_ANSWER Answer = {Information, Length, ReturnLength, ExGetPreviousMode()};
     NTSTATUS Status = Class == SystemProviderInformation ? STATUS_SUCCESS : PspCheckAnswer(&Answer);

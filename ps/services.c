@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System services on processes and threads as objects: handles, opening by id, ending, suspending. (Creation: create.c;
- * NtTerminateProcess: process.c; questions: query.c.)
+ * System services on processes and threads as objects: handles, opening by id, ending, suspending. (Creation:
+ * create.c; NtTerminateProcess: process.c; questions: query.c.)
  */
 #include "ps/psp.h"
 
 NTSTATUS PspReferenceProcessHandle(HANDLE Handle, ACCESS_MASK Access, PEPROCESS *Process)
 {
-    return ObReferenceObjectByHandle(Handle, Access, PspProcessType, ExGetPreviousMode(), (PVOID *)Process, NULL);
+    return ObReferenceObjectByHandle(Handle, Access, PspProcessType, ExGetPreviousMode(), (PVOID *)Process,
+                                     NULL);
 }
 
 NTSTATUS PspReferenceThreadHandle(HANDLE Handle, ACCESS_MASK Access, PETHREAD *Thread)
 {
-    return ObReferenceObjectByHandle(Handle, Access, PspThreadType, ExGetPreviousMode(), (PVOID *)Thread, NULL);
+    return ObReferenceObjectByHandle(Handle, Access, PspThreadType, ExGetPreviousMode(), (PVOID *)Thread,
+                                     NULL);
 }
 
 NTSTATUS PspCaptureAttributes(const OBJECT_ATTRIBUTES *Attributes, KPROCESSOR_MODE Mode, PULONG Flags)
@@ -37,8 +39,8 @@ NTSTATUS PspCaptureAttributes(const OBJECT_ATTRIBUTES *Attributes, KPROCESSOR_MO
 
 /* ---- Opening ---- */
 
-/* A program may look at the kernel's own processes and threads and wait for them, and that is all: their handles, for one, would
-   be all kernel handles. */
+/* A program may look at the kernel's own processes and threads and wait for them, and that is all: their
+   handles, for one, would be all kernel handles. */
 static bool PspMayOpen(ACCESS_MASK Access, ACCESS_MASK Looking, BOOLEAN System)
 {
     return !System || ExGetPreviousMode() == KernelMode || (Access & ~Looking) == 0;
@@ -51,14 +53,16 @@ static NTSTATUS PspOpenObject(PVOID Object, ACCESS_MASK Access, ULONG Flags, PHA
     return NT_SUCCESS(Status) ? ExReturnHandle(Result, Handle, ExGetPreviousMode()) : Status;
 }
 
-static NTSTATUS PspCaptureClientId(PCLIENT_ID Captured, PCLIENT_ID Source, const OBJECT_ATTRIBUTES *Attributes, PULONG Flags)
+static NTSTATUS PspCaptureClientId(PCLIENT_ID Captured, PCLIENT_ID Source,
+                                   const OBJECT_ATTRIBUTES *Attributes, PULONG Flags)
 {
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
     NTSTATUS Status = PspCaptureAttributes(Attributes, Mode, Flags);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    return Source != NULL ? ExCopyIn(Captured, Source, sizeof(*Captured), Mode) : STATUS_INVALID_PARAMETER_MIX;
+    return Source != NULL ? ExCopyIn(Captured, Source, sizeof(*Captured), Mode)
+                          : STATUS_INVALID_PARAMETER_MIX;
 }
 
 static NTSTATUS PspLookupProcess(PCLIENT_ID ClientId, PEPROCESS *Process)
@@ -74,8 +78,9 @@ static NTSTATUS PspLookupProcess(PCLIENT_ID ClientId, PEPROCESS *Process)
     return Status;
 }
 
-/* A handle to the process of an id; with UniqueThread, of that thread of it. STATUS_INVALID_CID, STATUS_INVALID_PARAMETER_MIX (no
-   ClientId), STATUS_ACCESS_DENIED (more than looking at System or Idle). PASSIVE. */
+/* A handle to the process of an id; with UniqueThread, of that thread of it. STATUS_INVALID_CID,
+   STATUS_INVALID_PARAMETER_MIX (no ClientId), STATUS_ACCESS_DENIED (more than looking at System or Idle).
+   PASSIVE. */
 NTSTATUS NtOpenProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                        PCLIENT_ID ClientId)
 {
@@ -107,7 +112,8 @@ static NTSTATUS PspLookupThread(PCLIENT_ID ClientId, PETHREAD *Thread)
     return NT_SUCCESS(Status) ? Status : STATUS_INVALID_CID;
 }
 
-/* A handle to the thread of an id; UniqueProcess, if not NULL, must be its process's. Errors as NtOpenProcess. PASSIVE. */
+/* A handle to the thread of an id; UniqueProcess, if not NULL, must be its process's. Errors as
+   NtOpenProcess. PASSIVE. */
 NTSTATUS NtOpenThread(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                       PCLIENT_ID ClientId)
 {
@@ -139,15 +145,17 @@ static bool PspIsLastThread(void)
 }
 
 /*
- * Ends a thread: it goes on its way to user mode. ThreadHandle NULL: the calling one, unless it is the last of its process
- * (STATUS_CANT_TERMINATE_SELF); -2: the calling one in any case. STATUS_THREAD_IS_TERMINATING: somebody was first;
- * STATUS_INVALID_PARAMETER: a system thread; STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH, STATUS_ACCESS_DENIED. PASSIVE.
+ * Ends a thread: it goes on its way to user mode. ThreadHandle NULL: the calling one, unless it is the last
+ * of its process (STATUS_CANT_TERMINATE_SELF); -2: the calling one in any case. STATUS_THREAD_IS_TERMINATING:
+ * somebody was first; STATUS_INVALID_PARAMETER: a system thread; STATUS_INVALID_HANDLE,
+ * STATUS_OBJECT_TYPE_MISMATCH, STATUS_ACCESS_DENIED. PASSIVE.
  */
 NTSTATUS NtTerminateThread(HANDLE ThreadHandle, NTSTATUS ExitStatus)
 {
     PETHREAD Thread;
     if (ThreadHandle == NULL) {
-        return PspIsLastThread() ? STATUS_CANT_TERMINATE_SELF : PspTerminateThread(PspCurrentThread(), ExitStatus);
+        return PspIsLastThread() ? STATUS_CANT_TERMINATE_SELF
+                                 : PspTerminateThread(PspCurrentThread(), ExitStatus);
     }
     NTSTATUS Status = PspReferenceThreadHandle(ThreadHandle, THREAD_TERMINATE, &Thread);
     if (NT_SUCCESS(Status)) {
@@ -159,14 +167,16 @@ NTSTATUS NtTerminateThread(HANDLE ThreadHandle, NTSTATUS ExitStatus)
 
 /* ---- Suspension ---- */
 
-/* *PreviousSuspendCount, when asked for, receives the count before. What has been done stays when it cannot be written. */
+/* *PreviousSuspendCount, when asked for, receives the count before. What has been done stays when it cannot
+   be written. */
 static NTSTATUS PspReturnCount(PULONG Result, ULONG Count)
 {
     return Result != NULL ? ExCopyOut(Result, &Count, sizeof(Count), ExGetPreviousMode()) : STATUS_SUCCESS;
 }
 
-/* The thread stops on its way to user mode until as many resumptions. At most 127: STATUS_SUSPEND_COUNT_EXCEEDED.
-   STATUS_THREAD_IS_TERMINATING; STATUS_INVALID_PARAMETER: a system thread; handle errors. PASSIVE. */
+/* The thread stops on its way to user mode until as many resumptions. At most 127:
+   STATUS_SUSPEND_COUNT_EXCEEDED. STATUS_THREAD_IS_TERMINATING; STATUS_INVALID_PARAMETER: a system thread;
+   handle errors. PASSIVE. */
 NTSTATUS NtSuspendThread(HANDLE ThreadHandle, PULONG PreviousSuspendCount)
 {
     PETHREAD Thread;
@@ -180,7 +190,8 @@ NTSTATUS NtSuspendThread(HANDLE ThreadHandle, PULONG PreviousSuspendCount)
     return NT_SUCCESS(Status) ? PspReturnCount(PreviousSuspendCount, Previous) : Status;
 }
 
-/* Takes one suspension back; a thread that is not suspended: nothing happens, previous count 0. Handle errors. PASSIVE. */
+/* Takes one suspension back; a thread that is not suspended: nothing happens, previous count 0. Handle
+   errors. PASSIVE. */
 NTSTATUS NtResumeThread(HANDLE ThreadHandle, PULONG PreviousSuspendCount)
 {
     PETHREAD Thread;

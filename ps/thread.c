@@ -5,8 +5,9 @@
  * Making:  PspCreateThread     object, kernel stack, id; nobody runs it (StartState HELD)
  *          (the caller)        user frame, handles: everything that can fail
  *          PspLaunchThread     joins the process -> callbacks -> STARTABLE -> started, unless suspended
- * End:     PspExitThread, always on the thread itself: callbacks -> provider -> leaves the process (the last one runs the
- *          process's end) -> reaper's list, object signalled -> KiExitThread. The reaper frees the stack.
+ * End:     PspExitThread, always on the thread itself: callbacks -> provider -> leaves the process (the last
+ *          one runs the process's end) -> reaper's list, object signalled -> KiExitThread. The reaper frees
+ *          the stack.
  *
  * Locks: the process's Lock while joining and leaving; the reaper's spin lock.
  */
@@ -14,14 +15,15 @@
 
 /* ---- The reaper ----
  *
- * One thread frees what ends, in its order. When more ends than it can free (it competes with all processors for the locks of the
- * tables), those who make threads help: each frees a few before it makes one, so that the list stays short.
+ * One thread frees what ends, in its order. When more ends than it can free (it competes with all processors
+ * for the locks of the tables), those who make threads help: each frees a few before it makes one, so that the
+ * list stays short.
  */
 
 static KLOCK PspReaperLock;
-static LIST_ENTRY PspReaperList = {&PspReaperList, &PspReaperList}; /* PspReaperLock; first come first served */
+static LIST_ENTRY PspReaperList = {&PspReaperList, &PspReaperList}; /* PspReaperLock; in order */
 static volatile ULONG PspReaperLength; /* PspReaperLock; read without it as a hint */
-static ULONG PspHelpers;               /* PspReaperLock: threads other than the reaper that free an entry now */
+static ULONG PspHelpers;               /* PspReaperLock: others that free an entry now */
 static KEVENT PspReaperEvent;
 
 #define PSP_REAPER_PRIORITY 12 /* above programs: what has ended must not pile up behind what is made */
@@ -47,8 +49,8 @@ static bool PspIsMarkNext(void)
            CONTAINING_RECORD(PspReaperList.Flink, PS_REAPER_ENTRY, Links)->Reached != NULL;
 }
 
-/* The next entry, taken off; NULL: none. A mark is for the reaper alone, and only when all that stood before it is freed: the last
-   helper wakes it again. */
+/* The next entry, taken off; NULL: none. A mark is for the reaper alone, and only when all that stood before
+   it is freed: the last helper wakes it again. */
 static PS_REAPER_ENTRY *PspNextToReap(BOOLEAN Helper)
 {
     PS_REAPER_ENTRY *Entry = NULL;
@@ -88,7 +90,8 @@ static void PspFreeThreadMemory(PETHREAD Thread)
 
 static void PspReapThread(PETHREAD Thread)
 {
-    /* It is at DISPATCH_LEVEL on its way to its last switch, on another processor: a matter of microseconds. */
+    /* It is at DISPATCH_LEVEL on its way to its last switch, on another processor: a matter of microseconds.
+       */
     while (__atomic_load_n(&Thread->Tcb.SwapBusy, __ATOMIC_ACQUIRE) != 0) {
         ArchPause();
     }
@@ -104,7 +107,8 @@ static VOID PspReaperThread(PVOID Context)
         KeWaitForSingleObject(&PspReaperEvent, Executive, KernelMode, FALSE, NULL);
         while ((Entry = PspNextToReap(FALSE)) != NULL) {
             if (Entry->Reached != NULL) {
-                KeSetEvent(Entry->Reached, IO_NO_INCREMENT, FALSE); /* the last touch: it lies on a waiter's stack */
+                KeSetEvent(Entry->Reached, IO_NO_INCREMENT,
+                           FALSE); /* the last touch: it lies on a waiter's stack */
             } else {
                 PspReapThread(CONTAINING_RECORD(Entry, ETHREAD, Reaper));
             }
@@ -144,9 +148,11 @@ void PspInitializeReaper(void)
     HANDLE Handle;
     KeInitializeLock(&PspReaperLock, KlcReaper);
     KeInitializeEvent(&PspReaperEvent, SynchronizationEvent, FALSE);
-    NTSTATUS Status = PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, PspReaperThread, NULL);
+    NTSTATUS Status =
+        PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, PspReaperThread, NULL);
     if (!NT_SUCCESS(Status)) {
-        KdBugCheck(PHASE1_INITIALIZATION_FAILED, (ULONG64)Status, 0, 0, 0, NULL, "the reaper cannot be made: %08x", Status);
+        KdBugCheck(PHASE1_INITIALIZATION_FAILED, (ULONG64)Status, 0, 0, 0, NULL,
+                   "the reaper cannot be made: %08x", Status);
     }
     ZwClose(Handle);
 }
@@ -243,12 +249,14 @@ void PspDeleteThread(PVOID Object)
 /* Runs the thread, if nobody has yet and its creator has announced it. */
 void PspStartThread(PETHREAD Thread)
 {
-    if (InterlockedCompareExchange(&Thread->StartState, PS_THREAD_STARTED, PS_THREAD_STARTABLE) == PS_THREAD_STARTABLE) {
+    if (InterlockedCompareExchange(&Thread->StartState, PS_THREAD_STARTED, PS_THREAD_STARTABLE) ==
+        PS_THREAD_STARTABLE) {
         KeStartThread(&Thread->Tcb);
     }
 }
 
-/* The callbacks, in their order. A process callback's veto ends the process; the thread has not been reported then. */
+/* The callbacks, in their order. A process callback's veto ends the process; the thread has not been reported
+   then. */
 static NTSTATUS PspAnnounceThread(PETHREAD Thread)
 {
     if (Thread->FirstThread) {
@@ -295,7 +303,8 @@ NTSTATUS PspLaunchThread(PETHREAD Thread, BOOLEAN Suspended)
         PspAbandonThread(Thread, Status);
         return Status;
     }
-    /* Who terminates it sets Terminating, then tries to start it; here it is the other way about: one of the two succeeds. */
+    /* Who terminates it sets Terminating, then tries to start it; here it is the other way about: one of the
+       two succeeds. */
     InterlockedExchange(&Thread->StartState, PS_THREAD_STARTABLE);
     if (!Suspended || Thread->Terminating || Thread->Tcb.SuspendCount == 0) {
         PspStartThread(Thread);
@@ -327,8 +336,8 @@ static NTSTATUS PspReferenceHost(HANDLE ProcessHandle, PEPROCESS *Process)
         ObReferenceObject(*Process);
         return STATUS_SUCCESS;
     }
-    NTSTATUS Status = ObReferenceObjectByHandle(ProcessHandle, PROCESS_CREATE_THREAD, PspProcessType, KernelMode,
-                                                (PVOID *)Process, &Information);
+    NTSTATUS Status = ObReferenceObjectByHandle(ProcessHandle, PROCESS_CREATE_THREAD, PspProcessType,
+                                                KernelMode, (PVOID *)Process, &Information);
     if (NT_SUCCESS(Status) && !(Information.GrantedAccess & PROCESS_CREATE_THREAD)) {
         ObDereferenceObject(*Process);
         return STATUS_ACCESS_DENIED;
@@ -339,8 +348,8 @@ static NTSTATUS PspReferenceHost(HANDLE ProcessHandle, PEPROCESS *Process)
 /* The thread's own handle, then its start; on failure nothing is left. */
 static NTSTATUS PspPublishSystemThread(PETHREAD Thread, ACCESS_MASK Access, ULONG Attributes, PHANDLE Handle)
 {
-    NTSTATUS Status =
-        ObInsertHandle(ObKernelHandleTable, Thread, Access, OBJ_KERNEL_HANDLE | (Attributes & OBJ_INHERIT), Handle);
+    NTSTATUS Status = ObInsertHandle(ObKernelHandleTable, Thread, Access,
+                                     OBJ_KERNEL_HANDLE | (Attributes & OBJ_INHERIT), Handle);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
@@ -353,13 +362,14 @@ static NTSTATUS PspPublishSystemThread(PETHREAD Thread, ACCESS_MASK Access, ULON
 }
 
 /*
- * A thread that never leaves the kernel, of the System process or, with ProcessHandle (kernel or user; it must grant
- * PROCESS_CREATE_THREAD), of that process. It starts at PASSIVE_LEVEL, priority 8, inside a critical region, and ends by
- * PsTerminateSystemThread or by returning (as with STATUS_SUCCESS). *ThreadHandle: a kernel handle, from every caller;
- * OBJ_KERNEL_HANDLE is therefore accepted and changes nothing.
- * STATUS_INVALID_PARAMETER: no routine, or attributes that a thread cannot have (a name, PERMANENT, EXCLUSIVE, OPENIF, unknown
- * ones). STATUS_PROCESS_IS_TERMINATING, STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH, STATUS_ACCESS_DENIED,
- * STATUS_INSUFFICIENT_RESOURCES, STATUS_NO_MEMORY. PASSIVE; may block. ddi:pscreatesystemthread
+ * A thread that never leaves the kernel, of the System process or, with ProcessHandle (kernel or user; it
+ * must grant PROCESS_CREATE_THREAD), of that process. It starts at PASSIVE_LEVEL, priority 8, inside a
+ * critical region, and ends by PsTerminateSystemThread or by returning (as with STATUS_SUCCESS).
+ * *ThreadHandle: a kernel handle, from every caller; OBJ_KERNEL_HANDLE is therefore accepted and changes
+ * nothing. STATUS_INVALID_PARAMETER: no routine, or attributes that a thread cannot have (a name, PERMANENT,
+ * EXCLUSIVE, OPENIF, unknown ones). STATUS_PROCESS_IS_TERMINATING, STATUS_INVALID_HANDLE,
+ * STATUS_OBJECT_TYPE_MISMATCH, STATUS_ACCESS_DENIED, STATUS_INSUFFICIENT_RESOURCES, STATUS_NO_MEMORY.
+ * PASSIVE; may block. ddi:pscreatesystemthread
  */
 NTSTATUS PsCreateSystemThread(PHANDLE ThreadHandle, ULONG DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                               HANDLE ProcessHandle, PCLIENT_ID ClientId, PKSTART_ROUTINE StartRoutine,
@@ -388,8 +398,8 @@ NTSTATUS PsCreateSystemThread(PHANDLE ThreadHandle, ULONG DesiredAccess, POBJECT
     if (ClientId != NULL) {
         *ClientId = Cid;
     }
-    Status = PspPublishSystemThread(Thread, DesiredAccess, ObjectAttributes != NULL ? ObjectAttributes->Attributes : 0,
-                                    ThreadHandle);
+    Status = PspPublishSystemThread(
+        Thread, DesiredAccess, ObjectAttributes != NULL ? ObjectAttributes->Attributes : 0, ThreadHandle);
     ObDereferenceObject(Thread);
     return Status;
 }
@@ -411,7 +421,8 @@ EXPORT(PsTerminateSystemThread);
 /* What the thread may not take with it. */
 static void PspCheckOwnedThings(PETHREAD Thread)
 {
-    KI_ASSERT(Thread->Tcb.PushLocksHeld == 0, "thread %p ends with %u push locks held", Thread, Thread->Tcb.PushLocksHeld);
+    KI_ASSERT(Thread->Tcb.PushLocksHeld == 0, "thread %p ends with %u push locks held", Thread,
+              Thread->Tcb.PushLocksHeld);
     Thread->Tcb.ExceptionList = NULL; /* blocks on a stack that is given up */
     PspAbandonNotifyCalls(Thread);
 }
@@ -428,8 +439,8 @@ static void PspReturnProviderContext(PETHREAD Thread)
     PspLeaveProvider(&Call, "ThreadExit");
 }
 
-/* The object is signalled only when the thread stands in the reaper's list: who waits for it and then drains the reaper
-   finds its stack freed. */
+/* The object is signalled only when the thread stands in the reaper's list: who waits for it and then drains
+   the reaper finds its stack freed. */
 static NORETURN void PspGiveUpStack(PETHREAD Thread)
 {
     KiRaiseToDispatch();
@@ -510,7 +521,8 @@ PETHREAD PsGetCurrentThread(VOID)
 }
 EXPORT(PsGetCurrentThread);
 
-/* The id of the current thread: in a DPC or an interrupt that of the thread that was interrupted. Any IRQL. */
+/* The id of the current thread: in a DPC or an interrupt that of the thread that was interrupted. Any IRQL.
+   */
 HANDLE PsGetCurrentThreadId(VOID)
 {
     return PspCurrentThread()->Cid.UniqueThread;
@@ -536,8 +548,8 @@ PEPROCESS PsGetThreadProcess(PETHREAD Thread)
 }
 EXPORT(PsGetThreadProcess);
 
-/* NULL for threads without one (system threads, threads of subsystems) and while attached to another process. Any IRQL.
-   ddi:psgetcurrentthreadteb */
+/* NULL for threads without one (system threads, threads of subsystems) and while attached to another process.
+   Any IRQL. ddi:psgetcurrentthreadteb */
 PVOID PsGetCurrentThreadTeb(VOID)
 {
     PETHREAD Thread = PspCurrentThread();
@@ -565,8 +577,8 @@ NTSTATUS PsGetThreadExitStatus(PETHREAD Thread)
 }
 EXPORT(PsGetThreadExitStatus);
 
-/* References the thread, also one that has ended, while anybody has a reference. STATUS_INVALID_PARAMETER: no such id. <= APC.
-   ddi:pslookupthreadbythreadid */
+/* References the thread, also one that has ended, while anybody has a reference. STATUS_INVALID_PARAMETER: no
+   such id. <= APC. ddi:pslookupthreadbythreadid */
 NTSTATUS PsLookupThreadByThreadId(HANDLE ThreadId, PETHREAD *Thread)
 {
     *Thread = ObLookupClientId(ThreadId, PspThreadType);
@@ -574,7 +586,8 @@ NTSTATUS PsLookupThreadByThreadId(HANDLE ThreadId, PETHREAD *Thread)
 }
 EXPORT(PsLookupThreadByThreadId);
 
-/* The thread and, if asked for, its process, both referenced. STATUS_INVALID_CID: no such thread, or not of that process. <= APC. */
+/* The thread and, if asked for, its process, both referenced. STATUS_INVALID_CID: no such thread, or not of
+   that process. <= APC. */
 NTSTATUS PsLookupProcessThreadByCid(PCLIENT_ID ClientId, PEPROCESS *Process, PETHREAD *Thread)
 {
     PETHREAD Found = ObLookupClientId(ClientId->UniqueThread, PspThreadType);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Virtual memory of native processes, as services: reserve, commit, decommit, release, protect, query; reading and writing another
- * process's memory.
+ * Virtual memory of native processes, as services: reserve, commit, decommit, release, protect, query;
+ * reading and writing another process's memory.
  *
- * An allocation is one or more regions of mm with one tag: the allocation's base (64 KiB aligned), what it was allocated with, and
- * whether these pages are reserved only. Reserved pages are a region without access; committing puts a fresh region in their
- * place. EPROCESS.VirtualLock keeps two who change one allocation apart: mm's own lock is held for each step only.
- * A subsystem process's regions carry its provider's tags: these services do not change them.
+ * An allocation is one or more regions of mm with one tag: the allocation's base (64 KiB aligned), what it
+ * was allocated with, and whether these pages are reserved only. Reserved pages are a region without access;
+ * committing puts a fresh region in their place. EPROCESS.VirtualLock keeps two who change one allocation
+ * apart: mm's own lock is held for each step only. A subsystem process's regions carry its provider's tags:
+ * these services do not change them.
  */
 #include "ps/psp.h"
 
@@ -97,8 +98,9 @@ static NTSTATUS PspOpenRequest(PSP_VM_REQUEST *Request, HANDLE Handle, ACCESS_MA
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    Status = Changing && Request->Process->SubsystemProcess ? STATUS_NOT_SUPPORTED
-                                                            : PspAcquireSpace(Request->Process, &Request->Space);
+    Status = Changing && Request->Process->SubsystemProcess
+                 ? STATUS_NOT_SUPPORTED
+                 : PspAcquireSpace(Request->Process, &Request->Space);
     if (!NT_SUCCESS(Status)) {
         ObDereferenceObject(Request->Process);
         return Status;
@@ -131,8 +133,8 @@ static ULONG_PTR PspTagBase(const MM_REGION_INFORMATION *Region)
 }
 
 /* Calls Visit for each region of the request's range, cut to it; a hole is an error of Hole's. */
-typedef NTSTATUS PSP_VM_VISIT(PSP_VM_REQUEST *Request, const MM_REGION_INFORMATION *Region, ULONG_PTR Start, ULONG_PTR End,
-                              ULONG Argument);
+typedef NTSTATUS PSP_VM_VISIT(PSP_VM_REQUEST *Request, const MM_REGION_INFORMATION *Region, ULONG_PTR Start,
+                              ULONG_PTR End, ULONG Argument);
 
 static NTSTATUS PspVisitRange(PSP_VM_REQUEST *Request, PSP_VM_VISIT *Visit, ULONG Argument, NTSTATUS Hole)
 {
@@ -144,7 +146,8 @@ static NTSTATUS PspVisitRange(PSP_VM_REQUEST *Request, PSP_VM_VISIT *Visit, ULON
             Status = Hole;
         }
         if (NT_SUCCESS(Status)) {
-            Status = Visit(Request, &Region, Next, Region.End < Request->End ? Region.End : Request->End, Argument);
+            Status = Visit(Request, &Region, Next, Region.End < Request->End ? Region.End : Request->End,
+                           Argument);
         }
     }
     return Status;
@@ -164,9 +167,10 @@ static NTSTATUS PspReserveAnywhere(PSP_VM_REQUEST *Request, SIZE_T Size, ULONG P
             continue;
         }
         ULONG_PTR Base = Next;
-        NTSTATUS Status = MmMapRegion(Request->Space, &Base, Size, MM_MAP_FIXED | MM_MAP_NOREPLACE, Protection, NULL, 0, 0,
-                                      PSP_VM_TAG(Base, Flags));
-        if (Status != STATUS_CONFLICTING_ADDRESSES) { /* a thread's stack has just taken the place: look again */
+        NTSTATUS Status = MmMapRegion(Request->Space, &Base, Size, MM_MAP_FIXED | MM_MAP_NOREPLACE,
+                                      Protection, NULL, 0, 0, PSP_VM_TAG(Base, Flags));
+        if (Status !=
+            STATUS_CONFLICTING_ADDRESSES) { /* a thread's stack has just taken the place: look again */
             Request->Base = Base;
             Request->End = Base + Size;
             return Status;
@@ -183,20 +187,21 @@ static NTSTATUS PspReserveAt(PSP_VM_REQUEST *Request, ULONG Protection, ULONG Fl
         return STATUS_INVALID_PARAMETER;
     }
     Request->Base = Base;
-    return MmMapRegion(Request->Space, &Base, Request->End - Base, MM_MAP_FIXED | MM_MAP_NOREPLACE, Protection, NULL, 0, 0,
-                       PSP_VM_TAG(Base, Flags));
+    return MmMapRegion(Request->Space, &Base, Request->End - Base, MM_MAP_FIXED | MM_MAP_NOREPLACE,
+                       Protection, NULL, 0, 0, PSP_VM_TAG(Base, Flags));
 }
 
 /* Image, stacks, PEB and TEBs are not the program's to commit. Argument: unused. */
-static NTSTATUS PspCheckCommit(PSP_VM_REQUEST *Request, const MM_REGION_INFORMATION *Region, ULONG_PTR Start, ULONG_PTR End,
-                               ULONG Argument)
+static NTSTATUS PspCheckCommit(PSP_VM_REQUEST *Request, const MM_REGION_INFORMATION *Region, ULONG_PTR Start,
+                               ULONG_PTR End, ULONG Argument)
 {
     return PspTagFlags(Region) & PSP_VM_KERNEL ? STATUS_CONFLICTING_ADDRESSES : STATUS_SUCCESS;
 }
 
-/* Reserved pages become zeros with the protection of Argument; those committed already keep what is in them. */
-static NTSTATUS PspCommitPart(PSP_VM_REQUEST *Request, const MM_REGION_INFORMATION *Region, ULONG_PTR Start, ULONG_PTR End,
-                              ULONG Argument)
+/* Reserved pages become zeros with the protection of Argument; those committed already keep what is in them.
+   */
+static NTSTATUS PspCommitPart(PSP_VM_REQUEST *Request, const MM_REGION_INFORMATION *Region, ULONG_PTR Start,
+                              ULONG_PTR End, ULONG Argument)
 {
     ULONG Flags = PspTagFlags(Region);
     if (!(Flags & PSP_VM_RESERVED)) {
@@ -209,7 +214,9 @@ static NTSTATUS PspCommitPart(PSP_VM_REQUEST *Request, const MM_REGION_INFORMATI
 static NTSTATUS PspCommit(PSP_VM_REQUEST *Request, ULONG Protection)
 {
     NTSTATUS Status = PspVisitRange(Request, PspCheckCommit, 0, STATUS_CONFLICTING_ADDRESSES);
-    return NT_SUCCESS(Status) ? PspVisitRange(Request, PspCommitPart, Protection, STATUS_CONFLICTING_ADDRESSES) : Status;
+    return NT_SUCCESS(Status)
+               ? PspVisitRange(Request, PspCommitPart, Protection, STATUS_CONFLICTING_ADDRESSES)
+               : Status;
 }
 
 /* Type: MEM_*; Page: PAGE_*, Protection: the same as MM_*. */
@@ -226,15 +233,16 @@ static NTSTATUS PspAllocate(PSP_VM_REQUEST *Request, ULONG Type, ULONG Page, ULO
 }
 
 /*
- * Reserves address space (MEM_RESERVE), commits reserved pages (MEM_COMMIT), or both. *BaseAddress NULL: anywhere, both. A
- * reservation starts on a 64 KiB boundary, sizes are whole pages; both are given back. Reserved pages fault until they are
- * committed; committed ones are zero, cost nothing until they are touched, and keep their contents when they are committed again.
- * STATUS_INVALID_PARAMETER (a size of 0, a range outside user memory, other types), STATUS_INVALID_PARAMETER_3 (ZeroBits),
- * STATUS_INVALID_PAGE_PROTECTION, STATUS_CONFLICTING_ADDRESSES, STATUS_NO_MEMORY, STATUS_NOT_SUPPORTED (a subsystem's process);
- * handle errors (PROCESS_VM_OPERATION). PASSIVE. ddi:zwallocatevirtualmemory
+ * Reserves address space (MEM_RESERVE), commits reserved pages (MEM_COMMIT), or both. *BaseAddress NULL:
+ * anywhere, both. A reservation starts on a 64 KiB boundary, sizes are whole pages; both are given back.
+ * Reserved pages fault until they are committed; committed ones are zero, cost nothing until they are
+ * touched, and keep their contents when they are committed again. STATUS_INVALID_PARAMETER (a size of 0, a
+ * range outside user memory, other types), STATUS_INVALID_PARAMETER_3 (ZeroBits),
+ * STATUS_INVALID_PAGE_PROTECTION, STATUS_CONFLICTING_ADDRESSES, STATUS_NO_MEMORY, STATUS_NOT_SUPPORTED (a
+ * subsystem's process); handle errors (PROCESS_VM_OPERATION). PASSIVE. ddi:zwallocatevirtualmemory
  */
-NTSTATUS NtAllocateVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, ULONG_PTR ZeroBits, PSIZE_T RegionSize,
-                                 ULONG AllocationType, ULONG Protect)
+NTSTATUS NtAllocateVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, ULONG_PTR ZeroBits,
+                                 PSIZE_T RegionSize, ULONG AllocationType, ULONG Protect)
 {
     PSP_VM_REQUEST Request;
     ULONG_PTR Base;
@@ -284,19 +292,20 @@ static NTSTATUS PspFindAllocation(PSP_VM_REQUEST *Request)
     }
     do {
         Request->End = Region.End;
-    } while (Request->End < MM_USER_HIGHEST && NT_SUCCESS(MmQueryRegion(Request->Space, Request->End, &Region)) &&
-             Region.Mapped && PspTagBase(&Region) == Request->Base);
+    } while (Request->End < MM_USER_HIGHEST &&
+             NT_SUCCESS(MmQueryRegion(Request->Space, Request->End, &Region)) && Region.Mapped &&
+             PspTagBase(&Region) == Request->Base);
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS PspCheckFree(PSP_VM_REQUEST *Request, const MM_REGION_INFORMATION *Region, ULONG_PTR Start, ULONG_PTR End,
-                             ULONG Argument)
+static NTSTATUS PspCheckFree(PSP_VM_REQUEST *Request, const MM_REGION_INFORMATION *Region, ULONG_PTR Start,
+                             ULONG_PTR End, ULONG Argument)
 {
     return PspTagFlags(Region) & PSP_VM_KERNEL ? STATUS_UNABLE_TO_FREE_VM : STATUS_SUCCESS;
 }
 
-static NTSTATUS PspDecommitPart(PSP_VM_REQUEST *Request, const MM_REGION_INFORMATION *Region, ULONG_PTR Start, ULONG_PTR End,
-                                ULONG Argument)
+static NTSTATUS PspDecommitPart(PSP_VM_REQUEST *Request, const MM_REGION_INFORMATION *Region, ULONG_PTR Start,
+                                ULONG_PTR End, ULONG Argument)
 {
     return MmMapRegion(Request->Space, &Start, End - Start, MM_MAP_FIXED, 0, NULL, 0, 0,
                        PSP_VM_TAG(PspTagBase(Region), PspTagFlags(Region) | PSP_VM_RESERVED));
@@ -308,7 +317,8 @@ static NTSTATUS PspDecommit(PSP_VM_REQUEST *Request)
     if (NT_SUCCESS(Status)) {
         Status = PspVisitRange(Request, PspCheckFree, 0, STATUS_MEMORY_NOT_ALLOCATED);
     }
-    return NT_SUCCESS(Status) ? PspVisitRange(Request, PspDecommitPart, 0, STATUS_MEMORY_NOT_ALLOCATED) : Status;
+    return NT_SUCCESS(Status) ? PspVisitRange(Request, PspDecommitPart, 0, STATUS_MEMORY_NOT_ALLOCATED)
+                              : Status;
 }
 
 static NTSTATUS PspRelease(PSP_VM_REQUEST *Request)
@@ -326,10 +336,11 @@ static NTSTATUS PspRelease(PSP_VM_REQUEST *Request)
 }
 
 /*
- * MEM_DECOMMIT: the pages of the range are reserved again; size 0: all of the allocation at *BaseAddress. MEM_RELEASE: the whole
- * allocation at *BaseAddress goes; the size is 0, or all of it. Both are given back. STATUS_MEMORY_NOT_ALLOCATED,
- * STATUS_FREE_VM_NOT_AT_BASE, STATUS_UNABLE_TO_FREE_VM (image, stacks, PEB, TEBs), STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED;
- * handle errors (PROCESS_VM_OPERATION). PASSIVE. ddi:zwfreevirtualmemory
+ * MEM_DECOMMIT: the pages of the range are reserved again; size 0: all of the allocation at *BaseAddress.
+ * MEM_RELEASE: the whole allocation at *BaseAddress goes; the size is 0, or all of it. Both are given back.
+ * STATUS_MEMORY_NOT_ALLOCATED, STATUS_FREE_VM_NOT_AT_BASE, STATUS_UNABLE_TO_FREE_VM (image, stacks, PEB,
+ * TEBs), STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED; handle errors (PROCESS_VM_OPERATION). PASSIVE.
+ * ddi:zwfreevirtualmemory
  */
 NTSTATUS NtFreeVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize, ULONG FreeType)
 {
@@ -357,8 +368,8 @@ NTSTATUS NtFreeVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T R
 
 /* ---- Protection ---- */
 
-static NTSTATUS PspCheckCommitted(PSP_VM_REQUEST *Request, const MM_REGION_INFORMATION *Region, ULONG_PTR Start,
-                                  ULONG_PTR End, ULONG Argument)
+static NTSTATUS PspCheckCommitted(PSP_VM_REQUEST *Request, const MM_REGION_INFORMATION *Region,
+                                  ULONG_PTR Start, ULONG_PTR End, ULONG Argument)
 {
     return PspTagFlags(Region) & PSP_VM_RESERVED ? STATUS_NOT_COMMITTED : STATUS_SUCCESS;
 }
@@ -380,10 +391,11 @@ static NTSTATUS PspProtect(PSP_VM_REQUEST *Request, ULONG Protection, PULONG Old
 
 /*
  * Changes the protection of committed pages; *OldProtect receives that of the first. STATUS_NOT_COMMITTED,
- * STATUS_INVALID_PAGE_PROTECTION, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED; handle errors (PROCESS_VM_OPERATION). PASSIVE.
+ * STATUS_INVALID_PAGE_PROTECTION, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED; handle errors
+ * (PROCESS_VM_OPERATION). PASSIVE.
  */
-NTSTATUS NtProtectVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize, ULONG NewProtect,
-                                PULONG OldProtect)
+NTSTATUS NtProtectVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize,
+                                ULONG NewProtect, PULONG OldProtect)
 {
     PSP_VM_REQUEST Request;
     ULONG_PTR Base;
@@ -414,8 +426,8 @@ NTSTATUS NtProtectVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_
 
 /* ---- Questions ---- */
 
-static void PspDescribeRegion(MEMORY_BASIC_INFORMATION *Data, const MM_REGION_INFORMATION *Region, ULONG_PTR Address,
-                              BOOLEAN Native)
+static void PspDescribeRegion(MEMORY_BASIC_INFORMATION *Data, const MM_REGION_INFORMATION *Region,
+                              ULONG_PTR Address, BOOLEAN Native)
 {
     ULONG_PTR Base = ALIGN_DOWN_BY(Address, PAGE_SIZE);
     *Data = (MEMORY_BASIC_INFORMATION){.BaseAddress = (PVOID)Base, .RegionSize = Region->End - Base};
@@ -434,11 +446,11 @@ static void PspDescribeRegion(MEMORY_BASIC_INFORMATION *Data, const MM_REGION_IN
 
 #define MemoryBasicInformation 0
 
-/* What is at BaseAddress: a MEMORY_BASIC_INFORMATION (class 0), up to the next change. STATUS_INVALID_INFO_CLASS,
-   STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_PARAMETER (no user address), STATUS_ACCESS_VIOLATION; handle errors
-   (PROCESS_QUERY_LIMITED_INFORMATION). PASSIVE. */
-NTSTATUS NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, ULONG Class, PVOID Information, SIZE_T Length,
-                              PSIZE_T ReturnLength)
+/* What is at BaseAddress: a MEMORY_BASIC_INFORMATION (class 0), up to the next change.
+   STATUS_INVALID_INFO_CLASS, STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_PARAMETER (no user address),
+   STATUS_ACCESS_VIOLATION; handle errors (PROCESS_QUERY_LIMITED_INFORMATION). PASSIVE. */
+NTSTATUS NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, ULONG Class, PVOID Information,
+                              SIZE_T Length, PSIZE_T ReturnLength)
 {
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
     MEMORY_BASIC_INFORMATION Data;
@@ -492,8 +504,8 @@ static NTSTATUS PspCopyPart(PSP_VM_COPY *Copy, SIZE_T Part)
     NTSTATUS Status;
     if (Copy->Write) {
         Status = ExCopyIn(Copy->Page, Copy->Buffer + Copy->Done, Part, Mode);
-        if (NT_SUCCESS(Status) &&
-            !NT_SUCCESS(MmWriteAddressSpace(Copy->Space, Copy->Address + Copy->Done, Copy->Page, Part, FALSE))) {
+        if (NT_SUCCESS(Status) && !NT_SUCCESS(MmWriteAddressSpace(Copy->Space, Copy->Address + Copy->Done,
+                                                                  Copy->Page, Part, FALSE))) {
             Status = STATUS_PARTIAL_COPY;
         }
         return Status;
@@ -528,8 +540,9 @@ static NTSTATUS PspCopyVirtualMemory(HANDLE ProcessHandle, PSP_VM_COPY *Copy, PS
     if (Copy->Page == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    NTSTATUS Status = PspOpenRequest(&Request, ProcessHandle,
-                                     Copy->Write ? PROCESS_VM_WRITE | PROCESS_VM_OPERATION : PROCESS_VM_READ, FALSE);
+    NTSTATUS Status =
+        PspOpenRequest(&Request, ProcessHandle,
+                       Copy->Write ? PROCESS_VM_WRITE | PROCESS_VM_OPERATION : PROCESS_VM_READ, FALSE);
     if (NT_SUCCESS(Status)) {
         Copy->Space = Request.Space;
         Status = PspCopyAll(Copy);
@@ -543,16 +556,19 @@ static NTSTATUS PspCopyVirtualMemory(HANDLE ProcessHandle, PSP_VM_COPY *Copy, PS
     return Status;
 }
 
-/* Copies another process's memory to Buffer; *Done: how much. STATUS_PARTIAL_COPY: the other process has no (readable) memory
-   beyond that; STATUS_ACCESS_VIOLATION: the caller's buffer, or no user range; handle errors (PROCESS_VM_READ). PASSIVE. */
+/* Copies another process's memory to Buffer; *Done: how much. STATUS_PARTIAL_COPY: the other process has no
+   (readable) memory beyond that; STATUS_ACCESS_VIOLATION: the caller's buffer, or no user range; handle
+   errors (PROCESS_VM_READ). PASSIVE. */
 NTSTATUS NtReadVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, PVOID Buffer, SIZE_T Size, PSIZE_T Done)
 {
     PSP_VM_COPY Copy = {.Address = (ULONG_PTR)BaseAddress, .Buffer = Buffer, .Size = Size};
     return PspCopyVirtualMemory(ProcessHandle, &Copy, Done);
 }
 
-/* The other way about (PROCESS_VM_WRITE and PROCESS_VM_OPERATION); pages must be writable by the process itself. PASSIVE. */
-NTSTATUS NtWriteVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, PVOID Buffer, SIZE_T Size, PSIZE_T Done)
+/* The other way about (PROCESS_VM_WRITE and PROCESS_VM_OPERATION); pages must be writable by the process
+   itself. PASSIVE. */
+NTSTATUS NtWriteVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, PVOID Buffer, SIZE_T Size,
+                              PSIZE_T Done)
 {
     PSP_VM_COPY Copy = {.Address = (ULONG_PTR)BaseAddress, .Buffer = Buffer, .Size = Size, .Write = TRUE};
     return PspCopyVirtualMemory(ProcessHandle, &Copy, Done);

@@ -103,7 +103,7 @@ CASES = [
     busybox("older-processor", "true", run_args=("--cpu", "qemu64")),
     busybox("icount", "true", smp=1, run_args=("--icount",)),
     busybox("time-out", "sleep", "1000", timeout=15, status=124),
-    busybox("unknown-option", "true", options="nosuch=1", log="unknown option 'nosuch' ignored"),
+    busybox("unknown-option", "true", options="nosuch=1", log="unknown option 'nosuch=1' ignored"),
     Command("run/native", command=("hello",), native=True, stdout="."),
     Command("run/native-tasks", command=("tasks",), native=True, stdout="System"),
     Command("run/native-missing", command=("nothing",), native=True, status=127),

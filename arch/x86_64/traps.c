@@ -83,7 +83,7 @@ static void HandlePageFault(PKTRAP_FRAME Frame, uintptr_t Address)
     if (Frame->ErrorCode & PAGE_FAULT_RESERVED) {
         KiFatalTrap(Frame); /* a page-table entry of ours is malformed */
     }
-    if (!IsForbidden(Frame, Address)) {
+    if (ArchGetIrql() >= DISPATCH_LEVEL || !IsForbidden(Frame, Address)) { /* the level comes first: a bug check of its own */
         Status = KiPageFault(Frame, Address, Access);
     }
     if (Status == STATUS_SUCCESS) {

@@ -67,7 +67,8 @@ void ExFreeUnicodeString(PUNICODE_STRING String)
     RtlZeroMemory(String, sizeof(*String));
 }
 
-NTSTATUS ExCaptureObjectAttributes(EX_OBJECT_ATTRIBUTES *Captured, POBJECT_ATTRIBUTES Source, KPROCESSOR_MODE Mode)
+NTSTATUS ExCaptureObjectAttributes(EX_OBJECT_ATTRIBUTES *Captured, POBJECT_ATTRIBUTES Source,
+                                   KPROCESSOR_MODE Mode)
 {
     OBJECT_ATTRIBUTES Given;
 
@@ -87,7 +88,8 @@ NTSTATUS ExCaptureObjectAttributes(EX_OBJECT_ATTRIBUTES *Captured, POBJECT_ATTRI
     return ExCaptureUnicodeString(&Captured->Name, Given.ObjectName, EXP_MAX_NAME_BYTES, Mode);
 }
 
-NTSTATUS ExCaptureTimeout(PLARGE_INTEGER Captured, PLARGE_INTEGER *Pointer, PLARGE_INTEGER Source, KPROCESSOR_MODE Mode)
+NTSTATUS ExCaptureTimeout(PLARGE_INTEGER Captured, PLARGE_INTEGER *Pointer, PLARGE_INTEGER Source,
+                          KPROCESSOR_MODE Mode)
 {
     *Pointer = Source != NULL ? Captured : NULL;
     return Source != NULL ? ExCopyIn(Captured, Source, sizeof(*Captured), Mode) : STATUS_SUCCESS;

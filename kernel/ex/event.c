@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event objects for programs: handles around KEVENTs. The events' own locks are sync's affair; no other lock here. Events
- * have no names: there is no name space, and asking for a name is refused.
+ * Event objects for programs: handles around KEVENTs. The events' own locks are sync's affair; no other lock
+ * here. Events have no names: there is no name space, and asking for a name is refused.
  */
 #include "kernel/ex/ex.h"
 #include "kernel/kd/kd.h"
@@ -28,9 +28,10 @@ void ExInitialize(void)
     }
 }
 
-/* STATUS_INVALID_PARAMETER for another type than the two, STATUS_NOT_SUPPORTED for a name. PASSIVE. sdk:ntcreateevent */
-NTSTATUS NtCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes, EVENT_TYPE Type,
-                       BOOLEAN InitialState)
+/* STATUS_INVALID_PARAMETER for another type than the two, STATUS_NOT_SUPPORTED for a name. PASSIVE.
+   sdk:ntcreateevent */
+NTSTATUS NtCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                       EVENT_TYPE Type, BOOLEAN InitialState)
 {
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
     EX_OBJECT_ATTRIBUTES Attributes;
@@ -63,7 +64,8 @@ NTSTATUS NtCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_A
 
 static NTSTATUS ExpReferenceEvent(HANDLE Handle, PKEVENT *Event)
 {
-    return ObReferenceObjectByHandle(Handle, EVENT_MODIFY_STATE, ExpEventType, ExGetPreviousMode(), (PVOID *)Event, NULL);
+    return ObReferenceObjectByHandle(Handle, EVENT_MODIFY_STATE, ExpEventType, ExGetPreviousMode(),
+                                     (PVOID *)Event, NULL);
 }
 
 static LONG ExpSet(PKEVENT Event)
@@ -92,7 +94,8 @@ static NTSTATUS ExpChangeEvent(HANDLE Handle, LONG (*Change)(PKEVENT), PLONG Pre
     }
     LONG Previous = Change(Event);
     ObDereferenceObject(Event);
-    return PreviousState != NULL ? ExCopyOut(PreviousState, &Previous, sizeof(Previous), ExGetPreviousMode()) : Status;
+    return PreviousState != NULL ? ExCopyOut(PreviousState, &Previous, sizeof(Previous), ExGetPreviousMode())
+                                 : Status;
 }
 
 NTSTATUS NtSetEvent(HANDLE EventHandle, PLONG PreviousState)

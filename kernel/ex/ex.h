@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ex for the rest of the kernel: the system-service table, callback slots, work queues, structured exceptions.
+ * ex for the rest of the kernel: the system-service table, callback slots, work queues, structured
+ * exceptions.
  */
 #ifndef PRIMER_EX_H
 #define PRIMER_EX_H
@@ -9,8 +10,8 @@
 
 /* ---- System services ---- */
 
-/* The mode of the caller of the current service: UserMode between KiSystemService and its return, KernelMode when kernel
-   code calls Nt/Zw routines itself. */
+/* The mode of the caller of the current service: UserMode between KiSystemService and its return, KernelMode
+   when kernel code calls Nt/Zw routines itself. */
 static inline KPROCESSOR_MODE ExGetPreviousMode(void)
 {
     return (KPROCESSOR_MODE)ArchCurrentThread()->PreviousMode;
@@ -25,44 +26,49 @@ static inline KPROCESSOR_MODE ExSetPreviousMode(KPROCESSOR_MODE Mode)
     return Old;
 }
 
-/* Copies that follow the caller's mode: plain copies from kernel callers, probing copies from user callers. */
+/* Copies that follow the caller's mode: plain copies from kernel callers, probing copies from user callers.
+   */
 NTSTATUS ExCopyIn(void *Destination, const void *Source, SIZE_T Size, KPROCESSOR_MODE Mode);
 NTSTATUS ExCopyOut(void *Destination, const void *Source, SIZE_T Size, KPROCESSOR_MODE Mode);
-/* A UNICODE_STRING argument: *String gets a NUL-terminated copy in pool, given back with ExFreeUnicodeString (or
-   ExFreePool, unless it is NULL). NULL Source or empty string: an empty string with NULL buffer. Longer than MaximumBytes:
-   STATUS_NAME_TOO_LONG; an odd length: STATUS_OBJECT_NAME_INVALID; STATUS_ACCESS_VIOLATION, STATUS_INSUFFICIENT_RESOURCES. */
-NTSTATUS ExCaptureUnicodeString(PUNICODE_STRING String, PCUNICODE_STRING Source, SIZE_T MaximumBytes, KPROCESSOR_MODE Mode);
+/* A UNICODE_STRING argument: *String gets a NUL-terminated copy in pool, given back with ExFreeUnicodeString
+   (or ExFreePool, unless it is NULL). NULL Source or empty string: an empty string with NULL buffer. Longer
+   than MaximumBytes: STATUS_NAME_TOO_LONG; an odd length: STATUS_OBJECT_NAME_INVALID;
+   STATUS_ACCESS_VIOLATION, STATUS_INSUFFICIENT_RESOURCES. */
+NTSTATUS ExCaptureUnicodeString(PUNICODE_STRING String, PCUNICODE_STRING Source, SIZE_T MaximumBytes,
+                                KPROCESSOR_MODE Mode);
 void ExFreeUnicodeString(PUNICODE_STRING String);
-/* A copy of an OBJECT_ATTRIBUTES argument, its name included (at most 1024 bytes); from user mode no OBJ_KERNEL_HANDLE. NULL
-   Source: all empty. STATUS_INVALID_PARAMETER, or as ExCaptureUnicodeString. */
+/* A copy of an OBJECT_ATTRIBUTES argument, its name included (at most 1024 bytes); from user mode no
+   OBJ_KERNEL_HANDLE. NULL Source: all empty. STATUS_INVALID_PARAMETER, or as ExCaptureUnicodeString. */
 typedef struct _EX_OBJECT_ATTRIBUTES {
-    ULONG Attributes;     /* OBJ_* */
+    ULONG Attributes; /* OBJ_* */
     HANDLE RootDirectory;
-    UNICODE_STRING Name;  /* captured: ExFreeUnicodeString */
+    UNICODE_STRING Name; /* captured: ExFreeUnicodeString */
 } EX_OBJECT_ATTRIBUTES;
-NTSTATUS ExCaptureObjectAttributes(EX_OBJECT_ATTRIBUTES *Captured, POBJECT_ATTRIBUTES Source, KPROCESSOR_MODE Mode);
+NTSTATUS ExCaptureObjectAttributes(EX_OBJECT_ATTRIBUTES *Captured, POBJECT_ATTRIBUTES Source,
+                                   KPROCESSOR_MODE Mode);
 /* A time-out argument: *Pointer is Captured, or NULL for none. */
-NTSTATUS ExCaptureTimeout(PLARGE_INTEGER Captured, PLARGE_INTEGER *Pointer, PLARGE_INTEGER Source, KPROCESSOR_MODE Mode);
+NTSTATUS ExCaptureTimeout(PLARGE_INTEGER Captured, PLARGE_INTEGER *Pointer, PLARGE_INTEGER Source,
+                          KPROCESSOR_MODE Mode);
 /* Writes a handle to the caller's variable; closes it (in the current process) when that fails. */
 NTSTATUS ExReturnHandle(PHANDLE Destination, HANDLE Handle, KPROCESSOR_MODE Mode);
 
-/* ---- Callback slots ----
- *
- * A routine in a table, called without any lock: each slot holds its run-down protection, and each call a reference to it.
- * Removal waits for calls in progress but the caller's own (nested ones counted).
- */
+/* ---- Callback slots ---- * * A routine in a table, called without any lock: each slot holds its run-down
+   protection, and each call a reference to it. * Removal waits for calls in progress but the caller's own
+   (nested ones counted). */
 typedef struct _EX_CALLBACK_SLOT EX_CALLBACK_SLOT; /* notify.c in ps has its own; kept for other users */
 
 /* ---- Work queues, worker threads ---- */
 void ExInitializeWorkQueues(void);
 /* Every work item queued before the call has run. PASSIVE, not from a worker. */
 void ExFlushWorkQueues(void);
-/* Keeps the module that holds a routine in memory while it runs: its run-down, acquired; NULL: no module's. Set by ldr. */
+/* Keeps the module that holds a routine in memory while it runs: its run-down, acquired; NULL: no module's.
+   Set by ldr. */
 extern PEX_RUNDOWN_REF (*ExReferenceRoutine)(const void *Routine);
 
 /* ---- Structured exceptions ---- */
 
-/* Called for a kernel-mode exception at IRQL < DISPATCH: enters the innermost handler and does not return when there is one. */
+/* Called for a kernel-mode exception at IRQL < DISPATCH: enters the innermost handler and does not return
+   when there is one. */
 void ExpDispatchKernelException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
 /* What a user-mode exception leads to. Set by ps. */
 extern void (*ExUserExceptionHook)(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Kernel options: the words of the command line, "name" or "name=value". The line is copied once at start-up, while one
- * processor runs, and never changes; so no lock.
+ * Kernel options: the words of the command line, "name" or "name=value". The line is copied once at start-up,
+ * while one processor runs, and never changes; so no lock.
  */
 #include "kernel/ex/ex.h"
 #include "kernel/init/boot.h"
@@ -58,8 +58,8 @@ static bool ExpFindOption(const char *Name, EXP_WORD *Found)
     return There;
 }
 
-/* Copies the value of the option, cut to Size - 1 bytes; an option without "=" has an empty one. FALSE when it is not there. Any
-   IRQL. */
+/* Copies the value of the option, cut to Size - 1 bytes; an option without "=" has an empty one. FALSE when
+   it is not there. Any IRQL. */
 BOOLEAN ExQueryKernelOption(PCSTR Name, PSTR Buffer, SIZE_T Size)
 {
     EXP_WORD Word;

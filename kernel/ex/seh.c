@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Structured exceptions in kernel code. Each _SEH2_TRY puts a frame with a saved context on the chain of its thread; an
- * exception takes the innermost frame off, puts level and SMAP window back to what they were at its start, and continues in
- * its handler. The chain is the thread's own: no lock.
+ * Structured exceptions in kernel code. Each _SEH2_TRY puts a frame with a saved context on the chain of its
+ * thread; an exception takes the innermost frame off, puts level and SMAP window back to what they were at
+ * its start, and continues in its handler. The chain is the thread's own: no lock.
  *
- * An exception must not cross an interrupt or a DPC, whose code runs on somebody's thread and sees his chain. So at
- * DISPATCH_LEVEL only a frame that was made at that level counts, and above it none.
+ * An exception must not cross an interrupt or a DPC, whose code runs on somebody's thread and sees his chain.
+ * So at DISPATCH_LEVEL only a frame that was made at that level counts, and above it none.
  */
 #include "kernel/ex/ex.h"
 #include "kernel/kd/kd.h"
@@ -34,7 +34,8 @@ VOID ExpLeaveTry(PSEH_FRAME Frame)
 {
     PKTHREAD Thread = ArchCurrentThread();
 
-    KI_ASSERT(Thread->ExceptionList == Frame, "block %p ends, the innermost is %p: left by return, break or goto?", Frame,
+    KI_ASSERT(Thread->ExceptionList == Frame,
+              "block %p ends, the innermost is %p: left by return, break or goto?", Frame,
               Thread->ExceptionList);
     Thread->ExceptionList = Frame->Previous;
     ArchCloseUserAccess(Frame->UserAccessWasOpen);
@@ -86,8 +87,8 @@ VOID ExpContinueSearch(PSEH_FRAME Frame)
 }
 EXPORT(ExpContinueSearch);
 
-/* Raises an exception with this status in the current thread; without a block that handles it the machine stops. <= DISPATCH.
-   ddi:exraisestatus */
+/* Raises an exception with this status in the current thread; without a block that handles it the machine
+   stops. <= DISPATCH. ddi:exraisestatus */
 VOID ExRaiseStatus(NTSTATUS Status)
 {
     ExpRaise(Status, (ULONG64)__builtin_return_address(0));
@@ -119,9 +120,9 @@ void ExpDispatchKernelException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame)
 
 static bool ExpIsMemoryFault(const EXCEPTION_RECORD *Record)
 {
-    return Record->NumberParameters >= 2 &&
-           (Record->ExceptionCode == STATUS_ACCESS_VIOLATION || Record->ExceptionCode == STATUS_IN_PAGE_ERROR ||
-            Record->ExceptionCode == STATUS_GUARD_PAGE_VIOLATION);
+    return Record->NumberParameters >= 2 && (Record->ExceptionCode == STATUS_ACCESS_VIOLATION ||
+                                             Record->ExceptionCode == STATUS_IN_PAGE_ERROR ||
+                                             Record->ExceptionCode == STATUS_GUARD_PAGE_VIOLATION);
 }
 
 /* A bad kernel address is the kernel's own mistake: blocks guard accesses to user memory only. */
@@ -130,11 +131,13 @@ static void ExpRefuseKernelAddress(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame)
     ULONG64 Address = Record->ExceptionInformation[1];
 
     if (ExpIsMemoryFault(Record) && Address >= MM_USER_HIGHEST) {
-        KdBugCheck(PAGE_FAULT_IN_NONPAGED_AREA, Address, Record->ExceptionInformation[0], Frame->Rip, 0, Frame, "%s of %p%s",
+        KdBugCheck(PAGE_FAULT_IN_NONPAGED_AREA, Address, Record->ExceptionInformation[0], Frame->Rip, 0,
+                   Frame, "%s of %p%s",
                    Record->ExceptionInformation[0] == EXCEPTION_READ_FAULT    ? "read"
                    : Record->ExceptionInformation[0] == EXCEPTION_WRITE_FAULT ? "write"
                                                                               : "execution",
-                   (PVOID)Address, MmIsStackGuard(Address) ? ", below a kernel stack: it has overflowed" : "");
+                   (PVOID)Address,
+                   MmIsStackGuard(Address) ? ", below a kernel stack: it has overflowed" : "");
     }
 }
 
@@ -149,5 +152,6 @@ void KiDispatchException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame)
     ExpDispatchKernelException(Record, Frame);
     KdBugCheck(KMODE_EXCEPTION_NOT_HANDLED, (ULONG)Record->ExceptionCode, (ULONG64)Record->ExceptionAddress,
                Record->ExceptionInformation[0], Record->ExceptionInformation[1], Frame,
-               "exception %08x (vector %I64u) at level %u", (ULONG)Record->ExceptionCode, Frame->Vector, ArchGetIrql());
+               "exception %08x (vector %I64u) at level %u", (ULONG)Record->ExceptionCode, Frame->Vector,
+               ArchGetIrql());
 }

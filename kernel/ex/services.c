@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The system-service table and the way into it: made from NT_SERVICES (ntapi.h), so that numbers, prototypes and argument
- * counts cannot drift apart. No lock.
+ * The system-service table and the way into it: made from NT_SERVICES (ntapi.h), so that numbers, prototypes
+ * and argument counts cannot drift apart. No lock.
  *
- * Six arguments come in registers; the others lie above the return address of the program's stub, on its stack.
+ * Six arguments come in registers; the others lie above the return address of the program's stub, on its
+ * stack.
  */
 #include "kernel/ex/ex.h"
 #include "kernel/kd/kd.h"
@@ -12,17 +13,18 @@
 #define EXP_REGISTER_ARGUMENTS 6
 #define EXP_STACK_ARGUMENTS    5
 
-/* Any service: routines take as many of these as they have parameters (the calling convention lets the caller pass more). */
-typedef NTSTATUS EXP_SERVICE(ULONG64, ULONG64, ULONG64, ULONG64, ULONG64, ULONG64, ULONG64, ULONG64, ULONG64, ULONG64,
-                             ULONG64);
+/* Any service: routines take as many of these as they have parameters (the calling convention lets the caller
+   pass more). */
+typedef NTSTATUS EXP_SERVICE(ULONG64, ULONG64, ULONG64, ULONG64, ULONG64, ULONG64, ULONG64, ULONG64, ULONG64,
+                             ULONG64, ULONG64);
 typedef NTSTATUS EXP_SHORT_SERVICE(ULONG64, ULONG64, ULONG64, ULONG64, ULONG64, ULONG64);
 
 static const struct {
     void *Routine;
     ULONG64 StackArguments;
 } ExpServices[NT_SERVICE_COUNT] = {
-#define X(Name, Arguments)                                                                                             \
-    {(void *)Name, (Arguments) > EXP_REGISTER_ARGUMENTS ? (Arguments) - EXP_REGISTER_ARGUMENTS : 0},
+#define X(Name, Arguments)                                                                                   \
+    {(void *)Name, (Arguments) > EXP_REGISTER_ARGUMENTS ? (Arguments)-EXP_REGISTER_ARGUMENTS : 0},
     NT_SERVICES(X)
 #undef X
 };
@@ -42,8 +44,8 @@ static NOINLINE NTSTATUS ExpCallLongService(PKTRAP_FRAME Frame, ULONG64 Number)
         return Status;
     }
     EXP_SERVICE *Service = (EXP_SERVICE *)ExpServices[Number].Routine;
-    return Service(Frame->Rdi, Frame->Rsi, Frame->Rdx, Frame->R10, Frame->R8, Frame->R9, Extra[0], Extra[1], Extra[2],
-                   Extra[3], Extra[4]);
+    return Service(Frame->Rdi, Frame->Rsi, Frame->Rdx, Frame->R10, Frame->R8, Frame->R9, Extra[0], Extra[1],
+                   Extra[2], Extra[3], Extra[4]);
 }
 
 static NTSTATUS ExpCallService(PKTRAP_FRAME Frame, ULONG64 Number)
@@ -61,16 +63,16 @@ static NORETURN NOINLINE __attribute__((cold)) void ExpBadReturn(ULONG64 Number)
     PKTHREAD Thread = ArchCurrentThread();
 
     if (ArchGetIrql() != PASSIVE_LEVEL) {
-        KdBugCheck(IRQL_GT_ZERO_AT_SYSTEM_SERVICE, (ULONG64)ExpServices[Number].Routine, ArchGetIrql(), 0, Number, NULL,
-                   "system service %I64u returned at level %u", Number, ArchGetIrql());
+        KdBugCheck(IRQL_GT_ZERO_AT_SYSTEM_SERVICE, (ULONG64)ExpServices[Number].Routine, ArchGetIrql(), 0,
+                   Number, NULL, "system service %I64u returned at level %u", Number, ArchGetIrql());
     }
     KdBugCheck(APC_INDEX_MISMATCH, (ULONG64)ExpServices[Number].Routine, 0, Thread->ApcDisable, Number, NULL,
                "system service %I64u returned with APCs disabled (%d, %d)", Number, Thread->KernelApcDisable,
                Thread->SpecialApcDisable);
 }
 
-/* The shortest way through the kernel: what is needed after the service is fetched again, so that no register is saved
-   for it. */
+/* The shortest way through the kernel: what is needed after the service is fetched again, so that no register
+   is saved for it. */
 void KiSystemService(PKTRAP_FRAME Frame)
 {
     ULONG64 Number = Frame->ErrorCode;

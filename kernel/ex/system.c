@@ -43,8 +43,8 @@ NTSTATUS NtDisplayString(PUNICODE_STRING String)
     return Status;
 }
 
-/* Switches the machine off; everything written to the console has left it. STATUS_INVALID_PARAMETER for an unknown action,
-   STATUS_NOT_SUPPORTED for a restart. PASSIVE. */
+/* Switches the machine off; everything written to the console has left it. STATUS_INVALID_PARAMETER for an
+   unknown action, STATUS_NOT_SUPPORTED for a restart. PASSIVE. */
 NTSTATUS NtShutdownSystem(SHUTDOWN_ACTION Action)
 {
     static const char LastLine[] = "@poweroff\n";

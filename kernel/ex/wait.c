@@ -25,8 +25,8 @@ static NTSTATUS ExpReferenceWaitable(HANDLE Handle, PVOID *Object, PVOID *Header
     return STATUS_SUCCESS;
 }
 
-/* As KeWaitForSingleObject; and STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED without SYNCHRONIZE, STATUS_OBJECT_TYPE_MISMATCH for
-   what cannot be waited for. PASSIVE. ddi:zwwaitforsingleobject */
+/* As KeWaitForSingleObject; and STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED without SYNCHRONIZE,
+   STATUS_OBJECT_TYPE_MISMATCH for what cannot be waited for. PASSIVE. ddi:zwwaitforsingleobject */
 NTSTATUS NtWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER Timeout)
 {
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
@@ -110,8 +110,8 @@ NTSTATUS NtWaitForMultipleObjects(ULONG Count, HANDLE *Handles, WAIT_TYPE WaitTy
         Status = ExpReferenceAll(Wait, Count);
     }
     if (NT_SUCCESS(Status)) {
-        Status = KeWaitForMultipleObjects(Count, Wait->Header, WaitType, UserRequest, Mode, Alertable, Timeout,
-                                          Wait->Block);
+        Status = KeWaitForMultipleObjects(Count, Wait->Header, WaitType, UserRequest, Mode, Alertable,
+                                          Timeout, Wait->Block);
     }
     ExpFreeWait(Wait);
     return Status;

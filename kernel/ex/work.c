@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Work items: routines that system threads call at PASSIVE_LEVEL on behalf of those who may not wait. Three queues, each
- * with a few worker threads; items start in the order in which they were queued.
+ * Work items: routines that system threads call at PASSIVE_LEVEL on behalf of those who may not wait. Three
+ * queues, each with a few worker threads; items start in the order in which they were queued.
  *
- * Locks: EXP_WORK_QUEUE.Lock (KlcWorkQueue) guards a queue's list. ExpFlushLock, a push lock, lets one flush at a time
- * through.
+ * Locks: EXP_WORK_QUEUE.Lock (KlcWorkQueue) guards a queue's list. ExpFlushLock, a push lock, lets one flush
+ * at a time through.
  */
 #include "kernel/ex/ex.h"
 #include "kernel/kd/kd.h"
@@ -15,10 +15,10 @@
 
 typedef struct _EXP_WORK_QUEUE {
     KLOCK Lock;
-    LIST_ENTRY Items;    /* (Lock) */
-    KSEMAPHORE Ready;    /* counts the items; released after an item was put on the list */
-    ULONG Workers;       /* (c) */
-    KPRIORITY Priority;  /* (c) of its workers: the books' 13, 12 and 15 */
+    LIST_ENTRY Items;   /* (Lock) */
+    KSEMAPHORE Ready;   /* counts the items; released after an item was put on the list */
+    ULONG Workers;      /* (c) */
+    KPRIORITY Priority; /* (c) of its workers: the books' 13, 12 and 15 */
 } EXP_WORK_QUEUE, *PEXP_WORK_QUEUE;
 
 static EXP_WORK_QUEUE ExpWorkQueue[EXP_QUEUES] = {
@@ -29,8 +29,8 @@ static EXP_WORK_QUEUE ExpWorkQueue[EXP_QUEUES] = {
 static EX_PUSH_LOCK ExpFlushLock;
 PEX_RUNDOWN_REF (*ExReferenceRoutine)(const void *Routine);
 
-/* Queues an item that is on no queue; its routine runs once, in a system thread, with the item off the queue again: the routine may
-   free it or queue it anew. <= DISPATCH. ddi:exqueueworkitem */
+/* Queues an item that is on no queue; its routine runs once, in a system thread, with the item off the queue
+   again: the routine may free it or queue it anew. <= DISPATCH. ddi:exqueueworkitem */
 VOID ExQueueWorkItem(PWORK_QUEUE_ITEM WorkItem, WORK_QUEUE_TYPE QueueType)
 {
     PEXP_WORK_QUEUE Queue = &ExpWorkQueue[QueueType];
@@ -64,7 +64,8 @@ static void ExpRunWorkItem(PWORK_QUEUE_ITEM Item)
     PVOID Parameter = Item->Parameter;
     PKTHREAD Thread = ArchCurrentThread();
     ULONG ApcDisable = Thread->ApcDisable;
-    /* Whom the routine tells that it is done may unload its module: its last instructions must be there still. */
+    /* Whom the routine tells that it is done may unload its module: its last instructions must be there
+       still. */
     PEX_RUNDOWN_REF Module = ExReferenceRoutine != NULL ? ExReferenceRoutine(Routine) : NULL;
 
     Routine(Parameter); /* the item may be gone now */
@@ -73,8 +74,9 @@ static void ExpRunWorkItem(PWORK_QUEUE_ITEM Item)
     }
     if (ArchGetIrql() != PASSIVE_LEVEL || Thread->ApcDisable != ApcDisable) {
         KdBugCheck(WORKER_THREAD_RETURNED_AT_BAD_IRQL, (ULONG64)Routine, ArchGetIrql(), (ULONG64)Parameter,
-                   Thread->ApcDisable, NULL, "a worker routine returned at level %u, APC counts %x (before: %x)",
-                   ArchGetIrql(), Thread->ApcDisable, ApcDisable);
+                   Thread->ApcDisable, NULL,
+                   "a worker routine returned at level %u, APC counts %x (before: %x)", ArchGetIrql(),
+                   Thread->ApcDisable, ApcDisable);
     }
 }
 
@@ -92,9 +94,11 @@ static void ExpStartWorkers(PEXP_WORK_QUEUE Queue)
 {
     for (ULONG i = 0; i < Queue->Workers; i++) {
         HANDLE Handle;
-        NTSTATUS Status = PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, ExpWorkerThread, Queue);
+        NTSTATUS Status =
+            PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, ExpWorkerThread, Queue);
         if (!NT_SUCCESS(Status)) {
-            KdBugCheck(PHASE1_INITIALIZATION_FAILED, (ULONG64)Status, 0, 0, 0, NULL, "cannot make a worker thread");
+            KdBugCheck(PHASE1_INITIALIZATION_FAILED, (ULONG64)Status, 0, 0, 0, NULL,
+                       "cannot make a worker thread");
         }
         ZwClose(Handle);
     }
@@ -113,11 +117,8 @@ void ExInitializeWorkQueues(void)
     }
 }
 
-/* ---- Flushing ----
- *
- * One item a worker: none returns before all have begun, so that each of them holds one worker. Then every worker is done
- * with what was queued before, for items begin in order.
- */
+/* ---- Flushing ---- * * One item a worker: none returns before all have begun, so that each of them holds
+   one worker. Then every worker is done * with what was queued before, for items begin in order. */
 typedef struct _EXP_FLUSH {
     volatile LONG NotBegun; /* (a) */
     volatile LONG NotDone;  /* (a) */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The boot archives as one tree of names: an index sorted by path, built once at start-up by one thread and never changed
- * afterwards; so look-ups take no lock. IopSectionLock, a push lock, guards the making of sections.
+ * The boot archives as one tree of names: an index sorted by path, built once at start-up by one thread and
+ * never changed afterwards; so look-ups take no lock. IopSectionLock, a push lock, guards the making of
+ * sections.
  *
  * A later entry of a name replaces an earlier one. Folders that no entry names are there all the same.
  */
@@ -38,7 +39,8 @@ static PIOP_ENTRY IopNewEntry(const char *Path)
     PIOP_ENTRY Entry = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(*Entry), IOP_TAG);
 
     if (Entry == NULL) {
-        KdBugCheck(PHASE1_INITIALIZATION_FAILED, IopEntryCount, 0, 0, 0, NULL, "no memory for the index of the archives");
+        KdBugCheck(PHASE1_INITIALIZATION_FAILED, IopEntryCount, 0, 0, 0, NULL,
+                   "no memory for the index of the archives");
     }
     RtlZeroMemory(Entry, sizeof(*Entry));
     Entry->File.Path = Path;
@@ -59,7 +61,8 @@ static void IopAddParents(const char *Path)
         SIZE_T Length = (SIZE_T)(Slash - Path);
         char *Parent = ExAllocatePoolWithTag(NonPagedPoolNx, Length + 1, IOP_TAG);
         if (Parent == NULL) {
-            KdBugCheck(PHASE1_INITIALIZATION_FAILED, Length, 0, 0, 0, NULL, "no memory for the index of the archives");
+            KdBugCheck(PHASE1_INITIALIZATION_FAILED, Length, 0, 0, 0, NULL,
+                       "no memory for the index of the archives");
         }
         memcpy(Parent, Path, Length);
         Parent[Length] = 0;
@@ -115,8 +118,8 @@ static void IopIndexArchive(ULONG Number, const BOOT_ARCHIVE *Archive)
         }
     }
     if (Status != STATUS_NO_MORE_ENTRIES) {
-        DbgPrint("archive %u: broken at offset %I64u of %I64u (%08x); what comes behind is not there\n", Number, Reader.Next,
-                 Archive->Size, Status);
+        DbgPrint("archive %u: broken at offset %I64u of %I64u (%08x); what comes behind is not there\n",
+                 Number, Reader.Next, Archive->Size, Status);
     }
 }
 

@@ -8,13 +8,13 @@
  *
  *   receiver --interrupt--> raw ring --DPC, or a reader--> line discipline or chunks --> input ring --> readers
  *
- * The raw ring has one producer, the interrupt handler, which runs on one processor only, and one consumer, whoever holds
- * the input lock; so it needs no lock that the handler would have to take. When it is full the receive interrupt is
- * switched off, until something has been taken out.
+ * The raw ring has one producer, the interrupt handler, which runs on one processor only, and one consumer,
+ * whoever holds the input lock; so it needs no lock that the handler would have to take. When it is full the
+ * receive interrupt is switched off, until something has been taken out.
  *
- * Locks, outermost first: IopSignalLock (push lock: who is told of ^C), IOP_PORT.Writers (push lock: a write is not mixed with
- * another), IopInput.Lock (KlcConsole), IOP_PORT.Lock (KlcSerial: the transmitter, a few bytes at a time, for echo comes in
- * between).
+ * Locks, outermost first: IopSignalLock (push lock: who is told of ^C), IOP_PORT.Writers (push lock: a write
+ * is not mixed with another), IopInput.Lock (KlcConsole), IOP_PORT.Lock (KlcSerial: the transmitter, a few
+ * bytes at a time, for echo comes in between).
  */
 #include "kernel/io/iop.h"
 
@@ -31,7 +31,7 @@
 #define IOP_END_OF_INPUT 0x100 /* a read that starts here gets nothing: ^D on an empty line */
 #define IOP_END_OF_READ  0x101 /* a read ends here: ^D behind text */
 
-#define IOP_CONTROL(Letter) ((Letter) & 0x1f)
+#define IOP_CONTROL(Letter) ((Letter)&0x1f)
 #define IOP_BACKSPACE       0x08
 #define IOP_DELETE          0x7f
 
@@ -43,31 +43,32 @@ typedef struct _IOP_PORT {
 static IOP_PORT IopPort[2];
 static BOOLEAN IopPipe; /* (c) stdio=pipe */
 
-/* (i) Lock   (h) the interrupt handler   (a) atomic operations   (c) constant
-   Positions count for ever and are taken modulo the ring's size: Read <= Committed <= Written <= Read + size. */
+/* (i) Lock   (h) the interrupt handler   (a) atomic operations   (c) constant Positions count for ever and
+   are taken modulo the ring's size: Read <= Committed <= Written <= Read + size. */
 static struct {
     KLOCK Lock;
-    ULONG Mode;               /* (i) IO_CONSOLE_*; a terminal's */
-    KEVENT Ready;             /* notification; (i) signalled while a read would not wait */
+    ULONG Mode;   /* (i) IO_CONSOLE_*; a terminal's */
+    KEVENT Ready; /* notification; (i) signalled while a read would not wait */
     KDPC Dpc;
-    volatile ULONG RawIn;     /* (h) written; read by the consumer */
-    volatile ULONG RawOut;    /* (i) written; read by the handler */
-    volatile ULONG Throttled; /* (a) the receive interrupt is off; who makes it 0 switches it on */
-    ULONG Read;               /* (i) */
-    ULONG Committed;          /* (i) readers get what is before it: whole lines */
-    ULONG Written;            /* (i) */
-    ULONG ChunkLeft;          /* (i) pipe: bytes of the current chunk that are still to come */
-    BOOLEAN PipeEnded;        /* (i) pipe: the end of input has come */
-    BOOLEAN QueueSignals;     /* (i) IopSignalItem is to be queued when the lock has been released */
+    volatile ULONG RawIn;         /* (h) written; read by the consumer */
+    volatile ULONG RawOut;        /* (i) written; read by the handler */
+    volatile ULONG Throttled;     /* (a) the receive interrupt is off; who makes it 0 switches it on */
+    ULONG Read;                   /* (i) */
+    ULONG Committed;              /* (i) readers get what is before it: whole lines */
+    ULONG Written;                /* (i) */
+    ULONG ChunkLeft;              /* (i) pipe: bytes of the current chunk that are still to come */
+    BOOLEAN PipeEnded;            /* (i) pipe: the end of input has come */
+    BOOLEAN QueueSignals;         /* (i) IopSignalItem is to be queued when the lock has been released */
     USHORT Input[IOP_INPUT_SIZE]; /* (i) */
     UCHAR Raw[IOP_RAW_SIZE];
 } IopInput;
 
 static EX_PUSH_LOCK IopSignalLock;
-static PIO_CONSOLE_SIGNAL IopSignalRoutine; /* (IopSignalLock); whether it is NULL is read without: a late answer is harmless */
-static PVOID IopSignalContext;              /* (IopSignalLock) */
-static volatile ULONG IopSignals;           /* (a) a bit for each control character that is to be told */
-static WORK_QUEUE_ITEM IopSignalItem;       /* queued by who makes IopSignals other than 0 */
+static PIO_CONSOLE_SIGNAL
+    IopSignalRoutine; /* (IopSignalLock); whether it is NULL is read without: a late answer is harmless */
+static PVOID IopSignalContext;        /* (IopSignalLock) */
+static volatile ULONG IopSignals;     /* (a) a bit for each control character that is to be told */
+static WORK_QUEUE_ITEM IopSignalItem; /* queued by who makes IopSignals other than 0 */
 
 /* ---- Output ---- */
 
@@ -174,7 +175,8 @@ void IoConsoleFlush(void)
     }
 }
 
-/* ---- Echo: with the input lock held, so it cannot wait for long; what the terminal does not take in time is lost ---- */
+/* ---- Echo: with the input lock held, so it cannot wait for long; what the terminal does not take in time is
+   lost ---- */
 
 static void IopEcho(const char *Text, SIZE_T Size)
 {
@@ -231,7 +233,8 @@ static USHORT IopLastTyped(void)
     return IopInput.Input[(IopInput.Written - 1) % IOP_INPUT_SIZE];
 }
 
-/* Takes back the last character of the line that is being typed: all bytes of one that UTF-8 writes with several. */
+/* Takes back the last character of the line that is being typed: all bytes of one that UTF-8 writes with
+   several. */
 static void IopEraseCharacter(void)
 {
     USHORT Byte;
@@ -353,8 +356,8 @@ static bool IopTakeChunkByte(UCHAR Byte)
 
 /* ---- From the raw ring to the input ring: under the input lock ---- */
 
-/* The handler sets Throttled and then looks at RawOut once more; here it is the other way round: one of the two sees the
-   other's store. */
+/* The handler sets Throttled and then looks at RawOut once more; here it is the other way round: one of the
+   two sees the other's store. */
 static void IopUnthrottle(void)
 {
     MemoryBarrier();
@@ -426,7 +429,8 @@ static void IopReceiveInterrupt(void *Context)
             IopThrottle();
             break;
         }
-        ULONG Count = (ULONG)ArchSerialRead(0, IopInput.Raw + At, Free < IOP_RAW_SIZE - At ? Free : IOP_RAW_SIZE - At);
+        ULONG Count =
+            (ULONG)ArchSerialRead(0, IopInput.Raw + At, Free < IOP_RAW_SIZE - At ? Free : IOP_RAW_SIZE - At);
         if (Count == 0) {
             break;
         }
@@ -437,7 +441,8 @@ static void IopReceiveInterrupt(void *Context)
 
 /* ---- Input ---- */
 
-/* Takes what a read of Size bytes gets; *End: the end of input, when there are no bytes. Under the input lock. */
+/* Takes what a read of Size bytes gets; *End: the end of input, when there are no bytes. Under the input
+   lock. */
 static SIZE_T IopTake(UCHAR *Buffer, SIZE_T Size, BOOLEAN *End)
 {
     SIZE_T Count = 0;
@@ -456,7 +461,8 @@ static SIZE_T IopTake(UCHAR *Buffer, SIZE_T Size, BOOLEAN *End)
         if (Entry != IOP_END_OF_READ) {
             Buffer[Count++] = (UCHAR)Entry;
         }
-        if (Count != 0 && (Entry == IOP_END_OF_READ || (Entry == '\n' && (IopInput.Mode & IO_CONSOLE_LINE)))) {
+        if (Count != 0 &&
+            (Entry == IOP_END_OF_READ || (Entry == '\n' && (IopInput.Mode & IO_CONSOLE_LINE)))) {
             return Count;
         }
     }
@@ -585,7 +591,8 @@ void IoInitializeConsole(void)
     if (!IopPipe && Mode[0] != 0 && strcmp(Mode, "tty") != 0) {
         DbgPrint("io: option stdio=%s: neither tty nor pipe; taken as tty\n", Mode);
     }
-    if (!NT_SUCCESS(ArchConnectInterrupt(ArchSerialIsaLine(0), IOP_CONSOLE_IRQL, IopReceiveInterrupt, NULL))) {
+    if (!NT_SUCCESS(
+            ArchConnectInterrupt(ArchSerialIsaLine(0), IOP_CONSOLE_IRQL, IopReceiveInterrupt, NULL))) {
         DbgPrint("io: no interrupt for the console: it has no input\n");
     }
     IopOpenPort(0);

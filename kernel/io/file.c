@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * File objects and their services: the console's three streams, the files and folders of the boot archives. Everything is
- * synchronous; there are no APC routines, and an event, when one is given, is signalled before the service returns.
+ * File objects and their services: the console's three streams, the files and folders of the boot archives.
+ * Everything is synchronous; there are no APC routines, and an event, when one is given, is signalled before
+ * the service returns.
  *
  *   \Console\Input  \Console\Output  \Console\Error       \Boot\native\init        (names are matched exactly)
  *
@@ -11,13 +12,13 @@
 #include "kernel/io/iop.h"
 #include <ntapi.h>
 
-#define IOP_FILE_TYPE     5     /* FILE_OBJECT.Type, as documented */
-#define IOP_MAX_PATH      1024  /* bytes of UTF-8 */
-#define IOP_WRITE_PIECE   65536 /* of a longer write, others may come in between */
-#define IOP_READ_PIECE    4096
-#define IOP_MAX_QUERY     65536
-#define IOP_USE_POSITION  (-2)  /* ByteOffset: the file's own position */
-#define IOP_UNIX_EPOCH    11644473600ULL /* seconds from 1601 to 1970 */
+#define IOP_FILE_TYPE            5     /* FILE_OBJECT.Type, as documented */
+#define IOP_MAX_PATH             1024  /* bytes of UTF-8 */
+#define IOP_WRITE_PIECE          65536 /* of a longer write, others may come in between */
+#define IOP_READ_PIECE           4096
+#define IOP_MAX_QUERY            65536
+#define IOP_USE_POSITION         (-2)           /* ByteOffset: the file's own position */
+#define IOP_UNIX_EPOCH           11644473600ULL /* seconds from 1601 to 1970 */
 #define FILE_ATTRIBUTE_READONLY  0x01
 #define FILE_ATTRIBUTE_DIRECTORY 0x10
 
@@ -52,8 +53,8 @@ void IopInitializeFiles(void)
 }
 
 /* FileName becomes a copy of Name. */
-static NTSTATUS IopCreateFile(IO_FILE_KIND Kind, ULONG Stream, const IO_ARCHIVE_FILE *Archived, PCUNICODE_STRING Name,
-                              PFILE_OBJECT *FileObject)
+static NTSTATUS IopCreateFile(IO_FILE_KIND Kind, ULONG Stream, const IO_ARCHIVE_FILE *Archived,
+                              PCUNICODE_STRING Name, PFILE_OBJECT *FileObject)
 {
     PFILE_OBJECT File;
     NTSTATUS Status = ObCreateObject(IopFileType, (PVOID *)&File);
@@ -83,10 +84,11 @@ static bool IopIsDirectory(const IO_ARCHIVE_FILE *File)
     return (File->Mode & CPIO_MODE_TYPE) == CPIO_MODE_DIRECTORY;
 }
 
-static NTSTATUS IopCreateArchiveFile(const IO_ARCHIVE_FILE *File, PCUNICODE_STRING Name, PFILE_OBJECT *FileObject)
+static NTSTATUS IopCreateArchiveFile(const IO_ARCHIVE_FILE *File, PCUNICODE_STRING Name,
+                                     PFILE_OBJECT *FileObject)
 {
-    return IopCreateFile(File == NULL || IopIsDirectory(File) ? IoFileDirectory : IoFileArchive, 0, File, Name,
-                         FileObject);
+    return IopCreateFile(File == NULL || IopIsDirectory(File) ? IoFileDirectory : IoFileArchive, 0, File,
+                         Name, FileObject);
 }
 
 NTSTATUS IoOpenArchiveFile(const IO_ARCHIVE_FILE *File, PFILE_OBJECT *FileObject)
@@ -106,7 +108,8 @@ NTSTATUS IoOpenArchiveFile(const IO_ARCHIVE_FILE *File, PFILE_OBJECT *FileObject
     }
     memcpy(Name.Buffer, Root, sizeof(Root) - sizeof(WCHAR));
     Name.Length = sizeof(Root) - sizeof(WCHAR);
-    RtlUTF8ToUnicodeN(Name.Buffer + Name.Length / sizeof(WCHAR), Room - Name.Length, &Used, File->Path, Length);
+    RtlUTF8ToUnicodeN(Name.Buffer + Name.Length / sizeof(WCHAR), Room - Name.Length, &Used, File->Path,
+                      Length);
     Name.Length += (USHORT)Used;
     for (ULONG i = 0; i < Name.Length / sizeof(WCHAR); i++) {
         Name.Buffer[i] = Name.Buffer[i] == '/' ? '\\' : Name.Buffer[i];
@@ -155,14 +158,16 @@ static NTSTATUS IopOpenStream(const char *Path, PCUNICODE_STRING Name, ACCESS_MA
     return STATUS_OBJECT_NAME_NOT_FOUND;
 }
 
-static NTSTATUS IopOpenBootFile(const char *Path, PCUNICODE_STRING Name, ACCESS_MASK Access, PFILE_OBJECT *File)
+static NTSTATUS IopOpenBootFile(const char *Path, PCUNICODE_STRING Name, ACCESS_MASK Access,
+                                PFILE_OBJECT *File)
 {
     const IO_ARCHIVE_FILE *Archived = *Path != 0 ? IoLookupArchive(Path) : NULL;
 
     if (*Path != 0 && Archived == NULL) {
         return STATUS_OBJECT_NAME_NOT_FOUND;
     }
-    return Access & FILE_WRITE_DATA ? STATUS_MEDIA_WRITE_PROTECTED : IopCreateArchiveFile(Archived, Name, File);
+    return Access & FILE_WRITE_DATA ? STATUS_MEDIA_WRITE_PROTECTED
+                                    : IopCreateArchiveFile(Archived, Name, File);
 }
 
 static NTSTATUS IopOpenByName(PCUNICODE_STRING Name, ACCESS_MASK Access, PFILE_OBJECT *File)
@@ -196,7 +201,8 @@ static ACCESS_MASK IopMapAccess(ACCESS_MASK Access)
     return Mapped;
 }
 
-static NTSTATUS IopReturnStatus(PIO_STATUS_BLOCK Block, NTSTATUS Result, ULONG_PTR Information, KPROCESSOR_MODE Mode)
+static NTSTATUS IopReturnStatus(PIO_STATUS_BLOCK Block, NTSTATUS Result, ULONG_PTR Information,
+                                KPROCESSOR_MODE Mode)
 {
     IO_STATUS_BLOCK Filled = {.Information = Information};
 
@@ -207,9 +213,10 @@ static NTSTATUS IopReturnStatus(PIO_STATUS_BLOCK Block, NTSTATUS Result, ULONG_P
 }
 
 /*
- * Opens what has that name; sharing and options are not looked at, for nothing can be changed. STATUS_OBJECT_NAME_NOT_FOUND,
- * STATUS_OBJECT_PATH_SYNTAX_BAD (no leading backslash), STATUS_ACCESS_DENIED (reading an output, writing the input),
- * STATUS_MEDIA_WRITE_PROTECTED, STATUS_NOT_SUPPORTED (a root directory). PASSIVE. ddi:ntopenfile
+ * Opens what has that name; sharing and options are not looked at, for nothing can be changed.
+ * STATUS_OBJECT_NAME_NOT_FOUND, STATUS_OBJECT_PATH_SYNTAX_BAD (no leading backslash), STATUS_ACCESS_DENIED
+ * (reading an output, writing the input), STATUS_MEDIA_WRITE_PROTECTED, STATUS_NOT_SUPPORTED (a root
+ * directory). PASSIVE. ddi:ntopenfile
  */
 NTSTATUS NtOpenFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                     PIO_STATUS_BLOCK IoStatusBlock, ULONG ShareAccess, ULONG OpenOptions)
@@ -225,7 +232,8 @@ NTSTATUS NtOpenFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRI
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    Status = Attributes.RootDirectory != NULL ? STATUS_NOT_SUPPORTED : IopOpenByName(&Attributes.Name, Access, &File);
+    Status = Attributes.RootDirectory != NULL ? STATUS_NOT_SUPPORTED
+                                              : IopOpenByName(&Attributes.Name, Access, &File);
     ExFreeUnicodeString(&Attributes.Name);
     if (!NT_SUCCESS(Status)) {
         return Status;
@@ -242,10 +250,10 @@ NTSTATUS NtOpenFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRI
 
 /* A request as NtReadFile and NtWriteFile get it. */
 typedef struct _IOP_REQUEST {
-    PFILE_OBJECT File;      /* referenced */
-    PKEVENT Event;          /* referenced, or NULL */
+    PFILE_OBJECT File; /* referenced */
+    PKEVENT Event;     /* referenced, or NULL */
     KPROCESSOR_MODE Mode;
-    PUCHAR Buffer;          /* the caller's */
+    PUCHAR Buffer; /* the caller's */
     ULONG Length;
     LARGE_INTEGER Offset;
     BOOLEAN HasOffset;
@@ -267,8 +275,8 @@ static NTSTATUS IopReferenceRequest(PIOP_REQUEST Request, HANDLE File, ACCESS_MA
     return Status;
 }
 
-static NTSTATUS IopBeginRequest(PIOP_REQUEST Request, HANDLE File, ACCESS_MASK Access, HANDLE Event, PVOID ApcRoutine,
-                                PLARGE_INTEGER ByteOffset)
+static NTSTATUS IopBeginRequest(PIOP_REQUEST Request, HANDLE File, ACCESS_MASK Access, HANDLE Event,
+                                PVOID ApcRoutine, PLARGE_INTEGER ByteOffset)
 {
     NTSTATUS Status = STATUS_SUCCESS;
 
@@ -361,10 +369,12 @@ static NTSTATUS IopReadConsole(PIOP_REQUEST Request)
     return Status;
 }
 
-/* Reads at most Length bytes; from the console what is there, when something is. STATUS_END_OF_FILE, STATUS_INVALID_DEVICE_REQUEST
-   (a folder), STATUS_NOT_SUPPORTED (an APC routine), STATUS_ALERTED when termination broke the wait. PASSIVE. ddi:ntreadfile */
-NTSTATUS NtReadFile(HANDLE FileHandle, HANDLE Event, PVOID ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock,
-                    PVOID Buffer, ULONG Length, PLARGE_INTEGER ByteOffset, PULONG Key)
+/* Reads at most Length bytes; from the console what is there, when something is. STATUS_END_OF_FILE,
+   STATUS_INVALID_DEVICE_REQUEST (a folder), STATUS_NOT_SUPPORTED (an APC routine), STATUS_ALERTED when
+   termination broke the wait. PASSIVE. ddi:ntreadfile */
+NTSTATUS NtReadFile(HANDLE FileHandle, HANDLE Event, PVOID ApcRoutine, PVOID ApcContext,
+                    PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer, ULONG Length, PLARGE_INTEGER ByteOffset,
+                    PULONG Key)
 {
     IOP_REQUEST Request = {.Buffer = Buffer, .Length = Length};
     NTSTATUS Status = IopBeginRequest(&Request, FileHandle, FILE_READ_DATA, Event, ApcRoutine, ByteOffset);
@@ -412,8 +422,9 @@ static NTSTATUS IopWriteConsole(PIOP_REQUEST Request)
 }
 
 /* Writes to the console. PASSIVE. ddi:ntwritefile */
-NTSTATUS NtWriteFile(HANDLE FileHandle, HANDLE Event, PVOID ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock,
-                     PVOID Buffer, ULONG Length, PLARGE_INTEGER ByteOffset, PULONG Key)
+NTSTATUS NtWriteFile(HANDLE FileHandle, HANDLE Event, PVOID ApcRoutine, PVOID ApcContext,
+                     PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer, ULONG Length, PLARGE_INTEGER ByteOffset,
+                     PULONG Key)
 {
     IOP_REQUEST Request = {.Buffer = Buffer, .Length = Length};
     NTSTATUS Status = IopBeginRequest(&Request, FileHandle, FILE_WRITE_DATA, Event, ApcRoutine, ByteOffset);
@@ -438,10 +449,10 @@ static void IopQueryStandard(PFILE_OBJECT File, FILE_STANDARD_INFORMATION *Stand
     }
 }
 
-/* FileStandardInformation, FileConsoleInformation. STATUS_INVALID_INFO_CLASS, STATUS_INFO_LENGTH_MISMATCH. PASSIVE.
-   ddi:ntqueryinformationfile */
-NTSTATUS NtQueryInformationFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock, PVOID Information, ULONG Length,
-                                ULONG Class)
+/* FileStandardInformation, FileConsoleInformation. STATUS_INVALID_INFO_CLASS, STATUS_INFO_LENGTH_MISMATCH.
+   PASSIVE. ddi:ntqueryinformationfile */
+NTSTATUS NtQueryInformationFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock, PVOID Information,
+                                ULONG Length, ULONG Class)
 {
     union {
         FILE_STANDARD_INFORMATION Standard;
@@ -473,7 +484,8 @@ NTSTATUS NtQueryInformationFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBloc
 
 /* ---- Folders ---- */
 
-/* The name of a child in its folder's listing; NULL when File is deeper down. PrefixLength: the folder's path and slash. */
+/* The name of a child in its folder's listing; NULL when File is deeper down. PrefixLength: the folder's path
+   and slash. */
 static const char *IopChildName(const IO_ARCHIVE_FILE *File, SIZE_T PrefixLength)
 {
     const char *Name = File->Path + PrefixLength;
@@ -557,7 +569,8 @@ static char *IopAllocatePrefix(const IO_ARCHIVE_FILE *Folder)
     return Prefix;
 }
 
-/* The listing is made in a buffer of the kernel's and copied in one go; the position moves only when that worked. */
+/* The listing is made in a buffer of the kernel's and copied in one go; the position moves only when that
+   worked. */
 static NTSTATUS IopQueryFolder(PIOP_REQUEST Request, BOOLEAN Single, BOOLEAN Restart)
 {
     PFILE_OBJECT File = Request->File;
@@ -590,9 +603,9 @@ static NTSTATUS IopQueryFolder(PIOP_REQUEST Request, BOOLEAN Single, BOOLEAN Res
 }
 
 /*
- * Lists a folder of the archives: FileDirectoryInformation, all names (no pattern: STATUS_NOT_SUPPORTED), "." and ".." left out.
- * STATUS_NO_MORE_FILES at the end, STATUS_BUFFER_OVERFLOW when not even one record fits, STATUS_INVALID_PARAMETER for what is
- * no folder. PASSIVE. ddi:ntquerydirectoryfile
+ * Lists a folder of the archives: FileDirectoryInformation, all names (no pattern: STATUS_NOT_SUPPORTED), "."
+ * and ".." left out. STATUS_NO_MORE_FILES at the end, STATUS_BUFFER_OVERFLOW when not even one record fits,
+ * STATUS_INVALID_PARAMETER for what is no folder. PASSIVE. ddi:ntquerydirectoryfile
  */
 NTSTATUS NtQueryDirectoryFile(HANDLE FileHandle, HANDLE Event, PVOID ApcRoutine, PVOID ApcContext,
                               PIO_STATUS_BLOCK IoStatusBlock, PVOID Information, ULONG Length, ULONG Class,

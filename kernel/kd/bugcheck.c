@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The end when something is wrong. The first processor that gets here owns the bug check: it freezes the others by NMI,
- * waits for them for a bounded time, reports, and leaves through the debug-exit port. Each processor records its own
- * back-trace as it freezes, into memory of its own, so that the report reads no stack that may still change.
+ * The end when something is wrong. The first processor that gets here owns the bug check: it freezes the
+ * others by NMI, waits for them for a bounded time, reports, and leaves through the debug-exit port. Each
+ * processor records its own back-trace as it freezes, into memory of its own, so that the report reads no
+ * stack that may still change.
  *
  * No lock is taken and nothing is allocated. A bug check inside the bug check ends the machine at once.
  */
@@ -27,7 +28,10 @@ static struct {
 
 /* ---- Names ---- */
 
-#define KDP_NAME(Code) {Code, #Code}
+#define KDP_NAME(Code)                                                                                       \
+    {                                                                                                        \
+        Code, #Code                                                                                          \
+    }
 static const struct {
     ULONG Code;
     const char *Name;
@@ -101,7 +105,8 @@ static void KdpRecordBackTrace(ULONG Processor, PKTRAP_FRAME Frame)
     KdpBackTrace[Processor].Count = Count;
 }
 
-/* In the NMI handler of a processor that is to stand still, or on one that lost the race for the bug check. */
+/* In the NMI handler of a processor that is to stand still, or on one that lost the race for the bug check.
+   */
 void KdFreeze(PKTRAP_FRAME Frame)
 {
     PKPRCB Prcb = ArchCurrentPrcb();
@@ -148,6 +153,19 @@ static void KdpFreezeOthers(ULONG Self)
     }
 }
 
+/* The report itself went wrong. What is said of it is said once: printing may be what goes wrong. */
+static NORETURN void KdpGiveUp(ULONG Code)
+{
+    static BOOLEAN Said;
+
+    if (!Said) {
+        Said = TRUE;
+        KdpTakeOverLog();
+        KdpPrint("\nbug check %x (%s) inside the bug check: giving up\n", Code, KdpCodeName(Code));
+    }
+    ArchDebugExit(KDP_EXIT_BUGCHECK);
+}
+
 /* Becomes the owner, or does not return. */
 static void KdpClaim(ULONG Code, PKTRAP_FRAME Frame)
 {
@@ -158,8 +176,7 @@ static void KdpClaim(ULONG Code, PKTRAP_FRAME Frame)
         return;
     }
     if (Expected == Self) {
-        KdpPrint("\nbug check %x (%s) inside the bug check: giving up\n", Code, KdpCodeName(Code));
-        ArchDebugExit(KDP_EXIT_BUGCHECK);
+        KdpGiveUp(Code);
     }
     KdFreeze(Frame);
 }
@@ -168,8 +185,8 @@ static void KdpClaim(ULONG Code, PKTRAP_FRAME Frame)
 
 static void KdpPrintRegisters(const KTRAP_FRAME *Frame)
 {
-    KdpPrint("registers at vector %I64x, error code %I64x, fault address %p:\n", Frame->Vector, Frame->ErrorCode,
-             (PVOID)ArchFaultAddress());
+    KdpPrint("registers at vector %I64x, error code %I64x, fault address %p:\n", Frame->Vector,
+             Frame->ErrorCode, (PVOID)ArchFaultAddress());
     KdpPrint("  rip %p cs %I64x rflags %I64x rsp %p ss %I64x\n", (PVOID)Frame->Rip, Frame->Cs, Frame->Rflags,
              (PVOID)Frame->Rsp, Frame->Ss);
     KdpPrint("  rax %p rbx %p rcx %p rdx %p\n", (PVOID)Frame->Rax, (PVOID)Frame->Rbx, (PVOID)Frame->Rcx,
@@ -232,7 +249,8 @@ static void KdpPrintAll(PKTRAP_FRAME Frame)
     KdpPrintTrace(KDP_TRACE_SHOWN);
 }
 
-/* This processor stands still, the others too, the log is ours. Returns with the level as it was: the report shows it. */
+/* This processor stands still, the others too, the log is ours. Returns with the level as it was: the report
+   shows it. */
 static void KdpBegin(ULONG Code, PKTRAP_FRAME Frame)
 {
     ArchDisableInterrupts();
@@ -260,7 +278,8 @@ static NORETURN void KdpBugCheckV(ULONG Code, const ULONG64 P[4], PKTRAP_FRAME F
     ArchDebugExit(KDP_EXIT_BUGCHECK);
 }
 
-void KdBugCheck(ULONG Code, ULONG64 P1, ULONG64 P2, ULONG64 P3, ULONG64 P4, PKTRAP_FRAME Frame, const char *Format, ...)
+void KdBugCheck(ULONG Code, ULONG64 P1, ULONG64 P2, ULONG64 P3, ULONG64 P4, PKTRAP_FRAME Frame,
+                const char *Format, ...)
 {
     va_list Arguments;
 
@@ -282,7 +301,8 @@ void KdReportHang(ULONG Processor, const char *What)
 VOID KeBugCheckEx(ULONG BugCheckCode, ULONG_PTR BugCheckParameter1, ULONG_PTR BugCheckParameter2,
                   ULONG_PTR BugCheckParameter3, ULONG_PTR BugCheckParameter4)
 {
-    KdBugCheck(BugCheckCode, BugCheckParameter1, BugCheckParameter2, BugCheckParameter3, BugCheckParameter4, NULL, NULL);
+    KdBugCheck(BugCheckCode, BugCheckParameter1, BugCheckParameter2, BugCheckParameter3, BugCheckParameter4,
+               NULL, NULL);
 }
 EXPORT(KeBugCheckEx);
 
@@ -295,8 +315,8 @@ EXPORT(KeBugCheck);
 
 VOID RtlpAssertFailed(PCSTR Expression, PCSTR File, ULONG Line)
 {
-    KdBugCheck(ASSERTION_FAILED, (ULONG64)Expression, (ULONG64)File, Line, 0, NULL, "%s:%u: assertion failed: %s", File,
-               Line, Expression);
+    KdBugCheck(ASSERTION_FAILED, (ULONG64)Expression, (ULONG64)File, Line, 0, NULL,
+               "%s:%u: assertion failed: %s", File, Line, Expression);
 }
 EXPORT(RtlpAssertFailed);
 
@@ -307,6 +327,7 @@ void KiFatalTrap(PKTRAP_FRAME Frame)
     bool Overflow = !KTRAP_FROM_USER(Frame) && MmIsStackGuard(Frame->Rsp - sizeof(ULONG64));
 
     KdBugCheck(Code, Frame->Vector, Frame->ErrorCode, Frame->Rip, Frame->Rsp, Frame, "%s",
-               Overflow ? "the kernel stack is full: see the back-trace for a recursion or a large local variable"
-                        : "a trap that only a broken kernel or machine raises");
+               Overflow
+                   ? "the kernel stack is full: see the back-trace for a recursion or a large local variable"
+                   : "a trap that only a broken kernel or machine raises");
 }

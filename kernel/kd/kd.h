@@ -8,8 +8,8 @@
 #include <ntddk.h>
 #include "arch/arch.h"
 
-/* Writes text to the log as it stands (the caller ends its line with a line feed), and keeps it in a ring for the debugger.
-   Any IRQL, any context but NMI. */
+/* Writes text to the log as it stands (the caller ends its line with a line feed), and keeps it in a ring for
+   the debugger. Any IRQL, any context but NMI. */
 void KdWrite(const char *Text, SIZE_T Length);
 /* The same, and nothing is written after it but a bug check. */
 void KdWriteLastLine(const char *Text, SIZE_T Length);
@@ -22,7 +22,8 @@ typedef struct _KD_SYMBOL {
 
 /* The text symbol that contains Address: kernel's own, else a loaded module's. Takes no lock. */
 bool KdLookupSymbol(ULONG64 Address, KD_SYMBOL *Symbol);
-/* Modules tell their symbols: sorted by address. The loader calls these; removal waits for nobody (bug-check only readers). */
+/* Modules tell their symbols: sorted by address. The loader calls these; removal waits for nobody (bug-check
+   only readers). */
 typedef struct _KD_MODULE_SYMBOLS {
     struct _KD_MODULE_SYMBOLS *Next;
     const char *ModuleName;
@@ -31,57 +32,58 @@ typedef struct _KD_MODULE_SYMBOLS {
     struct {
         ULONG64 Address;
         const char *Name;
-    } *Symbol;
+    } * Symbol;
 } KD_MODULE_SYMBOLS;
 void KdAddModuleSymbols(KD_MODULE_SYMBOLS *Symbols);
 void KdRemoveModuleSymbols(KD_MODULE_SYMBOLS *Symbols);
 
 /* Bug check codes of Primer's own use stand beside the documented ones. */
-#define APC_INDEX_MISMATCH            0x01
-#define INVALID_AFFINITY_SET          0x03
-#define IRQL_NOT_DISPATCH_LEVEL       0x08
-#define IRQL_NOT_GREATER_OR_EQUAL     0x09
-#define IRQL_NOT_LESS_OR_EQUAL        0x0A
-#define MAXIMUM_WAIT_OBJECTS_EXCEEDED 0x0C
-#define SPIN_LOCK_ALREADY_OWNED       0x0F
-#define SPIN_LOCK_NOT_OWNED           0x10
-#define THREAD_NOT_MUTEX_OWNER        0x11
-#define CID_HANDLE_CREATION           0x16
-#define CID_HANDLE_DELETION           0x17
-#define REFERENCE_BY_POINTER          0x18
-#define BAD_POOL_HEADER               0x19
-#define MEMORY_MANAGEMENT             0x1A
-#define KMODE_EXCEPTION_NOT_HANDLED   0x1E
-#define SYSTEM_SERVICE_EXCEPTION      0x3B
-#define PHASE0_INITIALIZATION_FAILED  0x31
-#define PHASE1_INITIALIZATION_FAILED  0x32
-#define SYSTEM_EXIT_OWNED_MUTEX       0x39
-#define PAGE_FAULT_WITH_INTERRUPTS_OFF 0x49
-#define IRQL_GT_ZERO_AT_SYSTEM_SERVICE 0x4A
-#define PAGE_FAULT_IN_NONPAGED_AREA   0x50
-#define UNEXPECTED_KERNEL_MODE_TRAP   0x7F
-#define MACHINE_CHECK_EXCEPTION       0x9C
-#define ATTEMPTED_SWITCH_FROM_DPC     0xB8
-#define BAD_POOL_CALLER               0xC2
+#define APC_INDEX_MISMATCH                                    0x01
+#define INVALID_AFFINITY_SET                                  0x03
+#define IRQL_NOT_DISPATCH_LEVEL                               0x08
+#define IRQL_NOT_GREATER_OR_EQUAL                             0x09
+#define IRQL_NOT_LESS_OR_EQUAL                                0x0A
+#define MAXIMUM_WAIT_OBJECTS_EXCEEDED                         0x0C
+#define SPIN_LOCK_ALREADY_OWNED                               0x0F
+#define SPIN_LOCK_NOT_OWNED                                   0x10
+#define THREAD_NOT_MUTEX_OWNER                                0x11
+#define CID_HANDLE_CREATION                                   0x16
+#define CID_HANDLE_DELETION                                   0x17
+#define REFERENCE_BY_POINTER                                  0x18
+#define BAD_POOL_HEADER                                       0x19
+#define MEMORY_MANAGEMENT                                     0x1A
+#define KMODE_EXCEPTION_NOT_HANDLED                           0x1E
+#define SYSTEM_SERVICE_EXCEPTION                              0x3B
+#define PHASE0_INITIALIZATION_FAILED                          0x31
+#define PHASE1_INITIALIZATION_FAILED                          0x32
+#define SYSTEM_EXIT_OWNED_MUTEX                               0x39
+#define PAGE_FAULT_WITH_INTERRUPTS_OFF                        0x49
+#define IRQL_GT_ZERO_AT_SYSTEM_SERVICE                        0x4A
+#define PAGE_FAULT_IN_NONPAGED_AREA                           0x50
+#define UNEXPECTED_KERNEL_MODE_TRAP                           0x7F
+#define MACHINE_CHECK_EXCEPTION                               0x9C
+#define ATTEMPTED_SWITCH_FROM_DPC                             0xB8
+#define BAD_POOL_CALLER                                       0xC2
 #define DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS 0xCE
-#define MANUALLY_INITIATED_CRASH      0xE2
-#define WORKER_THREAD_RETURNED_AT_BAD_IRQL 0xE1
-#define RESOURCE_NOT_OWNED            0xE3
-#define WORKER_INVALID                0xE4
-#define CRITICAL_PROCESS_DIED         0xEF
-#define CLOCK_WATCHDOG_TIMEOUT        0x101
-#define DPC_WATCHDOG_VIOLATION        0x133
-#define KERNEL_SECURITY_CHECK_FAILURE 0x139
-#define INVALID_RUNDOWN_PROTECTION_FLAGS 0x16C
-#define ERESOURCE_INVALID_RELEASE     0x16E
-#define THREAD_TERMINATE_HELD_MUTEX   0x4000008A
+#define MANUALLY_INITIATED_CRASH                              0xE2
+#define WORKER_THREAD_RETURNED_AT_BAD_IRQL                    0xE1
+#define RESOURCE_NOT_OWNED                                    0xE3
+#define WORKER_INVALID                                        0xE4
+#define CRITICAL_PROCESS_DIED                                 0xEF
+#define CLOCK_WATCHDOG_TIMEOUT                                0x101
+#define DPC_WATCHDOG_VIOLATION                                0x133
+#define KERNEL_SECURITY_CHECK_FAILURE                         0x139
+#define INVALID_RUNDOWN_PROTECTION_FLAGS                      0x16C
+#define ERESOURCE_INVALID_RELEASE                             0x16E
+#define THREAD_TERMINATE_HELD_MUTEX                           0x4000008A
 /* Primer: the lock checks. Parameters: lock, class held, class wanted, processor. */
-#define LOCK_ORDER_VIOLATION          0x50001
-#define LOCK_HELD_WHILE_BLOCKING      0x50002
-#define PROVIDER_CONTRACT_VIOLATION   0x50003
-#define ASSERTION_FAILED              0x50004
+#define LOCK_ORDER_VIOLATION        0x50001
+#define LOCK_HELD_WHILE_BLOCKING    0x50002
+#define PROVIDER_CONTRACT_VIOLATION 0x50003
+#define ASSERTION_FAILED            0x50004
 
-/* Like KeBugCheckEx with the registers of the fault that led here (Frame may be NULL) and a sentence for the reader. */
+/* Like KeBugCheckEx with the registers of the fault that led here (Frame may be NULL) and a sentence for the
+   reader. */
 NORETURN void KdBugCheck(ULONG Code, ULONG64 P1, ULONG64 P2, ULONG64 P3, ULONG64 P4, PKTRAP_FRAME Frame,
                          const char *Format, ...) __attribute__((cold));
 /* A processor made no progress: same dump, announced as a hang. */
@@ -109,9 +111,9 @@ void KdTrace(KD_TRACE_EVENT Event, ULONG64 A, ULONG64 B);
 
 /* Assertion with expectation and finding in the message; debug builds only. */
 #if DBG
-#define KI_ASSERT(Condition, Format, ...)                                                                              \
-    ((Condition) ? (void)0                                                                                             \
-                 : KdBugCheck(ASSERTION_FAILED, 0, 0, 0, 0, NULL, "%s:%d: %s: " Format, __FILE__, __LINE__,            \
+#define KI_ASSERT(Condition, Format, ...)                                                                    \
+    ((Condition) ? (void)0                                                                                   \
+                 : KdBugCheck(ASSERTION_FAILED, 0, 0, 0, 0, NULL, "%s:%d: %s: " Format, __FILE__, __LINE__,  \
                               #Condition, ##__VA_ARGS__))
 #else
 #define KI_ASSERT(Condition, Format, ...) ((void)0)

@@ -6,11 +6,13 @@
 #include "kernel/kd/kd.h"
 #include "kernel/ke/ke.h"
 
-/* The processor that runs the bug check; KDP_NOBODY before there is one. Claimed by compare-and-swap, never given back. */
+/* The processor that runs the bug check; KDP_NOBODY before there is one. Claimed by compare-and-swap, never
+   given back. */
 #define KDP_NOBODY 0xffffffffu
 extern volatile ULONG KdpOwner;
 
-/* From here on the log takes no lock (its holder may be frozen) and only the bug check's owner writes. (log.c) */
+/* From here on the log takes no lock (its holder may be frozen) and only the bug check's owner writes.
+   (log.c) */
 void KdpTakeOverLog(void);
 void KdpPrint(const char *Format, ...);
 

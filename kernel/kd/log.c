@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The log: lines of text for the debug console, from any processor at any IRQL, interrupt handlers included. Text of one
- * call is never mixed with another's. A call may leave its line open for the next one; when somebody else writes in
- * between, a line break is put in first, so that a line holds one thread's words only.
+ * The log: lines of text for the debug console, from any processor at any IRQL, interrupt handlers included.
+ * Text of one call is never mixed with another's. A call may leave its line open for the next one; when
+ * somebody else writes in between, a line break is put in first, so that a line holds one thread's words
+ * only.
  *
- * One lock, KlcLog, ranked last and taken with interrupts off. The bug check writes without it: its holder may be frozen.
+ * One lock, KlcLog, ranked last and taken with interrupts off. The bug check writes without it: its holder
+ * may be frozen.
  */
 #include "kernel/kd/kdp.h"
 #include "kernel/ldr/export.h"
@@ -15,8 +17,8 @@
 
 /* Initialised here, so that the log works from the kernel's first instruction on. */
 static KLOCK KdpLogLock = KLOCK_INITIALIZER(KlcLog);
-static PKTHREAD KdpOpenLine;  /* (KdpLogLock) who left a line without its end; NULL: nobody. Compared only */
-static BOOLEAN KdpLogClosed;  /* (KdpLogLock) the last line has been written */
+static PKTHREAD KdpOpenLine; /* (KdpLogLock) who left a line without its end; NULL: nobody. Compared only */
+static BOOLEAN KdpLogClosed; /* (KdpLogLock) the last line has been written */
 static volatile BOOLEAN KdpTakenOver;
 
 /* The last lines, for a debugger: Next counts all bytes ever written. (KdpLogLock) */
@@ -138,8 +140,9 @@ void KdpPrint(const char *Format, ...)
 }
 
 /*
- * Prints to the log, in debug and release builds alike; what is longer than 512 bytes is cut, its line break kept. The
- * caller ends lines itself. Any IRQL (Unicode conversions too: the tables are resident). Returns STATUS_SUCCESS. ddi:dbgprint
+ * Prints to the log, in debug and release builds alike; what is longer than 512 bytes is cut, its line break
+ * kept. The caller ends lines itself. Any IRQL (Unicode conversions too: the tables are resident). Returns
+ * STATUS_SUCCESS. ddi:dbgprint
  */
 ULONG DbgPrint(PCSTR Format, ...)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From addresses to names: the kernel's own table, made by the second link (tools/ksyms.py), and one for each module.
- * Readers take no lock, for they run in a bug check; the loader, under its own lock, changes the list of modules by one
- * store each time.
+ * From addresses to names: the kernel's own table, made by the second link (tools/ksyms.py), and one for each
+ * module. Readers take no lock, for they run in a bug check; the loader, under its own lock, changes the list
+ * of modules by one store each time.
  */
 #include "kernel/kd/kdp.h"
 
@@ -79,15 +79,15 @@ bool KdLookupSymbol(ULONG64 Address, KD_SYMBOL *Symbol)
     return false;
 }
 
-/* A return address may lie behind its function's end, when the call was the last thing there: the call itself is looked
-   up. */
+/* A return address may lie behind its function's end, when the call was the last thing there: the call itself
+   is looked up. */
 void KdpPrintSymbol(ULONG64 Address, bool IsReturn)
 {
     KD_SYMBOL Symbol;
 
     if (KdLookupSymbol(Address - IsReturn, &Symbol)) {
-        KdpPrint("%s%s%s+%#I64x", Symbol.Module != NULL ? Symbol.Module : "", Symbol.Module != NULL ? "!" : "",
-                 Symbol.Name, Symbol.Offset + IsReturn);
+        KdpPrint("%s%s%s+%#I64x", Symbol.Module != NULL ? Symbol.Module : "",
+                 Symbol.Module != NULL ? "!" : "", Symbol.Name, Symbol.Offset + IsReturn);
     }
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The trace: a ring of fixed-size records a processor, written by that processor alone with interrupts off, so without
- * a lock. Read in a bug check, when all processors stand still, and by the debugger. Debug builds only.
+ * The trace: a ring of fixed-size records a processor, written by that processor alone with interrupts off,
+ * so without a lock. Read in a bug check, when all processors stand still, and by the debugger. Debug builds
+ * only.
  */
 #include "kernel/kd/kdp.h"
 
@@ -22,8 +23,8 @@ struct {
 } KdpTrace[MAXIMUM_PROCESSORS];
 
 static const char *const KdpTraceName[KdTraceEventCount] = {
-    [KdTraceSwitch] = "switch", [KdTraceReady] = "ready",         [KdTraceFault] = "fault",
-    [KdTraceSystemCall] = "call", [KdTraceIpi] = "ipi",           [KdTraceException] = "exception",
+    [KdTraceSwitch] = "switch",   [KdTraceReady] = "ready",   [KdTraceFault] = "fault",
+    [KdTraceSystemCall] = "call", [KdTraceIpi] = "ipi",       [KdTraceException] = "exception",
     [KdTraceProcess] = "process", [KdTraceThread] = "thread",
 };
 
@@ -71,8 +72,8 @@ void KdpPrintTrace(ULONG Count)
             break;
         }
         const char *Name = Record->Event < KdTraceEventCount ? KdpTraceName[Record->Event] : NULL;
-        KdpPrint("  -%-12I64u %2u %-9s %I64x %I64x\n", Now - Record->Cycles, Processor, Name != NULL ? Name : "?",
-                 Record->A, Record->B);
+        KdpPrint("  -%-12I64u %2u %-9s %I64x %I64x\n", Now - Record->Cycles, Processor,
+                 Name != NULL ? Name : "?", Record->A, Record->B);
         Left[Processor]--;
     }
 }

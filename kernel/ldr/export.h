@@ -10,8 +10,8 @@ typedef struct _LDR_EXPORT {
     const void *Address;
 } LDR_EXPORT;
 
-#define EXPORT(Symbol)                                                                                                 \
-    __attribute__((used, section(".kexport"), aligned(8))) static const LDR_EXPORT LdrExport_##Symbol = {#Symbol,      \
-                                                                                                     (const void *)&Symbol}
+#define EXPORT(Symbol)                                                                                       \
+    __attribute__((used, section(".kexport"), aligned(8))) static const LDR_EXPORT LdrExport_##Symbol = {    \
+        #Symbol, (const void *)&Symbol}
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Kernel modules: found in the boot archive, laid out and relocated (elfmodule.c), started, and taken away again.
+ * Kernel modules: found in the boot archive, laid out and relocated (elfmodule.c), started, and taken away
+ * again.
  *
- * Locks, outermost first: LdrpLock, a push lock, lets one change of the list at a time through; it is not held while a
- * module's own code runs, so that a module may load modules. LdrpListLock (KlcModules) guards the links for those who look a
- * module up by address at raised level; changes take both.
+ * Locks, outermost first: LdrpLock, a push lock, lets one change of the list at a time through; it is not
+ * held while a module's own code runs, so that a module may load modules. LdrpListLock (KlcModules) guards
+ * the links for those who look a module up by address at raised level; changes take both.
  */
 #include "kernel/ldr/ldr.h"
 
@@ -88,9 +89,11 @@ static void LdrpSortExports(void)
 static void LdrpIndexExports(void)
 {
     LdrpExportCount = (ULONG)(__kexport_end - __kexport_start);
-    LdrpExports = ExAllocatePoolWithTag(NonPagedPoolNx, (LdrpExportCount + 1) * sizeof(*LdrpExports), LDRP_TAG);
+    LdrpExports =
+        ExAllocatePoolWithTag(NonPagedPoolNx, (LdrpExportCount + 1) * sizeof(*LdrpExports), LDRP_TAG);
     if (LdrpExports == NULL) {
-        KdBugCheck(PHASE1_INITIALIZATION_FAILED, LdrpExportCount, 0, 0, 0, NULL, "no memory for the table of exports");
+        KdBugCheck(PHASE1_INITIALIZATION_FAILED, LdrpExportCount, 0, 0, 0, NULL,
+                   "no memory for the table of exports");
     }
     for (ULONG i = 0; i < LdrpExportCount; i++) {
         LdrpExports[i] = &__kexport_start[i];
@@ -235,7 +238,8 @@ static NTSTATUS LdrpCollectSymbols(PLDR_MODULE Module, const LDR_ELF_MODULE *Elf
     Symbols->End = Module->TextEnd;
     Symbols->Count = 0;
     LdrVisitElfModuleSymbols(Elf, LdrpCountSymbol, Symbols);
-    Symbols->Symbol = ExAllocatePoolWithTag(NonPagedPoolNx, (Symbols->Count + 1) * sizeof(LDRP_SYMBOL), LDRP_TAG);
+    Symbols->Symbol =
+        ExAllocatePoolWithTag(NonPagedPoolNx, (Symbols->Count + 1) * sizeof(LDRP_SYMBOL), LDRP_TAG);
     if (Symbols->Symbol == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
@@ -257,13 +261,14 @@ static NTSTATUS LdrpCheckVersion(PLDR_MODULE Module, const LDR_ELF_MODULE *Elf)
     ULONG Count = (ULONG)(Range.Size / sizeof(ULONG));
     for (ULONG i = 0; i < Count; i++) {
         if (Version[i] != PRIMER_INTERFACE_VERSION) {
-            DbgPrint("ldr: %s: made for version %u of the kernel's interface, this is version %u\n", Module->Name, Version[i],
-                     PRIMER_INTERFACE_VERSION);
+            DbgPrint("ldr: %s: made for version %u of the kernel's interface, this is version %u\n",
+                     Module->Name, Version[i], PRIMER_INTERFACE_VERSION);
             return STATUS_REVISION_MISMATCH;
         }
     }
     if (Count == 0) {
-        DbgPrint("ldr: %s: does not say for which version of the kernel's interface it was made\n", Module->Name);
+        DbgPrint("ldr: %s: does not say for which version of the kernel's interface it was made\n",
+                 Module->Name);
     }
     return Count != 0 ? STATUS_SUCCESS : STATUS_REVISION_MISMATCH;
 }
@@ -414,7 +419,8 @@ static NTSTATUS LdrpCreateModule(const char *Short, PLDR_MODULE *Created)
 
 /* ---- The module's own code ---- */
 
-/* What is checked of DriverEntry and DriverUnload: that they leave level and APC counts as they found them. */
+/* What is checked of DriverEntry and DriverUnload: that they leave level and APC counts as they found them.
+   */
 typedef struct _LDRP_CALL {
     ULONG ApcDisable;
     KPROCESSOR_MODE Mode;
@@ -431,9 +437,9 @@ static void LdrpEndCall(PLDR_MODULE Module, const char *What, LDRP_CALL Call)
 
     ExSetPreviousMode(Call.Mode);
     if (ArchGetIrql() != PASSIVE_LEVEL || ApcDisable != Call.ApcDisable) {
-        KdBugCheck(APC_INDEX_MISMATCH, (ULONG64)Module->DriverObject, ArchGetIrql(), ApcDisable, Call.ApcDisable, NULL,
-                   "%s of module %s returned at level %u, APC counts %x (before: %x)", What, Module->Name, ArchGetIrql(),
-                   ApcDisable, Call.ApcDisable);
+        KdBugCheck(APC_INDEX_MISMATCH, (ULONG64)Module->DriverObject, ArchGetIrql(), ApcDisable,
+                   Call.ApcDisable, NULL, "%s of module %s returned at level %u, APC counts %x (before: %x)",
+                   What, Module->Name, ArchGetIrql(), ApcDisable, Call.ApcDisable);
     }
 }
 
@@ -465,15 +471,15 @@ static void LdrpCallUnload(PLDR_MODULE Module)
     LdrpEndCall(Module, "DriverUnload", Call);
 }
 
-/* The module, in state Unloading, has run its last routine: off the list, and its memory is freed. What may still lead into
-   it is waited for, or stops the machine. */
+/* The module, in state Unloading, has run its last routine: off the list, and its memory is freed. What may
+   still lead into it is waited for, or stops the machine. */
 static void LdrpDiscard(PLDR_MODULE Module)
 {
     const char *Left = LdrModuleInUse != NULL ? LdrModuleInUse(Module) : NULL;
 
     if (Left != NULL) {
-        KdBugCheck(DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS, (ULONG64)Module->Base, Module->Size, 0, 0, NULL,
-                   "module %s is gone and has left behind: %s", Module->Name, Left);
+        KdBugCheck(DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS, (ULONG64)Module->Base, Module->Size,
+                   0, 0, NULL, "module %s is gone and has left behind: %s", Module->Name, Left);
     }
     KeFlushQueuedDpcs();
     ExWaitForRundownProtectionRelease(&Module->Rundown);
@@ -617,8 +623,8 @@ static NTSTATUS LdrpRequest(PUNICODE_STRING Name, NTSTATUS (*Routine)(PCUNICODE_
     return Status;
 }
 
-/* Loads modules/NAME.sys of the boot archive and calls its DriverEntry in a system thread; statuses of LdrLoadModule. PASSIVE.
-   ddi:zwloaddriver */
+/* Loads modules/NAME.sys of the boot archive and calls its DriverEntry in a system thread; statuses of
+   LdrLoadModule. PASSIVE. ddi:zwloaddriver */
 NTSTATUS NtLoadDriver(PUNICODE_STRING DriverServiceName)
 {
     return LdrpRequest(DriverServiceName, LdrLoadModule);

@@ -143,8 +143,19 @@ static void MiForgetRange(PMI_WINDOW Window, PMI_RANGE Range)
     ExFreePoolWithTag(Range, RANGE_TAG);
 }
 
+/* More pages than are free would first use up memory for page tables, which stay. */
+static BOOLEAN MiCanBeBacked(SIZE_T Pages)
+{
+    MM_STATISTICS Statistics;
+    MmQueryStatistics(&Statistics);
+    return Pages < Statistics.FreePages;
+}
+
 PMI_RANGE MiAllocateRange(PMI_WINDOW Window, SIZE_T Pages)
 {
+    if (!MiCanBeBacked(Pages)) {
+        return NULL;
+    }
     PMI_RANGE Range = ExAllocatePoolWithTag(NonPagedPool, sizeof(MI_RANGE), RANGE_TAG);
     if (Range == NULL) {
         return NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Client ids: the numbers of processes and threads, from one table. The table holds no reference; an object's delete
- * routine gives its id back. A look-up takes its reference with the entry locked, and only when the count is not 0 yet:
- * giving back needs that lock, too, so the object's memory is there meanwhile.
+ * Client ids: the numbers of processes and threads, from one table. The table holds no reference; an object's
+ * delete routine gives its id back. A look-up takes its reference with the entry locked, and only when the
+ * count is not 0 yet: giving back needs that lock, too, so the object's memory is there meanwhile.
  */
 #include "kernel/ob/obp.h"
 
@@ -31,7 +31,8 @@ void ObFreeClientId(HANDLE Id)
     PVOID Object = Entry != NULL ? ObpLockEntry(Entry) : NULL;
 
     if (Object == NULL) {
-        KdBugCheck(CID_HANDLE_DELETION, (ULONG64)Id, 0, 0, 0, NULL, "client id %I64u is not in use", (ULONG64)Id);
+        KdBugCheck(CID_HANDLE_DELETION, (ULONG64)Id, 0, 0, 0, NULL, "client id %I64u is not in use",
+                   (ULONG64)Id);
     }
     ObpUnlockEntry(Entry, NULL);
     KiLower(Irql);
@@ -81,6 +82,7 @@ void ObpInitializeClientIds(void)
     NTSTATUS Status = ObpCreateTable(OBP_CID_RESERVE, &ObpClientIds);
 
     if (!NT_SUCCESS(Status)) {
-        KdBugCheck(CID_HANDLE_CREATION, (ULONG64)Status, 0, 0, 0, NULL, "no memory for the table of client ids");
+        KdBugCheck(CID_HANDLE_CREATION, (ULONG64)Status, 0, 0, 0, NULL,
+                   "no memory for the table of client ids");
     }
 }

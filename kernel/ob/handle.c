@@ -9,7 +9,7 @@
 #include "kernel/ex/ex.h"
 #include "kernel/ob/obp.h"
 
-#define OBP_KERNEL_HANDLE 0xffffffff80000000ULL /* the bits that kernel handles have set */
+#define OBP_KERNEL_HANDLE   0xffffffff80000000ULL /* the bits that kernel handles have set */
 #define OBP_KEPT_ATTRIBUTES (OBJ_INHERIT | OBJ_PROTECT_CLOSE)
 
 PHANDLE_TABLE ObKernelHandleTable;
@@ -78,7 +78,8 @@ static void ObpDropHandleReference(PVOID Object)
     ObfDereferenceObject(Object);
 }
 
-NTSTATUS ObInsertHandle(PHANDLE_TABLE Table, PVOID Object, ACCESS_MASK Access, ULONG Attributes, PHANDLE Handle)
+NTSTATUS ObInsertHandle(PHANDLE_TABLE Table, PVOID Object, ACCESS_MASK Access, ULONG Attributes,
+                        PHANDLE Handle)
 {
     PHANDLE_ENTRY Entry;
     ULONG Index;
@@ -102,11 +103,13 @@ NTSTATUS ObInsertHandle(PHANDLE_TABLE Table, PVOID Object, ACCESS_MASK Access, U
 }
 
 /*
- * A handle to an object that the caller has a pointer to: in the kernel's table with OBJ_KERNEL_HANDLE, else in the current
- * process's. STATUS_OBJECT_TYPE_MISMATCH, STATUS_INSUFFICIENT_RESOURCES. PASSIVE. ddi:obopenobjectbypointer
+ * A handle to an object that the caller has a pointer to: in the kernel's table with OBJ_KERNEL_HANDLE, else
+ * in the current process's. STATUS_OBJECT_TYPE_MISMATCH, STATUS_INSUFFICIENT_RESOURCES. PASSIVE.
+ * ddi:obopenobjectbypointer
  */
-NTSTATUS ObOpenObjectByPointer(PVOID Object, ULONG HandleAttributes, PVOID PassedAccessState, ACCESS_MASK DesiredAccess,
-                               POBJECT_TYPE ObjectType, KPROCESSOR_MODE AccessMode, PHANDLE Handle)
+NTSTATUS ObOpenObjectByPointer(PVOID Object, ULONG HandleAttributes, PVOID PassedAccessState,
+                               ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType, KPROCESSOR_MODE AccessMode,
+                               PHANDLE Handle)
 {
     if (ObjectType != ObGetObjectType(Object) && (ObjectType != NULL || AccessMode != KernelMode)) {
         return STATUS_OBJECT_TYPE_MISMATCH;
@@ -155,8 +158,8 @@ static BOOLEAN ObpFindHandle(PHANDLE_TABLE Table, HANDLE Handle, KPROCESSOR_MODE
     return Entry != NULL && ObpReferenceEntry(Entry, Found);
 }
 
-NTSTATUS ObReferenceHandle(PHANDLE_TABLE Table, HANDLE Handle, ACCESS_MASK Access, POBJECT_TYPE Type, KPROCESSOR_MODE Mode,
-                           PVOID *Object, POBJECT_HANDLE_INFORMATION Information)
+NTSTATUS ObReferenceHandle(PHANDLE_TABLE Table, HANDLE Handle, ACCESS_MASK Access, POBJECT_TYPE Type,
+                           KPROCESSOR_MODE Mode, PVOID *Object, POBJECT_HANDLE_INFORMATION Information)
 {
     OBP_FOUND Found;
     NTSTATUS Status = STATUS_SUCCESS;
@@ -167,7 +170,8 @@ NTSTATUS ObReferenceHandle(PHANDLE_TABLE Table, HANDLE Handle, ACCESS_MASK Acces
     }
     if (Type != NULL && ObGetObjectType(Found.Object) != Type) {
         Status = STATUS_OBJECT_TYPE_MISMATCH;
-    } else if (Mode != KernelMode && (ObpMapAccess(ObGetObjectType(Found.Object), Access) & ~Found.Access) != 0) {
+    } else if (Mode != KernelMode &&
+               (ObpMapAccess(ObGetObjectType(Found.Object), Access) & ~Found.Access) != 0) {
         Status = STATUS_ACCESS_DENIED;
     }
     if (!NT_SUCCESS(Status)) {
@@ -183,19 +187,22 @@ NTSTATUS ObReferenceHandle(PHANDLE_TABLE Table, HANDLE Handle, ACCESS_MASK Acces
 }
 
 /*
- * The object of a handle of the current process, of a kernel handle (AccessMode KernelMode only), or of a pseudo handle, with a
- * reference for the caller. Checked in this order: STATUS_INVALID_HANDLE; STATUS_OBJECT_TYPE_MISMATCH, when a type is given;
- * STATUS_ACCESS_DENIED, for UserMode only. PASSIVE (here: <= DISPATCH works). ddi:obreferenceobjectbyhandle
+ * The object of a handle of the current process, of a kernel handle (AccessMode KernelMode only), or of a
+ * pseudo handle, with a reference for the caller. Checked in this order: STATUS_INVALID_HANDLE;
+ * STATUS_OBJECT_TYPE_MISMATCH, when a type is given; STATUS_ACCESS_DENIED, for UserMode only. PASSIVE (here:
+ * <= DISPATCH works). ddi:obreferenceobjectbyhandle
  */
 NTSTATUS ObReferenceObjectByHandle(HANDLE Handle, ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType,
-                                   KPROCESSOR_MODE AccessMode, PVOID *Object, POBJECT_HANDLE_INFORMATION HandleInformation)
+                                   KPROCESSOR_MODE AccessMode, PVOID *Object,
+                                   POBJECT_HANDLE_INFORMATION HandleInformation)
 {
     return ObReferenceHandle(ObCurrentHandleTable(), Handle, DesiredAccess, ObjectType, AccessMode, Object,
                              HandleInformation);
 }
 EXPORT(ObReferenceObjectByHandle);
 
-void ObEnumerateHandles(PHANDLE_TABLE Table, BOOLEAN (*Visit)(void *Context, HANDLE Handle, PVOID Object), void *Context)
+void ObEnumerateHandles(PHANDLE_TABLE Table, BOOLEAN (*Visit)(void *Context, HANDLE Handle, PVOID Object),
+                        void *Context)
 {
     OBP_FOUND Found;
     BOOLEAN More = TRUE;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Object types, and the life of objects: made with one reference, deleted when the last one goes. No lock: counts are
- * atomic, and an object whose count has reached 0 is nobody's but its deleter's.
+ * Object types, and the life of objects: made with one reference, deleted when the last one goes. No lock:
+ * counts are atomic, and an object whose count has reached 0 is nobody's but its deleter's.
  *
- * Delete routines run at PASSIVE_LEVEL. When the last reference goes above that, the object is put on a list, and a worker
- * thread deletes what is there.
+ * Delete routines run at PASSIVE_LEVEL. When the last reference goes above that, the object is put on a list,
+ * and a worker thread deletes what is there.
  */
 #include "kernel/ex/ex.h"
 #include "kernel/ob/obp.h"
@@ -89,8 +89,8 @@ static void ObpDeleteObject(POBJECT_HEADER Header)
     if (Type->Routines.Delete != NULL) {
         Type->Routines.Delete(Header + 1);
     }
-    KI_ASSERT(Header->PointerCount == 0, "%s %p: %I64d references after its deletion", Type->Routines.Name, Header + 1,
-              Header->PointerCount);
+    KI_ASSERT(Header->PointerCount == 0, "%s %p: %I64d references after its deletion", Type->Routines.Name,
+              Header + 1, Header->PointerCount);
     InterlockedDecrement(&Type->Objects);
     ExFreePoolWithTag(Header, Type->Routines.PoolTag);
 }
@@ -106,14 +106,16 @@ static VOID ObpDeleteWorker(PVOID Parameter)
     }
 }
 
-/* The item is off its queue before the worker empties the list: whoever finds the list empty may queue it again. */
+/* The item is off its queue before the worker empties the list: whoever finds the list empty may queue it
+   again. */
 static void ObpDeferDelete(POBJECT_HEADER Header)
 {
     POBJECT_HEADER First = __atomic_load_n(&ObpDeleted, __ATOMIC_RELAXED);
 
     do {
         Header->NextDeleted = First;
-    } while (!__atomic_compare_exchange_n(&ObpDeleted, &First, Header, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+    } while (
+        !__atomic_compare_exchange_n(&ObpDeleted, &First, Header, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
     if (First == NULL) {
         ExQueueWorkItem(&ObpDeleteItem, CriticalWorkQueue);
     }
@@ -121,13 +123,15 @@ static void ObpDeferDelete(POBJECT_HEADER Header)
 
 static NORETURN void ObpBadCount(PVOID Object, LONG64 Count)
 {
-    KdBugCheck(REFERENCE_BY_POINTER, (ULONG64)ObGetObjectType(Object), (ULONG64)Object, 0, (ULONG64)Count, NULL,
-               "%s %p: the count of references became %I64d", ObTypeName(ObGetObjectType(Object)), Object, Count);
+    KdBugCheck(REFERENCE_BY_POINTER, (ULONG64)ObGetObjectType(Object), (ULONG64)Object, 0, (ULONG64)Count,
+               NULL, "%s %p: the count of references became %I64d", ObTypeName(ObGetObjectType(Object)),
+               Object, Count);
 }
 
 /* ---- References ---- */
 
-/* Adds a reference to an object on which the caller has one. Returns the new count. <= DISPATCH. ddi:obfreferenceobject */
+/* Adds a reference to an object on which the caller has one. Returns the new count. <= DISPATCH.
+   ddi:obfreferenceobject */
 LONG_PTR ObfReferenceObject(PVOID Object)
 {
     LONG64 Count = InterlockedIncrement64(&ObpHeader(Object)->PointerCount);
@@ -139,8 +143,9 @@ LONG_PTR ObfReferenceObject(PVOID Object)
 }
 EXPORT(ObfReferenceObject);
 
-/* Drops a reference; the last one deletes the object, later when the caller is above PASSIVE_LEVEL. Returns the new count.
-   <= DISPATCH; no internal lock ranked below the work queues' is held. ddi:obfdereferenceobject */
+/* Drops a reference; the last one deletes the object, later when the caller is above PASSIVE_LEVEL. Returns
+   the new count. <= DISPATCH; no internal lock ranked below the work queues' is held.
+   ddi:obfdereferenceobject */
 LONG_PTR ObfDereferenceObject(PVOID Object)
 {
     POBJECT_HEADER Header = ObpHeader(Object);
@@ -186,9 +191,9 @@ ULONG ObHandleCount(PVOID Object)
 }
 
 /*
- * Adds a reference when the object is of the type. STATUS_OBJECT_TYPE_MISMATCH; also for no type from user mode. The access
- * mask is not looked at: there is no handle whose access it could be compared with. <= DISPATCH.
- * ddi:obreferenceobjectbypointer
+ * Adds a reference when the object is of the type. STATUS_OBJECT_TYPE_MISMATCH; also for no type from user
+ * mode. The access mask is not looked at: there is no handle whose access it could be compared with. <=
+ * DISPATCH. ddi:obreferenceobjectbypointer
  */
 NTSTATUS ObReferenceObjectByPointer(PVOID Object, ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType,
                                     KPROCESSOR_MODE AccessMode)
@@ -206,6 +211,7 @@ void ObInitialize(void)
     ExInitializeWorkItem(&ObpDeleteItem, ObpDeleteWorker, NULL);
     ObpInitializeClientIds();
     if (!NT_SUCCESS(ObCreateHandleTable(&ObKernelHandleTable))) {
-        KdBugCheck(PHASE0_INITIALIZATION_FAILED, 0, 0, 0, 0, NULL, "no memory for the table of kernel handles");
+        KdBugCheck(PHASE0_INITIALIZATION_FAILED, 0, 0, 0, 0, NULL,
+                   "no memory for the table of kernel handles");
     }
 }

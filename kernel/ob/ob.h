@@ -2,9 +2,9 @@
 /*
  * ob for the rest of the kernel: object types, headers with counts, handle tables.
  *
- * An object is a header and a body; pointers are to the body. It lives until its last pointer reference goes (a handle
- * holds one). Handle look-up takes no table lock: an entry is locked by one bit of its own while its object is referenced.
- * A table grows and changes under its push lock.
+ * An object is a header and a body; pointers are to the body. It lives until its last pointer reference goes
+ * (a handle holds one). Handle look-up takes no table lock: an entry is locked by one bit of its own while
+ * its object is referenced. A table grows and changes under its push lock.
  */
 #ifndef PRIMER_OB_H
 #define PRIMER_OB_H
@@ -18,16 +18,20 @@ typedef struct _OB_TYPE_ROUTINES {
     ULONG PoolTag;
     SIZE_T BodySize;
     ACCESS_MASK ValidAccess;
-    BOOLEAN Waitable;                                      /* the body starts with a DISPATCHER_HEADER, or WaitOffset */
+    BOOLEAN Waitable; /* the body starts with a DISPATCHER_HEADER, or WaitOffset */
     SIZE_T WaitOffset;
-    void (*Close)(PVOID Object, ULONG HandlesLeft);        /* after a handle to it was closed; PASSIVE; may be NULL */
-    void (*Delete)(PVOID Object);                          /* the last reference has gone; PASSIVE (deferred to a worker otherwise); may be NULL */
+    void (*Close)(PVOID Object,
+                  ULONG HandlesLeft); /* after a handle to it was closed; PASSIVE; may be NULL */
+    void (*Delete)(
+        PVOID
+            Object); /* the last reference has gone; PASSIVE (deferred to a worker otherwise); may be NULL */
 } OB_TYPE_ROUTINES;
 
 NTSTATUS ObCreateType(const OB_TYPE_ROUTINES *Routines, POBJECT_TYPE *Type);
 /* A zeroed body with one reference. STATUS_INSUFFICIENT_RESOURCES. */
 NTSTATUS ObCreateObject(POBJECT_TYPE Type, PVOID *Object);
-/* As ObCreateObject over memory that the caller keeps for ever (idle and system process). Size: OB_STATIC_SIZE(body). */
+/* As ObCreateObject over memory that the caller keeps for ever (idle and system process). Size:
+   OB_STATIC_SIZE(body). */
 void ObInitializeStaticObject(POBJECT_TYPE Type, PVOID Memory, PVOID *Object);
 #define OB_HEADER_SIZE        48
 #define OB_STATIC_SIZE(Body_) (OB_HEADER_SIZE + sizeof(Body_))
@@ -46,40 +50,46 @@ NTSTATUS ObCreateHandleTable(PHANDLE_TABLE *Table);
 /* Closes every handle (running Close routines), then frees the table. No other user is left. PASSIVE. */
 void ObDestroyHandleTable(PHANDLE_TABLE Table);
 ULONG ObCountHandles(PHANDLE_TABLE Table);
-/* The table of the current process; kernel handles live in the System process's (ObKernelHandleTable) and have the top bit set. */
+/* The table of the current process; kernel handles live in the System process's (ObKernelHandleTable) and
+   have the top bit set. */
 extern PHANDLE_TABLE ObKernelHandleTable;
 extern PHANDLE_TABLE (*ObCurrentHandleTable)(void); /* set by ps */
 /* What the pseudo handles -1 and -2 mean (not referenced). Set by ps. */
 extern PVOID (*ObCurrentProcess)(void);
 extern PVOID (*ObCurrentThread)(void);
-/* The table of another process, held until released so that the process's end waits; NULL when the process has ended or has
-   none. Set by ps; both or none. */
+/* The table of another process, held until released so that the process's end waits; NULL when the process
+   has ended or has none. Set by ps; both or none. */
 extern PHANDLE_TABLE (*ObAcquireProcessTable)(PVOID Process);
 extern void (*ObReleaseProcessTable)(PVOID Process);
 
-/* A handle in Table: references the object itself. Access: any generic right, or MAXIMUM_ALLOWED, means all rights of the
-   type. Attributes: OBJ_INHERIT, OBJ_PROTECT_CLOSE, OBJ_KERNEL_HANDLE (then Table is ignored). Table NULL:
-   STATUS_INVALID_HANDLE. */
+/* A handle in Table: references the object itself. Access: any generic right, or MAXIMUM_ALLOWED, means all
+   rights of the type. Attributes: OBJ_INHERIT, OBJ_PROTECT_CLOSE, OBJ_KERNEL_HANDLE (then Table is ignored).
+   Table NULL: STATUS_INVALID_HANDLE. */
 #define OBJ_PROTECT_CLOSE 1
-NTSTATUS ObInsertHandle(PHANDLE_TABLE Table, PVOID Object, ACCESS_MASK Access, ULONG Attributes, PHANDLE Handle);
+NTSTATUS ObInsertHandle(PHANDLE_TABLE Table, PVOID Object, ACCESS_MASK Access, ULONG Attributes,
+                        PHANDLE Handle);
 NTSTATUS ObCloseHandle(PHANDLE_TABLE Table, HANDLE Handle, KPROCESSOR_MODE Mode);
-NTSTATUS ObReferenceHandle(PHANDLE_TABLE Table, HANDLE Handle, ACCESS_MASK Access, POBJECT_TYPE Type, KPROCESSOR_MODE Mode,
-                           PVOID *Object, POBJECT_HANDLE_INFORMATION Information);
-/* Copies inheritable handles, same values, to a new table that nobody else knows. On failure those copied stay. */
+NTSTATUS ObReferenceHandle(PHANDLE_TABLE Table, HANDLE Handle, ACCESS_MASK Access, POBJECT_TYPE Type,
+                           KPROCESSOR_MODE Mode, PVOID *Object, POBJECT_HANDLE_INFORMATION Information);
+/* Copies inheritable handles, same values, to a new table that nobody else knows. On failure those copied
+   stay. */
 NTSTATUS ObDuplicateHandles(PHANDLE_TABLE Source, PHANDLE_TABLE Target);
 /* Calls Visit for each open handle with the entry locked briefly and the object referenced. */
-void ObEnumerateHandles(PHANDLE_TABLE Table, BOOLEAN (*Visit)(void *Context, HANDLE Handle, PVOID Object), void *Context);
+void ObEnumerateHandles(PHANDLE_TABLE Table, BOOLEAN (*Visit)(void *Context, HANDLE Handle, PVOID Object),
+                        void *Context);
 
 /* The dispatcher header to wait for; NULL when the type is not waitable. */
 PDISPATCHER_HEADER ObWaitHeader(PVOID Object);
 
-/* ---- Client ids: a table of its own; holds no reference; values multiples of 4, first 4, never reused while the object lives ---- */
+/* ---- Client ids: a table of its own; holds no reference; values multiples of 4, first 4, never reused while
+   the object lives ---- */
 
 NTSTATUS ObAllocateClientId(PVOID Object, PHANDLE Id);
 /* The object (referenced) of this type, or NULL. <= APC. */
 PVOID ObLookupClientId(HANDLE Id, POBJECT_TYPE Type);
 void ObFreeClientId(HANDLE Id);
-/* The first id >= *Id in use by an object of Type, referenced; NULL at the end. Enumeration without a lock held between calls. */
+/* The first id >= *Id in use by an object of Type, referenced; NULL at the end. Enumeration without a lock
+   held between calls. */
 PVOID ObNextClientId(PHANDLE Id, POBJECT_TYPE Type);
 
 void ObInitialize(void);

@@ -38,14 +38,11 @@ static inline POBJECT_HEADER ObpHeader(PVOID Object)
     return (POBJECT_HEADER)Object - 1;
 }
 
-/* ---- Tables: of handles, and of client ids ----
- *
- *      index   19 ... 14 | 13 ... 6 | 5 ... 0        a value is 4 * index; index 0 is never used
- *              top        middle     entry
- *
- * Levels are added under the table's lock and stay until the table goes, so that a look-up walks down without a lock. An
- * entry is then locked by a bit of its own for a few instructions, at DISPATCH_LEVEL so that its holder is not preempted.
- */
+/* ---- Tables: of handles, and of client ids ---- * *      index   19 ... 14 | 13 ... 6 | 5 ... 0        a
+   value is 4 * index; index 0 is never used *              top        middle     entry * * Levels are added
+   under the table's lock and stay until the table goes, so that a look-up walks down without a lock. An *
+   entry is then locked by a bit of its own for a few instructions, at DISPATCH_LEVEL so that its holder is
+   not preempted. */
 #define OBP_LEAF_ENTRIES   64
 #define OBP_MIDDLE_ENTRIES 256
 #define OBP_TOP_ENTRIES    64
@@ -55,12 +52,12 @@ static inline POBJECT_HEADER ObpHeader(PVOID Object)
 
 /* (e) the entry's lock bit   (l) the table's Lock */
 typedef struct _HANDLE_ENTRY {
-    volatile ULONG64 Value;  /* (e) the object, and bit 0: locked. 0: free */
+    volatile ULONG64 Value; /* (e) the object, and bit 0: locked. 0: free */
     union {
-        ULONG Access;        /* (e) */
-        ULONG NextFree;      /* (l) of a free entry: index of the next one, 0: the last */
+        ULONG Access;   /* (e) */
+        ULONG NextFree; /* (l) of a free entry: index of the next one, 0: the last */
     };
-    ULONG Attributes;        /* (e) OBJ_INHERIT */
+    ULONG Attributes; /* (e) OBJ_INHERIT */
 } HANDLE_ENTRY, *PHANDLE_ENTRY;
 
 typedef struct _HANDLE_LEAF {
@@ -73,11 +70,11 @@ typedef struct _HANDLE_MIDDLE {
 
 struct _HANDLE_TABLE {
     EX_PUSH_LOCK Lock;
-    ULONG FirstFree, LastFree;  /* (l) oldest first, so that a value is not used again at once; 0: none */
-    ULONG FreeCount;            /* (l) */
-    ULONG Reserve;              /* (c) the table grows rather than have fewer free entries than this */
-    volatile ULONG Limit;       /* (l), read by look-ups: indices below have a leaf */
-    volatile LONG InUse;        /* (a) */
+    ULONG FirstFree, LastFree; /* (l) oldest first, so that a value is not used again at once; 0: none */
+    ULONG FreeCount;           /* (l) */
+    ULONG Reserve;             /* (c) the table grows rather than have fewer free entries than this */
+    volatile ULONG Limit;      /* (l), read by look-ups: indices below have a leaf */
+    volatile LONG InUse;       /* (a) */
     PHANDLE_MIDDLE volatile Middle[OBP_TOP_ENTRIES]; /* (l), read by look-ups */
 };
 
@@ -88,7 +85,8 @@ NTSTATUS ObpAllocateEntry(PHANDLE_TABLE Table, PULONG Index, PHANDLE_ENTRY *Entr
 void ObpFreeEntry(PHANDLE_TABLE Table, ULONG Index);
 /* The entry of an index; NULL when the table has none there. Any IRQL. */
 PHANDLE_ENTRY ObpEntry(PHANDLE_TABLE Table, ULONG64 Index);
-/* The object, its entry locked; NULL and no lock when it is free. Unlocking writes the object back, or 0. DISPATCH_LEVEL. */
+/* The object, its entry locked; NULL and no lock when it is free. Unlocking writes the object back, or 0.
+   DISPATCH_LEVEL. */
 PVOID ObpLockEntry(PHANDLE_ENTRY Entry);
 void ObpUnlockEntry(PHANDLE_ENTRY Entry, PVOID Object);
 /* Makes a leaf for Index and puts Object in its entry: for a table that nobody else knows yet. */

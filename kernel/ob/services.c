@@ -6,7 +6,8 @@
 #include "kernel/ob/obp.h"
 #include <ntapi.h>
 
-/* Closes a handle; pseudo handles stay as they are. STATUS_INVALID_HANDLE, STATUS_HANDLE_NOT_CLOSABLE. PASSIVE. ddi:zwclose */
+/* Closes a handle; pseudo handles stay as they are. STATUS_INVALID_HANDLE, STATUS_HANDLE_NOT_CLOSABLE.
+   PASSIVE. ddi:zwclose */
 NTSTATUS NtClose(HANDLE Handle)
 {
     return ObCloseHandle(ObCurrentHandleTable(), Handle, ExGetPreviousMode());
@@ -60,12 +61,13 @@ typedef struct _OBP_DUPLICATION {
 } OBP_DUPLICATION;
 
 /* What the new handle is to have: a caller from user mode gets no right that the old one does not have. */
-static NTSTATUS ObpPrepareDuplication(PHANDLE_TABLE Source, HANDLE Handle, KPROCESSOR_MODE Mode, ULONG Options,
-                                      OBP_DUPLICATION *Duplication)
+static NTSTATUS ObpPrepareDuplication(PHANDLE_TABLE Source, HANDLE Handle, KPROCESSOR_MODE Mode,
+                                      ULONG Options, OBP_DUPLICATION *Duplication)
 {
     OBJECT_HANDLE_INFORMATION Information;
     ACCESS_MASK Wanted = Options & DUPLICATE_SAME_ACCESS ? 0 : Duplication->Access;
-    NTSTATUS Status = ObReferenceHandle(Source, Handle, Wanted, NULL, Mode, &Duplication->Object, &Information);
+    NTSTATUS Status =
+        ObReferenceHandle(Source, Handle, Wanted, NULL, Mode, &Duplication->Object, &Information);
 
     if (NT_SUCCESS(Status) && (Options & DUPLICATE_SAME_ACCESS)) {
         Duplication->Access = Information.GrantedAccess;
@@ -86,7 +88,8 @@ static NTSTATUS ObpInsertDuplicate(HANDLE TargetProcess, OBP_DUPLICATION *Duplic
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    Status = ObInsertHandle(Target.Table, Duplication->Object, Duplication->Access, Duplication->Attributes, &Handle);
+    Status = ObInsertHandle(Target.Table, Duplication->Object, Duplication->Access, Duplication->Attributes,
+                            &Handle);
     if (NT_SUCCESS(Status) && TargetHandle != NULL) {
         Status = ExCopyOut(TargetHandle, &Handle, sizeof(Handle), Mode);
         if (!NT_SUCCESS(Status)) {
@@ -98,12 +101,13 @@ static NTSTATUS ObpInsertDuplicate(HANDLE TargetProcess, OBP_DUPLICATION *Duplic
 }
 
 /*
- * A second handle, in TargetProcess, to the object of SourceHandle of SourceProcess; PROCESS_DUP_HANDLE is needed on both.
- * Options: DUPLICATE_CLOSE_SOURCE (done whatever else happens, once the source process was reached), _SAME_ACCESS,
- * _SAME_ATTRIBUTES. TargetProcess NULL: the source is closed and that is all. PASSIVE. ddi:zwduplicateobject
+ * A second handle, in TargetProcess, to the object of SourceHandle of SourceProcess; PROCESS_DUP_HANDLE is
+ * needed on both. Options: DUPLICATE_CLOSE_SOURCE (done whatever else happens, once the source process was
+ * reached), _SAME_ACCESS, _SAME_ATTRIBUTES. TargetProcess NULL: the source is closed and that is all.
+ * PASSIVE. ddi:zwduplicateobject
  */
-NTSTATUS NtDuplicateObject(HANDLE SourceProcess, HANDLE SourceHandle, HANDLE TargetProcess, PHANDLE TargetHandle,
-                           ACCESS_MASK DesiredAccess, ULONG Attributes, ULONG Options)
+NTSTATUS NtDuplicateObject(HANDLE SourceProcess, HANDLE SourceHandle, HANDLE TargetProcess,
+                           PHANDLE TargetHandle, ACCESS_MASK DesiredAccess, ULONG Attributes, ULONG Options)
 {
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
     OBP_DUPLICATION Duplication = {NULL, DesiredAccess, Attributes & (OBJ_INHERIT | OBJ_PROTECT_CLOSE)};

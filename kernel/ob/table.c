@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table below handles and client ids: three levels, entries found without a lock (see obp.h). One lock a table, a push
- * lock: growth and the list of free entries. Freed values go to the end of that list.
+ * The table below handles and client ids: three levels, entries found without a lock (see obp.h). One lock a
+ * table, a push lock: growth and the list of free entries. Freed values go to the end of that list.
  */
 #include "kernel/ob/obp.h"
 
@@ -49,8 +49,8 @@ PVOID ObpLockEntry(PHANDLE_ENTRY Entry)
             return NULL;
         }
         if ((Value & OBP_ENTRY_LOCKED) == 0 &&
-            __atomic_compare_exchange_n(&Entry->Value, &Value, Value | OBP_ENTRY_LOCKED, false, __ATOMIC_ACQUIRE,
-                                        __ATOMIC_RELAXED)) {
+            __atomic_compare_exchange_n(&Entry->Value, &Value, Value | OBP_ENTRY_LOCKED, false,
+                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
             return (PVOID)Value;
         }
         ArchPause();

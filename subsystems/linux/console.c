@@ -69,7 +69,7 @@ static long console_write(struct file *file, struct iobuf *from, u64 *pos)
     while (from->left != 0) {
         size_t size = min(from->left, sizeof(chunk));
         long error = iobuf_get(from, chunk, size);
-        if (error == 0 && !NT_SUCCESS(kernel.ConsoleWrite(stream, chunk, size))) {
+        if (error == 0 && (is_dying() || kernel.ConsoleWrite(stream, chunk, size) != STATUS_SUCCESS)) {
             error = interrupted();
         }
         if (error < 0) {

@@ -33,7 +33,7 @@ static long random_read(struct file *file, struct iobuf *to, u64 *pos)
     while (to->left != 0) {
         size_t size = min(to->left, sizeof(chunk));
         kernel.RandomBytes(chunk, size);
-        if (iobuf_put(to, chunk, size) < 0) {
+        if (is_dying() || iobuf_put(to, chunk, size) < 0) {
             return done != 0 ? (long)done : -EFAULT;
         }
         done += size;

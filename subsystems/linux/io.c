@@ -265,7 +265,7 @@ static long send(struct file *out, struct file *in, u64 *pos, size_t count)
 {
     size_t done = 0;
 
-    while (done < count) {
+    while (done < count && !is_dying()) {
         long moved = send_chunk(out, in, pos, count - done);
         if (moved <= 0) {
             return done != 0 ? (long)done : moved;

@@ -380,6 +380,13 @@ NTSTATUS linux_start_program(PPS_PROGRAM program, PEPROCESS *object);
 bool signal_pending(struct task *task);
 /* What a wait that was broken off returns to its caller: also sees to it that the end of the call looks for signals. */
 long interrupted(void);
+/* The current task has been ended from outside: what takes long should come to its end. */
+static inline bool is_dying(void)
+{
+    return PsIsThreadTerminating(PsGetCurrentThread());
+}
+/* Another mask for the rest of this call; the one before comes back at its end, after handlers. */
+long use_mask(const sigset_t __user *mask, size_t size);
 void send_signal_locked(struct process *process, struct task *task,
                         const siginfo_t *info); /* task NULL: any */
 /* A fault of the current task: its handler runs next, or it dies. */

@@ -334,7 +334,7 @@ static long copy_pages(u64 to, u64 from, u64 size)
     void *page = zalloc(PAGE_SIZE);
     NTSTATUS status = page != NULL ? STATUS_SUCCESS : STATUS_NO_MEMORY;
 
-    for (u64 at = 0; NT_SUCCESS(status) && at < size; at += PAGE_SIZE) {
+    for (u64 at = 0; NT_SUCCESS(status) && !is_dying() && at < size; at += PAGE_SIZE) {
         status = kernel.ReadMemory(process, from + at, page, PAGE_SIZE);
         if (NT_SUCCESS(status)) {
             status = kernel.WriteMemory(process, to + at, page, PAGE_SIZE, TRUE);

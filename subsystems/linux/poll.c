@@ -93,10 +93,10 @@ long sys_ppoll(struct pollfd __user *fds, u32 count, const struct timespec __use
                const sigset_t __user *mask, size_t size)
 {
     u64 ns = FOREVER;
-    if (mask != NULL && size != sizeof(sigset_t)) {
-        return -EINVAL;
-    }
     long error = timeout != NULL ? get_timespec(timeout, &ns) : 0;
+    if (error == 0 && mask != NULL) {
+        error = use_mask(mask, size);
+    }
     return error < 0 ? error : poll(fds, count, ns);
 }
 
@@ -198,11 +198,17 @@ long sys_select(int n, u64 __user *in, u64 __user *out, u64 __user *except, stru
     return select(n, in, out, except, ns);
 }
 
-/* The mask is not put in place during the wait: signals from outside come with pipes and processes. */
+/* The last argument leads to two words: the mask's address and its size. */
 long sys_pselect6(int n, u64 __user *in, u64 __user *out, u64 __user *except, struct timespec __user *timeout,
                   const u64 __user *mask)
 {
-    u64 ns = FOREVER;
+    u64 ns = FOREVER, words[2] = {0};
     long error = timeout != NULL ? get_timespec(timeout, &ns) : 0;
+    if (error == 0 && mask != NULL) {
+        error = copy_from_user(words, mask, sizeof(words));
+    }
+    if (error == 0 && words[0] != 0) {
+        error = use_mask((const sigset_t __user *)words[0], words[1]);
+    }
     return error < 0 ? error : select(n, in, out, except, ns);
 }

@@ -632,7 +632,7 @@ long sys_pause(void)
     return wait_for_signal(current_task());
 }
 
-long sys_rt_sigsuspend(const sigset_t __user *user_set, size_t size)
+long use_mask(const sigset_t __user *mask, size_t size)
 {
     struct task *task = current_task();
     sigset_t set;
@@ -640,14 +640,20 @@ long sys_rt_sigsuspend(const sigset_t __user *user_set, size_t size)
     if (size != sizeof(set)) {
         return -EINVAL;
     }
-    if (copy_from_user(&set, user_set, sizeof(set)) < 0) {
+    if (copy_from_user(&set, mask, sizeof(set)) < 0) {
         return -EFAULT;
     }
     task->saved_mask = task->blocked;
     task->restore_mask = true;
     set_blocked(task, set);
     kernel.RequestReturnToUser(task->thread, FALSE); /* the old mask comes back there */
-    return wait_for_signal(task);
+    return 0;
+}
+
+long sys_rt_sigsuspend(const sigset_t __user *set, size_t size)
+{
+    long error = use_mask(set, size);
+    return error < 0 ? error : wait_for_signal(current_task());
 }
 
 static long set_altstack(struct task *task, const stack_t *stack)

@@ -59,7 +59,7 @@ long sys_getrandom(void __user *buf, size_t count, u32 flags)
     while (done < count) {
         size_t size = min(count - done, sizeof(chunk));
         kernel.RandomBytes(chunk, size);
-        if (copy_to_user((char __user *)buf + done, chunk, size) < 0) {
+        if (is_dying() || copy_to_user((char __user *)buf + done, chunk, size) < 0) {
             return done != 0 ? (long)done : -EFAULT;
         }
         done += size;

@@ -97,6 +97,8 @@ long iobuf_zero(struct iobuf *buf, size_t size)
 
 /* ---- Text ---- */
 
+#define TEXT_LIMIT (4UL << 20)
+
 static bool text_reserve(struct text *text, size_t more)
 {
     size_t size = text->size == 0 ? 512 : text->size;
@@ -104,10 +106,10 @@ static bool text_reserve(struct text *text, size_t more)
     if (more <= text->size - text->used) {
         return true;
     }
-    while (size - text->used < more) {
+    while (size - text->used < more && size <= TEXT_LIMIT) {
         size *= 2;
     }
-    char *data = text->fixed ? NULL : zalloc(size);
+    char *data = text->fixed || size > TEXT_LIMIT ? NULL : zalloc(size);
     if (data == NULL) {
         return false;
     }

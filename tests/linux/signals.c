@@ -4,6 +4,7 @@
 /* Handlers, masks, alternate stacks, faults with their addresses, registers and floating point kept across handlers. */
 #include "test.h"
 
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -114,6 +115,13 @@ static void masks(void)
     SHOW(got);
     sigprocmask(SIG_SETMASK, NULL, &old);
     SHOW(sigismember(&old, SIGUSR1)); /* blocked again */
+    raise(SIGUSR1);
+    got = 0;
+    sigdelset(&old, SIGUSR1);
+    SHOW(ppoll(NULL, 0, NULL, &old));
+    SHOW(got);
+    sigprocmask(SIG_SETMASK, NULL, &old);
+    SHOW(sigismember(&old, SIGUSR1));
     sigprocmask(SIG_SETMASK, &old, NULL);
     sigfillset(&set);
     SHOW(sigprocmask(SIG_SETMASK, &set, NULL));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Notify callbacks: what registration and removal answer, and what happens when calls are in progress. Threads of the system are
- * made and ended to have the routines called; the tests of process callbacks that need a program are tests/user's.
+ * Notify callbacks: what registration and removal answer, and what happens when calls are in progress.
+ * Threads of the system are made and ended to have the routines called; the tests of process callbacks that
+ * need a program are tests/user's.
  */
 #include "../ktest.h"
 
@@ -9,21 +10,21 @@
 
 static volatile LONG Calls[65];
 
-#define ROUTINES(X)                                                                                                    \
-    X(0, 0) X(0, 1) X(0, 2) X(0, 3) X(0, 4) X(0, 5) X(0, 6) X(0, 7) X(1, 0) X(1, 1) X(1, 2) X(1, 3) X(1, 4) X(1, 5)    \
-    X(1, 6) X(1, 7) X(2, 0) X(2, 1) X(2, 2) X(2, 3) X(2, 4) X(2, 5) X(2, 6) X(2, 7) X(3, 0) X(3, 1) X(3, 2) X(3, 3)    \
-    X(3, 4) X(3, 5) X(3, 6) X(3, 7) X(4, 0) X(4, 1) X(4, 2) X(4, 3) X(4, 4) X(4, 5) X(4, 6) X(4, 7) X(5, 0) X(5, 1)    \
-    X(5, 2) X(5, 3) X(5, 4) X(5, 5) X(5, 6) X(5, 7) X(6, 0) X(6, 1) X(6, 2) X(6, 3) X(6, 4) X(6, 5) X(6, 6) X(6, 7)    \
-    X(7, 0) X(7, 1) X(7, 2) X(7, 3) X(7, 4) X(7, 5) X(7, 6) X(7, 7) X(8, 0)
+/* clang-format off */
+#define EIGHT(X, High) \
+    X(High, 0) X(High, 1) X(High, 2) X(High, 3) X(High, 4) X(High, 5) X(High, 6) X(High, 7)
+#define ROUTINES(X) \
+    EIGHT(X, 0) EIGHT(X, 1) EIGHT(X, 2) EIGHT(X, 3) EIGHT(X, 4) EIGHT(X, 5) EIGHT(X, 6) EIGHT(X, 7) X(8, 0)
+/* clang-format on */
 
-#define X(High, Low)                                                                                                   \
-    static VOID Process##High##Low(HANDLE ParentId, HANDLE ProcessId, BOOLEAN Create)                                  \
-    {                                                                                                                  \
-        InterlockedIncrement(&Calls[High * 8 + Low]);                                                                  \
-    }                                                                                                                  \
-    static VOID Image##High##Low(PUNICODE_STRING FullImageName, HANDLE ProcessId, PIMAGE_INFO ImageInfo)               \
-    {                                                                                                                  \
-        InterlockedIncrement(&Calls[High * 8 + Low]);                                                                  \
+#define X(High, Low)                                                                                         \
+    static VOID Process##High##Low(HANDLE ParentId, HANDLE ProcessId, BOOLEAN Create)                        \
+    {                                                                                                        \
+        InterlockedIncrement(&Calls[High * 8 + Low]);                                                        \
+    }                                                                                                        \
+    static VOID Image##High##Low(PUNICODE_STRING FullImageName, HANDLE ProcessId, PIMAGE_INFO ImageInfo)     \
+    {                                                                                                        \
+        InterlockedIncrement(&Calls[High * 8 + Low]);                                                        \
     }
 ROUTINES(X)
 #undef X
@@ -64,11 +65,14 @@ static PCSTR ProcessEx2(VOID)
 {
     PSCREATEPROCESSNOTIFYTYPE Type = PsCreateProcessNotifySubsystems;
     KTEST_CHECK(PsSetCreateProcessNotifyRoutineEx2(Type, (PVOID)ProcessEx, FALSE) == STATUS_SUCCESS);
-    KTEST_CHECK(PsSetCreateProcessNotifyRoutineEx2(Type, (PVOID)ProcessEx, FALSE) == STATUS_INVALID_PARAMETER);
+    KTEST_CHECK(PsSetCreateProcessNotifyRoutineEx2(Type, (PVOID)ProcessEx, FALSE) ==
+                STATUS_INVALID_PARAMETER);
     KTEST_CHECK(PsSetCreateProcessNotifyRoutineEx2(Type, (PVOID)ProcessEx, TRUE) == STATUS_SUCCESS);
-    KTEST_CHECK(PsSetCreateProcessNotifyRoutineEx2(Type, (PVOID)ProcessEx, TRUE) == STATUS_PROCEDURE_NOT_FOUND);
+    KTEST_CHECK(PsSetCreateProcessNotifyRoutineEx2(Type, (PVOID)ProcessEx, TRUE) ==
+                STATUS_PROCEDURE_NOT_FOUND);
     Type = (PSCREATEPROCESSNOTIFYTYPE)1;
-    KTEST_CHECK(PsSetCreateProcessNotifyRoutineEx2(Type, (PVOID)ProcessEx, FALSE) == STATUS_INVALID_PARAMETER);
+    KTEST_CHECK(PsSetCreateProcessNotifyRoutineEx2(Type, (PVOID)ProcessEx, FALSE) ==
+                STATUS_INVALID_PARAMETER);
     KTEST_CHECK(PsSetCreateProcessNotifyRoutineEx2(Type, (PVOID)ProcessEx, TRUE) == STATUS_INVALID_PARAMETER);
     return NULL;
 }
@@ -115,8 +119,9 @@ static PCSTR ImageLimit(VOID)
 {
     ULONG Count = 0;
     KTEST_CHECK(PsSetLoadImageNotifyRoutineEx(ImageRoutine[0], 2) == STATUS_INVALID_PARAMETER_2);
-    while (Count < 65 && PsSetLoadImageNotifyRoutineEx(ImageRoutine[Count], PS_IMAGE_NOTIFY_CONFLICTING_ARCHITECTURE) ==
-                             STATUS_SUCCESS) {
+    while (Count < 65 &&
+           PsSetLoadImageNotifyRoutineEx(ImageRoutine[Count], PS_IMAGE_NOTIFY_CONFLICTING_ARCHITECTURE) ==
+               STATUS_SUCCESS) {
         Count++;
     }
     NTSTATUS Full = PsSetLoadImageNotifyRoutine(ImageRoutine[Count]);
@@ -189,13 +194,16 @@ static PCSTR ThreadTwice(VOID)
 static PCSTR ThreadKinds(VOID)
 {
     Seen = (SEEN){.Creator = PsGetCurrentThreadId()};
-    KTEST_CHECK(PsSetCreateThreadNotifyRoutineEx((PSCREATETHREADNOTIFYTYPE)2, (PVOID)Watch) == STATUS_INVALID_PARAMETER);
-    KTEST_CHECK(PsSetCreateThreadNotifyRoutineEx(PsCreateThreadNotifyNonSystem, (PVOID)Watch) == STATUS_SUCCESS);
+    KTEST_CHECK(PsSetCreateThreadNotifyRoutineEx((PSCREATETHREADNOTIFYTYPE)2, (PVOID)Watch) ==
+                STATUS_INVALID_PARAMETER);
+    KTEST_CHECK(PsSetCreateThreadNotifyRoutineEx(PsCreateThreadNotifyNonSystem, (PVOID)Watch) ==
+                STATUS_SUCCESS);
     BOOLEAN Made = KtestCrowd(1, Nothing);
     KTEST_CHECK(PsRemoveCreateThreadNotifyRoutine(Watch) == STATUS_SUCCESS);
     KTEST_CHECK(Made && Seen.Creations == 0 && Seen.Ends == 0);
 
-    KTEST_CHECK(PsSetCreateThreadNotifyRoutineEx(PsCreateThreadNotifySubsystems, (PVOID)Watch) == STATUS_SUCCESS);
+    KTEST_CHECK(PsSetCreateThreadNotifyRoutineEx(PsCreateThreadNotifySubsystems, (PVOID)Watch) ==
+                STATUS_SUCCESS);
     Made = KtestCrowd(1, Nothing);
     KTEST_CHECK(PsRemoveCreateThreadNotifyRoutine(Watch) == STATUS_SUCCESS);
     KTEST_CHECK(Made && Seen.Creations == 1 && Seen.Ends == 1);
@@ -208,12 +216,12 @@ static volatile LONG OrderSeen[3];
 static volatile LONG OrderNext;
 static HANDLE OrderCreator;
 
-#define ORDER_ROUTINE(Number)                                                                                          \
-    static VOID Order##Number(HANDLE ProcessId, HANDLE ThreadId, BOOLEAN Create)                                       \
-    {                                                                                                                  \
-        if (Create && PsGetCurrentThreadId() == OrderCreator) {                                                        \
-            OrderSeen[Number] = ++OrderNext;                                                                           \
-        }                                                                                                              \
+#define ORDER_ROUTINE(Number)                                                                                \
+    static VOID Order##Number(HANDLE ProcessId, HANDLE ThreadId, BOOLEAN Create)                             \
+    {                                                                                                        \
+        if (Create && PsGetCurrentThreadId() == OrderCreator) {                                              \
+            OrderSeen[Number] = ++OrderNext;                                                                 \
+        }                                                                                                    \
     }
 ORDER_ROUTINE(0)
 ORDER_ROUTINE(1)
@@ -259,7 +267,8 @@ static PCSTR SelfRemoval(VOID)
     return NULL;
 }
 
-/* Nested: the routine makes a thread, is called for that too on the same thread, and removes itself in the inner call. */
+/* Nested: the routine makes a thread, is called for that too on the same thread, and removes itself in the
+   inner call. */
 static volatile LONG NestDepth;
 static HANDLE NestThread;
 static NTSTATUS NestStatus;
@@ -375,7 +384,8 @@ static VOID RemoveTogether(HANDLE ProcessId, HANDLE ThreadId, BOOLEAN Create)
     }
 }
 
-/* Two threads inside the same routine remove it: one does, the other finds nothing; neither waits for ever. */
+/* Two threads inside the same routine remove it: one does, the other finds nothing; neither waits for ever.
+   */
 static PCSTR SelfRemovalRace(VOID)
 {
     for (ULONG Round = 0; Round < 50; Round++) {

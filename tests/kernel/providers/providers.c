@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The provider contract, tested by a provider whose programs are six bytes long: one system call, one illegal instruction, and, for
- * those who get past that, a loop that only the kernel can end.
+ * The provider contract, tested by a provider whose programs are six bytes long: one system call, one illegal
+ * instruction, and, for those who get past that, a loop that only the kernel can end.
  *
  *      10000   syscall         number in RAX as the test has set it
  *      10002   ud2             DispatchException: steps over it, or does not handle it
@@ -144,8 +144,8 @@ static NTSTATUS MakeProcess(ULONG Kind, PEPROCESS Parent, PEPROCESS *Process)
 static NTSTATUS MapCode(PEPROCESS Process)
 {
     ULONG_PTR Base = CODE_ADDRESS;
-    NTSTATUS Status = Kernel.MapRegion(Process, &Base, PAGE_SIZE, PS_MAP_FIXED, PS_MEMORY_READ | PS_MEMORY_EXECUTE, NULL, 0,
-                                       0, NULL);
+    NTSTATUS Status = Kernel.MapRegion(Process, &Base, PAGE_SIZE, PS_MAP_FIXED,
+                                       PS_MEMORY_READ | PS_MEMORY_EXECUTE, NULL, 0, 0, NULL);
     return NT_SUCCESS(Status) ? Kernel.WriteMemory(Process, CODE_ADDRESS, Code, sizeof(Code), TRUE) : Status;
 }
 
@@ -170,7 +170,8 @@ static BOOLEAN AwaitCount(volatile LONG *Count, LONG Value)
     return *Count >= Value;
 }
 
-/* A process that never had a thread: ended by its terminator, on its thread; context back once; one end callback and no creation. */
+/* A process that never had a thread: ended by its terminator, on its thread; context back once; one end
+   callback and no creation. */
 static volatile LONG Creations, Ends;
 static HANDLE WatchedId;
 static NTSTATUS Veto;
@@ -250,7 +251,8 @@ static PCSTR CheckRunning(PEPROCESS Process, PETHREAD Thread)
 
     KtestSleep(20);
     KTEST_CHECK(Seen.SystemCalls == 0); /* made suspended */
-    KTEST_CHECK(Kernel.GetRegisters(Thread, &Frame) == STATUS_SUCCESS && Frame.Rip == CODE_ADDRESS && Frame.Rax == 1234);
+    KTEST_CHECK(Kernel.GetRegisters(Thread, &Frame) == STATUS_SUCCESS && Frame.Rip == CODE_ADDRESS &&
+                Frame.Rax == 1234);
     KTEST_CHECK(Kernel.ResumeThread(Thread, &Previous) == STATUS_SUCCESS && Previous == 1);
     KTEST_CHECK(AwaitCount(&Seen.Exceptions, 1));
     KTEST_CHECK(Seen.SystemCalls == 1 && Seen.Number == 1234 && !Seen.WrongContext);
@@ -267,7 +269,8 @@ static PCSTR CheckRunning(PEPROCESS Process, PETHREAD Thread)
     KTEST_CHECK(Status == STATUS_SUCCESS && Frame.Rip == CODE_ADDRESS + 4 && Frame.Rax == 0);
     KTEST_CHECK(Kernel.ResumeThread(Thread, &Previous) == STATUS_SUCCESS && Previous == 1);
     KTEST_CHECK(Kernel.GetRegisters(Thread, &Frame) != STATUS_ACCESS_VIOLATION);
-    KTEST_CHECK(PsGetThreadExitStatus(Thread) == STATUS_PENDING && PsGetProcessExitStatus(Process) == STATUS_PENDING);
+    KTEST_CHECK(PsGetThreadExitStatus(Thread) == STATUS_PENDING &&
+                PsGetProcessExitStatus(Process) == STATUS_PENDING);
     return NULL;
 }
 
@@ -338,7 +341,8 @@ static PCSTR Unhandled(VOID)
     Kernel.ResumeThread(Thread, NULL);
     AwaitProcess(Process);
     KTEST_CHECK(PsGetProcessExitStatus(Process) == STATUS_ILLEGAL_INSTRUCTION);
-    KTEST_CHECK(Seen.SystemCalls == 1 && Seen.Exceptions == 1 && Seen.ThreadExits == 1 && Seen.ProcessExits == 1);
+    KTEST_CHECK(Seen.SystemCalls == 1 && Seen.Exceptions == 1 && Seen.ThreadExits == 1 &&
+                Seen.ProcessExits == 1);
     ObDereferenceObject(Thread);
     ObDereferenceObject(Process);
     return NULL;
@@ -378,8 +382,8 @@ static PCSTR Spaces(VOID)
     PEPROCESS Parent, Clone, Share;
     ULONG_PTR Base = DATA_ADDRESS;
     KTEST_CHECK(MakeProcess(PS_PROCESS_EMPTY, NULL, &Parent) == STATUS_SUCCESS);
-    KTEST_CHECK(Kernel.MapRegion(Parent, &Base, PAGE_SIZE, PS_MAP_FIXED, PS_MEMORY_READ | PS_MEMORY_WRITE, NULL, 0, 0,
-                                 NULL) == STATUS_SUCCESS);
+    KTEST_CHECK(Kernel.MapRegion(Parent, &Base, PAGE_SIZE, PS_MAP_FIXED, PS_MEMORY_READ | PS_MEMORY_WRITE,
+                                 NULL, 0, 0, NULL) == STATUS_SUCCESS);
     WriteWord(Parent, 1);
     KTEST_CHECK(MakeProcess(PS_PROCESS_CLONE, Parent, &Clone) == STATUS_SUCCESS);
     KTEST_CHECK(MakeProcess(PS_PROCESS_SHARE, Parent, &Share) == STATUS_SUCCESS);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System threads as a driver sees them: how they start, what they are called, what is left of them. The last test makes ten
- * thousand and wants every byte back.
+ * System threads as a driver sees them: how they start, what they are called, what is left of them. The last
+ * test makes ten thousand and wants every byte back.
  */
 #include "../ktest.h"
 #include <primertest.h>
@@ -102,7 +102,8 @@ static PCSTR Attributes(VOID)
     KeSetEvent(&Staying.Release, IO_NO_INCREMENT, FALSE);
     ZwWaitForSingleObject(Handle, FALSE, NULL);
     ZwClose(Handle);
-    KTEST_CHECK(PsCreateSystemThread(&Handle, 0, NULL, (HANDLE)0x7ffffff0, NULL, Stay, &Staying) == STATUS_INVALID_HANDLE);
+    KTEST_CHECK(PsCreateSystemThread(&Handle, 0, NULL, (HANDLE)0x7ffffff0, NULL, Stay, &Staying) ==
+                STATUS_INVALID_HANDLE);
     return NULL;
 }
 
@@ -125,7 +126,8 @@ static PCSTR ExitStatus(VOID)
     KTEST_CHECK(KeWaitForSingleObject(Thread, Executive, KernelMode, FALSE, NULL) == STATUS_SUCCESS);
     KTEST_CHECK(PsGetThreadExitStatus(Thread) == (NTSTATUS)0xc0123456);
     KTEST_CHECK(PsIsThreadTerminating(Thread));
-    KTEST_CHECK(KeWaitForSingleObject(Thread, Executive, KernelMode, FALSE, &Now) == STATUS_SUCCESS); /* stays signalled */
+    KTEST_CHECK(KeWaitForSingleObject(Thread, Executive, KernelMode, FALSE, &Now) ==
+                STATUS_SUCCESS); /* stays signalled */
     ObDereferenceObject(Thread);
     return NULL;
 }
@@ -171,8 +173,10 @@ static PCSTR CheckLookups(PCLIENT_ID Cid, PETHREAD Thread)
     ObDereferenceObject(Found);
     ObDereferenceObject(Process);
     KTEST_CHECK(PsLookupProcessThreadByCid(&Wrong, NULL, &Found) == STATUS_INVALID_CID);
-    KTEST_CHECK(PsLookupThreadByThreadId(Cid->UniqueProcess, &Found) == STATUS_INVALID_PARAMETER); /* a process's */
-    KTEST_CHECK(PsLookupProcessByProcessId(Cid->UniqueThread, &Process) == STATUS_INVALID_CID);    /* a thread's */
+    KTEST_CHECK(PsLookupThreadByThreadId(Cid->UniqueProcess, &Found) ==
+                STATUS_INVALID_PARAMETER); /* a process's */
+    KTEST_CHECK(PsLookupProcessByProcessId(Cid->UniqueThread, &Process) ==
+                STATUS_INVALID_CID); /* a thread's */
     return NULL;
 }
 
@@ -266,13 +270,14 @@ static VOID Doze(PVOID Context)
     KtestSleep(100);
 }
 
-/* Four threads on as many processors make and end 2,500 threads each: pool, pages, stacks and objects are where they were. */
+/* Four threads on as many processors make and end 2,500 threads each: pool, pages, stacks and objects are
+   where they were. */
 static PCSTR TenThousand(VOID)
 {
     PRIMER_MEMORY Before, After;
 
-    /* What is made once and kept, is made now: tables of ids, and page tables of the stacks' range, which reach as far as there
-       were ever stacks at a time. */
+    /* What is made once and kept, is made now: tables of ids, and page tables of the stacks' range, which
+       reach as far as there were ever stacks at a time. */
     KTEST_CHECK(KtestCrowd(KTEST_MAX_THREADS, Doze));
     EachMakes = 250;
     KTEST_CHECK(KtestCrowd(4, MakeAndEnd));
@@ -281,8 +286,9 @@ static PCSTR TenThousand(VOID)
     KTEST_CHECK(KtestCrowd(4, MakeAndEnd));
     Settle(&After);
     KTEST_CHECK(Failures == 0);
-    DbgPrint("threads: free pages %I64u -> %I64u, page tables %I64u -> %I64u, pool %I64u -> %I64u bytes\n", Before.FreePages,
-             After.FreePages, Before.PageTablePages, After.PageTablePages, Before.PoolBytes, After.PoolBytes);
+    DbgPrint("threads: free pages %I64u -> %I64u, page tables %I64u -> %I64u, pool %I64u -> %I64u bytes\n",
+             Before.FreePages, After.FreePages, Before.PageTablePages, After.PageTablePages, Before.PoolBytes,
+             After.PoolBytes);
     KTEST_CHECK(After.Threads == Before.Threads);
     KTEST_CHECK(After.KernelStacks == Before.KernelStacks);
     KTEST_CHECK(After.PoolBlocks == Before.PoolBlocks && After.PoolBytes == Before.PoolBytes);
