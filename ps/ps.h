@@ -149,6 +149,9 @@ void PsInitializePhase1(void);
    PASSIVE. */
 NTSTATUS PspCreateIdleThread(PKPRCB Prcb);
 
+/* The time-stamp counter at the kernel's start, set by start-up; the first entry to user mode reports the distance. */
+extern volatile LONG64 PsBootCycles;
+
 /* ---- For the other components ---- */
 
 /* Returns when the stacks of all threads that have ended before the call are freed. PASSIVE, not from the

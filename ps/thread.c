@@ -182,6 +182,17 @@ static VOID PspSystemThreadStartup(PVOID Context)
     PspExitThread(STATUS_SUCCESS);
 }
 
+volatile LONG64 PsBootCycles;
+
+/* Once: how long the way from the kernel's first instruction to the first of user mode was. */
+static void PspReportFirstEntry(void)
+{
+    LONG64 Start = PsBootCycles != 0 ? InterlockedExchange64(&PsBootCycles, 0) : 0;
+    if (Start != 0) {
+        DbgPrint("@bench boot-to-user %I64u\n", ArchReadCycles() - (ULONG64)Start);
+    }
+}
+
 VOID PspUserThreadStartup(PVOID Context)
 {
     PETHREAD Thread = Context;
@@ -189,6 +200,7 @@ VOID PspUserThreadStartup(PVOID Context)
     if (Thread->FirstThread && !Thread->Terminating) {
         PspNotifyProcessImage(PsThreadProcess(Thread));
     }
+    PspReportFirstEntry();
     ArchEnterUserMode();
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ex for the rest of the kernel: the system-service table, callback slots, work queues, structured
- * exceptions.
+ * ex for the rest of the kernel: system services and their arguments, work queues, structured
+ * exceptions, kernel options.
  */
 #ifndef PRIMER_EX_H
 #define PRIMER_EX_H
@@ -26,8 +26,7 @@ static inline KPROCESSOR_MODE ExSetPreviousMode(KPROCESSOR_MODE Mode)
     return Old;
 }
 
-/* Copies that follow the caller's mode: plain copies from kernel callers, probing copies from user callers.
-   */
+/* Copies that follow the caller's mode: plain ones for kernel callers, probing ones for user callers. */
 NTSTATUS ExCopyIn(void *Destination, const void *Source, SIZE_T Size, KPROCESSOR_MODE Mode);
 NTSTATUS ExCopyOut(void *Destination, const void *Source, SIZE_T Size, KPROCESSOR_MODE Mode);
 /* A UNICODE_STRING argument: *String gets a NUL-terminated copy in pool, given back with ExFreeUnicodeString
@@ -51,11 +50,6 @@ NTSTATUS ExCaptureTimeout(PLARGE_INTEGER Captured, PLARGE_INTEGER *Pointer, PLAR
                           KPROCESSOR_MODE Mode);
 /* Writes a handle to the caller's variable; closes it (in the current process) when that fails. */
 NTSTATUS ExReturnHandle(PHANDLE Destination, HANDLE Handle, KPROCESSOR_MODE Mode);
-
-/* ---- Callback slots ---- * * A routine in a table, called without any lock: each slot holds its run-down
-   protection, and each call a reference to it. * Removal waits for calls in progress but the caller's own
-   (nested ones counted). */
-typedef struct _EX_CALLBACK_SLOT EX_CALLBACK_SLOT; /* notify.c in ps has its own; kept for other users */
 
 /* ---- Work queues, worker threads ---- */
 void ExInitializeWorkQueues(void);

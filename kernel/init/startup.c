@@ -49,6 +49,7 @@ static void InitCreatePhase1(void)
 NORETURN void KiSystemStartup(PBOOT_INFORMATION Boot)
 {
     InitBoot = Boot;
+    PsBootCycles = (LONG64)Boot->StartCycles;
     InitBootProcessor();
     KdInitialize();
     DbgPrint("Primer (%s), loaded by %s\n", DBG ? "debug" : "release", Boot->LoaderName);

@@ -3,10 +3,10 @@
  * The console: serial ports as standard input, output and error.
  *
  *   stdio=tty    port 0 is a terminal, both ways; the line discipline is here
- *   stdio=pipe   port 0 sends standard output as it is, and receives chunks [length 1..255][bytes], length 0: end of input;
- *                port 1 sends standard error as it is
+ *   stdio=pipe   port 0 sends standard output as it is, and receives chunks [length 1..255][bytes], length 0:
+ *                end of input; port 1 sends standard error as it is
  *
- *   receiver --interrupt--> raw ring --DPC, or a reader--> line discipline or chunks --> input ring --> readers
+ *   receiver --interrupt--> raw ring --DPC or reader--> line discipline, or chunks --> input ring --> reader
  *
  * The raw ring has one producer, the interrupt handler, which runs on one processor only, and one consumer,
  * whoever holds the input lock; so it needs no lock that the handler would have to take. When it is full the
@@ -43,8 +43,11 @@ typedef struct _IOP_PORT {
 static IOP_PORT IopPort[2];
 static BOOLEAN IopPipe; /* (c) stdio=pipe */
 
-/* (i) Lock   (h) the interrupt handler   (a) atomic operations   (c) constant Positions count for ever and
-   are taken modulo the ring's size: Read <= Committed <= Written <= Read + size. */
+/*
+ * (i) Lock   (h) the interrupt handler   (a) atomic operations   (c) constant
+ *
+ * Positions count for ever and are taken modulo the ring's size: Read <= Committed <= Written <= Read + size.
+ */
 static struct {
     KLOCK Lock;
     ULONG Mode;   /* (i) IO_CONSOLE_*; a terminal's */
@@ -64,8 +67,8 @@ static struct {
 } IopInput;
 
 static EX_PUSH_LOCK IopSignalLock;
-static PIO_CONSOLE_SIGNAL
-    IopSignalRoutine; /* (IopSignalLock); whether it is NULL is read without: a late answer is harmless */
+/* (IopSignalLock); whether it is NULL is read without: a late answer is harmless */
+static PIO_CONSOLE_SIGNAL IopSignalRoutine;
 static PVOID IopSignalContext;        /* (IopSignalLock) */
 static volatile ULONG IopSignals;     /* (a) a bit for each control character that is to be told */
 static WORK_QUEUE_ITEM IopSignalItem; /* queued by who makes IopSignals other than 0 */

@@ -4,7 +4,7 @@
  * Everything is synchronous; there are no APC routines, and an event, when one is given, is signalled before
  * the service returns.
  *
- *   \Console\Input  \Console\Output  \Console\Error       \Boot\native\init        (names are matched exactly)
+ *   \Console\Input  \Console\Output  \Console\Error     \Boot\native\init     (names are matched exactly)
  *
  * One lock, a push lock in each file object: its position.
  */

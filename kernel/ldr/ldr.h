@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ldr for the rest of the kernel: kernel modules. (Program images: ldr/elfimage.h parses them, ps/ maps
- * them.)
+ * ldr for the rest of the kernel: kernel modules. (Program images: elfimage.h parses them, ps/ maps them.)
  */
 #ifndef PRIMER_LDR_H
 #define PRIMER_LDR_H
@@ -50,8 +49,7 @@ NTSTATUS LdrUnloadModule(PCUNICODE_STRING Name);
    ExReleaseRundownProtection(&Module->Rundown)); NULL: the kernel itself, or nobody, or its memory is about
    to go. <= DISPATCH. */
 PLDR_MODULE LdrReferenceModuleByAddress(const void *Address);
-/* Calls Visit for each module, those included that are starting or unloading, with the loader's lock held. <=
-   APC. */
+/* Calls Visit for each module, those that start or unload included, with the loader's lock held. <= APC. */
 void LdrEnumerateModules(void (*Visit)(void *Context, PLDR_MODULE Module), void *Context);
 /* ps sets this: does the module still have something registered? Called by unload after DriverUnload. Answers
    a word for it, or NULL. */

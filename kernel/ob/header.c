@@ -9,7 +9,8 @@
 #include "kernel/ex/ex.h"
 #include "kernel/ob/obp.h"
 
-static POBJECT_HEADER volatile ObpDeleted; /* (a) a stack of objects; who pushes on the empty one queues the work item */
+/* (a) a stack of objects; who pushes on the empty one queues the work item */
+static POBJECT_HEADER volatile ObpDeleted;
 static WORK_QUEUE_ITEM ObpDeleteItem;
 
 /* ---- Types ---- */

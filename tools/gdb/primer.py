@@ -25,7 +25,7 @@ class Missing(Exception):
     """The kernel is not far enough, or memory cannot be read: said in one line."""
 
 
-# ---- Memory and types ----------------------------------------------------------------------------------------------
+# ---- Memory and types --------------------------------------------------------------------------------------
 
 def value(expression):
     try:
@@ -79,7 +79,7 @@ def entries(head, kind, member):
 
 
 def enumerator(names, number):
-    """The compiler drops enumerations that no variable has; so the names stand here, in the headers' order."""
+    """The compiler drops enumerations that no variable has: the names stand here, in the headers' order."""
     return names[int(number)] if int(number) < len(names) else str(int(number))
 
 
@@ -95,7 +95,7 @@ def place(address):
     return f"{int(address):#x}" if text.startswith("No symbol") else text.split(" in section")[0]
 
 
-# ---- Objects: found through the table of client ids, which holds all processes and threads ------------------------------
+# ---- Objects: found through the table of client ids, which holds all processes and threads -----------------
 
 def client_objects():
     """(id, type's name, address) of each."""
@@ -132,7 +132,7 @@ def process_name(process):
     return name or c_string(process["SubsystemName"])
 
 
-# ---- Where threads are ---------------------------------------------------------------------------------------------
+# ---- Where threads are -------------------------------------------------------------------------------------
 
 def running_registers(processor):
     """(rip, rbp) of a processor: GDB's threads of the remote machine are its processors, counted from 1."""
@@ -141,7 +141,7 @@ def running_registers(processor):
         if thread.num == processor + 1:
             try:
                 thread.switch()
-                return int(gdb.parse_and_eval("(unsigned long)$rip")), int(gdb.parse_and_eval("(unsigned long)$rbp"))
+                return tuple(int(gdb.parse_and_eval(f"(unsigned long)${name}")) for name in ("rip", "rbp"))
             finally:
                 before.switch()
     raise Missing(f"GDB does not show processor {processor}")
@@ -185,7 +185,8 @@ def walk(rip, rbp):
 
 
 # What a waiting thread stands in is always the scheduler; who called it tells more.
-INSIDE = ("ArchSwapContext", "KiSwap", "KiBlock", "KiReschedule", "KiDrain", "KiWait", "KeWait", "KiSoftInterrupt")
+INSIDE = ("ArchSwapContext", "KiSwap", "KiBlock", "KiReschedule", "KiDrain", "KiWait", "KeWait",
+          "KiSoftInterrupt")
 
 
 def whereabouts(thread):
@@ -210,14 +211,14 @@ def find_thread(text):
     raise Missing(f"no thread has the id {number}")
 
 
-# ---- Modules ---------------------------------------------------------------------------------------------------------
+# ---- Modules -----------------------------------------------------------------------------------------------
 
 SHF_WRITE, SHF_ALLOC, SHF_EXECINSTR, SHT_NOBITS = 1, 2, 4, 8
 
 
 def placed_sections(path):
-    """{name: offset} as kernel/ldr/elfmodule.c lays a module out: text, read-only, data, zeroed data; each but the last
-    from a page boundary on."""
+    """{name: offset} as kernel/ldr/elfmodule.c lays a module out: text, read-only, data, zeroed data; all but
+    the last from a page boundary on."""
     with open(path, "rb") as file:
         data = file.read()
     table, = struct.unpack_from("<Q", data, 0x28)
@@ -278,7 +279,7 @@ def add_module_symbols(name, base):
     return os.path.relpath(path)
 
 
-# ---- Commands ------------------------------------------------------------------------------------------------------------
+# ---- Commands ----------------------------------------------------------------------------------------------
 
 class Command(gdb.Command):
     """A command whose problems are one line, never a Python exception."""
@@ -338,7 +339,8 @@ def _kstack(arguments):
     thread = find_thread(arguments[0])
     processor = is_running(thread)
     state = enumerator(THREAD_STATES, thread["State"])
-    print(f"thread {int(thread.address):#x}, {state}" + (f" on processor {processor}" if processor is not None else ""))
+    where = f" on processor {processor}" if processor is not None else ""
+    print(f"thread {int(thread.address):#x}, {state}{where}")
     for number, address in enumerate(walk(*registers(thread))):
         print(f"  #{number:<2} {address:#018x} {place(address)}")
 
@@ -383,15 +385,17 @@ def _ktrace(arguments):
         count = ring["Record"].type.range()[1] + 1
         for number in range(max(0, int(ring["Next"]) - count), int(ring["Next"])):
             entry = ring["Record"][number % count]
-            found.append((int(entry["Cycles"]), processor, int(entry["Event"]), int(entry["A"]), int(entry["B"])))
-    for cycles, processor, event, a, b in sorted(found, reverse=True)[:int(arguments[0], 0) if arguments else 20]:
+            cycles, event, a, b = (int(entry[field]) for field in ("Cycles", "Event", "A", "B"))
+            found.append((cycles, processor, event, a, b))
+    shown = int(arguments[0], 0) if arguments else 20
+    for cycles, processor, event, a, b in sorted(found, reverse=True)[:shown]:
         name = enumerator(TRACE_EVENTS, event)
         print(f"{cycles:>20} {processor:>2} {name:<11} {a:#x} {b:#x}")
 
 
 @command("bugcheck")
 def _bugcheck(_):
-    """Stops at the next bug check, before the other processors are frozen; says at once when there has been one."""
+    """Stops at the next bug check, before the other processors are frozen; says when there has been one."""
     owner = int(static("KdpOwner"))
     if owner != 0xffffffff:
         print(f"processor {owner} is in a bug check; `dmesg` shows its report")
