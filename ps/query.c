@@ -391,7 +391,7 @@ static void PspDescribeThread(SYSTEM_THREAD_INFORMATION *Entry, PETHREAD Thread)
         .CreateTime = Thread->CreateTime,
         .StartAddress = Thread->StartAddress,
         .ClientId = Thread->Cid,
-        .Priority = Tcb->Priority,
+        .Priority = Tcb->Priority < 0 ? 0 : Tcb->Priority, /* an idle thread's */
         .BasePriority = Tcb->BasePriority,
         .ContextSwitches = Tcb->ContextSwitches,
         .ThreadState = Tcb->State, /* numbered as documented */

@@ -117,8 +117,12 @@ void ExInitializeWorkQueues(void)
     }
 }
 
-/* ---- Flushing ---- * * One item a worker: none returns before all have begun, so that each of them holds
-   one worker. Then every worker is done * with what was queued before, for items begin in order. */
+/* ---- Flushing ---- */
+
+/*
+ * One item a worker: none returns before all have begun, so that each of them holds one worker. Then every
+ * worker is done with what was queued before, for items begin in order.
+ */
 typedef struct _EXP_FLUSH {
     volatile LONG NotBegun; /* (a) */
     volatile LONG NotDone;  /* (a) */

@@ -105,8 +105,7 @@ static void KdpRecordBackTrace(ULONG Processor, PKTRAP_FRAME Frame)
     KdpBackTrace[Processor].Count = Count;
 }
 
-/* In the NMI handler of a processor that is to stand still, or on one that lost the race for the bug check.
-   */
+/* In the NMI handler of a processor that is to stand still, or on one that came second to the bug check. */
 void KdFreeze(PKTRAP_FRAME Frame)
 {
     PKPRCB Prcb = ArchCurrentPrcb();
@@ -153,6 +152,28 @@ static void KdpFreezeOthers(ULONG Self)
     }
 }
 
+/* What the first line of the report says; the owner's. */
+static struct {
+    ULONG Code;
+    const char *Hang; /* not NULL: a hang of processor P[0], and what about it */
+    ULONG64 P[4];
+    BOOLEAN Printed;
+} KdpReport;
+
+static void KdpPrintFirstLine(void)
+{
+    if (KdpReport.Printed) {
+        return;
+    }
+    KdpReport.Printed = TRUE;
+    if (KdpReport.Hang != NULL) {
+        KdpPrint("@hang processor %I64u: %s\n", KdpReport.P[0], KdpReport.Hang);
+    } else {
+        KdpPrint("@bugcheck %x %s %I64x %I64x %I64x %I64x\n", KdpReport.Code, KdpCodeName(KdpReport.Code),
+                 KdpReport.P[0], KdpReport.P[1], KdpReport.P[2], KdpReport.P[3]);
+    }
+}
+
 /* The report itself went wrong. What is said of it is said once: printing may be what goes wrong. */
 static NORETURN void KdpGiveUp(ULONG Code)
 {
@@ -161,6 +182,7 @@ static NORETURN void KdpGiveUp(ULONG Code)
     if (!Said) {
         Said = TRUE;
         KdpTakeOverLog();
+        KdpPrintFirstLine();
         KdpPrint("\nbug check %x (%s) inside the bug check: giving up\n", Code, KdpCodeName(Code));
     }
     ArchDebugExit(KDP_EXIT_BUGCHECK);
@@ -249,18 +271,21 @@ static void KdpPrintAll(PKTRAP_FRAME Frame)
     KdpPrintTrace(KDP_TRACE_SHOWN);
 }
 
-/* This processor stands still, the others too, the log is ours. Returns with the level as it was: the report
-   shows it. */
-static void KdpBegin(ULONG Code, PKTRAP_FRAME Frame)
+/* This processor is the owner, the others stand still, the log is ours, its first line is written. */
+static void KdpBegin(ULONG Code, const ULONG64 P[4], const char *Hang, PKTRAP_FRAME Frame)
 {
     ArchDisableInterrupts();
     KdpClaim(Code, Frame);
+    KdpReport.Code = Code;
+    KdpReport.Hang = Hang;
+    memcpy(KdpReport.P, P, sizeof(KdpReport.P));
 
     ULONG Self = ArchCurrentPrcb()->Number;
     KiProcessorBlock[Self] = ArchCurrentPrcb(); /* not there yet in the first moments */
     KdpRecordBackTrace(Self, Frame);
     KdpFreezeOthers(Self);
     KdpTakeOverLog();
+    KdpPrintFirstLine();
 }
 
 static char KdpMessage[256]; /* the owner only */
@@ -268,8 +293,7 @@ static char KdpMessage[256]; /* the owner only */
 static NORETURN void KdpBugCheckV(ULONG Code, const ULONG64 P[4], PKTRAP_FRAME Frame, const char *Format,
                                   va_list Arguments)
 {
-    KdpBegin(Code, Frame);
-    KdpPrint("@bugcheck %x %s %I64x %I64x %I64x %I64x\n", Code, KdpCodeName(Code), P[0], P[1], P[2], P[3]);
+    KdpBegin(Code, P, NULL, Frame);
     if (Format != NULL) {
         RtlPrintV(KdpMessage, sizeof(KdpMessage), Format, Arguments);
         KdpPrint("%s\n", KdpMessage);
@@ -289,8 +313,7 @@ void KdBugCheck(ULONG Code, ULONG64 P1, ULONG64 P2, ULONG64 P3, ULONG64 P4, PKTR
 
 void KdReportHang(ULONG Processor, const char *What)
 {
-    KdpBegin(CLOCK_WATCHDOG_TIMEOUT, NULL);
-    KdpPrint("@hang processor %u: %s\n", Processor, What);
+    KdpBegin(CLOCK_WATCHDOG_TIMEOUT, (ULONG64[4]){Processor}, What, NULL);
     KdpPrintAll(NULL);
     ArchDebugExit(KDP_EXIT_HANG);
 }

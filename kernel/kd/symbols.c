@@ -107,10 +107,8 @@ void KdRemoveModuleSymbols(KD_MODULE_SYMBOLS *Symbols)
 {
     KD_MODULE_SYMBOLS *volatile *Link = &KdpModules;
 
-    while (*Link != NULL && *Link != Symbols) {
+    while (*Link != Symbols) { /* it is on the list */
         Link = (KD_MODULE_SYMBOLS *volatile *)&(*Link)->Next;
     }
-    if (*Link == Symbols) {
-        __atomic_store_n(Link, Symbols->Next, __ATOMIC_RELEASE);
-    }
+    __atomic_store_n(Link, Symbols->Next, __ATOMIC_RELEASE);
 }

@@ -89,8 +89,7 @@ static void LdrpSortExports(void)
 static void LdrpIndexExports(void)
 {
     LdrpExportCount = (ULONG)(__kexport_end - __kexport_start);
-    LdrpExports =
-        ExAllocatePoolWithTag(NonPagedPoolNx, (LdrpExportCount + 1) * sizeof(*LdrpExports), LDRP_TAG);
+    LdrpExports = ExAllocatePoolWithTag(NonPagedPoolNx, (LdrpExportCount + 1) * sizeof(PVOID), LDRP_TAG);
     if (LdrpExports == NULL) {
         KdBugCheck(PHASE1_INITIALIZATION_FAILED, LdrpExportCount, 0, 0, 0, NULL,
                    "no memory for the table of exports");
@@ -419,8 +418,7 @@ static NTSTATUS LdrpCreateModule(const char *Short, PLDR_MODULE *Created)
 
 /* ---- The module's own code ---- */
 
-/* What is checked of DriverEntry and DriverUnload: that they leave level and APC counts as they found them.
-   */
+/* What is checked of DriverEntry and DriverUnload: they leave level and APC counts as they found them. */
 typedef struct _LDRP_CALL {
     ULONG ApcDisable;
     KPROCESSOR_MODE Mode;

@@ -38,11 +38,16 @@ static inline POBJECT_HEADER ObpHeader(PVOID Object)
     return (POBJECT_HEADER)Object - 1;
 }
 
-/* ---- Tables: of handles, and of client ids ---- * *      index   19 ... 14 | 13 ... 6 | 5 ... 0        a
-   value is 4 * index; index 0 is never used *              top        middle     entry * * Levels are added
-   under the table's lock and stay until the table goes, so that a look-up walks down without a lock. An *
-   entry is then locked by a bit of its own for a few instructions, at DISPATCH_LEVEL so that its holder is
-   not preempted. */
+/* ---- Tables: of handles, and of client ids ---- */
+
+/*
+ *      index   19 ... 14 | 13 ... 6 | 5 ... 0        a value is 4 * index; index 0 is never used
+ *              top        middle     entry
+ *
+ * Levels are added under the table's lock and stay until the table goes, so that a look-up walks down without
+ * a lock. An entry is then locked by a bit of its own for a few instructions, at DISPATCH_LEVEL so that its
+ * holder is not preempted.
+ */
 #define OBP_LEAF_ENTRIES   64
 #define OBP_MIDDLE_ENTRIES 256
 #define OBP_TOP_ENTRIES    64

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What programs see of Linux on x86-64: numbers and structures of its user interface, as the manual pages and the public
- * uapi headers document them. Only what the module uses stands here.
+ * What programs see of Linux on x86-64: numbers and structures of its user interface, as the manual pages and
+ * the public uapi headers document them. Only what the module uses stands here.
  */
 #ifndef LINUX_ABI_H
 #define LINUX_ABI_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The boot archives' "root/" as the file tree: folders, files and symbolic links, whose bytes stay where they are. */
+/* The boot archives' "root/" as the file tree: folders, files and symbolic links, whose bytes stay where
+   they are. */
 #include "linux.h"
 
 #define PREFIX "root/"
@@ -47,7 +48,8 @@ static const char *next_slash(const char *path)
     return path;
 }
 
-/* Puts one file where its path says; folders that nobody named are made on the way. What fits nowhere is left out. */
+/* Puts one file where its path says; folders that nobody named are made on the way. What fits nowhere is
+   left out. */
 static long archive_insert(const IO_ARCHIVE_FILE *archive, const char *path)
 {
     struct inode *dir = root_inode;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The console as Linux's programs know it: one terminal (/dev/console, /dev/tty) where the kernel's console is one, and
- * pipes for the standard streams that are none. Terminal modes are kept here and handed on as the kernel's console modes.
+ * The console as Linux's programs know it: one terminal (/dev/console, /dev/tty) where the kernel's console
+ * is one, and pipes for the standard streams that are none. Terminal modes are kept here and handed on as the
+ * kernel's console modes.
  */
 #include "linux.h"
 
@@ -100,7 +101,8 @@ static ULONG console_mode(const struct termios *termios)
     mode |= termios->c_lflag & ECHO ? IO_CONSOLE_ECHO : 0;
     mode |= termios->c_lflag & ICANON ? IO_CONSOLE_LINE : 0;
     mode |= termios->c_lflag & ISIG ? IO_CONSOLE_SIGNALS : 0;
-    /* The kernel has one switch for both directions: output decides, for what reads raw input mostly writes cooked output. */
+    /* The kernel has one switch for both directions: output decides, for what reads raw input mostly
+       writes cooked output. */
     mode |= (termios->c_oflag & (OPOST | ONLCR)) == (OPOST | ONLCR) ? IO_CONSOLE_CRNL : 0;
     return mode;
 }

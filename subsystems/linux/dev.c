@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* /dev: null, zero, full, random, urandom, and the links to a program's own descriptors. The console has a file of its own. */
+/* /dev: null, zero, full, random, urandom, and the links to a program's own descriptors. The console has a
+   file of its own. */
 #include "linux.h"
 
 #define CHUNK 512 /* bytes that pass through the kernel stack at a time */

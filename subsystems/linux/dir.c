@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Folders: getdents, getcwd, chdir; and the calls that would change the tree, which say of each path what Linux says on a
- * read-only file system.
+ * Folders: getdents, getcwd, chdir; and the calls that would change the tree, which say of each path what
+ * Linux says on a read-only file system.
  */
 #include "linux.h"
 
@@ -146,7 +146,8 @@ long sys_umask(u32 mask)
 
 /* ---- Changes that cannot be made ---- */
 
-/* Making something at a path: -EEXIST when something is there, an error when its folder is not, else -EROFS. */
+/* Making something at a path: -EEXIST when something is there, an error when its folder is not, else
+   -EROFS. */
 static long refuse_making(int dfd, const char __user *user_path)
 {
     struct inode *base, *dir;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Programs: finding the file, seeing what it is (ELF, or a script and its interpreter), mapping its segments, building the
- * stack, and starting it: in a new process for a native caller, or in place of the current one (execve).
+ * Programs: finding the file, seeing what it is (ELF, or a script and its interpreter), mapping its segments,
+ * building the stack, and starting it: in a new process for a native caller, or in place of the current one
+ * (execve).
  *
- * Files' bytes are mapped, never copied to be read: whole pages come from the section over the archive's file. Only pages
- * that two segments share, and the zeros behind a segment's file part, are written.
+ * Files' bytes are mapped, never copied to be read: whole pages come from the section over the archive's
+ * file. Only pages that two segments share, and the zeros behind a segment's file part, are written.
  */
 #include "linux.h"
 #include "stack.h"
@@ -294,7 +295,8 @@ static NTSTATUS map(PEPROCESS process, u64 start, u64 end, ULONG flags, ULONG pr
                             tag);
 }
 
-/* The pages of a segment but the one that it shares with its forerunner: file part, zeros behind it, empty pages. */
+/* The pages of a segment but the one that it shares with its forerunner: file part, zeros behind it, empty
+   pages. */
 static NTSTATUS map_segment(PEPROCESS process, const struct image *image, const LDR_ELF_SEGMENT *segment)
 {
     ULONG protection = protection_of(segment->Protection);
@@ -318,7 +320,8 @@ static NTSTATUS map_segment(PEPROCESS process, const struct image *image, const 
     return status;
 }
 
-/* A page of two segments: a private page with the bytes and rights of both, in place of what the first one mapped. */
+/* A page of two segments: a private page with the bytes and rights of both, in place of what the first one
+   mapped. */
 static NTSTATUS map_shared_page(PEPROCESS process, const struct image *image, u64 address)
 {
     u8 *page = zalloc(PAGE_SIZE);

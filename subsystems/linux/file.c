@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Open files and descriptors: descriptor table -> open file description (offset, flags; shared by dup and fork) -> inode.
- * A table's lock is held only to look and to change it, never across an operation on a file.
+ * Open files and descriptors: descriptor table -> open file description (offset, flags; shared by dup and
+ * fork) -> inode. A table's lock is held only to look and to change it, never across an operation on a file.
  */
 #include "linux.h"
 
@@ -279,7 +279,8 @@ long user_path_at(int dfd, const char __user *user_path, u32 walk_flags, u32 at_
 
 /* ---- open ---- */
 
-/* What an open without a file there would have made, on a tree that cannot be written: the folder must be there at least. */
+/* What an open without a file there would have made, on a tree that cannot be written: the folder must be
+   there at least. */
 static long open_missing(int dfd, const char __user *user_path)
 {
     struct inode *base, *dir;

@@ -97,7 +97,8 @@ long sys_pwrite64(int fd, const void __user *buf, size_t count, s64 offset)
 
 /* ---- Vectors ---- */
 
-/* All pieces are looked at before any is used, though the program may change them meanwhile: each is checked again. */
+/* All pieces are looked at before any is used, though the program may change them meanwhile: each is
+   checked again. */
 static long check_vector(const struct iovec __user *iov, u64 count)
 {
     struct iovec piece;

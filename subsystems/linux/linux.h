@@ -2,8 +2,8 @@
 /*
  * The inside of the Linux handler module: its structures, and what its files offer each other.
  *
- * Programs' memory is touched only through copy_from_user and kin; a pointer marked __user is never dereferenced.
- * Functions that can fail return 0 or a positive result, or a negative errno.
+ * Programs' memory is touched only through copy_from_user and kin; a pointer marked __user is never
+ * dereferenced. Functions that can fail return 0 or a positive result, or a negative errno.
  *
  * Locks, outermost first; all are mutexes, taken at PASSIVE_LEVEL:
  *   mm->lock         one process's brk
@@ -69,7 +69,8 @@ static inline u64 page_up(u64 value)
     return (value + PAGE_SIZE - 1) & ~(u64)(PAGE_SIZE - 1);
 }
 
-/* [base, base + size) are user addresses. The copy routines check it too; this is for refusing before anything is done. */
+/* [base, base + size) are user addresses. The copy routines check it too; this is for refusing before
+   anything is done. */
 static inline bool access_ok(const void __user *base, u64 size)
 {
     return size <= TASK_SIZE && (u64)base <= TASK_SIZE - size;
@@ -100,7 +101,8 @@ void print(struct text *text, const char *format, ...); /* %s %c %d %u %x %o wit
 void print_char(struct text *text, char c);
 bool text_append(struct text *text, const void *bytes, size_t size); /* false: no memory, or no room */
 
-/* One end of a transfer: a piece of memory, the program's or the kernel's. The helpers move on by what they did. */
+/* One end of a transfer: a piece of memory, the program's or the kernel's. The helpers move on by what
+   they did. */
 struct iobuf {
     char *at;
     size_t left;
@@ -151,8 +153,9 @@ struct file_operations {
 };
 
 /*
- * A file of the tree. Those of the archive and /dev are made when the module loads, never change after, and stay until it
- * unloads (permanent), so that nobody locks them; those of /proc come and go by their reference count.
+ * A file of the tree. Those of the archive and /dev are made when the module loads, never change after, and
+ * stay until it unloads (permanent), so that nobody locks them; those of /proc come and go by their reference
+ * count.
  */
 struct inode {
     volatile LONG refs;
@@ -207,7 +210,8 @@ long path_of(struct inode *inode, char *buffer,
 #define WALK_NOFOLLOW 1 /* a link at the end is the result itself */
 /* Path: PATH_MAX bytes, which the walk overwrites. *out is referenced. */
 long path_walk(struct inode *base, char *path, u32 flags, struct inode **out);
-/* The directory that holds (or would hold) the last name: *last points into path. -EEXIST for "/", "." and "..". */
+/* The directory that holds (or would hold) the last name: *last points into path. -EEXIST for "/", "." and
+   "..". */
 long path_walk_parent(struct inode *base, char *path, struct inode **dir, char **last);
 
 extern BOOLEAN volatile tree_ready; /* before that no program starts */
@@ -378,7 +382,8 @@ NTSTATUS linux_start_program(PPS_PROGRAM program, PEPROCESS *object);
 /* ---- Signals (signal.c) ---- */
 
 bool signal_pending(struct task *task);
-/* What a wait that was broken off returns to its caller: also sees to it that the end of the call looks for signals. */
+/* What a wait that was broken off returns to its caller: also sees to it that the end of the call looks
+   for signals. */
 long interrupted(void);
 /* The current task has been ended from outside: what takes long should come to its end. */
 static inline bool is_dying(void)

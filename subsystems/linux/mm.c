@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory calls. The kernel keeps the regions of an address space; what is Linux's own is the rules: which errors, where
- * things go (from the top down, below the stack and its gap), and the heap that brk moves.
+ * Memory calls. The kernel keeps the regions of an address space; what is Linux's own is the rules: which
+ * errors, where things go (from the top down, below the stack and its gap), and the heap that brk moves.
  */
 #include "linux.h"
 
@@ -218,7 +218,8 @@ static long for_each_region(u64 addr, u64 end, long (*visit)(const PS_REGION_INF
     return 0;
 }
 
-/* A file that cannot be written is not to be made writable through a shared mapping. Its regions carry the inode. */
+/* A file that cannot be written is not to be made writable through a shared mapping. Its regions carry the
+   inode. */
 static long refuse_shared_file(const PS_REGION_INFORMATION *region)
 {
     return region->Shared && region->HasSection && region->Tag != NULL ? -EACCES : 0;
@@ -317,7 +318,8 @@ long sys_munlock(u64 addr, u64 length)
 
 /* ---- mremap ---- */
 
-/* Maps what the region would have at [addr, addr + size), offset bytes behind its own start; base as for MapRegion. */
+/* Maps what the region would have at [addr, addr + size), offset bytes behind its own start; base as for
+   MapRegion. */
 static long map_like(const PS_REGION_INFORMATION *region, u64 distance, ULONG_PTR *base, u64 size,
                      ULONG map_flags)
 {

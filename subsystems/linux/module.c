@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * linux.sys: unmodified static Linux programs for x86-64, in subsystem processes. This file is the module's door: it
- * registers the provider, builds the file tree from the boot archive's root/, and takes both back.
+ * linux.sys: unmodified static Linux programs for x86-64, in subsystem processes. This file is the module's
+ * door: it registers the provider, builds the file tree from the boot archive's root/, and takes both back.
  */
 #include "linux.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * poll and select. Files are asked again every few milliseconds: the contract tells whether the console has input, but not
- * yet when that changes.
+ * poll and select. Files are asked again every few milliseconds: the contract tells whether the console has
+ * input, but not yet when that changes.
  */
 #include "linux.h"
 

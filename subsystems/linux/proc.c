@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * /proc: a few texts on the machine, and a folder for each process. The top folder's entries are permanent inodes; what
- * belongs to a process is made when a path leads there, and holds the process's id, not the process.
+ * /proc: a few texts on the machine, and a folder for each process. The top folder's entries are permanent
+ * inodes; what belongs to a process is made when a path leads there, and holds the process's id, not the
+ * process.
  */
 #include "linux.h"
 

@@ -2,10 +2,11 @@
 /*
  * Processes (thread groups) and tasks (threads): making them, finding them, and their end.
  *
- * The kernel's process and thread objects carry ours as contexts. A context goes back exactly once: a task's in
- * linux_thread_exit, a process's in linux_process_exit; until then current_task() and current_process() are good. Others
- * find a process in the list, under tasklist_lock, and take a reference to use it longer. While a process is being made
- * somebody outside may already end it: its maker holds references too, and lists nothing that has exited.
+ * The kernel's process and thread objects carry ours as contexts. A context goes back exactly once: a task's
+ * in linux_thread_exit, a process's in linux_process_exit; until then current_task() and current_process()
+ * are good. Others find a process in the list, under tasklist_lock, and take a reference to use it longer.
+ * While a process is being made somebody outside may already end it: its maker holds references too, and
+ * lists nothing that has exited.
  */
 #include "linux.h"
 
@@ -200,8 +201,8 @@ void task_put(struct task *task)
     release(task);
 }
 
-/* A new process and its first task: everybody may find them now, unless somebody has ended them meanwhile. Takes over the
-   reference to the thread. */
+/* A new process and its first task: everybody may find them now, unless somebody has ended them meanwhile.
+   Takes over the reference to the thread. */
 void process_publish(struct process *process, struct task *task, PETHREAD thread)
 {
     mutex_lock(&tasklist_lock);

@@ -2,9 +2,10 @@
 /*
  * Signals: who may get which, what becomes of them, and the frames of handlers.
  *
- * A signal that is sent is noted in a task or in the process, its task's waits are broken, and the kernel is asked to call
- * linux_return_to_user on that task before it goes back to user mode: there, on the task itself, the signal is taken and
- * acted upon. Faults are acted upon at once. All signal state is guarded by tasklist_lock.
+ * A signal that is sent is noted in a task or in the process, its task's waits are broken, and the kernel is
+ * asked to call linux_return_to_user on that task before it goes back to user mode: there, on the task
+ * itself, the signal is taken and acted upon. Faults are acted upon at once. All signal state is guarded by
+ * tasklist_lock.
  */
 #include "linux.h"
 
@@ -195,8 +196,9 @@ static u64 stack_for(const struct task *task, const struct sigaction *action, u6
 }
 
 /*
- * Puts the FPU state below *sp and moves *sp there. The image is as XSAVE wrote it, the software's bytes in it saying so,
- * and a second magic number behind it: programs that look into it (few do) find the documented layout.
+ * Puts the FPU state below *sp and moves *sp there. The image is as XSAVE wrote it, the software's bytes in
+ * it saying so, and a second magic number behind it: programs that look into it (few do) find the documented
+ * layout.
  */
 static long save_fpu(struct task *task, u64 *sp)
 {
@@ -342,7 +344,8 @@ static void set_blocked(struct task *task, sigset_t set)
     }
 }
 
-/* The handler has returned to its restorer, which calls this: the return address is off the stack, the rest is there. */
+/* The handler has returned to its restorer, which calls this: the return address is off the stack, the
+   rest is there. */
 long sys_rt_sigreturn(void)
 {
     struct task *task = current_task();

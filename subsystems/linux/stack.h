@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The first stack of a program, as the System V ABI for AMD64 lays it out. Pure: built in a buffer, tested on the host. */
+/* The first stack of a program, as the System V ABI for AMD64 lays it out. Pure: built in a buffer, tested
+   on the host. */
 #ifndef LINUX_STACK_H
 #define LINUX_STACK_H
 

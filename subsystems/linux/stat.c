@@ -107,7 +107,8 @@ long sys_statx(int dfd, const char __user *path, int flags, u32 mask, struct sta
     return copy_to_user(to, &st, sizeof(st));
 }
 
-/* ---- access: everybody is root here, who may do all but execute what is no program and write where nobody can ---- */
+/* ---- access: everybody is root here, who may do all but execute what is no program and write where
+   nobody can ---- */
 
 static long check_access(const struct inode *inode, int mode)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What is asked of the system and of the program itself: names, ids, limits, random bytes, scheduling, prctl. */
+/* What is asked of the system and of the program itself: names, ids, limits, random bytes, scheduling,
+   prctl. */
 #include "linux.h"
 
 /* ---- Names and numbers of the machine ---- */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From a system call to its function. The table holds bare function pointers, so that the way there is a bounds check and
- * an indirect call; a number that is not there leads to no_call, which says so once per number.
+ * From a system call to its function. The table holds bare function pointers, so that the way there is a
+ * bounds check and an indirect call; a number that is not there leads to no_call, which says so once per
+ * number.
  *
- * All functions are called with six 64-bit arguments; each takes as many and as wide ones as it declares, which the
- * calling convention of this machine allows: a narrower argument is the low part of its register.
+ * All functions are called with six 64-bit arguments; each takes as many and as wide ones as it declares,
+ * which the calling convention of this machine allows: a narrower argument is the low part of its register.
  */
 #include "linux.h"
 

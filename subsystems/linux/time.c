@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Clocks and sleeping. The kernel counts 100 ns since 1601; Linux tells seconds and nanoseconds since 1970. */
+/* Clocks and sleeping. The kernel counts 100 ns since 1601; Linux tells seconds and nanoseconds since
+   1970. */
 #include "linux.h"
 
 #define NS_PER_SECOND        1000000000UL

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The file tree: inodes, directories, and the walk along a path. The tree of the archive and of /dev is made once, when
- * the module loads, and only read afterwards; therefore nothing here takes a lock.
+ * The file tree: inodes, directories, and the walk along a path. The tree of the archive and of /dev is made
+ * once, when the module loads, and only read afterwards; therefore nothing here takes a lock.
  */
 #include "linux.h"
 
@@ -62,7 +62,8 @@ static struct inode *permanent(struct inode *inode)
     return inode;
 }
 
-/* The section over a file's bytes, made on first use and kept; NULL when memory is out. Not referenced for the caller. */
+/* The section over a file's bytes, made on first use and kept; NULL when memory is out. Not referenced for
+   the caller. */
 PMM_SECTION_HANDLE inode_section(struct inode *inode)
 {
     PMM_SECTION_HANDLE section = inode->section;
@@ -232,7 +233,8 @@ static void next_step(char *path, struct step *step)
     step->last = *path == 0;
 }
 
-/* Puts a link's target in front of what is left of the path. Buffer: PATH_MAX bytes, the start of the path's memory. */
+/* Puts a link's target in front of what is left of the path. Buffer: PATH_MAX bytes, the start of the
+   path's memory. */
 static long splice_link(struct inode *link, char *buffer, const struct step *step)
 {
     size_t left = strlen(step->rest);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tiny.sys: the smallest complete subsystem provider. Its programs are static ELF64 files of the boot archive's root/ that
- * know five calls, made with SYSCALL: number in RAX, arguments in RDI, RSI, RDX, result in RAX (negative: an NTSTATUS).
+ * tiny.sys: the smallest complete subsystem provider. Its programs are static ELF64 files of the boot
+ * archive's root/ that know five calls, made with SYSCALL: number in RAX, arguments in RDI, RSI, RDX, result
+ * in RAX (negative: an NTSTATUS).
  *
  *      1  write(buffer, size)              to the console; the number of bytes
  *      2  thread_id()
@@ -119,7 +120,8 @@ static NTSTATUS TinyMap(PEPROCESS Process, ULONG_PTR Start, ULONG_PTR End)
                             NULL, 0, 0, NULL);
 }
 
-/* Stack, memory for all segments, their bytes; then their rights, so that the last segment of a shared page decides. */
+/* Stack, memory for all segments, their bytes; then their rights, so that the last segment of a shared
+   page decides. */
 static NTSTATUS TinyLoad(PEPROCESS Process, const LDR_ELF_IMAGE *Image, const IO_ARCHIVE_FILE *File)
 {
     NTSTATUS Status = TinyMap(Process, STACK_TOP - STACK_SIZE, STACK_TOP);

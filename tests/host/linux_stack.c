@@ -1,7 +1,8 @@
 // sources: subsystems/linux/stack.c
 /* SPDX-License-Identifier: MIT */
 /*
- * The first stack of a Linux program: read back as a program's start-up code reads it, with few and many strings.
+ * The first stack of a Linux program: read back as a program's start-up code reads it, with few and many
+ * strings.
  */
 #define _POSIX_C_SOURCE 200809L /* keeps the host's own structures out, which abi.h defines */
 #undef _DEFAULT_SOURCE

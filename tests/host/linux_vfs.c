@@ -1,8 +1,8 @@
 // sources: subsystems/linux/vfs.c subsystems/linux/archive.c subsystems/linux/util.c
 /* SPDX-License-Identifier: MIT */
 /*
- * The file tree of the Linux subsystem over a small archive: walking along paths, dots, slashes and links, reading folders,
- * finding an inode's path. The address sanitizer finds what is lost when the tree goes.
+ * The file tree of the Linux subsystem over a small archive: walking along paths, dots, slashes and links,
+ * reading folders, finding an inode's path. The address sanitizer finds what is lost when the tree goes.
  */
 #define _POSIX_C_SOURCE 200809L /* keeps the host's own structures out, which abi.h defines */
 #undef _DEFAULT_SOURCE

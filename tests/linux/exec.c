@@ -39,7 +39,8 @@ static void second(int argc, char **argv)
     struct sigaction action;
 
     printf("argc %d, argv[1] [%s], argv[2] [%s]\n", argc, argv[1], argv[2]);
-    printf("KEY %s, EMPTY [%s], PATH %s\n", getenv("KEY"), getenv("EMPTY"), getenv("PATH") ? "there" : "not there");
+    printf("KEY %s, EMPTY [%s], PATH %s\n", getenv("KEY"), getenv("EMPTY"),
+           getenv("PATH") ? "there" : "not there");
     SHOW(fcntl(3, F_GETFD));
     SHOW(fcntl(4, F_GETFD));
     sigaction(SIGUSR1, NULL, &action);
@@ -61,7 +62,8 @@ int main(int argc, char **argv, char **environment)
     } else if (argc == 3) {
         second(argc, argv);
     } else {
-        printf("argc %d, [%s], environment %s\n", argc, argv[0], environment[0] == NULL ? "empty" : "not empty");
+        printf("argc %d, [%s], environment %s\n", argc, argv[0],
+               environment[0] == NULL ? "empty" : "not empty");
         return 9;
     }
     return 1;

@@ -62,8 +62,7 @@ static void reading(void)
     SHOW(syscall(SYS_getdents64, fd, small, sizeof(small)));
     SHOW(syscall(SYS_getdents64, fd, 8L, 4096));
     HOLDS(syscall(SYS_getdents64, fd, buffer, sizeof(buffer)) > 0);
-    while (syscall(SYS_getdents64, fd, buffer, sizeof(buffer)) > 0) {
-    }
+    while (syscall(SYS_getdents64, fd, buffer, sizeof(buffer)) > 0) {}
     SHOW(syscall(SYS_getdents64, fd, buffer, sizeof(buffer)));
     SHOW(lseek(fd, 0, SEEK_SET));
     HOLDS(syscall(SYS_getdents, fd, buffer, sizeof(buffer)) > 0);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // build: glibc pie musl
-/* The C library's own start: constructors, thread-local and zeroed data, floating point, large buffers, the exit status. */
+/* The C library's own start: constructors, thread-local and zeroed data, floating point, large buffers,
+   the exit status. */
 #include "test.h"
 
 static int constructed;
@@ -32,7 +33,8 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < sizeof(zeroed); i++) {
         sum += zeroed[i];
     }
-    printf("constructed %d, zeroed %ld, initialised %d, local %d %d\n", constructed, sum, initialised[3], local, local_zero);
+    printf("constructed %d, zeroed %ld, initialised %d, local %d %d\n", constructed, sum, initialised[3],
+           local, local_zero);
     printf("%.15f %g %Lf\n", third, third * 1e-300, (long double)third);
     char *block = malloc(3 << 20);
     memset(block, 'x', 3 << 20);

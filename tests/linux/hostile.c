@@ -2,8 +2,9 @@
 // build: musl
 // flags: -w
 /*
- * Every system call with wild arguments, many times over. Only on Primer: a host would not thank us for it (it just prints
- * the last line). What the calls answer does not matter; that program and kernel are alive at the end does.
+ * Every system call with wild arguments, many times over. Only on Primer: a host would not thank us for it
+ * (it just prints the last line). What the calls answer does not matter; that program and kernel are alive at
+ * the end does.
  */
 #include "test.h"
 
@@ -28,9 +29,30 @@ static char *scratch; /* with nothing around it, for calls write behind it, too 
 static unsigned long wild(void)
 {
     static const unsigned long values[] = {
-        0, 1, 2, 3, 8, 4095, 4096, 0x10000, 0x400000, 0x7fffffff, 0x80000000, 0xffffffff, 0x7fffffffe000, 0x7ffffffff000,
-        0x7fffffffffff, 0x800000000000, 0x8000000000000000, 0xffff800000000000, 0xffffa00000000000, 0xffffffff80000000,
-        0xffffffff80100000, 0xfffffffffffff000, -100UL, -1UL,
+        0,
+        1,
+        2,
+        3,
+        8,
+        4095,
+        4096,
+        0x10000,
+        0x400000,
+        0x7fffffff,
+        0x80000000,
+        0xffffffff,
+        0x7fffffffe000,
+        0x7ffffffff000,
+        0x7fffffffffff,
+        0x800000000000,
+        0x8000000000000000,
+        0xffff800000000000,
+        0xffffa00000000000,
+        0xffffffff80000000,
+        0xffffffff80100000,
+        0xfffffffffffff000,
+        -100UL,
+        -1UL,
     };
     switch (next() % 5) {
     case 0:

@@ -84,7 +84,8 @@ static void fixed(void)
     SHOW(mmap(base + PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0));
     SHOW(mmap(base + 1, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
     munmap(base + 3 * PAGE, PAGE);
-    HOLDS(mmap(base + 3 * PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == base + 3 * PAGE); /* a hint */
+    HOLDS(mmap(base + 3 * PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+          base + 3 * PAGE); /* a hint */
     HOLDS(mmap(base, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != base);
     munmap(base, 6 * PAGE);
 }

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MIT
 // build: nolibc
-/* The cheapest system call in a loop, for `make bench`: with -icount the time-stamp counter counts instructions. */
+/* The cheapest system call in a loop, for `make bench`: with -icount the time-stamp counter counts
+   instructions. */
 
 #define ROUNDS 10000
 
 static long call(long number, long a, long b, long c)
 {
     long result;
-    __asm__ volatile("syscall"
-                     : "=a"(result)
-                     : "0"(number), "D"(a), "S"(b), "d"(c)
-                     : "rcx", "r11", "memory");
+    __asm__ volatile("syscall" : "=a"(result) : "0"(number), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
     return result;
 }
 

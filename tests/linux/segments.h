@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* The body of programs whose segments lie oddly: constants, data, zeros, text, each with what belongs there. */
+/* The body of programs whose segments lie oddly: constants, data, zeros, text, each with what belongs
+   there. */
 #include "test.h"
 
 static const char constants[9000] = {[0] = 'c', [8999] = 'd'};

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // build: glibc musl
 // flags: -w
-/* Handlers, masks, alternate stacks, faults with their addresses, registers and floating point kept across handlers. */
+/* Handlers, masks, alternate stacks, faults with their addresses, registers and floating point kept across
+   handlers. */
 #include "test.h"
 
 #include <poll.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* What the Linux test programs share. Each prints the same here and in the guest: values, names of errors, no addresses. */
+/* What the Linux test programs share. Each prints the same here and in the guest: values, names of errors,
+   no addresses. */
 #ifndef TEST_H
 #define TEST_H
 
@@ -25,13 +26,37 @@ static const char *error_text(int number)
         int number;
         const char *name;
     } names[] = {
-        {EPERM, "EPERM"},     {ENOENT, "ENOENT"},   {ESRCH, "ESRCH"},     {EINTR, "EINTR"},     {ENXIO, "ENXIO"},
-        {E2BIG, "E2BIG"},     {ENOEXEC, "ENOEXEC"}, {EBADF, "EBADF"},     {ECHILD, "ECHILD"},   {EAGAIN, "EAGAIN"},
-        {ENOMEM, "ENOMEM"},   {EACCES, "EACCES"},   {EFAULT, "EFAULT"},   {EBUSY, "EBUSY"},     {EEXIST, "EEXIST"},
-        {ENODEV, "ENODEV"},   {ENOTDIR, "ENOTDIR"}, {EISDIR, "EISDIR"},   {EINVAL, "EINVAL"},   {EMFILE, "EMFILE"},
-        {ENOTTY, "ENOTTY"},   {ENOSPC, "ENOSPC"},   {ESPIPE, "ESPIPE"},   {EROFS, "EROFS"},     {ERANGE, "ERANGE"},
-        {ENOSYS, "ENOSYS"},   {ELOOP, "ELOOP"},     {ENAMETOOLONG, "ENAMETOOLONG"}, {EOVERFLOW, "EOVERFLOW"},
-        {ENOTSOCK, "ENOTSOCK"}, {EAFNOSUPPORT, "EAFNOSUPPORT"},
+        {EPERM, "EPERM"},
+        {ENOENT, "ENOENT"},
+        {ESRCH, "ESRCH"},
+        {EINTR, "EINTR"},
+        {ENXIO, "ENXIO"},
+        {E2BIG, "E2BIG"},
+        {ENOEXEC, "ENOEXEC"},
+        {EBADF, "EBADF"},
+        {ECHILD, "ECHILD"},
+        {EAGAIN, "EAGAIN"},
+        {ENOMEM, "ENOMEM"},
+        {EACCES, "EACCES"},
+        {EFAULT, "EFAULT"},
+        {EBUSY, "EBUSY"},
+        {EEXIST, "EEXIST"},
+        {ENODEV, "ENODEV"},
+        {ENOTDIR, "ENOTDIR"},
+        {EISDIR, "EISDIR"},
+        {EINVAL, "EINVAL"},
+        {EMFILE, "EMFILE"},
+        {ENOTTY, "ENOTTY"},
+        {ENOSPC, "ENOSPC"},
+        {ESPIPE, "ESPIPE"},
+        {EROFS, "EROFS"},
+        {ERANGE, "ERANGE"},
+        {ENOSYS, "ENOSYS"},
+        {ELOOP, "ELOOP"},
+        {ENAMETOOLONG, "ENAMETOOLONG"},
+        {EOVERFLOW, "EOVERFLOW"},
+        {ENOTSOCK, "ENOTSOCK"},
+        {EAFNOSUPPORT, "EAFNOSUPPORT"},
     };
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (names[i].number == number) {

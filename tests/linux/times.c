@@ -93,7 +93,8 @@ static void sleeping(void)
 
 static void ready(void)
 {
-    struct pollfd fds[] = {{.fd = 1, .events = POLLOUT}, {.fd = -1, .events = POLLIN}, {.fd = 99, .events = POLLIN}};
+    struct pollfd fds[] = {
+        {.fd = 1, .events = POLLOUT}, {.fd = -1, .events = POLLIN}, {.fd = 99, .events = POLLIN}};
     fd_set set;
 
     SHOW(poll(fds, 1, 1000));

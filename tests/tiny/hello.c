@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: MIT
 // build: nolibc
 /*
- * A program for the subsystem tiny, by all five of its calls: the first thread starts a second one, both write, and the
- * process ends with the status of the last to go, 7.
+ * A program for the subsystem tiny, by all five of its calls: the first thread starts a second one, both
+ * write, and the process ends with the status of the last to go, 7.
  */
 typedef unsigned long word;
 
-enum { WRITE = 1, THREAD_ID, YIELD, SPAWN, EXIT };
+enum {
+    WRITE = 1,
+    THREAD_ID,
+    YIELD,
+    SPAWN,
+    EXIT
+};
 
 static long call(long number, word a, word b, word c)
 {
     long result;
-    __asm__ volatile("syscall"
-                     : "=a"(result)
-                     : "0"(number), "D"(a), "S"(b), "d"(c)
-                     : "rcx", "r11", "memory");
+    __asm__ volatile("syscall" : "=a"(result) : "0"(number), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
     return result;
 }
 
