@@ -62,11 +62,12 @@ ifneq ($(findstring clang,$(CC)),)
 else
     # Or the loop in memcpy becomes a call of memcpy.
     COMMON += -fno-tree-loop-distribute-patterns
+    # Alignment of loops and jumps would put no-operations on hot ways.
+    DENSE  := -fno-align-loops -fno-align-jumps -fno-align-labels
 endif
 
 debug   := -O1 -DDBG=1
-# Alignment of loops and jumps would put no-operations on hot ways.
-release := -O2 -fno-align-loops -fno-align-jumps -fno-align-labels -DDBG=0
+release := -O2 $(DENSE) -DDBG=0
 
 MODULE_FLAGS := $(COMMON) $($(BUILD)) -mcmodel=kernel -mno-red-zone -mgeneral-regs-only
 KERNEL_FLAGS := $(MODULE_FLAGS) -I . -DPRIMER_KERNEL=1

@@ -205,8 +205,6 @@ ULONG ArchSerialIsaLine(ULONG Port);
 /* Follows frame pointers from (Rbp, Rip): stores at most Count return addresses, never faults. */
 ULONG ArchBackTrace(ULONG64 Rip, ULONG64 Rbp, ULONG64 *Addresses, ULONG Count);
 ULONG ArchCaptureBackTrace(ULONG64 *Addresses, ULONG Count);
-/* The saved Rip and Rbp of a thread that does not run. */
-void ArchThreadBackTrace(PKTHREAD Thread, ULONG64 *Addresses, ULONG Count, ULONG *Stored);
 
 /* ---- What the machine calls (implemented above it) ---- */
 

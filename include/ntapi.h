@@ -148,7 +148,7 @@ typedef struct _PS_CREATE_INFO {
 /* Primer's own: a program under a subsystem provider. */
 typedef struct _SUBSYSTEM_PROGRAM {
     ULONG Size;              /* sizeof(SUBSYSTEM_PROGRAM) */
-    const char *Provider;    /* "linux" */
+    const char *Provider;    /* its registered name: "tiny" ... */
     const char *Path;
     ULONG ArgumentCount;
     ULONG ArgumentsSize;
@@ -252,7 +252,7 @@ typedef struct _SYSTEM_PROCESS_INFORMATION {
     HANDLE InheritedFromUniqueProcessId;
     ULONG HandleCount;
     ULONG SubsystemType;   /* Primer's own: SUBSYSTEM_INFORMATION_TYPE */
-    CHAR SubsystemName[16]; /* Primer's own: "native", "linux", "kernel" ... */
+    CHAR SubsystemName[16]; /* Primer's own: "native", "kernel", or the name of a provider */
     ULONG64 ResidentPages; /* Primer's own */
     SYSTEM_THREAD_INFORMATION Threads[1]; /* NumberOfThreads of them */
 } SYSTEM_PROCESS_INFORMATION;

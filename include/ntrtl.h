@@ -25,30 +25,12 @@ size_t strnlen(const char *String, size_t Limit);
 int strcmp(const char *First, const char *Second);
 int strncmp(const char *First, const char *Second, size_t Limit);
 char *strchr(const char *String, int Character);
-char *strrchr(const char *String, int Character);
 char *strstr(const char *String, const char *Pattern);
 char *strcpy(char *Destination, const char *Source);
 char *strncpy(char *Destination, const char *Source, size_t Limit);
-char *strcat(char *Destination, const char *Source);
-int _stricmp(const char *First, const char *Second);
-int _strnicmp(const char *First, const char *Second, size_t Limit);
 int isdigit(int Character);
-int isxdigit(int Character);
-int isspace(int Character);
-int isalpha(int Character);
-int isprint(int Character);
-int toupper(int Character);
-int tolower(int Character);
 size_t wcslen(const WCHAR *String);
-size_t wcsnlen(const WCHAR *String, size_t Limit);
-int wcscmp(const WCHAR *First, const WCHAR *Second);
 int wcsncmp(const WCHAR *First, const WCHAR *Second, size_t Limit);
-int _wcsicmp(const WCHAR *First, const WCHAR *Second);
-int _wcsnicmp(const WCHAR *First, const WCHAR *Second, size_t Limit);
-WCHAR *wcschr(const WCHAR *String, WCHAR Character);
-WCHAR *wcsrchr(const WCHAR *String, WCHAR Character);
-WCHAR *wcscpy(WCHAR *Destination, const WCHAR *Source);
-WCHAR *wcsncpy(WCHAR *Destination, const WCHAR *Source, size_t Limit);
 #endif
 
 /* ---- Memory -------------------------------------------------------------------------------------------- */
@@ -58,18 +40,10 @@ WCHAR *wcsncpy(WCHAR *Destination, const WCHAR *Source, size_t Limit);
 #define RtlFillMemory(Destination, Length, Fill)   memset((Destination), (Fill), (Length))
 #define RtlZeroMemory(Destination, Length)         memset((Destination), 0, (Length))
 #define RtlEqualMemory(Left, Right, Length)        (!memcmp((Left), (Right), (Length)))
-#define RtlCopyBytes                               RtlCopyMemory
-#define RtlZeroBytes                               RtlZeroMemory
-#define RtlFillBytes                               RtlFillMemory
-#define RtlCopyMemoryNonTemporal                   RtlCopyMemory
 
 /* Counts the leading bytes that two blocks have in common; Length when they are equal. Any IRQL.
    ddi:rtlcomparememory */
 SIZE_T NTAPI RtlCompareMemory(_In_ const VOID *Source1, _In_ const VOID *Source2, _In_ SIZE_T Length);
-
-/* Clears memory in a way that the compiler does not drop. Returns Memory. Any IRQL.
-   ddi:rtlsecurezeromemory */
-PVOID NTAPI RtlSecureZeroMemory(_Out_writes_bytes_(Length) PVOID Memory, _In_ SIZE_T Length);
 
 /* ---- Counted strings ----------------------------------------------------------------------------------- */
 
@@ -79,8 +53,8 @@ VOID NTAPI RtlInitUnicodeString(_Out_ PUNICODE_STRING DestinationString, _In_opt
 
 /* The same for 8-bit strings, up to 65534 bytes. Any IRQL. ddi:rtlinitansistring, ddi:rtlinitstring */
 VOID NTAPI RtlInitAnsiString(_Out_ PANSI_STRING DestinationString, _In_opt_ PCSZ SourceString);
-VOID NTAPI RtlInitString(_Out_ PSTRING DestinationString, _In_opt_ PCSZ SourceString);
-#define RtlInitUTF8String RtlInitString
+#define RtlInitString     RtlInitAnsiString
+#define RtlInitUTF8String RtlInitAnsiString
 
 /* Describes an empty string with room for BufferSize bytes. Any IRQL. ddi:rtlinitemptyunicodestring */
 static inline VOID RtlInitEmptyUnicodeString(_Out_ PUNICODE_STRING DestinationString, _In_ PWCHAR Buffer,
@@ -103,7 +77,6 @@ static inline VOID RtlInitEmptyAnsiString(_Out_ PANSI_STRING DestinationString, 
    ddi:rtlcopyunicodestring */
 VOID NTAPI RtlCopyUnicodeString(_Inout_ PUNICODE_STRING DestinationString,
                                 _In_opt_ PCUNICODE_STRING SourceString);
-VOID NTAPI RtlCopyString(_Inout_ PSTRING DestinationString, _In_opt_ const STRING *SourceString);
 
 /* Appends. STATUS_BUFFER_TOO_SMALL leaves the destination as it was. <= DISPATCH.
    ddi:rtlappendunicodetostring, ddi:rtlappendunicodestringtostring */
@@ -113,44 +86,21 @@ NTSTATUS NTAPI RtlAppendUnicodeStringToString(_Inout_ PUNICODE_STRING Destinatio
 
 /* Negative, zero or positive as String1 sorts before, with or after String2, by 16-bit units, upcased first
    if asked for. <= DISPATCH (as documented PASSIVE for the case-insensitive form).
-   ddi:rtlcompareunicodestring, ddi:rtlcomparestring */
+   ddi:rtlcompareunicodestring */
 LONG NTAPI RtlCompareUnicodeString(_In_ PCUNICODE_STRING String1, _In_ PCUNICODE_STRING String2,
                                    _In_ BOOLEAN CaseInSensitive);
-LONG NTAPI RtlCompareString(_In_ const STRING *String1, _In_ const STRING *String2,
-                            _In_ BOOLEAN CaseInSensitive);
 
-/* TRUE when the strings are equal. IRQL as RtlCompareUnicodeString. ddi:rtlequalunicodestring,
-   ddi:rtlequalstring */
+/* TRUE when the strings are equal. IRQL as RtlCompareUnicodeString. ddi:rtlequalunicodestring */
 BOOLEAN NTAPI RtlEqualUnicodeString(_In_ PCUNICODE_STRING String1, _In_ PCUNICODE_STRING String2,
                                     _In_ BOOLEAN CaseInSensitive);
-BOOLEAN NTAPI RtlEqualString(_In_ const STRING *String1, _In_ const STRING *String2,
-                             _In_ BOOLEAN CaseInSensitive);
 
 /* TRUE when String2 starts with String1. IRQL as RtlCompareUnicodeString. ddi:rtlprefixunicodestring */
 BOOLEAN NTAPI RtlPrefixUnicodeString(_In_ PCUNICODE_STRING String1, _In_ PCUNICODE_STRING String2,
                                      _In_ BOOLEAN CaseInSensitive);
 
 /* Upper case of one unit: ASCII, Latin, Greek, Cyrillic, Armenian, full-width; others unchanged. Any IRQL.
-   ddi:rtlupcaseunicodechar, ddi:rtldowncaseunicodechar */
+   ddi:rtlupcaseunicodechar */
 WCHAR NTAPI RtlUpcaseUnicodeChar(_In_ WCHAR SourceCharacter);
-WCHAR NTAPI RtlDowncaseUnicodeChar(_In_ WCHAR SourceCharacter);
-CHAR NTAPI RtlUpperChar(_In_ CHAR Character);
-
-/*
- * Reads a number: leading blanks, a sign, and, where Base is 0, a prefix 0x, 0o or 0b; it ends at the first
- * character that is no digit. Overflow wraps. STATUS_INVALID_PARAMETER for another Base than 0, 2, 8, 10, 16.
- * PASSIVE. ddi:rtlunicodestringtointeger
- */
-NTSTATUS NTAPI RtlUnicodeStringToInteger(_In_ PCUNICODE_STRING String, _In_opt_ ULONG Base,
-                                         _Out_ PULONG Value);
-
-/* Writes a number, Base 0 (as 10), 2, 8, 10 or 16 (upper case), NUL-terminated where there is room. Returns
-   STATUS_BUFFER_OVERFLOW when it does not fit, STATUS_INVALID_PARAMETER for another base. PASSIVE.
-   ddi:rtlintegertounicodestring, ddi:rtlint64tounicodestring */
-NTSTATUS NTAPI RtlIntegerToUnicodeString(_In_ ULONG Value, _In_opt_ ULONG Base,
-                                         _Inout_ PUNICODE_STRING String);
-NTSTATUS NTAPI RtlInt64ToUnicodeString(_In_ ULONGLONG Value, _In_opt_ ULONG Base,
-                                       _Inout_ PUNICODE_STRING String);
 
 /* ---- UTF-8 and UTF-16 ---------------------------------------------------------------------------------- */
 
@@ -183,36 +133,5 @@ NTSTATUS NTAPI RtlAnsiStringToUnicodeString(_Inout_ PUNICODE_STRING DestinationS
 NTSTATUS NTAPI RtlUnicodeStringToAnsiString(_Inout_ PANSI_STRING DestinationString,
                                             _In_ PCUNICODE_STRING SourceString,
                                             _In_ BOOLEAN AllocateDestinationString);
-/* The same without change of encoding, upcased. ddi:rtlupcaseunicodestring */
-NTSTATUS NTAPI RtlUpcaseUnicodeString(_Inout_ PUNICODE_STRING DestinationString,
-                                      _In_ PCUNICODE_STRING SourceString,
-                                      _In_ BOOLEAN AllocateDestinationString);
 VOID NTAPI RtlFreeUnicodeString(_Inout_ PUNICODE_STRING UnicodeString);
 VOID NTAPI RtlFreeAnsiString(_Inout_ PANSI_STRING AnsiString);
-
-/* ---- Bits ---------------------------------------------------------------------------------------------- */
-
-/* Number of the highest or lowest bit set, -1 when none is. Any IRQL. ddi:rtlfindmostsignificantbit */
-static inline CCHAR RtlFindMostSignificantBit(_In_ ULONGLONG Set)
-{
-    return Set == 0 ? -1 : (CCHAR)(63 - __builtin_clzl(Set));
-}
-
-static inline CCHAR RtlFindLeastSignificantBit(_In_ ULONGLONG Set)
-{
-    return Set == 0 ? -1 : (CCHAR)__builtin_ctzl(Set);
-}
-
-/* How many bits are set. Any IRQL. ddi:rtlnumberofsetbitsulongptr */
-static inline ULONG RtlNumberOfSetBitsUlongPtr(_In_ ULONG_PTR Target)
-{
-    /* Sums of pairs, of nibbles, of bytes, then of all bytes at once. */
-    Target = Target - ((Target >> 1) & 0x5555555555555555UL);
-    Target = (Target & 0x3333333333333333UL) + ((Target >> 2) & 0x3333333333333333UL);
-    Target = (Target + (Target >> 4)) & 0x0F0F0F0F0F0F0F0FUL;
-    return (ULONG)((Target * 0x0101010101010101UL) >> 56);
-}
-
-#define RtlUlongByteSwap(Value)     __builtin_bswap32(Value)
-#define RtlUshortByteSwap(Value)    __builtin_bswap16(Value)
-#define RtlUlonglongByteSwap(Value) __builtin_bswap64(Value)

@@ -40,7 +40,7 @@ typedef struct _PS_PROGRAM {
 typedef struct _PS_SUBSYSTEM_PROVIDER {
     ULONG Version; /* PS_SUBSYSTEM_VERSION */
     ULONG Size;    /* sizeof(PS_SUBSYSTEM_PROVIDER) */
-    const char *Name; /* "linux"; at most 15 characters; unique among providers */
+    const char *Name; /* "tiny"; at most 15 characters; unique among providers */
     SUBSYSTEM_INFORMATION_TYPE SubsystemInformationType; /* answered in queries of its processes and threads */
 
     /* A system call. Number and arguments stand in the frame (the number also in Frame->ErrorCode); the result goes to Frame->Rax. */

@@ -56,7 +56,6 @@
 
 /* ---- Register bits (SDM vol. 3, 2.3 and 2.5) ---- */
 
-#define RFLAGS_CF   0x1u
 #define RFLAGS_ONE  0x2u
 #define RFLAGS_TF   0x100u
 #define RFLAGS_IF   0x200u
@@ -214,7 +213,6 @@ void ArchpDetectFeatures(void);
 /* Interrupt stacks of processor Prcb, with guard pages. False without memory. (cpu.c) */
 bool ArchpAllocateInterruptStacks(PKPRCB Prcb);
 void ArchpBuildIdt(void);
-void ArchpLoadIdt(void);
 
 /* boot.c */
 #define BOOT_KIND_MULTIBOOT2 1
@@ -241,9 +239,6 @@ uintptr_t ArchpReserveWindow(SIZE_T Pages);
 void *ArchpMapPhysical(uint64_t Physical, SIZE_T Size, ULONG Flags);
 uint64_t ArchpAllocateTablePage(void);
 void ArchpFreeTablePage(uint64_t Physical);
-
-/* backtrace.c */
-bool ArchpIsReadable(uintptr_t Address, SIZE_T Size);
 
 /* fpu.c */
 void ArchpInitializeFpu(void);

@@ -6,7 +6,7 @@
 #include "arch/x86_64/archp.h"
 
 /* [Address, Address + Size), which spans two pages at most, is mapped kernel memory. */
-bool ArchpIsReadable(uintptr_t Address, SIZE_T Size)
+static bool ArchpIsReadable(uintptr_t Address, SIZE_T Size)
 {
     ULONG First, Last;
     return Address >= ARCH_DIRECT_MAP && Address + Size > Address &&

@@ -28,15 +28,6 @@ void ArchInitializeThread(PKTHREAD Thread)
     Thread->Arch.KernelRsp = (uint64_t)Switch;
 }
 
-void ArchThreadBackTrace(PKTHREAD Thread, ULONG64 *Addresses, ULONG Count, ULONG *Stored)
-{
-    const ARCH_SWITCH_FRAME *Switch = (const ARCH_SWITCH_FRAME *)Thread->Arch.KernelRsp;
-    *Stored = 0;
-    if (ArchpIsReadable((uintptr_t)Switch, sizeof(*Switch))) {
-        *Stored = ArchBackTrace(Switch->Rip, Switch->Rbp, Addresses, Count);
-    }
-}
-
 void ArchInitializeUserFrame(PKTRAP_FRAME Frame, ULONG64 Rip, ULONG64 Rsp)
 {
     *Frame = (KTRAP_FRAME){

@@ -53,8 +53,6 @@ NTSTATUS ExReturnHandle(PHANDLE Destination, HANDLE Handle, KPROCESSOR_MODE Mode
 
 /* ---- Work queues, worker threads ---- */
 void ExInitializeWorkQueues(void);
-/* Every work item queued before the call has run. PASSIVE, not from a worker. */
-void ExFlushWorkQueues(void);
 /* Keeps the module that holds a routine in memory while it runs: its run-down, acquired; NULL: no module's.
    Set by ldr. */
 extern PEX_RUNDOWN_REF (*ExReferenceRoutine)(const void *Routine);
@@ -74,7 +72,6 @@ void ExInitialize(void);
 
 /* Kernel options, parsed from the command line once. */
 void ExInitializeOptions(PBOOT_INFORMATION Boot);
-BOOLEAN ExOptionPresent(PCSTR Name);
 ULONG64 ExOptionNumber(PCSTR Name, ULONG64 Default);
 /* Logs each option that nobody knows (no '.', not in the list). */
 void ExReportUnknownOptions(void);

@@ -43,43 +43,28 @@ static bool ExpIsNamed(const EXP_WORD *Word, const char *Name)
     return strlen(Name) == Word->NameLength && strncmp(Name, Word->Start, Word->NameLength) == 0;
 }
 
-/* The last word of that name: an option may be appended to overrule an earlier one. */
-static bool ExpFindOption(const char *Name, EXP_WORD *Found)
-{
-    EXP_WORD Word;
-    bool There = false;
-
-    for (const char *At = ExpCommandLine; ExpNextWord(At, &Word); At = Word.Start + Word.Length) {
-        if (ExpIsNamed(&Word, Name)) {
-            *Found = Word;
-            There = true;
-        }
-    }
-    return There;
-}
-
 /* Copies the value of the option, cut to Size - 1 bytes; an option without "=" has an empty one. FALSE when
    it is not there. Any IRQL. */
 BOOLEAN ExQueryKernelOption(PCSTR Name, PSTR Buffer, SIZE_T Size)
 {
-    EXP_WORD Word;
+    EXP_WORD Word, Found = {0};
 
-    if (!ExpFindOption(Name, &Word) || Size == 0) {
+    /* The last word of that name: an option may be appended to overrule an earlier one. */
+    for (const char *At = ExpCommandLine; ExpNextWord(At, &Word); At = Word.Start + Word.Length) {
+        if (ExpIsNamed(&Word, Name)) {
+            Found = Word;
+        }
+    }
+    if (Found.Start == NULL || Size == 0) {
         return FALSE;
     }
-    SIZE_T Skip = Word.NameLength < Word.Length ? Word.NameLength + 1 : Word.Length;
-    SIZE_T Length = Word.Length - Skip < Size - 1 ? Word.Length - Skip : Size - 1;
-    memcpy(Buffer, Word.Start + Skip, Length);
+    SIZE_T Skip = Found.NameLength < Found.Length ? Found.NameLength + 1 : Found.Length;
+    SIZE_T Length = Found.Length - Skip < Size - 1 ? Found.Length - Skip : Size - 1;
+    memcpy(Buffer, Found.Start + Skip, Length);
     Buffer[Length] = 0;
     return TRUE;
 }
 EXPORT(ExQueryKernelOption);
-
-BOOLEAN ExOptionPresent(PCSTR Name)
-{
-    EXP_WORD Word;
-    return ExpFindOption(Name, &Word);
-}
 
 static int ExpDigit(char Character)
 {

@@ -3,8 +3,7 @@
  * Work items: routines that system threads call at PASSIVE_LEVEL on behalf of those who may not wait. Three
  * queues, each with a few worker threads; items start in the order in which they were queued.
  *
- * Locks: EXP_WORK_QUEUE.Lock (KlcWorkQueue) guards a queue's list. ExpFlushLock, a push lock, lets one flush
- * at a time through.
+ * Locks: EXP_WORK_QUEUE.Lock (KlcWorkQueue) guards a queue's list.
  */
 #include "kernel/ex/ex.h"
 #include "kernel/kd/kd.h"
@@ -26,7 +25,6 @@ static EXP_WORK_QUEUE ExpWorkQueue[EXP_QUEUES] = {
     [DelayedWorkQueue] = {.Workers = 3, .Priority = 12},
     [HyperCriticalWorkQueue] = {.Workers = 1, .Priority = 15},
 };
-static EX_PUSH_LOCK ExpFlushLock;
 PEX_RUNDOWN_REF (*ExReferenceRoutine)(const void *Routine);
 
 /* Queues an item that is on no queue; its routine runs once, in a system thread, with the item off the queue
@@ -106,7 +104,6 @@ static void ExpStartWorkers(PEXP_WORK_QUEUE Queue)
 
 void ExInitializeWorkQueues(void)
 {
-    ExInitializePushLock(&ExpFlushLock);
     for (ULONG i = 0; i < EXP_QUEUES; i++) {
         KeInitializeLock(&ExpWorkQueue[i].Lock, KlcWorkQueue);
         InitializeListHead(&ExpWorkQueue[i].Items);
@@ -116,58 +113,3 @@ void ExInitializeWorkQueues(void)
         ExpStartWorkers(&ExpWorkQueue[i]);
     }
 }
-
-/* ---- Flushing ---- */
-
-/*
- * One item a worker: none returns before all have begun, so that each of them holds one worker. Then every
- * worker is done with what was queued before, for items begin in order.
- */
-typedef struct _EXP_FLUSH {
-    volatile LONG NotBegun; /* (a) */
-    volatile LONG NotDone;  /* (a) */
-    KEVENT AllBegun;        /* notification */
-    KEVENT AllDone;         /* the last touch of this structure signals it */
-    WORK_QUEUE_ITEM Item[EXP_MAX_WORKERS];
-} EXP_FLUSH, *PEXP_FLUSH;
-
-static VOID ExpFlushRoutine(PVOID Parameter)
-{
-    PEXP_FLUSH Flush = Parameter;
-
-    if (InterlockedDecrement(&Flush->NotBegun) == 0) {
-        KeSetEvent(&Flush->AllBegun, IO_NO_INCREMENT, FALSE);
-    }
-    KeWaitForSingleObject(&Flush->AllBegun, Executive, KernelMode, FALSE, NULL);
-    if (InterlockedDecrement(&Flush->NotDone) == 0) {
-        KeSetEvent(&Flush->AllDone, IO_NO_INCREMENT, FALSE);
-    }
-}
-
-static void ExpFlushQueue(WORK_QUEUE_TYPE Type)
-{
-    EXP_FLUSH Flush;
-    ULONG Workers = ExpWorkQueue[Type].Workers;
-
-    Flush.NotBegun = Flush.NotDone = (LONG)Workers;
-    KeInitializeEvent(&Flush.AllBegun, NotificationEvent, FALSE);
-    KeInitializeEvent(&Flush.AllDone, NotificationEvent, FALSE);
-    for (ULONG i = 0; i < Workers; i++) {
-        ExInitializeWorkItem(&Flush.Item[i], ExpFlushRoutine, &Flush);
-        ExQueueWorkItem(&Flush.Item[i], Type);
-    }
-    KeWaitForSingleObject(&Flush.AllDone, Executive, KernelMode, FALSE, NULL);
-}
-
-/* Two flushes at once would each hold some of the workers and wait for the others. */
-void ExFlushWorkQueues(void)
-{
-    KeEnterCriticalRegion();
-    ExAcquirePushLockExclusive(&ExpFlushLock);
-    for (ULONG i = 0; i < EXP_QUEUES; i++) {
-        ExpFlushQueue((WORK_QUEUE_TYPE)i);
-    }
-    ExReleasePushLockExclusive(&ExpFlushLock);
-    KeLeaveCriticalRegion();
-}
-EXPORT(ExFlushWorkQueues);

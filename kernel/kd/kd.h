@@ -15,7 +15,7 @@ void KdWrite(const char *Text, SIZE_T Length);
 void KdWriteLastLine(const char *Text, SIZE_T Length);
 
 typedef struct _KD_SYMBOL {
-    const char *Name;   /* "KeSetEvent"; module symbols "linux!sys_read" */
+    const char *Name;   /* "KeSetEvent"; module symbols "watch!WatchProcess" */
     const char *Module; /* NULL for the kernel */
     ULONG64 Offset;     /* of the address in the symbol */
 } KD_SYMBOL;

@@ -16,7 +16,7 @@ extern volatile ULONG KdpOwner;
 void KdpTakeOverLog(void);
 void KdpPrint(const char *Format, ...);
 
-/* Prints "KeSetEvent+0x12", "linux!sys_read+0x7", or nothing when nobody knows the address. (symbols.c) */
+/* Prints "KeSetEvent+0x12", "watch!WatchProcess+0x7", or nothing when nobody knows the address. (symbols.c) */
 void KdpPrintSymbol(ULONG64 Address, bool IsReturn);
 ULONG KdpSymbolCount(void);
 

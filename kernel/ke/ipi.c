@@ -75,11 +75,25 @@ void KeCallProcessors(KAFFINITY Processors, void (*Routine)(void *), void *Conte
 
 /* ---- Rendezvous ---- */
 
-static KLOCK KiBroadcastLock = {
-#if DBG
-    .Class = KlcBroadcast,
-#endif
-};
+/* One rendezvous at a time, first come first served: a rendezvous takes long where processors share cores, and whoever calls
+   again and again must not keep the others at DISPATCH_LEVEL for seconds. Who waits for its turn serves the others' calls. */
+static volatile ULONG KiNextTicket, KiNowServing; /* (a) */
+
+static KIRQL KiBeginBroadcast(void)
+{
+    KIRQL Irql = KiRaiseToDispatch();
+    ULONG Ticket = __atomic_fetch_add(&KiNextTicket, 1, __ATOMIC_RELAXED);
+    while (__atomic_load_n(&KiNowServing, __ATOMIC_ACQUIRE) != Ticket) {
+        ArchPause();
+    }
+    return Irql;
+}
+
+static void KiEndBroadcast(KIRQL Irql)
+{
+    __atomic_fetch_add(&KiNowServing, 1, __ATOMIC_RELEASE);
+    KiLower(Irql);
+}
 
 typedef struct _KI_BROADCAST {
     PKIPI_BROADCAST_WORKER Worker;
@@ -105,7 +119,7 @@ static void KiBroadcastTarget(void *Context)
    the documentation; here <= DISPATCH_LEVEL. (WDK page of the name) */
 ULONG_PTR KeIpiGenericCall(PKIPI_BROADCAST_WORKER BroadcastFunction, ULONG_PTR Context)
 {
-    KIRQL Irql = KeAcquireLock(&KiBroadcastLock); /* one rendezvous at a time; who waits here serves the other's call */
+    KIRQL Irql = KiBeginBroadcast();
     PKPRCB Prcb = KeGetCurrentPrcb();
     KAFFINITY Others = KeActiveProcessors & ~KiProcessorBit(Prcb->Number);
     KI_BROADCAST Broadcast = {BroadcastFunction, Context, (LONG)RtlCountBits(Others) + 1};
@@ -128,7 +142,7 @@ ULONG_PTR KeIpiGenericCall(PKIPI_BROADCAST_WORKER BroadcastFunction, ULONG_PTR C
     while (__atomic_load_n(&Prcb->Call.Pending, __ATOMIC_ACQUIRE) != 0) {
         ArchPause();
     }
-    KeReleaseLock(&KiBroadcastLock, Irql);
+    KiEndBroadcast(Irql);
     return Result;
 }
 EXPORT(KeIpiGenericCall);

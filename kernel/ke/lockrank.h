@@ -16,7 +16,6 @@
     X(KlcPushLock, 21, "push-lock waiters", "one bucket of threads that wait for push locks")                          \
     X(KlcProvider, 22, "provider list", "registered subsystem providers")                                              \
     X(KlcConsole, 25, "console", "input ring and waiting readers of the console")                                      \
-    X(KlcBroadcast, 28, "broadcast", "one KeIpiGenericCall at a time")                                                 \
     X(KlcTimerQueue, 30, "timer queue", "one processor's timers; KTIMERs queued there")                                \
     X(KlcObject, 40, "dispatcher object", "Header.Lock: signal state and wait list of one object")                     \
     X(KlcThread, 50, "thread", "priority, affinity, processor of one thread")                                          \

@@ -155,15 +155,6 @@ static PEX_RUNDOWN_REF LdrpReferenceRoutine(const void *Routine)
     return Module != NULL ? &Module->Rundown : NULL;
 }
 
-void LdrEnumerateModules(void (*Visit)(void *Context, PLDR_MODULE Module), void *Context)
-{
-    LdrpAcquire();
-    for (PLIST_ENTRY Link = LdrpModules.Flink; Link != &LdrpModules; Link = Link->Flink) {
-        Visit(Context, CONTAINING_RECORD(Link, LDR_MODULE, Links));
-    }
-    LdrpRelease();
-}
-
 /* ---- Names ---- */
 
 /* "\Boot\modules\tiny.sys", "tiny.sys" and "tiny" all give "tiny". */

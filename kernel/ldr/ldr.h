@@ -24,7 +24,7 @@ typedef enum _LDR_MODULE_STATE {
 /* (c) constant   (l) the loader's lock; Links also the list's spin lock */
 typedef struct _LDR_MODULE {
     LIST_ENTRY Links;            /* (l) in the order of loading */
-    char Name[32];               /* (c) "linux" */
+    char Name[32];               /* (c) "watch" */
     PVOID Base;                  /* (c) */
     SIZE_T Size;                 /* (c) */
     ULONG64 TextStart, TextEnd;  /* (c) run addresses */
@@ -49,8 +49,6 @@ NTSTATUS LdrUnloadModule(PCUNICODE_STRING Name);
    ExReleaseRundownProtection(&Module->Rundown)); NULL: the kernel itself, or nobody, or its memory is about
    to go. <= DISPATCH. */
 PLDR_MODULE LdrReferenceModuleByAddress(const void *Address);
-/* Calls Visit for each module, those that start or unload included, with the loader's lock held. <= APC. */
-void LdrEnumerateModules(void (*Visit)(void *Context, PLDR_MODULE Module), void *Context);
 /* ps sets this: does the module still have something registered? Called by unload after DriverUnload. Answers
    a word for it, or NULL. */
 extern const char *(*LdrModuleInUse)(PLDR_MODULE Module);

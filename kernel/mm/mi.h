@@ -33,7 +33,7 @@
  *   from       to          by
  *   Reserved   Free        start-up, for the frames of free memory; MiTakeFreshChunk
  *   Free       Reserved    a block is split or taken: only the first frame of a free block is Free
- *   Reserved   InUse       MmAllocatePage, MmAllocateContiguous; and back by MmReleasePage, MmFreeContiguous
+ *   Reserved   InUse       MmAllocatePage, MmAllocateContiguous; and back by MmReleasePage
  *   InUse      Slab, Large the pool, which owns the frame then; and back
  */
 typedef enum _MI_PAGE_TYPE {

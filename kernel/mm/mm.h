@@ -26,10 +26,8 @@ ULONG64 MmAllocatePage(BOOLEAN Zeroed);
 void MmReferencePage(ULONG64 Physical);
 /* Drops a reference; the last one frees the frame. Frames of archives and of the kernel are pinned: counted, never freed. */
 void MmReleasePage(ULONG64 Physical);
-ULONG MmPageReferences(ULONG64 Physical);
-/* 2^Order contiguous frames, naturally aligned, not zeroed; 0 when none. Freed as one. */
+/* 2^Order contiguous frames, naturally aligned, not zeroed; 0 when none. */
 ULONG64 MmAllocateContiguous(ULONG Order);
-void MmFreeContiguous(ULONG64 Physical, ULONG Order);
 
 typedef struct _MM_STATISTICS {
     ULONG64 TotalPages, FreePages; /* caches of processors count as free */
@@ -73,7 +71,6 @@ NTSTATUS MmCreateSection(SIZE_T Size, PMM_SECTION *Section);
 NTSTATUS MmCreateDataSection(const void *Data, SIZE_T Size, PMM_SECTION *Section);
 void MmReferenceSection(PMM_SECTION Section);
 void MmDereferenceSection(PMM_SECTION Section);
-SIZE_T MmSectionSize(PMM_SECTION Section);
 /* Anonymous sections only. Shrinking takes pages away from those who map them (they fault with STATUS_IN_PAGE_ERROR). */
 NTSTATUS MmResizeSection(PMM_SECTION Section, SIZE_T NewSize);
 /* Copies from or to a kernel buffer. *Done: bytes moved; reading stops at the end. */

@@ -87,7 +87,7 @@ static void MiFreeFrameRange(ULONG64 Frame, ULONG64 End)
         if (Order > MI_MAX_ORDER) {
             Order = MI_MAX_ORDER;
         }
-        while (Frame + (1ULL << Order) > End) {
+        while (Order > 0 && Frame + (1ULL << Order) > End) {
             Order--;
         }
         MiFreeBlock(Frame, Order);
@@ -300,11 +300,6 @@ void MiReleasePages(const ULONG64 *Physical, ULONG Count)
     MiReleasePageCache(Cache, OldIrql);
 }
 
-ULONG MmPageReferences(ULONG64 Physical)
-{
-    return (ULONG)MiPageOf(Physical)->References;
-}
-
 /* ---- Contiguous frames ---- */
 
 static PMI_PAGE MiTakeContiguous(ULONG Order)
@@ -335,17 +330,6 @@ ULONG64 MmAllocateContiguous(ULONG Order)
     Page->Order = (UCHAR)Order;
     Page->References = 1;
     return MiPhysicalOf(Page);
-}
-
-void MmFreeContiguous(ULONG64 Physical, ULONG Order)
-{
-    PMI_PAGE Page = MiPageOf(Physical);
-    KI_ASSERT(Page->Type == MiPageInUse && Page->Order == Order,
-              "frame %p: type %u, order %u freed as order %u", (void *)Physical, Page->Type, Page->Order,
-              Order);
-    Page->Type = MiPageReserved;
-    Page->References = 0;
-    MiFreeFrames(Physical, 1ULL << Order);
 }
 
 void MiFreeFrames(ULONG64 Physical, SIZE_T Count)

@@ -151,12 +151,6 @@ void MmDereferenceSection(PMM_SECTION Section)
     }
 }
 
-/* One aligned read; who needs the size to stay as it is holds the lock. */
-SIZE_T MmSectionSize(PMM_SECTION Section)
-{
-    return __atomic_load_n(&Section->Size, __ATOMIC_RELAXED);
-}
-
 BOOLEAN MiSectionIsWritable(const MM_SECTION *Section)
 {
     return Section->Data == NULL;

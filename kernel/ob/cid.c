@@ -62,21 +62,6 @@ PVOID ObLookupClientId(HANDLE Id, POBJECT_TYPE Type)
     return Entry != NULL ? ObpReferenceClient(Entry, Type) : NULL;
 }
 
-PVOID ObNextClientId(PHANDLE Id, POBJECT_TYPE Type)
-{
-    ULONG64 Index = ((ULONG64)*Id + 3) / 4;
-
-    for (Index = Index == 0 ? 1 : Index; Index < ObpClientIds->Limit; Index++) {
-        PHANDLE_ENTRY Entry = ObpEntry(ObpClientIds, Index);
-        PVOID Object = Entry->Value != 0 ? ObpReferenceClient(Entry, Type) : NULL;
-        if (Object != NULL) {
-            *Id = (HANDLE)(Index * 4);
-            return Object;
-        }
-    }
-    return NULL;
-}
-
 void ObpInitializeClientIds(void)
 {
     NTSTATUS Status = ObpCreateTable(OBP_CID_RESERVE, &ObpClientIds);

@@ -201,20 +201,6 @@ NTSTATUS ObReferenceObjectByHandle(HANDLE Handle, ACCESS_MASK DesiredAccess, POB
 }
 EXPORT(ObReferenceObjectByHandle);
 
-void ObEnumerateHandles(PHANDLE_TABLE Table, BOOLEAN (*Visit)(void *Context, HANDLE Handle, PVOID Object),
-                        void *Context)
-{
-    OBP_FOUND Found;
-    BOOLEAN More = TRUE;
-
-    for (ULONG64 Index = 1; More && Index < Table->Limit; Index++) {
-        if (ObpReferenceEntry(ObpEntry(Table, Index), &Found)) {
-            More = Visit(Context, (HANDLE)(Index * 4), Found.Object);
-            ObfDereferenceObject(Found.Object);
-        }
-    }
-}
-
 ULONG ObCountHandles(PHANDLE_TABLE Table)
 {
     return Table != NULL ? (ULONG)Table->InUse : 0;

@@ -181,16 +181,6 @@ BOOLEAN ObReferenceObjectSafe(PVOID Object)
     return FALSE;
 }
 
-LONG_PTR ObPointerCount(PVOID Object)
-{
-    return ObpHeader(Object)->PointerCount;
-}
-
-ULONG ObHandleCount(PVOID Object)
-{
-    return (ULONG)ObpHeader(Object)->HandleCount;
-}
-
 /*
  * Adds a reference when the object is of the type. STATUS_OBJECT_TYPE_MISMATCH; also for no type from user
  * mode. The access mask is not looked at: there is no handle whose access it could be compared with. <=

@@ -39,8 +39,6 @@ POBJECT_TYPE ObGetObjectType(PVOID Object);
 const char *ObTypeName(POBJECT_TYPE Type);
 /* Takes a reference unless the count has already reached 0 (for look-ups through tables that hold none). */
 BOOLEAN ObReferenceObjectSafe(PVOID Object);
-LONG_PTR ObPointerCount(PVOID Object);
-ULONG ObHandleCount(PVOID Object);
 /* Objects in existence of a type (leak tests). */
 ULONG ObTypeObjectCount(POBJECT_TYPE Type);
 
@@ -74,10 +72,6 @@ NTSTATUS ObReferenceHandle(PHANDLE_TABLE Table, HANDLE Handle, ACCESS_MASK Acces
 /* Copies inheritable handles, same values, to a new table that nobody else knows. On failure those copied
    stay. */
 NTSTATUS ObDuplicateHandles(PHANDLE_TABLE Source, PHANDLE_TABLE Target);
-/* Calls Visit for each open handle with the entry locked briefly and the object referenced. */
-void ObEnumerateHandles(PHANDLE_TABLE Table, BOOLEAN (*Visit)(void *Context, HANDLE Handle, PVOID Object),
-                        void *Context);
-
 /* The dispatcher header to wait for; NULL when the type is not waitable. */
 PDISPATCHER_HEADER ObWaitHeader(PVOID Object);
 
@@ -88,9 +82,6 @@ NTSTATUS ObAllocateClientId(PVOID Object, PHANDLE Id);
 /* The object (referenced) of this type, or NULL. <= APC. */
 PVOID ObLookupClientId(HANDLE Id, POBJECT_TYPE Type);
 void ObFreeClientId(HANDLE Id);
-/* The first id >= *Id in use by an object of Type, referenced; NULL at the end. Enumeration without a lock
-   held between calls. */
-PVOID ObNextClientId(PHANDLE Id, POBJECT_TYPE Type);
 
 void ObInitialize(void);
 

@@ -259,12 +259,6 @@ PRTL_AVL_NODE RtlAvlFirst(const RTL_AVL_TREE *Tree)
 }
 EXPORT(RtlAvlFirst);
 
-PRTL_AVL_NODE RtlAvlLast(const RTL_AVL_TREE *Tree)
-{
-    return RtlpOutermost(Tree->Root, 1);
-}
-EXPORT(RtlAvlLast);
-
 PRTL_AVL_NODE RtlAvlNext(const RTL_AVL_NODE *Node)
 {
     return RtlpNeighbour(Node, 1);

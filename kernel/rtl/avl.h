@@ -36,9 +36,8 @@ PRTL_AVL_NODE RtlAvlFind(const RTL_AVL_TREE *Tree, const VOID *Key, RTL_AVL_COMP
 PRTL_AVL_NODE RtlAvlFindFloor(const RTL_AVL_TREE *Tree, const VOID *Key, RTL_AVL_COMPARE *Compare);
 PRTL_AVL_NODE RtlAvlFindCeiling(const RTL_AVL_TREE *Tree, const VOID *Key, RTL_AVL_COMPARE *Compare);
 
-/* The ends of the tree, and a node's neighbours; NULL where there is none. To empty a tree, remove First
+/* The first node of the tree, and a node's neighbours; NULL where there is none. To empty a tree, remove First
    until NULL. */
 PRTL_AVL_NODE RtlAvlFirst(const RTL_AVL_TREE *Tree);
-PRTL_AVL_NODE RtlAvlLast(const RTL_AVL_TREE *Tree);
 PRTL_AVL_NODE RtlAvlNext(const RTL_AVL_NODE *Node);
 PRTL_AVL_NODE RtlAvlPrevious(const RTL_AVL_NODE *Node);

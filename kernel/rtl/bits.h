@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bits of a word, by one instruction each and without the compiler's helper library. All of it: any IRQL. */
+/* Bits of a word, without the compiler's helper library. All of it: any IRQL. */
 #pragma once
 
 #include <ntrtl.h>
@@ -19,17 +19,9 @@ static inline LONG RtlLowestBit(ULONG64 Bits)
 /* How many bits are set. */
 static inline ULONG RtlCountBits(ULONG64 Bits)
 {
-    return RtlNumberOfSetBitsUlongPtr(Bits);
-}
-
-/* One bit set, neither none nor two. */
-static inline bool RtlIsPowerOfTwo(ULONG64 Value)
-{
-    return Value != 0 && (Value & (Value - 1)) == 0;
-}
-
-/* The smallest n with 2^n >= Value; 0 for 0 and 1. */
-static inline LONG RtlLogarithmUp(ULONG64 Value)
-{
-    return Value <= 1 ? 0 : RtlHighestBit(Value - 1) + 1;
+    /* Sums of pairs, of nibbles, of bytes, then of all bytes at once. */
+    Bits = Bits - ((Bits >> 1) & 0x5555555555555555UL);
+    Bits = (Bits & 0x3333333333333333UL) + ((Bits >> 2) & 0x3333333333333333UL);
+    Bits = (Bits + (Bits >> 4)) & 0x0F0F0F0F0F0F0F0FUL;
+    return (ULONG)((Bits * 0x0101010101010101UL) >> 56);
 }

@@ -17,10 +17,8 @@
 typedef struct _RTLP_FORMAT {
     RTL_FORMAT_SINK *Sink;
     PVOID Context;
-    SIZE_T Total;       /* bytes given to the sink so far */
-    const void *Format; /* 8-bit or, if Wide, 16-bit text */
-    SIZE_T Position;    /* the unit of it that comes next */
-    bool Wide;
+    SIZE_T Total;     /* bytes given to the sink so far */
+    const char *Next; /* what is left of the format */
     va_list Arguments;
 } RTLP_FORMAT, *PRTLP_FORMAT;
 
@@ -40,7 +38,7 @@ typedef struct _RTLP_CONVERSION {
     SIZE_T Width;
     SIZE_T Precision;
     RTLP_SIZE Size;
-    WCHAR Type;
+    char Type;
 } RTLP_CONVERSION, *PRTLP_CONVERSION;
 
 /* ---- Giving text to the sink ---- */
@@ -199,9 +197,8 @@ static VOID RtlpEmitNull(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion)
     RtlpEmitText(Format, Conversion, "(null)", RtlpTextLimit(Conversion, 6));
 }
 
-/* Whether c, s or Z mean 16-bit text: by its size if it has one, else by the format's own width, turned round
-   for C and S. */
-static bool RtlpIsWideText(const RTLP_FORMAT *Format, const RTLP_CONVERSION *Conversion)
+/* Whether c, s or Z mean 16-bit text: by its size if it has one; else C and S do. */
+static bool RtlpIsWideText(const RTLP_CONVERSION *Conversion)
 {
     switch (Conversion->Size) {
     case SizeChar:
@@ -212,7 +209,7 @@ static bool RtlpIsWideText(const RTLP_FORMAT *Format, const RTLP_CONVERSION *Con
     case SizeWide:
         return true;
     default:
-        return Format->Wide != (Conversion->Type == 'C' || Conversion->Type == 'S');
+        return Conversion->Type == 'C' || Conversion->Type == 'S';
     }
 }
 
@@ -220,7 +217,7 @@ static VOID RtlpFormatCharacter(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conv
 {
     ULONG Value = va_arg(Format->Arguments, ULONG);
 
-    if (RtlpIsWideText(Format, Conversion)) {
+    if (RtlpIsWideText(Conversion)) {
         WCHAR Unit = (WCHAR)Value;
         RtlpEmitWideText(Format, Conversion, &Unit, 1);
     } else {
@@ -235,7 +232,7 @@ static VOID RtlpFormatString(PRTLP_FORMAT Format, const RTLP_CONVERSION *Convers
 
     if (Text == NULL) {
         RtlpEmitNull(Format, Conversion);
-    } else if (RtlpIsWideText(Format, Conversion)) {
+    } else if (RtlpIsWideText(Conversion)) {
         RtlpEmitWideText(Format, Conversion, Text,
                          RtlBoundedLengthW(Text, RtlpTextLimit(Conversion, SIZE_MAX)));
     } else {
@@ -252,7 +249,7 @@ static VOID RtlpFormatCounted(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conver
     /* Both descriptors have the same shape, which is what makes one test of Buffer do. */
     if (String == NULL || Ansi->Buffer == NULL) {
         RtlpEmitNull(Format, Conversion);
-    } else if (RtlpIsWideText(Format, Conversion)) {
+    } else if (RtlpIsWideText(Conversion)) {
         RtlpEmitWideText(Format, Conversion, Unicode->Buffer,
                          RtlpTextLimit(Conversion, Unicode->Length / sizeof(WCHAR)));
     } else {
@@ -265,26 +262,19 @@ C_ASSERT(sizeof(UNICODE_STRING) == sizeof(STRING) &&
 
 /* ---- Reading the format ---- */
 
-static WCHAR RtlpPeek(const RTLP_FORMAT *Format, SIZE_T Ahead)
+static bool RtlpAccept(PRTLP_FORMAT Format, char Character)
 {
-    SIZE_T Position = Format->Position + Ahead;
-    return Format->Wide ? ((const WCHAR *)Format->Format)[Position]
-                        : ((const UCHAR *)Format->Format)[Position];
-}
-
-static bool RtlpAccept(PRTLP_FORMAT Format, WCHAR Character)
-{
-    if (RtlpPeek(Format, 0) != Character) {
+    if (*Format->Next != Character) {
         return false;
     }
-    Format->Position++;
+    Format->Next++;
     return true;
 }
 
 static VOID RtlpReadFlags(PRTLP_FORMAT Format, PRTLP_CONVERSION Conversion)
 {
-    for (;; Format->Position++) {
-        switch (RtlpPeek(Format, 0)) {
+    for (;; Format->Next++) {
+        switch (*Format->Next) {
         case '-':
             Conversion->Left = true;
             break;
@@ -314,8 +304,8 @@ static LONG64 RtlpReadCount(PRTLP_FORMAT Format)
     if (RtlpAccept(Format, '*')) {
         return va_arg(Format->Arguments, LONG);
     }
-    for (; RtlpPeek(Format, 0) >= '0' && RtlpPeek(Format, 0) <= '9'; Format->Position++) {
-        Count = Count * 10 + (RtlpPeek(Format, 0) - '0');
+    for (; *Format->Next >= '0' && *Format->Next <= '9'; Format->Next++) {
+        Count = Count * 10 + (*Format->Next - '0');
         Count = Count < MAXLONG ? Count : MAXLONG;
     }
     return Count;
@@ -340,12 +330,12 @@ static VOID RtlpReadWidthAndPrecision(PRTLP_FORMAT Format, PRTLP_CONVERSION Conv
 /* I64, I32 or I alone (as wide as a pointer); the I has been read. */
 static RTLP_SIZE RtlpReadIntegerSize(PRTLP_FORMAT Format)
 {
-    if (RtlpPeek(Format, 0) == '3' && RtlpPeek(Format, 1) == '2') {
-        Format->Position += 2;
+    if (*Format->Next == '3' && Format->Next[1] == '2') {
+        Format->Next += 2;
         return SizeLong;
     }
-    if (RtlpPeek(Format, 0) == '6' && RtlpPeek(Format, 1) == '4') {
-        Format->Position += 2;
+    if (*Format->Next == '6' && Format->Next[1] == '4') {
+        Format->Next += 2;
     }
     return SizeLongLong;
 }
@@ -375,18 +365,6 @@ static VOID RtlpLimitPrecision(PRTLP_CONVERSION Conversion)
 {
     if (Conversion->Precision > RTLP_FORMAT_MAXIMUM_WIDTH) {
         Conversion->Precision = RTLP_FORMAT_MAXIMUM_WIDTH;
-    }
-}
-
-/* Text of the format itself, from unit Start up to the position. */
-static VOID RtlpEmitLiteral(PRTLP_FORMAT Format, SIZE_T Start)
-{
-    SIZE_T Units = Format->Position - Start;
-
-    if (Format->Wide) {
-        RtlpEmitWide(Format, (const WCHAR *)Format->Format + Start, Units);
-    } else {
-        RtlpEmit(Format, (const char *)Format->Format + Start, Units);
     }
 }
 
@@ -430,33 +408,33 @@ static bool RtlpConvert(PRTLP_FORMAT Format, PRTLP_CONVERSION Conversion)
     }
 }
 
-/* A conversion, whose % is at the position. What is none is printed as it stands. */
+/* A conversion, whose % comes next. What is none is printed as it stands. */
 static VOID RtlpFormatConversion(PRTLP_FORMAT Format)
 {
     RTLP_CONVERSION Conversion = {0};
-    SIZE_T Start = Format->Position++;
+    const char *Start = Format->Next++;
 
     RtlpReadFlags(Format, &Conversion);
     RtlpReadWidthAndPrecision(Format, &Conversion);
     Conversion.Size = RtlpReadSize(Format);
-    Conversion.Type = RtlpPeek(Format, 0);
+    Conversion.Type = *Format->Next;
     if (Conversion.Type != 0) {
-        Format->Position++;
+        Format->Next++;
     }
     if (!RtlpConvert(Format, &Conversion)) {
-        RtlpEmitLiteral(Format, Start);
+        RtlpEmit(Format, Start, (SIZE_T)(Format->Next - Start));
     }
 }
 
 static SIZE_T RtlpFormatAll(PRTLP_FORMAT Format)
 {
-    while (RtlpPeek(Format, 0) != 0) {
-        SIZE_T Start = Format->Position;
-        while (RtlpPeek(Format, 0) != 0 && RtlpPeek(Format, 0) != '%') {
-            Format->Position++;
+    while (*Format->Next != 0) {
+        const char *Start = Format->Next;
+        while (*Format->Next != 0 && *Format->Next != '%') {
+            Format->Next++;
         }
-        RtlpEmitLiteral(Format, Start);
-        if (RtlpPeek(Format, 0) == '%') {
+        RtlpEmit(Format, Start, (SIZE_T)(Format->Next - Start));
+        if (*Format->Next == '%') {
             RtlpFormatConversion(Format);
         }
     }
@@ -469,25 +447,13 @@ SIZE_T RtlFormatV(RTL_FORMAT_SINK *Sink, PVOID Context, PCSTR Format, va_list Ar
 {
     RTLP_FORMAT State = {.Sink = Sink, .Context = Context};
 
-    State.Format = Format != NULL ? Format : "(null)";
+    State.Next = Format != NULL ? Format : "(null)";
     va_copy(State.Arguments, Arguments);
     SIZE_T Total = RtlpFormatAll(&State);
     va_end(State.Arguments);
     return Total;
 }
 EXPORT(RtlFormatV);
-
-SIZE_T RtlFormatWideV(RTL_FORMAT_SINK *Sink, PVOID Context, PCWSTR Format, va_list Arguments)
-{
-    RTLP_FORMAT State = {.Sink = Sink, .Context = Context, .Wide = true};
-
-    State.Format = Format != NULL ? Format : L"(null)";
-    va_copy(State.Arguments, Arguments);
-    SIZE_T Total = RtlpFormatAll(&State);
-    va_end(State.Arguments);
-    return Total;
-}
-EXPORT(RtlFormatWideV);
 
 typedef struct _RTLP_BUFFER {
     char *Next;

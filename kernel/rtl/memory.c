@@ -55,22 +55,11 @@ static void RtlpCopyBackwards(unsigned char *To, const unsigned char *From, size
     }
 }
 
-/* Copies upwards, word by word: a word is written only after it and all before it have been read. */
-static void RtlpCopyForwards(unsigned char *To, const unsigned char *From, size_t Length)
-{
-    for (; Length >= 8; Length -= 8, To += 8, From += 8) {
-        *(RTLP_WORD *)To = *(const RTLP_WORD *)From;
-    }
-    while (Length-- != 0) {
-        *To++ = *From++;
-    }
-}
-
 /* Copies Length bytes, which may overlap. Returns Destination. Any IRQL. */
 RTLP_WEAK void *memmove(void *Destination, const void *Source, size_t Length)
 {
     if ((uintptr_t)Destination - (uintptr_t)Source >= Length) {
-        RtlpCopyForwards(Destination, Source, Length);
+        memcpy(Destination, Source, Length);
     } else {
         RtlpCopyBackwards(Destination, Source, Length);
     }

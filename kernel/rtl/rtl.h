@@ -33,9 +33,6 @@ typedef VOID RTL_FORMAT_SINK(PVOID Context, const char *Text, SIZE_T Length);
  */
 SIZE_T RtlFormatV(RTL_FORMAT_SINK *Sink, PVOID Context, PCSTR Format, va_list Arguments);
 
-/* The same where Format is 16-bit: s, c, Z without a size are then 16-bit, S and C 8-bit. */
-SIZE_T RtlFormatWideV(RTL_FORMAT_SINK *Sink, PVOID Context, PCWSTR Format, va_list Arguments);
-
 /* Formats into Buffer, at most Size bytes with the NUL, which is there unless Size is 0. Returns the length
    that the whole text has, without the NUL: it was cut when that is >= Size. */
 SIZE_T RtlPrint(char *Buffer, SIZE_T Size, PCSTR Format, ...);

@@ -31,16 +31,6 @@ SIZE_T NTAPI RtlCompareMemory(const VOID *Source1, const VOID *Source2, SIZE_T L
 }
 EXPORT(RtlCompareMemory);
 
-PVOID NTAPI RtlSecureZeroMemory(PVOID Memory, SIZE_T Length)
-{
-    volatile UCHAR *Byte = Memory;
-    while (Length-- != 0) {
-        *Byte++ = 0;
-    }
-    return Memory;
-}
-EXPORT(RtlSecureZeroMemory);
-
 /* ---- Making descriptors ---- */
 
 SIZE_T RtlBoundedLengthW(PCWSTR String, SIZE_T Limit)
@@ -85,12 +75,6 @@ VOID NTAPI RtlInitAnsiString(PANSI_STRING DestinationString, PCSZ SourceString)
 }
 EXPORT(RtlInitAnsiString);
 
-VOID NTAPI RtlInitString(PSTRING DestinationString, PCSZ SourceString)
-{
-    RtlInitAnsiString(DestinationString, SourceString);
-}
-EXPORT(RtlInitString);
-
 /* ---- Copying ---- */
 
 static SIZE_T RtlpUnits(PCUNICODE_STRING String)
@@ -128,22 +112,6 @@ VOID NTAPI RtlCopyUnicodeString(PUNICODE_STRING DestinationString, PCUNICODE_STR
     RtlpTerminateW(DestinationString);
 }
 EXPORT(RtlCopyUnicodeString);
-
-VOID NTAPI RtlCopyString(PSTRING DestinationString, const STRING *SourceString)
-{
-    SIZE_T Length = 0;
-
-    if (SourceString != NULL) {
-        Length = SourceString->Length;
-        Length = Length < DestinationString->MaximumLength ? Length : DestinationString->MaximumLength;
-        if (Length != 0) {
-            memmove(DestinationString->Buffer, SourceString->Buffer, Length);
-        }
-    }
-    DestinationString->Length = (USHORT)Length;
-    RtlpTerminateA(DestinationString);
-}
-EXPORT(RtlCopyString);
 
 static NTSTATUS RtlpAppend(PUNICODE_STRING Destination, const WCHAR *Source, SIZE_T Bytes)
 {
@@ -197,18 +165,6 @@ static const struct {
     {0x0179, 0x017E, 1}, {0x0460, 0x0481, 0}, {0x048A, 0x04BF, 0}, {0x1E00, 0x1E95, 0},
 };
 
-/* The partner of Character in a range of pairs; Character itself when it lies in none. */
-static WCHAR RtlpPairPartner(WCHAR Character, bool WantUpper)
-{
-    for (ULONG Index = 0; Index < ARRAYSIZE(RtlpCasePairs); Index++) {
-        if (Character >= RtlpCasePairs[Index].First && Character <= RtlpCasePairs[Index].Last) {
-            bool IsUpper = (Character & 1) == RtlpCasePairs[Index].Odd;
-            return IsUpper == WantUpper ? Character : (WCHAR)(WantUpper ? Character - 1 : Character + 1);
-        }
-    }
-    return Character;
-}
-
 WCHAR NTAPI RtlUpcaseUnicodeChar(WCHAR SourceCharacter)
 {
     if (SourceCharacter < 'a') {
@@ -219,30 +175,15 @@ WCHAR NTAPI RtlUpcaseUnicodeChar(WCHAR SourceCharacter)
             return (WCHAR)(SourceCharacter - RtlpCaseRanges[Index].Distance);
         }
     }
-    return SourceCharacter == 0x00FF ? 0x0178 : RtlpPairPartner(SourceCharacter, true);
-}
-EXPORT(RtlUpcaseUnicodeChar);
-
-WCHAR NTAPI RtlDowncaseUnicodeChar(WCHAR SourceCharacter)
-{
-    if (SourceCharacter < 'A') {
-        return SourceCharacter;
-    }
-    for (ULONG Index = 0; Index < ARRAYSIZE(RtlpCaseRanges); Index++) {
-        ULONG Lower = SourceCharacter + RtlpCaseRanges[Index].Distance;
-        if (Lower >= RtlpCaseRanges[Index].First && Lower <= RtlpCaseRanges[Index].Last) {
-            return (WCHAR)Lower;
+    for (ULONG Index = 0; Index < ARRAYSIZE(RtlpCasePairs); Index++) {
+        if (SourceCharacter >= RtlpCasePairs[Index].First && SourceCharacter <= RtlpCasePairs[Index].Last) {
+            bool IsUpper = (SourceCharacter & 1) == RtlpCasePairs[Index].Odd;
+            return (WCHAR)(SourceCharacter - !IsUpper);
         }
     }
-    return SourceCharacter == 0x0178 ? 0x00FF : RtlpPairPartner(SourceCharacter, false);
+    return SourceCharacter == 0x00FF ? 0x0178 : SourceCharacter;
 }
-EXPORT(RtlDowncaseUnicodeChar);
-
-CHAR NTAPI RtlUpperChar(CHAR Character)
-{
-    return Character >= 'a' && Character <= 'z' ? (CHAR)(Character - 0x20) : Character;
-}
-EXPORT(RtlUpperChar);
+EXPORT(RtlUpcaseUnicodeChar);
 
 /* ---- Comparing ---- */
 
@@ -265,22 +206,6 @@ LONG NTAPI RtlCompareUnicodeString(PCUNICODE_STRING String1, PCUNICODE_STRING St
 }
 EXPORT(RtlCompareUnicodeString);
 
-LONG NTAPI RtlCompareString(const STRING *String1, const STRING *String2, BOOLEAN CaseInSensitive)
-{
-    for (SIZE_T Index = 0; Index < String1->Length && Index < String2->Length; Index++) {
-        CHAR First = String1->Buffer[Index], Second = String2->Buffer[Index];
-        if (CaseInSensitive) {
-            First = RtlUpperChar(First);
-            Second = RtlUpperChar(Second);
-        }
-        if (First != Second) {
-            return (UCHAR)First - (UCHAR)Second;
-        }
-    }
-    return (LONG)String1->Length - (LONG)String2->Length;
-}
-EXPORT(RtlCompareString);
-
 BOOLEAN NTAPI RtlEqualUnicodeString(PCUNICODE_STRING String1, PCUNICODE_STRING String2,
                                     BOOLEAN CaseInSensitive)
 {
@@ -288,12 +213,6 @@ BOOLEAN NTAPI RtlEqualUnicodeString(PCUNICODE_STRING String1, PCUNICODE_STRING S
            RtlCompareUnicodeString(String1, String2, CaseInSensitive) == 0;
 }
 EXPORT(RtlEqualUnicodeString);
-
-BOOLEAN NTAPI RtlEqualString(const STRING *String1, const STRING *String2, BOOLEAN CaseInSensitive)
-{
-    return String1->Length == String2->Length && RtlCompareString(String1, String2, CaseInSensitive) == 0;
-}
-EXPORT(RtlEqualString);
 
 BOOLEAN NTAPI RtlPrefixUnicodeString(PCUNICODE_STRING String1, PCUNICODE_STRING String2,
                                      BOOLEAN CaseInSensitive)
@@ -306,95 +225,6 @@ BOOLEAN NTAPI RtlPrefixUnicodeString(PCUNICODE_STRING String1, PCUNICODE_STRING 
     return RtlEqualUnicodeString(String1, &Start, CaseInSensitive);
 }
 EXPORT(RtlPrefixUnicodeString);
-
-/* ---- Numbers ---- */
-
-/* The value of a digit in any base up to 16; 16 for what is none. */
-static ULONG RtlpDigitValue(WCHAR Character)
-{
-    if (Character >= '0' && Character <= '9') {
-        return Character - '0';
-    }
-    WCHAR Upper = RtlUpcaseUnicodeChar(Character);
-    return Upper >= 'A' && Upper <= 'F' ? (ULONG)(Upper - 'A' + 10) : 16;
-}
-
-/* Passes over 0x, 0o or 0b and returns the base that it names; 10, and nothing passed over, without one. */
-static ULONG RtlpReadBasePrefix(const WCHAR **Next, const WCHAR *End)
-{
-    if (End - *Next < 2 || (*Next)[0] != '0') {
-        return 10;
-    }
-    WCHAR Letter = RtlUpcaseUnicodeChar((*Next)[1]);
-    ULONG Base = Letter == 'X' ? 16 : Letter == 'O' ? 8 : Letter == 'B' ? 2 : 10;
-    if (Base != 10) {
-        *Next += 2;
-    }
-    return Base;
-}
-
-static bool RtlpIsBase(ULONG Base)
-{
-    return Base == 0 || Base == 2 || Base == 8 || Base == 10 || Base == 16;
-}
-
-NTSTATUS NTAPI RtlUnicodeStringToInteger(PCUNICODE_STRING String, ULONG Base, PULONG Value)
-{
-    const WCHAR *Next = String->Buffer;
-    const WCHAR *End = Next + RtlpUnits(String);
-    ULONG Result = 0;
-    bool Negative = false;
-
-    if (!RtlpIsBase(Base)) {
-        return STATUS_INVALID_PARAMETER;
-    }
-    while (Next != End && *Next <= ' ') {
-        Next++;
-    }
-    if (Next != End && (*Next == '-' || *Next == '+')) {
-        Negative = *Next++ == '-';
-    }
-    if (Base == 0) {
-        Base = RtlpReadBasePrefix(&Next, End);
-    }
-    for (; Next != End && RtlpDigitValue(*Next) < Base; Next++) {
-        Result = Result * Base + RtlpDigitValue(*Next);
-    }
-    *Value = Negative ? 0 - Result : Result;
-    return STATUS_SUCCESS;
-}
-EXPORT(RtlUnicodeStringToInteger);
-
-NTSTATUS NTAPI RtlInt64ToUnicodeString(ULONGLONG Value, ULONG Base, PUNICODE_STRING String)
-{
-    WCHAR Digits[64];
-    SIZE_T Start = ARRAYSIZE(Digits);
-
-    if (!RtlpIsBase(Base)) {
-        return STATUS_INVALID_PARAMETER;
-    }
-    Base = Base != 0 ? Base : 10;
-    do {
-        Digits[--Start] = (WCHAR) "0123456789ABCDEF"[Value % Base];
-        Value /= Base;
-    } while (Value != 0);
-
-    SIZE_T Bytes = (ARRAYSIZE(Digits) - Start) * sizeof(WCHAR);
-    if (Bytes > String->MaximumLength) {
-        return STATUS_BUFFER_OVERFLOW;
-    }
-    memcpy(String->Buffer, Digits + Start, Bytes);
-    String->Length = (USHORT)Bytes;
-    RtlpTerminateW(String);
-    return STATUS_SUCCESS;
-}
-EXPORT(RtlInt64ToUnicodeString);
-
-NTSTATUS NTAPI RtlIntegerToUnicodeString(ULONG Value, ULONG Base, PUNICODE_STRING String)
-{
-    return RtlInt64ToUnicodeString(Value, Base, String);
-}
-EXPORT(RtlIntegerToUnicodeString);
 
 /* ---- Between encodings ---- */
 
@@ -457,28 +287,6 @@ NTSTATUS NTAPI RtlUnicodeStringToAnsiString(PANSI_STRING DestinationString, PCUN
     return STATUS_SUCCESS;
 }
 EXPORT(RtlUnicodeStringToAnsiString);
-
-NTSTATUS NTAPI RtlUpcaseUnicodeString(PUNICODE_STRING DestinationString, PCUNICODE_STRING SourceString,
-                                      BOOLEAN AllocateDestinationString)
-{
-    SIZE_T Length = RtlpUnits(SourceString);
-    /* As documented this one needs no room for a NUL; an allocation has it, and so is never one of no
-       bytes. */
-    SIZE_T Bytes =
-        (Length + (AllocateDestinationString && Length < UNICODE_STRING_MAX_CHARS)) * sizeof(WCHAR);
-    NTSTATUS Status = RtlpProvideBuffer(Bytes, AllocateDestinationString, (PVOID *)&DestinationString->Buffer,
-                                        &DestinationString->MaximumLength);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    for (SIZE_T Index = 0; Index < Length; Index++) {
-        DestinationString->Buffer[Index] = RtlUpcaseUnicodeChar(SourceString->Buffer[Index]);
-    }
-    DestinationString->Length = (USHORT)(Length * sizeof(WCHAR));
-    RtlpTerminateW(DestinationString);
-    return STATUS_SUCCESS;
-}
-EXPORT(RtlUpcaseUnicodeString);
 
 VOID NTAPI RtlFreeUnicodeString(PUNICODE_STRING UnicodeString)
 {

@@ -110,7 +110,6 @@ static long may_execute(const struct inode *inode)
 static long image_open(struct image *image, const char *path)
 {
     struct inode *inode;
-    struct inode *base = root_inode;
     char *walk = zalloc(PATH_MAX);
     if (walk == NULL) {
         return -ENOMEM;
@@ -119,7 +118,7 @@ static long image_open(struct image *image, const char *path)
     if (error == 0) {
         memcpy(walk, path, strlen(path) + 1);
         struct task *task = current_task();
-        base = task != NULL ? fs_cwd(task->fs) : inode_get(root_inode);
+        struct inode *base = task != NULL ? fs_cwd(task->fs) : inode_get(root_inode);
         error = path_walk(base, walk, 0, &inode);
         inode_put(base);
     }

@@ -127,33 +127,6 @@ static void BuffersAreCutAndTerminated(void)
     Expect(4, "1  ", 65535, "%*d", -2147483647 - 1, 1);
 }
 
-static VOID Append(PVOID Context, const char *Text, SIZE_T Length)
-{
-    strncat(Context, Text, Length);
-}
-
-static VOID WideCase(const char *Text, const WCHAR *Format, ...)
-{
-    char Buffer[256] = "";
-    va_list Arguments;
-
-    va_start(Arguments, Format);
-    SIZE_T Length = RtlFormatWideV(Append, Buffer, Format, Arguments);
-    va_end(Arguments);
-    CHECK_TEXT(Text, Buffer);
-    CHECK_EQUAL(strlen(Text), Length);
-}
-
-static void WideFormats(void)
-{
-    UNICODE_STRING Unicode = RTL_CONSTANT_STRING(L"uni");
-    ANSI_STRING Ansi = RTL_CONSTANT_STRING("ansi");
-
-    WideCase("\xC3\xA4 5 wide narrow narrow", L"\x00E4 %d %s %S %hs", 5, L"wide", "narrow", "narrow");
-    WideCase("uni uni ansi %q %", L"%wZ %Z %hZ %q %", &Unicode, &Unicode, &Ansi);
-    WideCase("\xE2\x82\xAC x", L"%c %C", 0x20AC, 'x');
-}
-
 static ULONG64 RandomValue(PRTL_RANDOM Random)
 {
     static const ULONG64 Corners[] = {0,
@@ -260,7 +233,6 @@ int main(void)
     RUN(StarsTakeArguments);
     RUN(OddFormatsPrintAsTheyStand);
     RUN(BuffersAreCutAndTerminated);
-    RUN(WideFormats);
     RUN(FlagsAgreeWithTheHost);
     RUN(RandomFormatsAreHarmless);
     return HostEnd();

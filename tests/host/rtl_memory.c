@@ -6,18 +6,11 @@
  * sources are compiled into this file under other names.
  */
 #include <ctype.h>
-#include <strings.h>
 
 #include "tests/host/host.h"
 #include "kernel/rtl/rtl.h"
 
 #undef isdigit
-#undef isxdigit
-#undef isspace
-#undef isalpha
-#undef isprint
-#undef toupper
-#undef tolower
 #define memcpy   Own_memcpy
 #define memmove  Own_memmove
 #define memset   Own_memset
@@ -28,18 +21,10 @@
 #define strcmp   Own_strcmp
 #define strncmp  Own_strncmp
 #define strchr   Own_strchr
-#define strrchr  Own_strrchr
 #define strstr   Own_strstr
 #define strcpy   Own_strcpy
 #define strncpy  Own_strncpy
-#define strcat   Own_strcat
 #define isdigit  Own_isdigit
-#define isxdigit Own_isxdigit
-#define isspace  Own_isspace
-#define isalpha  Own_isalpha
-#define isprint  Own_isprint
-#define toupper  Own_toupper
-#define tolower  Own_tolower
 #include "kernel/rtl/memory.c"
 #include "kernel/rtl/cstring.c"
 #undef memcpy
@@ -52,18 +37,10 @@
 #undef strcmp
 #undef strncmp
 #undef strchr
-#undef strrchr
 #undef strstr
 #undef strcpy
 #undef strncpy
-#undef strcat
 #undef isdigit
-#undef isxdigit
-#undef isspace
-#undef isalpha
-#undef isprint
-#undef toupper
-#undef tolower
 
 static RTL_RANDOM Random;
 
@@ -145,8 +122,8 @@ static void StringsAgreeWithTheHost(void)
         CHECK(Own_strlen(One) == strlen(One) && Own_strnlen(One, Limit) == strnlen(One, Limit));
         CHECK(Sign(Own_strcmp(One, Two)) == Sign(strcmp(One, Two)));
         CHECK(Sign(Own_strncmp(One, Two, Limit)) == Sign(strncmp(One, Two, Limit)));
-        CHECK(Own_strchr(One, 'b') == strchr(One, 'b') && Own_strrchr(One, 'b') == strrchr(One, 'b'));
-        CHECK(Own_strchr(One, 0) == strchr(One, 0) && Own_strrchr(One, 0) == strrchr(One, 0));
+        CHECK(Own_strchr(One, 'b') == strchr(One, 'b'));
+        CHECK(Own_strchr(One, 0) == strchr(One, 0));
         CHECK(Own_strstr(One, Pattern) == strstr(One, Pattern));
         char Own[32], Host[32];
         memset(Own, 'x', sizeof(Own));
@@ -157,46 +134,25 @@ static void StringsAgreeWithTheHost(void)
             Host[Index] = Ended ? '\0' : One[Index];
         }
         CHECK(memcmp(Own, Host, sizeof(Own)) == 0);
-        Own_strcpy(Own, One);
-        Own_strcat(Own, Two);
-        snprintf(Host, sizeof(Host), "%s%s", One, Two);
-        CHECK_TEXT(Host, Own);
+        CHECK_TEXT(One, Own_strcpy(Own, One));
         free(One);
         free(Two);
         free(Pattern);
     }
-    CHECK(_stricmp("AbC", "aBc") == 0 && _strnicmp("ABx", "aby", 2) == 0 && _stricmp("a", "B") < 0);
     CHECK(Own_strcmp("\xff", "\x01") > 0);
 }
 
-static void CharacterClassesAgreeWithTheHost(void)
+static void DigitsAgreeWithTheHost(void)
 {
     for (int Character = 0; Character < 128; Character++) {
-        CHECK(!Own_isdigit(Character) == !isdigit(Character) &&
-              !Own_isxdigit(Character) == !isxdigit(Character));
-        CHECK(!Own_isspace(Character) == !isspace(Character) &&
-              !Own_isalpha(Character) == !isalpha(Character));
-        CHECK(!Own_isprint(Character) == !isprint(Character));
-        CHECK(Own_toupper(Character) == toupper(Character) && Own_tolower(Character) == tolower(Character));
+        CHECK(!Own_isdigit(Character) == !isdigit(Character));
     }
 }
 
 static void WideStrings(void)
 {
-    WCHAR Buffer[8];
-
-    CHECK(wcslen(L"abc") == 3 && wcsnlen(L"abc", 2) == 2);
-    CHECK(wcscmp(L"abc", L"abc") == 0 && wcscmp(L"ab", L"abc") < 0 && wcsncmp(L"abx", L"aby", 2) == 0);
-    CHECK(_wcsicmp(L"\x00C4"
-                   L"B",
-                   L"\x00E4"
-                   L"b") == 0 &&
-          _wcsnicmp(L"AX", L"ay", 1) == 0);
-    PCWSTR Text = L"a.b.c";
-    CHECK(wcschr(Text, '.') == Text + 1 && wcsrchr(Text, '.') == Text + 3 && wcschr(Text, 'x') == NULL);
-    CHECK(wcscmp(wcscpy(Buffer, L"hello"), L"hello") == 0);
-    wcsncpy(Buffer, L"ab", 4);
-    CHECK(Buffer[1] == 'b' && Buffer[2] == 0 && Buffer[3] == 0 && Buffer[4] == 'o');
+    CHECK(wcslen(L"abc") == 3 && wcslen(L"") == 0);
+    CHECK(wcsncmp(L"abx", L"aby", 2) == 0 && wcsncmp(L"ab", L"abc", 9) < 0);
 }
 
 int main(void)
@@ -206,7 +162,7 @@ int main(void)
     RUN(MoveAllowsEveryOverlap);
     RUN(CompareAndSearchAgreeWithTheHost);
     RUN(StringsAgreeWithTheHost);
-    RUN(CharacterClassesAgreeWithTheHost);
+    RUN(DigitsAgreeWithTheHost);
     RUN(WideStrings);
     return HostEnd();
 }

@@ -1,2 +1,3 @@
+# SPDX-License-Identifier: MIT
 MODULE := bench
 SOURCES := bench.c

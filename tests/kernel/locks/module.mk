@@ -1,2 +1,3 @@
+# SPDX-License-Identifier: MIT
 MODULE := locks
 SOURCES := locks.c
