@@ -16,6 +16,8 @@
 #include "ps/ps.h"
 #include <ntapi.h>
 
+#define INIT_FAILED 125 /* what tools/run then ends with */
+
 static PBOOT_INFORMATION InitBoot;
 
 static VOID InitPhase1(PVOID Context);
@@ -112,7 +114,7 @@ static void InitStartProcessors(void)
     DbgPrint("@boot cpus=%u\n", KeNumberProcessors);
 }
 
-/* The initial process, native/init: its end is the machine's. */
+/* The initial process, native/init, which switches the machine off itself; coming back from here is a failure. */
 static void InitRunInitialProcess(void)
 {
     PEPROCESS Process;
@@ -121,10 +123,12 @@ static void InitRunInitialProcess(void)
         DbgPrint("cannot start native/init: status %08x%s\n", Status,
                  Status == STATUS_OBJECT_NAME_NOT_FOUND ? " (the boot archives do not hold it)" : "");
         IoConsoleWrite(2, "Primer: cannot start native/init\n", 33);
+        DbgPrint("@exit %u\n", INIT_FAILED);
         return;
     }
     KeWaitForSingleObject(Process, Executive, KernelMode, FALSE, NULL);
     DbgPrint("the initial process has ended, status %08x\n", PsGetProcessExitStatus(Process));
+    DbgPrint("@exit %u\n", INIT_FAILED);
     ObDereferenceObject(Process);
 }
 

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: MIT
+"""tools/gdb/primer.py, and the first stop of `make debug`."""
+from kinds import Gdb
+
+STACK = r"\n +#0 +0x[0-9a-f]{16} \S+"
+
+CASES = [
+    Gdb("gdb/start", script="start.gdb", output=(
+        r"^Thread 1 hit Breakpoint 1, KiSystemStartup \(Boot=.*\) at kernel/init/startup\.c:\d+",
+        r"^KiSystemStartup in section \.text", r'^\$1 = .*"PVH"')),
+    Gdb("gdb/helpers", script="helpers.gdb", command=("/bin/busybox", "sleep", "1000"), output=(
+        r"hit Breakpoint 2, sleep_ns \(ns=\d+\) at subsystems/linux/time\.c:\d+",
+        r"^ +4 +0 Running +\d+ kernel +0x\w+ System$",                                          # ps
+        r"^ +\d+ +4 Running +1 native +0x\w+ \S*init$",
+        r"^ +\d+ +\d+ Running +1 linux +0x\w+ /bin/busybox$",
+        r"^ +\d+ +\d+ Running +\d+ +\d+ 0x\w+ sleep_ns",                                        # threads
+        r"^ +8 +4 Waiting +\d+ +\d+ 0x\w+ InitPhase1",
+        r"^linux +0x\w+ +\d+ Loaded +\S*modules/linux\.sys$",                                   # lsmod
+        r"^linux_system_call in section \.text of \S*linux\.sys",
+        r"^thread 0x\w+, Waiting" + STACK + r"(.*\n)* +#\d+ +0x\w+ InitPhase1",                 # kstack
+        r"^thread 0x\w+, Running on processor \d+" + STACK,
+        r"^@boot cpus=4$",                                                                      # dmesg
+        r"^ +\d+ +\d +(switch|ready|call|fault|ipi|exception|process|thread) ")),               # ktrace
+]

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+# As `make debug` does: the first stop is the first C line of the machine-independent kernel, with symbols.
+hbreak KiSystemStartup
+continue
+info symbol $pc
+backtrace 1
+print Boot->LoaderName
