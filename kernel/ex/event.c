@@ -28,7 +28,7 @@ void ExInitialize(void)
     }
 }
 
-/* STATUS_INVALID_PARAMETER for another type than the two, STATUS_NOT_SUPPORTED for a name. PASSIVE.
+/* STATUS_INVALID_PARAMETER for another type than the two, STATUS_NOT_IMPLEMENTED for a name. PASSIVE.
    sdk:ntcreateevent */
 NTSTATUS NtCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                        EVENT_TYPE Type, BOOLEAN InitialState)
@@ -47,7 +47,7 @@ NTSTATUS NtCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_A
     }
     if (Attributes.Name.Length != 0) {
         ExFreeUnicodeString(&Attributes.Name);
-        return STATUS_NOT_SUPPORTED;
+        return STATUS_NOT_IMPLEMENTED;
     }
     Status = ObCreateObject(ExpEventType, (PVOID *)&Event);
     if (!NT_SUCCESS(Status)) {

@@ -44,13 +44,13 @@ NTSTATUS NtDisplayString(PUNICODE_STRING String)
 }
 
 /* Switches the machine off; everything written to the console has left it. STATUS_INVALID_PARAMETER for an
-   unknown action, STATUS_NOT_SUPPORTED for a restart. PASSIVE. */
+   unknown action, STATUS_NOT_IMPLEMENTED for a restart. PASSIVE. */
 NTSTATUS NtShutdownSystem(SHUTDOWN_ACTION Action)
 {
     static const char LastLine[] = "@poweroff\n";
 
     if (Action == ShutdownReboot) {
-        return STATUS_NOT_SUPPORTED;
+        return STATUS_NOT_IMPLEMENTED;
     }
     if (Action != ShutdownNoReboot && Action != ShutdownPowerOff) {
         return STATUS_INVALID_PARAMETER;

@@ -215,7 +215,7 @@ static NTSTATUS IopReturnStatus(PIO_STATUS_BLOCK Block, NTSTATUS Result, ULONG_P
 /*
  * Opens what has that name; sharing and options are not looked at, for nothing can be changed.
  * STATUS_OBJECT_NAME_NOT_FOUND, STATUS_OBJECT_PATH_SYNTAX_BAD (no leading backslash), STATUS_ACCESS_DENIED
- * (reading an output, writing the input), STATUS_MEDIA_WRITE_PROTECTED, STATUS_NOT_SUPPORTED (a root
+ * (reading an output, writing the input), STATUS_MEDIA_WRITE_PROTECTED, STATUS_NOT_IMPLEMENTED (a root
  * directory). PASSIVE. ddi:ntopenfile
  */
 NTSTATUS NtOpenFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
@@ -232,7 +232,7 @@ NTSTATUS NtOpenFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRI
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    Status = Attributes.RootDirectory != NULL ? STATUS_NOT_SUPPORTED
+    Status = Attributes.RootDirectory != NULL ? STATUS_NOT_IMPLEMENTED
                                               : IopOpenByName(&Attributes.Name, Access, &File);
     ExFreeUnicodeString(&Attributes.Name);
     if (!NT_SUCCESS(Status)) {
@@ -282,7 +282,7 @@ static NTSTATUS IopBeginRequest(PIOP_REQUEST Request, HANDLE File, ACCESS_MASK A
 
     Request->Mode = ExGetPreviousMode();
     if (ApcRoutine != NULL) {
-        return STATUS_NOT_SUPPORTED;
+        return STATUS_NOT_IMPLEMENTED;
     }
     if (ByteOffset != NULL) {
         Status = ExCopyIn(&Request->Offset, ByteOffset, sizeof(Request->Offset), Request->Mode);
@@ -370,7 +370,7 @@ static NTSTATUS IopReadConsole(PIOP_REQUEST Request)
 }
 
 /* Reads at most Length bytes; from the console what is there, when something is. STATUS_END_OF_FILE,
-   STATUS_INVALID_DEVICE_REQUEST (a folder), STATUS_NOT_SUPPORTED (an APC routine), STATUS_ALERTED when
+   STATUS_INVALID_DEVICE_REQUEST (a folder), STATUS_NOT_IMPLEMENTED (an APC routine), STATUS_ALERTED when
    termination broke the wait. PASSIVE. ddi:ntreadfile */
 NTSTATUS NtReadFile(HANDLE FileHandle, HANDLE Event, PVOID ApcRoutine, PVOID ApcContext,
                     PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer, ULONG Length, PLARGE_INTEGER ByteOffset,
@@ -603,7 +603,7 @@ static NTSTATUS IopQueryFolder(PIOP_REQUEST Request, BOOLEAN Single, BOOLEAN Res
 }
 
 /*
- * Lists a folder of the archives: FileDirectoryInformation, all names (no pattern: STATUS_NOT_SUPPORTED), "."
+ * Lists a folder of the archives: FileDirectoryInformation, all names (no pattern: STATUS_NOT_IMPLEMENTED), "."
  * and ".." left out. STATUS_NO_MORE_FILES at the end, STATUS_BUFFER_OVERFLOW when not even one record fits,
  * STATUS_INVALID_PARAMETER for what is no folder. PASSIVE. ddi:ntquerydirectoryfile
  */
@@ -617,7 +617,7 @@ NTSTATUS NtQueryDirectoryFile(HANDLE FileHandle, HANDLE Event, PVOID ApcRoutine,
         return STATUS_INVALID_INFO_CLASS;
     }
     if (FileName != NULL) {
-        return STATUS_NOT_SUPPORTED;
+        return STATUS_NOT_IMPLEMENTED;
     }
     NTSTATUS Status = IopBeginRequest(&Request, FileHandle, FILE_READ_DATA, Event, ApcRoutine, NULL);
     if (!NT_SUCCESS(Status)) {

@@ -33,7 +33,7 @@ typedef struct _OBP_PROCESS {
 static NTSTATUS ObpEnterProcess(HANDLE Handle, KPROCESSOR_MODE Mode, OBP_PROCESS *Entered)
 {
     if (ObAcquireProcessTable == NULL) {
-        return STATUS_NOT_SUPPORTED;
+        return STATUS_NOT_IMPLEMENTED;
     }
     NTSTATUS Status =
         ObReferenceObjectByHandle(Handle, PROCESS_DUP_HANDLE, *PsProcessType, Mode, &Entered->Process, NULL);
