@@ -11,6 +11,8 @@
 In arguments, {B} stands for the build's folder (build/debug) and {T} for build/tests.
 """
 import dataclasses
+import difflib
+import itertools
 import os
 import re
 import shlex
@@ -56,14 +58,22 @@ class Report:
         return ok
 
 
-def call(argv, stdin=b"", timeout=None, env=None):
+def call(argv, stdin=b"", timeout=None, **options):
     """Status, standard output, standard error."""
     with tempfile.TemporaryFile() as source:
         source.write(stdin)
         source.seek(0)
-        process = subprocess.run(argv, cwd=ROOT, stdin=source, capture_output=True, timeout=timeout, env=env)
+        process = subprocess.run(argv, cwd=ROOT, stdin=source, capture_output=True, timeout=timeout, **options)
     status = process.returncode
     return 128 - status if status < 0 else status, process.stdout, process.stderr
+
+
+def oracle(argv, stdin):
+    """
+    What a program does on this machine, whatever started the tests: no signal ignored, the usual umask, and a session
+    of its own, for the caller's may lie outside our PID namespace and have the id 0.
+    """
+    return call(["env", "--default-signal", *argv], stdin, 60, start_new_session=True, umask=0o022)
 
 
 def tail(text, lines=40):
@@ -74,6 +84,15 @@ def tail(text, lines=40):
 
 def short(data):
     return repr(data[:300]) + (f" ... ({len(data)} bytes)" if len(data) > 300 else "")
+
+
+def difference(got, want):
+    """Of two outputs: both when they are short, else the lines that differ."""
+    if len(got) + len(want) < 300:
+        return f"{got!r}, expected {want!r}"
+    lines = difflib.diff_bytes(difflib.unified_diff, want.splitlines(), got.splitlines(), b"expected", b"got",
+                               n=0, lineterm=b"")
+    return "\n    " + "\n    ".join(short(line)[2:-1] for line in itertools.islice(lines, 20))
 
 
 # ---- On this machine ------------------------------------------------------------------------------------------------
@@ -245,8 +264,8 @@ class Command(Guest):
 
         wanted = {"status": self.status, "stdout": self.stdout, "stderr": self.stderr}
         if HOST in wanted.values():
-            oracle = [word.format(**context.names) for word in self.oracle or self.command]
-            told = dict(zip(("status", "stdout", "stderr"), call(oracle, self.stdin, 60)))
+            words = [word.format(**context.names) for word in self.oracle or self.command]
+            told = dict(zip(("status", "stdout", "stderr"), oracle(words, self.stdin)))
             wanted = {key: told[key] if value is HOST else value for key, value in wanted.items()}
         for key, got in (("status", status), ("stdout", out), ("stderr", err)):
             want = wanted[key]
@@ -254,8 +273,8 @@ class Command(Guest):
                 report.check(self.name, re.search(want, got.decode(errors="replace"), re.M),
                              f"{key}: {short(got)} does not match {want!r}")
             elif want is not None:
-                report.check(self.name, got == want, f"{key}: {short(got) if key != 'status' else got}, "
-                             f"expected {short(want) if key != 'status' else want}")
+                report.check(self.name, got == want, f"{key}: " + (
+                    f"{got}, expected {want}" if key == "status" else difference(got, want)))
         report.check(self.name, re.search(self.log, text, re.M), f"the log does not match {self.log!r}")
         if not report.failed:
             report.passed.append(self.name)
