@@ -298,8 +298,17 @@ static void PspEndProcess(PEPROCESS Process, NTSTATUS LastStatus, BOOLEAN OnItse
     PspLockExclusive(&Process->Lock);
     Process->State = PsProcessEnded;
     PspUnlockExclusive(&Process->Lock);
-    KeSignalObject(&Process->Pcb.Header, IO_NO_INCREMENT);
     ObDereferenceObject(Process); /* the one of its own */
+}
+
+/* The process's end has run when the last of its threads comes here, for that thread or one before ran it. */
+void PspSignalThread(PETHREAD Thread)
+{
+    PEPROCESS Process = PsThreadProcess(Thread); /* the thread's reference holds it */
+    KeSignalObject(&Thread->Tcb.Header, IO_NO_INCREMENT);
+    if (InterlockedDecrement(&Process->UnsignalledThreads) == 0) {
+        KeSignalObject(&Process->Pcb.Header, IO_NO_INCREMENT);
+    }
 }
 
 /* ---- Threads that come and go ---- */
@@ -316,6 +325,7 @@ NTSTATUS PspJoinProcess(PETHREAD Thread)
     Thread->FirstThread = Process->State == PsProcessCreated;
     Process->State = PsProcessRunning;
     Process->ActiveThreads++;
+    InterlockedIncrement(&Process->UnsignalledThreads);
     InsertTailList(&Process->ThreadListHead, &Thread->ThreadListEntry);
     PspUnlockExclusive(&Process->Lock);
     return STATUS_SUCCESS;
@@ -377,6 +387,7 @@ NTSTATUS PspTerminateProcess(PEPROCESS Process, NTSTATUS ExitStatus)
 
     if (Threadless) {
         PspEndProcess(Process, ExitStatus, FALSE);
+        KeSignalObject(&Process->Pcb.Header, IO_NO_INCREMENT);
     }
     return STATUS_SUCCESS;
 }

@@ -24,7 +24,7 @@
  *   Created       Ending        PspTerminateProcess, which then runs the end itself      l
  *   Running,      Ending        PspLeaveProcess: the last thread, which runs the end     l
  *   Terminating
- *   Ending        Ended         PspEndProcess, before the object is signalled            l
+ *   Ending        Ended         PspEndProcess; PspSignalThread signals the object later  l
  *
  * l: Lock
  */
@@ -50,6 +50,7 @@ struct _EPROCESS {
     EX_PUSH_LOCK Lock;
     LIST_ENTRY ThreadListHead; /* (l) ETHREAD.ThreadListEntry: those that have joined and not left */
     ULONG ActiveThreads;       /* (l) their number */
+    volatile LONG UnsignalledThreads; /* (a) those that have joined and whose objects are not signalled */
     volatile LONG State;       /* (l) PS_PROCESS_STATE; read without it as a hint */
     NTSTATUS TerminateStatus;  /* (l) what a terminator asked for; STATUS_PENDING: nobody has */
     EX_RUNDOWN_REF Access;     /* held by who uses handles or provider; the end waits */

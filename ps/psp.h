@@ -110,6 +110,8 @@ NTSTATUS PspInsertProcess(PEPROCESS Process);
 NTSTATUS PspJoinProcess(PETHREAD Thread);
 /* The thread is none of its process's any more. The last one runs the process's end. */
 void PspLeaveProcess(PETHREAD Thread, BOOLEAN OnItself);
+/* The last that is done with a thread that had joined: signals it, and after the last of them the process. <= DISPATCH. */
+void PspSignalThread(PETHREAD Thread);
 /* STATUS_PROCESS_IS_TERMINATING: somebody was first. STATUS_ACCESS_DENIED: System or Idle. PASSIVE. */
 NTSTATUS PspTerminateProcess(PEPROCESS Process, NTSTATUS ExitStatus);
 void PspDeleteProcess(PVOID Object);

@@ -287,7 +287,7 @@ static void PspEndUnborn(PETHREAD Thread, NTSTATUS Status)
 {
     Thread->ExitStatus = Status;
     Thread->Terminating = TRUE;
-    KeSignalObject(&Thread->Tcb.Header, IO_NO_INCREMENT);
+    PspSignalThread(Thread);
 }
 
 /* The veto: the process ends, here and now if this was its only thread. */
@@ -451,13 +451,13 @@ static void PspReturnProviderContext(PETHREAD Thread)
     PspLeaveProvider(&Call, "ThreadExit");
 }
 
-/* The object is signalled only when the thread stands in the reaper's list: who waits for it and then drains
-   the reaper finds its stack freed. */
+/* The object is signalled only when the thread stands in the reaper's list, the process's when all its threads do: who
+   waits for either and then drains the reaper finds the stacks freed. */
 static NORETURN void PspGiveUpStack(PETHREAD Thread)
 {
     KiRaiseToDispatch();
     PspQueueReaper(&Thread->Reaper);
-    KeSignalObject(&Thread->Tcb.Header, IO_NO_INCREMENT);
+    PspSignalThread(Thread);
     KiExitThread();
 }
 
