@@ -258,7 +258,9 @@ typedef struct _SYSTEM_PROCESS_INFORMATION {
 } SYSTEM_PROCESS_INFORMATION;
 
 typedef struct _SYSTEM_MEMORY_USAGE {
-    ULONG64 TotalPages, FreePages, PoolBytes, PoolBlocks, KernelStacks, PageTablePages;
+    ULONG64 TotalPages, FreePages;
+    ULONG64 PoolPages, PoolBytes, PoolBlocks; /* bytes and blocks: those in use, in so many pages */
+    ULONG64 KernelStacks, PageTablePages;
 } SYSTEM_MEMORY_USAGE;
 
 /* ---- Memory ---- */

@@ -531,13 +531,17 @@ static NTSTATUS PspQueryBasic(const PSP_ANSWER *Answer)
                                           : PspWrongLength(Answer, sizeof(Data));
 }
 
+/* What has ended is reaped and caches are emptied first: two answers can be compared, to the page. */
 static NTSTATUS PspQueryMemoryUsage(const PSP_ANSWER *Answer)
 {
     MM_STATISTICS Memory;
+    PsDrainReaper();
+    MmTrimCaches();
     MmQueryStatistics(&Memory);
     SYSTEM_MEMORY_USAGE Data = {
         .TotalPages = Memory.TotalPages,
         .FreePages = Memory.FreePages,
+        .PoolPages = Memory.PoolPages,
         .PoolBytes = Memory.PoolBytes,
         .PoolBlocks = Memory.PoolBlocks,
         .KernelStacks = Memory.KernelStacks,

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* How much memory the kernel holds, and whether it is back where it was, for tests that start and end much.
-   */
+/* How much memory the kernel holds, and whether it is back where it was, for tests that start and end much. */
 #ifndef PRIMER_USAGE_H
 #define PRIMER_USAGE_H
 
-#include "libnt.h"
+#include "test.h"
 
 static SYSTEM_MEMORY_USAGE Usage(VOID)
 {
@@ -13,32 +12,38 @@ static SYSTEM_MEMORY_USAGE Usage(VOID)
     return Now;
 }
 
-/* What may be more than before: pages rest in caches, a table that has grown stays so. */
-typedef struct _USAGE_SLACK {
-    ULONG64 Pages, PoolBlocks, PoolBytes;
-} USAGE_SLACK;
-
-static BOOLEAN IsBack(const SYSTEM_MEMORY_USAGE *Before, const SYSTEM_MEMORY_USAGE *After,
-                      const USAGE_SLACK *Slack)
+/*
+ * Some tables grow with what lives at once, and stay: that of the ids, and the page tables over the kernel's stacks. How
+ * many threads that have ended wait for the reaper is chance, but no more than a few above PSP_REAPER_LENGTH (32).
+ * Twice as many alive together take that chance out of the counts.
+ */
+static NTSTATUS LetTablesGrow(VOID)
 {
-    return After->PoolBlocks <= Before->PoolBlocks + Slack->PoolBlocks &&
-           After->PoolBytes <= Before->PoolBytes + Slack->PoolBytes &&
-           After->KernelStacks <= Before->KernelStacks && After->PageTablePages <= Before->PageTablePages &&
-           After->FreePages + Slack->Pages >= Before->FreePages;
+    HANDLE Processes[64];
+    NTSTATUS Status = STATUS_SUCCESS;
+    ULONG Count = 0;
+    while (Count < RTL_NUMBER_OF(Processes) && NT_SUCCESS(Status)) {
+        Status = StartChild(&Processes[Count], "sleep", "1000000", "0");
+        Count += NT_SUCCESS(Status);
+    }
+    for (ULONG i = 0; i < Count; i++) {
+        NtTerminateProcess(Processes[i], 0);
+        NtWaitForSingleObject(Processes[i], FALSE, NULL);
+        NtClose(Processes[i]);
+    }
+    return Status;
 }
 
-/* What has ended is reaped a little later, by threads of the kernel. */
-static BOOLEAN SettlesTo(const SYSTEM_MEMORY_USAGE *Before, SYSTEM_MEMORY_USAGE *After,
-                         const USAGE_SLACK *Slack)
+/*
+ * Nothing more is in use than before, to the page and the byte, but for so many leaves of the table of ids. Over how many
+ * pages the pool's blocks are scattered is chance.
+ */
+static BOOLEAN IsBack(const SYSTEM_MEMORY_USAGE *Before, const SYSTEM_MEMORY_USAGE *After, ULONG Leaves)
 {
-    for (ULONG i = 0; i < 100; i++) {
-        *After = Usage();
-        if (IsBack(Before, After, Slack)) {
-            return TRUE;
-        }
-        Sleep(20);
-    }
-    return FALSE;
+    return After->PoolBlocks <= Before->PoolBlocks + Leaves &&
+           After->PoolBytes <= Before->PoolBytes + Leaves * 2048 &&
+           After->KernelStacks <= Before->KernelStacks && After->PageTablePages <= Before->PageTablePages &&
+           After->FreePages + After->PoolPages >= Before->FreePages + Before->PoolPages;
 }
 
 static VOID ReportUsage(PCSTR Name, const SYSTEM_MEMORY_USAGE *Before, const SYSTEM_MEMORY_USAGE *After)

@@ -19,7 +19,8 @@ int main(int argc, char **argv)
     PrintPages("total", Usage.TotalPages);
     PrintPages("free", Usage.FreePages);
     PrintPages("page tables", Usage.PageTablePages);
-    Print("%-16s %10I64u KiB  %8I64u blocks\n", "pool", Usage.PoolBytes / 1024, Usage.PoolBlocks);
+    PrintPages("pool", Usage.PoolPages);
+    Print("%-16s %10I64u KiB  %8I64u blocks\n", "pool, in use", Usage.PoolBytes / 1024, Usage.PoolBlocks);
     Print("%-16s %10I64u\n", "kernel stacks", Usage.KernelStacks);
     return 0;
 }
