@@ -70,10 +70,11 @@ def call(argv, stdin=b"", timeout=None, **options):
 
 def oracle(argv, stdin):
     """
-    What a program does on this machine, whatever started the tests: no signal ignored, the usual umask, and a session
-    of its own, for the caller's may lie outside our PID namespace and have the id 0.
+    What a program does on this machine, whatever started the tests: no signal ignored, the usual umask and limits, and a
+    session of its own, for the caller's may lie outside our PID namespace and have the id 0.
     """
-    return call(["env", "--default-signal", *argv], stdin, 60, start_new_session=True, umask=0o022)
+    argv = ["prlimit", "--stack=8388608:", "--core=0:", "env", "--default-signal", *argv]
+    return call(argv, stdin, 60, start_new_session=True, umask=0o022)
 
 
 def tail(text, lines=40):
