@@ -283,11 +283,15 @@ static NTSTATUS PspAnnounceThread(PETHREAD Thread)
 }
 
 /* A thread that will never run; somebody may have found it by its id and wait for it. */
-static void PspEndUnborn(PETHREAD Thread, NTSTATUS Status)
+static void PspEndUnborn(PETHREAD Thread, NTSTATUS Status, BOOLEAN Joined)
 {
     Thread->ExitStatus = Status;
     Thread->Terminating = TRUE;
-    PspSignalThread(Thread);
+    if (Joined) {
+        PspSignalThread(Thread);
+    } else {
+        KeSignalObject(&Thread->Tcb.Header, IO_NO_INCREMENT);
+    }
 }
 
 /* The veto: the process ends, here and now if this was its only thread. */
@@ -295,7 +299,7 @@ static void PspAbandonThread(PETHREAD Thread, NTSTATUS Status)
 {
     PspTerminateProcess(PsThreadProcess(Thread), Status);
     PspLeaveProcess(Thread, FALSE);
-    PspEndUnborn(Thread, Status);
+    PspEndUnborn(Thread, Status, TRUE);
     ObDereferenceObject(Thread);
 }
 
@@ -306,7 +310,7 @@ NTSTATUS PspLaunchThread(PETHREAD Thread, BOOLEAN Suspended)
     }
     NTSTATUS Status = PspJoinProcess(Thread);
     if (!NT_SUCCESS(Status)) {
-        PspEndUnborn(Thread, Status);
+        PspEndUnborn(Thread, Status, FALSE);
         return Status;
     }
     KdTrace(KdTraceThread, (ULONG64)Thread->Cid.UniqueThread, 1);

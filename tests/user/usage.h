@@ -12,17 +12,19 @@ static SYSTEM_MEMORY_USAGE Usage(VOID)
     return Now;
 }
 
+#define MOST_AT_ONCE 300
+
 /*
  * Some tables grow with what lives at once, and stay: that of the ids, and the page tables over the kernel's stacks. How
  * many threads that have ended wait for the reaper is chance, but no more than a few above PSP_REAPER_LENGTH (32).
- * Twice as many alive together take that chance out of the counts.
+ * More processes alive together take that chance out of the counts.
  */
-static NTSTATUS LetTablesGrow(VOID)
+static NTSTATUS LetTablesGrow(ULONG Wanted)
 {
-    HANDLE Processes[64];
+    HANDLE Processes[MOST_AT_ONCE];
     NTSTATUS Status = STATUS_SUCCESS;
     ULONG Count = 0;
-    while (Count < RTL_NUMBER_OF(Processes) && NT_SUCCESS(Status)) {
+    while (Count < Wanted && NT_SUCCESS(Status)) {
         Status = StartChild(&Processes[Count], "sleep", "1000000", "0");
         Count += NT_SUCCESS(Status);
     }
@@ -35,13 +37,13 @@ static NTSTATUS LetTablesGrow(VOID)
 }
 
 /*
- * Nothing more is in use than before, to the page and the byte, but for so many leaves of the table of ids. Over how many
- * pages the pool's blocks are scattered is chance.
+ * Nothing more is in use than before, to the page and the byte. Over how many pages the pool's blocks are scattered is
+ * chance.
  */
-static BOOLEAN IsBack(const SYSTEM_MEMORY_USAGE *Before, const SYSTEM_MEMORY_USAGE *After, ULONG Leaves)
+static BOOLEAN IsBack(const SYSTEM_MEMORY_USAGE *Before, const SYSTEM_MEMORY_USAGE *After)
 {
-    return After->PoolBlocks <= Before->PoolBlocks + Leaves &&
-           After->PoolBytes <= Before->PoolBytes + Leaves * 2048 &&
+    return After->PoolBlocks <= Before->PoolBlocks &&
+           After->PoolBytes <= Before->PoolBytes &&
            After->KernelStacks <= Before->KernelStacks && After->PageTablePages <= Before->PageTablePages &&
            After->FreePages + After->PoolPages >= Before->FreePages + Before->PoolPages;
 }

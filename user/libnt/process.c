@@ -235,3 +235,24 @@ NTSTATUS UnloadModule(PCSTR Name)
 {
     return CallWithName(NtUnloadDriver, Name);
 }
+
+NTSTATUS QueryProcesses(SYSTEM_PROCESS_INFORMATION **First, PULONG Size)
+{
+    for (ULONG Room = 0x4000;;) {
+        ULONG Needed = 0;
+        *First = HeapAllocate(Room);
+        if (*First == NULL) {
+            return STATUS_NO_MEMORY;
+        }
+        NTSTATUS Status = NtQuerySystemInformation(SystemProcessInformation, *First, Room, &Needed);
+        if (NT_SUCCESS(Status)) {
+            *Size = Needed;
+            return Status;
+        }
+        HeapFree(*First);
+        if (Status != STATUS_INFO_LENGTH_MISMATCH) {
+            return Status;
+        }
+        Room = (Needed > Room ? Needed : Room) + 0x1000;
+    }
+}

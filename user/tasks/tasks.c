@@ -12,26 +12,6 @@
 
 /* ---- The snapshot ---- */
 
-/* The chain of processes, on the heap. It may have grown between two calls: so the size is asked for again
-   and again. */
-static NTSTATUS TakeSnapshot(PVOID *Snapshot)
-{
-    ULONG Size = 0x4000;
-    for (;;) {
-        ULONG Needed = 0;
-        *Snapshot = HeapAllocate(Size);
-        if (*Snapshot == NULL) {
-            return STATUS_NO_MEMORY;
-        }
-        NTSTATUS Status = NtQuerySystemInformation(SystemProcessInformation, *Snapshot, Size, &Needed);
-        if (Status != STATUS_INFO_LENGTH_MISMATCH) {
-            return Status;
-        }
-        HeapFree(*Snapshot);
-        Size = (Needed > Size ? Needed : Size) + 0x1000;
-    }
-}
-
 /* ---- The table ---- */
 
 static PCSTR StateName(ULONG State)
@@ -80,13 +60,14 @@ static VOID PrintTable(const SYSTEM_PROCESS_INFORMATION *Process)
 
 int main(int argc, char **argv)
 {
-    PVOID Snapshot;
+    SYSTEM_PROCESS_INFORMATION *First;
+    ULONG Size;
     STATUS_TEXT Text;
-    NTSTATUS Status = TakeSnapshot(&Snapshot);
+    NTSTATUS Status = QueryProcesses(&First, &Size);
     if (!NT_SUCCESS(Status)) {
         PrintError("tasks: %s\n", StatusText(Status, Text));
         return 1;
     }
-    PrintTable(Snapshot);
+    PrintTable(First);
     return 0;
 }

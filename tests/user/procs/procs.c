@@ -226,6 +226,42 @@ static VOID SpinForEver(PVOID Argument)
     }
 }
 
+#define STATE_WAITING 5
+
+static ULONG StateOf(HANDLE Thread)
+{
+    THREAD_BASIC_INFORMATION Basic = {0};
+    SYSTEM_PROCESS_INFORMATION *First;
+    ULONG Size, State = 0;
+    NtQueryInformationThread(Thread, ThreadBasicInformation, &Basic, sizeof(Basic), NULL);
+    if (!NT_SUCCESS(QueryProcesses(&First, &Size))) {
+        return 0;
+    }
+    SYSTEM_PROCESS_INFORMATION *Next = First;
+    while (Next->UniqueProcessId != Basic.ClientId.UniqueProcess && Next->NextEntryOffset != 0) {
+        Next = Add2Ptr(Next, Next->NextEntryOffset);
+    }
+    for (ULONG i = 0; i < Next->NumberOfThreads; i++) {
+        if (Next->Threads[i].ClientId.UniqueThread == Basic.ClientId.UniqueThread) {
+            State = Next->Threads[i].ThreadState;
+        }
+    }
+    HeapFree(First);
+    return State;
+}
+
+/* A running thread notices that it is suspended at its next interrupt. */
+static BOOLEAN ComesToWait(HANDLE Thread)
+{
+    for (ULONG i = 0; i < WAIT / 10; i++) {
+        if (StateOf(Thread) == STATE_WAITING) {
+            return TRUE;
+        }
+        Sleep(10);
+    }
+    return FALSE;
+}
+
 static VOID EndOfOneThread(VOID)
 {
     static volatile ULONG64 Counter;
@@ -236,7 +272,7 @@ static VOID EndOfOneThread(VOID)
         NtYieldExecution();
     }
     CHECK_SUCCESS(NtSuspendThread(Thread, NULL));
-    Sleep(20); /* a running thread notices at its next interrupt */
+    CHECK(ComesToWait(Thread));
     ULONG64 Before = Counter;
     Sleep(50);
     CHECK_EQUAL(Counter, Before);
@@ -273,7 +309,7 @@ static NTSTATUS LiveProcesses(ULONG Count, PCSTR Role, PCSTR Argument)
 
 static BOOLEAN LeavesNothing(PCSTR Name, ULONG Count, PCSTR Role, PCSTR Argument)
 {
-    NTSTATUS Status = LetTablesGrow();
+    NTSTATUS Status = LetTablesGrow(64);
     SYSTEM_MEMORY_USAGE After, Before = Usage();
     if (NT_SUCCESS(Status)) {
         Status = LiveProcesses(Count, Role, Argument);
@@ -281,7 +317,7 @@ static BOOLEAN LeavesNothing(PCSTR Name, ULONG Count, PCSTR Role, PCSTR Argument
     After = Usage();
     Log("procs: %s: 0x%08X", Name, Status);
     ReportUsage(Name, &Before, &After);
-    return NT_SUCCESS(Status) && IsBack(&Before, &After, 0);
+    return NT_SUCCESS(Status) && IsBack(&Before, &After);
 }
 
 static VOID ThousandProcessesLeaveNothing(VOID)

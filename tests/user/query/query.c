@@ -125,25 +125,6 @@ static VOID ImageName(VOID)
 
 /* ---- All processes ---- */
 
-static PVOID TakeSnapshot(PULONG Size)
-{
-    *Size = 0x1000;
-    for (ULONG Try = 0; Try < 50; Try++) {
-        ULONG Needed = 0;
-        PVOID Snapshot = HeapAllocate(*Size);
-        NTSTATUS Status = NtQuerySystemInformation(SystemProcessInformation, Snapshot, *Size, &Needed);
-        if (NT_SUCCESS(Status)) {
-            return Snapshot;
-        }
-        HeapFree(Snapshot);
-        if (Status != STATUS_INFO_LENGTH_MISMATCH) {
-            return NULL;
-        }
-        *Size = Needed > *Size ? Needed + 0x200 : *Size * 2;
-    }
-    return NULL;
-}
-
 /* Every entry lies inside the buffer; ours is among them, once, and names its threads. */
 static const char *CheckSnapshot(PVOID Snapshot, ULONG Size, ULONG *Threads)
 {
@@ -181,8 +162,8 @@ static VOID ProcessList(VOID)
     CHECK_STATUS(NtQuerySystemInformation(SystemProcessInformation, Small, sizeof(Small), &Needed),
                  STATUS_INFO_LENGTH_MISMATCH);
     CHECK(Needed > sizeof(SYSTEM_PROCESS_INFORMATION));
-    PVOID Snapshot = TakeSnapshot(&Size);
-    CHECK(Snapshot != NULL);
+    SYSTEM_PROCESS_INFORMATION *Snapshot;
+    CHECK_SUCCESS(QueryProcesses(&Snapshot, &Size));
     const char *Wrong = CheckSnapshot(Snapshot, Size, &Threads);
     if (Wrong != NULL) {
         FAIL("%s", Wrong);
@@ -214,9 +195,12 @@ static VOID ProcessListWhileTheyComeAndGo(VOID)
     const char *Wrong = NULL;
     for (ULONG i = 0; i < 200 && Wrong == NULL; i++) {
         ULONG Size, Count;
-        PVOID Snapshot = TakeSnapshot(&Size);
-        Wrong = Snapshot == NULL ? "no snapshot" : CheckSnapshot(Snapshot, Size, &Count);
-        HeapFree(Snapshot);
+        SYSTEM_PROCESS_INFORMATION *Snapshot;
+        NTSTATUS Status = QueryProcesses(&Snapshot, &Size);
+        Wrong = NT_SUCCESS(Status) ? CheckSnapshot(Snapshot, Size, &Count) : "no snapshot";
+        if (NT_SUCCESS(Status)) {
+            HeapFree(Snapshot);
+        }
     }
     ChurnStop = 1;
     for (ULONG i = 0; i < RTL_NUMBER_OF(Threads); i++) {
