@@ -11,6 +11,9 @@
 VOID PrimerTestLockOrder(BOOLEAN Right);
 /* Waits after releasing an internal lock, or while holding it (bug check LOCK_HELD_WHILE_BLOCKING). */
 VOID PrimerTestBlockHolding(BOOLEAN Right);
+/* After more allocations of pages, pool or kernel stacks by the calling thread, Count of them fail (0: none any more). One thread at
+   a time. Returns how many have failed since the call before. */
+ULONG PrimerFailAllocations(ULONG After, ULONG Count);
 
 /* Returns when the stacks of all threads that have ended before the call are freed. PASSIVE, not from the reaper. */
 VOID PsDrainReaper(VOID);

@@ -43,8 +43,6 @@ void MmQueryStatistics(MM_STATISTICS *Statistics);
 void MmTrimCaches(void);
 /* Debug builds: bytes in use with this tag (leak tests). */
 ULONG64 MmPoolTagBytes(ULONG Tag);
-/* Fault injection for tests (debug builds): the next allocations fail, one in Rate (0: off). */
-extern volatile ULONG MmFailRate;
 
 /* ---- Kernel stacks and ranges ---- */
 

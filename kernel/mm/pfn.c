@@ -8,7 +8,9 @@
  *
  * Locks: a cache's own, then the page lock (free lists, fresh chunks).
  */
+#include "kernel/ldr/export.h"
 #include "kernel/mm/mi.h"
+#include <primertest.h>
 
 #define MI_MAX_ORDER   10
 #define MI_CHUNK_PAGES (1ULL << MI_MAX_ORDER)
@@ -34,16 +36,36 @@ static volatile LONG64 MiPageTablePages; /* (a) */
 ULONG64 MiPhysicalEnd;
 PMI_PROCESSOR_CACHES MiCaches[MAXIMUM_PROCESSORS];
 volatile ULONG MiCacheCount;
-volatile ULONG MmFailRate;
 
 #if DBG
-static volatile LONG MiFailCount;
+/* Fault injection, for one test at a time: MiFailAfter allocations of this thread succeed, then MiFailCount fail. */
+static PKTHREAD volatile MiFailThread;
+static ULONG MiFailAfter, MiFailCount, MiFailures;
 
 BOOLEAN MiFailNow(void)
 {
-    ULONG Rate = MmFailRate;
-    return Rate != 0 && (ULONG)InterlockedIncrement(&MiFailCount) % Rate == 0;
+    if (MiFailThread == NULL || MiFailThread != ArchCurrentThread() || MiFailCount == 0) {
+        return FALSE;
+    }
+    if (MiFailAfter != 0) {
+        MiFailAfter--;
+        return FALSE;
+    }
+    MiFailCount--;
+    MiFailures++;
+    return TRUE;
 }
+
+ULONG PrimerFailAllocations(ULONG After, ULONG Count)
+{
+    ULONG Failures = MiFailures;
+    MiFailAfter = After;
+    MiFailCount = Count;
+    MiFailures = 0;
+    MiFailThread = Count != 0 ? ArchCurrentThread() : NULL;
+    return Failures;
+}
+EXPORT(PrimerFailAllocations);
 #endif
 
 /* ---- Buddy lists. The page lock is held ---- */
