@@ -14,11 +14,17 @@ static inline PMI_REGION MiRegionOf(const RTL_AVL_NODE *Node)
     return Node != NULL ? CONTAINING_RECORD(Node, MI_REGION, Node) : NULL;
 }
 
-static LONG MiCompareRegion(const VOID *Key, const RTL_AVL_NODE *Node)
+static LONG MiCompareStart(const VOID *Key, const RTL_AVL_NODE *Node)
 {
-    ULONG_PTR Start = *(const ULONG_PTR *)Key;
-    ULONG_PTR Other = MiRegionOf(Node)->Start;
-    return Start < Other ? -1 : Start > Other;
+    ULONG_PTR Address = *(const ULONG_PTR *)Key;
+    ULONG_PTR Start = MiRegionOf(Node)->Start;
+    return Address < Start ? -1 : Address > Start;
+}
+
+/* Regions are disjoint, so that their ends have the same order; a region lies above what is below its end. */
+static LONG MiCompareEnd(const VOID *Key, const RTL_AVL_NODE *Node)
+{
+    return *(const ULONG_PTR *)Key < MiRegionOf(Node)->End ? -1 : 1;
 }
 
 /* ---- Life of a region ---- */
@@ -59,36 +65,12 @@ PMI_REGION MiPreviousRegion(const MI_REGION *Region)
 
 PMI_REGION MiFindRegionAbove(const MI_REGION_TREE *Regions, ULONG_PTR Address)
 {
-    PMI_REGION Best = NULL;
-    const RTL_AVL_NODE *Node = Regions->Tree.Root;
-
-    while (Node != NULL) {
-        PMI_REGION Region = MiRegionOf(Node);
-        if (Region->End > Address) {
-            Best = Region;
-            Node = Node->Child[0];
-        } else {
-            Node = Node->Child[1];
-        }
-    }
-    return Best;
+    return MiRegionOf(RtlAvlFindCeiling(&Regions->Tree, &Address, MiCompareEnd));
 }
 
 PMI_REGION MiFindRegionBelow(const MI_REGION_TREE *Regions, ULONG_PTR Address)
 {
-    PMI_REGION Best = NULL;
-    const RTL_AVL_NODE *Node = Regions->Tree.Root;
-
-    while (Node != NULL) {
-        PMI_REGION Region = MiRegionOf(Node);
-        if (Region->Start <= Address) {
-            Best = Region;
-            Node = Node->Child[1];
-        } else {
-            Node = Node->Child[0];
-        }
-    }
-    return Best;
+    return MiRegionOf(RtlAvlFindFloor(&Regions->Tree, &Address, MiCompareStart));
 }
 
 PMI_REGION MiFindRegion(PMI_REGION_TREE Regions, ULONG_PTR Address)
@@ -174,37 +156,15 @@ static void MiUnlinkRegion(PMI_REGION_TREE Regions, PMI_REGION Region)
 
 static void MiLinkRegion(PMI_REGION_TREE Regions, PMI_REGION Region)
 {
-    RtlAvlInsert(&Regions->Tree, &Region->Start, &Region->Node, MiCompareRegion);
+    RtlAvlInsert(&Regions->Tree, &Region->Start, &Region->Node, MiCompareStart);
     Regions->Count++;
 }
 
-PMI_REGION MiInsertRegion(PMI_REGION_TREE Regions, PMI_REGION Region)
+void MiInsertRegion(PMI_REGION_TREE Regions, PMI_REGION Region)
 {
-    PMI_REGION Left = MiFindRegionBelow(Regions, Region->Start);
-    PMI_REGION Right = Left != NULL ? MiNextRegion(Left) : MiRegionOf(RtlAvlFirst(&Regions->Tree));
-
     Regions->Pages += (Region->End - Region->Start) >> PAGE_SHIFT;
-    if (Left != NULL && MiMayMerge(Left, Region)) {
-        Left->End = Region->End;
-        MiFreeRegion(Region);
-        Region = Left;
-    }
-    if (Right != NULL && MiMayMerge(Region, Right)) {
-        if (Region == Left) {
-            Left->End = Right->End;
-            MiUnlinkRegion(Regions, Right);
-            MiFreeRegion(Right);
-            return Left;
-        }
-        Right->Start = Region->Start;
-        Right->Offset = Region->Offset;
-        MiFreeRegion(Region);
-        return Right;
-    }
-    if (Region != Left) {
-        MiLinkRegion(Regions, Region);
-    }
-    return Region;
+    MiLinkRegion(Regions, Region);
+    MiMergeRange(Regions, Region->Start, Region->End);
 }
 
 void MiRemoveRegion(PMI_REGION_TREE Regions, PMI_REGION Region)

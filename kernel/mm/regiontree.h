@@ -55,8 +55,8 @@ BOOLEAN MiRangeIsFree(const MI_REGION_TREE *Regions, ULONG_PTR Start, ULONG_PTR 
 BOOLEAN MiFindHole(const MI_REGION_TREE *Regions, SIZE_T Size, ULONG_PTR Low, ULONG_PTR High, BOOLEAN TopDown,
                    ULONG_PTR *Base);
 
-/* Takes the region, whose range is free, into the tree; merges it with equal neighbours. Returns the one that covers it now. */
-PMI_REGION MiInsertRegion(PMI_REGION_TREE Regions, PMI_REGION Region);
+/* Takes the region, whose range is free, into the tree; an equal neighbour may have swallowed it on return. */
+void MiInsertRegion(PMI_REGION_TREE Regions, PMI_REGION Region);
 /* Takes it off and frees it. */
 void MiRemoveRegion(PMI_REGION_TREE Regions, PMI_REGION Region);
 /* Makes Address a boundary where it lies inside a region. STATUS_NO_MEMORY: nothing has changed. */

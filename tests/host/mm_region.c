@@ -168,7 +168,8 @@ static void Map(int First, int Count)
         MiFreeRegion(Region);
         return;
     }
-    Region = MiInsertRegion(&Regions, Region);
+    MiInsertRegion(&Regions, Region);
+    Region = MiFindRegion(&Regions, Address(First));
     CHECK(Region->Start <= Address(First) && Region->End >= Address(First + Count));
     for (int i = 0; i < Count; i++) {
         Model[First + i] = (PAGE){true, Template.Protection, Section, Template.NoInherit,
