@@ -13,8 +13,6 @@
  */
 #include "kernel/mm/mi.h"
 
-#define RANGE_TAG 'aVmM'
-
 #define MI_STACK_SLOT       0x8000
 #define MI_STACK_SLOTS      65536
 #define MI_STACK_PAGES      (KERNEL_STACK_SIZE / PAGE_SIZE)
@@ -24,8 +22,8 @@
 #define MI_FLUSH_EVERYTHING 4096 /* pages: far more than are flushed one by one */
 
 static KLOCK MiRangeLock;
-MI_WINDOW MiLargeWindow = {.Start = MI_LARGE_BASE, .End = MI_LARGE_END};
-MI_WINDOW MiImageWindow = {.Start = MI_IMAGE_BASE, .End = MI_IMAGE_END};
+MI_WINDOW MiLargeWindow = {.Start = MI_LARGE_BASE, .Hint = MI_LARGE_BASE, .End = MI_LARGE_END};
+static MI_WINDOW MiImageWindow = {.Start = MI_IMAGE_BASE, .Hint = MI_IMAGE_BASE, .End = MI_IMAGE_END};
 
 static ULONG64 MiSlotUsed[MI_STACK_SLOTS / 64]; /* (MiRangeLock) a bit a slot that is mapped */
 static ULONG MiSlotHint;                        /* (MiRangeLock) no free slot in words below this one */
@@ -81,110 +79,71 @@ static NTSTATUS MiMapKernelPages(ULONG_PTR Start, SIZE_T Pages)
 
 /* ---- Windows ---- */
 
-static inline PMI_RANGE MiRangeOf(const RTL_AVL_NODE *Node)
+/* Gives the range its place: the lowest hole that leaves a page unmapped on either side. */
+static BOOLEAN MiPlaceRange(PMI_WINDOW Window, PMI_REGION Range, SIZE_T Size)
 {
-    return Node != NULL ? CONTAINING_RECORD(Node, MI_RANGE, Node) : NULL;
-}
-
-static LONG MiCompareRange(const VOID *Key, const RTL_AVL_NODE *Node)
-{
-    ULONG_PTR Start = *(const ULONG_PTR *)Key;
-    ULONG_PTR Other = MiRangeOf(Node)->Start;
-    return Start < Other ? -1 : Start > Other;
-}
-
-/* The range and the unmapped page behind it. */
-static inline ULONG_PTR MiRangeEnd(const MI_RANGE *Range)
-{
-    return Range->Start + (Range->Pages + 1) * PAGE_SIZE;
-}
-
-/* The lowest place for Size bytes at or above From; 0 when there is none. */
-static ULONG_PTR MiFindPlace(PMI_WINDOW Window, ULONG_PTR From, SIZE_T Size)
-{
-    PMI_RANGE Range = MiRangeOf(RtlAvlFindFloor(&Window->Ranges, &From, MiCompareRange));
-    if (Range != NULL && MiRangeEnd(Range) > From) {
-        From = MiRangeEnd(Range);
-    }
-    Range = MiRangeOf(Range != NULL ? RtlAvlNext(&Range->Node) : RtlAvlFirst(&Window->Ranges));
-    while (Range != NULL && Range->Start - From < Size) {
-        From = MiRangeEnd(Range);
-        Range = MiRangeOf(RtlAvlNext(&Range->Node));
-    }
-    return From < Window->End && Window->End - From >= Size ? From : 0;
-}
-
-/* Gives the range its place in the window. */
-static BOOLEAN MiPlaceRange(PMI_WINDOW Window, PMI_RANGE Range)
-{
-    SIZE_T Size = (Range->Pages + 1) * PAGE_SIZE;
+    SIZE_T Hole = Size + 2 * PAGE_SIZE;
+    ULONG_PTR Base;
     KIRQL OldIrql = KeAcquireLock(&MiRangeLock);
 
-    Range->Start = MiFindPlace(Window, Window->Hint, Size);
-    if (Range->Start == 0) {
-        Range->Start = MiFindPlace(Window, Window->Start, Size);
-    }
-    if (Range->Start != 0) {
-        Window->Hint = Range->Start + Size;
-        RtlAvlInsert(&Window->Ranges, &Range->Start, &Range->Node, MiCompareRange);
+    BOOLEAN Found = MiFindHole(&Window->Ranges, Hole, Window->Hint, Window->End, FALSE, &Base) ||
+                    MiFindHole(&Window->Ranges, Hole, Window->Start, Window->End, FALSE, &Base);
+    if (Found) {
+        Range->Start = Base + PAGE_SIZE;
+        Range->End = Range->Start + Size;
+        Window->Hint = Range->End;
+        MiInsertRegion(&Window->Ranges, Range);
     }
     KeReleaseLock(&MiRangeLock, OldIrql);
-    return Range->Start != 0;
+    return Found;
 }
 
-static void MiForgetRange(PMI_WINDOW Window, PMI_RANGE Range)
+static void MiForgetRange(PMI_WINDOW Window, ULONG_PTR Base, SIZE_T Pages)
 {
     KIRQL OldIrql = KeAcquireLock(&MiRangeLock);
-    RtlAvlRemove(&Window->Ranges, &Range->Node);
-    if (Range->Start < Window->Hint) {
-        Window->Hint = Range->Start; /* low addresses have page tables already */
+    PMI_REGION Range = MiFindRegion(&Window->Ranges, Base);
+    KI_ASSERT(Range != NULL && Range->Start == Base && Range->End - Base == Pages * PAGE_SIZE,
+              "no range of %zu pages at %p", Pages, (void *)Base);
+    if (Base - PAGE_SIZE < Window->Hint) {
+        Window->Hint = Base - PAGE_SIZE; /* low addresses have page tables already */
     }
+    MiRemoveRegion(&Window->Ranges, Range);
     KeReleaseLock(&MiRangeLock, OldIrql);
-    ExFreePoolWithTag(Range, RANGE_TAG);
 }
 
 /* More pages than are free would first use up memory for page tables, which stay. */
 static BOOLEAN MiCanBeBacked(SIZE_T Pages)
 {
     MM_STATISTICS Statistics;
-    MmQueryStatistics(&Statistics);
+    MiQueryPages(&Statistics);
     return Pages < Statistics.FreePages;
 }
 
-PMI_RANGE MiAllocateRange(PMI_WINDOW Window, SIZE_T Pages)
+PVOID MiAllocateRange(PMI_WINDOW Window, SIZE_T Pages)
 {
-    if (!MiCanBeBacked(Pages)) {
-        return NULL;
-    }
-    PMI_RANGE Range = ExAllocatePoolWithTag(NonPagedPool, sizeof(MI_RANGE), RANGE_TAG);
+    static const MI_REGION Empty;
+    PMI_REGION Range = MiCanBeBacked(Pages) ? MiAllocateRegion(&Empty) : NULL;
+
     if (Range == NULL) {
         return NULL;
     }
-    Range->Pages = Pages;
-    if (!MiPlaceRange(Window, Range)) {
-        ExFreePoolWithTag(Range, RANGE_TAG);
+    if (!MiPlaceRange(Window, Range, Pages * PAGE_SIZE)) {
+        MiFreeRegion(Range);
         return NULL;
     }
-    if (!NT_SUCCESS(MiMapKernelPages(Range->Start, Pages))) {
-        MiForgetRange(Window, Range);
+    ULONG_PTR Base = Range->Start;
+    if (!NT_SUCCESS(MiMapKernelPages(Base, Pages))) {
+        MiForgetRange(Window, Base, Pages);
         return NULL;
     }
-    return Range;
-}
-
-PMI_RANGE MiFindRange(PMI_WINDOW Window, ULONG_PTR Base)
-{
-    KIRQL OldIrql = KeAcquireLock(&MiRangeLock);
-    PMI_RANGE Range = MiRangeOf(RtlAvlFind(&Window->Ranges, &Base, MiCompareRange));
-    KeReleaseLock(&MiRangeLock, OldIrql);
-    return Range;
+    return (PVOID)Base;
 }
 
 /* The addresses are taken again only after all processors have forgotten them. */
-void MiFreeRange(PMI_WINDOW Window, PMI_RANGE Range)
+void MiFreeRange(PMI_WINDOW Window, PVOID Base, SIZE_T Pages)
 {
-    MiUnmapKernelPages(Range->Start, Range->Pages);
-    MiForgetRange(Window, Range);
+    MiUnmapKernelPages((ULONG_PTR)Base, Pages);
+    MiForgetRange(Window, (ULONG_PTR)Base, Pages);
 }
 
 /* ---- Module images ---- */
@@ -194,8 +153,7 @@ PVOID MmAllocateImageSpace(SIZE_T Size)
     if (Size == 0 || Size > MI_IMAGE_END - MI_IMAGE_BASE) {
         return NULL;
     }
-    PMI_RANGE Range = MiAllocateRange(&MiImageWindow, BYTES_TO_PAGES(Size));
-    return Range != NULL ? (PVOID)Range->Start : NULL;
+    return MiAllocateRange(&MiImageWindow, BYTES_TO_PAGES(Size));
 }
 
 NTSTATUS MmProtectImageSpace(PVOID Base, SIZE_T Size, ULONG ArchFlags)
@@ -220,12 +178,7 @@ NTSTATUS MmProtectImageSpace(PVOID Base, SIZE_T Size, ULONG ArchFlags)
 
 void MmFreeImageSpace(PVOID Base, SIZE_T Size)
 {
-    PMI_RANGE Range = MiFindRange(&MiImageWindow, (ULONG_PTR)Base);
-    KI_ASSERT(Range != NULL && Range->Pages == BYTES_TO_PAGES(Size), "no image of %zu bytes at %p", Size,
-              Base);
-    if (Range != NULL) {
-        MiFreeRange(&MiImageWindow, Range);
-    }
+    MiFreeRange(&MiImageWindow, Base, BYTES_TO_PAGES(Size));
 }
 
 /* ---- Stacks ---- */
@@ -382,8 +335,6 @@ BOOLEAN MmIsStackGuard(ULONG_PTR Address)
 void MiInitializeKernelRanges(void)
 {
     KeInitializeLock(&MiRangeLock, KlcVirtual);
-    MiLargeWindow.Hint = MiLargeWindow.Start;
-    MiImageWindow.Hint = MiImageWindow.Start;
 }
 
 void MiQueryKernelRanges(MM_STATISTICS *Statistics)

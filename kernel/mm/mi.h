@@ -11,16 +11,14 @@
 #include "kernel/kd/kd.h"
 #include "kernel/mm/mm.h"
 
-/* ---- Where things are (a host harness overrides these) ---- */
+/* ---- Where things are ---- */
 
-#ifndef MI_PAGE_DATABASE
 #define MI_PAGE_DATABASE ARCH_FRAME_BASE
 #define MI_STACKS_BASE   ARCH_POOL_BASE                     /* 64 Ki slots of 32 KiB: 2 GiB */
 #define MI_LARGE_BASE    (ARCH_POOL_BASE + 0x1000000000ULL) /* pool blocks that are not contiguous */
 #define MI_LARGE_END     (ARCH_POOL_BASE + 0x4000000000ULL)
 #define MI_IMAGE_BASE    0xffffffffc0000000ULL
 #define MI_IMAGE_END     0xffffffffff000000ULL
-#endif
 
 #define MI_LIKELY(Condition)   __builtin_expect(!!(Condition), 1)
 #define MI_UNLIKELY(Condition) __builtin_expect(!!(Condition), 0)
@@ -33,7 +31,7 @@
  *   from       to          by
  *   Reserved   Free        start-up, for the frames of free memory; MiTakeFreshChunk
  *   Free       Reserved    a block is split or taken: only the first frame of a free block is Free
- *   Reserved   InUse       MmAllocatePage, MmAllocateContiguous; and back by MmReleasePage
+ *   Reserved   InUse       MmAllocatePage, MiAllocateContiguous; and back by MmReleasePage
  *   InUse      Slab, Large the pool, which owns the frame then; and back
  */
 typedef enum _MI_PAGE_TYPE {
@@ -87,6 +85,9 @@ static inline BOOLEAN MiPageIsPinned(ULONG64 Physical)
 extern ULONG64 MiPhysicalEnd; /* the end of RAM, in bytes; constant after start-up */
 
 void MiInitializePages(PBOOT_INFORMATION Boot);
+void MiReferencePage(ULONG64 Physical);
+/* 2^Order contiguous frames, naturally aligned, not zeroed; 0 when none. */
+ULONG64 MiAllocateContiguous(ULONG Order);
 /* Frees [First, First + Count) of frames that came from one contiguous allocation. */
 void MiFreeFrames(ULONG64 Physical, SIZE_T Count);
 /* MmReleasePage for many. */
@@ -147,29 +148,19 @@ void MiQueryPool(MM_STATISTICS *Statistics);
 
 /* ---- Kernel ranges ---- */
 
-typedef struct _MI_RANGE {
-    RTL_AVL_NODE Node;
-    ULONG_PTR Start;
-    SIZE_T Pages; /* mapped; one more behind them stays unmapped */
-    SIZE_T Bytes; /* the owner's */
-    ULONG Tag;
-} MI_RANGE, *PMI_RANGE;
-
 /* A window of kernel addresses from which ranges are taken. */
 typedef struct _MI_WINDOW {
     ULONG_PTR Start, End;
-    ULONG_PTR Hint;      /* (MiRangeLock) where the search begins: little is free below */
-    RTL_AVL_TREE Ranges; /* (MiRangeLock) */
+    ULONG_PTR Hint;        /* (MiRangeLock) where the search begins: little is free below */
+    MI_REGION_TREE Ranges; /* (MiRangeLock) */
 } MI_WINDOW, *PMI_WINDOW;
 
-extern MI_WINDOW MiLargeWindow, MiImageWindow;
+extern MI_WINDOW MiLargeWindow;
 
 void MiInitializeKernelRanges(void);
-/* Pages fresh frames, readable and writable. NULL when memory or addresses are out. <= DISPATCH. */
-PMI_RANGE MiAllocateRange(PMI_WINDOW Window, SIZE_T Pages);
-/* The range that starts at Base; NULL. Its owner may keep it until it frees it. */
-PMI_RANGE MiFindRange(PMI_WINDOW Window, ULONG_PTR Base);
-void MiFreeRange(PMI_WINDOW Window, PMI_RANGE Range);
+/* Pages fresh frames, readable and writable, an unmapped page on either side. NULL when memory or addresses are out. <= DISPATCH. */
+PVOID MiAllocateRange(PMI_WINDOW Window, SIZE_T Pages);
+void MiFreeRange(PMI_WINDOW Window, PVOID Base, SIZE_T Pages);
 void MiTrimStacks(void);
 void MiQueryKernelRanges(MM_STATISTICS *Statistics);
 

@@ -23,11 +23,8 @@ void MmInitializeProcessor(PKPRCB Prcb);
 
 /* One frame with one reference; 0 when memory is out. <= DISPATCH. */
 ULONG64 MmAllocatePage(BOOLEAN Zeroed);
-void MmReferencePage(ULONG64 Physical);
 /* Drops a reference; the last one frees the frame. Frames of archives and of the kernel are pinned: counted, never freed. */
 void MmReleasePage(ULONG64 Physical);
-/* 2^Order contiguous frames, naturally aligned, not zeroed; 0 when none. */
-ULONG64 MmAllocateContiguous(ULONG Order);
 
 typedef struct _MM_STATISTICS {
     ULONG64 TotalPages, FreePages; /* caches of processors count as free */

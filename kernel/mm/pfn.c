@@ -279,7 +279,7 @@ ULONG64 MmAllocatePage(BOOLEAN Zeroed)
     return Physical;
 }
 
-void MmReferencePage(ULONG64 Physical)
+void MiReferencePage(ULONG64 Physical)
 {
     PMI_PAGE Page = MiPageOf(Physical);
     KI_ASSERT(Page->Type == MiPageReserved || (Page->Type == MiPageInUse && Page->References > 0),
@@ -335,7 +335,7 @@ static PMI_PAGE MiTakeContiguous(ULONG Order)
     return Page;
 }
 
-ULONG64 MmAllocateContiguous(ULONG Order)
+ULONG64 MiAllocateContiguous(ULONG Order)
 {
     if (Order > MI_MAX_ORDER || MiFailNow()) {
         return 0;

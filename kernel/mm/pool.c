@@ -318,7 +318,7 @@ static void MiSpill(PMI_MAGAZINE Magazine, ULONG Class, ULONG Left)
     KeReleaseLockFromDpc(&MiClass[Class].Lock);
 }
 
-/* The magazine is full: the older half of what it has goes back. DISPATCH_LEVEL. */
+/* The magazine is full: half of what it has goes back. DISPATCH_LEVEL. */
 static NOINLINE void MiOverflow(PMI_MAGAZINE Magazine, ULONG Class, PVOID Block)
 {
     PMI_CLASS C = &MiClass[Class];
@@ -380,83 +380,82 @@ static ULONG64 MiTakePages(SIZE_T Pages)
         return MmAllocatePage(FALSE);
     }
     ULONG Order = 64 - (ULONG)__builtin_clzl(Pages - 1);
-    ULONG64 Physical = MmAllocateContiguous(Order);
+    ULONG64 Physical = MiAllocateContiguous(Order);
     if (Physical != 0 && Pages != 1ULL << Order) {
         MiFreeFrames(Physical + Pages * PAGE_SIZE, (1ULL << Order) - Pages);
     }
     return Physical;
 }
 
-/* Contiguous where possible; else scattered frames in a range of kernel addresses. */
+static inline BOOLEAN MiIsScattered(const void *P)
+{
+    return (ULONG_PTR)P - MI_LARGE_BASE < MI_LARGE_END - MI_LARGE_BASE;
+}
+
+/* The frame that P lies in, which the pool may own or not; NULL when there is none. */
+static PMI_PAGE MiPageOfBlock(const void *P)
+{
+    ULONG64 Physical = (ULONG_PTR)P - (ULONG_PTR)ArchPhysicalToVirtual(0);
+    ULONG Flags;
+
+    if (MiIsScattered(P)) {
+        return ArchQueryPage(ArchKernelPageTables(), (ULONG_PTR)P, &Physical, &Flags) ? MiPageOf(Physical) : NULL;
+    }
+    return Physical < MiPhysicalEnd ? MiPageOf(Physical) : NULL;
+}
+
+/* Contiguous where possible; else scattered frames in a range of kernel addresses. The first frame tells about the block. */
 static PVOID MiAllocateLarge(SIZE_T Size, ULONG Tag)
 {
     SIZE_T Pages = BYTES_TO_PAGES(Size);
     ULONG64 Physical = MiTakePages(Pages);
-    PVOID P;
+    PVOID P = Physical != 0 ? ArchPhysicalToVirtual(Physical) : NULL;
 
-    if (Physical != 0) {
-        PMI_PAGE Page = MiPageOf(Physical);
-        Page->Type = MiPageLarge;
-        Page->Bytes = Size;
-        Page->Tag = Tag;
-        Page->Pages = (ULONG)Pages;
-        P = ArchPhysicalToVirtual(Physical);
-    } else {
-        PMI_RANGE Range = Pages > 1 ? MiAllocateRange(&MiLargeWindow, Pages) : NULL;
-        if (Range == NULL) {
-            return NULL;
-        }
-        Range->Bytes = Size;
-        Range->Tag = Tag;
-        P = (PVOID)Range->Start;
+    if (P == NULL && Pages > 1) {
+        P = MiAllocateRange(&MiLargeWindow, Pages);
     }
+    if (P == NULL) {
+        return NULL;
+    }
+    PMI_PAGE Page = MiPageOfBlock(P);
+    Page->Type = MiPageLarge;
+    Page->Bytes = Size;
+    Page->Tag = Tag;
+    Page->Pages = (ULONG)Pages;
     MiCountLarge((LONG64)Pages, 1, Size);
     MiMarkLargeAllocated(P, Size, Pages, Tag);
     return P;
 }
 
-static void MiFreeLargePages(PMI_PAGE Page, PVOID P, ULONG Tag)
+static void MiReturnPages(PVOID P, PMI_PAGE Page, SIZE_T Pages)
 {
-    SIZE_T Pages = Page->Pages;
-
-    if (((ULONG_PTR)P & (PAGE_SIZE - 1)) != 0) {
-        MiBadFree(MI_BAD_FREE_ADDRESS, P, Page->Tag, Tag, "no block begins here");
-    }
-    MiCheckTag(P, Page->Tag, Tag);
-    MiMarkLargeFreed(P, Page->Bytes, Pages, Page->Tag);
-    MiCountLarge(-(LONG64)Pages, -1, Page->Bytes);
-    if (Pages == 1) {
-        Page->Type = MiPageInUse;
+    Page->Type = MiPageInUse;
+    if (MiIsScattered(P)) {
+        MiFreeRange(&MiLargeWindow, P, Pages);
+    } else if (Pages == 1) {
         MmReleasePage(MiPhysicalOf(Page));
-        return;
+    } else {
+        Page->Type = MiPageReserved;
+        Page->References = 0;
+        MiFreeFrames(MiPhysicalOf(Page), Pages);
     }
-    Page->Type = MiPageReserved;
-    Page->References = 0;
-    MiFreeFrames(MiPhysicalOf(Page), Pages);
-}
-
-static void MiFreeLargeRange(PVOID P, ULONG Tag)
-{
-    PMI_RANGE Range = MiFindRange(&MiLargeWindow, (ULONG_PTR)P);
-    if (Range == NULL) {
-        MiBadFree(MI_BAD_FREE_ADDRESS, P, 0, Tag, "no block begins here");
-    }
-    MiCheckTag(P, Range->Tag, Tag);
-    MiMarkLargeFreed(P, Range->Bytes, Range->Pages, Range->Tag);
-    MiCountLarge(-(LONG64)Range->Pages, -1, Range->Bytes);
-    MiFreeRange(&MiLargeWindow, Range);
 }
 
 /* No block of a slab: whole pages, or nothing that the pool has given out. */
-static NOINLINE void MiFreeLarge(PVOID P, ULONG64 Physical, ULONG Tag)
+static NOINLINE void MiFreeLarge(PVOID P, ULONG Tag)
 {
-    if ((ULONG_PTR)P - MI_LARGE_BASE < MI_LARGE_END - MI_LARGE_BASE) {
-        MiFreeLargeRange(P, Tag);
-    } else if (Physical < MiPhysicalEnd && MiPageOf(Physical)->Type == MiPageLarge) {
-        MiFreeLargePages(MiPageOf(Physical), P, Tag);
-    } else {
+    PMI_PAGE Page = MiPageOfBlock(P);
+
+    if (Page == NULL || Page->Type != MiPageLarge) {
         MiBadFree(MI_BAD_FREE_ADDRESS, P, 0, Tag, "not in the pool, or freed before");
     }
+    if (BYTE_OFFSET(P) != 0) {
+        MiBadFree(MI_BAD_FREE_ADDRESS, P, Page->Tag, Tag, "no block begins here");
+    }
+    MiCheckTag(P, Page->Tag, Tag);
+    MiMarkLargeFreed(P, Page->Bytes, Page->Pages, Page->Tag);
+    MiCountLarge(-(LONG64)Page->Pages, -1, Page->Bytes);
+    MiReturnPages(P, Page, Page->Pages);
 }
 
 /* ---- The documented routines ---- */
@@ -525,7 +524,7 @@ VOID ExFreePoolWithTag(PVOID P, ULONG Tag)
         ULONG Class = MiPageOf(Physical)->Order;
         MiFreeSmall(Class, MiMarkFreed(P, MiClassBytes[Class], Tag));
     } else {
-        MiFreeLarge(P, Physical, Tag);
+        MiFreeLarge(P, Tag);
     }
 }
 EXPORT(ExFreePoolWithTag);

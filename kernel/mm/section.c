@@ -220,7 +220,7 @@ static NTSTATUS MiReferenceOwnPage(PMM_SECTION Section, ULONG64 Index, ULONG64 *
         *Physical = MiMakeSectionPage(Section, Index);
         Status = *Physical != 0 ? STATUS_SUCCESS : STATUS_NO_MEMORY;
         if (*Physical != 0) {
-            MmReferencePage(*Physical);
+            MiReferencePage(*Physical);
         }
     }
     MiUnlock(&Section->Lock);
@@ -232,7 +232,7 @@ NTSTATUS MiReferenceSectionPage(PMM_SECTION Section, ULONG64 Index, ULONG64 *Phy
     if (Section->Data != NULL && Index < BYTES_TO_PAGES(Section->Size)) {
         *Physical = MiFrameInPlace(Section, Index);
         if (*Physical != 0) {
-            MmReferencePage(*Physical);
+            MiReferencePage(*Physical);
             return STATUS_SUCCESS;
         }
     }

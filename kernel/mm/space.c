@@ -98,7 +98,7 @@ static void MiCloneVisit(void *Context, uintptr_t Virtual, uint64_t Physical, UL
     if (!NT_SUCCESS(State->Status)) {
         return;
     }
-    MmReferencePage(Physical);
+    MiReferencePage(Physical);
     State->Clone->ResidentPages++;
     if ((Flags & ARCH_PAGE_SOFT) == 0) {
         ArchMapPage(&State->Source->Kernel.Tables, Virtual, Physical, Common);
