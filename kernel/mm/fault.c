@@ -172,7 +172,6 @@ NTSTATUS MmPageFault(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, ULONG Access)
         return STATUS_ACCESS_VIOLATION;
     }
     MiLock(&Space->Lock);
-    Space->Faults++;
     NTSTATUS Status = MiResolvePage(Space, Address, Access, FALSE);
     MiUnlock(&Space->Lock);
     return Status;

@@ -80,7 +80,6 @@ typedef struct _MM_ADDRESS_SPACE {
     MI_REGION_TREE Regions;     /* (Lock) Regions.Pages: the pages that regions span */
     volatile LONG References;   /* (a) */
     ULONG64 ResidentPages;      /* (Lock) leaf entries; others read it as a statistic */
-    ULONG64 Faults;             /* (Lock) */
 } MM_ADDRESS_SPACE, *PMM_ADDRESS_SPACE;
 
 #define MM_USER_LOWEST  0x10000ULL

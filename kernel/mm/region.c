@@ -64,11 +64,15 @@ static BOOLEAN MiPageRange(ULONG_PTR Base, SIZE_T Size, ULONG_PTR *Start, ULONG_
     return TRUE;
 }
 
+static inline BOOLEAN MiIsProtection(ULONG Protection)
+{
+    return (Protection & ~(MM_READ | MM_WRITE | MM_EXECUTE | MM_GUARD)) == 0;
+}
+
 static NTSTATUS MiCheckMapping(SIZE_T Size, ULONG Flags, ULONG Protection, PMM_SECTION Section,
                                ULONG64 Offset)
 {
-    if (Size == 0 || (Offset & (PAGE_SIZE - 1)) != 0 ||
-        (Protection & ~(MM_READ | MM_WRITE | MM_EXECUTE | MM_GUARD)) != 0) {
+    if (Size == 0 || (Offset & (PAGE_SIZE - 1)) != 0 || !MiIsProtection(Protection)) {
         return STATUS_INVALID_PARAMETER;
     }
     if (Section == NULL) {
@@ -84,6 +88,16 @@ static NTSTATUS MiCheckMapping(SIZE_T Size, ULONG Flags, ULONG Protection, PMM_S
 }
 
 /* ---- Map and unmap ---- */
+
+/* Nothing is mapped in [Start, End) any more. STATUS_NO_MEMORY: nothing has changed. (Lock) */
+static NTSTATUS MiClearRange(PMM_ADDRESS_SPACE Space, ULONG_PTR Start, ULONG_PTR End)
+{
+    NTSTATUS Status = MiCarveRange(&Space->Regions, Start, End);
+    if (NT_SUCCESS(Status)) {
+        MiUnmapPages(Space, Start, End, FALSE);
+    }
+    return Status;
+}
 
 /* Makes room for the region where the caller wants it, or finds room. (Lock) */
 static NTSTATUS MiPlaceRegion(PMM_ADDRESS_SPACE Space, PMI_REGION Region, ULONG_PTR Base, SIZE_T Size,
@@ -108,11 +122,7 @@ static NTSTATUS MiPlaceRegion(PMM_ADDRESS_SPACE Space, PMI_REGION Region, ULONG_
     if ((Flags & MM_MAP_NOREPLACE) != 0) {
         return STATUS_CONFLICTING_ADDRESSES;
     }
-    NTSTATUS Status = MiCarveRange(&Space->Regions, Region->Start, Region->End);
-    if (NT_SUCCESS(Status)) {
-        MiUnmapPages(Space, Region->Start, Region->End, FALSE);
-    }
-    return Status;
+    return MiClearRange(Space, Region->Start, Region->End);
 }
 
 static NTSTATUS MiMapTemplate(PMM_ADDRESS_SPACE Space, const MI_REGION *Template, ULONG_PTR *Base,
@@ -169,125 +179,102 @@ NTSTATUS MmUnmapRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size)
         return STATUS_INVALID_PARAMETER;
     }
     MiLock(&Space->Lock);
-    NTSTATUS Status = MiCarveRange(&Space->Regions, Start, End);
-    if (NT_SUCCESS(Status)) {
-        MiUnmapPages(Space, Start, End, FALSE);
-    }
+    NTSTATUS Status = MiClearRange(Space, Start, End);
     MiUnlock(&Space->Lock);
     return Status;
 }
 
 /* ---- Changes of attributes ---- */
 
-/* Makes Start and End boundaries of regions; *First: the region at Start, NULL when there is none. (Lock) */
-static NTSTATUS MiIsolateRange(PMI_REGION_TREE Regions, ULONG_PTR Start, ULONG_PTR End, PMI_REGION *First)
+typedef struct _MI_CHANGE {
+    NTSTATUS (*Change)(struct _MI_CHANGE *Change, PMI_REGION Region); /* of one region wholly. (Lock) */
+    PMM_ADDRESS_SPACE Space;
+    ULONG Protection; /* for MiProtectOne */
+    BOOLEAN Inherit;  /* for MiInheritOne */
+    BOOLEAN Downgraded; /* some entry has lost a right */
+} MI_CHANGE, *PMI_CHANGE;
+
+/* Changes the regions of [Start, End), which are made to begin and end there, up to a hole or a refusal. (Lock) */
+static NTSTATUS MiChangeRegions(PMI_CHANGE Change, ULONG_PTR Start, ULONG_PTR End)
 {
+    PMI_REGION_TREE Regions = &Change->Space->Regions;
     NTSTATUS Status = MiSplitRegion(Regions, Start);
     if (NT_SUCCESS(Status)) {
         Status = MiSplitRegion(Regions, End);
-        *First = MiFindRegion(Regions, Start);
+    }
+    PMI_REGION Region = MiFindRegion(Regions, Start);
+    while (NT_SUCCESS(Status) && Start < End) {
+        if (Region == NULL || Region->Start != Start) {
+            return STATUS_MEMORY_NOT_ALLOCATED;
+        }
+        Status = Change->Change(Change, Region);
+        Start = Region->End;
+        Region = MiNextRegion(Region);
     }
     return Status;
 }
 
-typedef struct _MI_PROTECT {
-    PMM_ADDRESS_SPACE Space;
-    ULONG Protection;
-    BOOLEAN Downgraded; /* some entry has lost a right */
-} MI_PROTECT;
-
-static void MiProtectVisit(void *Context, uintptr_t Virtual, uint64_t Physical, ULONG Flags)
+static NTSTATUS MiChangeRange(PMI_CHANGE Change, ULONG_PTR Base, SIZE_T Size)
 {
-    MI_PROTECT *Protect = Context;
-    ULONG New = MiLeafFlags(Protect->Protection, Flags & ARCH_PAGE_SOFT);
-
-    Flags &= MI_LEAF_FLAGS;
-    if (New == Flags) {
-        return;
-    }
-    if ((Flags & ~New) != 0) {
-        Protect->Downgraded = TRUE;
-    }
-    ArchMapPage(&Protect->Space->Kernel.Tables, Virtual, Physical, New);
-}
-
-/* Changes one region wholly; the caller merges and flushes. (Lock) */
-static NTSTATUS MiProtectOne(MI_PROTECT *Protect, PMI_REGION Region)
-{
-    if (Region->Protection == Protect->Protection) {
-        return STATUS_SUCCESS;
-    }
-    if (Region->Shared && (Protect->Protection & MM_WRITE) != 0 && !MiSectionIsWritable(Region->Section)) {
-        return STATUS_ACCESS_DENIED;
-    }
-    Region->Protection = (UCHAR)Protect->Protection;
-    if (Protect->Space->ResidentPages != 0) {
-        ArchForEachPage(&Protect->Space->Kernel.Tables, Region->Start, Region->End, MiProtectVisit, Protect);
-    }
-    return STATUS_SUCCESS;
-}
-
-/* Goes through the regions of the isolated range up to a hole or a refusal. (Lock) */
-static NTSTATUS MiProtectRange(MI_PROTECT *Protect, PMI_REGION Region, ULONG_PTR Start, ULONG_PTR End)
-{
-    while (Start < End) {
-        if (Region == NULL || Region->Start != Start) {
-            return STATUS_MEMORY_NOT_ALLOCATED;
-        }
-        NTSTATUS Status = MiProtectOne(Protect, Region);
-        if (!NT_SUCCESS(Status)) {
-            return Status;
-        }
-        Start = Region->End;
-        Region = MiNextRegion(Region);
-    }
-    return STATUS_SUCCESS;
-}
-
-NTSTATUS MmProtectRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size, ULONG Protection)
-{
-    MI_PROTECT Protect = {.Space = Space, .Protection = Protection};
+    PMM_ADDRESS_SPACE Space = Change->Space;
     ULONG_PTR Start, End;
-    PMI_REGION Region;
 
-    if (!MiPageRange(Base, Size, &Start, &End) ||
-        (Protection & ~(MM_READ | MM_WRITE | MM_EXECUTE | MM_GUARD)) != 0) {
+    if (!MiPageRange(Base, Size, &Start, &End)) {
         return STATUS_INVALID_PARAMETER;
     }
     MiLock(&Space->Lock);
-    NTSTATUS Status = MiIsolateRange(&Space->Regions, Start, End, &Region);
-    if (NT_SUCCESS(Status)) {
-        Status = MiProtectRange(&Protect, Region, Start, End);
-    }
+    NTSTATUS Status = MiChangeRegions(Change, Start, End);
     MiMergeRange(&Space->Regions, Start, End);
-    if (Protect.Downgraded) {
+    if (Change->Downgraded) {
         KeFlushTb(&Space->Kernel, Start, (End - Start) >> PAGE_SHIFT);
     }
     MiUnlock(&Space->Lock);
     return Status;
 }
 
+static void MiProtectVisit(void *Context, uintptr_t Virtual, uint64_t Physical, ULONG Flags)
+{
+    PMI_CHANGE Change = Context;
+    ULONG New = MiLeafFlags(Change->Protection, Flags & ARCH_PAGE_SOFT);
+
+    Flags &= MI_LEAF_FLAGS;
+    if (New != Flags) {
+        Change->Downgraded |= (Flags & ~New) != 0;
+        ArchMapPage(&Change->Space->Kernel.Tables, Virtual, Physical, New);
+    }
+}
+
+static NTSTATUS MiProtectOne(PMI_CHANGE Change, PMI_REGION Region)
+{
+    if (Region->Protection == Change->Protection) {
+        return STATUS_SUCCESS;
+    }
+    if (Region->Shared && (Change->Protection & MM_WRITE) != 0 && !MiSectionIsWritable(Region->Section)) {
+        return STATUS_ACCESS_DENIED;
+    }
+    Region->Protection = (UCHAR)Change->Protection;
+    if (Change->Space->ResidentPages != 0) {
+        ArchForEachPage(&Change->Space->Kernel.Tables, Region->Start, Region->End, MiProtectVisit, Change);
+    }
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS MmProtectRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size, ULONG Protection)
+{
+    MI_CHANGE Change = {.Change = MiProtectOne, .Space = Space, .Protection = Protection};
+    return MiIsProtection(Protection) ? MiChangeRange(&Change, Base, Size) : STATUS_INVALID_PARAMETER;
+}
+
+static NTSTATUS MiInheritOne(PMI_CHANGE Change, PMI_REGION Region)
+{
+    Region->NoInherit = !Change->Inherit;
+    return STATUS_SUCCESS;
+}
+
 NTSTATUS MmSetRegionInherit(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size, BOOLEAN Inherit)
 {
-    ULONG_PTR Start, End, At;
-    PMI_REGION Region;
-
-    if (!MiPageRange(Base, Size, &Start, &End)) {
-        return STATUS_INVALID_PARAMETER;
-    }
-    MiLock(&Space->Lock);
-    NTSTATUS Status = MiIsolateRange(&Space->Regions, Start, End, &Region);
-    for (At = Start; NT_SUCCESS(Status) && At < End; Region = MiNextRegion(Region)) {
-        if (Region == NULL || Region->Start != At) {
-            Status = STATUS_MEMORY_NOT_ALLOCATED;
-            break;
-        }
-        Region->NoInherit = !Inherit;
-        At = Region->End;
-    }
-    MiMergeRange(&Space->Regions, Start, End);
-    MiUnlock(&Space->Lock);
-    return Status;
+    MI_CHANGE Change = {.Change = MiInheritOne, .Space = Space, .Inherit = Inherit};
+    return MiChangeRange(&Change, Base, Size);
 }
 
 /* Regions cover the range without a hole. (Lock) */
@@ -320,10 +307,10 @@ NTSTATUS MmDiscardRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size)
 
 /* ---- Questions ---- */
 
-static void MiDescribeHole(const MI_REGION_TREE *Regions, const MI_REGION *Above,
-                           MM_REGION_INFORMATION *Information)
+static void MiDescribeHole(const MI_REGION_TREE *Regions, ULONG_PTR Address, MM_REGION_INFORMATION *Information)
 {
-    PMI_REGION Below = Above != NULL ? MiPreviousRegion(Above) : MiFindRegionBelow(Regions, MM_USER_HIGHEST);
+    PMI_REGION Below = MiFindRegionBelow(Regions, Address);
+    PMI_REGION Above = MiFindRegionAbove(Regions, Address);
     Information->Start = Below != NULL ? Below->End : 0;
     Information->End = Above != NULL ? Above->Start : MM_USER_HIGHEST;
 }
@@ -351,11 +338,11 @@ NTSTATUS MmQueryRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, MM_REGION_INF
         return STATUS_INVALID_PARAMETER;
     }
     MiLockShared(&Space->Lock);
-    PMI_REGION Region = MiFindRegionAbove(&Space->Regions, Address);
-    if (Region != NULL && Region->Start <= Address) {
+    PMI_REGION Region = MiRegionAt(&Space->Regions, Address);
+    if (Region != NULL) {
         MiDescribeRegion(Region, Information);
     } else {
-        MiDescribeHole(&Space->Regions, Region, Information);
+        MiDescribeHole(&Space->Regions, Address, Information);
     }
     MiUnlockShared(&Space->Lock);
     return STATUS_SUCCESS;
@@ -370,8 +357,8 @@ NTSTATUS MmQueryWaitKey(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, BOOLEAN Shar
         return Status;
     }
     MiLockShared(&Space->Lock);
-    PMI_REGION Region = MiFindRegionAbove(&Space->Regions, Address);
-    if (Region == NULL || Region->Start > Address) {
+    PMI_REGION Region = MiRegionAt(&Space->Regions, Address);
+    if (Region == NULL) {
         Status = STATUS_ACCESS_VIOLATION;
     } else if (Region->Shared) {
         *Key = (MM_WAIT_KEY){Region->Section, Region->Offset + (Address - Region->Start)};

@@ -73,17 +73,19 @@ PMI_REGION MiFindRegionBelow(const MI_REGION_TREE *Regions, ULONG_PTR Address)
     return MiRegionOf(RtlAvlFindFloor(&Regions->Tree, &Address, MiCompareStart));
 }
 
+PMI_REGION MiRegionAt(const MI_REGION_TREE *Regions, ULONG_PTR Address)
+{
+    PMI_REGION Region = MiFindRegionBelow(Regions, Address);
+    return Region != NULL && Address < Region->End ? Region : NULL;
+}
+
 PMI_REGION MiFindRegion(PMI_REGION_TREE Regions, ULONG_PTR Address)
 {
     PMI_REGION Region = Regions->Hint;
-    if (Region != NULL && Address - Region->Start < Region->End - Region->Start) {
-        return Region;
+    if (Region == NULL || Address - Region->Start >= Region->End - Region->Start) {
+        Region = MiRegionAt(Regions, Address);
+        Regions->Hint = Region;
     }
-    Region = MiFindRegionBelow(Regions, Address);
-    if (Region == NULL || Address >= Region->End) {
-        return NULL;
-    }
-    Regions->Hint = Region;
     return Region;
 }
 

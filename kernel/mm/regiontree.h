@@ -43,7 +43,8 @@ extern volatile LONG64 MiRegionCount; /* (a) of all trees */
 PMI_REGION MiAllocateRegion(const MI_REGION *Template);
 void MiFreeRegion(PMI_REGION Region);
 
-/* The region that contains Address; NULL. Under an exclusive lock only: it remembers the answer. */
+/* The region that contains Address; NULL. MiFindRegion remembers the answer: under an exclusive lock only. */
+PMI_REGION MiRegionAt(const MI_REGION_TREE *Regions, ULONG_PTR Address);
 PMI_REGION MiFindRegion(PMI_REGION_TREE Regions, ULONG_PTR Address);
 /* The first region that ends above Address, the last that starts below or at it; NULL. */
 PMI_REGION MiFindRegionAbove(const MI_REGION_TREE *Regions, ULONG_PTR Address);
