@@ -166,22 +166,30 @@ void MiQueryKernelRanges(MM_STATISTICS *Statistics);
 
 /* ---- Sections and spaces ---- */
 
-typedef struct _MI_SECTION_NODE MI_SECTION_NODE, *PMI_SECTION_NODE;
-
 struct _MM_SECTION {
     EX_PUSH_LOCK Lock;
     volatile LONG References; /* (a) */
     SIZE_T Size;              /* (Lock) bytes; constant with Data */
     const UCHAR *Data;        /* constant; NULL: anonymous memory */
-    PMI_SECTION_NODE Root;    /* (Lock) frames of its own: a tree of 64-way nodes */
-    ULONG Height;             /* (Lock) levels of that tree; 0: none */
+    RTL_AVL_TREE Pages;       /* (Lock) frames of its own */
     LIST_ENTRY Regions;       /* (Lock) anonymous sections: regions that map it */
-    ULONG Epoch;              /* (Lock) counts shrinkings */
+    ULONG64 Epoch;            /* (Lock) counts shrinkings */
 };
 
 /* The frame of page Index with a reference for the caller. STATUS_IN_PAGE_ERROR beyond the end, STATUS_NO_MEMORY. */
 NTSTATUS MiReferenceSectionPage(PMM_SECTION Section, ULONG64 Index, ULONG64 *Physical);
-BOOLEAN MiSectionIsWritable(const MM_SECTION *Section);
+
+static inline BOOLEAN MiSectionIsWritable(const MM_SECTION *Section)
+{
+    return Section->Data == NULL;
+}
+
+/* How many of Size bytes at Address lie in its page. */
+static inline SIZE_T MiBytesInPage(ULONG64 Address, SIZE_T Size)
+{
+    SIZE_T Left = PAGE_SIZE - BYTE_OFFSET(Address);
+    return Size < Left ? Size : Left;
+}
 
 extern volatile LONG64 MiSpaceCount, MiSectionCount; /* (a) */
 

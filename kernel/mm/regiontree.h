@@ -18,7 +18,7 @@ typedef struct _MI_REGION {
     ULONG_PTR Start, End;
     struct _MM_ADDRESS_SPACE *Space;
     LIST_ENTRY SectionLink; /* in the section's list of those who map it; (section's lock) */
-    ULONG SectionEpoch; /* the last shrinking of the section that this region has seen; (section's lock) */
+    ULONG64 SectionEpoch; /* the last shrinking of the section that this region has seen; (section's lock) */
     struct _MM_SECTION *Section; /* counted; NULL: demand-zero memory */
     ULONG64 Offset;              /* in the section, of Start */
     PVOID Tag;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sections. Frames of a section's own hang in a tree of 64-way nodes by page number; pages of a data section that lie whole
- * and aligned in pinned memory are used in place and never enter the tree.
+ * Sections. Frames of a section's own stand in a tree by page number; pages of a data section that lie whole and aligned in
+ * pinned memory are used in place and never enter the tree.
  *
  * Every entry of a page table that shows a section's frame has a reference to it, and so has the section. Shrinking drops
  * the section's, and then visits the spaces that map it; who faults meanwhile sees the new size.
@@ -12,95 +12,70 @@
 
 #define SECTION_TAG 'eSmM'
 
-#define MI_NODE_BITS  6
-#define MI_NODE_SLOTS (1ULL << MI_NODE_BITS)
-
-struct _MI_SECTION_NODE {
-    ULONG64 Slot[MI_NODE_SLOTS]; /* lowest level: frames, 0: none yet. Above: nodes */
-};
+/* A page that the section has a frame of its own for. */
+typedef struct _MI_SECTION_PAGE {
+    RTL_AVL_NODE Node;
+    ULONG64 Index;
+    ULONG64 Physical;
+} MI_SECTION_PAGE, *PMI_SECTION_PAGE;
 
 volatile LONG64 MiSectionCount;
 
 /* ---- The tree of frames. The section's lock is held ---- */
 
-static PMI_SECTION_NODE MiNewNode(void)
+static inline PMI_SECTION_PAGE MiSectionPageOf(RTL_AVL_NODE *Node)
 {
-    return ExAllocatePool2(POOL_FLAG_NON_PAGED, sizeof(MI_SECTION_NODE), SECTION_TAG);
+    return Node != NULL ? CONTAINING_RECORD(Node, MI_SECTION_PAGE, Node) : NULL;
 }
 
-/* One more level above the root. */
-static BOOLEAN MiGrowTree(PMM_SECTION Section)
+static LONG MiCompareIndex(const VOID *Key, const RTL_AVL_NODE *Node)
 {
-    PMI_SECTION_NODE Node = MiNewNode();
-    if (Node == NULL) {
-        return FALSE;
-    }
-    Node->Slot[0] = (ULONG64)Section->Root;
-    Section->Root = Node;
-    Section->Height++;
-    return TRUE;
+    ULONG64 Index = *(const ULONG64 *)Key;
+    ULONG64 Other = CONTAINING_RECORD(Node, MI_SECTION_PAGE, Node)->Index;
+    return Index < Other ? -1 : Index > Other;
 }
 
-static inline BOOLEAN MiTreeCovers(const MM_SECTION *Section, ULONG64 Index)
+/* The frame of page Index as bytes; NULL when there is none. */
+static UCHAR *MiFindSectionPage(const MM_SECTION *Section, ULONG64 Index)
 {
-    return Section->Height != 0 && Index >> (MI_NODE_BITS * Section->Height) == 0;
+    PMI_SECTION_PAGE Page = MiSectionPageOf(RtlAvlFind(&Section->Pages, &Index, MiCompareIndex));
+    return Page != NULL ? ArchPhysicalToVirtual(Page->Physical) : NULL;
 }
 
-/* Where the frame of page Index stands; NULL when there is no node for it and none is (or can be) made. */
-static ULONG64 *MiSectionSlot(PMM_SECTION Section, ULONG64 Index, BOOLEAN Create)
+/* The frame of page Index, made when there is none yet; 0 when memory is out. */
+static ULONG64 MiMakeSectionPage(PMM_SECTION Section, ULONG64 Index)
 {
-    while (!MiTreeCovers(Section, Index)) {
-        if (!Create || !MiGrowTree(Section)) {
-            return NULL;
-        }
+    PMI_SECTION_PAGE Page = MiSectionPageOf(RtlAvlFind(&Section->Pages, &Index, MiCompareIndex));
+    if (Page != NULL) {
+        return Page->Physical;
     }
-    PMI_SECTION_NODE Node = Section->Root;
-    for (ULONG Level = Section->Height - 1; Level != 0; Level--) {
-        ULONG64 *Slot = &Node->Slot[(Index >> (MI_NODE_BITS * Level)) & (MI_NODE_SLOTS - 1)];
-        if (*Slot == 0 && Create) {
-            *Slot = (ULONG64)MiNewNode();
-        }
-        if (*Slot == 0) {
-            return NULL;
-        }
-        Node = (PMI_SECTION_NODE)*Slot;
+    ULONG64 Physical = MmAllocatePage(TRUE);
+    if (Physical == 0) {
+        return 0;
     }
-    return &Node->Slot[Index & (MI_NODE_SLOTS - 1)];
+    Page = ExAllocatePoolWithTag(NonPagedPool, sizeof(*Page), SECTION_TAG);
+    if (Page == NULL) {
+        MmReleasePage(Physical);
+        return 0;
+    }
+    if (Section->Data != NULL) {
+        memcpy(ArchPhysicalToVirtual(Physical), Section->Data + Index * PAGE_SIZE,
+               MiBytesInPage(0, Section->Size - Index * PAGE_SIZE));
+    }
+    Page->Index = Index;
+    Page->Physical = Physical;
+    RtlAvlInsert(&Section->Pages, &Index, &Page->Node, MiCompareIndex);
+    return Physical;
 }
 
-/* Releases the frames from page First (relative to the node) on, and the nodes that hold no others. Ten levels at most. */
-static void MiTrimNode(PMI_SECTION_NODE Node, ULONG Level, ULONG64 First)
+/* Releases the frames from page First on. */
+static void MiTrimSection(PMM_SECTION Section, ULONG64 First)
 {
-    ULONG64 Span = 1ULL << (MI_NODE_BITS * Level);
-
-    for (ULONG64 i = First / Span; i < MI_NODE_SLOTS; i++) {
-        ULONG64 From = First > i * Span ? First - i * Span : 0;
-        ULONG64 *Slot = &Node->Slot[i];
-        if (*Slot == 0) {
-            continue;
-        }
-        if (Level == 0) {
-            MmReleasePage(*Slot);
-            *Slot = 0;
-            continue;
-        }
-        MiTrimNode((PMI_SECTION_NODE)*Slot, Level - 1, From);
-        if (From == 0) {
-            ExFreePoolWithTag((PVOID)*Slot, SECTION_TAG);
-            *Slot = 0;
-        }
-    }
-}
-
-static void MiTrimTree(PMM_SECTION Section, ULONG64 First)
-{
-    if (Section->Height != 0 && MiTreeCovers(Section, First)) {
-        MiTrimNode(Section->Root, Section->Height - 1, First);
-    }
-    if (First == 0 && Section->Root != NULL) {
-        ExFreePoolWithTag(Section->Root, SECTION_TAG);
-        Section->Root = NULL;
-        Section->Height = 0;
+    PMI_SECTION_PAGE Page;
+    while ((Page = MiSectionPageOf(RtlAvlFindCeiling(&Section->Pages, &First, MiCompareIndex))) != NULL) {
+        RtlAvlRemove(&Section->Pages, &Page->Node);
+        MmReleasePage(Page->Physical);
+        ExFreePoolWithTag(Page, SECTION_TAG);
     }
 }
 
@@ -145,15 +120,10 @@ void MmDereferenceSection(PMM_SECTION Section)
     KI_ASSERT(Section->References > 0, "section %p has %d references", Section, Section->References);
     if (InterlockedDecrement(&Section->References) == 0) {
         KI_ASSERT(IsListEmpty(&Section->Regions), "section %p is mapped", Section);
-        MiTrimTree(Section, 0);
+        MiTrimSection(Section, 0);
         ExFreePoolWithTag(Section, SECTION_TAG);
         InterlockedDecrement64(&MiSectionCount);
     }
-}
-
-BOOLEAN MiSectionIsWritable(const MM_SECTION *Section)
-{
-    return Section->Data == NULL;
 }
 
 /* A region of a data section needs no place in a list: the section never shrinks. */
@@ -193,24 +163,6 @@ static ULONG64 MiFrameInPlace(const MM_SECTION *Section, ULONG64 Index)
     return MiPageIsPinned(Physical) ? Physical : 0;
 }
 
-/* The frame of page Index, made when there is none yet; 0 when memory is out. The section's lock is held. */
-static ULONG64 MiMakeSectionPage(PMM_SECTION Section, ULONG64 Index)
-{
-    ULONG64 *Slot = MiSectionSlot(Section, Index, TRUE);
-    if (Slot == NULL) {
-        return 0;
-    }
-    if (*Slot == 0) {
-        *Slot = MmAllocatePage(TRUE);
-        if (*Slot != 0 && Section->Data != NULL) {
-            SIZE_T Left = Section->Size - Index * PAGE_SIZE;
-            memcpy(ArchPhysicalToVirtual(*Slot), Section->Data + Index * PAGE_SIZE,
-                   Left < PAGE_SIZE ? Left : PAGE_SIZE);
-        }
-    }
-    return *Slot;
-}
-
 static NTSTATUS MiReferenceOwnPage(PMM_SECTION Section, ULONG64 Index, ULONG64 *Physical)
 {
     NTSTATUS Status = STATUS_IN_PAGE_ERROR;
@@ -245,14 +197,14 @@ NTSTATUS MiReferenceSectionPage(PMM_SECTION Section, ULONG64 Index, ULONG64 *Phy
 static void MiZeroTail(PMM_SECTION Section)
 {
     ULONG Offset = BYTE_OFFSET(Section->Size);
-    ULONG64 *Slot = Offset != 0 ? MiSectionSlot(Section, Section->Size >> PAGE_SHIFT, FALSE) : NULL;
-    if (Slot != NULL && *Slot != 0) {
-        memset((UCHAR *)ArchPhysicalToVirtual(*Slot) + Offset, 0, PAGE_SIZE - Offset);
+    UCHAR *Page = MiFindSectionPage(Section, Section->Size >> PAGE_SHIFT);
+    if (Offset != 0 && Page != NULL) {
+        memset(Page + Offset, 0, PAGE_SIZE - Offset);
     }
 }
 
 /* A space that maps the section and has not been visited since Epoch, referenced; NULL when there is none left. */
-static PMM_ADDRESS_SPACE MiNextMappingSpace(PMM_SECTION Section, ULONG Epoch)
+static PMM_ADDRESS_SPACE MiNextMappingSpace(PMM_SECTION Section, ULONG64 Epoch)
 {
     PMM_ADDRESS_SPACE Space = NULL;
 
@@ -270,7 +222,7 @@ static PMM_ADDRESS_SPACE MiNextMappingSpace(PMM_SECTION Section, ULONG Epoch)
 }
 
 /* Every region of the space in the section's list has been told of the shrinking. The space's lock is held. */
-static void MiMarkVisited(PMM_SECTION Section, const MM_ADDRESS_SPACE *Space, ULONG Epoch)
+static void MiMarkVisited(PMM_SECTION Section, const MM_ADDRESS_SPACE *Space, ULONG64 Epoch)
 {
     MiLock(&Section->Lock);
     for (PLIST_ENTRY Entry = Section->Regions.Flink; Entry != &Section->Regions; Entry = Entry->Flink) {
@@ -283,7 +235,7 @@ static void MiMarkVisited(PMM_SECTION Section, const MM_ADDRESS_SPACE *Space, UL
 }
 
 /* Takes pages beyond End (page aligned) of the section out of one space, private copies included. */
-static void MiUnmapBeyond(PMM_SECTION Section, PMM_ADDRESS_SPACE Space, ULONG64 End, ULONG Epoch)
+static void MiUnmapBeyond(PMM_SECTION Section, PMM_ADDRESS_SPACE Space, ULONG64 End, ULONG64 Epoch)
 {
     MiLock(&Space->Lock);
     MiMarkVisited(Section, Space, Epoch);
@@ -308,12 +260,12 @@ NTSTATUS MmResizeSection(PMM_SECTION Section, SIZE_T NewSize)
     }
     MiLock(&Section->Lock);
     BOOLEAN Shrinks = NewSize < Section->Size;
-    ULONG Epoch = Section->Epoch + Shrinks;
+    ULONG64 Epoch = Section->Epoch + Shrinks;
     Section->Epoch = Epoch;
     __atomic_store_n(&Section->Size, NewSize, __ATOMIC_RELAXED);
     if (Shrinks) {
         MiZeroTail(Section);
-        MiTrimTree(Section, BYTES_TO_PAGES(NewSize));
+        MiTrimSection(Section, BYTES_TO_PAGES(NewSize));
     }
     MiUnlock(&Section->Lock);
 
@@ -336,33 +288,22 @@ static SIZE_T MiClipToSection(const MM_SECTION *Section, ULONG64 Offset, SIZE_T 
     return Size < Section->Size - Offset ? Size : Section->Size - Offset;
 }
 
-/* How many of Size bytes at Offset lie in one page. */
-static inline SIZE_T MiClipToPage(ULONG64 Offset, SIZE_T Size)
-{
-    SIZE_T Left = PAGE_SIZE - (Offset & (PAGE_SIZE - 1));
-    return Size < Left ? Size : Left;
-}
-
 NTSTATUS MmReadSection(PMM_SECTION Section, ULONG64 Offset, void *Buffer, SIZE_T Size, SIZE_T *Done)
 {
     MiLockShared(&Section->Lock);
-    Size = MiClipToSection(Section, Offset, Size);
-    *Done = Size;
+    *Done = MiClipToSection(Section, Offset, Size);
     if (Section->Data != NULL) {
-        memcpy(Buffer, Section->Data + Offset, Size);
-        Size = 0;
-    }
-    while (Size != 0) {
-        SIZE_T Now = MiClipToPage(Offset, Size);
-        ULONG64 *Slot = MiSectionSlot(Section, Offset >> PAGE_SHIFT, FALSE);
-        if (Slot != NULL && *Slot != 0) {
-            memcpy(Buffer, (UCHAR *)ArchPhysicalToVirtual(*Slot) + (Offset & (PAGE_SIZE - 1)), Now);
-        } else {
-            memset(Buffer, 0, Now);
+        memcpy(Buffer, Section->Data + Offset, *Done);
+    } else {
+        for (SIZE_T At = 0, Now; At < *Done; At += Now) {
+            const UCHAR *Page = MiFindSectionPage(Section, (Offset + At) >> PAGE_SHIFT);
+            Now = MiBytesInPage(Offset + At, *Done - At);
+            if (Page != NULL) {
+                memcpy((UCHAR *)Buffer + At, Page + BYTE_OFFSET(Offset + At), Now);
+            } else {
+                memset((UCHAR *)Buffer + At, 0, Now);
+            }
         }
-        Buffer = (UCHAR *)Buffer + Now;
-        Offset += Now;
-        Size -= Now;
     }
     MiUnlockShared(&Section->Lock);
     return STATUS_SUCCESS;
@@ -380,14 +321,13 @@ NTSTATUS MmWriteSection(PMM_SECTION Section, ULONG64 Offset, const void *Buffer,
     Size = MiClipToSection(Section, Offset, Size);
     while (*Done < Size) {
         ULONG64 At = Offset + *Done;
-        SIZE_T Now = MiClipToPage(At, Size - *Done);
+        SIZE_T Now = MiBytesInPage(At, Size - *Done);
         ULONG64 Physical = MiMakeSectionPage(Section, At >> PAGE_SHIFT);
         if (Physical == 0) {
             Status = STATUS_NO_MEMORY;
             break;
         }
-        memcpy((UCHAR *)ArchPhysicalToVirtual(Physical) + (At & (PAGE_SIZE - 1)),
-               (const UCHAR *)Buffer + *Done, Now);
+        memcpy((UCHAR *)ArchPhysicalToVirtual(Physical) + BYTE_OFFSET(At), (const UCHAR *)Buffer + *Done, Now);
         *Done += Now;
     }
     MiUnlock(&Section->Lock);

@@ -182,10 +182,7 @@ static NTSTATUS MiAccessSpace(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, void *
         return STATUS_ACCESS_VIOLATION;
     }
     while (Size != 0) {
-        SIZE_T Now = PAGE_SIZE - BYTE_OFFSET(Address);
-        if (Now > Size) {
-            Now = Size;
-        }
+        SIZE_T Now = MiBytesInPage(Address, Size);
         NTSTATUS Status = MiAccessPage(Space, Address, Buffer, Now, Access, Force);
         if (Status != STATUS_SUCCESS) {
             return Status;
