@@ -58,7 +58,6 @@ NORETURN void KiSystemStartup(PBOOT_INFORMATION Boot)
     DbgPrint("command line: %s\n", Boot->CommandLine);
     ExInitializeOptions(Boot);
     MmInitialize(Boot);
-    MmInitializeProcessor(&KiBootPrcb);
     ArchInitializeMachine(Boot);
     RtlSetStringAllocator(InitAllocateString, ExFreePool);
     KeInitializeTime();

@@ -5,12 +5,14 @@
 #include "kernel/mm/mi.h"
 
 static MI_PROCESSOR_CACHES MiBootCaches;
-static MI_MAGAZINE MiNoMagazines[MI_SIZE_CLASSES]; /* Limit 0: for processors for which there was no memory */
 
-static void MiAddCaches(PMI_PROCESSOR_CACHES Caches)
+/* Caches: zeroed. */
+static void MiAddCaches(PKPRCB Prcb, PMI_PROCESSOR_CACHES Caches)
 {
-    MiInitializePageCache(&Caches->Pages);
-    MiInitializePoolCache(Caches->Pool);
+    KeInitializeLock(&Caches->Pages.Lock, KlcPageCache);
+    MiSetMagazineLimits(Caches->Pool);
+    Prcb->PageCache = &Caches->Pages;
+    Prcb->PoolCache = Caches->Pool;
     MiCaches[MiCacheCount] = Caches;
     __atomic_store_n(&MiCacheCount, MiCacheCount + 1, __ATOMIC_RELEASE);
 }
@@ -20,27 +22,18 @@ void MmInitialize(PBOOT_INFORMATION Boot)
     MiInitializePages(Boot);
     MiInitializePool();
     MiInitializeKernelRanges();
-    MiAddCaches(&MiBootCaches);
-    ArchCurrentPrcb()->PageCache = &MiBootCaches.Pages;
-    ArchCurrentPrcb()->PoolCache = MiBootCaches.Pool;
+    MiAddCaches(ArchCurrentPrcb(), &MiBootCaches);
 }
 
 /* The boot processor calls this for one processor after the other. */
 void MmInitializeProcessor(PKPRCB Prcb)
 {
-    if (Prcb->PageCache != NULL) {
-        return; /* the boot processor */
-    }
     ULONG64 Physical = MmAllocatePage(TRUE);
     if (Physical == 0) {
-        Prcb->PageCache = &MiBootCaches.Pages; /* it has a lock */
-        Prcb->PoolCache = MiNoMagazines;
-        return;
+        KdBugCheck(PHASE1_INITIALIZATION_FAILED, Prcb->Number, 0, 0, 0, NULL, "no memory for the caches of processor %u",
+                   Prcb->Number);
     }
-    PMI_PROCESSOR_CACHES Caches = ArchPhysicalToVirtual(Physical);
-    MiAddCaches(Caches);
-    Prcb->PageCache = &Caches->Pages;
-    Prcb->PoolCache = Caches->Pool;
+    MiAddCaches(Prcb, ArchPhysicalToVirtual(Physical));
 }
 
 void MmQueryStatistics(MM_STATISTICS *Statistics)

@@ -45,7 +45,7 @@ typedef enum _MI_PAGE_TYPE {
 typedef struct _MI_PAGE {
     volatile LONG References; /* (a) InUse, and pinned frames, which nobody frees */
     UCHAR Type;               /* MI_PAGE_TYPE; whoever owns the frame, free blocks: (page lock) */
-    UCHAR Order;              /* Free, contiguous InUse; Slab: the size class */
+    UCHAR Order;              /* Free; Slab: the size class */
     USHORT InUse;             /* Slab: blocks that are out; (class lock) */
     union {
         LIST_ENTRY Link; /* Free: (page lock); Slab with free blocks: (class lock) */
@@ -119,7 +119,7 @@ typedef struct _MI_PAGE_CACHE {
 /* Free blocks of one size class. Touched by its processor only, at DISPATCH_LEVEL. */
 typedef struct _MI_MAGAZINE {
     ULONG Count;
-    ULONG Limit; /* 0: this processor has no caches of its own */
+    ULONG Limit; /* constant */
     LONG64 Used; /* blocks handed out here less blocks given back here; read by others for statistics */
     void *Block[MI_MAGAZINE_DEPTH];
 } MI_MAGAZINE, *PMI_MAGAZINE;
@@ -135,12 +135,10 @@ C_ASSERT(sizeof(MI_PROCESSOR_CACHES) <= PAGE_SIZE);
 extern PMI_PROCESSOR_CACHES MiCaches[MAXIMUM_PROCESSORS];
 extern volatile ULONG MiCacheCount;
 
-void MiInitializePageCache(PMI_PAGE_CACHE Cache);
-
 /* ---- Pool ---- */
 
 void MiInitializePool(void);
-void MiInitializePoolCache(PMI_MAGAZINE Magazines);
+void MiSetMagazineLimits(PMI_MAGAZINE Magazines);
 /* Gives back what this processor caches; then the slabs that nobody uses. */
 void MiDrainPoolCache(void);
 void MiFreeEmptySlabs(void);

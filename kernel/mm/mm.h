@@ -18,7 +18,7 @@
 
 /* From the boot map, before anything else of mm: page-frame database, buddy lists, then the pool. IRQL >= DISPATCH is fine. */
 void MmInitialize(PBOOT_INFORMATION Boot);
-/* Per-processor caches of a processor that comes up; before it runs. Without memory it shares, or goes without. */
+/* The caches of another processor; before it runs. */
 void MmInitializeProcessor(PKPRCB Prcb);
 
 /* One frame with one reference; 0 when memory is out. <= DISPATCH. */

@@ -230,7 +230,7 @@ void MiDrainPageCaches(void)
 
 /* ---- Single frames ---- */
 
-static ULONG64 MiTakeFrame(void)
+static ULONG64 MiTakeCachedFrame(void)
 {
     KIRQL OldIrql;
     ULONG64 Physical = 0;
@@ -247,35 +247,31 @@ static ULONG64 MiTakeFrame(void)
     return Physical;
 }
 
-/* Fills the frame with zeroes when asked to, and gives it its first reference. */
-static inline void MiPrepareFrame(ULONG64 Physical, BOOLEAN Zeroed)
+/* The last free frames may lie in other processors' caches. */
+static ULONG64 MiTakeFrame(void)
 {
-    PMI_PAGE Page = MiPageOf(Physical);
-    KI_ASSERT(Page->Type == MiPageReserved && Page->References == 0, "free frame %p: type %u, %d references",
-              (void *)Physical, Page->Type, Page->References);
-    Page->Type = MiPageInUse;
-    Page->Order = 0;
-    __atomic_store_n(&Page->References, 1, __ATOMIC_RELAXED);
-    if (Zeroed) {
-        memset(ArchPhysicalToVirtual(Physical), 0, PAGE_SIZE);
+    ULONG64 Physical = MiTakeCachedFrame();
+    if (MI_UNLIKELY(Physical == 0)) {
+        MiDrainPageCaches();
+        Physical = MiTakeCachedFrame();
     }
+    return Physical;
 }
 
 ULONG64 MmAllocatePage(BOOLEAN Zeroed)
 {
-    if (MiFailNow()) {
+    ULONG64 Physical = MiFailNow() ? 0 : MiTakeFrame();
+    if (MI_UNLIKELY(Physical == 0)) {
         return 0;
     }
-    ULONG64 Physical = MiTakeFrame();
-    if (MI_UNLIKELY(Physical == 0)) {
-        /* The last free frames may lie in other processors' caches. */
-        MiDrainPageCaches();
-        Physical = MiTakeFrame();
-        if (Physical == 0) {
-            return 0;
-        }
+    PMI_PAGE Page = MiPageOf(Physical);
+    KI_ASSERT(Page->Type == MiPageReserved && Page->References == 0, "free frame %p: type %u, %d references",
+              (void *)Physical, Page->Type, Page->References);
+    Page->Type = MiPageInUse;
+    __atomic_store_n(&Page->References, 1, __ATOMIC_RELAXED);
+    if (Zeroed) {
+        memset(ArchPhysicalToVirtual(Physical), 0, PAGE_SIZE);
     }
-    MiPrepareFrame(Physical, Zeroed);
     return Physical;
 }
 
@@ -344,12 +340,11 @@ ULONG64 MiAllocateContiguous(ULONG Order)
     if (Page == NULL) {
         MiDrainPageCaches();
         Page = MiTakeContiguous(Order);
-        if (Page == NULL) {
-            return 0;
-        }
+    }
+    if (Page == NULL) {
+        return 0;
     }
     Page->Type = MiPageInUse;
-    Page->Order = (UCHAR)Order;
     Page->References = 1;
     return MiPhysicalOf(Page);
 }
@@ -365,8 +360,8 @@ void MiFreeFrames(ULONG64 Physical, SIZE_T Count)
 
 /* ---- Page tables' pages ---- */
 
-static ULONG64 MiEarlyNext,
-    MiEarlyEnd; /* start-up: frames of the largest free range, taken for ever; End 0: over */
+/* Start-up: frames of the largest free range, taken for ever; End 0: over. */
+static ULONG64 MiEarlyNext, MiEarlyEnd;
 
 static ULONG64 MiTakeEarlyFrame(void)
 {
@@ -455,24 +450,29 @@ static ULONG64 MiUsableStart(const BOOT_MEMORY_RANGE *Range)
     return Range->Base != 0 ? Range->Base : PAGE_SIZE;
 }
 
-/* Whole chunks of free memory become fresh; the descriptors of all others are made: pinned, for now. */
-static void MiSortChunks(const BOOT_INFORMATION *Boot)
+/* The chunks that are free as a whole; Next == End when there are none. */
+static MI_FRESH_RUN MiWholeChunks(const BOOT_MEMORY_RANGE *Range)
+{
+    MI_FRESH_RUN Run = {
+        .Next = ALIGN_UP_BY(MiUsableStart(Range), MI_CHUNK_BYTES) / MI_CHUNK_BYTES,
+        .End = (Range->Base + Range->Size) / MI_CHUNK_BYTES,
+    };
+    if (Range->Type != BootMemoryFree || Run.Next > Run.End) {
+        Run.Next = Run.End;
+    }
+    return Run;
+}
+
+/* Makes the descriptors of the chunks that are not whole: pinned, for now. */
+static void MiFillDescriptors(const BOOT_INFORMATION *Boot)
 {
     ULONG64 Next = 0;
     for (ULONG i = 0; i < Boot->RangeCount; i++) {
         const BOOT_MEMORY_RANGE *Range = &Boot->Range[i];
-        ULONG64 RangeEnd = Range->Base + Range->Size;
-        ULONG64 FreshStart = ALIGN_UP_BY(MiUsableStart(Range), MI_CHUNK_BYTES) / MI_CHUNK_BYTES;
-        ULONG64 FreshEnd = RangeEnd / MI_CHUNK_BYTES;
+        MI_FRESH_RUN Whole = MiWholeChunks(Range);
         ULONG64 Chunk = Range->Base / MI_CHUNK_BYTES;
-
-        if (Range->Type == BootMemoryFree && FreshStart < FreshEnd) {
-            MiFresh[MiFreshRuns++] = (MI_FRESH_RUN){FreshStart, FreshEnd};
-        } else {
-            FreshStart = FreshEnd = 0;
-        }
-        for (Chunk = Chunk < Next ? Next : Chunk; Chunk * MI_CHUNK_BYTES < RangeEnd; Chunk++) {
-            if (Chunk < FreshStart || Chunk >= FreshEnd) {
+        for (Chunk = Chunk < Next ? Next : Chunk; Chunk * MI_CHUNK_BYTES < Range->Base + Range->Size; Chunk++) {
+            if (Chunk < Whole.Next || Chunk >= Whole.End) {
                 memset(MiPageOf(Chunk * MI_CHUNK_BYTES), 0, MI_CHUNK_PAGES * sizeof(MI_PAGE));
             }
             Next = Chunk + 1;
@@ -480,24 +480,24 @@ static void MiSortChunks(const BOOT_INFORMATION *Boot)
     }
 }
 
-/* Free memory at the edges of ranges, which makes up no whole chunk, goes to the lists. */
-static void MiFreeEdges(const BOOT_MEMORY_RANGE *Range)
+/* Whole chunks become fresh; what is free at the edges of the range goes to the lists. */
+static void MiFreeBootRange(const BOOT_MEMORY_RANGE *Range)
 {
-    ULONG64 Start = MiUsableStart(Range);
-    ULONG64 End = Range->Base + Range->Size;
-    ULONG64 FreshStart = ALIGN_UP_BY(Start, MI_CHUNK_BYTES);
-    ULONG64 FreshEnd = ALIGN_DOWN_BY(End, MI_CHUNK_BYTES);
+    ULONG64 Start = MiUsableStart(Range) >> PAGE_SHIFT;
+    ULONG64 End = (Range->Base + Range->Size) >> PAGE_SHIFT;
+    MI_FRESH_RUN Whole = MiWholeChunks(Range);
 
-    if (Start >= End) {
+    if (Range->Type != BootMemoryFree || Start >= End) {
         return;
     }
-    MiTotalPages += (End - Start) >> PAGE_SHIFT;
-    if (FreshStart >= FreshEnd) {
-        MiFreeFrameRange(Start >> PAGE_SHIFT, End >> PAGE_SHIFT);
+    MiTotalPages += End - Start;
+    if (Whole.Next == Whole.End) {
+        MiFreeFrameRange(Start, End);
         return;
     }
-    MiFreeFrameRange(Start >> PAGE_SHIFT, FreshStart >> PAGE_SHIFT);
-    MiFreeFrameRange(FreshEnd >> PAGE_SHIFT, End >> PAGE_SHIFT);
+    MiFresh[MiFreshRuns++] = Whole;
+    MiFreeFrameRange(Start, Whole.Next * MI_CHUNK_PAGES);
+    MiFreeFrameRange(Whole.End * MI_CHUNK_PAGES, End);
 }
 
 void MiInitializePages(PBOOT_INFORMATION Boot)
@@ -509,20 +509,11 @@ void MiInitializePages(PBOOT_INFORMATION Boot)
     ArchSetPageTableSource(MiAllocateTablePage, MiFreeTablePage);
     MiChooseEarlyFrames(Boot);
     MiMapDatabase(Boot);
-    MiSortChunks(Boot);
+    MiFillDescriptors(Boot);
     for (ULONG i = 0; i < Boot->RangeCount; i++) {
-        if (Boot->Range[i].Type == BootMemoryFree) {
-            MiFreeEdges(&Boot->Range[i]);
-        }
+        MiFreeBootRange(&Boot->Range[i]);
     }
     MiEarlyEnd = 0;
-}
-
-void MiInitializePageCache(PMI_PAGE_CACHE Cache)
-{
-    KeInitializeLock(&Cache->Lock, KlcPageCache);
-    Cache->Count = 0;
-    Cache->Used = 0;
 }
 
 /* Frames that move between caches and lists change no count here: the sum is exact when nobody allocates meanwhile. */

@@ -45,7 +45,6 @@ typedef struct _MI_CLASS {
     KLOCK Lock;
     LIST_ENTRY Partial; /* (Lock) slabs with a free block, those that are wholly free last */
     ULONG EmptySlabs;   /* (Lock) wholly free ones among them */
-    LONG64 Direct;      /* (Lock) blocks out less blocks back of processors without magazines */
 } __attribute__((aligned(64))) MI_CLASS, *PMI_CLASS;
 
 static MI_CLASS MiClass[MI_SIZE_CLASSES];
@@ -292,16 +291,11 @@ static NOINLINE PVOID MiRefill(PMI_MAGAZINE Magazine, ULONG Class)
     PMI_CLASS C = &MiClass[Class];
 
     KeAcquireLockAtDpc(&C->Lock);
-    PVOID Result = MiTakeFromSlabs(Class);
-    if (Result != NULL && Magazine->Limit == 0) {
-        C->Direct++;
-    } else if (Result != NULL) {
-        Magazine->Used++;
-        while (Magazine->Count < Magazine->Limit / 2) {
-            PVOID Block = MiTakeFromSlabs(Class);
-            if (Block == NULL) {
-                break;
-            }
+    PVOID Result = MiTakeFromSlabs(Class), Block = Result;
+    Magazine->Used += Result != NULL;
+    while (Block != NULL && Magazine->Count < Magazine->Limit / 2) {
+        Block = MiTakeFromSlabs(Class);
+        if (Block != NULL) {
             Magazine->Block[Magazine->Count++] = Block;
         }
     }
@@ -309,29 +303,14 @@ static NOINLINE PVOID MiRefill(PMI_MAGAZINE Magazine, ULONG Class)
     return Result;
 }
 
-static void MiSpill(PMI_MAGAZINE Magazine, ULONG Class, ULONG Left)
+/* Gives blocks back until Left are there. DISPATCH_LEVEL. */
+static NOINLINE void MiSpill(PMI_MAGAZINE Magazine, ULONG Class, ULONG Left)
 {
     KeAcquireLockAtDpc(&MiClass[Class].Lock);
     while (Magazine->Count > Left) {
         MiGiveToSlabs(Class, Magazine->Block[--Magazine->Count]);
     }
     KeReleaseLockFromDpc(&MiClass[Class].Lock);
-}
-
-/* The magazine is full: half of what it has goes back. DISPATCH_LEVEL. */
-static NOINLINE void MiOverflow(PMI_MAGAZINE Magazine, ULONG Class, PVOID Block)
-{
-    PMI_CLASS C = &MiClass[Class];
-    if (Magazine->Limit == 0) {
-        KeAcquireLockAtDpc(&C->Lock);
-        C->Direct--;
-        MiGiveToSlabs(Class, Block);
-        KeReleaseLockFromDpc(&C->Lock);
-        return;
-    }
-    MiSpill(Magazine, Class, Magazine->Limit / 2);
-    Magazine->Used--;
-    Magazine->Block[Magazine->Count++] = Block;
 }
 
 static inline PVOID MiAllocateSmall(ULONG Class)
@@ -355,12 +334,11 @@ static inline void MiFreeSmall(ULONG Class, PVOID Block)
     KIRQL OldIrql = KiRaiseToDispatch();
     PMI_MAGAZINE Magazine = (PMI_MAGAZINE)ArchCurrentPrcb()->PoolCache + Class;
 
-    if (MI_LIKELY(Magazine->Count < Magazine->Limit)) {
-        Magazine->Block[Magazine->Count++] = Block;
-        Magazine->Used--;
-    } else {
-        MiOverflow(Magazine, Class, Block);
+    if (MI_UNLIKELY(Magazine->Count == Magazine->Limit)) {
+        MiSpill(Magazine, Class, Magazine->Limit / 2);
     }
+    Magazine->Block[Magazine->Count++] = Block;
+    Magazine->Used--;
     KiLower(OldIrql);
 }
 
@@ -538,11 +516,9 @@ EXPORT(ExFreePool);
 
 /* ---- Start-up, trimming, statistics ---- */
 
-void MiInitializePoolCache(PMI_MAGAZINE Magazines)
+void MiSetMagazineLimits(PMI_MAGAZINE Magazines)
 {
     for (ULONG Class = 0; Class < MI_SIZE_CLASSES; Class++) {
-        Magazines[Class].Count = 0;
-        Magazines[Class].Used = 0;
         Magazines[Class].Limit = MiClassBytes[Class] <= 512 ? MI_MAGAZINE_DEPTH : MI_MAGAZINE_DEPTH / 2;
     }
 }
@@ -592,7 +568,7 @@ void MiQueryPool(MM_STATISTICS *Statistics)
     Statistics->PoolBlocks = (ULONG64)MiLargeBlocks;
     Statistics->PoolBytes = (ULONG64)MiLargeBytes;
     for (ULONG Class = 0; Class < MI_SIZE_CLASSES; Class++) {
-        LONG64 Used = MiClass[Class].Direct;
+        LONG64 Used = 0;
         for (ULONG i = 0; i < MiCacheCount; i++) {
             Used += MiCaches[i]->Pool[Class].Used;
         }
