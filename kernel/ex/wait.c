@@ -9,20 +9,16 @@
 
 #define EXP_WAIT_TAG 'tiaW'
 
-/* The object of a handle with the right SYNCHRONIZE, referenced, and what of it to wait for. */
-static NTSTATUS ExpReferenceWaitable(HANDLE Handle, PVOID *Object, PVOID *Header)
+/* The object of a handle with the right SYNCHRONIZE, referenced; it is what is waited for. */
+static NTSTATUS ExpReferenceWaitable(HANDLE Handle, PVOID *Object)
 {
     NTSTATUS Status = ObReferenceObjectByHandle(Handle, SYNCHRONIZE, NULL, ExGetPreviousMode(), Object, NULL);
 
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    *Header = ObWaitHeader(*Object);
-    if (*Header == NULL) {
+    if (NT_SUCCESS(Status) && !ObIsWaitable(*Object)) {
         ObDereferenceObject(*Object);
         return STATUS_OBJECT_TYPE_MISMATCH;
     }
-    return STATUS_SUCCESS;
+    return Status;
 }
 
 /* As KeWaitForSingleObject; and STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED without SYNCHRONIZE,
@@ -31,16 +27,16 @@ NTSTATUS NtWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER 
 {
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
     LARGE_INTEGER Captured;
-    PVOID Object, Header;
+    PVOID Object;
     NTSTATUS Status = ExCaptureTimeout(&Captured, &Timeout, Timeout, Mode);
 
     if (NT_SUCCESS(Status)) {
-        Status = ExpReferenceWaitable(Handle, &Object, &Header);
+        Status = ExpReferenceWaitable(Handle, &Object);
     }
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    Status = KeWaitForSingleObject(Header, UserRequest, Mode, Alertable, Timeout);
+    Status = KeWaitForSingleObject(Object, UserRequest, Mode, Alertable, Timeout);
     ObDereferenceObject(Object);
     return Status;
 }
@@ -57,10 +53,9 @@ EXPORT(ZwWaitForSingleObject);
 /* ---- Several objects ---- */
 
 typedef struct _EXP_WAIT {
-    ULONG Count; /* of Object and Header: those that are referenced */
+    ULONG Count; /* of Object: those that are referenced */
     HANDLE Handle[MAXIMUM_WAIT_OBJECTS];
     PVOID Object[MAXIMUM_WAIT_OBJECTS];
-    PVOID Header[MAXIMUM_WAIT_OBJECTS];
     KWAIT_BLOCK Block[MAXIMUM_WAIT_OBJECTS];
 } EXP_WAIT, *PEXP_WAIT;
 
@@ -69,8 +64,7 @@ static NTSTATUS ExpReferenceAll(PEXP_WAIT Wait, ULONG Count)
     NTSTATUS Status = STATUS_SUCCESS;
 
     while (Wait->Count < Count && NT_SUCCESS(Status)) {
-        ULONG i = Wait->Count;
-        Status = ExpReferenceWaitable(Wait->Handle[i], &Wait->Object[i], &Wait->Header[i]);
+        Status = ExpReferenceWaitable(Wait->Handle[Wait->Count], &Wait->Object[Wait->Count]);
         Wait->Count += NT_SUCCESS(Status);
     }
     return Status;
@@ -110,7 +104,7 @@ NTSTATUS NtWaitForMultipleObjects(ULONG Count, HANDLE *Handles, WAIT_TYPE WaitTy
         Status = ExpReferenceAll(Wait, Count);
     }
     if (NT_SUCCESS(Status)) {
-        Status = KeWaitForMultipleObjects(Count, Wait->Header, WaitType, UserRequest, Mode, Alertable,
+        Status = KeWaitForMultipleObjects(Count, Wait->Object, WaitType, UserRequest, Mode, Alertable,
                                           Timeout, Wait->Block);
     }
     ExpFreeWait(Wait);

@@ -18,7 +18,7 @@ NTSTATUS ObAllocateClientId(PVOID Object, PHANDLE Id)
 
     if (NT_SUCCESS(Status)) {
         *Id = ULongToHandle(Index * 4);
-        ObpUnlockEntry(Entry, Object);
+        ObpSetEntry(Entry, Object, 0, 0);
     }
     return Status;
 }
@@ -27,39 +27,21 @@ void ObFreeClientId(HANDLE Id)
 {
     ULONG64 Index = (ULONG64)Id / 4;
     PHANDLE_ENTRY Entry = ObpEntry(ObpClientIds, Index);
-    KIRQL Irql = KiRaiseToDispatch();
-    PVOID Object = Entry != NULL ? ObpLockEntry(Entry) : NULL;
+    PVOID Object;
 
-    if (Object == NULL) {
+    if (Entry == NULL || !NT_SUCCESS(ObpClearEntry(Entry, TRUE, &Object))) {
         KdBugCheck(CID_HANDLE_DELETION, (ULONG64)Id, 0, 0, 0, NULL, "client id %I64u is not in use",
                    (ULONG64)Id);
     }
-    ObpUnlockEntry(Entry, NULL);
-    KiLower(Irql);
     ObpFreeEntry(ObpClientIds, (ULONG)Index);
-}
-
-/* The entry's object, referenced, when it is there, of the type and alive. */
-static PVOID ObpReferenceClient(PHANDLE_ENTRY Entry, POBJECT_TYPE Type)
-{
-    KIRQL Irql = KiRaiseToDispatch();
-    PVOID Object = ObpLockEntry(Entry), Found = NULL;
-
-    if (Object != NULL) {
-        if (ObGetObjectType(Object) == Type && ObReferenceObjectSafe(Object)) {
-            Found = Object;
-        }
-        ObpUnlockEntry(Entry, Object);
-    }
-    KiLower(Irql);
-    return Found;
 }
 
 PVOID ObLookupClientId(HANDLE Id, POBJECT_TYPE Type)
 {
     PHANDLE_ENTRY Entry = ((ULONG64)Id & 3) == 0 ? ObpEntry(ObpClientIds, (ULONG64)Id / 4) : NULL;
+    OBP_FOUND Found;
 
-    return Entry != NULL ? ObpReferenceClient(Entry, Type) : NULL;
+    return Entry != NULL && ObpReferenceEntry(Entry, Type, &Found) ? Found.Object : NULL;
 }
 
 void ObpInitializeClientIds(void)

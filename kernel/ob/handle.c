@@ -69,7 +69,7 @@ static void ObpReferenceForHandle(PVOID Object)
 
 static void ObpDropHandleReference(PVOID Object)
 {
-    POBJECT_TYPE Type = ObGetObjectType(Object);
+    POBJECT_TYPE Type = ObpType(Object);
     LONG Left = InterlockedDecrement(&ObpHeader(Object)->HandleCount);
 
     if (Type->Routines.Close != NULL) {
@@ -95,10 +95,8 @@ NTSTATUS ObInsertHandle(PHANDLE_TABLE Table, PVOID Object, ACCESS_MASK Access, U
         return Status;
     }
     ObpReferenceForHandle(Object);
-    Entry->Access = ObpMapAccess(ObGetObjectType(Object), Access);
-    Entry->Attributes = Attributes & OBP_KEPT_ATTRIBUTES;
     *Handle = (HANDLE)((ULONG64)Index * 4 | (Attributes & OBJ_KERNEL_HANDLE ? OBP_KERNEL_HANDLE : 0));
-    ObpUnlockEntry(Entry, Object); /* from here on the handle can be looked up, and closed */
+    ObpSetEntry(Entry, Object, ObpMapAccess(ObpType(Object), Access), Attributes & OBP_KEPT_ATTRIBUTES);
     return STATUS_SUCCESS;
 }
 
@@ -111,7 +109,7 @@ NTSTATUS ObOpenObjectByPointer(PVOID Object, ULONG HandleAttributes, PVOID Passe
                                ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType, KPROCESSOR_MODE AccessMode,
                                PHANDLE Handle)
 {
-    if (ObjectType != ObGetObjectType(Object) && (ObjectType != NULL || AccessMode != KernelMode)) {
+    if (ObjectType != ObpType(Object) && (ObjectType != NULL || AccessMode != KernelMode)) {
         return STATUS_OBJECT_TYPE_MISMATCH;
     }
     return ObInsertHandle(ObCurrentHandleTable(), Object, DesiredAccess, HandleAttributes, Handle);
@@ -120,28 +118,6 @@ EXPORT(ObOpenObjectByPointer);
 
 /* ---- Looking up ---- */
 
-/* What a look-up learns about a handle; the object is referenced. */
-typedef struct _OBP_FOUND {
-    PVOID Object;
-    ACCESS_MASK Access;
-    ULONG Attributes;
-} OBP_FOUND;
-
-static BOOLEAN ObpReferenceEntry(PHANDLE_ENTRY Entry, OBP_FOUND *Found)
-{
-    KIRQL Irql = KiRaiseToDispatch();
-
-    Found->Object = ObpLockEntry(Entry);
-    if (Found->Object != NULL) {
-        Found->Access = Entry->Access;
-        Found->Attributes = Entry->Attributes;
-        ObfReferenceObject(Found->Object);
-        ObpUnlockEntry(Entry, Found->Object);
-    }
-    KiLower(Irql);
-    return Found->Object != NULL;
-}
-
 static BOOLEAN ObpFindHandle(PHANDLE_TABLE Table, HANDLE Handle, KPROCESSOR_MODE Mode, OBP_FOUND *Found)
 {
     ULONG64 Index;
@@ -149,13 +125,13 @@ static BOOLEAN ObpFindHandle(PHANDLE_TABLE Table, HANDLE Handle, KPROCESSOR_MODE
 
     Found->Object = ObpPseudoObject(Handle);
     if (Found->Object != NULL) {
-        Found->Access = ObGetObjectType(Found->Object)->Routines.ValidAccess;
+        Found->Access = ObpType(Found->Object)->Routines.ValidAccess;
         Found->Attributes = 0;
         ObfReferenceObject(Found->Object);
         return TRUE;
     }
     Entry = ObpHandleEntry(&Table, Handle, Mode, &Index);
-    return Entry != NULL && ObpReferenceEntry(Entry, Found);
+    return Entry != NULL && ObpReferenceEntry(Entry, NULL, Found);
 }
 
 NTSTATUS ObReferenceHandle(PHANDLE_TABLE Table, HANDLE Handle, ACCESS_MASK Access, POBJECT_TYPE Type,
@@ -168,10 +144,10 @@ NTSTATUS ObReferenceHandle(PHANDLE_TABLE Table, HANDLE Handle, ACCESS_MASK Acces
     if (!ObpFindHandle(Table, Handle, Mode, &Found)) {
         return STATUS_INVALID_HANDLE;
     }
-    if (Type != NULL && ObGetObjectType(Found.Object) != Type) {
+    if (Type != NULL && ObpType(Found.Object) != Type) {
         Status = STATUS_OBJECT_TYPE_MISMATCH;
     } else if (Mode != KernelMode &&
-               (ObpMapAccess(ObGetObjectType(Found.Object), Access) & ~Found.Access) != 0) {
+               (ObpMapAccess(ObpType(Found.Object), Access) & ~Found.Access) != 0) {
         Status = STATUS_ACCESS_DENIED;
     }
     if (!NT_SUCCESS(Status)) {
@@ -207,24 +183,6 @@ ULONG ObCountHandles(PHANDLE_TABLE Table)
 }
 
 /* ---- Closing ---- */
-
-/* Takes the entry's object out, so that this caller and no other closes it. */
-static NTSTATUS ObpClearEntry(PHANDLE_ENTRY Entry, BOOLEAN EvenProtected, PVOID *Object)
-{
-    KIRQL Irql = KiRaiseToDispatch();
-    NTSTATUS Status = STATUS_INVALID_HANDLE;
-
-    *Object = ObpLockEntry(Entry);
-    if (*Object != NULL && (Entry->Attributes & OBJ_PROTECT_CLOSE) && !EvenProtected) {
-        ObpUnlockEntry(Entry, *Object);
-        Status = STATUS_HANDLE_NOT_CLOSABLE;
-    } else if (*Object != NULL) {
-        ObpUnlockEntry(Entry, NULL);
-        Status = STATUS_SUCCESS;
-    }
-    KiLower(Irql);
-    return Status;
-}
 
 NTSTATUS ObCloseHandle(PHANDLE_TABLE Table, HANDLE Handle, KPROCESSOR_MODE Mode)
 {
@@ -272,7 +230,7 @@ NTSTATUS ObDuplicateHandles(PHANDLE_TABLE Source, PHANDLE_TABLE Target)
     OBP_FOUND Found;
 
     for (ULONG Index = 1; Index < Source->Limit && NT_SUCCESS(Status); Index++) {
-        if (!ObpReferenceEntry(ObpEntry(Source, Index), &Found)) {
+        if (!ObpReferenceEntry(ObpEntry(Source, Index), NULL, &Found)) {
             continue;
         }
         if (Found.Attributes & OBJ_INHERIT) {

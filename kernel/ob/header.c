@@ -28,25 +28,14 @@ NTSTATUS ObCreateType(const OB_TYPE_ROUTINES *Routines, POBJECT_TYPE *Type)
     return STATUS_SUCCESS;
 }
 
-const char *ObTypeName(POBJECT_TYPE Type)
-{
-    return Type->Routines.Name;
-}
-
 ULONG ObTypeObjectCount(POBJECT_TYPE Type)
 {
     return (ULONG)Type->Objects;
 }
 
-POBJECT_TYPE ObGetObjectType(PVOID Object)
+BOOLEAN ObIsWaitable(PVOID Object)
 {
-    return ObpHeader(Object)->Type;
-}
-
-PDISPATCHER_HEADER ObWaitHeader(PVOID Object)
-{
-    POBJECT_TYPE Type = ObGetObjectType(Object);
-    return Type->Routines.Waitable ? Add2Ptr(Object, Type->Routines.WaitOffset) : NULL;
+    return ObpType(Object)->Routines.Waitable;
 }
 
 /* ---- Birth ---- */
@@ -98,7 +87,7 @@ static void ObpDeleteObject(POBJECT_HEADER Header)
 
 static VOID ObpDeleteWorker(PVOID Parameter)
 {
-    POBJECT_HEADER Header = __atomic_exchange_n(&ObpDeleted, NULL, __ATOMIC_ACQUIRE);
+    POBJECT_HEADER Header = __atomic_exchange_n(&ObpDeleted, NULL, __ATOMIC_ACQ_REL);
 
     while (Header != NULL) {
         POBJECT_HEADER Next = Header->NextDeleted;
@@ -115,8 +104,7 @@ static void ObpDeferDelete(POBJECT_HEADER Header)
 
     do {
         Header->NextDeleted = First;
-    } while (
-        !__atomic_compare_exchange_n(&ObpDeleted, &First, Header, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+    } while (!__atomic_compare_exchange_n(&ObpDeleted, &First, Header, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
     if (First == NULL) {
         ExQueueWorkItem(&ObpDeleteItem, CriticalWorkQueue);
     }
@@ -124,9 +112,9 @@ static void ObpDeferDelete(POBJECT_HEADER Header)
 
 static NORETURN void ObpBadCount(PVOID Object, LONG64 Count)
 {
-    KdBugCheck(REFERENCE_BY_POINTER, (ULONG64)ObGetObjectType(Object), (ULONG64)Object, 0, (ULONG64)Count,
-               NULL, "%s %p: the count of references became %I64d", ObTypeName(ObGetObjectType(Object)),
-               Object, Count);
+    POBJECT_TYPE Type = ObpType(Object);
+    KdBugCheck(REFERENCE_BY_POINTER, (ULONG64)Type, (ULONG64)Object, 0, (ULONG64)Count, NULL,
+               "%s %p: the count of references became %I64d", Type->Routines.Name, Object, Count);
 }
 
 /* ---- References ---- */
@@ -189,7 +177,7 @@ BOOLEAN ObReferenceObjectSafe(PVOID Object)
 NTSTATUS ObReferenceObjectByPointer(PVOID Object, ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType,
                                     KPROCESSOR_MODE AccessMode)
 {
-    if (ObjectType != ObGetObjectType(Object) && (ObjectType != NULL || AccessMode != KernelMode)) {
+    if (ObjectType != ObpType(Object) && (ObjectType != NULL || AccessMode != KernelMode)) {
         return STATUS_OBJECT_TYPE_MISMATCH;
     }
     ObfReferenceObject(Object);

@@ -18,13 +18,11 @@ typedef struct _OB_TYPE_ROUTINES {
     ULONG PoolTag;
     SIZE_T BodySize;
     ACCESS_MASK ValidAccess;
-    BOOLEAN Waitable; /* the body starts with a DISPATCHER_HEADER, or WaitOffset */
-    SIZE_T WaitOffset;
-    void (*Close)(PVOID Object,
-                  ULONG HandlesLeft); /* after a handle to it was closed; PASSIVE; may be NULL */
-    void (*Delete)(
-        PVOID
-            Object); /* the last reference has gone; PASSIVE (deferred to a worker otherwise); may be NULL */
+    BOOLEAN Waitable; /* the body starts with a DISPATCHER_HEADER */
+    /* After a handle to it was closed; PASSIVE; may be NULL. */
+    void (*Close)(PVOID Object, ULONG HandlesLeft);
+    /* The last reference has gone; PASSIVE (deferred to a worker otherwise); may be NULL. */
+    void (*Delete)(PVOID Object);
 } OB_TYPE_ROUTINES;
 
 NTSTATUS ObCreateType(const OB_TYPE_ROUTINES *Routines, POBJECT_TYPE *Type);
@@ -35,8 +33,6 @@ NTSTATUS ObCreateObject(POBJECT_TYPE Type, PVOID *Object);
 void ObInitializeStaticObject(POBJECT_TYPE Type, PVOID Memory, PVOID *Object);
 #define OB_HEADER_SIZE        48
 #define OB_STATIC_SIZE(Body_) (OB_HEADER_SIZE + sizeof(Body_))
-POBJECT_TYPE ObGetObjectType(PVOID Object);
-const char *ObTypeName(POBJECT_TYPE Type);
 /* Takes a reference unless the count has already reached 0 (for look-ups through tables that hold none). */
 BOOLEAN ObReferenceObjectSafe(PVOID Object);
 /* Objects in existence of a type (leak tests). */
@@ -72,8 +68,7 @@ NTSTATUS ObReferenceHandle(PHANDLE_TABLE Table, HANDLE Handle, ACCESS_MASK Acces
 /* Copies inheritable handles, same values, to a new table that nobody else knows. On failure those copied
    stay. */
 NTSTATUS ObDuplicateHandles(PHANDLE_TABLE Source, PHANDLE_TABLE Target);
-/* The dispatcher header to wait for; NULL when the type is not waitable. */
-PDISPATCHER_HEADER ObWaitHeader(PVOID Object);
+BOOLEAN ObIsWaitable(PVOID Object);
 
 /* ---- Client ids: a table of its own; holds no reference; values multiples of 4, first 4, never reused while
    the object lives ---- */

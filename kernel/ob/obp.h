@@ -38,6 +38,11 @@ static inline POBJECT_HEADER ObpHeader(PVOID Object)
     return (POBJECT_HEADER)Object - 1;
 }
 
+static inline POBJECT_TYPE ObpType(PVOID Object)
+{
+    return ObpHeader(Object)->Type;
+}
+
 /* ---- Tables: of handles, and of client ids ---- */
 
 /*
@@ -90,10 +95,19 @@ NTSTATUS ObpAllocateEntry(PHANDLE_TABLE Table, PULONG Index, PHANDLE_ENTRY *Entr
 void ObpFreeEntry(PHANDLE_TABLE Table, ULONG Index);
 /* The entry of an index; NULL when the table has none there. Any IRQL. */
 PHANDLE_ENTRY ObpEntry(PHANDLE_TABLE Table, ULONG64 Index);
-/* The object, its entry locked; NULL and no lock when it is free. Unlocking writes the object back, or 0.
-   DISPATCH_LEVEL. */
-PVOID ObpLockEntry(PHANDLE_ENTRY Entry);
-void ObpUnlockEntry(PHANDLE_ENTRY Entry, PVOID Object);
+/* Puts the object into an allocated entry: from here on it can be looked up, and cleared. */
+void ObpSetEntry(PHANDLE_ENTRY Entry, PVOID Object, ULONG Access, ULONG Attributes);
+/* What an entry holds, the object with a reference for the caller. FALSE when it is free, or the object, which is of another
+   type than Type (NULL: any), or has lost its last reference. <= DISPATCH. */
+typedef struct _OBP_FOUND {
+    PVOID Object;
+    ACCESS_MASK Access;
+    ULONG Attributes;
+} OBP_FOUND;
+BOOLEAN ObpReferenceEntry(PHANDLE_ENTRY Entry, POBJECT_TYPE Type, OBP_FOUND *Found);
+/* Takes the entry's object out, so that this caller and no other has it. STATUS_INVALID_HANDLE when it is free,
+   STATUS_HANDLE_NOT_CLOSABLE. The index is still to be freed. <= DISPATCH. */
+NTSTATUS ObpClearEntry(PHANDLE_ENTRY Entry, BOOLEAN EvenProtected, PVOID *Object);
 /* Makes a leaf for Index and puts Object in its entry: for a table that nobody else knows yet. */
 NTSTATUS ObpPlaceEntry(PHANDLE_TABLE Table, ULONG Index, PVOID Object, ULONG Access, ULONG Attributes);
 /* After placing: lists the entries that are free. */

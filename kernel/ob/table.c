@@ -40,12 +40,14 @@ PHANDLE_ENTRY ObpEntry(PHANDLE_TABLE Table, ULONG64 Index)
     return &Leaf->Entry[Index % OBP_LEAF_ENTRIES];
 }
 
-PVOID ObpLockEntry(PHANDLE_ENTRY Entry)
+/* The object, its entry locked; NULL and no lock when it is free. *Irql: to go back to when it is unlocked. */
+static PVOID ObpLockEntry(PHANDLE_ENTRY Entry, KIRQL *Irql)
 {
-    KI_ASSERT(ArchGetIrql() >= DISPATCH_LEVEL, "at level %u", ArchGetIrql());
+    *Irql = KiRaiseToDispatch();
     for (;;) {
         ULONG64 Value = Entry->Value;
         if (Value == 0) {
+            KiLower(*Irql);
             return NULL;
         }
         if ((Value & OBP_ENTRY_LOCKED) == 0 &&
@@ -57,9 +59,46 @@ PVOID ObpLockEntry(PHANDLE_ENTRY Entry)
     }
 }
 
-void ObpUnlockEntry(PHANDLE_ENTRY Entry, PVOID Object)
+/* Writes the object back, or NULL. */
+static void ObpUnlockEntry(PHANDLE_ENTRY Entry, PVOID Object, KIRQL Irql)
 {
     __atomic_store_n(&Entry->Value, (ULONG64)Object, __ATOMIC_RELEASE);
+    KiLower(Irql);
+}
+
+void ObpSetEntry(PHANDLE_ENTRY Entry, PVOID Object, ULONG Access, ULONG Attributes)
+{
+    Entry->Access = Access;
+    Entry->Attributes = Attributes;
+    __atomic_store_n(&Entry->Value, (ULONG64)Object, __ATOMIC_RELEASE);
+}
+
+/* The object's memory is there while its entry is locked, whatever its count: nobody can take it out meanwhile. */
+BOOLEAN ObpReferenceEntry(PHANDLE_ENTRY Entry, POBJECT_TYPE Type, OBP_FOUND *Found)
+{
+    KIRQL Irql;
+    PVOID Object = ObpLockEntry(Entry, &Irql);
+
+    if (Object == NULL) {
+        return FALSE;
+    }
+    BOOLEAN Referenced = (Type == NULL || ObpType(Object) == Type) && ObReferenceObjectSafe(Object);
+    *Found = (OBP_FOUND){Object, Entry->Access, Entry->Attributes};
+    ObpUnlockEntry(Entry, Object, Irql);
+    return Referenced;
+}
+
+NTSTATUS ObpClearEntry(PHANDLE_ENTRY Entry, BOOLEAN EvenProtected, PVOID *Object)
+{
+    KIRQL Irql;
+
+    *Object = ObpLockEntry(Entry, &Irql);
+    if (*Object == NULL) {
+        return STATUS_INVALID_HANDLE;
+    }
+    BOOLEAN Refused = (Entry->Attributes & OBJ_PROTECT_CLOSE) && !EvenProtected;
+    ObpUnlockEntry(Entry, Refused ? *Object : NULL, Irql);
+    return Refused ? STATUS_HANDLE_NOT_CLOSABLE : STATUS_SUCCESS;
 }
 
 /* ---- Growth and the free list: under the table's lock ---- */
@@ -155,10 +194,7 @@ NTSTATUS ObpPlaceEntry(PHANDLE_TABLE Table, ULONG Index, PVOID Object, ULONG Acc
         Status = ObpAddLeaf(Table);
     }
     if (NT_SUCCESS(Status)) {
-        PHANDLE_ENTRY Entry = ObpEntry(Table, Index);
-        Entry->Access = Access;
-        Entry->Attributes = Attributes;
-        ObpUnlockEntry(Entry, Object);
+        ObpSetEntry(ObpEntry(Table, Index), Object, Access, Attributes);
         InterlockedIncrement(&Table->InUse);
     }
     return Status;
