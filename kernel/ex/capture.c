@@ -80,7 +80,8 @@ NTSTATUS ExCaptureObjectAttributes(EX_OBJECT_ATTRIBUTES *Captured, POBJECT_ATTRI
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    if (Given.Length != sizeof(Given) || (Mode != KernelMode && (Given.Attributes & OBJ_KERNEL_HANDLE))) {
+    ULONG Valid = Mode == KernelMode ? OBJ_VALID_ATTRIBUTES : OBJ_VALID_ATTRIBUTES & ~OBJ_KERNEL_HANDLE;
+    if (Given.Length != sizeof(Given) || (Given.Attributes & ~Valid)) {
         return STATUS_INVALID_PARAMETER;
     }
     Captured->Attributes = Given.Attributes;

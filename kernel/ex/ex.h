@@ -59,9 +59,6 @@ extern PEX_RUNDOWN_REF (*ExReferenceRoutine)(const void *Routine);
 
 /* ---- Structured exceptions ---- */
 
-/* Called for a kernel-mode exception at IRQL < DISPATCH: enters the innermost handler and does not return
-   when there is one. */
-void ExpDispatchKernelException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
 /* What a user-mode exception leads to. Set by ps. */
 extern void (*ExUserExceptionHook)(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
 

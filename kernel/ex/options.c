@@ -75,7 +75,7 @@ static int ExpDigit(char Character)
     return Character >= 'a' && Character <= 'f' ? Character - 'a' + 10 : 16;
 }
 
-/* Decimal, or hexadecimal behind 0x. */
+/* Decimal, or hexadecimal behind 0x; at most 64 bits. */
 static bool ExpParseNumber(const char *Text, ULONG64 *Number)
 {
     int Base = Text[0] == '0' && (Text[1] | 0x20) == 'x' ? 16 : 10;
@@ -86,10 +86,11 @@ static bool ExpParseNumber(const char *Text, ULONG64 *Number)
         return false;
     }
     for (; *Text != 0; Text++) {
-        if (ExpDigit(*Text) >= Base) {
+        int Digit = ExpDigit(*Text);
+        if (Digit >= Base || __builtin_mul_overflow(*Number, (ULONG64)Base, Number) ||
+            __builtin_add_overflow(*Number, (ULONG64)Digit, Number)) {
             return false;
         }
-        *Number = *Number * (ULONG64)Base + (ULONG64)ExpDigit(*Text);
     }
     return true;
 }

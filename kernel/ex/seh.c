@@ -107,37 +107,17 @@ VOID ExRaiseDatatypeMisalignment(VOID)
 }
 EXPORT(ExRaiseDatatypeMisalignment);
 
-void ExpDispatchKernelException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame)
-{
-    PSEH_FRAME Handler = ExpInnermostFrame();
-
-    if (Handler != NULL) {
-        ExpEnterHandler(Handler, Record->ExceptionCode);
-    }
-}
-
 /* ---- From the machine ---- */
 
-static bool ExpIsMemoryFault(const EXCEPTION_RECORD *Record)
-{
-    return Record->NumberParameters >= 2 && (Record->ExceptionCode == STATUS_ACCESS_VIOLATION ||
-                                             Record->ExceptionCode == STATUS_IN_PAGE_ERROR ||
-                                             Record->ExceptionCode == STATUS_GUARD_PAGE_VIOLATION);
-}
-
-/* A bad kernel address is the kernel's own mistake: blocks guard accesses to user memory only. */
+/* A bad kernel address, or none at all (a general protection fault), is the kernel's own mistake: blocks guard accesses to user
+   memory only. Page faults there have stopped the machine before. */
 static void ExpRefuseKernelAddress(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame)
 {
-    ULONG64 Address = Record->ExceptionInformation[1];
+    const ULONG_PTR *Information = Record->ExceptionInformation;
 
-    if (ExpIsMemoryFault(Record) && Address >= MM_USER_HIGHEST) {
-        KdBugCheck(PAGE_FAULT_IN_NONPAGED_AREA, Address, Record->ExceptionInformation[0], Frame->Rip, 0,
-                   Frame, "%s of %p%s",
-                   Record->ExceptionInformation[0] == EXCEPTION_READ_FAULT    ? "read"
-                   : Record->ExceptionInformation[0] == EXCEPTION_WRITE_FAULT ? "write"
-                                                                              : "execution",
-                   (PVOID)Address,
-                   MmIsStackGuard(Address) ? ", below a kernel stack: it has overflowed" : "");
+    if (Record->ExceptionCode == STATUS_ACCESS_VIOLATION && Information[1] >= MM_USER_HIGHEST) {
+        KdBugCheck(PAGE_FAULT_IN_NONPAGED_AREA, Information[1], Information[0], Frame->Rip, 0, Frame,
+                   "access to %p, or to an address that is not canonical", (PVOID)Information[1]);
     }
 }
 
@@ -149,7 +129,10 @@ void KiDispatchException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame)
         return;
     }
     ExpRefuseKernelAddress(Record, Frame);
-    ExpDispatchKernelException(Record, Frame);
+    PSEH_FRAME Handler = ExpInnermostFrame();
+    if (Handler != NULL) {
+        ExpEnterHandler(Handler, Record->ExceptionCode);
+    }
     KdBugCheck(KMODE_EXCEPTION_NOT_HANDLED, (ULONG)Record->ExceptionCode, (ULONG64)Record->ExceptionAddress,
                Record->ExceptionInformation[0], Record->ExceptionInformation[1], Frame,
                "exception %08x (vector %I64u) at level %u", (ULONG)Record->ExceptionCode, Frame->Vector,

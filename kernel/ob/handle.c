@@ -184,7 +184,7 @@ ULONG ObCountHandles(PHANDLE_TABLE Table)
 
 /* ---- Closing ---- */
 
-NTSTATUS ObCloseHandle(PHANDLE_TABLE Table, HANDLE Handle, KPROCESSOR_MODE Mode)
+NTSTATUS ObpCloseHandle(PHANDLE_TABLE Table, HANDLE Handle, KPROCESSOR_MODE Mode, BOOLEAN EvenProtected)
 {
     ULONG64 Index;
     PVOID Object;
@@ -196,12 +196,17 @@ NTSTATUS ObCloseHandle(PHANDLE_TABLE Table, HANDLE Handle, KPROCESSOR_MODE Mode)
     if (Entry == NULL) {
         return STATUS_INVALID_HANDLE;
     }
-    NTSTATUS Status = ObpClearEntry(Entry, FALSE, &Object);
+    NTSTATUS Status = ObpClearEntry(Entry, EvenProtected, &Object);
     if (NT_SUCCESS(Status)) {
         ObpFreeEntry(Table, (ULONG)Index);
         ObpDropHandleReference(Object);
     }
     return Status;
+}
+
+NTSTATUS ObCloseHandle(PHANDLE_TABLE Table, HANDLE Handle, KPROCESSOR_MODE Mode)
+{
+    return ObpCloseHandle(Table, Handle, Mode, FALSE);
 }
 
 /* ---- Tables ---- */

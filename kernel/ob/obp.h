@@ -113,6 +113,9 @@ NTSTATUS ObpPlaceEntry(PHANDLE_TABLE Table, ULONG Index, PVOID Object, ULONG Acc
 /* After placing: lists the entries that are free. */
 void ObpRebuildFreeList(PHANDLE_TABLE Table);
 
+/* As ObCloseHandle. EvenProtected: one that nobody has been told of. */
+NTSTATUS ObpCloseHandle(PHANDLE_TABLE Table, HANDLE Handle, KPROCESSOR_MODE Mode, BOOLEAN EvenProtected);
+
 void ObpInitializeClientIds(void);
 
 #endif

@@ -93,7 +93,7 @@ static NTSTATUS ObpInsertDuplicate(HANDLE TargetProcess, OBP_DUPLICATION *Duplic
     if (NT_SUCCESS(Status) && TargetHandle != NULL) {
         Status = ExCopyOut(TargetHandle, &Handle, sizeof(Handle), Mode);
         if (!NT_SUCCESS(Status)) {
-            ObCloseHandle(Target.Table, Handle, KernelMode);
+            ObpCloseHandle(Target.Table, Handle, KernelMode, TRUE);
         }
     }
     ObpLeaveProcess(&Target);

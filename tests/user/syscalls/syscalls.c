@@ -136,6 +136,8 @@ static VOID RegistersComeBack(VOID)
 
 /* ---- Handles ---- */
 
+#define PROTECT_CLOSE 1 /* attribute of a handle */
+
 static VOID BadHandles(VOID)
 {
     static const ULONG64 Handles[] = {
@@ -158,6 +160,27 @@ static VOID HandlesOfOtherTypes(VOID)
     CHECK_STATUS(NtSuspendThread(Event, NULL), STATUS_OBJECT_TYPE_MISMATCH);
     CHECK_SUCCESS(NtClose(Event));
     CHECK_STATUS(NtClose(Event), STATUS_INVALID_HANDLE);
+}
+
+/* A handle that is protected from being closed stays; a second one that cannot be delivered goes again all the same. */
+static VOID ProtectedHandles(VOID)
+{
+    HANDLE Event, Protected;
+    OBJECT_ATTRIBUTES Attributes;
+    CHECK_SUCCESS(NtCreateEvent(&Event, EVENT_ALL_ACCESS, NULL, NotificationEvent, FALSE));
+    CHECK_SUCCESS(NtDuplicateObject(NtCurrentProcess(), Event, NtCurrentProcess(), &Protected, 0, PROTECT_CLOSE,
+                                    DUPLICATE_SAME_ACCESS));
+    CHECK_STATUS(NtClose(Protected), STATUS_HANDLE_NOT_CLOSABLE);
+    CHECK_SUCCESS(NtSetEvent(Protected, NULL));
+
+    ULONG Handles = HandleCount();
+    CHECK_STATUS(NtDuplicateObject(NtCurrentProcess(), Protected, NtCurrentProcess(), (PVOID)ADDRESS_KERNEL, 0, 0,
+                                   DUPLICATE_SAME_ACCESS | DUPLICATE_SAME_ATTRIBUTES),
+                 STATUS_ACCESS_VIOLATION);
+    InitializeObjectAttributes(&Attributes, NULL, PROTECT_CLOSE, NULL, NULL);
+    CHECK_STATUS(NtCreateEvent(&Event, EVENT_ALL_ACCESS, &Attributes, NotificationEvent, FALSE),
+                 STATUS_INVALID_PARAMETER); /* no attribute of an object */
+    CHECK_EQUAL(HandleCount(), Handles);
 }
 
 /* Rights that a handle was opened without are not there. */
@@ -219,6 +242,7 @@ static const TEST Tests[] = {
     {"syscalls.registers-come-back", RegistersComeBack},
     {"syscalls.bad-handles", BadHandles},
     {"syscalls.handles-of-other-types", HandlesOfOtherTypes},
+    {"syscalls.protected-handles", ProtectedHandles},
     {"syscalls.missing-rights", MissingRights},
     {"syscalls.wild-values", WildValues},
 };
