@@ -62,9 +62,12 @@ static NORETURN void ExpEnterHandler(PSEH_FRAME Frame, NTSTATUS Code)
 {
     ArchCurrentThread()->ExceptionList = Frame->Previous;
     Frame->Code = Code;
-    ArchCloseUserAccess(Frame->UserAccessWasOpen);
+    ArchCloseUserAccess(FALSE); /* not for what runs when the level drops */
     if (ArchGetIrql() > Frame->Irql) {
         KeLowerIrql(Frame->Irql);
+    }
+    if (Frame->UserAccessWasOpen) {
+        ArchOpenUserAccess();
     }
     ArchRestoreContext(Frame->Context, 1);
 }

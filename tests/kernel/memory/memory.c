@@ -18,10 +18,28 @@
 static PS_SUBSYSTEM_ROUTINES Kernel = {.Version = PS_SUBSYSTEM_VERSION, .Size = sizeof(Kernel)};
 static PPS_PROVIDER Provider;
 
-/* ---- A provider whose programs never run ---- */
+/* ---- A provider whose only program makes one system call ---- */
 
+static volatile NTSTATUS Inner, Outer; /* how the blocks ended */
+static volatile ULONG64 Words;
+
+/* A block inside another ends by an exception: what the outer one has probed can be touched still. */
 static VOID SystemCall(PKTRAP_FRAME Frame)
 {
+    _SEH2_TRY {
+        ProbeForRead((PVOID)DATA_ADDRESS, sizeof(ULONG64), 8);
+        Words = *(volatile ULONG64 *)DATA_ADDRESS;
+        _SEH2_TRY {
+            ProbeForRead((PVOID)SECTION_ADDRESS, sizeof(ULONG64), 8);
+            Words = *(volatile ULONG64 *)SECTION_ADDRESS; /* nothing is there */
+        } _SEH2_EXCEPT(EXCEPTION_EXECUTE_HANDLER) {
+            Inner = _SEH2_GetExceptionCode();
+        } _SEH2_END;
+        Words += *(volatile ULONG64 *)DATA_ADDRESS;
+    } _SEH2_EXCEPT(EXCEPTION_EXECUTE_HANDLER) {
+        Outer = _SEH2_GetExceptionCode();
+    } _SEH2_END;
+    Kernel.TerminateProcess(PsGetCurrentProcess(), 0);
 }
 
 static BOOLEAN Exception(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame)
@@ -340,6 +358,45 @@ static VOID FailAll(VOID)
     }
 }
 
+/* ---- Structured exceptions over user memory ---- */
+
+static const ULONG64 Code = 0xfeeb050f; /* syscall; jmp $ */
+
+static NTSTATUS RunCode(PEPROCESS Process)
+{
+    PETHREAD Thread;
+    KTRAP_FRAME Frame = {.Rip = DATA_ADDRESS};
+    PS_SUBSYSTEM_THREAD_ATTRIBUTES Attributes = {.Registers = &Frame};
+    NTSTATUS Status = Map(Process, DATA_ADDRESS, 1, 0, NULL);
+    if (NT_SUCCESS(Status)) {
+        Status = Write(Process, DATA_ADDRESS, Code);
+    }
+    if (NT_SUCCESS(Status)) {
+        Status = Kernel.ProtectRegion(Process, DATA_ADDRESS, PAGE_SIZE, PS_MEMORY_READ | PS_MEMORY_EXECUTE);
+    }
+    if (NT_SUCCESS(Status)) {
+        Status = Kernel.CreateThread(Process, &Attributes, &Thread);
+    }
+    if (NT_SUCCESS(Status)) {
+        Kernel.ResumeThread(Thread, NULL);
+        KeWaitForSingleObject(Thread, Executive, KernelMode, FALSE, NULL);
+        ObDereferenceObject(Thread);
+    }
+    return Status;
+}
+
+static PCSTR NestedProbes(VOID)
+{
+    PEPROCESS Process;
+    KTEST_CHECK(NT_SUCCESS(MakeProcess(PS_PROCESS_EMPTY, NULL, &Process)));
+    NTSTATUS Status = RunCode(Process);
+    EndProcess(Process);
+    KTEST_CHECK(NT_SUCCESS(Status));
+    KTEST_CHECK(Inner == STATUS_ACCESS_VIOLATION);
+    KTEST_CHECK(Outer == STATUS_SUCCESS && Words == 2 * Code);
+    return NULL;
+}
+
 /* ---- Four threads in one space ---- */
 
 #define THREADS 4
@@ -496,6 +553,7 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     FailAll();
     EndProcess(Subject);
     KtestRun("memory.fails-handle-table", HandleTable);
+    KtestRun("memory.nested-probes", NestedProbes);
     KtestRun("memory.one-space", OneSpace);
     PsUnregisterSubsystemProvider(Provider, TRUE);
     return STATUS_SUCCESS;
