@@ -358,6 +358,85 @@ static VOID FailAll(VOID)
     }
 }
 
+/* ---- The ends of the address space ---- */
+
+#define USER_LOWEST  0x10000ULL
+#define USER_HIGHEST 0x00007ffffffff000ULL
+
+static PCSTR BadRanges(VOID)
+{
+    static const struct {
+        ULONG_PTR Base;
+        SIZE_T Size;
+    } Bad[] = {
+        {0, USER_HIGHEST},           {USER_HIGHEST, PAGE_SIZE},  {USER_HIGHEST - PAGE_SIZE, 2 * PAGE_SIZE},
+        {USER_LOWEST, MAXSIZE_T},    {USER_LOWEST, 0},           {MAXSIZE_T - PAGE_SIZE + 1, PAGE_SIZE},
+        {USER_LOWEST, USER_HIGHEST}, {USER_LOWEST + 1, PAGE_SIZE}, {MAXSIZE_T - PAGE_SIZE + 1, MAXSIZE_T},
+    };
+    for (ULONG i = 0; i < RTL_NUMBER_OF(Bad); i++) {
+        ULONG_PTR Base = Bad[i].Base;
+        KTEST_CHECK(Kernel.MapRegion(Subject, &Base, Bad[i].Size, PS_MAP_FIXED, READ_WRITE, NULL, 0, 0, NULL) ==
+                    STATUS_INVALID_PARAMETER);
+    }
+    KTEST_CHECK(Kernel.UnmapRegion(Subject, USER_LOWEST, MAXSIZE_T) == STATUS_INVALID_PARAMETER);
+    KTEST_CHECK(Kernel.UnmapRegion(Subject, USER_HIGHEST, 1) == STATUS_INVALID_PARAMETER);
+    KTEST_CHECK(Kernel.ProtectRegion(Subject, MAXSIZE_T - 1, 2, 0) == STATUS_INVALID_PARAMETER);
+    KTEST_CHECK(Kernel.DiscardRegion(Subject, 1, USER_HIGHEST) == STATUS_INVALID_PARAMETER);
+    return NULL;
+}
+
+/* All there is as one region, of which single pages at its ends and in the middle change. */
+static PCSTR WholeRange(VOID)
+{
+    static const ULONG_PTR Pages[] = {USER_LOWEST, 0x400000000000, USER_HIGHEST - PAGE_SIZE};
+    ULONG_PTR Base = USER_LOWEST;
+    PS_REGION_INFORMATION Region;
+    KTEST_CHECK(Kernel.MapRegion(Subject, &Base, USER_HIGHEST - USER_LOWEST, PS_MAP_FIXED, PS_MEMORY_READ, NULL,
+                                 0, 0, NULL) == STATUS_SUCCESS);
+    for (ULONG i = 0; i < RTL_NUMBER_OF(Pages); i++) {
+        KTEST_CHECK(Kernel.ProtectRegion(Subject, Pages[i] + PAGE_SIZE - 1, 1, READ_WRITE) == STATUS_SUCCESS);
+        KTEST_CHECK(NT_SUCCESS(Kernel.QueryRegion(Subject, Pages[i], &Region)) && Region.Start == Pages[i] &&
+                    Region.End == Pages[i] + PAGE_SIZE);
+        KTEST_CHECK(Write(Subject, Pages[i] + PAGE_SIZE - sizeof(ULONG64), 1) == STATUS_SUCCESS);
+    }
+    KTEST_CHECK(Write(Subject, USER_HIGHEST - 4, 1) == STATUS_ACCESS_VIOLATION);
+    KTEST_CHECK(Kernel.QueryRegion(Subject, USER_HIGHEST, &Region) == STATUS_INVALID_PARAMETER);
+    KTEST_CHECK(Kernel.MapRegion(Subject, &Base, PAGE_SIZE, 0, READ_WRITE, NULL, 0, 0, NULL) == STATUS_NO_MEMORY);
+    KTEST_CHECK(Kernel.DiscardRegion(Subject, USER_LOWEST, USER_HIGHEST - USER_LOWEST) == STATUS_SUCCESS);
+    KTEST_CHECK(Kernel.UnmapRegion(Subject, 0, USER_HIGHEST) == STATUS_SUCCESS);
+    KTEST_CHECK(NT_SUCCESS(Kernel.QueryRegion(Subject, Pages[1], &Region)) && !Region.Mapped &&
+                Region.Start == 0 && Region.End == USER_HIGHEST);
+    return NULL;
+}
+
+/* The lowest and the highest place, also below a limit. */
+static PCSTR Places(VOID)
+{
+    ULONG_PTR Base = 0;
+    KTEST_CHECK(Kernel.MapRegion(Subject, &Base, 1, PS_MAP_TOPDOWN, 0, NULL, 0, 0, NULL) == STATUS_SUCCESS &&
+                Base == USER_HIGHEST - PAGE_SIZE);
+    KTEST_CHECK(Kernel.MapRegion(Subject, &Base, 1, PS_MAP_TOPDOWN, 0, NULL, 0, 0x80000000 + 1, NULL) ==
+                    STATUS_SUCCESS &&
+                Base == 0x80000000 - PAGE_SIZE);
+    Base = 0;
+    KTEST_CHECK(Kernel.MapRegion(Subject, &Base, 1, 0, 0, NULL, 0, 0, NULL) == STATUS_SUCCESS &&
+                Base == USER_LOWEST);
+    Base = USER_HIGHEST - PAGE_SIZE;
+    KTEST_CHECK(Kernel.MapRegion(Subject, &Base, 1, 0, 0, NULL, 0, 0, NULL) == STATUS_NO_MEMORY);
+    KTEST_CHECK(Kernel.UnmapRegion(Subject, 0, USER_HIGHEST) == STATUS_SUCCESS);
+    return NULL;
+}
+
+static PCSTR Limits(VOID)
+{
+    KTEST_CHECK(NT_SUCCESS(MakeProcess(PS_PROCESS_EMPTY, NULL, &Subject)));
+    PCSTR Why = BadRanges();
+    Why = Why != NULL ? Why : WholeRange();
+    Why = Why != NULL ? Why : Places();
+    EndProcess(Subject);
+    return Why;
+}
+
 /* ---- Structured exceptions over user memory ---- */
 
 static const ULONG64 Code = 0xfeeb050f; /* syscall; jmp $ */
@@ -553,6 +632,7 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     FailAll();
     EndProcess(Subject);
     KtestRun("memory.fails-handle-table", HandleTable);
+    KtestRun("memory.limits", Limits);
     KtestRun("memory.nested-probes", NestedProbes);
     KtestRun("memory.one-space", OneSpace);
     PsUnregisterSubsystemProvider(Provider, TRUE);
