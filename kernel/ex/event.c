@@ -62,20 +62,9 @@ NTSTATUS NtCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_A
     return Status;
 }
 
-static NTSTATUS ExpReferenceEvent(HANDLE Handle, PKEVENT *Event)
-{
-    return ObReferenceObjectByHandle(Handle, EVENT_MODIFY_STATE, ExpEventType, ExGetPreviousMode(),
-                                     (PVOID *)Event, NULL);
-}
-
 static LONG ExpSet(PKEVENT Event)
 {
     return KeSetEvent(Event, EVENT_INCREMENT, FALSE);
-}
-
-static LONG ExpReset(PKEVENT Event)
-{
-    return KeResetEvent(Event);
 }
 
 static LONG ExpPulse(PKEVENT Event)
@@ -86,16 +75,17 @@ static LONG ExpPulse(PKEVENT Event)
 /* Changes the event; the state it had goes to *PreviousState when that is wanted. */
 static NTSTATUS ExpChangeEvent(HANDLE Handle, LONG (*Change)(PKEVENT), PLONG PreviousState)
 {
+    KPROCESSOR_MODE Mode = ExGetPreviousMode();
     PKEVENT Event;
-    NTSTATUS Status = ExpReferenceEvent(Handle, &Event);
+    NTSTATUS Status =
+        ObReferenceObjectByHandle(Handle, EVENT_MODIFY_STATE, ExpEventType, Mode, (PVOID *)&Event, NULL);
 
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
     LONG Previous = Change(Event);
     ObDereferenceObject(Event);
-    return PreviousState != NULL ? ExCopyOut(PreviousState, &Previous, sizeof(Previous), ExGetPreviousMode())
-                                 : Status;
+    return PreviousState != NULL ? ExCopyOut(PreviousState, &Previous, sizeof(Previous), Mode) : Status;
 }
 
 NTSTATUS NtSetEvent(HANDLE EventHandle, PLONG PreviousState)
@@ -105,7 +95,7 @@ NTSTATUS NtSetEvent(HANDLE EventHandle, PLONG PreviousState)
 
 NTSTATUS NtResetEvent(HANDLE EventHandle, PLONG PreviousState)
 {
-    return ExpChangeEvent(EventHandle, ExpReset, PreviousState);
+    return ExpChangeEvent(EventHandle, KeResetEvent, PreviousState);
 }
 
 NTSTATUS NtPulseEvent(HANDLE EventHandle, PLONG PreviousState)
@@ -115,5 +105,5 @@ NTSTATUS NtPulseEvent(HANDLE EventHandle, PLONG PreviousState)
 
 NTSTATUS NtClearEvent(HANDLE EventHandle)
 {
-    return ExpChangeEvent(EventHandle, ExpReset, NULL);
+    return ExpChangeEvent(EventHandle, KeResetEvent, NULL);
 }

@@ -237,17 +237,6 @@ static inline ULONG MiLeafFlags(ULONG Protection, ULONG CopyOnWrite)
 
 #define MI_LEAF_FLAGS (ARCH_PAGE_READ | ARCH_PAGE_WRITE | ARCH_PAGE_EXECUTE | ARCH_PAGE_USER | ARCH_PAGE_SOFT)
 
-/* Pages taken out of a space are collected: one flush, then they are released. */
-#define MI_UNMAP_BATCH 128
-
-typedef struct _MI_UNMAP {
-    PMM_ADDRESS_SPACE Space;
-    BOOLEAN NoFlush; /* no processor has the space loaded, nor ever will: the entries may stay as they are */
-    ULONG Count;
-    ULONG_PTR First, Last;
-    ULONG64 Page[MI_UNMAP_BATCH];
-} MI_UNMAP, *PMI_UNMAP;
-
 /* Takes all pages of [Start, End) out of the page tables. (Lock) */
 void MiUnmapPages(PMM_ADDRESS_SPACE Space, ULONG_PTR Start, ULONG_PTR End, BOOLEAN NoFlush);
 /* Makes one page present and accessible. Force: a private read-only page may be written through the direct map. (Lock) */

@@ -7,6 +7,17 @@
 
 /* ---- Taking pages out ---- */
 
+/* Pages taken out of a space are collected: one flush, then they are released. */
+#define MI_UNMAP_BATCH 128
+
+typedef struct _MI_UNMAP {
+    PMM_ADDRESS_SPACE Space;
+    BOOLEAN NoFlush; /* no processor has the space loaded, nor ever will: the entries may stay as they are */
+    ULONG Count;
+    ULONG_PTR First, Last;
+    ULONG64 Page[MI_UNMAP_BATCH];
+} MI_UNMAP, *PMI_UNMAP;
+
 static void MiFlushUnmapped(PMI_UNMAP Unmap)
 {
     if (Unmap->Count == 0) {

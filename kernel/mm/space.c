@@ -55,10 +55,8 @@ static void MiDeleteAddressSpace(PMM_ADDRESS_SPACE Space)
     /* Pages before regions: an anonymous section's list tells who may still show its frames. Region by region: a walk over the whole
        range would look at every entry of the upper tables. */
     PMI_REGION Region;
-    for (ULONG_PTR Next = 0; (Region = MiFindRegionAbove(&Space->Regions, Next)) != NULL; Next = Region->End) {
-        MiUnmapPages(Space, Region->Start, Region->End, TRUE);
-    }
     while ((Region = MiFindRegionAbove(&Space->Regions, 0)) != NULL) {
+        MiUnmapPages(Space, Region->Start, Region->End, TRUE);
         MiRemoveRegion(&Space->Regions, Region);
     }
     ArchDeletePageTables(&Space->Kernel.Tables);
