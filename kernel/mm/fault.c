@@ -171,9 +171,9 @@ NTSTATUS MmPageFault(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, ULONG Access)
     if (MI_UNLIKELY(Address >= MM_USER_HIGHEST)) {
         return STATUS_ACCESS_VIOLATION;
     }
-    MiLock(&Space->Lock);
+    KeLockExclusive(&Space->Lock);
     NTSTATUS Status = MiResolvePage(Space, Address, Access, FALSE);
-    MiUnlock(&Space->Lock);
+    KeUnlockExclusive(&Space->Lock);
     return Status;
 }
 

@@ -9,6 +9,7 @@
 #define PRIMER_MI_H
 
 #include "kernel/kd/kd.h"
+#include "kernel/ke/pushlock.h"
 #include "kernel/mm/mm.h"
 
 /* ---- Where things are ---- */
@@ -190,30 +191,6 @@ static inline SIZE_T MiBytesInPage(ULONG64 Address, SIZE_T Size)
 }
 
 extern volatile LONG64 MiSpaceCount, MiSectionCount; /* (a) */
-
-static inline void MiLock(PEX_PUSH_LOCK Lock)
-{
-    KeEnterCriticalRegion();
-    ExAcquirePushLockExclusive(Lock);
-}
-
-static inline void MiUnlock(PEX_PUSH_LOCK Lock)
-{
-    ExReleasePushLockExclusive(Lock);
-    KeLeaveCriticalRegion();
-}
-
-static inline void MiLockShared(PEX_PUSH_LOCK Lock)
-{
-    KeEnterCriticalRegion();
-    ExAcquirePushLockShared(Lock);
-}
-
-static inline void MiUnlockShared(PEX_PUSH_LOCK Lock)
-{
-    ExReleasePushLockShared(Lock);
-    KeLeaveCriticalRegion();
-}
 
 /* A further reference to a space that may be about to go; FALSE when it is. */
 BOOLEAN MiTryReferenceSpace(PMM_ADDRESS_SPACE Space);

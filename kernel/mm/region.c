@@ -139,7 +139,7 @@ static NTSTATUS MiPlaceRegion(PMM_ADDRESS_SPACE Space, PMI_REGION Region, ULONG_
 static NTSTATUS MiMapTemplate(PMM_ADDRESS_SPACE Space, const MI_REGION *Template, ULONG_PTR *Base,
                               SIZE_T Size, ULONG Flags, ULONG_PTR Limit)
 {
-    MiLock(&Space->Lock);
+    KeLockExclusive(&Space->Lock);
     PMI_REGION Region = MiAllocateRegion(Template);
     NTSTATUS Status = STATUS_NO_MEMORY;
     if (Region != NULL) {
@@ -151,7 +151,7 @@ static NTSTATUS MiMapTemplate(PMM_ADDRESS_SPACE Space, const MI_REGION *Template
             MiFreeRegion(Region);
         }
     }
-    MiUnlock(&Space->Lock);
+    KeUnlockExclusive(&Space->Lock);
     return Status;
 }
 
@@ -189,9 +189,9 @@ NTSTATUS MmUnmapRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size)
     if (!MiPageRange(Base, Size, &Start, &End)) {
         return STATUS_INVALID_PARAMETER;
     }
-    MiLock(&Space->Lock);
+    KeLockExclusive(&Space->Lock);
     NTSTATUS Status = MiClearRange(Space, Start, End);
-    MiUnlock(&Space->Lock);
+    KeUnlockExclusive(&Space->Lock);
     return Status;
 }
 
@@ -233,13 +233,13 @@ static NTSTATUS MiChangeRange(PMI_CHANGE Change, ULONG_PTR Base, SIZE_T Size)
     if (!MiPageRange(Base, Size, &Start, &End)) {
         return STATUS_INVALID_PARAMETER;
     }
-    MiLock(&Space->Lock);
+    KeLockExclusive(&Space->Lock);
     NTSTATUS Status = MiChangeRegions(Change, Start, End);
     MiMergeRange(&Space->Regions, Start, End);
     if (Change->Downgraded) {
         KeFlushTb(&Space->Kernel, Start, (End - Start) >> PAGE_SHIFT);
     }
-    MiUnlock(&Space->Lock);
+    KeUnlockExclusive(&Space->Lock);
     return Status;
 }
 
@@ -309,10 +309,10 @@ NTSTATUS MmDiscardRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size)
     if (!MiPageRange(Base, Size, &Start, &End)) {
         return STATUS_INVALID_PARAMETER;
     }
-    MiLock(&Space->Lock);
+    KeLockExclusive(&Space->Lock);
     MiUnmapPages(Space, Start, End, FALSE);
     BOOLEAN Whole = MiRangeIsMapped(&Space->Regions, Start, End);
-    MiUnlock(&Space->Lock);
+    KeUnlockExclusive(&Space->Lock);
     return Whole ? STATUS_SUCCESS : STATUS_MEMORY_NOT_ALLOCATED;
 }
 
@@ -348,14 +348,14 @@ NTSTATUS MmQueryRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, MM_REGION_INF
     if (Address >= MM_USER_HIGHEST) {
         return STATUS_INVALID_PARAMETER;
     }
-    MiLockShared(&Space->Lock);
+    KeLockShared(&Space->Lock);
     PMI_REGION Region = MiRegionAt(&Space->Regions, Address);
     if (Region != NULL) {
         MiDescribeRegion(Region, Information);
     } else {
         MiDescribeHole(&Space->Regions, Address, Information);
     }
-    MiUnlockShared(&Space->Lock);
+    KeUnlockShared(&Space->Lock);
     return STATUS_SUCCESS;
 }
 
@@ -367,13 +367,13 @@ NTSTATUS MmQueryWaitKey(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, BOOLEAN Shar
     if (!Shared || !NT_SUCCESS(Status)) {
         return Status;
     }
-    MiLockShared(&Space->Lock);
+    KeLockShared(&Space->Lock);
     PMI_REGION Region = MiRegionAt(&Space->Regions, Address);
     if (Region == NULL) {
         Status = STATUS_ACCESS_VIOLATION;
     } else if (Region->Shared) {
         *Key = (MM_WAIT_KEY){Region->Section, Region->Offset + (Address - Region->Start)};
     }
-    MiUnlockShared(&Space->Lock);
+    KeUnlockShared(&Space->Lock);
     return Status;
 }

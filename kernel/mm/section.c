@@ -132,10 +132,10 @@ void MiAttachSection(PMI_REGION Region)
     PMM_SECTION Section = Region->Section;
     MmReferenceSection(Section);
     if (MiSectionIsWritable(Section)) {
-        MiLock(&Section->Lock);
+        KeLockExclusive(&Section->Lock);
         Region->SectionEpoch = 0;
         InsertTailList(&Section->Regions, &Region->SectionLink);
-        MiUnlock(&Section->Lock);
+        KeUnlockExclusive(&Section->Lock);
     }
 }
 
@@ -143,9 +143,9 @@ void MiDetachSection(PMI_REGION Region)
 {
     PMM_SECTION Section = Region->Section;
     if (MiSectionIsWritable(Section)) {
-        MiLock(&Section->Lock);
+        KeLockExclusive(&Section->Lock);
         RemoveEntryList(&Region->SectionLink);
-        MiUnlock(&Section->Lock);
+        KeUnlockExclusive(&Section->Lock);
     }
     MmDereferenceSection(Section);
 }
@@ -167,7 +167,7 @@ static NTSTATUS MiReferenceOwnPage(PMM_SECTION Section, ULONG64 Index, ULONG64 *
 {
     NTSTATUS Status = STATUS_IN_PAGE_ERROR;
 
-    MiLock(&Section->Lock);
+    KeLockExclusive(&Section->Lock);
     if (Index < BYTES_TO_PAGES(Section->Size)) {
         *Physical = MiMakeSectionPage(Section, Index);
         Status = *Physical != 0 ? STATUS_SUCCESS : STATUS_NO_MEMORY;
@@ -175,7 +175,7 @@ static NTSTATUS MiReferenceOwnPage(PMM_SECTION Section, ULONG64 Index, ULONG64 *
             MiReferencePage(*Physical);
         }
     }
-    MiUnlock(&Section->Lock);
+    KeUnlockExclusive(&Section->Lock);
     return Status;
 }
 
@@ -208,7 +208,7 @@ static PMM_ADDRESS_SPACE MiNextMappingSpace(PMM_SECTION Section, ULONG64 Epoch)
 {
     PMM_ADDRESS_SPACE Space = NULL;
 
-    MiLock(&Section->Lock);
+    KeLockExclusive(&Section->Lock);
     for (PLIST_ENTRY Entry = Section->Regions.Flink; Entry != &Section->Regions; Entry = Entry->Flink) {
         PMI_REGION Region = CONTAINING_RECORD(Entry, MI_REGION, SectionLink);
         /* A space that is going away takes its pages along; it cannot be gone while its region stands in this list. */
@@ -217,27 +217,27 @@ static PMM_ADDRESS_SPACE MiNextMappingSpace(PMM_SECTION Section, ULONG64 Epoch)
             break;
         }
     }
-    MiUnlock(&Section->Lock);
+    KeUnlockExclusive(&Section->Lock);
     return Space;
 }
 
 /* Every region of the space in the section's list has been told of the shrinking. The space's lock is held. */
 static void MiMarkVisited(PMM_SECTION Section, const MM_ADDRESS_SPACE *Space, ULONG64 Epoch)
 {
-    MiLock(&Section->Lock);
+    KeLockExclusive(&Section->Lock);
     for (PLIST_ENTRY Entry = Section->Regions.Flink; Entry != &Section->Regions; Entry = Entry->Flink) {
         PMI_REGION Region = CONTAINING_RECORD(Entry, MI_REGION, SectionLink);
         if (Region->Space == Space && Region->SectionEpoch < Epoch) {
             Region->SectionEpoch = Epoch;
         }
     }
-    MiUnlock(&Section->Lock);
+    KeUnlockExclusive(&Section->Lock);
 }
 
 /* Takes pages beyond End (page aligned) of the section out of one space, private copies included. */
 static void MiUnmapBeyond(PMM_SECTION Section, PMM_ADDRESS_SPACE Space, ULONG64 End, ULONG64 Epoch)
 {
-    MiLock(&Space->Lock);
+    KeLockExclusive(&Space->Lock);
     MiMarkVisited(Section, Space, Epoch);
     for (PMI_REGION Region = MiFindRegionAbove(&Space->Regions, 0); Region != NULL;
          Region = MiNextRegion(Region)) {
@@ -247,7 +247,7 @@ static void MiUnmapBeyond(PMM_SECTION Section, PMM_ADDRESS_SPACE Space, ULONG64 
             MiUnmapPages(Space, Region->Start + Keep, Region->End, FALSE);
         }
     }
-    MiUnlock(&Space->Lock);
+    KeUnlockExclusive(&Space->Lock);
 }
 
 NTSTATUS MmResizeSection(PMM_SECTION Section, SIZE_T NewSize)
@@ -258,7 +258,7 @@ NTSTATUS MmResizeSection(PMM_SECTION Section, SIZE_T NewSize)
     if (NewSize > (SIZE_T)MAXLONG64) {
         return STATUS_SECTION_TOO_BIG;
     }
-    MiLock(&Section->Lock);
+    KeLockExclusive(&Section->Lock);
     BOOLEAN Shrinks = NewSize < Section->Size;
     ULONG64 Epoch = Section->Epoch + Shrinks;
     Section->Epoch = Epoch;
@@ -267,7 +267,7 @@ NTSTATUS MmResizeSection(PMM_SECTION Section, SIZE_T NewSize)
         MiZeroTail(Section);
         MiTrimSection(Section, BYTES_TO_PAGES(NewSize));
     }
-    MiUnlock(&Section->Lock);
+    KeUnlockExclusive(&Section->Lock);
 
     PMM_ADDRESS_SPACE Space;
     while (Shrinks && (Space = MiNextMappingSpace(Section, Epoch)) != NULL) {
@@ -290,7 +290,7 @@ static SIZE_T MiClipToSection(const MM_SECTION *Section, ULONG64 Offset, SIZE_T 
 
 NTSTATUS MmReadSection(PMM_SECTION Section, ULONG64 Offset, void *Buffer, SIZE_T Size, SIZE_T *Done)
 {
-    MiLockShared(&Section->Lock);
+    KeLockShared(&Section->Lock);
     *Done = MiClipToSection(Section, Offset, Size);
     if (Section->Data != NULL) {
         memcpy(Buffer, Section->Data + Offset, *Done);
@@ -305,7 +305,7 @@ NTSTATUS MmReadSection(PMM_SECTION Section, ULONG64 Offset, void *Buffer, SIZE_T
             }
         }
     }
-    MiUnlockShared(&Section->Lock);
+    KeUnlockShared(&Section->Lock);
     return STATUS_SUCCESS;
 }
 
@@ -317,7 +317,7 @@ NTSTATUS MmWriteSection(PMM_SECTION Section, ULONG64 Offset, const void *Buffer,
     if (!MiSectionIsWritable(Section)) {
         return STATUS_ACCESS_DENIED;
     }
-    MiLock(&Section->Lock);
+    KeLockExclusive(&Section->Lock);
     Size = MiClipToSection(Section, Offset, Size);
     while (*Done < Size) {
         ULONG64 At = Offset + *Done;
@@ -330,6 +330,6 @@ NTSTATUS MmWriteSection(PMM_SECTION Section, ULONG64 Offset, const void *Buffer,
         memcpy((UCHAR *)ArchPhysicalToVirtual(Physical) + BYTE_OFFSET(At), (const UCHAR *)Buffer + *Done, Now);
         *Done += Now;
     }
-    MiUnlock(&Section->Lock);
+    KeUnlockExclusive(&Section->Lock);
     return Status;
 }

@@ -127,7 +127,7 @@ NTSTATUS MmCloneAddressSpace(PMM_ADDRESS_SPACE Source, PMM_ADDRESS_SPACE *Clone)
     if (!NT_SUCCESS(State.Status)) {
         return State.Status;
     }
-    MiLock(&Source->Lock);
+    KeLockExclusive(&Source->Lock);
     /* The clone's too: from its first region on, a shrinking section finds it. Nobody else holds both. */
     ExAcquirePushLockExclusive(&State.Clone->Lock);
     PMI_REGION Region = MiFindRegionAbove(&Source->Regions, 0);
@@ -140,7 +140,7 @@ NTSTATUS MmCloneAddressSpace(PMM_ADDRESS_SPACE Source, PMM_ADDRESS_SPACE *Clone)
     if (State.Downgraded) {
         KeFlushTb(&Source->Kernel, 0, MM_USER_HIGHEST >> PAGE_SHIFT);
     }
-    MiUnlock(&Source->Lock);
+    KeUnlockExclusive(&Source->Lock);
     if (!NT_SUCCESS(State.Status)) {
         MmDereferenceAddressSpace(State.Clone);
         return State.Status;
@@ -158,7 +158,7 @@ static NTSTATUS MiAccessPage(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, void *B
     ULONG64 Physical;
     ULONG Flags;
 
-    MiLock(&Space->Lock);
+    KeLockExclusive(&Space->Lock);
     NTSTATUS Status = MiResolvePage(Space, Address, Access, Force);
     if (NT_SUCCESS(Status)) {
         ArchQueryPage(&Space->Kernel.Tables, ALIGN_DOWN_BY(Address, PAGE_SIZE), &Physical, &Flags);
@@ -169,7 +169,7 @@ static NTSTATUS MiAccessPage(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, void *B
             memcpy(Buffer, Bytes, Size);
         }
     }
-    MiUnlock(&Space->Lock);
+    KeUnlockExclusive(&Space->Lock);
     return Status;
 }
 

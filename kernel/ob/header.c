@@ -42,25 +42,20 @@ BOOLEAN ObIsWaitable(PVOID Object)
 
 static PVOID ObpInitializeHeader(POBJECT_HEADER Header, POBJECT_TYPE Type, ULONG Flags)
 {
-    RtlZeroMemory(Header, sizeof(*Header));
-    Header->PointerCount = 1;
-    Header->Type = Type;
-    Header->Flags = Flags;
+    *Header = (OBJECT_HEADER){.PointerCount = 1, .Type = Type, .Flags = Flags};
     InterlockedIncrement(&Type->Objects);
     return Header + 1;
 }
 
 NTSTATUS ObCreateObject(POBJECT_TYPE Type, PVOID *Object)
 {
-    SIZE_T Size = Type->Routines.BodySize;
-    POBJECT_HEADER Header =
-        ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(*Header) + Size, Type->Routines.PoolTag);
+    POBJECT_HEADER Header = ExAllocatePool2(
+        POOL_FLAG_NON_PAGED, sizeof(*Header) + Type->Routines.BodySize, Type->Routines.PoolTag);
 
     if (Header == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     *Object = ObpInitializeHeader(Header, Type, 0);
-    RtlZeroMemory(*Object, Size);
     return STATUS_SUCCESS;
 }
 

@@ -3,28 +3,12 @@
  * The table below handles and client ids: three levels, entries found without a lock (see obp.h). One lock a
  * table, a push lock: growth and the list of free entries. Freed values go to the end of that list.
  */
+#include "kernel/ke/pushlock.h"
 #include "kernel/ob/obp.h"
-
-static void ObpLockTable(PHANDLE_TABLE Table)
-{
-    KeEnterCriticalRegion();
-    ExAcquirePushLockExclusive(&Table->Lock);
-}
-
-static void ObpUnlockTable(PHANDLE_TABLE Table)
-{
-    ExReleasePushLockExclusive(&Table->Lock);
-    KeLeaveCriticalRegion();
-}
 
 static PVOID ObpAllocateZeroed(SIZE_T Size)
 {
-    PVOID Memory = ExAllocatePoolWithTag(NonPagedPoolNx, Size, OBP_TAG);
-
-    if (Memory != NULL) {
-        RtlZeroMemory(Memory, Size);
-    }
-    return Memory;
+    return ExAllocatePool2(POOL_FLAG_NON_PAGED, Size, OBP_TAG);
 }
 
 /* ---- Entries ---- */
@@ -160,12 +144,12 @@ NTSTATUS ObpAllocateEntry(PHANDLE_TABLE Table, PULONG Index, PHANDLE_ENTRY *Entr
 {
     NTSTATUS Status = STATUS_SUCCESS;
 
-    ObpLockTable(Table);
+    KeLockExclusive(&Table->Lock);
     while (Table->FreeCount <= Table->Reserve && NT_SUCCESS(Status)) {
         Status = ObpGrow(Table);
     }
     if (Table->FreeCount == 0) {
-        ObpUnlockTable(Table);
+        KeUnlockExclusive(&Table->Lock);
         return Status;
     }
     *Index = Table->FirstFree;
@@ -173,16 +157,16 @@ NTSTATUS ObpAllocateEntry(PHANDLE_TABLE Table, PULONG Index, PHANDLE_ENTRY *Entr
     Table->FirstFree = (*Entry)->NextFree;
     Table->LastFree = Table->FirstFree == 0 ? 0 : Table->LastFree;
     Table->FreeCount--;
-    ObpUnlockTable(Table);
+    KeUnlockExclusive(&Table->Lock);
     InterlockedIncrement(&Table->InUse);
     return STATUS_SUCCESS;
 }
 
 void ObpFreeEntry(PHANDLE_TABLE Table, ULONG Index)
 {
-    ObpLockTable(Table);
+    KeLockExclusive(&Table->Lock);
     ObpAppendFree(Table, Index);
-    ObpUnlockTable(Table);
+    KeUnlockExclusive(&Table->Lock);
     InterlockedDecrement(&Table->InUse);
 }
 
