@@ -125,8 +125,7 @@ static BOOLEAN ObpFindHandle(PHANDLE_TABLE Table, HANDLE Handle, KPROCESSOR_MODE
 
     Found->Object = ObpPseudoObject(Handle);
     if (Found->Object != NULL) {
-        Found->Access = ObpType(Found->Object)->Routines.ValidAccess;
-        Found->Attributes = 0;
+        Found->Handle = (OBJECT_HANDLE_INFORMATION){.GrantedAccess = ObpType(Found->Object)->Routines.ValidAccess};
         ObfReferenceObject(Found->Object);
         return TRUE;
     }
@@ -147,7 +146,7 @@ NTSTATUS ObReferenceHandle(PHANDLE_TABLE Table, HANDLE Handle, ACCESS_MASK Acces
     if (Type != NULL && ObpType(Found.Object) != Type) {
         Status = STATUS_OBJECT_TYPE_MISMATCH;
     } else if (Mode != KernelMode &&
-               (ObpMapAccess(ObpType(Found.Object), Access) & ~Found.Access) != 0) {
+               (ObpMapAccess(ObpType(Found.Object), Access) & ~Found.Handle.GrantedAccess) != 0) {
         Status = STATUS_ACCESS_DENIED;
     }
     if (!NT_SUCCESS(Status)) {
@@ -155,8 +154,7 @@ NTSTATUS ObReferenceHandle(PHANDLE_TABLE Table, HANDLE Handle, ACCESS_MASK Acces
         return Status;
     }
     if (Information != NULL) {
-        Information->GrantedAccess = Found.Access;
-        Information->HandleAttributes = Found.Attributes;
+        *Information = Found.Handle;
     }
     *Object = Found.Object;
     return STATUS_SUCCESS;
@@ -238,9 +236,9 @@ NTSTATUS ObDuplicateHandles(PHANDLE_TABLE Source, PHANDLE_TABLE Target)
         if (!ObpReferenceEntry(ObpEntry(Source, Index), NULL, &Found)) {
             continue;
         }
-        if (Found.Attributes & OBJ_INHERIT) {
+        if (Found.Handle.HandleAttributes & OBJ_INHERIT) {
             ObpReferenceForHandle(Found.Object);
-            Status = ObpPlaceEntry(Target, Index, Found.Object, Found.Access, Found.Attributes);
+            Status = ObpPlaceEntry(Target, Index, &Found);
             if (!NT_SUCCESS(Status)) {
                 ObpDropHandleReference(Found.Object);
             }

@@ -101,15 +101,14 @@ void ObpSetEntry(PHANDLE_ENTRY Entry, PVOID Object, ULONG Access, ULONG Attribut
    type than Type (NULL: any), or has lost its last reference. <= DISPATCH. */
 typedef struct _OBP_FOUND {
     PVOID Object;
-    ACCESS_MASK Access;
-    ULONG Attributes;
+    OBJECT_HANDLE_INFORMATION Handle;
 } OBP_FOUND;
 BOOLEAN ObpReferenceEntry(PHANDLE_ENTRY Entry, POBJECT_TYPE Type, OBP_FOUND *Found);
 /* Takes the entry's object out, so that this caller and no other has it. STATUS_INVALID_HANDLE when it is free,
    STATUS_HANDLE_NOT_CLOSABLE. The index is still to be freed. <= DISPATCH. */
 NTSTATUS ObpClearEntry(PHANDLE_ENTRY Entry, BOOLEAN EvenProtected, PVOID *Object);
-/* Makes a leaf for Index and puts Object in its entry: for a table that nobody else knows yet. */
-NTSTATUS ObpPlaceEntry(PHANDLE_TABLE Table, ULONG Index, PVOID Object, ULONG Access, ULONG Attributes);
+/* Makes a leaf for Index and fills its entry: for a table that nobody else knows yet. */
+NTSTATUS ObpPlaceEntry(PHANDLE_TABLE Table, ULONG Index, const OBP_FOUND *Entry);
 /* After placing: lists the entries that are free. */
 void ObpRebuildFreeList(PHANDLE_TABLE Table);
 

@@ -54,31 +54,25 @@ static void ObpLeaveProcess(OBP_PROCESS *Entered)
     ObfDereferenceObject(Entered->Process);
 }
 
-typedef struct _OBP_DUPLICATION {
-    PVOID Object; /* referenced */
-    ACCESS_MASK Access;
-    ULONG Attributes;
-} OBP_DUPLICATION;
-
-/* What the new handle is to have: a caller from user mode gets no right that the old one does not have. */
-static NTSTATUS ObpPrepareDuplication(PHANDLE_TABLE Source, HANDLE Handle, KPROCESSOR_MODE Mode,
-                                      ULONG Options, OBP_DUPLICATION *Duplication)
+/* What the new handle is to have, New->Handle being what was asked for: a caller from user mode gets no right that the old one does
+   not have. New->Object is referenced. */
+static NTSTATUS ObpPrepareDuplicate(PHANDLE_TABLE Source, HANDLE Handle, KPROCESSOR_MODE Mode, ULONG Options,
+                                    OBP_FOUND *New)
 {
-    OBJECT_HANDLE_INFORMATION Information;
-    ACCESS_MASK Wanted = Options & DUPLICATE_SAME_ACCESS ? 0 : Duplication->Access;
-    NTSTATUS Status =
-        ObReferenceHandle(Source, Handle, Wanted, NULL, Mode, &Duplication->Object, &Information);
+    OBJECT_HANDLE_INFORMATION Old;
+    ACCESS_MASK Wanted = Options & DUPLICATE_SAME_ACCESS ? 0 : New->Handle.GrantedAccess;
+    NTSTATUS Status = ObReferenceHandle(Source, Handle, Wanted, NULL, Mode, &New->Object, &Old);
 
     if (NT_SUCCESS(Status) && (Options & DUPLICATE_SAME_ACCESS)) {
-        Duplication->Access = Information.GrantedAccess;
+        New->Handle.GrantedAccess = Old.GrantedAccess;
     }
     if (NT_SUCCESS(Status) && (Options & DUPLICATE_SAME_ATTRIBUTES)) {
-        Duplication->Attributes = Information.HandleAttributes;
+        New->Handle.HandleAttributes = Old.HandleAttributes;
     }
     return Status;
 }
 
-static NTSTATUS ObpInsertDuplicate(HANDLE TargetProcess, OBP_DUPLICATION *Duplication, KPROCESSOR_MODE Mode,
+static NTSTATUS ObpInsertDuplicate(HANDLE TargetProcess, const OBP_FOUND *New, KPROCESSOR_MODE Mode,
                                    PHANDLE TargetHandle)
 {
     OBP_PROCESS Target;
@@ -88,7 +82,7 @@ static NTSTATUS ObpInsertDuplicate(HANDLE TargetProcess, OBP_DUPLICATION *Duplic
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    Status = ObInsertHandle(Target.Table, Duplication->Object, Duplication->Access, Duplication->Attributes,
+    Status = ObInsertHandle(Target.Table, New->Object, New->Handle.GrantedAccess, New->Handle.HandleAttributes,
                             &Handle);
     if (NT_SUCCESS(Status) && TargetHandle != NULL) {
         Status = ExCopyOut(TargetHandle, &Handle, sizeof(Handle), Mode);
@@ -110,7 +104,8 @@ NTSTATUS NtDuplicateObject(HANDLE SourceProcess, HANDLE SourceHandle, HANDLE Tar
                            PHANDLE TargetHandle, ACCESS_MASK DesiredAccess, ULONG Attributes, ULONG Options)
 {
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
-    OBP_DUPLICATION Duplication = {NULL, DesiredAccess, Attributes & (OBJ_INHERIT | OBJ_PROTECT_CLOSE)};
+    OBP_FOUND New = {
+        NULL, {.GrantedAccess = DesiredAccess, .HandleAttributes = Attributes & (OBJ_INHERIT | OBJ_PROTECT_CLOSE)}};
     OBP_PROCESS Source;
 
     if (TargetProcess == NULL && !(Options & DUPLICATE_CLOSE_SOURCE)) {
@@ -121,10 +116,10 @@ NTSTATUS NtDuplicateObject(HANDLE SourceProcess, HANDLE SourceHandle, HANDLE Tar
         return Status;
     }
     if (TargetProcess != NULL) {
-        Status = ObpPrepareDuplication(Source.Table, SourceHandle, Mode, Options, &Duplication);
+        Status = ObpPrepareDuplicate(Source.Table, SourceHandle, Mode, Options, &New);
         if (NT_SUCCESS(Status)) {
-            Status = ObpInsertDuplicate(TargetProcess, &Duplication, Mode, TargetHandle);
-            ObfDereferenceObject(Duplication.Object);
+            Status = ObpInsertDuplicate(TargetProcess, &New, Mode, TargetHandle);
+            ObfDereferenceObject(New.Object);
         }
     }
     if (Options & DUPLICATE_CLOSE_SOURCE) {

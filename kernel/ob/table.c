@@ -67,7 +67,7 @@ BOOLEAN ObpReferenceEntry(PHANDLE_ENTRY Entry, POBJECT_TYPE Type, OBP_FOUND *Fou
         return FALSE;
     }
     BOOLEAN Referenced = (Type == NULL || ObpType(Object) == Type) && ObReferenceObjectSafe(Object);
-    *Found = (OBP_FOUND){Object, Entry->Access, Entry->Attributes};
+    *Found = (OBP_FOUND){Object, {.GrantedAccess = Entry->Access, .HandleAttributes = Entry->Attributes}};
     ObpUnlockEntry(Entry, Object, Irql);
     return Referenced;
 }
@@ -170,7 +170,7 @@ void ObpFreeEntry(PHANDLE_TABLE Table, ULONG Index)
     InterlockedDecrement(&Table->InUse);
 }
 
-NTSTATUS ObpPlaceEntry(PHANDLE_TABLE Table, ULONG Index, PVOID Object, ULONG Access, ULONG Attributes)
+NTSTATUS ObpPlaceEntry(PHANDLE_TABLE Table, ULONG Index, const OBP_FOUND *Entry)
 {
     NTSTATUS Status = STATUS_SUCCESS;
 
@@ -178,7 +178,7 @@ NTSTATUS ObpPlaceEntry(PHANDLE_TABLE Table, ULONG Index, PVOID Object, ULONG Acc
         Status = ObpAddLeaf(Table);
     }
     if (NT_SUCCESS(Status)) {
-        ObpSetEntry(ObpEntry(Table, Index), Object, Access, Attributes);
+        ObpSetEntry(ObpEntry(Table, Index), Entry->Object, Entry->Handle.GrantedAccess, Entry->Handle.HandleAttributes);
         InterlockedIncrement(&Table->InUse);
     }
     return Status;
