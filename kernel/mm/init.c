@@ -30,8 +30,8 @@ void MmInitializeProcessor(PKPRCB Prcb)
 {
     ULONG64 Physical = MmAllocatePage(TRUE);
     if (Physical == 0) {
-        KdBugCheck(PHASE1_INITIALIZATION_FAILED, Prcb->Number, 0, 0, 0, NULL, "no memory for the caches of processor %u",
-                   Prcb->Number);
+        KdBugCheck(PHASE1_INITIALIZATION_FAILED, Prcb->Number, 0, 0, 0, NULL,
+                   "no memory for the caches of processor %u", Prcb->Number);
     }
     MiAddCaches(Prcb, ArchPhysicalToVirtual(Physical));
 }

@@ -471,7 +471,8 @@ static void MiFillDescriptors(const BOOT_INFORMATION *Boot)
         const BOOT_MEMORY_RANGE *Range = &Boot->Range[i];
         MI_FRESH_RUN Whole = MiWholeChunks(Range);
         ULONG64 Chunk = Range->Base / MI_CHUNK_BYTES;
-        for (Chunk = Chunk < Next ? Next : Chunk; Chunk * MI_CHUNK_BYTES < Range->Base + Range->Size; Chunk++) {
+        for (Chunk = Chunk < Next ? Next : Chunk; Chunk * MI_CHUNK_BYTES < Range->Base + Range->Size;
+             Chunk++) {
             if (Chunk < Whole.Next || Chunk >= Whole.End) {
                 memset(MiPageOf(Chunk * MI_CHUNK_BYTES), 0, MI_CHUNK_PAGES * sizeof(MI_PAGE));
             }

@@ -377,7 +377,8 @@ static PMI_PAGE MiPageOfBlock(const void *P)
     ULONG Flags;
 
     if (MiIsScattered(P)) {
-        return ArchQueryPage(ArchKernelPageTables(), (ULONG_PTR)P, &Physical, &Flags) ? MiPageOf(Physical) : NULL;
+        return ArchQueryPage(ArchKernelPageTables(), (ULONG_PTR)P, &Physical, &Flags) ? MiPageOf(Physical)
+                                                                                      : NULL;
     }
     return Physical < MiPhysicalEnd ? MiPageOf(Physical) : NULL;
 }

@@ -200,8 +200,8 @@ NTSTATUS MmUnmapRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size)
 typedef struct _MI_CHANGE {
     NTSTATUS (*Change)(struct _MI_CHANGE *Change, PMI_REGION Region); /* of one region wholly. (Lock) */
     PMM_ADDRESS_SPACE Space;
-    ULONG Protection; /* for MiProtectOne */
-    BOOLEAN Inherit;  /* for MiInheritOne */
+    ULONG Protection;   /* for MiProtectOne */
+    BOOLEAN Inherit;    /* for MiInheritOne */
     BOOLEAN Downgraded; /* some entry has lost a right */
 } MI_CHANGE, *PMI_CHANGE;
 
@@ -318,7 +318,8 @@ NTSTATUS MmDiscardRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size)
 
 /* ---- Questions ---- */
 
-static void MiDescribeHole(const MI_REGION_TREE *Regions, ULONG_PTR Address, MM_REGION_INFORMATION *Information)
+static void MiDescribeHole(const MI_REGION_TREE *Regions, ULONG_PTR Address,
+                           MM_REGION_INFORMATION *Information)
 {
     PMI_REGION Below = MiFindRegionBelow(Regions, Address);
     PMI_REGION Above = MiFindRegionAbove(Regions, Address);

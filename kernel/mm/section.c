@@ -327,7 +327,8 @@ NTSTATUS MmWriteSection(PMM_SECTION Section, ULONG64 Offset, const void *Buffer,
             Status = STATUS_NO_MEMORY;
             break;
         }
-        memcpy((UCHAR *)ArchPhysicalToVirtual(Physical) + BYTE_OFFSET(At), (const UCHAR *)Buffer + *Done, Now);
+        memcpy((UCHAR *)ArchPhysicalToVirtual(Physical) + BYTE_OFFSET(At), (const UCHAR *)Buffer + *Done,
+               Now);
         *Done += Now;
     }
     KeUnlockExclusive(&Section->Lock);

@@ -125,7 +125,8 @@ static BOOLEAN ObpFindHandle(PHANDLE_TABLE Table, HANDLE Handle, KPROCESSOR_MODE
 
     Found->Object = ObpPseudoObject(Handle);
     if (Found->Object != NULL) {
-        Found->Handle = (OBJECT_HANDLE_INFORMATION){.GrantedAccess = ObpType(Found->Object)->Routines.ValidAccess};
+        Found->Handle =
+            (OBJECT_HANDLE_INFORMATION){.GrantedAccess = ObpType(Found->Object)->Routines.ValidAccess};
         ObfReferenceObject(Found->Object);
         return TRUE;
     }

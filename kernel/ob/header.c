@@ -49,8 +49,8 @@ static PVOID ObpInitializeHeader(POBJECT_HEADER Header, POBJECT_TYPE Type, ULONG
 
 NTSTATUS ObCreateObject(POBJECT_TYPE Type, PVOID *Object)
 {
-    POBJECT_HEADER Header = ExAllocatePool2(
-        POOL_FLAG_NON_PAGED, sizeof(*Header) + Type->Routines.BodySize, Type->Routines.PoolTag);
+    POBJECT_HEADER Header = ExAllocatePool2(POOL_FLAG_NON_PAGED, sizeof(*Header) + Type->Routines.BodySize,
+                                            Type->Routines.PoolTag);
 
     if (Header == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
@@ -99,7 +99,8 @@ static void ObpDeferDelete(POBJECT_HEADER Header)
 
     do {
         Header->NextDeleted = First;
-    } while (!__atomic_compare_exchange_n(&ObpDeleted, &First, Header, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+    } while (
+        !__atomic_compare_exchange_n(&ObpDeleted, &First, Header, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
     if (First == NULL) {
         ExQueueWorkItem(&ObpDeleteItem, CriticalWorkQueue);
     }

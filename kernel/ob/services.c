@@ -82,8 +82,8 @@ static NTSTATUS ObpInsertDuplicate(HANDLE TargetProcess, const OBP_FOUND *New, K
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    Status = ObInsertHandle(Target.Table, New->Object, New->Handle.GrantedAccess, New->Handle.HandleAttributes,
-                            &Handle);
+    Status = ObInsertHandle(Target.Table, New->Object, New->Handle.GrantedAccess,
+                            New->Handle.HandleAttributes, &Handle);
     if (NT_SUCCESS(Status) && TargetHandle != NULL) {
         Status = ExCopyOut(TargetHandle, &Handle, sizeof(Handle), Mode);
         if (!NT_SUCCESS(Status)) {
@@ -105,7 +105,8 @@ NTSTATUS NtDuplicateObject(HANDLE SourceProcess, HANDLE SourceHandle, HANDLE Tar
 {
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
     OBP_FOUND New = {
-        NULL, {.GrantedAccess = DesiredAccess, .HandleAttributes = Attributes & (OBJ_INHERIT | OBJ_PROTECT_CLOSE)}};
+        NULL,
+        {.GrantedAccess = DesiredAccess, .HandleAttributes = Attributes & (OBJ_INHERIT | OBJ_PROTECT_CLOSE)}};
     OBP_PROCESS Source;
 
     if (TargetProcess == NULL && !(Options & DUPLICATE_CLOSE_SOURCE)) {

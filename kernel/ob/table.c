@@ -178,7 +178,8 @@ NTSTATUS ObpPlaceEntry(PHANDLE_TABLE Table, ULONG Index, const OBP_FOUND *Entry)
         Status = ObpAddLeaf(Table);
     }
     if (NT_SUCCESS(Status)) {
-        ObpSetEntry(ObpEntry(Table, Index), Entry->Object, Entry->Handle.GrantedAccess, Entry->Handle.HandleAttributes);
+        ObpSetEntry(ObpEntry(Table, Index), Entry->Object, Entry->Handle.GrantedAccess,
+                    Entry->Handle.HandleAttributes);
         InterlockedIncrement(&Table->InUse);
     }
     return Status;

@@ -26,20 +26,28 @@ static volatile ULONG64 Words;
 /* A block inside another ends by an exception: what the outer one has probed can be touched still. */
 static VOID SystemCall(PKTRAP_FRAME Frame)
 {
-    _SEH2_TRY {
-        ProbeForRead((PVOID)DATA_ADDRESS, sizeof(ULONG64), 8);
-        Words = *(volatile ULONG64 *)DATA_ADDRESS;
-        _SEH2_TRY {
-            ProbeForRead((PVOID)SECTION_ADDRESS, sizeof(ULONG64), 8);
-            Words = *(volatile ULONG64 *)SECTION_ADDRESS; /* nothing is there */
-        } _SEH2_EXCEPT(EXCEPTION_EXECUTE_HANDLER) {
-            Inner = _SEH2_GetExceptionCode();
-        } _SEH2_END;
-        Words += *(volatile ULONG64 *)DATA_ADDRESS;
-    } _SEH2_EXCEPT(EXCEPTION_EXECUTE_HANDLER) {
-        Outer = _SEH2_GetExceptionCode();
-    } _SEH2_END;
-    Kernel.TerminateProcess(PsGetCurrentProcess(), 0);
+    _SEH2_TRY
+        {
+            ProbeForRead((PVOID)DATA_ADDRESS, sizeof(ULONG64), 8);
+            Words = *(volatile ULONG64 *)DATA_ADDRESS;
+            _SEH2_TRY
+                {
+                    ProbeForRead((PVOID)SECTION_ADDRESS, sizeof(ULONG64), 8);
+                    Words = *(volatile ULONG64 *)SECTION_ADDRESS; /* nothing is there */
+                }
+                _SEH2_EXCEPT(EXCEPTION_EXECUTE_HANDLER)
+                {
+                    Inner = _SEH2_GetExceptionCode();
+                }
+                _SEH2_END;
+                Words += *(volatile ULONG64 *)DATA_ADDRESS;
+        }
+        _SEH2_EXCEPT(EXCEPTION_EXECUTE_HANDLER)
+        {
+            Outer = _SEH2_GetExceptionCode();
+        }
+        _SEH2_END;
+        Kernel.TerminateProcess(PsGetCurrentProcess(), 0);
 }
 
 static BOOLEAN Exception(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame)
@@ -82,10 +90,11 @@ static VOID EndProcess(PEPROCESS Process)
     ObDereferenceObject(Process);
 }
 
-static NTSTATUS Map(PEPROCESS Process, ULONG_PTR Address, ULONG Pages, ULONG Flags, PMM_SECTION_HANDLE Section)
+static NTSTATUS Map(PEPROCESS Process, ULONG_PTR Address, ULONG Pages, ULONG Flags,
+                    PMM_SECTION_HANDLE Section)
 {
-    return Kernel.MapRegion(Process, &Address, Pages * PAGE_SIZE, PS_MAP_FIXED | Flags, READ_WRITE, Section, 0, 0,
-                            NULL);
+    return Kernel.MapRegion(Process, &Address, Pages * PAGE_SIZE, PS_MAP_FIXED | Flags, READ_WRITE, Section,
+                            0, 0, NULL);
 }
 
 static NTSTATUS Write(PEPROCESS Process, ULONG_PTR Address, ULONG64 Value)
@@ -153,8 +162,7 @@ static VOID JustReturn(PVOID Context)
 static NTSTATUS CreateSystemThread(VOID)
 {
     HANDLE Handle;
-    NTSTATUS Status =
-        PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, JustReturn, NULL);
+    NTSTATUS Status = PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, JustReturn, NULL);
     if (NT_SUCCESS(Status)) {
         ZwWaitForSingleObject(Handle, FALSE, NULL);
         ZwClose(Handle);
@@ -305,8 +313,9 @@ static PCSTR HandleTable(VOID)
     ULONG Count = 0, Failed = 0;
     PrimerFailAllocations(0, 1);
     while (Count < RTL_NUMBER_OF(Handle) && Failed < 2) {
-        NTSTATUS Status = ObOpenObjectByPointer(PsInitialSystemProcess, OBJ_KERNEL_HANDLE, NULL,
-                                                PROCESS_ALL_ACCESS, *PsProcessType, KernelMode, &Handle[Count]);
+        NTSTATUS Status =
+            ObOpenObjectByPointer(PsInitialSystemProcess, OBJ_KERNEL_HANDLE, NULL, PROCESS_ALL_ACCESS,
+                                  *PsProcessType, KernelMode, &Handle[Count]);
         Failed += Status == STATUS_INSUFFICIENT_RESOURCES;
         Count += NT_SUCCESS(Status);
     }
@@ -369,14 +378,20 @@ static PCSTR BadRanges(VOID)
         ULONG_PTR Base;
         SIZE_T Size;
     } Bad[] = {
-        {0, USER_HIGHEST},           {USER_HIGHEST, PAGE_SIZE},  {USER_HIGHEST - PAGE_SIZE, 2 * PAGE_SIZE},
-        {USER_LOWEST, MAXSIZE_T},    {USER_LOWEST, 0},           {MAXSIZE_T - PAGE_SIZE + 1, PAGE_SIZE},
-        {USER_LOWEST, USER_HIGHEST}, {USER_LOWEST + 1, PAGE_SIZE}, {MAXSIZE_T - PAGE_SIZE + 1, MAXSIZE_T},
+        {0, USER_HIGHEST},
+        {USER_HIGHEST, PAGE_SIZE},
+        {USER_HIGHEST - PAGE_SIZE, 2 * PAGE_SIZE},
+        {USER_LOWEST, MAXSIZE_T},
+        {USER_LOWEST, 0},
+        {MAXSIZE_T - PAGE_SIZE + 1, PAGE_SIZE},
+        {USER_LOWEST, USER_HIGHEST},
+        {USER_LOWEST + 1, PAGE_SIZE},
+        {MAXSIZE_T - PAGE_SIZE + 1, MAXSIZE_T},
     };
     for (ULONG i = 0; i < RTL_NUMBER_OF(Bad); i++) {
         ULONG_PTR Base = Bad[i].Base;
-        KTEST_CHECK(Kernel.MapRegion(Subject, &Base, Bad[i].Size, PS_MAP_FIXED, READ_WRITE, NULL, 0, 0, NULL) ==
-                    STATUS_INVALID_PARAMETER);
+        KTEST_CHECK(Kernel.MapRegion(Subject, &Base, Bad[i].Size, PS_MAP_FIXED, READ_WRITE, NULL, 0, 0,
+                                     NULL) == STATUS_INVALID_PARAMETER);
     }
     KTEST_CHECK(Kernel.UnmapRegion(Subject, USER_LOWEST, MAXSIZE_T) == STATUS_INVALID_PARAMETER);
     KTEST_CHECK(Kernel.UnmapRegion(Subject, USER_HIGHEST, 1) == STATUS_INVALID_PARAMETER);
@@ -391,8 +406,8 @@ static PCSTR WholeRange(VOID)
     static const ULONG_PTR Pages[] = {USER_LOWEST, 0x400000000000, USER_HIGHEST - PAGE_SIZE};
     ULONG_PTR Base = USER_LOWEST;
     PS_REGION_INFORMATION Region;
-    KTEST_CHECK(Kernel.MapRegion(Subject, &Base, USER_HIGHEST - USER_LOWEST, PS_MAP_FIXED, PS_MEMORY_READ, NULL,
-                                 0, 0, NULL) == STATUS_SUCCESS);
+    KTEST_CHECK(Kernel.MapRegion(Subject, &Base, USER_HIGHEST - USER_LOWEST, PS_MAP_FIXED, PS_MEMORY_READ,
+                                 NULL, 0, 0, NULL) == STATUS_SUCCESS);
     for (ULONG i = 0; i < RTL_NUMBER_OF(Pages); i++) {
         KTEST_CHECK(Kernel.ProtectRegion(Subject, Pages[i] + PAGE_SIZE - 1, 1, READ_WRITE) == STATUS_SUCCESS);
         KTEST_CHECK(NT_SUCCESS(Kernel.QueryRegion(Subject, Pages[i], &Region)) && Region.Start == Pages[i] &&
@@ -401,7 +416,8 @@ static PCSTR WholeRange(VOID)
     }
     KTEST_CHECK(Write(Subject, USER_HIGHEST - 4, 1) == STATUS_ACCESS_VIOLATION);
     KTEST_CHECK(Kernel.QueryRegion(Subject, USER_HIGHEST, &Region) == STATUS_INVALID_PARAMETER);
-    KTEST_CHECK(Kernel.MapRegion(Subject, &Base, PAGE_SIZE, 0, READ_WRITE, NULL, 0, 0, NULL) == STATUS_NO_MEMORY);
+    KTEST_CHECK(Kernel.MapRegion(Subject, &Base, PAGE_SIZE, 0, READ_WRITE, NULL, 0, 0, NULL) ==
+                STATUS_NO_MEMORY);
     KTEST_CHECK(Kernel.DiscardRegion(Subject, USER_LOWEST, USER_HIGHEST - USER_LOWEST) == STATUS_SUCCESS);
     KTEST_CHECK(Kernel.UnmapRegion(Subject, 0, USER_HIGHEST) == STATUS_SUCCESS);
     KTEST_CHECK(NT_SUCCESS(Kernel.QueryRegion(Subject, Pages[1], &Region)) && !Region.Mapped &&
