@@ -437,6 +437,34 @@ static PCSTR LeavesNothing(VOID)
 
 /* ---- Unregistration: the last test ---- */
 
+static BOOLEAN AlignmentFlag(VOID)
+{
+    ULONG64 Flags;
+    __asm__ volatile("pushfq; popq %0" : "=r"(Flags));
+    return (Flags & 0x40000) != 0; /* RFLAGS.AC: where SMAP is on, whether the window is open */
+}
+
+/* A copy routine called in a block that a probe has opened to user memory leaves it open, whether it copies or not. */
+static PCSTR CopyInBlock(VOID)
+{
+    const PVOID User = (PVOID)CODE_ADDRESS; /* nothing is mapped there in the System process */
+    volatile BOOLEAN Open = FALSE, Kept = FALSE;
+    volatile NTSTATUS Status = 0, Empty = 1;
+    ULONG Value;
+    _SEH2_TRY {
+        ProbeForRead(User, sizeof(Value), 1);
+        Open = AlignmentFlag();
+        Status = Kernel.CopyFromUser(&Value, User, sizeof(Value));
+        Empty = Kernel.CopyFromUser(&Value, User, 0);
+        Kept = AlignmentFlag();
+    } _SEH2_EXCEPT(EXCEPTION_EXECUTE_HANDLER) {
+        _SEH2_YIELD(return "an exception");
+    } _SEH2_END;
+    KTEST_CHECK(Status == STATUS_ACCESS_VIOLATION && Empty == STATUS_SUCCESS);
+    KTEST_CHECK(Kept == Open && !AlignmentFlag());
+    return NULL;
+}
+
 static volatile LONG Unregistered;
 
 static VOID UnregisterAndWait(PVOID Context)
@@ -479,6 +507,7 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     KtestRun("providers.unhandled-exception", Unhandled);
     KtestRun("providers.address-spaces", Spaces);
     KtestRun("providers.foreign-process", ForeignProcess);
+    KtestRun("providers.copy-in-block", CopyInBlock);
     KtestRun("providers.leaves-nothing", LeavesNothing);
     KtestRun("providers.unregister", Unregister);
     return STATUS_SUCCESS;
