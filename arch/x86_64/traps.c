@@ -29,8 +29,10 @@ static bool FixUp(PKTRAP_FRAME Frame)
 
 /* ---- Exceptions ---- */
 
-static void DispatchCode(PKTRAP_FRAME Frame, NTSTATUS Code, ULONG64 Address)
+/* A breakpoint is a trap: Rip stands behind the one-byte instruction. */
+static void DispatchCode(PKTRAP_FRAME Frame, NTSTATUS Code)
 {
+    ULONG64 Address = Frame->Rip - (Code == STATUS_BREAKPOINT);
     EXCEPTION_RECORD Record = {.ExceptionCode = Code, .ExceptionAddress = (PVOID)Address};
     KiDispatchException(&Record, Frame);
 }
@@ -128,6 +130,9 @@ static NTSTATUS SimdCode(void)
     return FloatingPointCode(Mxcsr & ~(Mxcsr >> 7) & 0x3f);
 }
 
+#define CODE_BYTES 6
+#define CODE_NOP   0x90
+
 /* Operand size, REP and REX. */
 static bool IsPrefix(uint8_t Byte)
 {
@@ -136,13 +141,12 @@ static bool IsPrefix(uint8_t Byte)
 
 /* Is the instruction one that only the kernel may execute? For the code of #GP in user mode; prefixes are not
    looked through but for REX, operand size and REP. */
-static bool IsPrivileged(const uint8_t *Code, SIZE_T Length)
+static bool IsPrivileged(const uint8_t Code[CODE_BYTES])
 {
-    SIZE_T i = 0;
-    while (i + 1 < Length && IsPrefix(Code[i])) {
-        i++;
+    while (IsPrefix(*Code)) {
+        Code++;
     }
-    switch (Code[i]) {
+    switch (Code[0]) {
     case 0xf4: /* HLT */
     case 0xfa: /* CLI */
     case 0xfb: /* STI */
@@ -150,12 +154,9 @@ static bool IsPrivileged(const uint8_t *Code, SIZE_T Length)
     case 0x0f:
         break;
     default: /* INS, OUTS, IN, OUT */
-        return (Code[i] & 0xfc) == 0x6c || (Code[i] & 0xf4) == 0xe4;
+        return (Code[0] & 0xfc) == 0x6c || (Code[0] & 0xf4) == 0xe4;
     }
-    if (i + 1 >= Length) {
-        return false;
-    }
-    switch (Code[i + 1]) {
+    switch (Code[1]) {
     case 0x00: /* LLDT, LTR */
     case 0x01: /* LGDT, LIDT, INVLPG ... */
     case 0x06: /* CLTS */
@@ -166,58 +167,52 @@ static bool IsPrivileged(const uint8_t *Code, SIZE_T Length)
     case 0x33: /* RDPMC */
         return true;
     default: /* MOV to and from control and debug registers */
-        return (Code[i + 1] & 0xfc) == 0x20;
+        return (Code[1] & 0xfc) == 0x20;
     }
 }
 
-#define CODE_BYTES 4
+/* Reads to the end of the page at most: what stands behind it need not be mapped. The last two bytes are no
+   prefix and end every look. */
+static bool IsPrivilegedAt(uintptr_t Rip)
+{
+    uint8_t Code[CODE_BYTES];
+    SIZE_T Length = PAGE_SIZE - (Rip & (PAGE_SIZE - 1));
+    memset(Code, CODE_NOP, sizeof(Code));
+    Length = Length < CODE_BYTES - 2 ? Length : CODE_BYTES - 2;
+    return ArchCopyFromUser(Code, (const void *)Rip, Length) == STATUS_SUCCESS && IsPrivileged(Code);
+}
 
 /* #GP and #SS tell no address: the documented record says "read of -1". */
 static void HandleProtectionFault(PKTRAP_FRAME Frame)
 {
-    uint8_t Code[CODE_BYTES];
-    if (!KTRAP_FROM_USER(Frame)) {
-        if (FixUp(Frame)) {
-            return;
-        }
-    } else if (ArchCopyFromUser(Code, (const void *)Frame->Rip, sizeof(Code)) == STATUS_SUCCESS &&
-               IsPrivileged(Code, sizeof(Code))) {
-        DispatchCode(Frame, STATUS_PRIVILEGED_INSTRUCTION, Frame->Rip);
-        return;
+    if (KTRAP_FROM_USER(Frame) && IsPrivilegedAt(Frame->Rip)) {
+        DispatchCode(Frame, STATUS_PRIVILEGED_INSTRUCTION);
+    } else {
+        DispatchMemoryFault(Frame, STATUS_ACCESS_VIOLATION, EXCEPTION_READ_FAULT, UINTPTR_MAX);
     }
-    DispatchMemoryFault(Frame, STATUS_ACCESS_VIOLATION, EXCEPTION_READ_FAULT, UINTPTR_MAX);
 }
 
 /* DR6's bits stay set until software clears them (SDM vol. 3, 18.2.3). */
 static void HandleDebug(PKTRAP_FRAME Frame)
 {
     __asm__ volatile("movq %0, %%dr6" : : "r"(0xffff0ff0UL));
-    DispatchCode(Frame, STATUS_SINGLE_STEP, Frame->Rip);
+    DispatchCode(Frame, STATUS_SINGLE_STEP);
 }
 
 static void HandleException(PKTRAP_FRAME Frame, uintptr_t FaultAddress)
 {
+    static const NTSTATUS Codes[] = {
+        [VECTOR_DIVIDE] = STATUS_INTEGER_DIVIDE_BY_ZERO, [VECTOR_BREAKPOINT] = STATUS_BREAKPOINT,
+        [VECTOR_OVERFLOW] = STATUS_INTEGER_OVERFLOW,     [VECTOR_BOUND] = STATUS_ARRAY_BOUNDS_EXCEEDED,
+        [VECTOR_INVALID_OPCODE] = STATUS_ILLEGAL_INSTRUCTION,
+        [VECTOR_ALIGNMENT] = STATUS_DATATYPE_MISALIGNMENT,
+    };
     switch (Frame->Vector) {
     case VECTOR_PAGE_FAULT:
         HandlePageFault(Frame, FaultAddress);
         break;
-    case VECTOR_DIVIDE:
-        DispatchCode(Frame, STATUS_INTEGER_DIVIDE_BY_ZERO, Frame->Rip);
-        break;
     case VECTOR_DEBUG:
         HandleDebug(Frame);
-        break;
-    case VECTOR_BREAKPOINT: /* a trap: Rip stands behind the one-byte instruction */
-        DispatchCode(Frame, STATUS_BREAKPOINT, Frame->Rip - 1);
-        break;
-    case VECTOR_OVERFLOW:
-        DispatchCode(Frame, STATUS_INTEGER_OVERFLOW, Frame->Rip);
-        break;
-    case VECTOR_BOUND:
-        DispatchCode(Frame, STATUS_ARRAY_BOUNDS_EXCEEDED, Frame->Rip);
-        break;
-    case VECTOR_INVALID_OPCODE:
-        DispatchCode(Frame, STATUS_ILLEGAL_INSTRUCTION, Frame->Rip);
         break;
     case VECTOR_NO_SEGMENT:
     case VECTOR_STACK:
@@ -225,16 +220,16 @@ static void HandleException(PKTRAP_FRAME Frame, uintptr_t FaultAddress)
         HandleProtectionFault(Frame);
         break;
     case VECTOR_X87:
-        DispatchCode(Frame, X87Code(), Frame->Rip);
-        break;
-    case VECTOR_ALIGNMENT:
-        DispatchCode(Frame, STATUS_DATATYPE_MISALIGNMENT, Frame->Rip);
+        DispatchCode(Frame, X87Code());
         break;
     case VECTOR_SIMD:
-        DispatchCode(Frame, SimdCode(), Frame->Rip);
+        DispatchCode(Frame, SimdCode());
         break;
     default:
-        KiFatalTrap(Frame);
+        if (Frame->Vector >= RTL_NUMBER_OF(Codes) || Codes[Frame->Vector] == 0) {
+            KiFatalTrap(Frame);
+        }
+        DispatchCode(Frame, Codes[Frame->Vector]);
     }
 }
 

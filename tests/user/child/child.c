@@ -153,6 +153,14 @@ static VOID FaultPrivileged(VOID)
     __asm__ volatile("hlt");
 }
 
+/* The instruction's only byte is the last one that is mapped. */
+static VOID FaultPrivilegedLast(VOID)
+{
+    PUCHAR Page = Allocate(PAGE_EXECUTE_READWRITE);
+    Page[4095] = 0xF4; /* HLT */
+    Jump((ULONG64)Page + 4095);
+}
+
 static VOID FaultPort(VOID)
 {
     __asm__ volatile("outb %%al, $0xf4" ::"a"(0x31));
@@ -211,6 +219,7 @@ static const FAULT Faults[] = {
     {"divide", FaultDivide},
     {"illegal", FaultIllegal},
     {"privileged", FaultPrivileged},
+    {"privileged-last", FaultPrivilegedLast},
     {"port", FaultPort},
     {"breakpoint", FaultBreakpoint},
     {"step", FaultStep},
