@@ -5,7 +5,8 @@
  * DSDT's bytes.
  *
  * Tables lie in RAM or in firmware's own memory, so each is mapped by itself. Nothing in them is believed:
- * lengths are checked against the map, sums against zero, and no pointer is followed twice.
+ * lengths are checked against the map, sums against zero, and no pointer is followed twice. A table that is
+ * not there reads as an empty one, each of its fields as 0.
  */
 #include "arch/x86_64/archp.h"
 
@@ -15,7 +16,7 @@ typedef struct __attribute__((packed)) _RSDP {
     char OemId[6];
     uint8_t Revision;
     uint32_t Rsdt;
-    uint32_t Length;
+    uint32_t Length; /* from here on: revision 2 */
     uint64_t Xsdt;
     uint8_t ExtendedChecksum;
     uint8_t Reserved[3];
@@ -29,14 +30,14 @@ typedef struct __attribute__((packed)) _TABLE {
     uint32_t OemRevision, CreatorId, CreatorRevision;
 } TABLE;
 
-#define RSDP_FIRST_SIZE 20
-#define TABLE_LIMIT     (4u << 20)
-#define LEGACY_APIC     0xfee00000
+#define TABLE_LIMIT     (1u << 20)
+#define ROOT_LIMIT      4096 /* bytes of the tables' table that are looked at */
 #define LEGACY_IO_APIC  0xfec00000
 #define BIOS_AREA_START 0xe0000
 #define BIOS_AREA_SIZE  0x20000
 
 ARCH_ACPI ArchpAcpi;
+static const TABLE NoTable;
 
 static bool SumIsZero(const void *Data, size_t Length)
 {
@@ -52,15 +53,16 @@ static const void *Map(uint64_t Physical, size_t Size)
     return Physical != 0 ? ArchpMapPhysical(Physical, Size, ARCH_PAGE_READ | ARCH_PAGE_GLOBAL) : NULL;
 }
 
-/* The table at Physical, whole; NULL when it is not one. */
-static const TABLE *MapTable(uint64_t Physical)
+/* The table at Physical, whole, if it is one of that name. */
+static const TABLE *MapTable(uint64_t Physical, const char *Signature)
 {
     const TABLE *Head = Map(Physical, sizeof(TABLE));
-    if (Head == NULL || Head->Length < sizeof(TABLE) || Head->Length > TABLE_LIMIT) {
-        return NULL;
+    if (Head == NULL || memcmp(Head->Signature, Signature, sizeof(Head->Signature)) != 0 ||
+        Head->Length < sizeof(TABLE) || Head->Length > TABLE_LIMIT) {
+        return &NoTable;
     }
     const TABLE *Table = Map(Physical, Head->Length);
-    return Table != NULL && SumIsZero(Table, Head->Length) ? Table : NULL;
+    return Table != NULL && SumIsZero(Table, Head->Length) ? Table : &NoTable;
 }
 
 static uint64_t ReadField(const TABLE *Table, size_t Offset, size_t Size)
@@ -78,13 +80,24 @@ enum {
     MADT_APIC,
     MADT_IO_APIC,
     MADT_OVERRIDE,
-    MADT_APIC_ADDRESS = 5,
     MADT_X2APIC = 9
 };
 
+/* A processor may be listed in both forms; it is started once. */
+static bool IsListed(uint32_t ApicId)
+{
+    for (ULONG i = 0; i < ArchpAcpi.ProcessorCount; i++) {
+        if (ArchpAcpi.ApicId[i] == ApicId) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void AddProcessor(uint32_t ApicId, uint32_t Flags)
 {
-    if ((Flags & 1) != 0 && ApicId < 0xff && ArchpAcpi.ProcessorCount < MAXIMUM_PROCESSORS) {
+    if ((Flags & 1) != 0 && ApicId < 0xff && ArchpAcpi.ProcessorCount < MAXIMUM_PROCESSORS &&
+        !IsListed(ApicId)) {
         ArchpAcpi.ApicId[ArchpAcpi.ProcessorCount++] = ApicId;
     }
 }
@@ -120,14 +133,11 @@ static void ReadMadtEntry(const TABLE *Madt, size_t At, uint8_t Type, uint8_t Le
     } else if (Type == MADT_OVERRIDE && Length >= 10) {
         AddOverride((uint8_t)ReadField(Madt, At + 3, 1), (uint32_t)ReadField(Madt, At + 4, 4),
                     (uint16_t)ReadField(Madt, At + 8, 2));
-    } else if (Type == MADT_APIC_ADDRESS && Length >= 12) {
-        ArchpAcpi.LocalApic = ReadField(Madt, At + 4, 8);
     }
 }
 
 static void ReadMadt(const TABLE *Madt)
 {
-    ArchpAcpi.LocalApic = ReadField(Madt, 36, 4);
     for (size_t At = 44; At + 2 <= Madt->Length;) {
         uint8_t Type = (uint8_t)ReadField(Madt, At, 1), Length = (uint8_t)ReadField(Madt, At + 1, 1);
         if (Length < 2 || At + Length > Madt->Length) {
@@ -179,8 +189,8 @@ static bool ReadSleepPackage(const uint8_t *At, const uint8_t *End)
 
 static void ReadDsdt(const TABLE *Dsdt)
 {
-    const uint8_t *Start = (const uint8_t *)(Dsdt + 1), *End = (const uint8_t *)Dsdt + Dsdt->Length;
-    for (const uint8_t *At = Start + 2; At + 4 <= End && !ArchpAcpi.SleepFound; At++) {
+    const uint8_t *Start = (const uint8_t *)Dsdt, *End = Start + Dsdt->Length;
+    for (const uint8_t *At = Start + sizeof(TABLE) + 2; At + 4 <= End && !ArchpAcpi.SleepFound; At++) {
         bool Named = At[-1] == AML_NAME || (At[-1] == AML_ROOT && At[-2] == AML_NAME);
         if (Named && memcmp(At, "_S5_", 4) == 0) {
             ArchpAcpi.SleepFound = ReadSleepPackage(At + 4, End);
@@ -212,55 +222,47 @@ static void ReadFadt(const TABLE *Fadt)
     ArchpAcpi.PmTimer32 = (ReadField(Fadt, 112, 4) & FADT_TIMER_32_BITS) != 0;
     ArchpAcpi.CenturyRegister = (uint8_t)ReadField(Fadt, 108, 1);
     uint64_t DsdtAddress = ReadField(Fadt, 140, 8);
-    const TABLE *Dsdt = MapTable(DsdtAddress != 0 ? DsdtAddress : ReadField(Fadt, 40, 4));
-    if (Dsdt != NULL) {
-        ReadDsdt(Dsdt);
-    }
+    ReadDsdt(MapTable(DsdtAddress != 0 ? DsdtAddress : ReadField(Fadt, 40, 4), "DSDT"));
+}
+
+/* ---- HPET (IA-PC HPET specification 1.0a, 3.2.4): a generic address, in memory ---- */
+
+static void ReadHpet(const TABLE *Table)
+{
+    ArchpAcpi.Hpet = ReadField(Table, 40, 1) == 0 ? ReadField(Table, 44, 8) : 0;
 }
 
 /* ---- The tables' table ---- */
 
-static void ReadTable(uint64_t Physical)
+static const TABLE *FindTable(const TABLE *Root, size_t EntrySize, const char *Signature)
 {
-    const TABLE *Head = Map(Physical, sizeof(TABLE));
-    static const struct {
-        char Signature[5];
-        void (*Read)(const TABLE *);
-    } Readers[] = {{"APIC", ReadMadt}, {"FACP", ReadFadt}};
-
-    for (ULONG i = 0; Head != NULL && i < RTL_NUMBER_OF(Readers); i++) {
-        const TABLE *Table;
-        if (memcmp(Head->Signature, Readers[i].Signature, 4) == 0 && (Table = MapTable(Physical)) != NULL) {
-            Readers[i].Read(Table);
-        }
+    const TABLE *Table = &NoTable;
+    for (size_t At = sizeof(TABLE); At + EntrySize <= Root->Length && At < ROOT_LIMIT && Table == &NoTable;
+         At += EntrySize) {
+        Table = MapTable(ReadField(Root, At, EntrySize), Signature);
     }
-    /* HPET (IA-PC HPET specification 1.0a, 3.2.4): a generic address in memory. */
-    if (Head != NULL && memcmp(Head->Signature, "HPET", 4) == 0 && ReadField(Head, 40, 1) == 0) {
-        const TABLE *Table = MapTable(Physical);
-        ArchpAcpi.Hpet = Table != NULL ? ReadField(Table, 44, 8) : 0;
-    }
+    return Table;
 }
 
-static bool ReadRoot(uint64_t Physical, size_t EntrySize)
+static void ReadTables(const TABLE *Root, size_t EntrySize)
 {
-    const TABLE *Root = MapTable(Physical);
-    if (Root == NULL) {
-        return false;
-    }
-    for (size_t At = sizeof(TABLE); At + EntrySize <= Root->Length; At += EntrySize) {
-        ReadTable(ReadField(Root, At, EntrySize));
-    }
-    return true;
+    ReadMadt(FindTable(Root, EntrySize, "APIC"));
+    ReadFadt(FindTable(Root, EntrySize, "FACP"));
+    ReadHpet(FindTable(Root, EntrySize, "HPET"));
 }
 
 static bool IsRsdp(const RSDP *Rsdp)
 {
-    return memcmp(Rsdp->Signature, "RSD PTR ", 8) == 0 && SumIsZero(Rsdp, RSDP_FIRST_SIZE);
+    return memcmp(Rsdp->Signature, "RSD PTR ", 8) == 0 && SumIsZero(Rsdp, offsetof(RSDP, Length));
 }
 
-/* On a machine with a BIOS whose loader says nothing: on a 16-byte boundary of the BIOS area (5.2.5.1). */
-static const RSDP *SearchRsdp(void)
+/* Where the loader says, or, on a machine with a BIOS, on a 16-byte boundary of its area (5.2.5.1). */
+static const RSDP *FindRsdp(uint64_t Physical)
 {
+    const RSDP *Rsdp = Map(Physical, sizeof(RSDP));
+    if (Rsdp != NULL && IsRsdp(Rsdp)) {
+        return Rsdp;
+    }
     const uint8_t *Area = Map(BIOS_AREA_START, BIOS_AREA_SIZE);
     for (size_t At = 0; Area != NULL && At + sizeof(RSDP) <= BIOS_AREA_SIZE; At += 16) {
         if (IsRsdp((const RSDP *)(Area + At))) {
@@ -270,26 +272,20 @@ static const RSDP *SearchRsdp(void)
     return NULL;
 }
 
-static bool ReadTables(uint64_t RsdpAddress)
-{
-    const RSDP *Rsdp = Map(RsdpAddress, sizeof(RSDP));
-    if (Rsdp == NULL || !IsRsdp(Rsdp)) {
-        Rsdp = SearchRsdp();
-    }
-    if (Rsdp == NULL) {
-        return false;
-    }
-    return (Rsdp->Revision >= 2 && Rsdp->Xsdt != 0 && ReadRoot(Rsdp->Xsdt, 8)) || ReadRoot(Rsdp->Rsdt, 4);
-}
-
-void ArchpReadAcpi(uint64_t Rsdp)
+void ArchpReadAcpi(uint64_t RsdpAddress)
 {
     for (ULONG i = 0; i < RTL_NUMBER_OF(ArchpAcpi.IsaLine); i++) {
         ArchpAcpi.IsaLine[i].GlobalInterrupt = i;
     }
-    ArchpAcpi.Found = ReadTables(Rsdp);
-    if (ArchpAcpi.LocalApic == 0) {
-        ArchpAcpi.LocalApic = LEGACY_APIC;
+    const RSDP *Rsdp = FindRsdp(RsdpAddress);
+    if (Rsdp != NULL) {
+        bool Extended = Rsdp->Revision >= 2 && SumIsZero(Rsdp, sizeof(RSDP));
+        const TABLE *Root = MapTable(Extended ? Rsdp->Xsdt : 0, "XSDT");
+        if (Root != &NoTable) {
+            ReadTables(Root, sizeof(uint64_t));
+        } else {
+            ReadTables(MapTable(Rsdp->Rsdt, "RSDT"), sizeof(uint32_t));
+        }
     }
     if (ArchpAcpi.IoApicCount == 0) {
         AddIoApic(LEGACY_IO_APIC, 0);

@@ -9,7 +9,6 @@
 #define APIC_TASK_PRIORITY 0x80
 #define APIC_END           0xb0
 #define APIC_SPURIOUS      0xf0
-#define APIC_ERROR_STATUS  0x280
 #define APIC_COMMAND_LOW   0x300
 #define APIC_COMMAND_HIGH  0x310
 #define APIC_LVT_TIMER     0x320
@@ -50,12 +49,9 @@ static void Write(ULONG Register, uint32_t Value)
     ArchpLocalApic[Register / 4] = Value;
 }
 
-void ArchpMapLocalApic(uint64_t Physical)
+void ArchpMapLocalApic(void)
 {
-    if (Physical == 0) {
-        Physical = ArchpReadMsr(MSR_APIC_BASE) & BASE_ADDRESS;
-    }
-    ArchpLocalApic = ArchMapDevice(Physical, APIC_SIZE);
+    ArchpLocalApic = ArchMapDevice(ArchpReadMsr(MSR_APIC_BASE) & BASE_ADDRESS, APIC_SIZE);
     if (ArchpLocalApic == NULL) {
         ArchpBootFail("no memory to map the local APIC.");
     }
@@ -73,19 +69,20 @@ static void EnableInMemoryMode(void)
     ArchpWriteMsr(MSR_APIC_BASE, Base | BASE_ENABLE);
 }
 
+/* The enable bit comes first: while it is clear, no mask bit can be cleared (SDM vol. 3, 11.4.7.2). Interrupts
+   are off. */
 void ArchpInitializeLocalApic(void)
 {
     EnableInMemoryMode();
+    Write(APIC_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
     Write(APIC_TASK_PRIORITY, 0);
     Write(APIC_LVT_TIMER, LVT_MASKED | VECTOR_CLOCK);
     Write(APIC_LVT_LINT0, LVT_MASKED); /* the legacy controllers are not used */
     Write(APIC_LVT_LINT1, LVT_NMI);
     Write(APIC_LVT_ERROR, LVT_MASKED);
     Write(APIC_DIVIDE, DIVIDE_BY_ONE);
-    Write(APIC_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
     Write(APIC_INITIAL_COUNT, 0);
     Write(APIC_LVT_TIMER, VECTOR_CLOCK);
-    ArchCurrentPrcb()->Arch.ApicId = ArchpLocalApicId();
 }
 
 uint32_t ArchpLocalApicId(void)

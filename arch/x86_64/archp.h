@@ -233,9 +233,9 @@ void ArchpSetRange(PBOOT_INFORMATION Boot, uint64_t Base, uint64_t End, int Type
 /* paging.c */
 void ArchpBuildKernelTables(PBOOT_INFORMATION Boot);
 void ArchpEndEarlyAllocation(PBOOT_INFORMATION Boot);
-/* Kernel addresses of the machine's own window, for ever. 0: exhausted. */
+/* Kernel addresses of the machine's own window (half a terabyte), for ever. */
 uintptr_t ArchpReserveWindow(SIZE_T Pages);
-/* Maps [Physical, Physical + Size) into the window; NULL without memory. */
+/* Maps [Physical, Physical + Size) into the window; NULL without memory, or where no memory can be. */
 void *ArchpMapPhysical(uint64_t Physical, SIZE_T Size, ULONG Flags);
 uint64_t ArchpAllocateTablePage(void);
 void ArchpFreeTablePage(uint64_t Physical);
@@ -257,7 +257,7 @@ extern ARCH_HANDLER ArchpHandler[256];
 
 /* apic.c */
 extern volatile uint32_t *ArchpLocalApic; /* NULL before ArchInitializeMachine */
-void ArchpMapLocalApic(uint64_t Physical);
+void ArchpMapLocalApic(void);
 void ArchpInitializeLocalApic(void);
 uint32_t ArchpLocalApicId(void);
 void ArchpEndOfInterrupt(void);
@@ -286,8 +286,6 @@ typedef struct _ARCH_ISA_LINE {
 } ARCH_ISA_LINE;
 
 typedef struct _ARCH_ACPI {
-    bool Found;
-    uint64_t LocalApic;
     ULONG ProcessorCount;
     uint32_t ApicId[MAXIMUM_PROCESSORS];
     ULONG IoApicCount;

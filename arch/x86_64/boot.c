@@ -53,7 +53,7 @@ void ArchInitializeMachine(PBOOT_INFORMATION Boot)
 {
     ArchpReadAcpi(Boot->AcpiRsdp);
     ArchpMaskLegacyControllers();
-    ArchpMapLocalApic(ArchpAcpi.LocalApic);
+    ArchpMapLocalApic();
     ArchpInitializeLocalApic();
     ArchpInitializeIoApics();
     ArchpInitializeProcessorList(Boot);

@@ -36,9 +36,8 @@ typedef struct __attribute__((packed, aligned(4))) _ARCH_TSS {
 
 typedef struct _ARCH_PROCESSOR {
     uint64_t UserRsp; /* scratch of the SYSCALL entry, which has no register and no stack */
-    uint32_t ApicId;
-    ARCH_TSS Tss;         /* at 4 modulo 8, so that Rsp0 is aligned */
     uint8_t PriorityMask; /* what was last written to CR8 */
+    ARCH_TSS Tss;         /* at 4 modulo 8, so that Rsp0 is aligned */
     uint64_t Gdt[ARCH_GDT_ENTRIES];
 } ARCH_PROCESSOR;
 

@@ -383,8 +383,11 @@ uintptr_t ArchpReserveWindow(SIZE_T Pages)
 
 void *ArchpMapPhysical(uint64_t Physical, SIZE_T Size, ULONG Flags)
 {
-    uint64_t Offset = Physical & (SIZE_4K - 1);
+    uint64_t Offset = Physical & (SIZE_4K - 1), Limit = 1UL << ArchpFeatures.PhysicalBits;
     SIZE_T Pages = (Offset + Size + SIZE_4K - 1) / SIZE_4K;
+    if (Physical >= Limit || Size > Limit - Physical) {
+        return NULL; /* bits that the processor takes for reserved */
+    }
     uintptr_t Virtual = ArchpReserveWindow(Pages);
     for (SIZE_T i = 0; i < Pages; i++) {
         if (ArchMapPage(&KernelTables, Virtual + i * SIZE_4K, Physical - Offset + i * SIZE_4K, Flags) !=
