@@ -45,7 +45,7 @@ typedef struct _BOOT_INFORMATION BOOT_INFORMATION, *PBOOT_INFORMATION;
 /* Finds machine facts from ACPI (processors, I/O APICs, HPET, power), maps the devices, calibrates time, and readies the
    boot processor's local APIC. Memory and pool work when it is called. IRQL: PASSIVE, interrupts still off. */
 void ArchInitializeMachine(PBOOT_INFORMATION Boot);
-/* How many processors the machine has (enabled in the MADT), at most MAXIMUM_PROCESSORS and the option smp.max. */
+/* How many processors the machine has (enabled in the MADT), at most MAXIMUM_PROCESSORS. */
 ULONG ArchProcessorCount(void);
 /* Starts processor Number (1..): its PRCB, idle thread and stacks have been made. It enters the kernel by calling
    KiProcessorStartup(Prcb) on its idle thread's stack at HIGH_LEVEL, interrupts off. Returns false when it did not

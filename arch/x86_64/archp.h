@@ -223,7 +223,6 @@ void ArchpBootNote(const char *Text);
 
 /* bootinfo.c, memorymap.c */
 void ArchpReadBootInformation(PBOOT_INFORMATION Boot, ULONG Kind, uint64_t Info);
-const char *ArchpBootOption(const BOOT_INFORMATION *Boot, const char *Name);
 extern uint64_t ArchpTrampolinePage; /* physical, 0: none below 640 KiB */
 enum {
     MAP_NOTHING = -1
@@ -310,7 +309,7 @@ void ArchpCalibrate(void);
 void ArchpReadRealTimeClock(void);
 
 /* smp.c */
-void ArchpInitializeProcessorList(PBOOT_INFORMATION Boot);
+void ArchpInitializeProcessorList(void);
 extern uint32_t ArchpApicIdOf[MAXIMUM_PROCESSORS]; /* by processor number */
 
 #endif

@@ -56,7 +56,7 @@ void ArchInitializeMachine(PBOOT_INFORMATION Boot)
     ArchpMapLocalApic();
     ArchpInitializeLocalApic();
     ArchpInitializeIoApics();
-    ArchpInitializeProcessorList(Boot);
+    ArchpInitializeProcessorList();
     ArchpCalibrate();
     ArchpReadRealTimeClock();
 }

@@ -19,7 +19,7 @@ static char LoaderName[64] = "multiboot2"; /* until the loader says its own */
 static uint8_t RsdpCopy[RSDP_SIZE] __attribute__((aligned(16)));
 uint64_t ArchpTrampolinePage;
 
-/* ---- Memory ranges: both protocols use the numbers of the BIOS's E820 call (ACPI 6.5, 15.1) ---- */
+/* ---- What both protocols bring ---- */
 
 enum {
     E820_RAM = 1,
@@ -40,17 +40,20 @@ static int TypeOfE820(uint32_t Type)
     }
 }
 
-/* First pass: free memory. Second pass: everything else, which wins where the map contradicts itself. */
-static void AddE820(PBOOT_INFORMATION Boot, uint64_t Base, uint64_t Size, uint32_t Type, bool SecondPass)
+/* First free memory, then everything else, which wins where the map contradicts itself. */
+static void AddMap(PBOOT_INFORMATION Boot, const void *Entries, uint32_t Count, uint32_t EntrySize)
 {
-    int Ours = TypeOfE820(Type);
-    if (Size != 0 && SecondPass == (Ours != BootMemoryFree)) {
-        uint64_t End = Base + Size;
-        ArchpSetRange(Boot, Base, End < Base ? UINT64_MAX : End, Ours);
+    for (int Free = 1; Free >= 0; Free--) {
+        const char *At = Entries;
+        for (uint32_t i = 0; i < Count; i++, At += EntrySize) {
+            const LOADER_RANGE *Range = (const LOADER_RANGE *)At;
+            int Type = TypeOfE820(Range->Type);
+            if (Range->Size != 0 && Free == (Type == BootMemoryFree)) {
+                ArchpSetRange(Boot, Range->Base, Range->Base + Range->Size, Type);
+            }
+        }
     }
 }
-
-/* ---- What both protocols bring ---- */
 
 /* Text that ends at a NUL or after Limit bytes; false when it did not fit. */
 static bool CopyText(char *To, size_t Size, const char *From, size_t Limit)
@@ -69,123 +72,87 @@ static void SetCommandLine(PBOOT_INFORMATION Boot, const char *Text, size_t Limi
     Boot->CommandLineTruncated = !CopyText(Boot->CommandLine, sizeof(Boot->CommandLine), Text, Limit);
 }
 
-static bool Overlaps(uint64_t Base, uint64_t End, uint64_t OtherBase, uint64_t OtherEnd)
+static void AddArchive(PBOOT_INFORMATION Boot, uint64_t Base, uint64_t End)
 {
-    return Base < OtherEnd && OtherBase < End;
-}
-
-static void AddArchive(PBOOT_INFORMATION Boot, uint64_t Base, uint64_t Size)
-{
-    uint64_t KernelStart = (uint64_t)__kernel_phys_start, KernelEnd = (uint64_t)__kernel_phys_end;
-    if (Size == 0) {
+    if (Base == End) {
         return;
     }
     if (Boot->ArchiveCount == BOOT_MAX_ARCHIVES) {
         ArchpBootNote("boot: more archives than the kernel takes; the rest is ignored\n");
         return;
     }
-    if (Base + Size < Base || Overlaps(Base, Base + Size, KernelStart, KernelEnd)) {
+    bool InKernel = Base < (uint64_t)__kernel_phys_end && End > (uint64_t)__kernel_phys_start;
+    if (Base > End || End > ARCH_DIRECT_SIZE || InKernel) {
         ArchpBootNote("boot: an archive lies where it cannot; ignored\n");
         return;
     }
-    Boot->Archive[Boot->ArchiveCount++] = (BOOT_ARCHIVE){.Data = ArchPhysicalToVirtual(Base), .Size = Size};
-}
-
-static void ReserveArchives(PBOOT_INFORMATION Boot)
-{
-    for (ULONG i = 0; i < Boot->ArchiveCount; i++) {
-        uint64_t Base = ArchVirtualToPhysical(Boot->Archive[i].Data);
-        ArchpSetRange(Boot, Base, Base + Boot->Archive[i].Size, BootMemoryArchive);
-    }
+    Boot->Archive[Boot->ArchiveCount++] = (BOOT_ARCHIVE){ArchPhysicalToVirtual(Base), End - Base};
 }
 
 /* ---- Multiboot2 (specification 2.0, 3.6) ---- */
 
-typedef void TAG_VISITOR(PBOOT_INFORMATION Boot, const MULTIBOOT_TAG *Tag, bool SecondPass);
-
-/* Visits the tags of type Type; stops at the end tag or at a tag that lies about its size. */
-static void ForEachTag(PBOOT_INFORMATION Boot, const MULTIBOOT_INFO *Info, uint32_t Type, TAG_VISITOR *Visit,
-                       bool SecondPass)
+static void ReadMemoryMap(PBOOT_INFORMATION Boot, const MULTIBOOT_TAG *Tag, size_t Size)
 {
-    uint32_t Offset = sizeof(*Info);
-    while (Info->TotalSize - Offset >= sizeof(MULTIBOOT_TAG) && Offset < Info->TotalSize) {
+    const LOADER_RANGE *Entries = (const LOADER_RANGE *)&Tag->Map[1];
+    if (Size >= sizeof(Tag->Map[0]) && Tag->Map[0].EntrySize >= sizeof(*Entries)) {
+        uint32_t Count = (uint32_t)(Size - sizeof(Tag->Map[0])) / Tag->Map[0].EntrySize;
+        AddMap(Boot, Entries, Count, Tag->Map[0].EntrySize);
+    }
+}
+
+/* The tag holds a copy of the RSDP, in memory that is not kept. The new one is preferred: it names the XSDT. */
+static void ReadRsdp(PBOOT_INFORMATION Boot, const MULTIBOOT_TAG *Tag, size_t Size)
+{
+    if (Tag->Type == MULTIBOOT_ACPI_NEW || Boot->AcpiRsdp == 0) {
+        memset(RsdpCopy, 0, sizeof(RsdpCopy));
+        memcpy(RsdpCopy, Tag->Text, Size < sizeof(RsdpCopy) ? Size : sizeof(RsdpCopy));
+        Boot->AcpiRsdp = ArchVirtualToPhysical(RsdpCopy);
+    }
+}
+
+static void ReadTag(PBOOT_INFORMATION Boot, const MULTIBOOT_TAG *Tag)
+{
+    size_t Size = Tag->Size - sizeof(*Tag);
+    switch (Tag->Type) {
+    case MULTIBOOT_COMMAND_LINE:
+        SetCommandLine(Boot, Tag->Text, Size);
+        break;
+    case MULTIBOOT_LOADER_NAME:
+        CopyText(LoaderName, sizeof(LoaderName), Tag->Text, Size);
+        break;
+    case MULTIBOOT_MODULE:
+        if (Size >= sizeof(Tag->Module[0])) {
+            AddArchive(Boot, Tag->Module[0].Start, Tag->Module[0].End);
+        }
+        break;
+    case MULTIBOOT_MEMORY_MAP:
+        ReadMemoryMap(Boot, Tag, Size);
+        break;
+    case MULTIBOOT_ACPI_OLD:
+    case MULTIBOOT_ACPI_NEW:
+        ReadRsdp(Boot, Tag, Size);
+        break;
+    }
+}
+
+/* Up to the end tag, or to a tag that lies about its size. */
+static void ReadMultiboot2(PBOOT_INFORMATION Boot, const MULTIBOOT_INFO *Info)
+{
+    uint64_t Offset = sizeof(*Info);
+    Boot->LoaderName = LoaderName;
+    while (Offset + sizeof(MULTIBOOT_TAG) <= Info->TotalSize) {
         const MULTIBOOT_TAG *Tag = (const MULTIBOOT_TAG *)((const char *)Info + Offset);
         if (Tag->Type == MULTIBOOT_END || Tag->Size < sizeof(*Tag) || Tag->Size > Info->TotalSize - Offset) {
             return;
         }
-        if (Tag->Type == Type) {
-            Visit(Boot, Tag, SecondPass);
-        }
-        if (Tag->Size > UINT32_MAX - 7 - Offset) {
-            return;
-        }
-        Offset += (Tag->Size + 7) & ~7u;
+        ReadTag(Boot, Tag);
+        Offset += ALIGN_UP_BY((uint64_t)Tag->Size, 8);
     }
-}
-
-static void VisitCommandLine(PBOOT_INFORMATION Boot, const MULTIBOOT_TAG *Tag, bool SecondPass)
-{
-    SetCommandLine(Boot, Tag->Text, Tag->Size - sizeof(*Tag));
-}
-
-static void VisitLoaderName(PBOOT_INFORMATION Boot, const MULTIBOOT_TAG *Tag, bool SecondPass)
-{
-    CopyText(LoaderName, sizeof(LoaderName), Tag->Text, Tag->Size - sizeof(*Tag));
-}
-
-static void VisitModule(PBOOT_INFORMATION Boot, const MULTIBOOT_TAG *Tag, bool SecondPass)
-{
-    if (Tag->Size >= sizeof(*Tag) + sizeof(Tag->Module[0]) && Tag->Module[0].End > Tag->Module[0].Start) {
-        AddArchive(Boot, Tag->Module[0].Start, Tag->Module[0].End - Tag->Module[0].Start);
-    }
-}
-
-static void VisitMemoryMap(PBOOT_INFORMATION Boot, const MULTIBOOT_TAG *Tag, bool SecondPass)
-{
-    if (Tag->Size < sizeof(*Tag) + sizeof(Tag->Map[0]) ||
-        Tag->Map[0].EntrySize < sizeof(MULTIBOOT_MAP_ENTRY)) {
-        return;
-    }
-    uint32_t Step = Tag->Map[0].EntrySize;
-    uint32_t Left = Tag->Size - sizeof(*Tag) - sizeof(Tag->Map[0]);
-    for (const char *At = (const char *)&Tag->Map[1]; Left >= Step; At += Step, Left -= Step) {
-        const MULTIBOOT_MAP_ENTRY *Entry = (const MULTIBOOT_MAP_ENTRY *)At;
-        AddE820(Boot, Entry->Base, Entry->Size, Entry->Type, SecondPass);
-    }
-}
-
-/* The tag holds a copy of the RSDP, in memory that is not kept. */
-static void VisitRsdp(PBOOT_INFORMATION Boot, const MULTIBOOT_TAG *Tag, bool SecondPass)
-{
-    size_t Size = Tag->Size - sizeof(*Tag);
-    memset(RsdpCopy, 0, sizeof(RsdpCopy));
-    memcpy(RsdpCopy, Tag->Text, Size < sizeof(RsdpCopy) ? Size : sizeof(RsdpCopy));
-    Boot->AcpiRsdp = ArchVirtualToPhysical(RsdpCopy);
-}
-
-static void ReadMultiboot2(PBOOT_INFORMATION Boot, const MULTIBOOT_INFO *Info)
-{
-    Boot->LoaderName = LoaderName;
-    ForEachTag(Boot, Info, MULTIBOOT_LOADER_NAME, VisitLoaderName, false);
-    ForEachTag(Boot, Info, MULTIBOOT_COMMAND_LINE, VisitCommandLine, false);
-    ForEachTag(Boot, Info, MULTIBOOT_MODULE, VisitModule, false);
-    ForEachTag(Boot, Info, MULTIBOOT_MEMORY_MAP, VisitMemoryMap, false);
-    ForEachTag(Boot, Info, MULTIBOOT_MEMORY_MAP, VisitMemoryMap, true);
-    ForEachTag(Boot, Info, MULTIBOOT_ACPI_OLD, VisitRsdp, false);
-    ForEachTag(Boot, Info, MULTIBOOT_ACPI_NEW, VisitRsdp, false); /* preferred: it names the XSDT */
 }
 
 /* ---- PVH (Xen's x86/HVM direct boot ABI) ---- */
 
 #define PVH_TEXT_LIMIT 4096
-
-static void ReadPvhMap(PBOOT_INFORMATION Boot, const PVH_START *Start, bool SecondPass)
-{
-    const PVH_MAP_ENTRY *Entry = ArchPhysicalToVirtual(Start->MapAddress);
-    for (uint32_t i = 0; i < Start->MapCount; i++) {
-        AddE820(Boot, Entry[i].Base, Entry[i].Size, Entry[i].Type, SecondPass);
-    }
-}
 
 static void ReadPvh(PBOOT_INFORMATION Boot, const PVH_START *Start)
 {
@@ -195,16 +162,23 @@ static void ReadPvh(PBOOT_INFORMATION Boot, const PVH_START *Start)
     }
     const PVH_MODULE *Module = ArchPhysicalToVirtual(Start->ModuleAddress);
     for (uint32_t i = 0; i < Start->ModuleCount; i++) {
-        AddArchive(Boot, Module[i].Address, Module[i].Size);
+        AddArchive(Boot, Module[i].Address, Module[i].Address + Module[i].Size);
     }
     Boot->AcpiRsdp = Start->Rsdp;
     if (Start->Version >= 1) { /* version 0 has no map */
-        ReadPvhMap(Boot, Start, false);
-        ReadPvhMap(Boot, Start, true);
+        AddMap(Boot, ArchPhysicalToVirtual(Start->MapAddress), Start->MapCount, sizeof(LOADER_RANGE));
     }
 }
 
 /* ---- The whole ---- */
+
+static void ReserveArchives(PBOOT_INFORMATION Boot)
+{
+    for (ULONG i = 0; i < Boot->ArchiveCount; i++) {
+        uint64_t Base = ArchVirtualToPhysical(Boot->Archive[i].Data);
+        ArchpSetRange(Boot, Base, Base + Boot->Archive[i].Size, BootMemoryArchive);
+    }
+}
 
 /* A page below 640 KiB where other processors start; the highest one, far from what firmware keeps at the
    bottom. */
@@ -253,18 +227,4 @@ void ArchpReadBootInformation(PBOOT_INFORMATION Boot, ULONG Kind, uint64_t Info)
     ArchpSetRange(Boot, (uint64_t)__kernel_phys_start, (uint64_t)__kernel_phys_end, BootMemoryReserved);
     ReserveTrampoline(Boot);
     RequireMinimum(Boot);
-}
-
-/* The text behind "Name=" on the command line, up to a space or the end; NULL when the option is not
-   there. */
-const char *ArchpBootOption(const BOOT_INFORMATION *Boot, const char *Name)
-{
-    size_t Length = strlen(Name);
-    for (const char *At = Boot->CommandLine; *At != '\0'; At++) {
-        bool AtStart = At == Boot->CommandLine || At[-1] == ' ';
-        if (AtStart && strncmp(At, Name, Length) == 0 && At[Length] == '=') {
-            return At + Length + 1;
-        }
-    }
-    return NULL;
 }

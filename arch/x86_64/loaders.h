@@ -35,11 +35,6 @@ typedef struct __attribute__((packed)) _MULTIBOOT_TAG {
     };
 } MULTIBOOT_TAG;
 
-typedef struct __attribute__((packed)) _MULTIBOOT_MAP_ENTRY {
-    uint64_t Base, Size;
-    uint32_t Type, Reserved;
-} MULTIBOOT_MAP_ENTRY;
-
 typedef struct __attribute__((packed)) _PVH_START {
     uint32_t Magic, Version, Flags, ModuleCount;
     uint64_t ModuleAddress, CommandLine, Rsdp;
@@ -51,9 +46,10 @@ typedef struct __attribute__((packed)) _PVH_MODULE {
     uint64_t Address, Size, CommandLine, Reserved;
 } PVH_MODULE;
 
-typedef struct __attribute__((packed)) _PVH_MAP_ENTRY {
+/* Both protocols' memory map: ranges and types as the BIOS's E820 call reports them (ACPI 6.5, 15.1). */
+typedef struct __attribute__((packed)) _LOADER_RANGE {
     uint64_t Base, Size;
     uint32_t Type, Reserved;
-} PVH_MAP_ENTRY;
+} LOADER_RANGE;
 
 #endif

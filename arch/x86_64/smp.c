@@ -37,20 +37,10 @@ static volatile ULONG StartState;
 
 /* ---- Who is there ---- */
 
-static ULONG CountLimit(PBOOT_INFORMATION Boot)
-{
-    const char *Option = ArchpBootOption(Boot, "smp.max");
-    ULONG Limit = 0;
-    for (; Option != NULL && *Option >= '0' && *Option <= '9' && Limit < 1000; Option++) {
-        Limit = Limit * 10 + (ULONG)(*Option - '0');
-    }
-    return Limit == 0 || Limit > MAXIMUM_PROCESSORS ? MAXIMUM_PROCESSORS : Limit;
-}
-
 /* This one is number 0, the others follow as the MADT lists them. */
-void ArchpInitializeProcessorList(PBOOT_INFORMATION Boot)
+void ArchpInitializeProcessorList(void)
 {
-    ULONG Limit = ArchpTrampolinePage != 0 ? CountLimit(Boot) : 1;
+    ULONG Limit = ArchpTrampolinePage != 0 ? MAXIMUM_PROCESSORS : 1;
     ArchpApicIdOf[0] = ArchpLocalApicId();
     for (ULONG i = 0; i < ArchpAcpi.ProcessorCount && ProcessorCount < Limit; i++) {
         if (ArchpAcpi.ApicId[i] != ArchpApicIdOf[0]) {

@@ -39,7 +39,6 @@ struct _BOOT_INFORMATION {
     ULONG ArchiveCount;      /* in the order in which the loader gave them */
     BOOT_ARCHIVE Archive[BOOT_MAX_ARCHIVES];
     ULONG64 StartCycles;     /* time-stamp counter at the kernel's first instruction */
-    /* The kernel option Name ("smp.max"): the text behind "Name=", ended by a space or NUL, or NULL. */
 };
 
 #endif

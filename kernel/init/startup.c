@@ -102,8 +102,8 @@ static bool InitStartProcessor(ULONG Number)
 
 static void InitStartProcessors(void)
 {
-    ULONG Count = ArchProcessorCount();
-    for (ULONG i = 1; i < Count; i++) {
+    ULONG64 Limit = ExOptionNumber("smp.max", MAXIMUM_PROCESSORS);
+    for (ULONG i = 1; i < ArchProcessorCount() && i < Limit; i++) {
         if (!InitStartProcessor(i)) {
             DbgPrint("processor %u did not start (progress code %u)\n", i, ArchTrampolineProgress);
             break; /* numbers stay without gaps */
