@@ -55,7 +55,7 @@ extern volatile ULONG ArchTrampolineProgress;
 /* Called by each processor on itself, before anything else of it runs: descriptor tables, control registers, MSRs, GS
    base = Prcb, FPU, local APIC, syscall entry. */
 void ArchInitializeProcessor(PKPRCB Prcb);
-/* The identity map is dropped, the trampoline's page given back. */
+/* The identity map is dropped: no other processor will be started. */
 void ArchProcessorsAreUp(void);
 
 /* ---- Inter-processor interrupts and the timer ---- */
@@ -94,8 +94,6 @@ void ArchInitializeThread(PKTHREAD Thread);
 void ArchSwapContext(PKTHREAD Old, PKTHREAD New);
 /* Calls Routine(Context) on another stack (DPCs); returns on the caller's. >= DISPATCH. */
 void ArchCallOnStack(void *StackTop, void (*Routine)(void *), void *Context);
-/* Leaves the current stack for ever: calls Routine on StackTop (idle threads). */
-NORETURN void ArchEnterOnStack(void *StackTop, void (*Routine)(void *), void *Context);
 /* Leaves the kernel through the user frame at the top of the current thread's stack (with the usual last tests).
    Whatever else is on the stack is dropped. IRQL PASSIVE. */
 NORETURN void ArchEnterUserMode(void);

@@ -240,4 +240,4 @@ CASES += [Program(f"user/procs/{smp}", command=("procs",), native=True, smp=smp,
                   puts=("{B}/native/procs:native/procs", CHILD)) for smp in (1, 2, 8)]
 # GRUB and the kernel's start on each kind of firmware.
 CASES += [Command(f"boot/{boot}/{smp}", command=(BUSYBOX, "true"), smp=smp, boot=boot, log=rf"^@boot cpus={smp}$")
-          for boot in ("bios", "uefi") for smp in (1, 2, 4, 8)]
+          for boot, smp in [(boot, smp) for boot in ("bios", "uefi") for smp in (1, 2, 4, 8)] + [("bios", 64)]]

@@ -237,7 +237,6 @@ uintptr_t ArchpReserveWindow(SIZE_T Pages);
 /* Maps [Physical, Physical + Size) into the window; NULL without memory, or where no memory can be. */
 void *ArchpMapPhysical(uint64_t Physical, SIZE_T Size, ULONG Flags);
 uint64_t ArchpAllocateTablePage(void);
-void ArchpFreeTablePage(uint64_t Physical);
 
 /* fpu.c */
 void ArchpInitializeFpu(void);

@@ -99,13 +99,6 @@ uint64_t ArchpAllocateTablePage(void)
     return AllocateTable != NULL ? AllocateTable() : 0;
 }
 
-void ArchpFreeTablePage(uint64_t Physical)
-{
-    if (FreeTable != NULL) {
-        FreeTable(Physical);
-    }
-}
-
 /* ---- Entries ---- */
 
 static uint64_t EncodeFlags(ULONG Flags)
@@ -194,7 +187,7 @@ static bool AddTable(uint64_t *Entry, uintptr_t Virtual)
     }
     uint64_t Empty = 0;
     if (!__atomic_compare_exchange_n(Entry, &Empty, Value, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
-        ArchpFreeTablePage(Page);
+        FreeTable(Page);
     }
     return true;
 }
@@ -242,14 +235,14 @@ static void FreeTables(uint64_t *Table, unsigned Level, unsigned Count)
         if (Level > 1) {
             FreeTables(TableOf(Table[i]), Level - 1, 512);
         }
-        ArchpFreeTablePage(Table[i] & PTE_ADDRESS);
+        FreeTable(Table[i] & PTE_ADDRESS);
     }
 }
 
 void ArchDeletePageTables(ARCH_PAGE_TABLES *Tables)
 {
     FreeTables(TableOf(Tables->Root), TOP_LEVEL, FIRST_KERNEL);
-    ArchpFreeTablePage(Tables->Root);
+    FreeTable(Tables->Root);
     Tables->Root = 0;
 }
 

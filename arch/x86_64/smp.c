@@ -56,6 +56,14 @@ ULONG ArchProcessorCount(void)
 
 /* ---- The starting side ---- */
 
+/* True for the one of the two that comes first. */
+static bool Settle(ULONG Outcome)
+{
+    ULONG Expected = START_WAITING;
+    return __atomic_compare_exchange_n(&StartState, &Expected, Outcome, false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_SEQ_CST);
+}
+
 static ARCH_TRAMPOLINE *Parameters(void)
 {
     return (ARCH_TRAMPOLINE *)((uint8_t *)ArchPhysicalToVirtual(ArchpTrampolinePage) +
@@ -91,13 +99,6 @@ static bool WaitForProgress(ULONG Progress, ULONG Microseconds)
     return true;
 }
 
-static bool Abandon(void)
-{
-    ULONG Expected = START_WAITING;
-    return __atomic_compare_exchange_n(&StartState, &Expected, START_ABANDONED, false, __ATOMIC_SEQ_CST,
-                                       __ATOMIC_SEQ_CST);
-}
-
 bool ArchStartProcessor(PKPRCB Prcb)
 {
     uint32_t ApicId = ArchpApicIdOf[Prcb->Number];
@@ -113,36 +114,29 @@ bool ArchStartProcessor(PKPRCB Prcb)
     if (!WaitForProgress(1, STARTUP_TO_STARTUP)) {
         ArchpSendStartup(ApicId, ArchpTrampolinePage);
     }
-    bool Answered = WaitForProgress(PROGRESS_KERNEL, ANSWER_LIMIT) || !Abandon();
+    bool Answered = WaitForProgress(PROGRESS_KERNEL, ANSWER_LIMIT) || !Settle(START_ABANDONED);
     ArchTrampolineProgress = Parameters()->Progress;
+    if (!Answered) {
+        ArchpSendInit(ApicId); /* wherever it is: it halts until a startup interrupt, which never comes */
+    }
     return Answered;
 }
 
-/* The boot tables are cleared: no mapping is left in which the kernel's text can be written. */
+/* The boot tables are cleared: no mapping is left in which the kernel's text can be written. The trampoline's
+   page stays reserved. */
 void ArchProcessorsAreUp(void)
 {
     memset(ArchpBootRoot, 0, PAGE_SIZE);
-    if (ArchpTrampolinePage != 0) {
-        ArchpFreeTablePage(ArchpTrampolinePage);
-        ArchpTrampolinePage = 0;
-    }
 }
 
 /* ---- The started side ---- */
-
-static bool Arrive(void)
-{
-    ULONG Expected = START_WAITING;
-    return __atomic_compare_exchange_n(&StartState, &Expected, START_ARRIVED, false, __ATOMIC_SEQ_CST,
-                                       __ATOMIC_SEQ_CST);
-}
 
 /* On the idle thread's stack, and with nothing else yet: KiProcessorStartup calls ArchInitializeProcessor
    first. */
 void ArchpProcessorMain(PKPRCB Prcb)
 {
     Parameters()->Progress = PROGRESS_C;
-    if (!Arrive()) {
+    if (!Settle(START_ARRIVED)) {
         ArchHalt();
     }
     Parameters()->Progress = PROGRESS_KERNEL;

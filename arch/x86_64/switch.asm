@@ -111,15 +111,6 @@ ArchCallOnStack:
     leave
     ret
 
-; void ArchEnterOnStack(void *StackTop, void (*Routine)(void *), void *Context)
-global ArchEnterOnStack
-ArchEnterOnStack:
-    mov rsp, rdi
-    mov rdi, rdx
-    xor ebp, ebp
-    call rsi
-    ud2
-
 ; int ArchSaveContext(ULONG64 Context[8])
 global ArchSaveContext
 align 16

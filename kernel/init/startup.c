@@ -75,19 +75,18 @@ NORETURN void KiSystemStartup(PBOOT_INFORMATION Boot)
     KeIdleLoop();
 }
 
-/* Control block, idle thread and stacks of a processor, then the processor itself. Returns false when it did not come. */
+/* Control block, idle thread and stacks of a processor, then the processor itself. Returns false when there is no memory
+   for them, or it did not come; what was made for it stays, as this happens once at most. */
 static bool InitStartProcessor(ULONG Number)
 {
     PKPRCB Prcb = ExAllocatePoolWithTag(NonPagedPoolNx, ROUND_TO_PAGES(sizeof(KPRCB)), 'bcrP'); /* whole pages: aligned */
     PVOID DpcStackTop = MmAllocateKernelStack();
     if (Prcb == NULL || DpcStackTop == NULL) {
-        KdBugCheck(PHASE1_INITIALIZATION_FAILED, Number, 0, 0, 0, NULL, "no memory for processor %u", Number);
+        return false;
     }
     RtlZeroMemory(Prcb, sizeof(KPRCB));
-    NTSTATUS Status = PspCreateIdleThread(Prcb);
-    if (!NT_SUCCESS(Status)) {
-        KdBugCheck(PHASE1_INITIALIZATION_FAILED, Number, (ULONG64)Status, 0, 0, NULL, "no idle thread for processor %u",
-                   Number);
+    if (!NT_SUCCESS(PspCreateIdleThread(Prcb))) {
+        return false;
     }
     KeInitializePrcb(Prcb, Number, Prcb->IdleThread, DpcStackTop);
     MmInitializeProcessor(Prcb);
