@@ -21,38 +21,30 @@ static bool Bit(uint32_t Value, unsigned Number)
     return (Value >> Number & 1) != 0;
 }
 
-static void DetectBasic(void)
-{
-    ARCH_CPUID One = ArchpCpuid(1, 0);
-    ArchpFeatures.MachineCheck = Bit(One.Edx, 7);
-    ArchpFeatures.LocalApic = Bit(One.Edx, 9);
-    if (ArchpCpuid(0, 0).Eax >= 7) {
-        ARCH_CPUID Seven = ArchpCpuid(7, 0);
-        ArchpFeatures.Smep = Bit(Seven.Ebx, 7);
-        ArchpFeatures.Smap = Bit(Seven.Ebx, 20);
-        ArchpFeatures.Umip = Bit(Seven.Ecx, 2);
-    }
-    if (Bit(One.Ecx, 26)) { /* XSAVE */
-        ArchpFeatures.Xsave = true;
-        ArchpFeatures.Xcr0 = ArchpCpuid(0xd, 0).Eax & (Bit(One.Ecx, 28) ? 7 : 3); /* x87, SSE, and AVX */
-    }
-}
-
-static void DetectExtended(void)
-{
-    ARCH_CPUID Extended = ArchpCpuid(0x80000001, 0);
-    ArchpFeatures.NoExecute = Bit(Extended.Edx, 20);
-    ArchpFeatures.GigabytePages = Bit(Extended.Edx, 26);
-    ArchpFeatures.PhysicalBits = 36;
-    if (ArchpCpuid(0x80000000, 0).Eax >= 0x80000008) {
-        ArchpFeatures.PhysicalBits = ArchpCpuid(0x80000008, 0).Eax & 0xff;
-    }
-}
-
 void ArchpDetectFeatures(void)
 {
-    DetectBasic();
-    DetectExtended();
+    ARCH_CPUID One = ArchpCpuid(1, 0), Extended = ArchpCpuid(0x80000001, 0), Seven = {0};
+    uint32_t PhysicalBits = 36;
+    if (ArchpCpuid(0, 0).Eax >= 7) {
+        Seven = ArchpCpuid(7, 0);
+    }
+    if (ArchpCpuid(0x80000000, 0).Eax >= 0x80000008) {
+        PhysicalBits = ArchpCpuid(0x80000008, 0).Eax & 0xff;
+    }
+    ArchpFeatures = (ARCH_FEATURES){
+        .MachineCheck = Bit(One.Edx, 7),
+        .LocalApic = Bit(One.Edx, 9),
+        .Xsave = Bit(One.Ecx, 26),
+        .Smep = Bit(Seven.Ebx, 7),
+        .Smap = Bit(Seven.Ebx, 20),
+        .Umip = Bit(Seven.Ecx, 2),
+        .NoExecute = Bit(Extended.Edx, 20),
+        .GigabytePages = Bit(Extended.Edx, 26),
+        .PhysicalBits = PhysicalBits,
+    };
+    if (ArchpFeatures.Xsave) {
+        ArchpFeatures.Xcr0 = ArchpCpuid(0xd, 0).Eax & (Bit(One.Ecx, 28) ? 7 : 3); /* x87, SSE, and AVX */
+    }
 }
 
 /* ---- Places in the text where SMAP's instructions go ---- */
@@ -97,21 +89,12 @@ typedef struct __attribute__((packed)) _TABLE_POINTER {
 
 static IDT_ENTRY Idt[256] __attribute__((aligned(4096)));
 
-static uint8_t IstOf(ULONG Vector)
-{
-    switch (Vector) {
-    case VECTOR_DOUBLE_FAULT:
-        return IST_DOUBLE_FAULT;
-    case VECTOR_NMI:
-        return IST_NMI;
-    case VECTOR_MACHINE_CHECK:
-        return IST_MACHINE_CHECK;
-    case VECTOR_DEBUG:
-        return IST_DEBUG;
-    default:
-        return 0;
-    }
-}
+static const uint8_t IstOf[256] = {
+    [VECTOR_DOUBLE_FAULT] = IST_DOUBLE_FAULT,
+    [VECTOR_NMI] = IST_NMI,
+    [VECTOR_MACHINE_CHECK] = IST_MACHINE_CHECK,
+    [VECTOR_DEBUG] = IST_DEBUG,
+};
 
 void ArchpBuildIdt(void)
 {
@@ -121,7 +104,7 @@ void ArchpBuildIdt(void)
         Idt[Vector] = (IDT_ENTRY){
             .Offset0 = (uint16_t)Stub,
             .Selector = SELECTOR_KERNEL_CODE,
-            .Ist = IstOf(Vector),
+            .Ist = IstOf[Vector],
             .Type = User ? GATE_USER : GATE_INTERRUPT,
             .Offset1 = (uint16_t)(Stub >> 16),
             .Offset2 = (uint32_t)(Stub >> 32),
@@ -154,8 +137,8 @@ static void LoadDescriptorTables(ARCH_PROCESSOR *Processor)
                      "lidt %1\n\t"
                      "ltr %w2\n\t"
                      "movl %3, %%ss\n\t"
-                     "movl %3, %%ds\n\t"
-                     "movl %3, %%es\n\t"
+                     "movl %4, %%ds\n\t"
+                     "movl %4, %%es\n\t"
                      "movl %4, %%fs\n\t"
                      "movl %4, %%gs\n\t"
                      "pushq %5\n\t"

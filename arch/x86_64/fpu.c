@@ -8,12 +8,7 @@
  */
 #include "arch/x86_64/archp.h"
 
-#define XCR0_X87 1u
-#define XCR0_SSE 2u
-#define XCR0_AVX 4u
-
 #define FXSAVE_SIZE        512
-#define XSAVE_HEADER_SIZE  64
 #define FXSAVE_MXCSR       24
 #define FXSAVE_MXCSR_MASK  28
 #define DEFAULT_CONTROL    0x37f

@@ -136,42 +136,28 @@ static uint64_t *TableOf(uint64_t Entry)
     return ArchPhysicalToVirtual(Entry & PTE_ADDRESS);
 }
 
-static bool IsLeaf(uint64_t Entry, unsigned Level)
-{
-    return Level == 0 || (Entry & PTE_LARGE) != 0;
-}
-
 /* The entry for Virtual at the lowest level, down to Wanted, that exists; *Level tells which. */
-static uint64_t *FindEntry(uint64_t Root, uintptr_t Virtual, unsigned Wanted, unsigned *Level)
+static inline uint64_t *FindEntry(uint64_t Root, uintptr_t Virtual, unsigned Wanted, unsigned *Level)
 {
-    uint64_t *Table = TableOf(Root);
-    for (*Level = TOP_LEVEL;; (*Level)--) {
-        uint64_t *Entry = &Table[INDEX(Virtual, *Level)];
+    uint64_t *Entry = TableOf(Root) + INDEX(Virtual, TOP_LEVEL);
+    unsigned At = TOP_LEVEL;
+    for (; At > Wanted; At--) {
         uint64_t Value = ReadEntry(Entry);
-        if (*Level == Wanted || !(Value & PTE_PRESENT) || IsLeaf(Value, *Level)) {
-            return Entry;
+        if ((Value & (PTE_PRESENT | PTE_LARGE)) != PTE_PRESENT) {
+            break;
         }
-        Table = TableOf(Value);
+        Entry = TableOf(Value) + INDEX(Virtual, At - 1);
     }
+    *Level = At;
+    return Entry;
 }
 
-/* The lowest-level entry for Virtual; NULL where a table is missing or a large page lies. The common case,
-   written out. */
-static inline uint64_t *FindLeaf(uint64_t Root, uintptr_t Virtual)
+/* The lowest-level entry for Virtual; NULL where a table is missing or a large page lies. */
+static uint64_t *FindLeaf(uint64_t Root, uintptr_t Virtual)
 {
-    uint64_t Value = ReadEntry(TableOf(Root) + INDEX(Virtual, 3));
-    if (!(Value & PTE_PRESENT)) {
-        return NULL;
-    }
-    Value = ReadEntry(TableOf(Value) + INDEX(Virtual, 2));
-    if ((Value & (PTE_PRESENT | PTE_LARGE)) != PTE_PRESENT) {
-        return NULL;
-    }
-    Value = ReadEntry(TableOf(Value) + INDEX(Virtual, 1));
-    if ((Value & (PTE_PRESENT | PTE_LARGE)) != PTE_PRESENT) {
-        return NULL;
-    }
-    return TableOf(Value) + INDEX(Virtual, 0);
+    unsigned Level;
+    uint64_t *Entry = FindEntry(Root, Virtual, 0, &Level);
+    return Level == 0 ? Entry : NULL;
 }
 
 /* Puts a new, empty table into an empty entry. If somebody was faster, theirs is as good. */
@@ -248,10 +234,7 @@ void ArchDeletePageTables(ARCH_PAGE_TABLES *Tables)
 
 NTSTATUS ArchMapPage(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, uint64_t Physical, ULONG Flags)
 {
-    uint64_t *Entry = FindLeaf(Tables->Root, Virtual);
-    if (Entry == NULL) {
-        Entry = MakeEntry(Tables->Root, Virtual, 0);
-    }
+    uint64_t *Entry = MakeEntry(Tables->Root, Virtual, 0);
     if (Entry == NULL) {
         return STATUS_NO_MEMORY;
     }
@@ -275,19 +258,15 @@ NTSTATUS ArchPreparePages(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, SIZE_T Si
     }
 }
 
-bool ArchUnmapPage(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, uint64_t *Physical, ULONG *Flags)
+/* What an entry at Level tells of Virtual; false when it maps nothing. */
+static bool Answer(uint64_t Value, unsigned Level, uintptr_t Virtual, uint64_t *Physical, ULONG *Flags)
 {
-    uint64_t *Entry = FindLeaf(Tables->Root, Virtual);
-    if (Entry == NULL) {
-        return false;
-    }
-    /* One exchange: the processor may set the dirty bit until the entry is gone. */
-    uint64_t Value = __atomic_exchange_n(Entry, 0, __ATOMIC_ACQ_REL);
+    uint64_t Inside = (LEVEL_SIZE(Level) - 1) & ~(SIZE_4K - 1);
     if (!(Value & PTE_VALID)) {
         return false;
     }
     if (Physical != NULL) {
-        *Physical = Value & PTE_ADDRESS;
+        *Physical = (Value & PTE_ADDRESS & ~Inside) | (Virtual & Inside);
     }
     if (Flags != NULL) {
         *Flags = DecodeFlags(Value);
@@ -295,26 +274,20 @@ bool ArchUnmapPage(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, uint64_t *Physic
     return true;
 }
 
+/* One exchange: the processor may set the dirty bit until the entry is gone. */
+bool ArchUnmapPage(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, uint64_t *Physical, ULONG *Flags)
+{
+    uint64_t *Entry = FindLeaf(Tables->Root, Virtual);
+    uint64_t Value = Entry != NULL ? __atomic_exchange_n(Entry, 0, __ATOMIC_ACQ_REL) : 0;
+    return Answer(Value, 0, Virtual, Physical, Flags);
+}
+
 /* Large pages answer, too: the direct map consists of them. */
 bool ArchQueryPage(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, uint64_t *Physical, ULONG *Flags)
 {
-    unsigned Level = 0;
-    uint64_t *Entry = FindLeaf(Tables->Root, Virtual);
-    if (Entry == NULL) {
-        Entry = FindEntry(Tables->Root, Virtual, 0, &Level);
-    }
-    uint64_t Value = ReadEntry(Entry);
-    if (!(Value & PTE_VALID)) {
-        return false;
-    }
-    if (Physical != NULL) {
-        uint64_t Inside = LEVEL_SIZE(Level) - 1;
-        *Physical = ((Value & PTE_ADDRESS & ~Inside) | (Virtual & Inside)) & ~(SIZE_4K - 1);
-    }
-    if (Flags != NULL) {
-        *Flags = DecodeFlags(Value);
-    }
-    return true;
+    unsigned Level;
+    uint64_t Value = ReadEntry(FindEntry(Tables->Root, Virtual, 0, &Level));
+    return Answer(Value, Level, Virtual, Physical, Flags);
 }
 
 void ArchForEachPage(ARCH_PAGE_TABLES *Tables, uintptr_t Start, uintptr_t End,
@@ -325,18 +298,16 @@ void ArchForEachPage(ARCH_PAGE_TABLES *Tables, uintptr_t Start, uintptr_t End,
     while (Virtual < End) {
         unsigned Level;
         uint64_t *Entry = FindEntry(Tables->Root, Virtual, 0, &Level);
-        uintptr_t Next = (Virtual | (LEVEL_SIZE(Level) - 1)) + 1;
-        if (Level == 0) { /* the rest of this table without another walk */
-            uintptr_t TableEnd = (Virtual | (SIZE_2M - 1)) + 1;
-            for (Next = Virtual; Next != TableEnd && Next < End; Next += SIZE_4K, Entry++) {
-                uint64_t Value = ReadEntry(Entry);
-                if (Value & PTE_VALID) {
-                    Visit(Context, Next, Value & PTE_ADDRESS, DecodeFlags(Value));
-                }
+        /* A table is gone through to its end without another walk; what is missing higher up is skipped. */
+        uintptr_t Next = (Virtual | (LEVEL_SIZE(Level != 0 ? Level : 1) - 1)) + 1;
+        for (; Level == 0 && Virtual != Next && Virtual < End; Virtual += SIZE_4K, Entry++) {
+            uint64_t Value = ReadEntry(Entry);
+            if (Value & PTE_VALID) {
+                Visit(Context, Virtual, Value & PTE_ADDRESS, DecodeFlags(Value));
             }
         }
-        if (Next <= Virtual) {
-            return; /* past the end of the address space */
+        if (Next == 0) {
+            return; /* the end of the address space */
         }
         Virtual = Next;
     }

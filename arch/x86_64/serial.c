@@ -29,6 +29,11 @@ static const struct {
 
 static bool Present[RTL_NUMBER_OF(Ports)];
 
+static bool IsPresent(ULONG Port)
+{
+    return Port < RTL_NUMBER_OF(Ports) && Present[Port];
+}
+
 static uint8_t Read(ULONG Port, uint16_t Register)
 {
     return ArchpIn8(Ports[Port].Base + Register);
@@ -68,10 +73,7 @@ bool ArchSerialInitialize(ULONG Port)
 void ArchSerialWrite(ULONG Port, const void *Data, SIZE_T Length)
 {
     const uint8_t *At = Data;
-    if (Port >= RTL_NUMBER_OF(Ports) || !Present[Port]) {
-        return;
-    }
-    while (Length != 0) {
+    while (IsPresent(Port) && Length != 0) {
         while (!(Read(Port, UART_LINE_STATUS) & STATUS_EMPTY)) {
             ArchPause();
         }
@@ -84,17 +86,13 @@ void ArchSerialWrite(ULONG Port, const void *Data, SIZE_T Length)
 
 bool ArchSerialIsEmpty(ULONG Port)
 {
-    return Port >= RTL_NUMBER_OF(Ports) || !Present[Port] ||
-           (Read(Port, UART_LINE_STATUS) & STATUS_IDLE) == STATUS_IDLE;
+    return !IsPresent(Port) || (Read(Port, UART_LINE_STATUS) & STATUS_IDLE) == STATUS_IDLE;
 }
 
 SIZE_T ArchSerialRead(ULONG Port, void *Data, SIZE_T Size)
 {
     SIZE_T Count = 0;
-    if (Port >= RTL_NUMBER_OF(Ports) || !Present[Port]) {
-        return 0;
-    }
-    while (Count < Size && (Read(Port, UART_LINE_STATUS) & STATUS_RECEIVED)) {
+    while (IsPresent(Port) && Count < Size && (Read(Port, UART_LINE_STATUS) & STATUS_RECEIVED)) {
         ((uint8_t *)Data)[Count++] = Read(Port, UART_DATA);
     }
     return Count;
@@ -102,8 +100,8 @@ SIZE_T ArchSerialRead(ULONG Port, void *Data, SIZE_T Size)
 
 void ArchSerialEnableReceiveInterrupt(ULONG Port, bool Enable)
 {
-    if (Port < RTL_NUMBER_OF(Ports) && Present[Port]) {
-        Write(Port, UART_INTERRUPTS, Enable ? 1 : 0);
+    if (IsPresent(Port)) {
+        Write(Port, UART_INTERRUPTS, Enable);
     }
 }
 

@@ -56,31 +56,27 @@ void ArchSanitizeUserFrame(PKTRAP_FRAME Frame)
 
 /* The base counts from the next load on; the current thread's is loaded at once, with interrupts off, so that
    no switch falls between the two stores. */
-static void SetBase(PKTHREAD Thread, uint64_t *Field, uint64_t Base, uint32_t Msr)
+static NTSTATUS SetBase(PKTHREAD Thread, uint64_t *Field, uint64_t Base, uint32_t Msr)
 {
+    if (Base >= ARCH_USER_END) {
+        return STATUS_INVALID_PARAMETER;
+    }
     bool Enabled = ArchDisableInterrupts();
     *Field = Base;
     if (Thread == ArchCurrentThread()) {
         ArchpWriteMsr(Msr, Base);
     }
     ArchRestoreInterrupts(Enabled);
+    return STATUS_SUCCESS;
 }
 
 NTSTATUS ArchSetUserFsBase(PKTHREAD Thread, ULONG64 Base)
 {
-    if (Base >= ARCH_USER_END) {
-        return STATUS_INVALID_PARAMETER;
-    }
-    SetBase(Thread, &Thread->Arch.UserFsBase, Base, MSR_FS_BASE);
-    return STATUS_SUCCESS;
+    return SetBase(Thread, &Thread->Arch.UserFsBase, Base, MSR_FS_BASE);
 }
 
 /* While the kernel runs, the user's GS base waits in the MSR that SWAPGS exchanges. */
 NTSTATUS ArchSetUserGsBase(PKTHREAD Thread, ULONG64 Base)
 {
-    if (Base >= ARCH_USER_END) {
-        return STATUS_INVALID_PARAMETER;
-    }
-    SetBase(Thread, &Thread->Arch.UserGsBase, Base, MSR_KERNEL_GS_BASE);
-    return STATUS_SUCCESS;
+    return SetBase(Thread, &Thread->Arch.UserGsBase, Base, MSR_KERNEL_GS_BASE);
 }

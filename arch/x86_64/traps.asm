@@ -112,10 +112,16 @@ ArchpParanoidEntry:
 
 ; ---- Stubs: each leaves error code and vector, and jumps to its entry ----
 
+; Exceptions for which the processor pushes an error code (APM vol. 2, 8.2): 8, 10-14, 17, 21, 29, 30.
+ERROR_CODES equ 0x60227d00
+
 %macro STUB 1
+section .rodata
+    dq ArchpStub%1
+section .text
 ArchpStub%1:
-  %if %1 != 8 && %1 != 10 && %1 != 11 && %1 != 12 && %1 != 13 && %1 != 14 && %1 != 17 && %1 != 21
-    push 0                              ; the processor pushes none
+  %if %1 >= 32 || !(ERROR_CODES >> (%1 & 31) & 1)
+    push 0
   %endif
     push %1
   %if %1 == 1
@@ -129,21 +135,12 @@ ArchpStub%1:
   %endif
 %endmacro
 
-%assign Vector 0
-%rep 256
-    STUB Vector
-  %assign Vector Vector + 1
-%endrep
-
 section .rodata
 global ArchpTrapStub
 align 8
 ArchpTrapStub:
-%macro STUB_ADDRESS 1
-    dq ArchpStub%1
-%endmacro
 %assign Vector 0
 %rep 256
-    STUB_ADDRESS Vector
+    STUB Vector
   %assign Vector Vector + 1
 %endrep
