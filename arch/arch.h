@@ -60,9 +60,9 @@ void ArchProcessorsAreUp(void);
 
 /* ---- Inter-processor interrupts and the timer ---- */
 
-/* IPI (KiIpiInterrupt runs there at IPI_LEVEL) to the processors of the mask, never the caller. Any IRQL. */
-void ArchSendIpi(ULONG64 Processors);
-/* NMI to all others: freezes them for a bug check (they arrive in KiNmi). */
+/* IPI (KiIpiInterrupt runs there at IPI_LEVEL) to a processor. Any IRQL. */
+void ArchSendIpi(ULONG Processor);
+/* NMI to the processors of the mask: freezes them for a bug check (they arrive in KiNmi). */
 void ArchSendNmi(ULONG64 Processors);
 /* The one-shot timer of this processor interrupts (KiClockInterrupt at CLOCK_LEVEL) at or, where the hardware's counter is
    too short, before the time given in cycles; the handler re-arms. UINT64_MAX: no interrupt. Interrupts off or >= DISPATCH. */
@@ -160,8 +160,6 @@ void ArchForEachPage(ARCH_PAGE_TABLES *Tables, uintptr_t Start, uintptr_t End,
 void ArchLoadPageTables(ARCH_PAGE_TABLES *Tables);
 /* Drops translations of this processor: Pages pages from Virtual (all non-global ones when Pages > 32; global ones too for kernel addresses). */
 void ArchFlushLocalTb(uintptr_t Virtual, SIZE_T Pages);
-/* Maps device registers, uncached, for ever. */
-void *ArchMapDevice(uint64_t Physical, SIZE_T Size);
 
 /* ---- User memory (IRQL < DISPATCH; never holding a lock that a page fault takes) ---- */
 

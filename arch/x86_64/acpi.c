@@ -105,8 +105,7 @@ static void AddProcessor(uint32_t ApicId, uint32_t Flags)
 static void AddIoApic(uint64_t Physical, uint32_t First)
 {
     if (ArchpAcpi.IoApicCount < ARCH_MAX_IO_APICS) {
-        ArchpAcpi.IoApic[ArchpAcpi.IoApicCount++] =
-            (ARCH_IO_APIC){.Physical = Physical, .FirstInterrupt = First};
+        ArchpAcpi.IoApic[ArchpAcpi.IoApicCount++] = (ARCH_IO_APIC){.Physical = Physical, .First = First};
     }
 }
 

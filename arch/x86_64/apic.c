@@ -51,7 +51,7 @@ static void Write(ULONG Register, uint32_t Value)
 
 void ArchpMapLocalApic(void)
 {
-    ArchpLocalApic = ArchMapDevice(ArchpReadMsr(MSR_APIC_BASE) & BASE_ADDRESS, APIC_SIZE);
+    ArchpLocalApic = ArchpMapDevice(ArchpReadMsr(MSR_APIC_BASE) & BASE_ADDRESS, APIC_SIZE);
     if (ArchpLocalApic == NULL) {
         ArchpBootFail("no memory to map the local APIC.");
     }
@@ -109,24 +109,16 @@ static void SendCommand(uint32_t ApicId, uint32_t Command)
     ArchRestoreInterrupts(Enabled);
 }
 
-static void SendToEach(ULONG64 Processors, uint32_t Command)
+void ArchSendIpi(ULONG Processor)
 {
-    bool Enabled = ArchDisableInterrupts();
-    Processors &= ~(1UL << ArchCurrentPrcb()->Number);
-    for (; Processors != 0; Processors &= Processors - 1) {
-        SendCommand(ArchpApicIdOf[__builtin_ctzl(Processors)], Command);
-    }
-    ArchRestoreInterrupts(Enabled);
-}
-
-void ArchSendIpi(ULONG64 Processors)
-{
-    SendToEach(Processors, COMMAND_FIXED | VECTOR_IPI);
+    SendCommand(ArchpApicIdOf[Processor], COMMAND_FIXED | VECTOR_IPI);
 }
 
 void ArchSendNmi(ULONG64 Processors)
 {
-    SendToEach(Processors, COMMAND_NMI);
+    for (; Processors != 0; Processors &= Processors - 1) {
+        SendCommand(ArchpApicIdOf[__builtin_ctzl(Processors)], COMMAND_NMI);
+    }
 }
 
 void ArchpSendInit(uint32_t ApicId)

@@ -233,6 +233,8 @@ void ArchpEndEarlyAllocation(PBOOT_INFORMATION Boot);
 uintptr_t ArchpReserveWindow(SIZE_T Pages);
 /* Maps [Physical, Physical + Size) into the window; NULL without memory, or where no memory can be. */
 void *ArchpMapPhysical(uint64_t Physical, SIZE_T Size, ULONG Flags);
+/* Maps device registers: uncached. */
+void *ArchpMapDevice(uint64_t Physical, SIZE_T Size);
 uint64_t ArchpAllocateTablePage(void);
 
 /* fpu.c */
@@ -272,7 +274,8 @@ void ArchpMaskLegacyControllers(void);
 
 typedef struct _ARCH_IO_APIC {
     uint64_t Physical;
-    uint32_t FirstInterrupt;
+    uint32_t First, Count;        /* global interrupts; Count 0 until, or if not, mapped (ioapic.c) */
+    volatile uint32_t *Registers;
 } ARCH_IO_APIC;
 
 typedef struct _ARCH_ISA_LINE {

@@ -17,13 +17,11 @@ void ArchpBootNote(const char *Text)
 
 void ArchpBootFail(const char *Why)
 {
-    ArchpBootNote("Primer cannot start: ");
-    ArchpBootNote(Why);
-    ArchpBootNote("\n");
-    if (ArchSerialInitialize(0)) {
-        ArchSerialWrite(0, "\r\nPrimer cannot start: ", 23);
-        ArchSerialWrite(0, Why, strlen(Why));
-        ArchSerialWrite(0, "\r\n", 2);
+    const char *const Texts[] = {"\r\nPrimer cannot start: ", Why, "\r\n"};
+    ArchSerialInitialize(0);
+    for (ULONG i = 0; i < RTL_NUMBER_OF(Texts); i++) {
+        ArchpBootNote(Texts[i]);
+        ArchSerialWrite(0, Texts[i], strlen(Texts[i]));
     }
     ArchDebugExit(EXIT_NOT_STARTED);
 }

@@ -17,28 +17,20 @@
 #define PIC1 0x20
 #define PIC2 0xa0
 
-typedef struct _IO_APIC {
-    volatile uint32_t *Registers;
-    uint32_t First, Count; /* global interrupts */
-} IO_APIC;
-
-static IO_APIC IoApics[ARCH_MAX_IO_APICS];
-static ULONG IoApicCount;
-
-static uint32_t Read(const IO_APIC *Apic, uint32_t Register)
+static uint32_t Read(const ARCH_IO_APIC *Apic, uint32_t Register)
 {
     Apic->Registers[IO_APIC_SELECT / 4] = Register;
     return Apic->Registers[IO_APIC_WINDOW / 4];
 }
 
-static void Write(const IO_APIC *Apic, uint32_t Register, uint32_t Value)
+static void Write(const ARCH_IO_APIC *Apic, uint32_t Register, uint32_t Value)
 {
     Apic->Registers[IO_APIC_SELECT / 4] = Register;
     Apic->Registers[IO_APIC_WINDOW / 4] = Value;
 }
 
 /* Lower word last: it holds the mask bit. */
-static void WriteEntry(const IO_APIC *Apic, uint32_t Pin, uint32_t Low, uint32_t Destination)
+static void WriteEntry(const ARCH_IO_APIC *Apic, uint32_t Pin, uint32_t Low, uint32_t Destination)
 {
     Write(Apic, REGISTER_TABLE + 2 * Pin, ENTRY_MASKED);
     Write(Apic, REGISTER_TABLE + 2 * Pin + 1, Destination << 24);
@@ -48,14 +40,11 @@ static void WriteEntry(const IO_APIC *Apic, uint32_t Pin, uint32_t Low, uint32_t
 void ArchpInitializeIoApics(void)
 {
     for (ULONG i = 0; i < ArchpAcpi.IoApicCount; i++) {
-        IO_APIC *Apic = &IoApics[IoApicCount];
-        Apic->Registers = ArchMapDevice(ArchpAcpi.IoApic[i].Physical, IO_APIC_SIZE);
-        if (Apic->Registers == NULL) {
-            continue;
+        ARCH_IO_APIC *Apic = &ArchpAcpi.IoApic[i];
+        Apic->Registers = ArchpMapDevice(Apic->Physical, IO_APIC_SIZE);
+        if (Apic->Registers != NULL) {
+            Apic->Count = (Read(Apic, REGISTER_VERSION) >> 16 & 0xff) + 1;
         }
-        Apic->First = ArchpAcpi.IoApic[i].FirstInterrupt;
-        Apic->Count = (Read(Apic, REGISTER_VERSION) >> 16 & 0xff) + 1;
-        IoApicCount++;
         for (uint32_t Pin = 0; Pin < Apic->Count; Pin++) {
             WriteEntry(Apic, Pin, ENTRY_MASKED, 0);
         }
@@ -79,11 +68,11 @@ void ArchpMaskLegacyControllers(void)
     }
 }
 
-static const IO_APIC *FindIoApic(uint32_t Global)
+static const ARCH_IO_APIC *FindIoApic(uint32_t Global)
 {
-    for (ULONG i = 0; i < IoApicCount; i++) {
-        if (Global >= IoApics[i].First && Global - IoApics[i].First < IoApics[i].Count) {
-            return &IoApics[i];
+    for (ULONG i = 0; i < ArchpAcpi.IoApicCount; i++) {
+        if (Global - ArchpAcpi.IoApic[i].First < ArchpAcpi.IoApic[i].Count) {
+            return &ArchpAcpi.IoApic[i];
         }
     }
     return NULL;
@@ -106,7 +95,7 @@ NTSTATUS ArchConnectInterrupt(ULONG IsaLine, KIRQL Irql, void (*Routine)(void *)
         return STATUS_INVALID_PARAMETER;
     }
     const ARCH_ISA_LINE *Line = &ArchpAcpi.IsaLine[IsaLine];
-    const IO_APIC *Apic = FindIoApic(Line->GlobalInterrupt);
+    const ARCH_IO_APIC *Apic = FindIoApic(Line->GlobalInterrupt);
     ULONG Vector = AllocateVector(Irql);
     if (Apic == NULL || Vector == 0) {
         return STATUS_INSUFFICIENT_RESOURCES;

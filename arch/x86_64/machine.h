@@ -116,9 +116,9 @@ static inline bool ArchInterruptsEnabled(void)
 
 static inline bool ArchDisableInterrupts(void)
 {
-    uint64_t Flags;
-    __asm__ volatile("pushfq; popq %0; cli" : "=r"(Flags) : : "memory");
-    return (Flags & 0x200) != 0;
+    bool Enabled = ArchInterruptsEnabled();
+    __asm__ volatile("cli" : : : "memory");
+    return Enabled;
 }
 
 static inline void ArchEnableInterrupts(void)

@@ -12,36 +12,33 @@ static uint64_t EndOf(const BOOT_MEMORY_RANGE *Range)
 
 static void RemoveAt(PBOOT_INFORMATION Boot, ULONG Index)
 {
-    Boot->RangeCount--;
-    for (ULONG i = Index; i < Boot->RangeCount; i++) {
-        Boot->Range[i] = Boot->Range[i + 1];
-    }
+    BOOT_MEMORY_RANGE *Range = &Boot->Range[Index];
+    memmove(Range, Range + 1, (--Boot->RangeCount - Index) * sizeof(*Range));
 }
 
-/* The list is full: the smallest free range is given up. Free memory may be forgotten; what is in use may
+/* When the list is full, the smallest free range is given up. Free memory may be forgotten; what is in use may
    not. */
-static bool MakeRoom(PBOOT_INFORMATION Boot)
+static void MakeRoom(PBOOT_INFORMATION Boot)
 {
-    ULONG Smallest = BOOT_MAX_RANGES;
-    if (Boot->RangeCount < BOOT_MAX_RANGES) {
-        return true;
-    }
-    for (ULONG i = 0; i < Boot->RangeCount; i++) {
-        if (Boot->Range[i].Type == BootMemoryFree &&
-            (Smallest == BOOT_MAX_RANGES || Boot->Range[i].Size < Boot->Range[Smallest].Size)) {
-            Smallest = i;
+    const BOOT_MEMORY_RANGE *Smallest = NULL;
+    for (ULONG i = 0; Boot->RangeCount == BOOT_MAX_RANGES && i < BOOT_MAX_RANGES; i++) {
+        const BOOT_MEMORY_RANGE *Range = &Boot->Range[i];
+        if (Range->Type == BootMemoryFree && (Smallest == NULL || Range->Size < Smallest->Size)) {
+            Smallest = Range;
         }
     }
-    if (Smallest == BOOT_MAX_RANGES) {
-        return false;
+    if (Smallest != NULL) {
+        RemoveAt(Boot, (ULONG)(Smallest - Boot->Range));
     }
-    RemoveAt(Boot, Smallest);
-    return true;
 }
 
 static void Insert(PBOOT_INFORMATION Boot, uint64_t Base, uint64_t End, int Type)
 {
-    if (Base >= End || !MakeRoom(Boot)) {
+    if (Base >= End) {
+        return;
+    }
+    MakeRoom(Boot);
+    if (Boot->RangeCount == BOOT_MAX_RANGES) {
         return;
     }
     ULONG At = Boot->RangeCount++;

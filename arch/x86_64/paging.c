@@ -362,7 +362,7 @@ void *ArchpMapPhysical(uint64_t Physical, SIZE_T Size, ULONG Flags)
     return (void *)(Virtual + Offset);
 }
 
-void *ArchMapDevice(uint64_t Physical, SIZE_T Size)
+void *ArchpMapDevice(uint64_t Physical, SIZE_T Size)
 {
     return ArchpMapPhysical(Physical, Size,
                             ARCH_PAGE_READ | ARCH_PAGE_WRITE | ARCH_PAGE_GLOBAL | ARCH_PAGE_NOCACHE);

@@ -24,25 +24,33 @@ static uint32_t ReadReference(void)
     return (Hpet != NULL ? Hpet[HPET_COUNTER] : ArchpIn32(ArchpAcpi.PmTimer)) & ReferenceMask;
 }
 
+/* A counter that stands still would let calibration wait for ever. */
+static bool IsCounting(void)
+{
+    uint32_t Before = ReadReference();
+    ArchStall(20);
+    return ReadReference() != Before;
+}
+
 static bool StartHpet(void)
 {
-    Hpet = ArchpAcpi.Hpet != 0 ? ArchMapDevice(ArchpAcpi.Hpet, HPET_SIZE) : NULL;
+    Hpet = ArchpAcpi.Hpet != 0 ? ArchpMapDevice(ArchpAcpi.Hpet, HPET_SIZE) : NULL;
     /* The specification allows at most 100 ns a tick; anything else is no HPET. */
     if (Hpet == NULL || Hpet[HPET_PERIOD] == 0 || Hpet[HPET_PERIOD] > 100000000) {
-        Hpet = NULL;
         return false;
     }
     Hpet[HPET_CONFIGURATION] |= 1;
     ReferenceRate = FEMTOSECONDS / Hpet[HPET_PERIOD];
     ReferenceMask = UINT32_MAX;
-    return true;
+    return IsCounting();
 }
 
 static bool StartPmTimer(void)
 {
+    Hpet = NULL;
     ReferenceRate = PM_TIMER_RATE;
     ReferenceMask = ArchpAcpi.PmTimer32 ? UINT32_MAX : 0xffffff;
-    return ArchpAcpi.PmTimer != 0;
+    return ArchpAcpi.PmTimer != 0 && IsCounting();
 }
 
 /* ---- Calibration ---- */
@@ -75,7 +83,7 @@ void ArchpCalibrate(void)
 {
     uint64_t Cycles = UINT64_MAX, Counts = UINT64_MAX;
     if (!StartHpet() && !StartPmTimer()) {
-        ArchpBootFail("the machine has neither an HPET nor an ACPI timer.");
+        ArchpBootFail("the machine has neither an HPET nor an ACPI timer that counts.");
     }
     ArchpStartApicCount();
     for (ULONG i = 0; i < WINDOWS; i++) {

@@ -17,7 +17,7 @@ void KiRequestIpi(PKPRCB Prcb, ULONG Request)
        for the very processor that has not been interrupted. */
     bool Interrupts = ArchDisableInterrupts();
     if (__atomic_fetch_or(&Prcb->IpiRequests, Request, __ATOMIC_SEQ_CST) == 0) {
-        ArchSendIpi(KiProcessorBit(Prcb->Number));
+        ArchSendIpi(Prcb->Number);
     }
     ArchRestoreInterrupts(Interrupts);
 }
