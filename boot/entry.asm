@@ -24,7 +24,8 @@ MSR_EFER          equ 0xc0000080
 
 %define PHYSICAL(Symbol) ((Symbol) - KERNEL_BASE)
 
-extern ArchBootMain
+extern ArchBootMain, ArchpProcessorEntry, ArchTrampolineProgress
+global ArchpProcessorStart, BootGdt
 
 section .boot.text progbits alloc exec nowrite align=16
 bits 32
@@ -63,6 +64,16 @@ PvhStart:
 Enter:
     call RequireLongMode
     call BuildTables
+    jmp EnterLongMode
+
+; Another processor, from its trampoline: flat code segment, no stack.
+ArchpProcessorStart:
+    mov eax, 0x18
+    mov ds, eax
+    mov dword [PHYSICAL(ArchTrampolineProgress)], 1
+    mov edi, BOOT_KIND_PROCESSOR
+
+EnterLongMode:
     mov eax, cr4
     or eax, 0x20                        ; physical-address extension
     mov cr4, eax
@@ -70,7 +81,7 @@ Enter:
     mov cr3, eax
     mov ecx, MSR_EFER
     rdmsr
-    or eax, 0x100                       ; long mode enable
+    or eax, [PHYSICAL(Efer)]
     wrmsr
     mov eax, cr0
     or eax, 0x80000000                  ; paging: long mode is active from here (SDM vol. 3, 10.8.5)
@@ -78,7 +89,8 @@ Enter:
     lgdt [BootGdtPointer]
     jmp 0x10:LongMode
 
-; CPUID exists when bit 21 of EFLAGS can be changed (SDM vol. 1, 3.4.3); long mode is bit 29 of 80000001h:EDX.
+; CPUID exists when bit 21 of EFLAGS can be changed (SDM vol. 1, 3.4.3); long mode is bit 29 of 80000001h:EDX,
+; no-execute bit 20. Leaves what both want in EFER.
 RequireLongMode:
     push ebx
     mov esi, NoCpuid
@@ -101,6 +113,10 @@ RequireLongMode:
     cpuid
     bt edx, 29
     jnc Fail
+    and edx, 1 << 20
+    shr edx, 20 - 11                    ; no-execute enable: the kernel's tables rely on it
+    or edx, 0x100                       ; long mode enable
+    mov [PHYSICAL(Efer)], edx
     pop ebx
     ret
 
@@ -181,19 +197,24 @@ LongMode:
     xor eax, eax
     mov fs, eax
     mov gs, eax
+    cmp edi, BOOT_KIND_PROCESSOR
+    mov rax, ArchpProcessorEntry
+    je .enter
     mov rsp, BootStackTop
+    push 0                              ; no way back; aligned as after a call
     xor ebp, ebp                        ; back-traces end here
     mov esi, ebx                        ; ArchBootMain(kind, information)
     mov rax, ArchBootMain
-    call rax
-    ud2
+.enter:
+    jmp rax
 
 section .boot.data progbits alloc noexec write align=16
-; The same selectors as the final table (archp.h).
+; The first selectors are those of the final table (archp.h).
 BootGdt:
     dq 0, 0
     dq 0x00209b0000000000               ; 10h: 64-bit code
-    dq 0x0000930000000000               ; 18h: data
+    dq 0x00cf93000000ffff               ; 18h: data
+    dq 0x00cf9b000000ffff               ; 20h: 32-bit code, for started processors
 BootGdtPointer:
     dw $ - BootGdt - 1
     dd BootGdt
@@ -217,3 +238,4 @@ ArchpBootStackGuard: resb 4096
 global BootStackTop
 BootStackTop:
 ArchpBootCycles: resb 8
+Efer:            resb 4

@@ -83,7 +83,6 @@
 #define CR4_SMAP       0x200000u
 
 #define EFER_SCE 0x1u
-#define EFER_LME 0x100u
 #define EFER_NXE 0x800u
 
 #define MSR_APIC_BASE      0x1b
@@ -214,6 +213,7 @@ void ArchpBuildIdt(void);
 /* boot.c */
 #define BOOT_KIND_MULTIBOOT2 1
 #define BOOT_KIND_PVH        2
+#define BOOT_KIND_PROCESSOR  3 /* no loader: another processor starts */
 extern uint64_t ArchpBootCycles; /* time-stamp counter at the first instruction (boot/entry.asm) */
 NORETURN void ArchpBootFail(const char *Why);
 void ArchpBootNote(const char *Text);

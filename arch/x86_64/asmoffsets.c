@@ -4,7 +4,6 @@
  * into a %define of asmoffsets.inc.
  */
 #include "arch/x86_64/archp.h"
-#include "arch/x86_64/smp.h"
 
 #define DEFINE(Name, Value)        __asm__ volatile("\n.ascii \"->" #Name " %c0\"" : : "i"((long)(Value)))
 #define OFFSET(Name, Type, Member) DEFINE(Name, offsetof(Type, Member))
@@ -31,6 +30,7 @@ void ArchpOffsets(void)
     OFFSET(PRCB_USER_RSP, KPRCB, Arch.UserRsp);
     OFFSET(PRCB_RSP0, KPRCB, Arch.Tss.Rsp0);
     OFFSET(PRCB_DPC_STACK_TOP, KPRCB, DpcStackTop);
+    OFFSET(PRCB_IDLE_STACK_TOP, KPRCB, IdleStackTop);
 
     OFFSET(KTHREAD_KERNEL_RSP, KTHREAD, Arch.KernelRsp);
     OFFSET(KTHREAD_STACK_TOP, KTHREAD, Arch.StackTop);
@@ -42,17 +42,9 @@ void ArchpOffsets(void)
     OFFSET(KTHREAD_USER_WORK, KTHREAD, UserWork);
     OFFSET(KTHREAD_APC_DISABLE, KTHREAD, ApcDisable);
 
-    OFFSET(TRAMPOLINE_PROGRESS, ARCH_TRAMPOLINE, Progress);
-    OFFSET(TRAMPOLINE_BOOT_ROOT, ARCH_TRAMPOLINE, BootRoot);
-    OFFSET(TRAMPOLINE_EFER, ARCH_TRAMPOLINE, Efer);
-    OFFSET(TRAMPOLINE_ROOT, ARCH_TRAMPOLINE, Root);
-    OFFSET(TRAMPOLINE_STACK, ARCH_TRAMPOLINE, Stack);
-    OFFSET(TRAMPOLINE_PRCB, ARCH_TRAMPOLINE, Prcb);
-    OFFSET(TRAMPOLINE_ENTRY, ARCH_TRAMPOLINE, Entry);
-    DEFINE(TRAMPOLINE_SIZE, sizeof(ARCH_TRAMPOLINE));
-
     DEFINE(USER_CODE, SELECTOR_USER_CODE);
     DEFINE(USER_DATA, SELECTOR_USER_DATA);
     DEFINE(BOOT_KIND_MULTIBOOT2, BOOT_KIND_MULTIBOOT2);
     DEFINE(BOOT_KIND_PVH, BOOT_KIND_PVH);
+    DEFINE(BOOT_KIND_PROCESSOR, BOOT_KIND_PROCESSOR);
 }

@@ -6,13 +6,10 @@
  * A processor that answers too late must not run into a kernel that has given it up: starter and started
  * settle it by one compare-and-swap of StartState, and the loser of the two halts or goes on without.
  */
-#include "arch/x86_64/smp.h"
 #include "arch/x86_64/archp.h"
 
-extern const uint8_t ArchpTrampoline[];
-extern const uint32_t ArchpTrampolineSize, ArchpTrampolineParameters, ArchpTrampolineFixups[3];
+extern const uint8_t ArchpTrampoline[], ArchpTrampolineEnd[];
 extern uint8_t ArchpBootRoot[];
-void ArchpProcessorEntry(void);
 NORETURN void ArchpProcessorMain(PKPRCB Prcb);
 
 enum {
@@ -20,9 +17,11 @@ enum {
     START_ARRIVED,
     START_ABANDONED
 };
+/* 0: nothing came, or it is in real mode. */
 enum {
-    PROGRESS_C = 4,
-    PROGRESS_KERNEL = 5
+    PROGRESS_PROTECTED_MODE = 1, /* entry.asm */
+    PROGRESS_C,
+    PROGRESS_KERNEL
 };
 
 #define INIT_TO_STARTUP    10000 /* microseconds, by the manual's example */
@@ -32,6 +31,8 @@ enum {
 
 uint32_t ArchpApicIdOf[MAXIMUM_PROCESSORS];
 volatile ULONG ArchTrampolineProgress;
+uint64_t ArchpStartRoot; /* for the processor that starts: the kernel's page tables */
+PKPRCB ArchpStartPrcb;
 static ULONG ProcessorCount = 1;
 static volatile ULONG StartState;
 
@@ -64,33 +65,20 @@ static bool Settle(ULONG Outcome)
                                        __ATOMIC_SEQ_CST);
 }
 
-static ARCH_TRAMPOLINE *Parameters(void)
+static void PrepareStart(PKPRCB Prcb)
 {
-    return (ARCH_TRAMPOLINE *)((uint8_t *)ArchPhysicalToVirtual(ArchpTrampolinePage) +
-                               ArchpTrampolineParameters);
-}
-
-static void PrepareTrampoline(PKPRCB Prcb)
-{
-    uint8_t *Page = ArchPhysicalToVirtual(ArchpTrampolinePage);
-    memcpy(Page, ArchpTrampoline, ArchpTrampolineSize);
-    for (ULONG i = 0; i < RTL_NUMBER_OF(ArchpTrampolineFixups); i++) {
-        *(uint32_t *)(Page + ArchpTrampolineFixups[i]) += (uint32_t)ArchpTrampolinePage;
-    }
-    *Parameters() = (ARCH_TRAMPOLINE){
-        .BootRoot = (uint32_t)ArchVirtualToPhysical(ArchpBootRoot),
-        .Efer = EFER_LME | (ArchpFeatures.NoExecute ? EFER_NXE : 0),
-        .Root = ArchKernelPageTables()->Root,
-        .Stack = (uint64_t)Prcb->IdleStackTop,
-        .Prcb = (uint64_t)Prcb,
-        .Entry = (uint64_t)ArchpProcessorEntry,
-    };
+    memcpy(ArchPhysicalToVirtual(ArchpTrampolinePage), ArchpTrampoline,
+           (size_t)(ArchpTrampolineEnd - ArchpTrampoline));
+    ArchTrampolineProgress = 0;
+    ArchpStartRoot = ArchKernelPageTables()->Root;
+    ArchpStartPrcb = Prcb;
+    __atomic_store_n(&StartState, START_WAITING, __ATOMIC_SEQ_CST);
 }
 
 /* Waits until the started processor has come as far as Progress. */
 static bool WaitForProgress(ULONG Progress, ULONG Microseconds)
 {
-    for (ULONG Waited = 0; Parameters()->Progress < Progress; Waited += POLL) {
+    for (ULONG Waited = 0; ArchTrampolineProgress < Progress; Waited += POLL) {
         if (Waited >= Microseconds) {
             return false;
         }
@@ -105,17 +93,14 @@ bool ArchStartProcessor(PKPRCB Prcb)
     if (!ArchpAllocateInterruptStacks(Prcb)) {
         return false;
     }
-    PrepareTrampoline(Prcb);
-    __atomic_store_n(&StartState, START_WAITING, __ATOMIC_SEQ_CST);
-
+    PrepareStart(Prcb);
     ArchpSendInit(ApicId);
     ArchStall(INIT_TO_STARTUP);
     ArchpSendStartup(ApicId, ArchpTrampolinePage);
-    if (!WaitForProgress(1, STARTUP_TO_STARTUP)) {
+    if (!WaitForProgress(PROGRESS_PROTECTED_MODE, STARTUP_TO_STARTUP)) {
         ArchpSendStartup(ApicId, ArchpTrampolinePage);
     }
     bool Answered = WaitForProgress(PROGRESS_KERNEL, ANSWER_LIMIT) || !Settle(START_ABANDONED);
-    ArchTrampolineProgress = Parameters()->Progress;
     if (!Answered) {
         ArchpSendInit(ApicId); /* wherever it is: it halts until a startup interrupt, which never comes */
     }
@@ -135,10 +120,10 @@ void ArchProcessorsAreUp(void)
    first. */
 void ArchpProcessorMain(PKPRCB Prcb)
 {
-    Parameters()->Progress = PROGRESS_C;
+    ArchTrampolineProgress = PROGRESS_C;
     if (!Settle(START_ARRIVED)) {
         ArchHalt();
     }
-    Parameters()->Progress = PROGRESS_KERNEL;
+    ArchTrampolineProgress = PROGRESS_KERNEL;
     KiProcessorStartup(Prcb);
 }
