@@ -69,8 +69,8 @@ static void EnableInMemoryMode(void)
     ArchpWriteMsr(MSR_APIC_BASE, Base | BASE_ENABLE);
 }
 
-/* The enable bit comes first: while it is clear, no mask bit can be cleared (SDM vol. 3, 11.4.7.2). Interrupts
-   are off. */
+/* The enable bit comes first: while it is clear, no mask bit can be cleared (SDM vol. 3, 11.4.7.2).
+   Interrupts are off. */
 void ArchpInitializeLocalApic(void)
 {
     EnableInMemoryMode();

@@ -100,7 +100,8 @@ static void ReadMemoryMap(PBOOT_INFORMATION Boot, const MULTIBOOT_TAG *Tag, size
     }
 }
 
-/* The tag holds a copy of the RSDP, in memory that is not kept. The new one is preferred: it names the XSDT. */
+/* The tag holds a copy of the RSDP, in memory that is not kept. The new one is preferred: it names the
+   XSDT. */
 static void ReadRsdp(PBOOT_INFORMATION Boot, const MULTIBOOT_TAG *Tag, size_t Size)
 {
     if (Tag->Type == MULTIBOOT_ACPI_NEW || Boot->AcpiRsdp == 0) {

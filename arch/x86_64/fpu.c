@@ -21,14 +21,13 @@ typedef struct _XSAVE_HEADER {
     uint64_t Reserved[6];
 } XSAVE_HEADER;
 
-bool ArchpUseXsave;
 static SIZE_T StateSize = FXSAVE_SIZE;
 static uint32_t MxcsrMask = DEFAULT_MXCSR_MASK;
 static uint8_t Probe[FXSAVE_SIZE] __attribute__((aligned(64)));
 
 static void Save(void *State)
 {
-    if (ArchpUseXsave) {
+    if (ArchpFeatures.Xsave) {
         __asm__ volatile("xsave64 (%0)" : : "r"(State), "a"(-1), "d"(-1) : "memory");
     } else {
         __asm__ volatile("fxsave64 (%0)" : : "r"(State) : "memory");
@@ -37,28 +36,25 @@ static void Save(void *State)
 
 static void Restore(const void *State)
 {
-    if (ArchpUseXsave) {
+    if (ArchpFeatures.Xsave) {
         __asm__ volatile("xrstor64 (%0)" : : "r"(State), "a"(-1), "d"(-1) : "memory");
     } else {
         __asm__ volatile("fxrstor64 (%0)" : : "r"(State) : "memory");
     }
 }
 
-/* CR4 has been set. XCR0 is chosen, not copied from CPUID: a state that the kernel does not know must not be
-   switched on. */
+/* On each processor, one after the other; what they find is the same. CR4 has been set. XCR0 is chosen, not
+   copied from CPUID: a state that the kernel does not know must not be switched on. */
 void ArchpInitializeFpu(void)
 {
     if (ArchpFeatures.Xsave) {
         __asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)ArchpFeatures.Xcr0), "d"(0));
         StateSize = ArchpCpuid(0xd, 0).Ebx;
-        ArchpUseXsave = true;
     }
     __asm__ volatile("fninit");
-    if (ArchCurrentPrcb()->Number == 0) {
-        __asm__ volatile("fxsave64 (%0)" : : "r"(Probe) : "memory");
-        uint32_t Mask = *(uint32_t *)(Probe + FXSAVE_MXCSR_MASK);
-        MxcsrMask = Mask != 0 ? Mask : DEFAULT_MXCSR_MASK;
-    }
+    __asm__ volatile("fxsave64 (%0)" : : "r"(Probe) : "memory");
+    uint32_t Mask = *(uint32_t *)(Probe + FXSAVE_MXCSR_MASK);
+    MxcsrMask = Mask != 0 ? Mask : DEFAULT_MXCSR_MASK;
 }
 
 SIZE_T ArchFpuStateSize(void)
@@ -98,7 +94,7 @@ void ArchReadFpuState(PKTHREAD Thread, void *Image)
 static void Sanitize(void *Image)
 {
     *(uint32_t *)((uint8_t *)Image + FXSAVE_MXCSR) &= MxcsrMask;
-    if (ArchpUseXsave) {
+    if (ArchpFeatures.Xsave) {
         XSAVE_HEADER *Header = HeaderOf(Image);
         *Header = (XSAVE_HEADER){.StateVector = Header->StateVector & ArchpFeatures.Xcr0};
     }

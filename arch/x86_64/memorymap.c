@@ -16,8 +16,8 @@ static void RemoveAt(PBOOT_INFORMATION Boot, ULONG Index)
     memmove(Range, Range + 1, (--Boot->RangeCount - Index) * sizeof(*Range));
 }
 
-/* When the list is full, the smallest free range is given up. Free memory may be forgotten; what is in use may
-   not. */
+/* When the list is full, the smallest free range is given up. Free memory may be forgotten; what is in use
+   may not. */
 static void MakeRoom(PBOOT_INFORMATION Boot)
 {
     const BOOT_MEMORY_RANGE *Smallest = NULL;

@@ -37,7 +37,6 @@
 #define INDEX(V, L)    (((V) >> LEVEL_SHIFT(L)) & 511)
 #define FIRST_KERNEL   256
 
-extern char __kernel_phys_start[], __kernel_phys_end[];
 extern char __text_start[], __text_end[], __rodata_start[], __rodata_end[], __data_start[], __kernel_end[];
 extern char ArchpBootStackGuard[];
 

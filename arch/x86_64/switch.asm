@@ -4,7 +4,7 @@
 
 %include "arch/x86_64/frame.inc"
 
-extern ArchpUseXsave
+extern ArchpFeatures
 
 MSR_FS_BASE        equ 0xc0000100
 MSR_KERNEL_GS_BASE equ 0xc0000102
@@ -69,7 +69,7 @@ ArchSwapContext:
     jmp .wait
 
 .save_fpu:
-    cmp byte [rel ArchpUseXsave], 0
+    cmp byte [rel ArchpFeatures + FEATURES_XSAVE], 0
     je .fxsave
     mov eax, -1                         ; all that XCR0 selects
     mov edx, -1
@@ -89,7 +89,7 @@ ArchSwapContext:
     mov eax, [rsi + KTHREAD_GS_BASE]
     mov edx, [rsi + KTHREAD_GS_BASE + 4]
     wrmsr
-    cmp byte [rel ArchpUseXsave], 0
+    cmp byte [rel ArchpFeatures + FEATURES_XSAVE], 0
     je .fxrstor
     mov eax, -1
     mov edx, -1

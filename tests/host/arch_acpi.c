@@ -1,9 +1,9 @@
 // sources: arch/x86_64/acpi.c
 /* SPDX-License-Identifier: MIT */
 /*
- * The reader of ACPI tables against a machine of one megabyte, whose firmware is made here: first as it should
- * be, then with lists that say things twice, then with bytes changed at random, sums right or wrong. Each map
- * is a copy of its exact size, so that the address sanitizer sees any step beyond.
+ * The reader of ACPI tables against a machine of one megabyte, whose firmware is made here: first as it
+ * should be, then with lists that say things twice, then with bytes changed at random, sums right or wrong.
+ * Each map is a copy of its exact size, so that the address sanitizer sees any step beyond.
  */
 #include "arch/x86_64/archp.h"
 #include "tests/host/host.h"
