@@ -74,6 +74,12 @@ C_ASSERT(sizeof(ELF64_HEADER) == 64 && sizeof(ELF64_PROGRAM_HEADER) == 56 &&
          sizeof(ELF64_SECTION_HEADER) == 64);
 C_ASSERT(sizeof(ELF64_SYMBOL) == 24 && sizeof(ELF64_RELOCATION) == 24 && sizeof(ELF64_NOTE) == 12);
 
+/* [Offset, Offset + Size) lies within [0, Limit). */
+static inline bool LdrpIsWithin(ULONG64 Offset, ULONG64 Size, ULONG64 Limit)
+{
+    return Offset <= Limit && Size <= Limit - Offset;
+}
+
 /* Ident */
 #define ELF_IDENT_CLASS   4
 #define ELF_IDENT_DATA    5

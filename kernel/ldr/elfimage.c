@@ -28,12 +28,6 @@ typedef struct _LDRP_ELF_READER {
     ULONG64 HeadersSize;
 } LDRP_ELF_READER, *PLDRP_ELF_READER;
 
-/* [Offset, Offset + Size) lies within [0, Limit). */
-static bool LdrpIsWithin(ULONG64 Offset, ULONG64 Size, ULONG64 Limit)
-{
-    return Offset <= Limit && Size <= Limit - Offset;
-}
-
 /* ---- The file header ---- */
 
 static NTSTATUS LdrpCheckIdentity(const ELF64_HEADER *Header)

@@ -16,12 +16,6 @@
 
 #define LDRP_INT3 0xCC
 
-/* [Offset, Offset + Size) lies within [0, Limit). */
-static bool LdrpIsWithin(ULONG64 Offset, ULONG64 Size, ULONG64 Limit)
-{
-    return Offset <= Limit && Size <= Limit - Offset;
-}
-
 static NTSTATUS LdrpProblem(PLDR_ELF_MODULE Module, NTSTATUS Status, PCSTR Problem, ULONG64 Value)
 {
     Module->Problem = Problem;
@@ -59,15 +53,15 @@ static PCSTR LdrpSymbolName(const LDR_ELF_MODULE *Module, const ELF64_SYMBOL *Sy
     return LdrpString(Module, Module->SymbolNames, Symbol->Name);
 }
 
-/* The place of a section, as an index of Placed; -1 when it is not loaded. */
-static LONG LdrpFindPlaced(const LDR_ELF_MODULE *Module, ULONG Section)
+/* The place of a section; NULL when it is not loaded. */
+static PLDR_ELF_PLACED LdrpFindPlaced(const LDR_ELF_MODULE *Module, ULONG Section)
 {
     for (ULONG Index = 0; Index < Module->PlacedCount; Index++) {
         if (Module->Placed[Index].Section == Section) {
-            return (LONG)Index;
+            return (PLDR_ELF_PLACED)&Module->Placed[Index];
         }
     }
-    return -1;
+    return NULL;
 }
 
 /* ---- Headers and tables ---- */
@@ -239,10 +233,8 @@ static NTSTATUS LdrpPlaceSection(PLDR_ELF_MODULE Module, ULONG Index, LDRP_CLASS
         return Status;
     }
     ULONG64 Offset = ALIGN_UP_BY(Module->Size, Section.Alignment != 0 ? Section.Alignment : 1);
-    ULONG Place = Module->PlacedCount++;
-    Module->Placed[Place].Section = Index;
-    Module->Placed[Place].Group = LdrpGroupOf(Class);
-    Module->Placed[Place].Range = (LDR_ELF_RANGE){Offset, Section.Size};
+    Module->Placed[Module->PlacedCount++] =
+        (LDR_ELF_PLACED){Index, LdrpGroupOf(Class), FALSE, {Offset, Section.Size}};
     Module->Size = Offset + Section.Size;
     if (Module->Size > LDR_ELF_MODULE_MAXIMUM_SIZE) {
         return LdrpProblem(Module, STATUS_SECTION_TOO_BIG, "too big in all", Module->Size);
@@ -305,13 +297,13 @@ static NTSTATUS LdrpCheckSymbols(PLDR_ELF_MODULE Module)
 /* Whether a symbol lies in the text, and at which offset from the module's start. */
 static bool LdrpIsTextSymbol(const LDR_ELF_MODULE *Module, const ELF64_SYMBOL *Symbol, PULONG64 Offset)
 {
-    LONG Place = Symbol->Section == ELF_SECTION_UNDEFINED ? -1 : LdrpFindPlaced(Module, Symbol->Section);
+    const LDR_ELF_PLACED *Placed = LdrpFindPlaced(Module, Symbol->Section);
 
-    if (Place < 0 || Module->Placed[Place].Group != LdrElfText) {
+    if (Placed == NULL || Placed->Group != LdrElfText) {
         return false;
     }
-    *Offset = Module->Placed[Place].Range.Offset + Symbol->Value;
-    return Symbol->Value < Module->Placed[Place].Range.Size;
+    *Offset = Placed->Range.Offset + Symbol->Value;
+    return Symbol->Value < Placed->Range.Size;
 }
 
 static NTSTATUS LdrpFindEntry(PLDR_ELF_MODULE Module)
@@ -342,43 +334,22 @@ VOID LdrVisitElfModuleSymbols(const LDR_ELF_MODULE *Module,
     }
 }
 
-/* ---- Sections with a name ---- */
-
-/* How many loaded sections have the name; *Range is that of the last. */
-static ULONG LdrpCountSections(const LDR_ELF_MODULE *Module, PCSTR Name, LDR_ELF_RANGE *Range)
-{
-    ULONG Count = 0;
-
-    for (ULONG Place = 0; Place < Module->PlacedCount; Place++) {
-        ULONG NameOffset = LdrpSection(Module, Module->Placed[Place].Section).Name;
-        if (strcmp(LdrpString(Module, Module->SectionNames, NameOffset), Name) == 0) {
-            *Range = Module->Placed[Place].Range;
-            Count++;
-        }
-    }
-    return Count;
-}
-
 BOOLEAN LdrFindElfModuleSection(const LDR_ELF_MODULE *Module, PCSTR Name, LDR_ELF_RANGE *Range)
 {
-    return LdrpCountSections(Module, Name, Range) != 0;
-}
-
-/* The tables must be in one piece each: who reads them knows one range. */
-static NTSTATUS LdrpFindTables(PLDR_ELF_MODULE Module)
-{
-    if (LdrpCountSections(Module, ".kexport", &Module->Exports) > 1 ||
-        LdrpCountSections(Module, ".extable", &Module->ExceptionTable) > 1) {
-        return LdrpProblem(Module, STATUS_INVALID_IMAGE_FORMAT, "more than one section .kexport or .extable",
-                           0);
+    for (ULONG Index = 0; Index < Module->PlacedCount; Index++) {
+        ULONG NameOffset = LdrpSection(Module, Module->Placed[Index].Section).Name;
+        if (strcmp(LdrpString(Module, Module->SectionNames, NameOffset), Name) == 0) {
+            *Range = Module->Placed[Index].Range;
+            return TRUE;
+        }
     }
-    return STATUS_SUCCESS;
+    return FALSE;
 }
 
 NTSTATUS LdrParseElfModule(const VOID *File, SIZE_T Size, PLDR_ELF_MODULE Module)
 {
     static NTSTATUS (*const Steps[])(PLDR_ELF_MODULE) = {
-        LdrpReadModuleHeader, LdrpReadTables, LdrpLayOut, LdrpCheckSymbols, LdrpFindTables, LdrpFindEntry,
+        LdrpReadModuleHeader, LdrpReadTables, LdrpLayOut, LdrpCheckSymbols, LdrpFindEntry,
     };
     NTSTATUS Status = STATUS_SUCCESS;
 
@@ -438,13 +409,11 @@ static VOID LdrpCopySections(const LDRP_LOAD *Load)
 
     memset(Load->WriteBase, 0, Module->Size);
     memset(Load->WriteBase + Module->Groups[LdrElfText].Offset, LDRP_INT3, Module->Groups[LdrElfText].Size);
-    for (ULONG Place = 0; Place < Module->PlacedCount; Place++) {
-        ELF64_SECTION_HEADER Section = LdrpSection(Module, Module->Placed[Place].Section);
-        PUCHAR To = Load->WriteBase + Module->Placed[Place].Range.Offset;
-        if (Section.Type == ELF_SECTION_NOBITS) {
-            memset(To, 0, Module->Placed[Place].Range.Size);
-        } else {
-            memcpy(To, Module->File + Section.Offset, Module->Placed[Place].Range.Size);
+    for (ULONG Index = 0; Index < Module->PlacedCount; Index++) {
+        const LDR_ELF_PLACED *Placed = &Module->Placed[Index];
+        ELF64_SECTION_HEADER Section = LdrpSection(Module, Placed->Section);
+        if (Section.Type != ELF_SECTION_NOBITS) {
+            memcpy(Load->WriteBase + Placed->Range.Offset, Module->File + Section.Offset, Placed->Range.Size);
         }
     }
 }
@@ -470,66 +439,57 @@ static NTSTATUS LdrpSymbolAddress(const LDRP_LOAD *Load, ULONG64 Index, PULONG64
         LdrpImport(Load, &Symbol, Address); /* a weak one stays 0; others have been found before */
         return STATUS_SUCCESS;
     }
-    LONG Place = LdrpFindPlaced(Module, Symbol.Section);
-    if (Place < 0) {
+    const LDR_ELF_PLACED *Placed = LdrpFindPlaced(Module, Symbol.Section);
+    if (Placed == NULL) {
         return LdrpProblem(Module, STATUS_INVALID_IMAGE_FORMAT, "relocation by a symbol that is not loaded",
                            Index);
     }
-    *Address = Load->RunBase + Module->Placed[Place].Range.Offset + Symbol.Value;
+    *Address = Load->RunBase + Placed->Range.Offset + Symbol.Value;
     return STATUS_SUCCESS;
 }
 
-/* How many bytes a relocation changes; 0 for those that this loader does not know. */
-static ULONG LdrpRelocationWidth(ULONG Type)
+/* The relocations of code of model "kernel". */
+typedef struct _LDRP_RELOCATION {
+    UCHAR Type;
+    UCHAR Width;   /* bytes that it changes; the value must survive being cut to them */
+    bool Relative; /* to the place that is changed */
+    bool Signed;
+} LDRP_RELOCATION;
+
+static const LDRP_RELOCATION LdrpRelocations[] = {
+    {R_X86_64_64, 8, false, false},  {R_X86_64_PC64, 8, true, true}, {R_X86_64_PC32, 4, true, true},
+    {R_X86_64_PLT32, 4, true, true}, {R_X86_64_32, 4, false, false}, {R_X86_64_32S, 4, false, true},
+};
+
+static const LDRP_RELOCATION *LdrpRelocationOfType(ULONG Type)
 {
-    switch (Type) {
-    case R_X86_64_64:
-    case R_X86_64_PC64:
-        return 8;
-    case R_X86_64_PC32:
-    case R_X86_64_PLT32:
-    case R_X86_64_32:
-    case R_X86_64_32S:
-        return 4;
-    default:
-        return 0;
+    for (ULONG Index = 0; Index < ARRAYSIZE(LdrpRelocations); Index++) {
+        if (LdrpRelocations[Index].Type == Type) {
+            return &LdrpRelocations[Index];
+        }
     }
+    return NULL;
 }
 
-/* Whether a relocation's value survives being cut to its width. */
-static bool LdrpFits(ULONG Type, ULONG64 Value)
+static bool LdrpFits(const LDRP_RELOCATION *Kind, ULONG64 Value)
 {
-    switch (Type) {
-    case R_X86_64_32:
-        return Value == (ULONG)Value;
-    case R_X86_64_PC32:
-    case R_X86_64_PLT32:
-    case R_X86_64_32S:
-        return (LONG64)Value == (LONG)Value;
-    default:
-        return true;
-    }
-}
-
-static bool LdrpIsRelative(ULONG Type)
-{
-    return Type == R_X86_64_PC32 || Type == R_X86_64_PLT32 || Type == R_X86_64_PC64;
+    return Kind->Width == 8 || (Kind->Signed ? (LONG64)Value == (LONG)Value : Value == (ULONG)Value);
 }
 
 /* Applies one relocation to the section that lies at Range. */
 static NTSTATUS LdrpRelocate(const LDRP_LOAD *Load, LDR_ELF_RANGE Range, const ELF64_RELOCATION *Relocation)
 {
     ULONG Type = ELF_RELOCATION_TYPE(Relocation->Info);
-    ULONG Width = LdrpRelocationWidth(Type);
+    const LDRP_RELOCATION *Kind = LdrpRelocationOfType(Type);
     ULONG64 Value;
 
     if (Type == R_X86_64_NONE) {
         return STATUS_SUCCESS;
     }
-    if (Width == 0) {
+    if (Kind == NULL) {
         return LdrpProblem(Load->Module, STATUS_NOT_SUPPORTED, "relocation of unknown type", Type);
     }
-    if (!LdrpIsWithin(Relocation->Offset, Width, Range.Size)) {
+    if (!LdrpIsWithin(Relocation->Offset, Kind->Width, Range.Size)) {
         return LdrpProblem(Load->Module, STATUS_INVALID_IMAGE_FORMAT, "relocation outside its section",
                            Relocation->Offset);
     }
@@ -539,26 +499,26 @@ static NTSTATUS LdrpRelocate(const LDRP_LOAD *Load, LDR_ELF_RANGE Range, const E
     }
     ULONG64 Place = Range.Offset + Relocation->Offset;
     Value += (ULONG64)Relocation->Addend;
-    if (LdrpIsRelative(Type)) {
+    if (Kind->Relative) {
         Value -= Load->RunBase + Place;
     }
-    if (!LdrpFits(Type, Value)) {
+    if (!LdrpFits(Kind, Value)) {
         return LdrpProblem(Load->Module, STATUS_ILLEGAL_FUNCTION, "relocated value does not fit, at offset",
                            Place);
     }
-    memcpy(Load->WriteBase + Place, &Value, Width); /* little-endian: the low bytes come first */
+    memcpy(Load->WriteBase + Place, &Value, Kind->Width); /* little-endian: the low bytes come first */
     return STATUS_SUCCESS;
 }
 
 /* A table of relocations of a loaded section: its own shape, and that it is the only one of that section. */
 static NTSTATUS LdrpCheckRelocations(PLDR_ELF_MODULE Module, const ELF64_SECTION_HEADER *Section, ULONG Index,
-                                     LONG Place)
+                                     const LDR_ELF_PLACED *Placed)
 {
     if (Section->Type == ELF_SECTION_REL) {
         return LdrpProblem(Module, STATUS_NOT_SUPPORTED, "relocations without addends in section", Index);
     }
     if (Section->EntrySize != sizeof(ELF64_RELOCATION) || Section->Size % sizeof(ELF64_RELOCATION) != 0 ||
-        Section->Link != Module->SymbolSection || Module->Placed[Place].Relocated ||
+        Section->Link != Module->SymbolSection || Placed->Relocated ||
         LdrpSection(Module, Section->Info).Type == ELF_SECTION_NOBITS) {
         return LdrpProblem(Module, STATUS_INVALID_IMAGE_FORMAT, "bad relocations in section", Index);
     }
@@ -575,15 +535,15 @@ static NTSTATUS LdrpRelocateSection(const LDRP_LOAD *Load, ULONG Index)
     if (Section.Type != ELF_SECTION_RELA && Section.Type != ELF_SECTION_REL) {
         return STATUS_SUCCESS;
     }
-    LONG Place = LdrpFindPlaced(Module, Section.Info);
-    if (Place < 0) {
+    PLDR_ELF_PLACED Placed = LdrpFindPlaced(Module, Section.Info);
+    if (Placed == NULL) {
         return STATUS_SUCCESS;
     }
-    NTSTATUS Status = LdrpCheckRelocations(Module, &Section, Index, Place);
-    Module->Placed[Place].Relocated = TRUE;
+    NTSTATUS Status = LdrpCheckRelocations(Module, &Section, Index, Placed);
+    Placed->Relocated = TRUE;
     for (ULONG64 Offset = 0; NT_SUCCESS(Status) && Offset < Section.Size; Offset += sizeof(Relocation)) {
         memcpy(&Relocation, Module->File + Section.Offset + Offset, sizeof(Relocation));
-        Status = LdrpRelocate(Load, Module->Placed[Place].Range, &Relocation);
+        Status = LdrpRelocate(Load, Placed->Range, &Relocation);
     }
     return Status;
 }
@@ -597,8 +557,8 @@ NTSTATUS LdrLoadElfModule(PLDR_ELF_MODULE Module, PVOID WriteBase, ULONG64 RunBa
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    for (ULONG Place = 0; Place < Module->PlacedCount; Place++) {
-        Module->Placed[Place].Relocated = FALSE;
+    for (ULONG Index = 0; Index < Module->PlacedCount; Index++) {
+        Module->Placed[Index].Relocated = FALSE;
     }
     LdrpCopySections(&Load);
     for (ULONG Index = 1; NT_SUCCESS(Status) && Index < Module->SectionCount; Index++) {

@@ -30,13 +30,19 @@ typedef struct _LDR_ELF_RANGE {
     ULONG64 Size;
 } LDR_ELF_RANGE;
 
+/* A section that is loaded. */
+typedef struct _LDR_ELF_PLACED {
+    ULONG Section;
+    LDR_ELF_GROUP Group;
+    BOOLEAN Relocated;
+    LDR_ELF_RANGE Range;
+} LDR_ELF_PLACED, *PLDR_ELF_PLACED;
+
 /* 8 KiB: not for a kernel stack. The last part belongs to elfmodule.c. */
 typedef struct _LDR_ELF_MODULE {
     ULONG64 Size; /* of all three groups, in whole pages */
     LDR_ELF_RANGE Groups[LdrElfGroupCount];
-    ULONG64 EntryOffset;          /* of DriverEntry */
-    LDR_ELF_RANGE Exports;        /* section .kexport; Size 0 without one */
-    LDR_ELF_RANGE ExceptionTable; /* section .extable; the same */
+    ULONG64 EntryOffset; /* of DriverEntry */
 
     PCSTR Problem;        /* after a failure: what is wrong, in English, */
     ULONG64 ProblemValue; /* and the number that belongs to it */
@@ -51,12 +57,7 @@ typedef struct _LDR_ELF_MODULE {
     ULONG64 SymbolCount;
     LDR_ELF_RANGE SymbolNames;
     ULONG PlacedCount;
-    struct {
-        ULONG Section;
-        LDR_ELF_GROUP Group;
-        BOOLEAN Relocated;
-        LDR_ELF_RANGE Range;
-    } Placed[LDR_ELF_MODULE_MAXIMUM_SECTIONS];
+    LDR_ELF_PLACED Placed[LDR_ELF_MODULE_MAXIMUM_SECTIONS];
 } LDR_ELF_MODULE, *PLDR_ELF_MODULE;
 
 /* Where undefined symbols come from. */

@@ -38,22 +38,19 @@ static void LdrpRelease(void)
     KeLeaveCriticalRegion();
 }
 
-/* ---- Exports: sorted by name at start-up, constant since ---- */
+/* ---- Exports: sorted by name when the kernel was linked ---- */
 
 extern const LDR_EXPORT __kexport_start[], __kexport_end[];
 
-static const LDR_EXPORT **LdrpExports;
-static ULONG LdrpExportCount;
-
 static BOOLEAN LdrpResolve(PVOID Context, PCSTR Name, PULONG64 Address)
 {
-    ULONG Low = 0, High = LdrpExportCount;
+    ULONG Low = 0, High = (ULONG)(__kexport_end - __kexport_start);
 
     while (Low < High) {
         ULONG Middle = Low + (High - Low) / 2;
-        int Order = strcmp(Name, LdrpExports[Middle]->Name);
+        int Order = strcmp(Name, __kexport_start[Middle].Name);
         if (Order == 0) {
-            *Address = (ULONG64)LdrpExports[Middle]->Address;
+            *Address = (ULONG64)__kexport_start[Middle].Address;
             return TRUE;
         }
         if (Order < 0) {
@@ -69,35 +66,6 @@ static VOID LdrpReportMissing(PVOID Context, PCSTR Name)
 {
     PLDR_MODULE Module = Context;
     DbgPrint("ldr: %s: the kernel does not export '%s'\n", Module->Name, Name);
-}
-
-/* Insertion with halving gaps (D. Shell): short, and quick enough for some hundreds. */
-static void LdrpSortExports(void)
-{
-    for (ULONG Gap = LdrpExportCount / 2; Gap > 0; Gap /= 2) {
-        for (ULONG i = Gap; i < LdrpExportCount; i++) {
-            const LDR_EXPORT *Moved = LdrpExports[i];
-            ULONG At = i;
-            for (; At >= Gap && strcmp(LdrpExports[At - Gap]->Name, Moved->Name) > 0; At -= Gap) {
-                LdrpExports[At] = LdrpExports[At - Gap];
-            }
-            LdrpExports[At] = Moved;
-        }
-    }
-}
-
-static void LdrpIndexExports(void)
-{
-    LdrpExportCount = (ULONG)(__kexport_end - __kexport_start);
-    LdrpExports = ExAllocatePoolWithTag(NonPagedPoolNx, (LdrpExportCount + 1) * sizeof(PVOID), LDRP_TAG);
-    if (LdrpExports == NULL) {
-        KdBugCheck(PHASE1_INITIALIZATION_FAILED, LdrpExportCount, 0, 0, 0, NULL,
-                   "no memory for the table of exports");
-    }
-    for (ULONG i = 0; i < LdrpExportCount; i++) {
-        LdrpExports[i] = &__kexport_start[i];
-    }
-    LdrpSortExports();
 }
 
 /* ---- The list ---- */
@@ -629,6 +597,9 @@ void LdrInitialize(void)
     ExInitializePushLock(&LdrpLock);
     KeInitializeLock(&LdrpListLock, KlcModules);
     InitializeListHead(&LdrpModules);
-    LdrpIndexExports();
+    for (const LDR_EXPORT *Export = __kexport_start + 1; Export < __kexport_end; Export++) {
+        KI_ASSERT(strcmp(Export[-1].Name, Export->Name) < 0, "%s stands before %s", Export[-1].Name,
+                  Export->Name);
+    }
     ExReferenceRoutine = LdrpReferenceRoutine;
 }
