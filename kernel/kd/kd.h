@@ -14,28 +14,23 @@ void KdWrite(const char *Text, SIZE_T Length);
 /* The same, and nothing is written after it but a bug check. */
 void KdWriteLastLine(const char *Text, SIZE_T Length);
 
+/* The symbols of a text, the kernel's own or a module's. */
 typedef struct _KD_SYMBOL {
-    const char *Name;   /* "KeSetEvent"; module symbols "watch!WatchProcess" */
-    const char *Module; /* NULL for the kernel */
-    ULONG64 Offset;     /* of the address in the symbol */
+    ULONG Offset; /* from KD_SYMBOLS.Base */
+    ULONG Name;   /* offset in KD_SYMBOLS.Names */
 } KD_SYMBOL;
-
-/* The text symbol that contains Address: kernel's own, else a loaded module's. Takes no lock. */
-bool KdLookupSymbol(ULONG64 Address, KD_SYMBOL *Symbol);
-/* Modules tell their symbols: sorted by address. The loader calls these; removal waits for nobody (bug-check
-   only readers). */
-typedef struct _KD_MODULE_SYMBOLS {
-    struct _KD_MODULE_SYMBOLS *Next;
-    const char *ModuleName;
-    ULONG64 Start, End; /* text range */
+typedef struct _KD_SYMBOLS {
+    struct _KD_SYMBOLS *Next;
+    const char *Module; /* NULL: the kernel */
+    ULONG64 Base;
+    ULONG64 Start, End; /* the text */
     ULONG Count;
-    struct {
-        ULONG64 Address;
-        const char *Name;
-    } * Symbol;
-} KD_MODULE_SYMBOLS;
-void KdAddModuleSymbols(KD_MODULE_SYMBOLS *Symbols);
-void KdRemoveModuleSymbols(KD_MODULE_SYMBOLS *Symbols);
+    KD_SYMBOL *Symbol; /* in no order */
+    const char *Names;
+} KD_SYMBOLS;
+/* A module's come and go, under the loader's lock. Removal waits for nobody: only a bug check reads them. */
+void KdAddSymbols(KD_SYMBOLS *Symbols);
+void KdRemoveSymbols(KD_SYMBOLS *Symbols);
 
 /* Bug check codes of Primer's own use stand beside the documented ones. */
 #define APC_INDEX_MISMATCH                                    0x01

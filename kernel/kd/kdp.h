@@ -18,7 +18,8 @@ void KdpPrint(const char *Format, ...);
 
 /* Prints "KeSetEvent+0x12", "watch!WatchProcess+0x7", or nothing when nobody knows the address. (symbols.c) */
 void KdpPrintSymbol(ULONG64 Address, bool IsReturn);
-ULONG KdpSymbolCount(void);
+/* From here on the kernel's own are known; how many. */
+ULONG KdpInitializeSymbols(void);
 
 /* The newest Count trace records of all processors, newest first. (trace.c) */
 void KdpPrintTrace(ULONG Count);

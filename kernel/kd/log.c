@@ -169,5 +169,5 @@ EXPORT(DbgPrintEx);
 
 void KdInitialize(void)
 {
-    DbgPrint("kd: %u symbols\n", KdpSymbolCount());
+    DbgPrint("kd: %u symbols\n", KdpInitializeSymbols());
 }

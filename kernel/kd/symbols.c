@@ -1,114 +1,82 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * From addresses to names: the kernel's own table, made by the second link (tools/ksyms.py), and one for each
- * module. Readers take no lock, for they run in a bug check; the loader, under its own lock, changes the list
- * of modules by one store each time.
+ * module. The one reader, a bug check, takes no lock and has time to look at every symbol; the loader, under its
+ * own lock, changes the list by one store each time.
  */
 #include "kernel/kd/kdp.h"
 
-/* Made by tools/ksyms.py, sorted by Offset. */
+/* Made by tools/ksyms.py. */
 extern const ULONG KdSymbolCount;
-extern const struct {
-    ULONG Offset; /* from the kernel's base */
-    ULONG Name;   /* offset in KdSymbolNames */
-} KdSymbolTable[];
+extern KD_SYMBOL KdSymbolTable[];
 extern const char KdSymbolNames[];
 
 extern const char __text_start[], __text_end[];
 
-static KD_MODULE_SYMBOLS *volatile KdpModules;
+static KD_SYMBOLS KdpKernelSymbols = {
+    .Base = ARCH_KERNEL_BASE,
+    .Start = (ULONG64)__text_start,
+    .End = (ULONG64)__text_end,
+    .Symbol = KdSymbolTable,
+    .Names = KdSymbolNames,
+};
+static KD_SYMBOLS *volatile KdpSymbols = &KdpKernelSymbols;
 
-/* How many symbols start at or below the address. */
-static ULONG KdpCountKernelSymbols(ULONG64 Offset)
+ULONG KdpInitializeSymbols(void)
 {
-    ULONG Low = 0, High = KdSymbolCount;
-
-    while (Low < High) {
-        ULONG Middle = Low + (High - Low) / 2;
-        if (KdSymbolTable[Middle].Offset <= Offset) {
-            Low = Middle + 1;
-        } else {
-            High = Middle;
-        }
-    }
-    return Low;
+    KdpKernelSymbols.Count = KdSymbolCount;
+    return KdSymbolCount;
 }
 
-static bool KdpLookupKernel(ULONG64 Address, KD_SYMBOL *Symbol)
+/* The last symbol at or below the offset; NULL: none. */
+static const KD_SYMBOL *KdpFindSymbol(const KD_SYMBOLS *Symbols, ULONG64 Offset)
 {
-    ULONG64 Offset = Address - ARCH_KERNEL_BASE;
-    ULONG Count = KdpCountKernelSymbols(Offset);
+    const KD_SYMBOL *Best = NULL;
 
-    if (Count == 0) {
-        return false;
-    }
-    Symbol->Module = NULL;
-    Symbol->Name = KdSymbolNames + KdSymbolTable[Count - 1].Name;
-    Symbol->Offset = Offset - KdSymbolTable[Count - 1].Offset;
-    return true;
-}
-
-static void KdpLookupInModule(const KD_MODULE_SYMBOLS *Module, ULONG64 Address, KD_SYMBOL *Symbol)
-{
-    ULONG Low = 0, High = Module->Count;
-
-    while (Low < High) {
-        ULONG Middle = Low + (High - Low) / 2;
-        if (Module->Symbol[Middle].Address <= Address) {
-            Low = Middle + 1;
-        } else {
-            High = Middle;
+    for (const KD_SYMBOL *Symbol = Symbols->Symbol; Symbol < Symbols->Symbol + Symbols->Count; Symbol++) {
+        if (Symbol->Offset <= Offset && (Best == NULL || Symbol->Offset > Best->Offset)) {
+            Best = Symbol;
         }
     }
-    Symbol->Module = Module->ModuleName;
-    Symbol->Name = Low == 0 ? ".text" : Module->Symbol[Low - 1].Name;
-    Symbol->Offset = Address - (Low == 0 ? Module->Start : Module->Symbol[Low - 1].Address);
+    return Best;
 }
 
-bool KdLookupSymbol(ULONG64 Address, KD_SYMBOL *Symbol)
+static void KdpPrintSymbolOf(const KD_SYMBOLS *Symbols, ULONG64 Address, bool IsReturn)
 {
-    if (Address >= (ULONG64)__text_start && Address < (ULONG64)__text_end) {
-        return KdpLookupKernel(Address, Symbol);
+    const KD_SYMBOL *Symbol = KdpFindSymbol(Symbols, Address - IsReturn - Symbols->Base);
+
+    if (Symbols->Module != NULL) {
+        KdpPrint("%s!", Symbols->Module);
     }
-    for (KD_MODULE_SYMBOLS *Module = KdpModules; Module != NULL; Module = Module->Next) {
-        if (Address >= Module->Start && Address < Module->End) {
-            KdpLookupInModule(Module, Address, Symbol);
-            return true;
-        }
-    }
-    return false;
+    KdpPrint("%s+%#I64x", Symbol != NULL ? Symbols->Names + Symbol->Name : ".text",
+             Address - Symbols->Base - (Symbol != NULL ? Symbol->Offset : 0));
 }
 
 /* A return address may lie behind its function's end, when the call was the last thing there: the call itself
    is looked up. */
 void KdpPrintSymbol(ULONG64 Address, bool IsReturn)
 {
-    KD_SYMBOL Symbol;
-
-    if (KdLookupSymbol(Address - IsReturn, &Symbol)) {
-        KdpPrint("%s%s%s+%#I64x", Symbol.Module != NULL ? Symbol.Module : "",
-                 Symbol.Module != NULL ? "!" : "", Symbol.Name, Symbol.Offset + IsReturn);
+    for (KD_SYMBOLS *Symbols = KdpSymbols; Symbols != NULL; Symbols = Symbols->Next) {
+        if (Address - IsReturn - Symbols->Start < Symbols->End - Symbols->Start) {
+            KdpPrintSymbolOf(Symbols, Address, IsReturn);
+            return;
+        }
     }
 }
 
-ULONG KdpSymbolCount(void)
-{
-    return KdSymbolCount;
-}
-
 /* Both under the loader's lock. */
-void KdAddModuleSymbols(KD_MODULE_SYMBOLS *Symbols)
+void KdAddSymbols(KD_SYMBOLS *Symbols)
 {
-    Symbols->Next = KdpModules;
-    __atomic_store_n(&KdpModules, Symbols, __ATOMIC_RELEASE);
+    Symbols->Next = KdpSymbols;
+    __atomic_store_n(&KdpSymbols, Symbols, __ATOMIC_RELEASE);
 }
 
-void KdRemoveModuleSymbols(KD_MODULE_SYMBOLS *Symbols)
+void KdRemoveSymbols(KD_SYMBOLS *Symbols)
 {
-    KD_MODULE_SYMBOLS *volatile *Link = &KdpModules;
+    KD_SYMBOLS *volatile *Link = &KdpSymbols;
 
     while (*Link != Symbols) { /* it is on the list */
-        Link = (KD_MODULE_SYMBOLS *volatile *)&(*Link)->Next;
+        Link = (KD_SYMBOLS *volatile *)&(*Link)->Next;
     }
     __atomic_store_n(Link, Symbols->Next, __ATOMIC_RELEASE);
 }

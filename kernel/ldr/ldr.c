@@ -16,6 +16,7 @@
 #include "kernel/mm/mm.h"
 #include "kernel/rtl/rtl.h"
 #include <ntapi.h>
+#include <ntstrsafe.h>
 
 #define LDRP_TAG 'rdLP'
 
@@ -87,12 +88,12 @@ static void LdrpLinkModule(PLDR_MODULE Module)
     KIRQL Irql = KeAcquireLock(&LdrpListLock);
     InsertTailList(&LdrpModules, &Module->Links);
     KeReleaseLock(&LdrpListLock, Irql);
-    KdAddModuleSymbols(&Module->Symbols);
+    KdAddSymbols(&Module->Symbols);
 }
 
 static void LdrpUnlinkModule(PLDR_MODULE Module)
 {
-    KdRemoveModuleSymbols(&Module->Symbols);
+    KdRemoveSymbols(&Module->Symbols);
     KIRQL Irql = KeAcquireLock(&LdrpListLock);
     RemoveEntryList(&Module->Links);
     KeReleaseLock(&LdrpListLock, Irql);
@@ -105,7 +106,7 @@ PLDR_MODULE LdrReferenceModuleByAddress(const void *Address)
 
     for (PLIST_ENTRY Link = LdrpModules.Flink; Link != &LdrpModules && Found == NULL; Link = Link->Flink) {
         PLDR_MODULE Module = CONTAINING_RECORD(Link, LDR_MODULE, Links);
-        if ((ULONG64)Address >= Module->TextStart && (ULONG64)Address < Module->TextEnd) {
+        if ((ULONG64)Address >= Module->Symbols.Start && (ULONG64)Address < Module->Symbols.End) {
             Found = Module;
         }
     }
@@ -153,57 +154,30 @@ static const IO_ARCHIVE_FILE *LdrpFindFile(const char *Short)
 {
     char Path[sizeof("modules/.sys") + RTL_FIELD_SIZE(LDR_MODULE, Name)];
 
-    RtlPrint(Path, sizeof(Path), "modules/%s.sys", Short);
+    RtlStringCchPrintfA(Path, sizeof(Path), "modules/%s.sys", Short);
     return IoLookupArchive(Path);
 }
 
 /* ---- Symbols: names stay in the archive ---- */
 
-typedef typeof(*((KD_MODULE_SYMBOLS *)0)->Symbol) LDRP_SYMBOL;
-
-static VOID LdrpCountSymbol(PVOID Context, PCSTR Name, ULONG64 Offset)
-{
-    KD_MODULE_SYMBOLS *Symbols = Context;
-    Symbols->Count++;
-}
-
 static VOID LdrpAddSymbol(PVOID Context, PCSTR Name, ULONG64 Offset)
 {
-    PLDR_MODULE Module = Context;
-    Module->Symbols.Symbol[Module->Symbols.Count++] = (LDRP_SYMBOL){(ULONG64)Module->Base + Offset, Name};
-}
-
-static void LdrpSortSymbols(LDRP_SYMBOL *Symbol, ULONG Count)
-{
-    for (ULONG Gap = Count / 2; Gap > 0; Gap /= 2) {
-        for (ULONG i = Gap; i < Count; i++) {
-            LDRP_SYMBOL Moved = Symbol[i];
-            ULONG At = i;
-            for (; At >= Gap && Symbol[At - Gap].Address > Moved.Address; At -= Gap) {
-                Symbol[At] = Symbol[At - Gap];
-            }
-            Symbol[At] = Moved;
-        }
-    }
+    KD_SYMBOLS *Symbols = Context;
+    Symbols->Symbol[Symbols->Count++] = (KD_SYMBOL){(ULONG)Offset, (ULONG)(Name - Symbols->Names)};
 }
 
 static NTSTATUS LdrpCollectSymbols(PLDR_MODULE Module, const LDR_ELF_MODULE *Elf)
 {
-    KD_MODULE_SYMBOLS *Symbols = &Module->Symbols;
+    KD_SYMBOLS *Symbols = &Module->Symbols;
 
-    Symbols->ModuleName = Module->Name;
-    Symbols->Start = Module->TextStart;
-    Symbols->End = Module->TextEnd;
-    Symbols->Count = 0;
-    LdrVisitElfModuleSymbols(Elf, LdrpCountSymbol, Symbols);
-    Symbols->Symbol =
-        ExAllocatePoolWithTag(NonPagedPoolNx, (Symbols->Count + 1) * sizeof(LDRP_SYMBOL), LDRP_TAG);
+    Symbols->Module = Module->Name;
+    Symbols->Base = (ULONG64)Module->Base;
+    Symbols->Names = (PCSTR)Elf->File + Elf->SymbolNames.Offset;
+    Symbols->Symbol = ExAllocatePoolWithTag(NonPagedPoolNx, Elf->SymbolCount * sizeof(KD_SYMBOL), LDRP_TAG);
     if (Symbols->Symbol == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    Symbols->Count = 0;
-    LdrVisitElfModuleSymbols(Elf, LdrpAddSymbol, Module);
-    LdrpSortSymbols(Symbols->Symbol, Symbols->Count);
+    LdrVisitElfModuleSymbols(Elf, LdrpAddSymbol, Symbols);
     return STATUS_SUCCESS;
 }
 
@@ -258,8 +232,8 @@ static NTSTATUS LdrpBuildImage(PLDR_MODULE Module, PLDR_ELF_MODULE Elf)
     if (Module->Base == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    Module->TextStart = (ULONG64)Module->Base + Elf->Groups[LdrElfText].Offset;
-    Module->TextEnd = Module->TextStart + Elf->Groups[LdrElfText].Size;
+    Module->Symbols.Start = (ULONG64)Module->Base + Elf->Groups[LdrElfText].Offset;
+    Module->Symbols.End = Module->Symbols.Start + Elf->Groups[LdrElfText].Size;
 
     NTSTATUS Status = LdrLoadElfModule(Elf, Module->Base, (ULONG64)Module->Base, &Imports);
     if (NT_SUCCESS(Status)) {
@@ -279,15 +253,15 @@ typedef struct _LDRP_NAME {
     WCHAR Buffer[128];
 } LDRP_NAME;
 
-static void LdrpMakeName(LDRP_NAME *Name, PLDR_MODULE Module, PCWSTR Prefix, PCWSTR Suffix)
+static void LdrpMakeName(LDRP_NAME *Name, PLDR_MODULE Module, PCSTR Prefix, PCSTR Suffix)
 {
+    char Text[RTL_NUMBER_OF(Name->Buffer)];
+    ANSI_STRING Ansi;
+
+    RtlStringCchPrintfA(Text, sizeof(Text), "%s%s%s", Prefix, Module->Name, Suffix);
+    RtlInitAnsiString(&Ansi, Text);
     RtlInitEmptyUnicodeString(&Name->String, Name->Buffer, sizeof(Name->Buffer));
-    RtlAppendUnicodeToString(&Name->String, Prefix);
-    for (const char *At = Module->Name; *At != 0; At++) {
-        WCHAR Character[2] = {(WCHAR)*At, 0};
-        RtlAppendUnicodeToString(&Name->String, Character);
-    }
-    RtlAppendUnicodeToString(&Name->String, Suffix);
+    RtlAnsiStringToUnicodeString(&Name->String, &Ansi, FALSE);
 }
 
 static NTSTATUS LdrpCreateDriverObject(PLDR_MODULE Module, ULONG64 Entry)
@@ -301,7 +275,7 @@ static NTSTATUS LdrpCreateDriverObject(PLDR_MODULE Module, ULONG64 Entry)
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     RtlZeroMemory(New, sizeof(*New));
-    LdrpMakeName(&New->Name, Module, L"\\Driver\\", L"");
+    LdrpMakeName(&New->Name, Module, "\\Driver\\", "");
     New->Driver.Type = 4; /* as documented */
     New->Driver.Size = sizeof(New->Driver);
     New->Driver.DriverStart = Module->Base;
@@ -405,7 +379,7 @@ static void LdrpNotifyImage(PLDR_MODULE Module)
     LDRP_NAME Name;
 
     if (LdrImageNotifyHook != NULL) {
-        LdrpMakeName(&Name, Module, L"\\Boot\\modules\\", L".sys");
+        LdrpMakeName(&Name, Module, "\\Boot\\modules\\", ".sys");
         LdrImageNotifyHook(&Name.String, Module->Base, Module->Size);
     }
 }
@@ -414,7 +388,7 @@ static NTSTATUS LdrpCallEntry(PLDR_MODULE Module)
 {
     LDRP_NAME RegistryPath;
 
-    LdrpMakeName(&RegistryPath, Module, L"\\Registry\\Machine\\System\\CurrentControlSet\\Services\\", L"");
+    LdrpMakeName(&RegistryPath, Module, "\\Registry\\Machine\\System\\CurrentControlSet\\Services\\", "");
     LDRP_CALL Call = LdrpBeginCall();
     NTSTATUS Status = Module->DriverObject->DriverInit(Module->DriverObject, &RegistryPath.String);
     LdrpEndCall(Module, "DriverEntry", Call);
@@ -471,30 +445,24 @@ static NTSTATUS LdrpAddModule(const char *Short, PLDR_MODULE *Module)
     return Status;
 }
 
-NTSTATUS LdrLoadModule(PCUNICODE_STRING Name)
+static NTSTATUS LdrpLoadModule(const char *Name)
 {
-    char Short[RTL_FIELD_SIZE(LDR_MODULE, Name)];
     PLDR_MODULE Module;
-    NTSTATUS Status = LdrpShortName(Name, Short);
+    NTSTATUS Status = LdrpAddModule(Name, &Module);
 
-    if (NT_SUCCESS(Status)) {
-        Status = LdrpAddModule(Short, &Module);
-    }
     if (!NT_SUCCESS(Status)) {
-        DbgPrint("ldr: '%wZ' not loaded (%08x)\n", Name, Status);
+        DbgPrint("ldr: %s not loaded (%08x)\n", Name, Status);
         return Status;
     }
-    DbgPrint("ldr: %s at %p, %I64u KiB, text %p\n", Module->Name, Module->Base, (ULONG64)Module->Size / 1024,
-             (PVOID)Module->TextStart);
+    DbgPrint("ldr: %s at %p, %I64u KiB, text %p\n", Name, Module->Base, (ULONG64)Module->Size / 1024,
+             (PVOID)Module->Symbols.Start);
     LdrpNotifyImage(Module);
     Status = LdrpCallEntry(Module);
+    LdrpSetState(Module, NT_SUCCESS(Status) ? LdrModuleLoaded : LdrModuleUnloading);
     if (!NT_SUCCESS(Status)) {
-        DbgPrint("ldr: %s: DriverEntry failed (%08x)\n", Module->Name, Status);
-        LdrpSetState(Module, LdrModuleUnloading);
+        DbgPrint("ldr: %s: DriverEntry failed (%08x)\n", Name, Status);
         LdrpDiscard(Module);
-        return Status;
     }
-    LdrpSetState(Module, LdrModuleLoaded);
     return Status;
 }
 
@@ -519,37 +487,32 @@ static NTSTATUS LdrpClaimForUnload(const char *Short, PLDR_MODULE *Found)
     return Status;
 }
 
-NTSTATUS LdrUnloadModule(PCUNICODE_STRING Name)
+static NTSTATUS LdrpUnloadModule(const char *Name)
 {
-    char Short[RTL_FIELD_SIZE(LDR_MODULE, Name)];
     PLDR_MODULE Module;
-    NTSTATUS Status = LdrpShortName(Name, Short);
+    NTSTATUS Status = LdrpClaimForUnload(Name, &Module);
 
     if (NT_SUCCESS(Status)) {
-        Status = LdrpClaimForUnload(Short, &Module);
+        LdrpCallUnload(Module);
+        LdrpDiscard(Module);
+        DbgPrint("ldr: %s unloaded\n", Name);
     }
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    LdrpCallUnload(Module);
-    LdrpDiscard(Module);
-    DbgPrint("ldr: %s unloaded\n", Short);
-    return STATUS_SUCCESS;
+    return Status;
 }
 
 /* ---- For programs ---- */
 
 /* Module code runs in a system thread, as documented, whoever asked for it. */
 typedef struct _LDRP_REQUEST {
-    NTSTATUS (*Routine)(PCUNICODE_STRING Name);
-    UNICODE_STRING Name;
+    NTSTATUS (*Routine)(const char *Name);
+    char Name[RTL_FIELD_SIZE(LDR_MODULE, Name)];
     NTSTATUS Status;
 } LDRP_REQUEST, *PLDRP_REQUEST;
 
 static VOID LdrpRequestThread(PVOID Context)
 {
     PLDRP_REQUEST Request = Context;
-    Request->Status = Request->Routine(&Request->Name);
+    Request->Status = Request->Routine(Request->Name);
 }
 
 static NTSTATUS LdrpRunRequest(PLDRP_REQUEST Request)
@@ -568,28 +531,41 @@ static NTSTATUS LdrpRunRequest(PLDRP_REQUEST Request)
     return Request->Status;
 }
 
-static NTSTATUS LdrpRequest(PUNICODE_STRING Name, NTSTATUS (*Routine)(PCUNICODE_STRING))
+static NTSTATUS LdrpRequest(PUNICODE_STRING Name, NTSTATUS (*Routine)(const char *Name))
 {
     LDRP_REQUEST Request = {.Routine = Routine};
-    NTSTATUS Status = ExCaptureUnicodeString(&Request.Name, Name, 512, ExGetPreviousMode());
+    UNICODE_STRING Captured;
+    NTSTATUS Status = ExCaptureUnicodeString(&Captured, Name, 512, ExGetPreviousMode());
 
     if (NT_SUCCESS(Status)) {
-        Status = LdrpRunRequest(&Request);
+        Status = LdrpShortName(&Captured, Request.Name);
     }
-    ExFreeUnicodeString(&Request.Name);
-    return Status;
+    ExFreeUnicodeString(&Captured);
+    return NT_SUCCESS(Status) ? LdrpRunRequest(&Request) : Status;
 }
 
-/* Loads modules/NAME.sys of the boot archive and calls its DriverEntry in a system thread; statuses of
-   LdrLoadModule. PASSIVE. ddi:zwloaddriver */
+/*
+ * Loads modules/NAME.sys of the boot archive and calls its DriverEntry, with previous mode KernelMode and no
+ * lock held. The name may be "tiny", "tiny.sys" or "\Boot\modules\tiny.sys". STATUS_OBJECT_NAME_INVALID,
+ * STATUS_OBJECT_NAME_NOT_FOUND, STATUS_IMAGE_ALREADY_LOADED, STATUS_INVALID_IMAGE_FORMAT and its like,
+ * STATUS_ENTRYPOINT_NOT_FOUND (unresolved symbols: each is named in the log), STATUS_REVISION_MISMATCH,
+ * STATUS_INSUFFICIENT_RESOURCES, or what DriverEntry returned (the module is gone again then). PASSIVE.
+ * ddi:zwloaddriver
+ */
 NTSTATUS NtLoadDriver(PUNICODE_STRING DriverServiceName)
 {
-    return LdrpRequest(DriverServiceName, LdrLoadModule);
+    return LdrpRequest(DriverServiceName, LdrpLoadModule);
 }
 
+/*
+ * Calls DriverUnload, waits for the run-down, frees. STATUS_OBJECT_NAME_NOT_FOUND;
+ * STATUS_INVALID_DEVICE_REQUEST without DriverUnload; STATUS_DEVICE_BUSY while it is starting or unloading.
+ * DriverUnload returns nothing: what it left registered is a bug check that names it
+ * (DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS). PASSIVE. ddi:zwunloaddriver
+ */
 NTSTATUS NtUnloadDriver(PUNICODE_STRING DriverServiceName)
 {
-    return LdrpRequest(DriverServiceName, LdrUnloadModule);
+    return LdrpRequest(DriverServiceName, LdrpUnloadModule);
 }
 
 void LdrInitialize(void)

@@ -27,24 +27,12 @@ typedef struct _LDR_MODULE {
     char Name[32];               /* (c) "watch" */
     PVOID Base;                  /* (c) */
     SIZE_T Size;                 /* (c) */
-    ULONG64 TextStart, TextEnd;  /* (c) run addresses */
     EX_RUNDOWN_REF Rundown;      /* held by callbacks in progress into the module */
     PDRIVER_OBJECT DriverObject; /* (c) */
-    KD_MODULE_SYMBOLS Symbols;   /* (c) */
+    KD_SYMBOLS Symbols;          /* (c) with the range of its text */
     LDR_MODULE_STATE State;      /* (l) */
 } LDR_MODULE, *PLDR_MODULE;
 
-/* Name: "tiny", "tiny.sys" or "\Boot\modules\tiny.sys". PASSIVE. STATUS_OBJECT_NAME_NOT_FOUND,
-   STATUS_IMAGE_ALREADY_LOADED, STATUS_INVALID_IMAGE_FORMAT, STATUS_ENTRYPOINT_NOT_FOUND (unresolved symbols:
-   each is named in the log), STATUS_REVISION_MISMATCH, STATUS_INSUFFICIENT_RESOURCES, or what DriverEntry
-   returned (the module is gone again then). DriverEntry runs on the caller's thread (NtLoadDriver brings a
-   system thread), with previous mode KernelMode and no lock held. */
-NTSTATUS LdrLoadModule(PCUNICODE_STRING Name);
-/* Calls DriverUnload, waits for the run-down, frees. STATUS_OBJECT_NAME_NOT_FOUND;
-   STATUS_INVALID_DEVICE_REQUEST without DriverUnload; STATUS_DEVICE_BUSY while it is starting or unloading.
-   DriverUnload returns nothing: what it left registered is a bug check that names it
-   (DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS). */
-NTSTATUS LdrUnloadModule(PCUNICODE_STRING Name);
 /* The module whose text contains Address, with its run-down acquired (release with
    ExReleaseRundownProtection(&Module->Rundown)); NULL: the kernel itself, or nobody, or its memory is about
    to go. <= DISPATCH. */
