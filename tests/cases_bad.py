@@ -195,6 +195,31 @@ expect 0 --direct --smp 2 --timeout 300 %s --native -- sh <$TMP/m.sh
 python3 tests/bad/elf.py check 10000 %s $TMP/out | tee build/tests/logs/bad-mutated-%s.txt
 """
 
+# What a program or a driver's arguments bring into the log is no message, nor does it command a terminal.
+LOG = EXPECT + r"""
+mkdir $TMP/m
+printf 'MODULE := m\nSOURCES := a.c\n' >$TMP/m/module.mk
+cat >$TMP/m/a.c <<'END'
+#include <ntddk.h>
+NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    DbgPrint("%s", "@exit 9\n@bugcheck 1\n\033]0;");
+    DbgPrint("%c\n", '@');
+    DbgPrint("@note %s\n", "more\n@hang");
+    return STATUS_SUCCESS;
+}
+END
+make -s M=$TMP/m BUILD=$BUILD
+expect 0 --direct --module $TMP/m/m.sys --put $B/native/child:native/child --native -- child feign
+for line in 'exit 9' 'bugcheck 1' 'exit 7' 'exit 8' poweroff hang; do
+    says "^ @$line" log
+done
+says '^\^\[\]0;@$' log
+says '^@note more' log
+says '^	@\^\[\[2J\^\?$' log
+test "$(grep -avE '^@(note|bench)' $TMP/log | grep -a '^@' | tr '\n' '|')" = '@boot cpus=4|@stdio|@exit 0|@poweroff|'
+"""
+
 
 def command(name, *words, **more):
     return Command(f"bad/{name}", command=words, **more)
@@ -203,6 +228,7 @@ def command(name, *words, **more):
 CASES = [
     Script("bad/archives", ARCHIVES),
     Script("bad/first-program", FIRST_PROGRAM),
+    Script("bad/log", LOG),
     Script("bad/memory", MEMORY),
     Script("bad/modules", MODULES),
     Script("bad/programs", PROGRAMS),

@@ -57,6 +57,9 @@ void ExInitializeWorkQueues(void);
    Set by ldr. */
 extern PEX_RUNDOWN_REF (*ExReferenceRoutine)(const void *Routine);
 
+/* Whose lines for the log may be messages. Set at start-up, compared only. */
+extern PKPROCESS ExInitialProcess;
+
 /* ---- Structured exceptions ---- */
 
 /* What a user-mode exception leads to. Set by ps. */

@@ -11,6 +11,8 @@
 #define EXP_MAX_DISPLAY 2048 /* bytes of UTF-16 */
 #define EXP_DISPLAY_TAG 'psiD'
 
+PKPROCESS ExInitialProcess;
+
 /* Writes the text as UTF-8, and ends its line. */
 static NTSTATUS ExpDisplay(PCUNICODE_STRING String)
 {
@@ -25,12 +27,13 @@ static NTSTATUS ExpDisplay(PCUNICODE_STRING String)
     if (Length == 0 || Text[Length - 1] != '\n') {
         Text[Length++] = '\n';
     }
-    KdWrite(Text, Length);
+    KdWrite(Text, Length, ArchCurrentThread()->Process == ExInitialProcess);
     ExFreePoolWithTag(Text, EXP_DISPLAY_TAG);
     return STATUS_SUCCESS;
 }
 
-/* A line for the log, at most 1024 characters (STATUS_NAME_TOO_LONG). PASSIVE. */
+/* Text for the log, at most 1024 characters (STATUS_NAME_TOO_LONG). Only the initial process can write messages
+   for tools/run ("@exit 0"). PASSIVE. */
 NTSTATUS NtDisplayString(PUNICODE_STRING String)
 {
     UNICODE_STRING Captured;
@@ -47,8 +50,6 @@ NTSTATUS NtDisplayString(PUNICODE_STRING String)
    unknown action, STATUS_NOT_IMPLEMENTED for a restart. PASSIVE. */
 NTSTATUS NtShutdownSystem(SHUTDOWN_ACTION Action)
 {
-    static const char LastLine[] = "@poweroff\n";
-
     if (Action == ShutdownReboot) {
         return STATUS_NOT_IMPLEMENTED;
     }
@@ -56,6 +57,6 @@ NTSTATUS NtShutdownSystem(SHUTDOWN_ACTION Action)
         return STATUS_INVALID_PARAMETER;
     }
     IoConsoleFlush();
-    KdWriteLastLine(LastLine, sizeof(LastLine) - 1);
+    KdWriteLastMessage("@poweroff\n");
     ArchPowerOff();
 }

@@ -2,8 +2,10 @@
 /*
  * The first process: native/init, whose arguments are the words of the kernel's command line.
  */
+#include "kernel/ex/ex.h"
 #include "kernel/init/init.h"
 #include "kernel/rtl/rtl.h"
+#include "ps/ps.h"
 #include <ntapi.h>
 
 static const WCHAR InitImageName[] = L"\\Boot\\native\\init";
@@ -42,11 +44,15 @@ static NTSTATUS InitCreateProcess(PRTL_USER_PROCESS_PARAMETERS Parameters, PEPRO
     InitializeObjectAttributes(&Attributes, NULL, OBJ_KERNEL_HANDLE, NULL, NULL);
 
     NTSTATUS Status = NtCreateUserProcess(&ProcessHandle, &ThreadHandle, PROCESS_ALL_ACCESS, THREAD_ALL_ACCESS, &Attributes,
-                                          &Attributes, 0, 0, Parameters, NULL, &List);
+                                          &Attributes, 0, THREAD_CREATE_FLAGS_CREATE_SUSPENDED, Parameters, NULL, &List);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
     Status = ObReferenceObjectByHandle(ProcessHandle, SYNCHRONIZE, *PsProcessType, KernelMode, (PVOID *)Process, NULL);
+    if (NT_SUCCESS(Status)) {
+        ExInitialProcess = &(*Process)->Pcb; /* before it runs */
+        Status = NtResumeThread(ThreadHandle, NULL);
+    }
     ZwClose(ThreadHandle);
     ZwClose(ProcessHandle);
     return Status;

@@ -585,7 +585,6 @@ static void IopOpenPort(ULONG Port)
 
 void IoInitializeConsole(void)
 {
-    static const char Opened[] = "@stdio\n";
     char Mode[8] = "";
 
     IopInitializeState();
@@ -603,5 +602,5 @@ void IoInitializeConsole(void)
         IopOpenPort(1);
     }
     ArchSerialEnableReceiveInterrupt(0, true);
-    KdWrite(Opened, sizeof(Opened) - 1);
+    DbgPrint("@stdio\n");
 }

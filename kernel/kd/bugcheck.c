@@ -167,9 +167,9 @@ static void KdpPrintFirstLine(void)
     }
     KdpReport.Printed = TRUE;
     if (KdpReport.Hang != NULL) {
-        KdpPrint("@hang processor %I64u: %s\n", KdpReport.P[0], KdpReport.Hang);
+        DbgPrint("@hang processor %I64u: %s\n", KdpReport.P[0], KdpReport.Hang);
     } else {
-        KdpPrint("@bugcheck %x %s %I64x %I64x %I64x %I64x\n", KdpReport.Code, KdpCodeName(KdpReport.Code),
+        DbgPrint("@bugcheck %x %s %I64x %I64x %I64x %I64x\n", KdpReport.Code, KdpCodeName(KdpReport.Code),
                  KdpReport.P[0], KdpReport.P[1], KdpReport.P[2], KdpReport.P[3]);
     }
 }
@@ -183,7 +183,7 @@ static NORETURN void KdpGiveUp(ULONG Code)
         Said = TRUE;
         KdpTakeOverLog();
         KdpPrintFirstLine();
-        KdpPrint("\nbug check %x (%s) inside the bug check: giving up\n", Code, KdpCodeName(Code));
+        DbgPrint("\nbug check %x (%s) inside the bug check: giving up\n", Code, KdpCodeName(Code));
     }
     ArchDebugExit(KDP_EXIT_BUGCHECK);
 }
@@ -207,53 +207,53 @@ static void KdpClaim(ULONG Code, PKTRAP_FRAME Frame)
 
 static void KdpPrintRegisters(const KTRAP_FRAME *Frame)
 {
-    KdpPrint("registers at vector %I64x, error code %I64x, fault address %p:\n", Frame->Vector,
+    DbgPrint("registers at vector %I64x, error code %I64x, fault address %p:\n", Frame->Vector,
              Frame->ErrorCode, (PVOID)ArchFaultAddress());
-    KdpPrint("  rip %p cs %I64x rflags %I64x rsp %p ss %I64x\n", (PVOID)Frame->Rip, Frame->Cs, Frame->Rflags,
+    DbgPrint("  rip %p cs %I64x rflags %I64x rsp %p ss %I64x\n", (PVOID)Frame->Rip, Frame->Cs, Frame->Rflags,
              (PVOID)Frame->Rsp, Frame->Ss);
-    KdpPrint("  rax %p rbx %p rcx %p rdx %p\n", (PVOID)Frame->Rax, (PVOID)Frame->Rbx, (PVOID)Frame->Rcx,
+    DbgPrint("  rax %p rbx %p rcx %p rdx %p\n", (PVOID)Frame->Rax, (PVOID)Frame->Rbx, (PVOID)Frame->Rcx,
              (PVOID)Frame->Rdx);
-    KdpPrint("  rsi %p rdi %p rbp %p r8  %p\n", (PVOID)Frame->Rsi, (PVOID)Frame->Rdi, (PVOID)Frame->Rbp,
+    DbgPrint("  rsi %p rdi %p rbp %p r8  %p\n", (PVOID)Frame->Rsi, (PVOID)Frame->Rdi, (PVOID)Frame->Rbp,
              (PVOID)Frame->R8);
-    KdpPrint("  r9  %p r10 %p r11 %p r12 %p\n", (PVOID)Frame->R9, (PVOID)Frame->R10, (PVOID)Frame->R11,
+    DbgPrint("  r9  %p r10 %p r11 %p r12 %p\n", (PVOID)Frame->R9, (PVOID)Frame->R10, (PVOID)Frame->R11,
              (PVOID)Frame->R12);
-    KdpPrint("  r13 %p r14 %p r15 %p\n", (PVOID)Frame->R13, (PVOID)Frame->R14, (PVOID)Frame->R15);
+    DbgPrint("  r13 %p r14 %p r15 %p\n", (PVOID)Frame->R13, (PVOID)Frame->R14, (PVOID)Frame->R15);
 }
 
 static void KdpPrintBackTrace(ULONG Processor)
 {
     for (ULONG i = 0; i < KdpBackTrace[Processor].Count; i++) {
-        KdpPrint("    #%-2u %p ", i, (PVOID)KdpBackTrace[Processor].Address[i]);
+        DbgPrint("    #%-2u %p ", i, (PVOID)KdpBackTrace[Processor].Address[i]);
         KdpPrintSymbol(KdpBackTrace[Processor].Address[i], i != 0);
-        KdpPrint("\n");
+        DbgPrint("\n");
     }
 }
 
 static void KdpPrintThread(PKTHREAD Thread)
 {
     if (Thread == NULL) {
-        KdpPrint("no thread");
+        DbgPrint("no thread");
     } else if (PsInitialSystemProcess == NULL) {
-        KdpPrint("thread %p", Thread);
+        DbgPrint("thread %p", Thread);
     } else {
-        KdpPrint("thread %p (%I64u.%I64u)", Thread, (ULONG64)PsGetThreadProcessId((PETHREAD)Thread),
+        DbgPrint("thread %p (%I64u.%I64u)", Thread, (ULONG64)PsGetThreadProcessId((PETHREAD)Thread),
                  (ULONG64)PsGetThreadId((PETHREAD)Thread));
     }
 }
 
 static void KdpPrintProcessor(PKPRCB Prcb)
 {
-    KdpPrint("processor %u: IRQL %u, %s", Prcb->Number, Prcb->Irql, Prcb->DpcActive ? "in a DPC, " : "");
+    DbgPrint("processor %u: IRQL %u, %s", Prcb->Number, Prcb->Irql, Prcb->DpcActive ? "in a DPC, " : "");
     KdpPrintThread(Prcb->CurrentThread);
     if (Prcb->Number != KdpOwner && !Prcb->Frozen) {
-        KdpPrint(", does not answer\n");
+        DbgPrint(", does not answer\n");
         return;
     }
     if (Prcb->FrozenFrame != NULL && KTRAP_FROM_USER(Prcb->FrozenFrame)) {
-        KdpPrint(", in user mode at %p\n", (PVOID)Prcb->FrozenFrame->Rip);
+        DbgPrint(", in user mode at %p\n", (PVOID)Prcb->FrozenFrame->Rip);
         return;
     }
-    KdpPrint("%s\n", Prcb->Number == KdpOwner ? ", reporting" : "");
+    DbgPrint("%s\n", Prcb->Number == KdpOwner ? ", reporting" : "");
     KdpPrintBackTrace(Prcb->Number);
 }
 
@@ -296,7 +296,7 @@ static NORETURN void KdpBugCheckV(ULONG Code, const ULONG64 P[4], PKTRAP_FRAME F
     KdpBegin(Code, P, NULL, Frame);
     if (Format != NULL) {
         RtlPrintV(KdpMessage, sizeof(KdpMessage), Format, Arguments);
-        KdpPrint("%s\n", KdpMessage);
+        DbgPrint("%s\n", KdpMessage);
     }
     KdpPrintAll(Frame);
     ArchDebugExit(KDP_EXIT_BUGCHECK);

@@ -8,11 +8,11 @@
 #include <ntddk.h>
 #include "arch/arch.h"
 
-/* Writes text to the log as it stands (the caller ends its line with a line feed), and keeps it in a ring for
-   the debugger. Any IRQL, any context but NMI. */
-void KdWrite(const char *Text, SIZE_T Length);
-/* The same, and nothing is written after it but a bug check. */
-void KdWriteLastLine(const char *Text, SIZE_T Length);
+/* Writes text to the log (the caller ends its line with a line feed), and keeps it in a ring for the debugger.
+   Message: an '@' at its beginning is meant (see log.c). Any IRQL, any context but NMI. */
+void KdWrite(const char *Text, SIZE_T Length, BOOLEAN Message);
+/* A message after which nothing is written but a bug check. */
+void KdWriteLastMessage(const char *Text);
 
 /* The symbols of a text, the kernel's own or a module's. */
 typedef struct _KD_SYMBOL {

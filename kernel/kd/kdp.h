@@ -14,7 +14,6 @@ extern volatile ULONG KdpOwner;
 /* From here on the log takes no lock (its holder may be frozen) and only the bug check's owner writes.
    (log.c) */
 void KdpTakeOverLog(void);
-void KdpPrint(const char *Format, ...);
 
 /* Prints "KeSetEvent+0x12", "watch!WatchProcess+0x7", or nothing when nobody knows the address. (symbols.c) */
 void KdpPrintSymbol(ULONG64 Address, bool IsReturn);

@@ -5,6 +5,10 @@
  * somebody else writes in between, a line break is put in first, so that a line holds one thread's words
  * only.
  *
+ * A line that starts with '@' is a message to tools/run and the tests, which trust it. It is one only when the
+ * format of a DbgPrint starts so, or the initial process wrote it; a line that gets its '@' from an argument or
+ * from a program starts with a space instead. Control characters are written as ^X.
+ *
  * One lock, KlcLog, ranked last and taken with interrupts off. The bug check writes without it: its holder
  * may be frozen.
  */
@@ -19,6 +23,7 @@
 static KLOCK KdpLogLock = KLOCK_INITIALIZER(KlcLog);
 static PKTHREAD KdpOpenLine; /* (KdpLogLock) who left a line without its end; NULL: nobody. Compared only */
 static BOOLEAN KdpLogClosed; /* (KdpLogLock) the last line has been written */
+static BOOLEAN KdpAtLineStart = TRUE; /* (KdpLogLock) */
 static volatile BOOLEAN KdpTakenOver;
 
 /* The last lines, for a debugger: Next counts all bytes ever written. (KdpLogLock) */
@@ -27,15 +32,37 @@ struct {
     char Text[KDP_RING_SIZE];
 } KdpLogRing;
 
-static void KdpEmit(const char *Text, SIZE_T Length)
+static void KdpEmitByte(char Byte)
 {
-    ArchLogWrite(Text, Length);
+    ArchLogWrite(&Byte, 1);
+    KdpLogRing.Text[KdpLogRing.Next++ % KDP_RING_SIZE] = Byte;
+    KdpAtLineStart = Byte == '\n';
+}
+
+/* Line breaks and tabs are text, other control characters might do something to who reads the log. */
+static bool KdpIsControl(const char *Text, SIZE_T Left)
+{
+    UCHAR Byte = (UCHAR)*Text;
+    return Byte == 0x7f ||
+           (Byte < ' ' && Byte != '\n' && Byte != '\t' && !(Byte == '\r' && Left > 1 && Text[1] == '\n'));
+}
+
+static void KdpEmit(const char *Text, SIZE_T Length, bool Message)
+{
     for (SIZE_T i = 0; i < Length; i++) {
-        KdpLogRing.Text[KdpLogRing.Next++ % KDP_RING_SIZE] = Text[i];
+        if (KdpIsControl(Text + i, Length - i)) {
+            KdpEmitByte('^');
+            KdpEmitByte(Text[i] ^ 0x40);
+            continue;
+        }
+        if (Text[i] == '@' && KdpAtLineStart && !(Message && i == 0)) {
+            KdpEmitByte(' ');
+        }
+        KdpEmitByte(Text[i]);
     }
 }
 
-static void KdpWriteLocked(const char *Text, SIZE_T Length)
+static void KdpWriteLocked(const char *Text, SIZE_T Length, bool Message)
 {
     PKTHREAD Writer = ArchCurrentThread();
 
@@ -43,43 +70,37 @@ static void KdpWriteLocked(const char *Text, SIZE_T Length)
         return;
     }
     if (KdpOpenLine != NULL && KdpOpenLine != Writer) {
-        KdpEmit("\n", 1);
+        KdpEmit("\n", 1, false);
     }
-    KdpEmit(Text, Length);
-    KdpOpenLine = Text[Length - 1] == '\n' ? NULL : Writer;
+    KdpEmit(Text, Length, Message);
+    KdpOpenLine = KdpAtLineStart ? NULL : Writer;
 }
 
-/* A processor that is not the bug check's owner, and has not been frozen yet, has nothing to say any more. */
-static void KdpWriteTakenOver(const char *Text, SIZE_T Length)
-{
-    if (ArchCurrentPrcb()->Number == KdpOwner) {
-        KdpEmit(Text, Length);
-    }
-}
-
-void KdWrite(const char *Text, SIZE_T Length)
+/* Once the bug check has taken over the log, a processor that is not its owner, and has not been frozen yet,
+   has nothing to say any more. */
+static void KdpWrite(const char *Text, SIZE_T Length, bool Message, bool Last)
 {
     bool Enabled = ArchDisableInterrupts();
 
-    if (KdpTakenOver) {
-        KdpWriteTakenOver(Text, Length);
-    } else {
+    if (!KdpTakenOver) {
         KeAcquireLockAtDpc(&KdpLogLock);
-        KdpWriteLocked(Text, Length);
+        KdpWriteLocked(Text, Length, Message);
+        KdpLogClosed |= Last;
         KeReleaseLockFromDpc(&KdpLogLock);
+    } else if (ArchCurrentPrcb()->Number == KdpOwner) {
+        KdpEmit(Text, Length, Message);
     }
     ArchRestoreInterrupts(Enabled);
 }
 
-void KdWriteLastLine(const char *Text, SIZE_T Length)
+void KdWrite(const char *Text, SIZE_T Length, BOOLEAN Message)
 {
-    bool Enabled = ArchDisableInterrupts();
+    KdpWrite(Text, Length, Message, false);
+}
 
-    KeAcquireLockAtDpc(&KdpLogLock);
-    KdpWriteLocked(Text, Length);
-    KdpLogClosed = TRUE;
-    KeReleaseLockFromDpc(&KdpLogLock);
-    ArchRestoreInterrupts(Enabled);
+void KdWriteLastMessage(const char *Text)
+{
+    KdpWrite(Text, strlen(Text), true, true);
 }
 
 void KdpTakeOverLog(void)
@@ -87,61 +108,28 @@ void KdpTakeOverLog(void)
     KdpTakenOver = TRUE;
     /* The frozen holder of the lock may have stopped inside a line. */
     if (KdpOpenLine != NULL || KdpLogLock.Held != 0) {
-        KdpEmit("\n", 1);
+        KdpEmit("\n", 1, false);
     }
 }
 
 /* ---- Formatted ---- */
 
-typedef struct _KDP_TEXT {
-    SIZE_T Length;
-    BOOLEAN Cut;
-    char Last; /* of the whole text, what was cut included */
-    char Text[KDP_MAX_TEXT];
-} KDP_TEXT;
-
-static VOID KdpCollect(PVOID Context, const char *Text, SIZE_T Length)
-{
-    KDP_TEXT *All = Context;
-    SIZE_T Room = KDP_MAX_TEXT - All->Length;
-    SIZE_T Taken = Length < Room ? Length : Room;
-
-    if (Length == 0) {
-        return;
-    }
-    memcpy(All->Text + All->Length, Text, Taken);
-    All->Length += Taken;
-    All->Cut |= Taken < Length;
-    All->Last = Text[Length - 1];
-}
-
 static ULONG KdpPrintV(const char *Format, va_list Arguments)
 {
-    KDP_TEXT All;
+    char Text[KDP_MAX_TEXT + 1];
+    SIZE_T Length = RtlPrintV(Text, sizeof(Text), Format, Arguments);
 
-    All.Length = 0;
-    All.Cut = FALSE;
-    All.Last = 0;
-    RtlFormatV(KdpCollect, &All, Format, Arguments);
-    if (All.Cut && All.Last == '\n') {
-        All.Text[KDP_MAX_TEXT - 1] = '\n';
+    if (Length > KDP_MAX_TEXT) {
+        Length = KDP_MAX_TEXT;
+        Text[Length - 1] = '\n';
     }
-    KdWrite(All.Text, All.Length);
+    KdWrite(Text, Length, Format != NULL && Format[0] == '@');
     return STATUS_SUCCESS;
 }
 
-void KdpPrint(const char *Format, ...)
-{
-    va_list Arguments;
-
-    va_start(Arguments, Format);
-    KdpPrintV(Format, Arguments);
-    va_end(Arguments);
-}
-
 /*
- * Prints to the log, in debug and release builds alike; what is longer than 512 bytes is cut, its line break
- * kept. The caller ends lines itself. Any IRQL (Unicode conversions too: the tables are resident). Returns
+ * Prints to the log, in debug and release builds alike; what is longer than 512 bytes is cut, and ends its
+ * line there. The caller ends lines itself. Any IRQL (Unicode conversions too: the tables are resident). Returns
  * STATUS_SUCCESS. ddi:dbgprint
  */
 ULONG DbgPrint(PCSTR Format, ...)

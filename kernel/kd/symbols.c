@@ -46,9 +46,9 @@ static void KdpPrintSymbolOf(const KD_SYMBOLS *Symbols, ULONG64 Address, bool Is
     const KD_SYMBOL *Symbol = KdpFindSymbol(Symbols, Address - IsReturn - Symbols->Base);
 
     if (Symbols->Module != NULL) {
-        KdpPrint("%s!", Symbols->Module);
+        DbgPrint("%s!", Symbols->Module);
     }
-    KdpPrint("%s+%#I64x", Symbol != NULL ? Symbols->Names + Symbol->Name : ".text",
+    DbgPrint("%s+%#I64x", Symbol != NULL ? Symbols->Names + Symbol->Name : ".text",
              Address - Symbols->Base - (Symbol != NULL ? Symbol->Offset : 0));
 }
 

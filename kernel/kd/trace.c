@@ -65,14 +65,14 @@ void KdpPrintTrace(ULONG Count)
     for (ULONG i = 0; i < MAXIMUM_PROCESSORS; i++) {
         Left[i] = KdpTrace[i].Next;
     }
-    KdpPrint("trace, newest first (cycles ago, processor, event):\n");
+    DbgPrint("trace, newest first (cycles ago, processor, event):\n");
     while (Count-- != 0) {
         KDP_TRACE_RECORD *Record = KdpNewestTrace(Left, &Processor);
         if (Record == NULL) {
             break;
         }
         const char *Name = Record->Event < KdTraceEventCount ? KdpTraceName[Record->Event] : NULL;
-        KdpPrint("  -%-12I64u %2u %-9s %I64x %I64x\n", Now - Record->Cycles, Processor,
+        DbgPrint("  -%-12I64u %2u %-9s %I64x %I64x\n", Now - Record->Cycles, Processor,
                  Name != NULL ? Name : "?", Record->A, Record->B);
         Left[Processor]--;
     }

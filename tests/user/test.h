@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the native test programs share. A program is a list of tests; each ends with "@pass NAME" or "@fail
- * NAME: why" in the log. A CHECK that fails ends its test (it returns), so what a test holds then stays open:
+ * NAME: why" on standard output. A CHECK that fails ends its test (it returns), so what a test holds then stays open:
  * no matter, the program goes on to its end.
  */
 #ifndef PRIMER_TEST_H
@@ -20,14 +20,14 @@ static ULONG TestFailures;
 
 #define FAIL(Format, ...)                                                                                    \
     do {                                                                                                     \
-        Log("@fail %s: line %u: " Format, TestName, __LINE__, ##__VA_ARGS__);                                \
+        Print("@fail %s: line %u: " Format "\n", TestName, __LINE__, ##__VA_ARGS__);                         \
         TestFailed = TRUE;                                                                                   \
         return;                                                                                              \
     } while (0)
 
 #define SKIP(Format, ...)                                                                                    \
     do {                                                                                                     \
-        Log("@skip %s: " Format, TestName, ##__VA_ARGS__);                                                   \
+        Print("@skip %s: " Format "\n", TestName, ##__VA_ARGS__);                                            \
         TestSkipped = TRUE;                                                                                  \
         return;                                                                                              \
     } while (0)
@@ -67,7 +67,7 @@ __attribute__((unused)) static int RunTests(const TEST *Tests, ULONG Count)
         if (TestFailed) {
             TestFailures++;
         } else if (!TestSkipped) {
-            Log("@pass %s", TestName);
+            Print("@pass %s\n", TestName);
         }
     }
     return TestFailures == 0 ? 0 : 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Small measures of the system services, one line each for the log: "@bench NAME VALUE", in ticks of the
+ * Small measures of the system services, one line each: "@bench NAME VALUE", in ticks of the
  * time-stamp counter for one round. When QEMU counts instructions (tools/run --icount) a tick is a guest
  * instruction, and the values repeat.
  *
@@ -18,7 +18,7 @@ static ULONG64 Ticks(VOID)
 
 static VOID Report(PCSTR Name, ULONG64 Start, ULONG Rounds)
 {
-    Log("@bench %s %I64u", Name, (Ticks() - Start) / Rounds);
+    Print("@bench %s %I64u\n", Name, (Ticks() - Start) / Rounds);
 }
 
 static NORETURN VOID Fail(PCSTR Name, NTSTATUS Status)

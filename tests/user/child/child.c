@@ -9,6 +9,7 @@
  *   arguments ...     ends with a check sum of the arguments behind it
  *   fault KIND        commits the fault of that name
  *   shootdown         loses the right to write to a page while another processor writes to it
+ *   feign             writes to the log what only the first program and the kernel may say
  *   wild SEED COUNT   four threads call every system service with wild values (wild.c)
  */
 #include "child.h"
@@ -291,6 +292,11 @@ int main(int argc, char **argv)
     }
     if (strcmp(Role, "shootdown") == 0) {
         return LoseThePage();
+    }
+    if (strcmp(Role, "feign") == 0) {
+        Log("@exit 7");
+        Log("first\n@exit 8\r\n@poweroff\n\t@\x1b[2J\x7f");
+        return 0;
     }
     if (strcmp(Role, "wild") == 0) {
         return BeWild(First, (ULONG)Second);

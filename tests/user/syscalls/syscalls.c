@@ -213,6 +213,7 @@ static NTSTATUS RunWildChild(ULONG64 ChildSeed)
     }
     Log("syscalls: wild child with seed %I64u ended with 0x%08X", ChildSeed, WaitForProcess(Process));
     NtClose(Process);
+    Print("\n"); /* the child may have left a line open */
     return Status;
 }
 
