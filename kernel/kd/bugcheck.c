@@ -28,66 +28,17 @@ static struct {
 
 /* ---- Names ---- */
 
-#define KDP_NAME(Code)                                                                                       \
-    {                                                                                                        \
-        Code, #Code                                                                                          \
-    }
-static const struct {
-    ULONG Code;
-    const char *Name;
-} KdpNames[] = {
-    KDP_NAME(APC_INDEX_MISMATCH),
-    KDP_NAME(INVALID_AFFINITY_SET),
-    KDP_NAME(IRQL_NOT_DISPATCH_LEVEL),
-    KDP_NAME(IRQL_NOT_GREATER_OR_EQUAL),
-    KDP_NAME(IRQL_NOT_LESS_OR_EQUAL),
-    KDP_NAME(MAXIMUM_WAIT_OBJECTS_EXCEEDED),
-    KDP_NAME(SPIN_LOCK_ALREADY_OWNED),
-    KDP_NAME(SPIN_LOCK_NOT_OWNED),
-    KDP_NAME(THREAD_NOT_MUTEX_OWNER),
-    KDP_NAME(CID_HANDLE_CREATION),
-    KDP_NAME(CID_HANDLE_DELETION),
-    KDP_NAME(REFERENCE_BY_POINTER),
-    KDP_NAME(BAD_POOL_HEADER),
-    KDP_NAME(MEMORY_MANAGEMENT),
-    KDP_NAME(KMODE_EXCEPTION_NOT_HANDLED),
-    KDP_NAME(SYSTEM_EXIT_OWNED_MUTEX),
-    KDP_NAME(SYSTEM_SERVICE_EXCEPTION),
-    KDP_NAME(PHASE0_INITIALIZATION_FAILED),
-    KDP_NAME(PHASE1_INITIALIZATION_FAILED),
-    KDP_NAME(PAGE_FAULT_WITH_INTERRUPTS_OFF),
-    KDP_NAME(IRQL_GT_ZERO_AT_SYSTEM_SERVICE),
-    KDP_NAME(PAGE_FAULT_IN_NONPAGED_AREA),
-    KDP_NAME(UNEXPECTED_KERNEL_MODE_TRAP),
-    KDP_NAME(MACHINE_CHECK_EXCEPTION),
-    KDP_NAME(ATTEMPTED_SWITCH_FROM_DPC),
-    KDP_NAME(BAD_POOL_CALLER),
-    KDP_NAME(DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS),
-    KDP_NAME(WORKER_THREAD_RETURNED_AT_BAD_IRQL),
-    KDP_NAME(MANUALLY_INITIATED_CRASH),
-    KDP_NAME(RESOURCE_NOT_OWNED),
-    KDP_NAME(WORKER_INVALID),
-    KDP_NAME(CRITICAL_PROCESS_DIED),
-    KDP_NAME(CLOCK_WATCHDOG_TIMEOUT),
-    KDP_NAME(DPC_WATCHDOG_VIOLATION),
-    KDP_NAME(KERNEL_SECURITY_CHECK_FAILURE),
-    KDP_NAME(INVALID_RUNDOWN_PROTECTION_FLAGS),
-    KDP_NAME(ERESOURCE_INVALID_RELEASE),
-    KDP_NAME(THREAD_TERMINATE_HELD_MUTEX),
-    KDP_NAME(LOCK_ORDER_VIOLATION),
-    KDP_NAME(LOCK_HELD_WHILE_BLOCKING),
-    KDP_NAME(PROVIDER_CONTRACT_VIOLATION),
-    KDP_NAME(ASSERTION_FAILED),
-};
-
 static const char *KdpCodeName(ULONG Code)
 {
-    for (ULONG i = 0; i < RTL_NUMBER_OF(KdpNames); i++) {
-        if (KdpNames[i].Code == Code) {
-            return KdpNames[i].Name;
-        }
+#define KDP_CASE(Name, Value)                                                                                \
+    case Value:                                                                                              \
+        return #Name;
+    switch (Code) {
+        KD_BUGCHECK_CODES(KDP_CASE)
+    default:
+        return "UNKNOWN";
     }
-    return "UNKNOWN";
+#undef KDP_CASE
 }
 
 /* ---- Freezing ---- */
@@ -106,7 +57,7 @@ static void KdpRecordBackTrace(ULONG Processor, PKTRAP_FRAME Frame)
 }
 
 /* In the NMI handler of a processor that is to stand still, or on one that came second to the bug check. */
-void KdFreeze(PKTRAP_FRAME Frame)
+static NORETURN void KdpFreeze(PKTRAP_FRAME Frame)
 {
     PKPRCB Prcb = ArchCurrentPrcb();
 
@@ -122,7 +73,7 @@ void KdFreeze(PKTRAP_FRAME Frame)
 void KiNmi(PKTRAP_FRAME Frame)
 {
     if (KdpOwner != KDP_NOBODY && KdpOwner != ArchCurrentPrcb()->Number) {
-        KdFreeze(Frame);
+        KdpFreeze(Frame);
     }
 }
 
@@ -200,7 +151,7 @@ static void KdpClaim(ULONG Code, PKTRAP_FRAME Frame)
     if (Expected == Self) {
         KdpGiveUp(Code);
     }
-    KdFreeze(Frame);
+    KdpFreeze(Frame);
 }
 
 /* ---- The report ---- */
@@ -288,27 +239,20 @@ static void KdpBegin(ULONG Code, const ULONG64 P[4], const char *Hang, PKTRAP_FR
     KdpPrintFirstLine();
 }
 
-static char KdpMessage[256]; /* the owner only */
-
-static NORETURN void KdpBugCheckV(ULONG Code, const ULONG64 P[4], PKTRAP_FRAME Frame, const char *Format,
-                                  va_list Arguments)
-{
-    KdpBegin(Code, P, NULL, Frame);
-    if (Format != NULL) {
-        RtlPrintV(KdpMessage, sizeof(KdpMessage), Format, Arguments);
-        DbgPrint("%s\n", KdpMessage);
-    }
-    KdpPrintAll(Frame);
-    ArchDebugExit(KDP_EXIT_BUGCHECK);
-}
-
 void KdBugCheck(ULONG Code, ULONG64 P1, ULONG64 P2, ULONG64 P3, ULONG64 P4, PKTRAP_FRAME Frame,
                 const char *Format, ...)
 {
+    static char Message[256]; /* the owner only */
     va_list Arguments;
 
     va_start(Arguments, Format);
-    KdpBugCheckV(Code, (ULONG64[4]){P1, P2, P3, P4}, Frame, Format, Arguments);
+    KdpBegin(Code, (ULONG64[4]){P1, P2, P3, P4}, NULL, Frame);
+    if (Format != NULL) {
+        RtlPrintV(Message, sizeof(Message), Format, Arguments);
+        DbgPrint("%s\n", Message);
+    }
+    KdpPrintAll(Frame);
+    ArchDebugExit(KDP_EXIT_BUGCHECK);
 }
 
 void KdReportHang(ULONG Processor, const char *What)

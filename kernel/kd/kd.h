@@ -32,50 +32,48 @@ typedef struct _KD_SYMBOLS {
 void KdAddSymbols(KD_SYMBOLS *Symbols);
 void KdRemoveSymbols(KD_SYMBOLS *Symbols);
 
-/* Bug check codes of Primer's own use stand beside the documented ones. */
-#define APC_INDEX_MISMATCH                                    0x01
-#define INVALID_AFFINITY_SET                                  0x03
-#define IRQL_NOT_DISPATCH_LEVEL                               0x08
-#define IRQL_NOT_GREATER_OR_EQUAL                             0x09
-#define IRQL_NOT_LESS_OR_EQUAL                                0x0A
-#define MAXIMUM_WAIT_OBJECTS_EXCEEDED                         0x0C
-#define SPIN_LOCK_ALREADY_OWNED                               0x0F
-#define SPIN_LOCK_NOT_OWNED                                   0x10
-#define THREAD_NOT_MUTEX_OWNER                                0x11
-#define CID_HANDLE_CREATION                                   0x16
-#define CID_HANDLE_DELETION                                   0x17
-#define REFERENCE_BY_POINTER                                  0x18
-#define BAD_POOL_HEADER                                       0x19
-#define MEMORY_MANAGEMENT                                     0x1A
-#define KMODE_EXCEPTION_NOT_HANDLED                           0x1E
-#define SYSTEM_SERVICE_EXCEPTION                              0x3B
-#define PHASE0_INITIALIZATION_FAILED                          0x31
-#define PHASE1_INITIALIZATION_FAILED                          0x32
-#define SYSTEM_EXIT_OWNED_MUTEX                               0x39
-#define PAGE_FAULT_WITH_INTERRUPTS_OFF                        0x49
-#define IRQL_GT_ZERO_AT_SYSTEM_SERVICE                        0x4A
-#define PAGE_FAULT_IN_NONPAGED_AREA                           0x50
-#define UNEXPECTED_KERNEL_MODE_TRAP                           0x7F
-#define MACHINE_CHECK_EXCEPTION                               0x9C
-#define ATTEMPTED_SWITCH_FROM_DPC                             0xB8
-#define BAD_POOL_CALLER                                       0xC2
-#define DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS 0xCE
-#define MANUALLY_INITIATED_CRASH                              0xE2
-#define WORKER_THREAD_RETURNED_AT_BAD_IRQL                    0xE1
-#define RESOURCE_NOT_OWNED                                    0xE3
-#define WORKER_INVALID                                        0xE4
-#define CRITICAL_PROCESS_DIED                                 0xEF
-#define CLOCK_WATCHDOG_TIMEOUT                                0x101
-#define DPC_WATCHDOG_VIOLATION                                0x133
-#define KERNEL_SECURITY_CHECK_FAILURE                         0x139
-#define INVALID_RUNDOWN_PROTECTION_FLAGS                      0x16C
-#define ERESOURCE_INVALID_RELEASE                             0x16E
-#define THREAD_TERMINATE_HELD_MUTEX                           0x4000008A
-/* Primer: the lock checks. Parameters: lock, class held, class wanted, processor. */
-#define LOCK_ORDER_VIOLATION        0x50001
-#define LOCK_HELD_WHILE_BLOCKING    0x50002
-#define PROVIDER_CONTRACT_VIOLATION 0x50003
-#define ASSERTION_FAILED            0x50004
+/* The documented bug check codes, and from 0x50001 on those of Primer's own use: of the lock checks, whose
+   parameters are the lock, the class held, the class wanted and the processor, and others. */
+#define KD_BUGCHECK_CODES(X)                                                                                 \
+    X(APC_INDEX_MISMATCH, 0x01)                                                                              \
+    X(INVALID_AFFINITY_SET, 0x03)                                                                            \
+    X(IRQL_NOT_DISPATCH_LEVEL, 0x08)                                                                         \
+    X(IRQL_NOT_GREATER_OR_EQUAL, 0x09)                                                                       \
+    X(IRQL_NOT_LESS_OR_EQUAL, 0x0A)                                                                          \
+    X(MAXIMUM_WAIT_OBJECTS_EXCEEDED, 0x0C)                                                                   \
+    X(SPIN_LOCK_ALREADY_OWNED, 0x0F)                                                                         \
+    X(SPIN_LOCK_NOT_OWNED, 0x10)                                                                             \
+    X(CID_HANDLE_CREATION, 0x16)                                                                             \
+    X(CID_HANDLE_DELETION, 0x17)                                                                             \
+    X(REFERENCE_BY_POINTER, 0x18)                                                                            \
+    X(BAD_POOL_HEADER, 0x19)                                                                                 \
+    X(KMODE_EXCEPTION_NOT_HANDLED, 0x1E)                                                                     \
+    X(PHASE0_INITIALIZATION_FAILED, 0x31)                                                                    \
+    X(PHASE1_INITIALIZATION_FAILED, 0x32)                                                                    \
+    X(PAGE_FAULT_WITH_INTERRUPTS_OFF, 0x49)                                                                  \
+    X(IRQL_GT_ZERO_AT_SYSTEM_SERVICE, 0x4A)                                                                  \
+    X(PAGE_FAULT_IN_NONPAGED_AREA, 0x50)                                                                     \
+    X(UNEXPECTED_KERNEL_MODE_TRAP, 0x7F)                                                                     \
+    X(MACHINE_CHECK_EXCEPTION, 0x9C)                                                                         \
+    X(ATTEMPTED_SWITCH_FROM_DPC, 0xB8)                                                                       \
+    X(BAD_POOL_CALLER, 0xC2)                                                                                 \
+    X(DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS, 0xCE)                                           \
+    X(MANUALLY_INITIATED_CRASH, 0xE2)                                                                        \
+    X(WORKER_THREAD_RETURNED_AT_BAD_IRQL, 0xE1)                                                              \
+    X(WORKER_INVALID, 0xE4)                                                                                  \
+    X(CLOCK_WATCHDOG_TIMEOUT, 0x101)                                                                         \
+    X(KERNEL_SECURITY_CHECK_FAILURE, 0x139)                                                                  \
+    X(INVALID_RUNDOWN_PROTECTION_FLAGS, 0x16C)                                                               \
+    X(LOCK_ORDER_VIOLATION, 0x50001)                                                                         \
+    X(LOCK_HELD_WHILE_BLOCKING, 0x50002)                                                                     \
+    X(PROVIDER_CONTRACT_VIOLATION, 0x50003)                                                                  \
+    X(ASSERTION_FAILED, 0x50004)
+
+#define KD_DEFINE(Name, Code) Name = Code,
+enum {
+    KD_BUGCHECK_CODES(KD_DEFINE)
+};
+#undef KD_DEFINE
 
 /* Like KeBugCheckEx with the registers of the fault that led here (Frame may be NULL) and a sentence for the
    reader. */
@@ -83,8 +81,6 @@ NORETURN void KdBugCheck(ULONG Code, ULONG64 P1, ULONG64 P2, ULONG64 P3, ULONG64
                          const char *Format, ...) __attribute__((cold));
 /* A processor made no progress: same dump, announced as a hang. */
 NORETURN void KdReportHang(ULONG Processor, const char *What) __attribute__((cold));
-/* The NMI of a frozen processor ends here (arch's KiNmi calls it): stores the frame, stays. */
-void KdFreeze(PKTRAP_FRAME Frame);
 
 /* Trace: one ring a processor, fixed-size records; cheap enough to stay on. */
 typedef enum _KD_TRACE_EVENT {
