@@ -13,23 +13,14 @@
 #define CPIO_MAGIC_SIZE  6
 #define CPIO_TRAILER     "TRAILER!!!"
 
-/* The numbers of a header, in their order. */
-typedef enum _CPIO_FIELD {
-    FieldIno,
-    FieldMode,
-    FieldUid,
-    FieldGid,
-    FieldLinkCount,
-    FieldModificationTime,
-    FieldDataSize,
-    FieldDeviceMajor,
-    FieldDeviceMinor,
-    FieldSpecialMajor,
-    FieldSpecialMinor,
-    FieldNameSize,
-    FieldChecksum,
-    FieldCount
-} CPIO_FIELD;
+/* The numbers of a header that are of interest, by their place in it. */
+enum {
+    FieldMode = 1,
+    FieldModificationTime = 5,
+    FieldDataSize = 6,
+    FieldNameSize = 11,
+    FieldCount = 13
+};
 
 C_ASSERT(CPIO_MAGIC_SIZE + FieldCount * 8 == CPIO_HEADER_SIZE);
 
@@ -83,44 +74,27 @@ static bool CpiopReadHeader(const UCHAR *Text, ULONG Fields[FieldCount])
 
 /* ---- Names ---- */
 
-/* The name of NameSize bytes at Name: its length, or 0 when it has no NUL, is empty, or goes on behind a
-   NUL. */
-static SIZE_T CpiopNameLength(const UCHAR *Name, SIZE_T NameSize)
+/* Whether the NameSize bytes at Name are a name, which is not empty, and at least one NUL, and nothing behind
+   it. */
+static bool CpiopIsName(const UCHAR *Name, SIZE_T NameSize)
 {
-    SIZE_T Length = 0;
+    SIZE_T Length = strnlen((const char *)Name, NameSize);
 
-    while (Length < NameSize && Name[Length] != '\0') {
-        Length++;
-    }
     for (SIZE_T Index = Length; Index < NameSize; Index++) {
         if (Name[Index] != '\0') {
-            return 0;
+            return false;
         }
     }
-    return Length < NameSize ? Length : 0;
+    return Length != 0 && Length < NameSize;
 }
 
-/* Drops "/" and "./" from the beginning; what would become empty becomes ".". */
-static VOID CpiopStripName(PCPIO_ENTRY Entry)
+/* The name without "/" and "./" at its beginning; what would become empty becomes ".". */
+static PCSTR CpiopStripName(PCSTR Name)
 {
-    PCSTR Name = Entry->Name;
-
-    for (;;) {
-        if (Name[0] == '/') {
-            Name += 1;
-        } else if (Name[0] == '.' && Name[1] == '/') {
-            Name += 2;
-        } else {
-            break;
-        }
+    while (Name[0] == '/' || (Name[0] == '.' && Name[1] == '/')) {
+        Name += Name[0] == '/' ? 1 : 2;
     }
-    if (Name[0] == '\0') {
-        Name = ".";
-        Entry->NameLength = 1;
-    } else {
-        Entry->NameLength -= (SIZE_T)(Name - Entry->Name);
-    }
-    Entry->Name = Name;
+    return Name[0] != '\0' ? Name : ".";
 }
 
 /* ---- Entries ---- */
@@ -167,22 +141,12 @@ static NTSTATUS CpiopReadEntry(const CPIO_READER *Reader, PCPIO_ENTRY Entry, PSI
     }
     *Entry = (CPIO_ENTRY){
         .Name = (PCSTR)Reader->Blob + Name,
-        .NameLength = CpiopNameLength(Reader->Blob + Name, Fields[FieldNameSize]),
         .Data = Reader->Blob + Data,
         .DataSize = Fields[FieldDataSize],
-        .Archive = Reader->Archive,
-        .Ino = Fields[FieldIno],
         .Mode = Fields[FieldMode],
-        .Uid = Fields[FieldUid],
-        .Gid = Fields[FieldGid],
-        .LinkCount = Fields[FieldLinkCount],
         .ModificationTime = Fields[FieldModificationTime],
-        .DeviceMajor = Fields[FieldDeviceMajor],
-        .DeviceMinor = Fields[FieldDeviceMinor],
-        .SpecialMajor = Fields[FieldSpecialMajor],
-        .SpecialMinor = Fields[FieldSpecialMinor],
     };
-    return Entry->NameLength != 0 ? STATUS_SUCCESS : STATUS_DATA_ERROR;
+    return CpiopIsName(Reader->Blob + Name, Fields[FieldNameSize]) ? STATUS_SUCCESS : STATUS_DATA_ERROR;
 }
 
 NTSTATUS CpioNext(PCPIO_READER Reader, PCPIO_ENTRY Entry)
@@ -198,7 +162,7 @@ NTSTATUS CpioNext(PCPIO_READER Reader, PCPIO_ENTRY Entry)
         }
         Reader->Next = End;
         if (strcmp(Entry->Name, CPIO_TRAILER) != 0) {
-            CpiopStripName(Entry);
+            Entry->Name = CpiopStripName(Entry->Name);
             return STATUS_SUCCESS;
         }
         Reader->Inside = FALSE;

@@ -10,16 +10,9 @@
 #include <ntdef.h>
 #include <ntstatus.h>
 
-/* The file type and permissions in Mode. */
-#define CPIO_MODE_TYPE        0170000
-#define CPIO_MODE_SOCKET      0140000
-#define CPIO_MODE_SYMLINK     0120000
-#define CPIO_MODE_FILE        0100000
-#define CPIO_MODE_BLOCK       0060000
-#define CPIO_MODE_DIRECTORY   0040000
-#define CPIO_MODE_CHARACTER   0020000
-#define CPIO_MODE_FIFO        0010000
-#define CPIO_MODE_PERMISSIONS 07777
+/* The file type in Mode. */
+#define CPIO_MODE_TYPE      0170000
+#define CPIO_MODE_DIRECTORY 0040000
 
 typedef struct _CPIO_READER {
     const UCHAR *Blob;
@@ -30,18 +23,11 @@ typedef struct _CPIO_READER {
 } CPIO_READER, *PCPIO_READER;
 
 typedef struct _CPIO_ENTRY {
-    PCSTR Name; /* NUL-terminated, without leading "/" and "./"; "." for the root itself */
-    SIZE_T NameLength;
+    PCSTR Name;        /* NUL-terminated, without leading "/" and "./"; "." for the root itself */
     const UCHAR *Data; /* of a symbolic link: its target, not NUL-terminated */
-    SIZE_T DataSize;
-    SIZE_T Archive; /* where its archive starts: hard links are equal in this, Ino and Device */
-    ULONG Ino;
+    SIZE_T DataSize;   /* of hard links all but the last have no data */
     ULONG Mode;
-    ULONG Uid, Gid;
-    ULONG LinkCount;        /* of hard links all but the last have no data */
     ULONG ModificationTime; /* seconds since 1970 */
-    ULONG DeviceMajor, DeviceMinor;
-    ULONG SpecialMajor, SpecialMinor; /* of a device file */
 } CPIO_ENTRY, *PCPIO_ENTRY;
 
 /* Starts at the beginning of a blob of Size bytes. */

@@ -71,7 +71,6 @@ static const char *ReadAll(void)
     memcpy(Copy, Blob, BlobSize);
     CpioStart(&Reader, Copy, BlobSize);
     while ((Status = CpioNext(&Reader, &Entry)) == STATUS_SUCCESS && Length < 900) {
-        CHECK(strlen(Entry.Name) == Entry.NameLength);
         Length += (SIZE_T)sprintf(Result + Length, "%s:%u:%.*s ", Entry.Name, (ULONG)Entry.DataSize,
                                   Entry.DataSize < 20 ? (int)Entry.DataSize : 20, (const char *)Entry.Data);
     }
@@ -103,11 +102,7 @@ static void AttributesAreKept(void)
     AddTrailer();
     CpioStart(&Reader, Blob, BlobSize);
     CHECK_STATUS(STATUS_SUCCESS, CpioNext(&Reader, &Entry));
-    CHECK(Entry.Ino == 77 && Entry.Mode == 0120777 && Entry.Uid == 1 && Entry.Gid == 2 &&
-          Entry.LinkCount == 3);
-    CHECK(Entry.ModificationTime == 0x5F000000 && Entry.DeviceMajor == 8 && Entry.DeviceMinor == 9);
-    CHECK(Entry.SpecialMajor == 10 && Entry.SpecialMinor == 11 && Entry.Archive == 0);
-    CHECK((Entry.Mode & CPIO_MODE_TYPE) == CPIO_MODE_SYMLINK && Entry.DataSize == 6);
+    CHECK(Entry.Mode == 0120777 && Entry.ModificationTime == 0x5F000000 && Entry.DataSize == 6);
     CHECK(Entry.Data >= Blob && Entry.Data + 6 <= Blob + BlobSize && memcmp(Entry.Data, "target", 6) == 0);
 }
 
@@ -143,7 +138,6 @@ static void ArchivesFollowEachOther(void)
     Add(Third, "TRAILER!!!", 1, 0, "", 0);
     Pad(0, 4096);
     CHECK_TEXT("a:1:1 b:2:22 c:3:333 d:4:4444 eeeeee:5:55555 end", ReadAll());
-    CHECK_EQUAL(Third, Entry.Archive);
 }
 
 static void NothingIsNoError(void)
@@ -254,11 +248,11 @@ static ULONG ReadQuietly(const UCHAR *Bytes, SIZE_T Size)
 
     CpioStart(&Reader, Bytes, Size);
     while ((Status = CpioNext(&Reader, &Entry)) == STATUS_SUCCESS) {
-        SIZE_T Sum = strlen(Entry.Name) - Entry.NameLength;
+        SIZE_T Sum = 0;
         for (SIZE_T Index = 0; Index < Entry.DataSize; Index++) {
             Sum += Entry.Data[Index] != 0;
         }
-        CHECK(Entry.NameLength > 0 && Sum <= Entry.DataSize && ++Count < 20);
+        CHECK(strlen(Entry.Name) > 0 && Sum <= Entry.DataSize && ++Count < 20);
     }
     CHECK(Status == STATUS_NO_MORE_ENTRIES || Status == STATUS_DATA_ERROR || Status == STATUS_END_OF_FILE);
     return Count;
