@@ -39,6 +39,21 @@ for size in 1 100 115 4095 4096; do
     boot -initrd $TMP/cut.cpio
     grep "archive 0: broken at offset [0-9]* of $size" $TMP/log
 done
+
+# A folder a letter, in one name without end and in a hundred long ones: more than there is memory for.
+python3 - $TMP/deep.cpio $TMP/deeper.cpio <<'END'
+import sys
+def entry(name):
+    numbers = 1, 0o100644, 0, 0, 1, 0, 0, 0, 0, 0, 0, len(name) + 1, 0
+    data = ("070701" + "".join(f"{number:08x}" for number in numbers) + name).encode() + b"\0"
+    return data + bytes(-len(data) % 4)
+open(sys.argv[1], "wb").write(entry("a/" * 16000 + "x") + entry("TRAILER!!!"))
+open(sys.argv[2], "wb").write(b"".join(entry(f"{n}" + "/a" * 2040) for n in range(100)) + entry("TRAILER!!!"))
+END
+boot -initrd $TMP/deep.cpio
+grep 'io: 0 files in 1 archives' $TMP/log
+boot -initrd $TMP/deeper.cpio
+grep 'archive 0: broken at offset [0-9]* of [0-9]* (c000009a)' $TMP/log
 """
 
 # The same through tools/run: status 125, and what is wrong on standard error. What stands before the cut can be used.

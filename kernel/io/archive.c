@@ -11,6 +11,7 @@
 #include "kernel/rtl/avl.h"
 
 #define IOP_IMPLIED_MODE (CPIO_MODE_DIRECTORY | 0755)
+#define IOP_LONGEST_NAME 4096
 
 typedef struct _IOP_ENTRY {
     RTL_AVL_NODE Node;
@@ -34,18 +35,17 @@ static LONG IopComparePath(const VOID *Key, const RTL_AVL_NODE *Node)
 
 /* ---- Building ---- */
 
+/* An entry of a path that has none; NULL: no memory. */
 static PIOP_ENTRY IopNewEntry(const char *Path)
 {
     PIOP_ENTRY Entry = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(*Entry), IOP_TAG);
 
-    if (Entry == NULL) {
-        KdBugCheck(PHASE1_INITIALIZATION_FAILED, IopEntryCount, 0, 0, 0, NULL,
-                   "no memory for the index of the archives");
+    if (Entry != NULL) {
+        RtlZeroMemory(Entry, sizeof(*Entry));
+        Entry->File.Path = Path;
+        Entry->File.Inode = ++IopEntryCount;
+        RtlAvlInsert(&IopIndex, Path, &Entry->Node, IopComparePath);
     }
-    RtlZeroMemory(Entry, sizeof(*Entry));
-    Entry->File.Path = Path;
-    Entry->File.Inode = ++IopEntryCount;
-    RtlAvlInsert(&IopIndex, Path, &Entry->Node, IopComparePath);
     return Entry;
 }
 
@@ -54,44 +54,63 @@ static PIOP_ENTRY IopFindEntry(const char *Path)
     return IopEntryOf(RtlAvlFind(&IopIndex, Path, IopComparePath));
 }
 
-/* The folders above Path, those that nothing has named yet. */
-static void IopAddParents(const char *Path)
+/* The folder at the first Length bytes of Path, if nothing has named it yet. */
+static NTSTATUS IopAddFolder(const char *Path, SIZE_T Length)
 {
-    for (const char *Slash = strchr(Path, '/'); Slash != NULL; Slash = strchr(Slash + 1, '/')) {
-        SIZE_T Length = (SIZE_T)(Slash - Path);
-        char *Parent = ExAllocatePoolWithTag(NonPagedPoolNx, Length + 1, IOP_TAG);
-        if (Parent == NULL) {
-            KdBugCheck(PHASE1_INITIALIZATION_FAILED, Length, 0, 0, 0, NULL,
-                       "no memory for the index of the archives");
-        }
-        memcpy(Parent, Path, Length);
-        Parent[Length] = 0;
-        if (IopFindEntry(Parent) == NULL) {
-            IopNewEntry(Parent)->File.Mode = IOP_IMPLIED_MODE;
-        } else {
-            ExFreePoolWithTag(Parent, IOP_TAG);
-        }
+    char *Folder = ExAllocatePoolWithTag(NonPagedPoolNx, Length + 1, IOP_TAG);
+    PIOP_ENTRY Entry;
+
+    if (Folder == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
     }
+    memcpy(Folder, Path, Length);
+    Folder[Length] = 0;
+    Entry = IopFindEntry(Folder);
+    if (Entry == NULL && (Entry = IopNewEntry(Folder)) != NULL) {
+        Entry->File.Mode = IOP_IMPLIED_MODE;
+    } else {
+        ExFreePoolWithTag(Folder, IOP_TAG);
+    }
+    return Entry != NULL ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
+}
+
+static NTSTATUS IopAddParents(const char *Path)
+{
+    NTSTATUS Status = STATUS_SUCCESS;
+
+    for (const char *Slash = Path; NT_SUCCESS(Status) && (Slash = strchr(Slash, '/')) != NULL; Slash++) {
+        Status = IopAddFolder(Path, (SIZE_T)(Slash - Path));
+    }
+    return Status;
 }
 
 /* Names and data stay where they are: an archive's memory is never given back. */
-static void IopAddFile(const CPIO_ENTRY *Cpio)
+static NTSTATUS IopAddFile(const CPIO_ENTRY *Cpio)
 {
     PIOP_ENTRY Entry = IopFindEntry(Cpio->Name);
+    NTSTATUS Status = STATUS_SUCCESS;
 
     if (Entry == NULL) {
-        IopAddParents(Cpio->Name);
-        Entry = IopNewEntry(Cpio->Name);
+        Status = IopAddParents(Cpio->Name);
+        Entry = NT_SUCCESS(Status) ? IopNewEntry(Cpio->Name) : NULL;
+    }
+    if (Entry == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
     }
     Entry->File.Data = Cpio->Data;
     Entry->File.Size = Cpio->DataSize;
     Entry->File.Mode = Cpio->Mode;
     Entry->File.ModifyTime = Cpio->ModificationTime;
+    return STATUS_SUCCESS;
 }
 
-/* "a//b", "a/" and names with ".." would be found under no path that anybody asks for. */
+/* "a//b", "a/", names with ".." and longer ones than a path can be would be found under no path that anybody
+   asks for; and a folder a letter, in a name without limit, would take all memory. */
 static bool IopIsCleanName(const char *Name)
 {
+    if (strnlen(Name, IOP_LONGEST_NAME + 1) > IOP_LONGEST_NAME) {
+        return false;
+    }
     for (;;) {
         const char *End = strchr(Name, '/');
         SIZE_T Length = End != NULL ? (SIZE_T)(End - Name) : strlen(Name);
@@ -113,8 +132,8 @@ static void IopIndexArchive(ULONG Number, const BOOT_ARCHIVE *Archive)
 
     CpioStart(&Reader, Archive->Data, Archive->Size);
     while (NT_SUCCESS(Status = CpioNext(&Reader, &Entry)) && Status != STATUS_NO_MORE_ENTRIES) {
-        if (IopIsCleanName(Entry.Name)) {
-            IopAddFile(&Entry);
+        if (IopIsCleanName(Entry.Name) && !NT_SUCCESS(Status = IopAddFile(&Entry))) {
+            break;
         }
     }
     if (Status != STATUS_NO_MORE_ENTRIES) {
@@ -165,8 +184,7 @@ NTSTATUS IoArchiveSection(const IO_ARCHIVE_FILE *File, PMM_SECTION *Section)
     PMM_SECTION Made;
     NTSTATUS Status = STATUS_SUCCESS;
 
-    KeEnterCriticalRegion();
-    ExAcquirePushLockExclusive(&IopSectionLock);
+    IopLock(&IopSectionLock);
     if (Entry->Section == NULL) {
         Status = MmCreateDataSection(File->Data, File->Size, &Made);
         Entry->Section = NT_SUCCESS(Status) ? Made : NULL;
@@ -175,7 +193,6 @@ NTSTATUS IoArchiveSection(const IO_ARCHIVE_FILE *File, PMM_SECTION *Section)
         MmReferenceSection(Entry->Section);
         *Section = Entry->Section;
     }
-    ExReleasePushLockExclusive(&IopSectionLock);
-    KeLeaveCriticalRegion();
+    IopUnlock(&IopSectionLock);
     return Status;
 }

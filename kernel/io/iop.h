@@ -12,6 +12,18 @@
 
 #define IOP_TAG 'tsIO'
 
+static inline void IopLock(PEX_PUSH_LOCK Lock)
+{
+    KeEnterCriticalRegion();
+    ExAcquirePushLockExclusive(Lock);
+}
+
+static inline void IopUnlock(PEX_PUSH_LOCK Lock)
+{
+    ExReleasePushLockExclusive(Lock);
+    KeLeaveCriticalRegion();
+}
+
 /* file.c */
 void IopInitializeFiles(void);
 
