@@ -11,6 +11,7 @@
 #include "kernel/io/cpio.h"
 #include "kernel/io/iop.h"
 #include <ntapi.h>
+#include <ntstrsafe.h>
 
 #define IOP_FILE_TYPE            5     /* FILE_OBJECT.Type, as documented */
 #define IOP_MAX_PATH             1024  /* bytes of UTF-8 */
@@ -26,15 +27,18 @@ static POBJECT_TYPE IopFileType;
 POBJECT_TYPE *IoFileObjectType = &IopFileType;
 EXPORT(IoFileObjectType);
 
+static void IopReplace(char *Text, char What, char With)
+{
+    for (; (Text = strchr(Text, What)) != NULL; Text++) {
+        *Text = With;
+    }
+}
+
 /* ---- The object ---- */
 
 static void IopDeleteFile(PVOID Object)
 {
-    PFILE_OBJECT File = Object;
-
-    if (File->FileName.Buffer != NULL) {
-        ExFreePoolWithTag(File->FileName.Buffer, IOP_TAG);
-    }
+    RtlFreeUnicodeString(&((PFILE_OBJECT)Object)->FileName);
 }
 
 static const OB_TYPE_ROUTINES IopFileRoutines = {
@@ -52,9 +56,26 @@ void IopInitializeFiles(void)
     }
 }
 
-/* FileName becomes a copy of Name. */
+/* "\Boot\native\init" of a root, "Boot/", and a path in it. RtlFreeUnicodeString frees it. */
+static NTSTATUS IopMakeName(PUNICODE_STRING Name, const char *Root, const char *Path)
+{
+    SIZE_T Size = sizeof("\\") + strlen(Root) + strlen(Path);
+    char *Text = ExAllocatePoolWithTag(NonPagedPoolNx, Size, IOP_TAG);
+    ANSI_STRING Ansi;
+
+    if (Text == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    RtlStringCchPrintfA(Text, Size, "\\%s%s", Root, Path);
+    IopReplace(Text, '/', '\\');
+    RtlInitAnsiString(&Ansi, Text);
+    NTSTATUS Status = RtlAnsiStringToUnicodeString(Name, &Ansi, TRUE);
+    ExFreePoolWithTag(Text, IOP_TAG);
+    return Status;
+}
+
 static NTSTATUS IopCreateFile(IO_FILE_KIND Kind, ULONG Stream, const IO_ARCHIVE_FILE *Archived,
-                              PCUNICODE_STRING Name, PFILE_OBJECT *FileObject)
+                              const char *Root, const char *Path, PFILE_OBJECT *FileObject)
 {
     PFILE_OBJECT File;
     NTSTATUS Status = ObCreateObject(IopFileType, (PVOID *)&File);
@@ -68,13 +89,11 @@ static NTSTATUS IopCreateFile(IO_FILE_KIND Kind, ULONG Stream, const IO_ARCHIVE_
     File->Stream = Stream;
     File->File = Archived;
     ExInitializePushLock(&File->Lock);
-    File->FileName.Buffer = ExAllocatePoolWithTag(NonPagedPoolNx, Name->Length + sizeof(WCHAR), IOP_TAG);
-    if (File->FileName.Buffer == NULL) {
+    Status = IopMakeName(&File->FileName, Root, Path);
+    if (!NT_SUCCESS(Status)) {
         ObDereferenceObject(File);
-        return STATUS_INSUFFICIENT_RESOURCES;
+        return Status;
     }
-    File->FileName.MaximumLength = Name->Length + sizeof(WCHAR);
-    RtlCopyUnicodeString(&File->FileName, Name);
     *FileObject = File;
     return STATUS_SUCCESS;
 }
@@ -84,39 +103,14 @@ static bool IopIsDirectory(const IO_ARCHIVE_FILE *File)
     return (File->Mode & CPIO_MODE_TYPE) == CPIO_MODE_DIRECTORY;
 }
 
-static NTSTATUS IopCreateArchiveFile(const IO_ARCHIVE_FILE *File, PCUNICODE_STRING Name,
-                                     PFILE_OBJECT *FileObject)
-{
-    return IopCreateFile(File == NULL || IopIsDirectory(File) ? IoFileDirectory : IoFileArchive, 0, File,
-                         Name, FileObject);
-}
-
+/* NULL: the root of all archives. */
 NTSTATUS IoOpenArchiveFile(const IO_ARCHIVE_FILE *File, PFILE_OBJECT *FileObject)
 {
-    static const WCHAR Root[] = L"\\Boot\\";
-    ULONG Length = (ULONG)strlen(File->Path);
-    ULONG Room = sizeof(Root) + Length * sizeof(WCHAR);
-    ULONG Used = 0;
-    UNICODE_STRING Name;
-
-    if (Room > UNICODE_STRING_MAX_BYTES) {
-        return STATUS_NAME_TOO_LONG;
+    if (File == NULL) {
+        return IopCreateFile(IoFileDirectory, 0, NULL, "Boot", "", FileObject);
     }
-    RtlInitEmptyUnicodeString(&Name, ExAllocatePoolWithTag(NonPagedPoolNx, Room, IOP_TAG), (USHORT)Room);
-    if (Name.Buffer == NULL) {
-        return STATUS_INSUFFICIENT_RESOURCES;
-    }
-    memcpy(Name.Buffer, Root, sizeof(Root) - sizeof(WCHAR));
-    Name.Length = sizeof(Root) - sizeof(WCHAR);
-    RtlUTF8ToUnicodeN(Name.Buffer + Name.Length / sizeof(WCHAR), Room - Name.Length, &Used, File->Path,
-                      Length);
-    Name.Length += (USHORT)Used;
-    for (ULONG i = 0; i < Name.Length / sizeof(WCHAR); i++) {
-        Name.Buffer[i] = Name.Buffer[i] == '/' ? '\\' : Name.Buffer[i];
-    }
-    NTSTATUS Status = IopCreateArchiveFile(File, &Name, FileObject);
-    ExFreePoolWithTag(Name.Buffer, IOP_TAG);
-    return Status;
+    return IopCreateFile(IopIsDirectory(File) ? IoFileDirectory : IoFileArchive, 0, File, "Boot/", File->Path,
+                         FileObject);
 }
 
 /* ---- Names ---- */
@@ -136,38 +130,40 @@ static NTSTATUS IopConvertName(PCUNICODE_STRING Name, char Path[IOP_MAX_PATH])
         return STATUS_OBJECT_NAME_INVALID;
     }
     Path[Length] = 0;
-    for (ULONG i = 0; i < Length; i++) {
-        Path[i] = Path[i] == '\\' ? '/' : Path[i];
+    if (strlen(Path) != Length) {
+        return STATUS_OBJECT_NAME_INVALID; /* what stands behind a NUL would not be looked at */
     }
+    IopReplace(Path, '\\', '/');
     if (Path[Length - 1] == '/') {
         Path[Length - 1] = 0;
     }
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS IopOpenStream(const char *Path, PCUNICODE_STRING Name, ACCESS_MASK Access, PFILE_OBJECT *File)
+static NTSTATUS IopOpenStream(ULONG Stream, ACCESS_MASK Access, PFILE_OBJECT *File)
 {
-    for (ULONG Stream = 0; Stream < RTL_NUMBER_OF(IopStreamName); Stream++) {
-        if (strcmp(Path, IopStreamName[Stream]) == 0) {
-            ACCESS_MASK Allowed = Stream == 0 ? FILE_READ_DATA : FILE_WRITE_DATA;
-            return Access & (FILE_READ_DATA | FILE_WRITE_DATA) & ~Allowed
-                       ? STATUS_ACCESS_DENIED
-                       : IopCreateFile(IoFileConsole, Stream, NULL, Name, File);
-        }
-    }
-    return STATUS_OBJECT_NAME_NOT_FOUND;
+    ACCESS_MASK Denied = Stream == 0 ? FILE_WRITE_DATA : FILE_READ_DATA;
+
+    return Access & Denied ? STATUS_ACCESS_DENIED
+                           : IopCreateFile(IoFileConsole, Stream, NULL, "", IopStreamName[Stream], File);
 }
 
-static NTSTATUS IopOpenBootFile(const char *Path, PCUNICODE_STRING Name, ACCESS_MASK Access,
-                                PFILE_OBJECT *File)
+static NTSTATUS IopOpenPath(const char *Path, ACCESS_MASK Access, PFILE_OBJECT *File)
 {
-    const IO_ARCHIVE_FILE *Archived = *Path != 0 ? IoLookupArchive(Path) : NULL;
+    const IO_ARCHIVE_FILE *Archived = NULL;
 
-    if (*Path != 0 && Archived == NULL) {
-        return STATUS_OBJECT_NAME_NOT_FOUND;
+    for (ULONG Stream = 0; Stream < RTL_NUMBER_OF(IopStreamName); Stream++) {
+        if (strcmp(Path, IopStreamName[Stream]) == 0) {
+            return IopOpenStream(Stream, Access, File);
+        }
     }
-    return Access & FILE_WRITE_DATA ? STATUS_MEDIA_WRITE_PROTECTED
-                                    : IopCreateArchiveFile(Archived, Name, File);
+    if (strcmp(Path, "Boot") != 0) {
+        Archived = strncmp(Path, "Boot/", 5) == 0 ? IoLookupArchive(Path + 5) : NULL;
+        if (Archived == NULL) {
+            return STATUS_OBJECT_NAME_NOT_FOUND;
+        }
+    }
+    return Access & FILE_WRITE_DATA ? STATUS_MEDIA_WRITE_PROTECTED : IoOpenArchiveFile(Archived, File);
 }
 
 static NTSTATUS IopOpenByName(PCUNICODE_STRING Name, ACCESS_MASK Access, PFILE_OBJECT *File)
@@ -179,13 +175,7 @@ static NTSTATUS IopOpenByName(PCUNICODE_STRING Name, ACCESS_MASK Access, PFILE_O
     }
     NTSTATUS Status = IopConvertName(Name, Path);
     if (NT_SUCCESS(Status)) {
-        if (strcmp(Path, "Boot") == 0) {
-            Status = IopOpenBootFile("", Name, Access, File);
-        } else if (strncmp(Path, "Boot/", 5) == 0) {
-            Status = IopOpenBootFile(Path + 5, Name, Access, File);
-        } else {
-            Status = IopOpenStream(Path, Name, Access, File);
-        }
+        Status = IopOpenPath(Path, Access, File);
     }
     ExFreePoolWithTag(Path, IOP_TAG);
     return Status;
@@ -238,12 +228,13 @@ NTSTATUS NtOpenFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRI
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    Status = ObInsertHandle(ObCurrentHandleTable(), File, Access, Attributes.Attributes, &Handle);
-    ObDereferenceObject(File);
+    /* First what can fail without leaving a handle. */
+    Status = IopReturnStatus(IoStatusBlock, STATUS_SUCCESS, Opened, Mode);
     if (NT_SUCCESS(Status)) {
-        Status = ExReturnHandle(FileHandle, Handle, Mode);
+        Status = ObInsertHandle(ObCurrentHandleTable(), File, Access, Attributes.Attributes, &Handle);
     }
-    return NT_SUCCESS(Status) ? IopReturnStatus(IoStatusBlock, STATUS_SUCCESS, Opened, Mode) : Status;
+    ObDereferenceObject(File);
+    return NT_SUCCESS(Status) ? ExReturnHandle(FileHandle, Handle, Mode) : Status;
 }
 
 /* ---- Reading and writing ---- */
@@ -257,6 +248,7 @@ typedef struct _IOP_REQUEST {
     ULONG Length;
     LARGE_INTEGER Offset;
     BOOLEAN HasOffset;
+    BOOLEAN Single, Restart; /* of a folder's query */
     ULONG_PTR Done;
 } IOP_REQUEST, *PIOP_REQUEST;
 
@@ -322,18 +314,6 @@ static NTSTATUS IopReadAt(PIOP_REQUEST Request, ULONG64 Offset)
     return Status;
 }
 
-static void IopLockFile(PFILE_OBJECT File)
-{
-    KeEnterCriticalRegion();
-    ExAcquirePushLockExclusive(&File->Lock);
-}
-
-static void IopUnlockFile(PFILE_OBJECT File)
-{
-    ExReleasePushLockExclusive(&File->Lock);
-    KeLeaveCriticalRegion();
-}
-
 static NTSTATUS IopReadArchive(PIOP_REQUEST Request)
 {
     PFILE_OBJECT File = Request->File;
@@ -341,31 +321,41 @@ static NTSTATUS IopReadArchive(PIOP_REQUEST Request)
     if (Request->HasOffset) {
         return IopReadAt(Request, (ULONG64)Request->Offset.QuadPart);
     }
-    IopLockFile(File);
+    IopLock(&File->Lock);
     NTSTATUS Status = IopReadAt(Request, File->Position);
     File->Position += Request->Done;
-    IopUnlockFile(File);
+    IopUnlock(&File->Lock);
     return Status;
 }
 
-static NTSTATUS IopReadConsole(PIOP_REQUEST Request)
+/* What goes through a buffer of the kernel's, of Most bytes at most, on its way to or from the caller's. */
+typedef NTSTATUS IOP_BUFFERED(PIOP_REQUEST Request, PVOID Piece, ULONG Size);
+
+static NTSTATUS IopBuffered(PIOP_REQUEST Request, ULONG Most, IOP_BUFFERED *Routine)
 {
-    SIZE_T Size = Request->Length < IOP_READ_PIECE ? Request->Length : IOP_READ_PIECE, Done;
-    PVOID Piece;
+    ULONG Size = Request->Length < Most ? Request->Length : Most;
 
     if (Size == 0) {
         return STATUS_SUCCESS;
     }
-    Piece = ExAllocatePoolWithTag(NonPagedPoolNx, Size, IOP_TAG);
+    PVOID Piece = ExAllocatePoolWithTag(NonPagedPoolNx, Size, IOP_TAG);
     if (Piece == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
+    NTSTATUS Status = Routine(Request, Piece, Size);
+    ExFreePoolWithTag(Piece, IOP_TAG);
+    return Status;
+}
+
+static NTSTATUS IopReadConsole(PIOP_REQUEST Request, PVOID Piece, ULONG Size)
+{
+    SIZE_T Done;
     NTSTATUS Status = IoConsoleRead(Piece, Size, &Done);
+
     if (Status == STATUS_SUCCESS) {
         Status = Done != 0 ? ExCopyOut(Request->Buffer, Piece, Done, Request->Mode) : STATUS_END_OF_FILE;
         Request->Done = NT_SUCCESS(Status) ? Done : 0;
     }
-    ExFreePoolWithTag(Piece, IOP_TAG);
     return Status;
 }
 
@@ -384,7 +374,7 @@ NTSTATUS NtReadFile(HANDLE FileHandle, HANDLE Event, PVOID ApcRoutine, PVOID Apc
     }
     switch (Request.File->Kind) {
     case IoFileConsole:
-        Status = IopReadConsole(&Request);
+        Status = IopBuffered(&Request, IOP_READ_PIECE, IopReadConsole);
         break;
     case IoFileArchive:
         Status = IopReadArchive(&Request);
@@ -395,29 +385,19 @@ NTSTATUS NtReadFile(HANDLE FileHandle, HANDLE Event, PVOID ApcRoutine, PVOID Apc
     return IopEndRequest(&Request, IoStatusBlock, Status);
 }
 
-static NTSTATUS IopWriteConsole(PIOP_REQUEST Request)
+static NTSTATUS IopWriteConsole(PIOP_REQUEST Request, PVOID Piece, ULONG Size)
 {
-    SIZE_T Most = Request->Length < IOP_WRITE_PIECE ? Request->Length : IOP_WRITE_PIECE;
     NTSTATUS Status = STATUS_SUCCESS;
-    PVOID Piece;
 
-    if (Most == 0) {
-        return STATUS_SUCCESS;
-    }
-    Piece = ExAllocatePoolWithTag(NonPagedPoolNx, Most, IOP_TAG);
-    if (Piece == NULL) {
-        return STATUS_INSUFFICIENT_RESOURCES;
-    }
     while (Request->Done < Request->Length && NT_SUCCESS(Status)) {
         SIZE_T Left = Request->Length - Request->Done;
-        SIZE_T Count = Left < Most ? Left : Most;
+        SIZE_T Count = Left < Size ? Left : Size;
         Status = ExCopyIn(Piece, Request->Buffer + Request->Done, Count, Request->Mode);
         if (NT_SUCCESS(Status)) {
             Status = IoConsoleWrite(Request->File->Stream, Piece, Count);
         }
         Request->Done += NT_SUCCESS(Status) ? Count : 0;
     }
-    ExFreePoolWithTag(Piece, IOP_TAG);
     return Status;
 }
 
@@ -432,7 +412,8 @@ NTSTATUS NtWriteFile(HANDLE FileHandle, HANDLE Event, PVOID ApcRoutine, PVOID Ap
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    Status = Request.File->Kind == IoFileConsole ? IopWriteConsole(&Request) : STATUS_MEDIA_WRITE_PROTECTED;
+    Status = Request.File->Kind == IoFileConsole ? IopBuffered(&Request, IOP_WRITE_PIECE, IopWriteConsole)
+                                                 : STATUS_MEDIA_WRITE_PROTECTED;
     return IopEndRequest(&Request, IoStatusBlock, Status);
 }
 
@@ -484,20 +465,28 @@ NTSTATUS NtQueryInformationFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBloc
 
 /* ---- Folders ---- */
 
-/* The name of a child in its folder's listing; NULL when File is deeper down. PrefixLength: the folder's path
-   and slash. */
-static const char *IopChildName(const IO_ARCHIVE_FILE *File, SIZE_T PrefixLength)
+/* The name of a child in its folder's listing (NULL: the root's); NULL when File is something else. File's path
+   starts with the folder's. */
+static const char *IopChildName(const IO_ARCHIVE_FILE *Folder, const IO_ARCHIVE_FILE *File)
 {
-    const char *Name = File->Path + PrefixLength;
+    const char *Name = File->Path;
+
+    if (Folder != NULL) {
+        Name += strlen(Folder->Path);
+        if (*Name++ != '/') {
+            return NULL;
+        }
+    }
     return *Name != 0 && strchr(Name, '/') == NULL ? Name : NULL;
 }
 
 /* The child behind Last, or the first one. */
-static const IO_ARCHIVE_FILE *IopNextChild(const IO_ARCHIVE_FILE *Last, const char *Prefix)
+static const IO_ARCHIVE_FILE *IopNextChild(const IO_ARCHIVE_FILE *Folder, const IO_ARCHIVE_FILE *Last)
 {
+    const char *Prefix = Folder != NULL ? Folder->Path : "";
     const IO_ARCHIVE_FILE *File = Last == NULL ? IoFirstArchiveFile(Prefix) : IoNextArchiveFile(Last, Prefix);
 
-    while (File != NULL && IopChildName(File, strlen(Prefix)) == NULL) {
+    while (File != NULL && IopChildName(Folder, File) == NULL) {
         File = IoNextArchiveFile(File, Prefix);
     }
     return File;
@@ -526,10 +515,10 @@ static ULONG IopFillRecord(const IO_ARCHIVE_FILE *File, const char *Name, PUCHAR
 }
 
 /* As many records as fit, from behind *Last on. */
-static NTSTATUS IopFillListing(const char *Prefix, PUCHAR Buffer, ULONG Length, BOOLEAN Single,
+static NTSTATUS IopFillListing(const IO_ARCHIVE_FILE *Folder, PUCHAR Buffer, ULONG Length, BOOLEAN Single,
                                const IO_ARCHIVE_FILE **Last, PULONG Filled)
 {
-    const IO_ARCHIVE_FILE *File = IopNextChild(*Last, Prefix);
+    const IO_ARCHIVE_FILE *File = IopNextChild(Folder, *Last);
     ULONG At = 0, Previous = 0;
 
     *Filled = 0;
@@ -537,7 +526,7 @@ static NTSTATUS IopFillListing(const char *Prefix, PUCHAR Buffer, ULONG Length, 
         return STATUS_NO_MORE_FILES;
     }
     while (File != NULL && At < Length) {
-        ULONG Size = IopFillRecord(File, IopChildName(File, strlen(Prefix)), Buffer + At, Length - At);
+        ULONG Size = IopFillRecord(File, IopChildName(Folder, File), Buffer + At, Length - At);
         if (Size == 0) {
             break;
         }
@@ -548,57 +537,30 @@ static NTSTATUS IopFillListing(const char *Prefix, PUCHAR Buffer, ULONG Length, 
         *Filled = At + Size;
         At = (ULONG)ALIGN_UP_BY(*Filled, 8);
         *Last = File;
-        File = Single ? NULL : IopNextChild(File, Prefix);
+        File = Single ? NULL : IopNextChild(Folder, File);
     }
     return *Filled != 0 ? STATUS_SUCCESS : STATUS_BUFFER_OVERFLOW;
 }
 
-/* "native/", or "" for the root. */
-static char *IopAllocatePrefix(const IO_ARCHIVE_FILE *Folder)
-{
-    SIZE_T Length = Folder != NULL ? strlen(Folder->Path) : 0;
-    char *Prefix = ExAllocatePoolWithTag(NonPagedPoolNx, Length + 2, IOP_TAG);
-
-    if (Prefix != NULL && Length != 0) {
-        memcpy(Prefix, Folder->Path, Length);
-        Prefix[Length++] = '/';
-    }
-    if (Prefix != NULL) {
-        Prefix[Length] = 0;
-    }
-    return Prefix;
-}
-
 /* The listing is made in a buffer of the kernel's and copied in one go; the position moves only when that
    worked. */
-static NTSTATUS IopQueryFolder(PIOP_REQUEST Request, BOOLEAN Single, BOOLEAN Restart)
+static NTSTATUS IopQueryFolder(PIOP_REQUEST Request, PVOID Listing, ULONG Size)
 {
     PFILE_OBJECT File = Request->File;
-    ULONG Length = Request->Length < IOP_MAX_QUERY ? Request->Length : IOP_MAX_QUERY, Filled = 0;
-    char *Prefix = IopAllocatePrefix(File->File);
-    PUCHAR Listing = ExAllocatePoolWithTag(NonPagedPoolNx, Length + 8, IOP_TAG);
-    NTSTATUS Status = STATUS_INSUFFICIENT_RESOURCES;
+    ULONG Filled;
 
-    if (Prefix != NULL && Listing != NULL) {
-        IopLockFile(File);
-        const IO_ARCHIVE_FILE *Last = Restart ? NULL : File->Last;
-        RtlZeroMemory(Listing, Length);
-        Status = IopFillListing(Prefix, Listing, Length, Single, &Last, &Filled);
-        if (NT_SUCCESS(Status)) {
-            Status = ExCopyOut(Request->Buffer, Listing, Filled, Request->Mode);
-        }
-        if (NT_SUCCESS(Status)) {
-            File->Last = Last;
-            Request->Done = Filled;
-        }
-        IopUnlockFile(File);
+    IopLock(&File->Lock);
+    const IO_ARCHIVE_FILE *Last = Request->Restart ? NULL : File->Last;
+    RtlZeroMemory(Listing, Size);
+    NTSTATUS Status = IopFillListing(File->File, Listing, Size, Request->Single, &Last, &Filled);
+    if (NT_SUCCESS(Status)) {
+        Status = ExCopyOut(Request->Buffer, Listing, Filled, Request->Mode);
     }
-    if (Prefix != NULL) {
-        ExFreePoolWithTag(Prefix, IOP_TAG);
+    if (NT_SUCCESS(Status)) {
+        File->Last = Last;
+        Request->Done = Filled;
     }
-    if (Listing != NULL) {
-        ExFreePoolWithTag(Listing, IOP_TAG);
-    }
+    IopUnlock(&File->Lock);
     return Status;
 }
 
@@ -611,7 +573,8 @@ NTSTATUS NtQueryDirectoryFile(HANDLE FileHandle, HANDLE Event, PVOID ApcRoutine,
                               PIO_STATUS_BLOCK IoStatusBlock, PVOID Information, ULONG Length, ULONG Class,
                               BOOLEAN ReturnSingleEntry, PUNICODE_STRING FileName, BOOLEAN RestartScan)
 {
-    IOP_REQUEST Request = {.Buffer = Information, .Length = Length};
+    IOP_REQUEST Request = {
+        .Buffer = Information, .Length = Length, .Single = ReturnSingleEntry, .Restart = RestartScan};
 
     if (Class != FileDirectoryInformation) {
         return STATUS_INVALID_INFO_CLASS;
@@ -623,8 +586,11 @@ NTSTATUS NtQueryDirectoryFile(HANDLE FileHandle, HANDLE Event, PVOID ApcRoutine,
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    Status = Request.File->Kind == IoFileDirectory ? IopQueryFolder(&Request, ReturnSingleEntry, RestartScan)
-                                                   : STATUS_INVALID_PARAMETER;
+    if (Request.File->Kind != IoFileDirectory) {
+        Status = STATUS_INVALID_PARAMETER;
+    } else {
+        Status = Length != 0 ? IopBuffered(&Request, IOP_MAX_QUERY, IopQueryFolder) : STATUS_BUFFER_OVERFLOW;
+    }
     return IopEndRequest(&Request, IoStatusBlock, Status);
 }
 

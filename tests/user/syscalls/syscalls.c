@@ -34,11 +34,18 @@ static ULONG HandleCount(VOID)
 static VOID BadOutputPointers(VOID)
 {
     ULONG Handles = HandleCount();
+    UNICODE_STRING Name = RTL_CONSTANT_STRING(L"\\Boot\\native\\child");
+    OBJECT_ATTRIBUTES Attributes;
+    IO_STATUS_BLOCK Io;
+    HANDLE File;
+    InitializeObjectAttributes(&Attributes, &Name, 0, NULL, NULL);
     for (ULONG i = 0; i < RTL_NUMBER_OF(BadAddresses); i++) {
         PVOID Bad = (PVOID)BadAddresses[i];
         CHECK_STATUS(NtQuerySystemTime(Bad), STATUS_ACCESS_VIOLATION);
         CHECK_STATUS(NtCreateEvent(Bad, EVENT_ALL_ACCESS, NULL, NotificationEvent, FALSE),
                      STATUS_ACCESS_VIOLATION);
+        CHECK_STATUS(NtOpenFile(Bad, GENERIC_READ, &Attributes, &Io, 0, 0), STATUS_ACCESS_VIOLATION);
+        CHECK_STATUS(NtOpenFile(&File, GENERIC_READ, &Attributes, Bad, 0, 0), STATUS_ACCESS_VIOLATION);
         CHECK_STATUS(
             NtQuerySystemInformation(SystemBasicInformation, Bad, sizeof(SYSTEM_BASIC_INFORMATION), NULL),
             STATUS_ACCESS_VIOLATION);
@@ -193,6 +200,69 @@ static VOID MissingRights(VOID)
     CHECK_SUCCESS(NtClose(Event));
 }
 
+/* ---- Files ---- */
+
+#define OPENS(Text, Access) Opens((UNICODE_STRING)RTL_CONSTANT_STRING(Text), Access)
+
+static NTSTATUS Opens(UNICODE_STRING Name, ACCESS_MASK Access)
+{
+    OBJECT_ATTRIBUTES Attributes;
+    IO_STATUS_BLOCK Io;
+    HANDLE File;
+    InitializeObjectAttributes(&Attributes, &Name, 0, NULL, NULL);
+    NTSTATUS Status = NtOpenFile(&File, Access, &Attributes, &Io, 0, 0);
+    if (NT_SUCCESS(Status)) {
+        NtClose(File);
+    }
+    return Status;
+}
+
+/* Names are matched exactly, to their last character. */
+static VOID FileNames(VOID)
+{
+    CHECK_SUCCESS(OPENS(L"\\Boot", GENERIC_READ));
+    CHECK_SUCCESS(OPENS(L"\\Boot\\", GENERIC_READ));
+    CHECK_SUCCESS(OPENS(L"\\Boot\\native\\", GENERIC_READ));
+    CHECK_SUCCESS(OPENS(L"\\Boot\\native\\init", GENERIC_READ));
+    CHECK_SUCCESS(OPENS(L"\\Console\\Error", GENERIC_WRITE));
+    CHECK_STATUS(OPENS(L"\\Console\\Error", GENERIC_READ), STATUS_ACCESS_DENIED);
+    CHECK_STATUS(OPENS(L"\\Console\\Input", GENERIC_ALL), STATUS_ACCESS_DENIED);
+    CHECK_STATUS(OPENS(L"\\Console", GENERIC_READ), STATUS_OBJECT_NAME_NOT_FOUND);
+    CHECK_STATUS(OPENS(L"\\Boot\\native\\init", GENERIC_WRITE), STATUS_MEDIA_WRITE_PROTECTED);
+    CHECK_STATUS(OPENS(L"\\Boot\\native\\\\init", GENERIC_READ), STATUS_OBJECT_NAME_NOT_FOUND);
+    CHECK_STATUS(OPENS(L"\\Boot\\native\\ini", GENERIC_WRITE), STATUS_OBJECT_NAME_NOT_FOUND);
+    CHECK_STATUS(OPENS(L"\\Bootnative", GENERIC_READ), STATUS_OBJECT_NAME_NOT_FOUND);
+    CHECK_STATUS(OPENS(L"\\Boot\\native\\init\0x", GENERIC_READ), STATUS_OBJECT_NAME_INVALID);
+    CHECK_STATUS(OPENS(L"\\\0x", GENERIC_READ), STATUS_OBJECT_NAME_INVALID);
+    CHECK_STATUS(OPENS(L"\\Boot\\\xD800", GENERIC_READ), STATUS_OBJECT_NAME_INVALID);
+    CHECK_STATUS(OPENS(L"Boot\\native", GENERIC_READ), STATUS_OBJECT_PATH_SYNTAX_BAD);
+    CHECK_STATUS(OPENS(L"\\", GENERIC_READ), STATUS_OBJECT_PATH_SYNTAX_BAD);
+}
+
+static ULONG FolderNames, FolderFound, FolderDeep;
+
+static VOID NoteName(PVOID Wanted, PCSTR Name)
+{
+    FolderNames++;
+    FolderFound += strcmp(Name, Wanted) == 0;
+    FolderDeep += strchr(Name, '/') != NULL || strchr(Name, '\\') != NULL;
+}
+
+/* A folder has its own children, each once, and nothing of its neighbours. */
+static VOID Folders(VOID)
+{
+    static const struct {
+        PCSTR Path, Child;
+    } Cases[] = {{"\\Boot", "native"}, {"\\Boot\\native", "child"}, {"\\Boot\\native", "init"}};
+    for (ULONG i = 0; i < RTL_NUMBER_OF(Cases); i++) {
+        FolderNames = FolderFound = FolderDeep = 0;
+        CHECK_SUCCESS(ListFolder(Cases[i].Path, NoteName, (PVOID)Cases[i].Child));
+        CHECK_EQUAL(FolderFound, 1);
+        CHECK_EQUAL(FolderDeep, 0);
+        CHECK(FolderNames > 1);
+    }
+}
+
 /* ---- Everything at once ---- */
 
 #define WILD_CHILDREN 10
@@ -245,6 +315,8 @@ static const TEST Tests[] = {
     {"syscalls.handles-of-other-types", HandlesOfOtherTypes},
     {"syscalls.protected-handles", ProtectedHandles},
     {"syscalls.missing-rights", MissingRights},
+    {"syscalls.file-names", FileNames},
+    {"syscalls.folders", Folders},
     {"syscalls.wild-values", WildValues},
 };
 
