@@ -85,6 +85,40 @@ grep System $TMP/out
 printf 'hello\n' | $RUN --direct >$TMP/out          # end of input powers off, too
 """
 
+# Nobody reads for a while what a program writes. What is typed meanwhile is not echoed, which must not keep a processor
+# busy; and the machine can be switched off.
+NOBODY_READS = r"""
+cat >$TMP/typist.py <<'END'
+import os, pty, sys, time
+
+pid, master = pty.fork()
+if pid == 0:
+    os.execvp("sh", ["sh", "-c", os.environ["RUN"] + " --direct --log $TMP/log1 -- /bin/busybox yes"])
+while os.read(master, 4096).find(b"y") < 0:
+    pass
+time.sleep(5)                           # every buffer on the way is full
+for _ in range(40):
+    os.write(master, b"x" * 100 + b"\n")
+    time.sleep(0.05)
+time.sleep(8)
+os.write(master, b"\x03")
+try:
+    while os.read(master, 65536):
+        pass
+except OSError:
+    pass
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 130
+END
+python3 $TMP/typist.py & typist=$!
+
+mkfifo $TMP/out; sleep 100 <$TMP/out & reader=$!
+printf '/bin/busybox yes &\n/bin/busybox sleep 1\nexit\n' | $RUN --direct --log $TMP/log2 --native -- sh >$TMP/out & run=$!
+for second in $(seq 60); do test "$(tail -n 1 $TMP/log2)" = @poweroff && break; sleep 1; done
+kill $reader $run
+test "$(tail -n 1 $TMP/log2)" = @poweroff
+wait $typist
+"""
+
 
 def busybox(name, *words, **more):
     return Command(f"run/{name}", command=(BUSYBOX, *words), **more)
@@ -111,4 +145,5 @@ CASES = [
     Script("run/streams", STREAMS),
     Script("run/terminal", TERMINAL),
     Script("run/shell", SHELL),
+    Script("run/nobody-reads", NOBODY_READS),
 ]

@@ -61,6 +61,7 @@ static struct {
     ULONG Written;                /* (i) */
     ULONG ChunkLeft;              /* (i) pipe: bytes of the current chunk that are still to come */
     BOOLEAN PipeEnded;            /* (i) pipe: the end of input has come */
+    BOOLEAN EchoStuck;            /* (i) the terminal took the last echo not at all, or in part */
     BOOLEAN QueueSignals;         /* (i) IopSignalItem is to be queued when the lock has been released */
     USHORT Input[IOP_INPUT_SIZE]; /* (i) */
     UCHAR Raw[IOP_RAW_SIZE];
@@ -137,18 +138,6 @@ static ULONG IopPortOfStream(ULONG Stream)
     return IopPipe && Stream == 2 ? 1 : 0;
 }
 
-static void IopLockWriters(ULONG Port)
-{
-    KeEnterCriticalRegion();
-    ExAcquirePushLockExclusive(&IopPort[Port].Writers);
-}
-
-static void IopUnlockWriters(ULONG Port)
-{
-    ExReleasePushLockExclusive(&IopPort[Port].Writers);
-    KeLeaveCriticalRegion();
-}
-
 NTSTATUS IoConsoleWrite(ULONG Stream, const VOID *Buffer, SIZE_T Size)
 {
     ULONG Port = IopPortOfStream(Stream);
@@ -156,41 +145,44 @@ NTSTATUS IoConsoleWrite(ULONG Stream, const VOID *Buffer, SIZE_T Size)
     if (Stream != 1 && Stream != 2) {
         return STATUS_INVALID_PARAMETER;
     }
-    IopLockWriters(Port);
+    IopLock(&IopPort[Port].Writers);
     if (!IopPipe && (IopInput.Mode & IO_CONSOLE_CRNL)) {
         IopSendText(Port, Buffer, Size);
     } else {
         IopSend(Port, Buffer, Size);
     }
-    IopUnlockWriters(Port);
+    IopUnlock(&IopPort[Port].Writers);
     return STATUS_SUCCESS;
 }
 
-/* At most ten seconds a port: a machine that is to be switched off does not wait for ever for its reader. */
+/* At most ten seconds a port: a machine that is to be switched off waits for ever neither for its reader nor for
+   a write that does so. */
 void IoConsoleFlush(void)
 {
     for (ULONG Port = 0; Port < RTL_NUMBER_OF(IopPort); Port++) {
-        IopLockWriters(Port);
         for (ULONG i = 0; i < 10000 && !ArchSerialIsEmpty(Port); i++) {
             IopSleep();
         }
-        IopUnlockWriters(Port);
     }
 }
 
 /* ---- Echo: with the input lock held, so it cannot wait for long; what the terminal does not take in time is
-   lost ---- */
+   lost, and it is waited for no more until it takes something ---- */
 
 static void IopEcho(const char *Text, SIZE_T Size)
 {
-    ULONG Spins = 0;
+    ULONG Spins = IopInput.EchoStuck ? IOP_ECHO_SPINS - 1 : 0;
 
-    while ((IopInput.Mode & IO_CONSOLE_ECHO) && Size != 0 && Spins < IOP_ECHO_SPINS) {
+    if (!(IopInput.Mode & IO_CONSOLE_ECHO)) {
+        return;
+    }
+    while (Size != 0 && Spins < IOP_ECHO_SPINS) {
         SIZE_T Sent = IopSendSome(0, (const UCHAR *)Text, Size);
         Text += Sent;
         Size -= Sent;
         Spins = Sent != 0 ? 0 : Spins + 1;
     }
+    IopInput.EchoStuck = Size != 0;
 }
 
 static bool IopShownAsTwo(USHORT Byte)
@@ -255,19 +247,13 @@ static void IopEraseCharacter(void)
     }
 }
 
-static void IopEraseLine(void)
+/* To the beginning of the line, or only the last word and the spaces behind it. */
+static void IopErase(bool WholeLine)
 {
-    while (IopInput.Written != IopInput.Committed) {
-        IopEraseCharacter();
-    }
-}
+    bool InWord = false;
 
-static void IopEraseWord(void)
-{
-    while (IopInput.Written != IopInput.Committed && IopLastTyped() == ' ') {
-        IopEraseCharacter();
-    }
-    while (IopInput.Written != IopInput.Committed && IopLastTyped() != ' ') {
+    while (IopInput.Written != IopInput.Committed && (WholeLine || !InWord || IopLastTyped() != ' ')) {
+        InWord |= IopLastTyped() != ' ';
         IopEraseCharacter();
     }
 }
@@ -297,10 +283,10 @@ static bool IopTypeInLine(UCHAR Byte)
         IopEraseCharacter();
         return true;
     case IOP_CONTROL('U'):
-        IopEraseLine();
+        IopErase(true);
         return true;
     case IOP_CONTROL('W'):
-        IopEraseWord();
+        IopErase(false);
         return true;
     }
     /* Two entries are kept for the line's end. */
@@ -533,27 +519,23 @@ void IoConsoleSize(PUSHORT Columns, PUSHORT Rows)
     *Rows = (USHORT)ExOptionNumber("tty.rows", 24);
 }
 
+/* The lock is what makes calls come one at a time, and their end be waited for. */
 static VOID IopSignalWorker(PVOID Parameter)
 {
+    IopLock(&IopSignalLock);
     ULONG Signals = (ULONG)InterlockedExchange((volatile LONG *)&IopSignals, 0);
-
-    KeEnterCriticalRegion();
-    ExAcquirePushLockShared(&IopSignalLock);
     for (; Signals != 0 && IopSignalRoutine != NULL; Signals &= Signals - 1) {
         IopSignalRoutine(IopSignalContext, (UCHAR)RtlLowestBit(Signals));
     }
-    ExReleasePushLockShared(&IopSignalLock);
-    KeLeaveCriticalRegion();
+    IopUnlock(&IopSignalLock);
 }
 
 VOID IoSetConsoleSignalRoutine(PIO_CONSOLE_SIGNAL Routine, PVOID Context)
 {
-    KeEnterCriticalRegion();
-    ExAcquirePushLockExclusive(&IopSignalLock);
+    IopLock(&IopSignalLock);
     IopSignalRoutine = Routine;
     IopSignalContext = Context;
-    ExReleasePushLockExclusive(&IopSignalLock);
-    KeLeaveCriticalRegion();
+    IopUnlock(&IopSignalLock);
 }
 EXPORT(IoSetConsoleSignalRoutine);
 
