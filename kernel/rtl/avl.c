@@ -6,8 +6,6 @@
  */
 #include "kernel/rtl/avl.h"
 
-#include "kernel/ldr/export.h"
-
 /* The side of Parent on which Node hangs. */
 static LONG RtlpSideOf(const RTL_AVL_NODE *Parent, const RTL_AVL_NODE *Node)
 {
@@ -138,7 +136,6 @@ PRTL_AVL_NODE RtlAvlInsert(PRTL_AVL_TREE Tree, const VOID *Key, PRTL_AVL_NODE No
     }
     return NULL;
 }
-EXPORT(RtlAvlInsert);
 
 /* Puts Node's successor, which has no child before it, in Node's place. The side that lost a level, and its
    parent, go to *Side and the return value. */
@@ -179,7 +176,6 @@ VOID RtlAvlRemove(PRTL_AVL_TREE Tree, PRTL_AVL_NODE Node)
     RtlpShrunk(Tree, Parent, Side);
     *Node = (RTL_AVL_NODE){0};
 }
-EXPORT(RtlAvlRemove);
 
 PRTL_AVL_NODE RtlAvlFind(const RTL_AVL_TREE *Tree, const VOID *Key, RTL_AVL_COMPARE *Compare)
 {
@@ -194,7 +190,6 @@ PRTL_AVL_NODE RtlAvlFind(const RTL_AVL_TREE *Tree, const VOID *Key, RTL_AVL_COMP
     }
     return Node;
 }
-EXPORT(RtlAvlFind);
 
 /* The node nearest to *Key that is not beyond it, coming from Side: 0 from before (floor), 1 from after
    (ceiling). */
@@ -221,13 +216,11 @@ PRTL_AVL_NODE RtlAvlFindFloor(const RTL_AVL_TREE *Tree, const VOID *Key, RTL_AVL
 {
     return RtlpFindNear(Tree, Key, Compare, 0);
 }
-EXPORT(RtlAvlFindFloor);
 
 PRTL_AVL_NODE RtlAvlFindCeiling(const RTL_AVL_TREE *Tree, const VOID *Key, RTL_AVL_COMPARE *Compare)
 {
     return RtlpFindNear(Tree, Key, Compare, 1);
 }
-EXPORT(RtlAvlFindCeiling);
 
 /* Follows one side to its end; NULL stays NULL. */
 static PRTL_AVL_NODE RtlpOutermost(PRTL_AVL_NODE Node, LONG Side)
@@ -257,16 +250,13 @@ PRTL_AVL_NODE RtlAvlFirst(const RTL_AVL_TREE *Tree)
 {
     return RtlpOutermost(Tree->Root, 0);
 }
-EXPORT(RtlAvlFirst);
 
 PRTL_AVL_NODE RtlAvlNext(const RTL_AVL_NODE *Node)
 {
     return RtlpNeighbour(Node, 1);
 }
-EXPORT(RtlAvlNext);
 
 PRTL_AVL_NODE RtlAvlPrevious(const RTL_AVL_NODE *Node)
 {
     return RtlpNeighbour(Node, 0);
 }
-EXPORT(RtlAvlPrevious);

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The few string routines of the C library that kernel and driver sources use. Each does what the C standard
- * says, in the C locale; any IRQL. Host tests use the
- * host's.
+ * says, in the C locale; any IRQL. Host tests use the host's.
  */
-#include <ntrtl.h>
-
 #include "kernel/ldr/export.h"
+#include "kernel/rtl/rtl.h"
 
 /* Or GCC would recognise a loop below as strlen, and replace it by a call of the routine that it stands
    in. */
@@ -104,11 +102,7 @@ EXPORT(isdigit);
 
 size_t wcslen(const WCHAR *String)
 {
-    size_t Length = 0;
-    while (String[Length] != 0) {
-        Length++;
-    }
-    return Length;
+    return RtlBoundedLengthW(String, SIZE_MAX);
 }
 EXPORT(wcslen);
 

@@ -6,8 +6,6 @@
  */
 #include "kernel/rtl/rtl.h"
 
-#include "kernel/ldr/export.h"
-
 /* The analyser does not follow a va_list that va_copy has put into a structure. */
 /* NOLINTBEGIN(clang-analyzer-valist.Uninitialized) */
 
@@ -31,9 +29,19 @@ typedef enum _RTLP_SIZE {
     SizeWide
 } RTLP_SIZE;
 
+/* In the order of RtlpFlags. */
+enum {
+    FlagLeft = 1,
+    FlagPlus = 2,
+    FlagSpace = 4,
+    FlagAlternate = 8,
+    FlagZero = 16
+};
+static const char RtlpFlags[] = "-+ #0";
+
 /* One conversion: %[flags][width][.precision][size]type */
 typedef struct _RTLP_CONVERSION {
-    bool Left, Plus, Space, Alternate, Zero;
+    ULONG Flags;
     bool HasPrecision;
     SIZE_T Width;
     SIZE_T Precision;
@@ -73,10 +81,19 @@ static VOID RtlpPad(PRTLP_FORMAT Format, char With, SIZE_T Count)
     }
 }
 
-/* How much padding brings Length up to the conversion's width. */
-static SIZE_T RtlpMissing(const RTLP_CONVERSION *Conversion, SIZE_T Length)
+/* What goes before and behind Length bytes or units to bring them up to the conversion's width. */
+static VOID RtlpPadBefore(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion, char With, SIZE_T Length)
 {
-    return Conversion->Width > Length ? Conversion->Width - Length : 0;
+    if (!(Conversion->Flags & FlagLeft) && Conversion->Width > Length) {
+        RtlpPad(Format, With, Conversion->Width - Length);
+    }
+}
+
+static VOID RtlpPadBehind(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion, SIZE_T Length)
+{
+    if ((Conversion->Flags & FlagLeft) && Conversion->Width > Length) {
+        RtlpPad(Format, ' ', Conversion->Width - Length);
+    }
 }
 
 /* ---- Numbers ---- */
@@ -118,28 +135,35 @@ static VOID RtlpEmitNumber(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversio
     char *Digits = RtlpDigits(Value, Base, Conversion->Type == 'X' || Conversion->Type == 'p', End);
     SIZE_T Length = (SIZE_T)(End - Digits);
     SIZE_T PrefixLength = strlen(Prefix);
-    SIZE_T Minimum = Conversion->HasPrecision ? Conversion->Precision : 1;
+    /* A number's precision is padding, a text's is a bound on reading: only the first is cut. */
+    SIZE_T Minimum = 1;
+    if (Conversion->HasPrecision) {
+        Minimum = Conversion->Precision < RTLP_FORMAT_MAXIMUM_WIDTH ? Conversion->Precision
+                                                                    : RTLP_FORMAT_MAXIMUM_WIDTH;
+    }
     SIZE_T Zeros = Minimum > Length ? Minimum - Length : 0;
 
-    if (Base == 8 && Conversion->Alternate && Zeros == 0) {
+    if (Base == 8 && (Conversion->Flags & FlagAlternate) && Zeros == 0) {
         Zeros = 1;
     }
-    SIZE_T Missing = RtlpMissing(Conversion, PrefixLength + Zeros + Length);
-    if (Conversion->Zero && !Conversion->Left && !Conversion->HasPrecision) {
-        Zeros += Missing;
-        Missing = 0;
+    if ((Conversion->Flags & (FlagZero | FlagLeft)) == FlagZero && !Conversion->HasPrecision &&
+        Conversion->Width > PrefixLength + Zeros + Length) {
+        Zeros = Conversion->Width - PrefixLength - Length;
     }
-    RtlpPad(Format, ' ', Conversion->Left ? 0 : Missing);
+    RtlpPadBefore(Format, Conversion, ' ', PrefixLength + Zeros + Length);
     RtlpEmit(Format, Prefix, PrefixLength);
     RtlpPad(Format, '0', Zeros);
     RtlpEmit(Format, Digits, Length);
-    RtlpPad(Format, ' ', Conversion->Left ? Missing : 0);
+    RtlpPadBehind(Format, Conversion, PrefixLength + Zeros + Length);
 }
 
 static VOID RtlpFormatSigned(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion)
 {
     LONG64 Value = (LONG64)RtlpNextInteger(Format, Conversion, true);
-    const char *Sign = Value < 0 ? "-" : Conversion->Plus ? "+" : Conversion->Space ? " " : "";
+    const char *Sign = Value < 0                       ? "-"
+                       : Conversion->Flags & FlagPlus  ? "+"
+                       : Conversion->Flags & FlagSpace ? " "
+                                                       : "";
 
     RtlpEmitNumber(Format, Conversion, Sign, Value < 0 ? 0 - (ULONG64)Value : (ULONG64)Value, 10);
 }
@@ -150,7 +174,7 @@ static VOID RtlpFormatUnsigned(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conve
     ULONG Base = Conversion->Type == 'u' ? 10 : Conversion->Type == 'o' ? 8 : 16;
     const char *Prefix = "";
 
-    if (Base == 16 && Conversion->Alternate && Value != 0) {
+    if (Base == 16 && (Conversion->Flags & FlagAlternate) && Value != 0) {
         Prefix = Conversion->Type == 'X' ? "0X" : "0x";
     }
     RtlpEmitNumber(Format, Conversion, Prefix, Value, Base);
@@ -160,42 +184,11 @@ static VOID RtlpFormatPointer(PRTLP_FORMAT Format, PRTLP_CONVERSION Conversion)
 {
     Conversion->HasPrecision = true;
     Conversion->Precision = 2 * sizeof(PVOID);
-    RtlpEmitNumber(Format, Conversion, Conversion->Alternate ? "0x" : "",
+    RtlpEmitNumber(Format, Conversion, Conversion->Flags & FlagAlternate ? "0x" : "",
                    (ULONG_PTR)va_arg(Format->Arguments, PVOID), 16);
 }
 
 /* ---- Text ---- */
-
-static VOID RtlpEmitText(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion, const char *Text,
-                         SIZE_T Length)
-{
-    SIZE_T Missing = RtlpMissing(Conversion, Length);
-
-    RtlpPad(Format, Conversion->Zero ? '0' : ' ', Conversion->Left ? 0 : Missing);
-    RtlpEmit(Format, Text, Length);
-    RtlpPad(Format, ' ', Conversion->Left ? Missing : 0);
-}
-
-static VOID RtlpEmitWideText(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion, const WCHAR *Text,
-                             SIZE_T Units)
-{
-    SIZE_T Missing = RtlpMissing(Conversion, Units);
-
-    RtlpPad(Format, Conversion->Zero ? '0' : ' ', Conversion->Left ? 0 : Missing);
-    RtlpEmitWide(Format, Text, Units);
-    RtlpPad(Format, ' ', Conversion->Left ? Missing : 0);
-}
-
-/* At most how much of a string may be read: the precision says. */
-static SIZE_T RtlpTextLimit(const RTLP_CONVERSION *Conversion, SIZE_T Length)
-{
-    return Conversion->HasPrecision && Conversion->Precision < Length ? Conversion->Precision : Length;
-}
-
-static VOID RtlpEmitNull(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion)
-{
-    RtlpEmitText(Format, Conversion, "(null)", RtlpTextLimit(Conversion, 6));
-}
 
 /* Whether c, s or Z mean 16-bit text: by its size if it has one; else C and S do. */
 static bool RtlpIsWideText(const RTLP_CONVERSION *Conversion)
@@ -213,47 +206,63 @@ static bool RtlpIsWideText(const RTLP_CONVERSION *Conversion)
     }
 }
 
+/* At most how much of a string may be read: the precision says. */
+static SIZE_T RtlpTextLimit(const RTLP_CONVERSION *Conversion, SIZE_T Length)
+{
+    return Conversion->HasPrecision && Conversion->Precision < Length ? Conversion->Precision : Length;
+}
+
+/* Length bytes, or units if Wide. */
+static VOID RtlpEmitText(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion, const VOID *Text,
+                         SIZE_T Length, bool Wide)
+{
+    RtlpPadBefore(Format, Conversion, Conversion->Flags & FlagZero ? '0' : ' ', Length);
+    if (Wide) {
+        RtlpEmitWide(Format, Text, Length);
+    } else {
+        RtlpEmit(Format, Text, Length);
+    }
+    RtlpPadBehind(Format, Conversion, Length);
+}
+
+static VOID RtlpEmitNull(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion)
+{
+    RtlpEmitText(Format, Conversion, "(null)", RtlpTextLimit(Conversion, 6), false);
+}
+
 static VOID RtlpFormatCharacter(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion)
 {
-    ULONG Value = va_arg(Format->Arguments, ULONG);
+    ULONG Value =
+        va_arg(Format->Arguments, ULONG); /* little-endian: its first byte or unit is the character */
 
-    if (RtlpIsWideText(Conversion)) {
-        WCHAR Unit = (WCHAR)Value;
-        RtlpEmitWideText(Format, Conversion, &Unit, 1);
-    } else {
-        char Byte = (char)Value;
-        RtlpEmitText(Format, Conversion, &Byte, 1);
-    }
+    RtlpEmitText(Format, Conversion, &Value, 1, RtlpIsWideText(Conversion));
 }
 
 static VOID RtlpFormatString(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion)
 {
-    const void *Text = va_arg(Format->Arguments, const void *);
+    const VOID *Text = va_arg(Format->Arguments, const VOID *);
+    bool Wide = RtlpIsWideText(Conversion);
+    SIZE_T Limit = RtlpTextLimit(Conversion, SIZE_MAX);
 
     if (Text == NULL) {
         RtlpEmitNull(Format, Conversion);
-    } else if (RtlpIsWideText(Conversion)) {
-        RtlpEmitWideText(Format, Conversion, Text,
-                         RtlBoundedLengthW(Text, RtlpTextLimit(Conversion, SIZE_MAX)));
     } else {
-        RtlpEmitText(Format, Conversion, Text, RtlBoundedLengthA(Text, RtlpTextLimit(Conversion, SIZE_MAX)));
+        RtlpEmitText(Format, Conversion, Text, Wide ? RtlBoundedLengthW(Text, Limit) : strnlen(Text, Limit),
+                     Wide);
     }
 }
 
+/* Counted strings of both kinds have the same shape. */
 static VOID RtlpFormatCounted(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion)
 {
-    const void *String = va_arg(Format->Arguments, const void *);
-    const UNICODE_STRING *Unicode = String;
-    const STRING *Ansi = String;
+    const STRING *String = va_arg(Format->Arguments, const STRING *);
+    bool Wide = RtlpIsWideText(Conversion);
 
-    /* Both descriptors have the same shape, which is what makes one test of Buffer do. */
-    if (String == NULL || Ansi->Buffer == NULL) {
+    if (String == NULL || String->Buffer == NULL) {
         RtlpEmitNull(Format, Conversion);
-    } else if (RtlpIsWideText(Conversion)) {
-        RtlpEmitWideText(Format, Conversion, Unicode->Buffer,
-                         RtlpTextLimit(Conversion, Unicode->Length / sizeof(WCHAR)));
     } else {
-        RtlpEmitText(Format, Conversion, Ansi->Buffer, RtlpTextLimit(Conversion, Ansi->Length));
+        SIZE_T Length = Wide ? String->Length / sizeof(WCHAR) : String->Length;
+        RtlpEmitText(Format, Conversion, String->Buffer, RtlpTextLimit(Conversion, Length), Wide);
     }
 }
 
@@ -273,26 +282,10 @@ static bool RtlpAccept(PRTLP_FORMAT Format, char Character)
 
 static VOID RtlpReadFlags(PRTLP_FORMAT Format, PRTLP_CONVERSION Conversion)
 {
-    for (;; Format->Next++) {
-        switch (*Format->Next) {
-        case '-':
-            Conversion->Left = true;
-            break;
-        case '+':
-            Conversion->Plus = true;
-            break;
-        case ' ':
-            Conversion->Space = true;
-            break;
-        case '#':
-            Conversion->Alternate = true;
-            break;
-        case '0':
-            Conversion->Zero = true;
-            break;
-        default:
-            return;
-        }
+    const char *Flag;
+
+    for (; *Format->Next != 0 && (Flag = strchr(RtlpFlags, *Format->Next)) != NULL; Format->Next++) {
+        Conversion->Flags |= 1U << (Flag - RtlpFlags);
     }
 }
 
@@ -315,7 +308,7 @@ static VOID RtlpReadWidthAndPrecision(PRTLP_FORMAT Format, PRTLP_CONVERSION Conv
 {
     LONG64 Width = RtlpReadCount(Format);
     if (Width < 0) {
-        Conversion->Left = true;
+        Conversion->Flags |= FlagLeft;
         Width = -Width;
     }
     Conversion->Width = Width < RTLP_FORMAT_MAXIMUM_WIDTH ? (SIZE_T)Width : RTLP_FORMAT_MAXIMUM_WIDTH;
@@ -360,27 +353,17 @@ static RTLP_SIZE RtlpReadSize(PRTLP_FORMAT Format)
     return SizeDefault;
 }
 
-/* A number's precision is padding, a text's is a bound on reading: only the first is cut. */
-static VOID RtlpLimitPrecision(PRTLP_CONVERSION Conversion)
-{
-    if (Conversion->Precision > RTLP_FORMAT_MAXIMUM_WIDTH) {
-        Conversion->Precision = RTLP_FORMAT_MAXIMUM_WIDTH;
-    }
-}
-
 static bool RtlpConvert(PRTLP_FORMAT Format, PRTLP_CONVERSION Conversion)
 {
     switch (Conversion->Type) {
     case 'd':
     case 'i':
-        RtlpLimitPrecision(Conversion);
         RtlpFormatSigned(Format, Conversion);
         return true;
     case 'u':
     case 'o':
     case 'x':
     case 'X':
-        RtlpLimitPrecision(Conversion);
         RtlpFormatUnsigned(Format, Conversion);
         return true;
     case 'p':
@@ -453,7 +436,6 @@ SIZE_T RtlFormatV(RTL_FORMAT_SINK *Sink, PVOID Context, PCSTR Format, va_list Ar
     va_end(State.Arguments);
     return Total;
 }
-EXPORT(RtlFormatV);
 
 typedef struct _RTLP_BUFFER {
     char *Next;
@@ -482,17 +464,5 @@ SIZE_T RtlPrintV(char *Buffer, SIZE_T Size, PCSTR Format, va_list Arguments)
     }
     return Length;
 }
-EXPORT(RtlPrintV);
-
-SIZE_T RtlPrint(char *Buffer, SIZE_T Size, PCSTR Format, ...)
-{
-    va_list Arguments;
-
-    va_start(Arguments, Format);
-    SIZE_T Length = RtlPrintV(Buffer, Size, Format, Arguments);
-    va_end(Arguments);
-    return Length;
-}
-EXPORT(RtlPrint);
 
 /* NOLINTEND(clang-analyzer-valist.Uninitialized) */

@@ -30,9 +30,3 @@ static inline ULONG64 RtlNextRandom(PRTL_RANDOM Random)
     Random->State = State;
     return State * 0x2545F4914F6CDD1DUL;
 }
-
-/* A number in 0..Limit-1; Limit is not 0. */
-static inline ULONG RtlRandomBelow(PRTL_RANDOM Random, ULONG Limit)
-{
-    return (ULONG)(((RtlNextRandom(Random) >> 32) * Limit) >> 32);
-}

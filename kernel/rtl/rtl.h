@@ -35,7 +35,6 @@ SIZE_T RtlFormatV(RTL_FORMAT_SINK *Sink, PVOID Context, PCSTR Format, va_list Ar
 
 /* Formats into Buffer, at most Size bytes with the NUL, which is there unless Size is 0. Returns the length
    that the whole text has, without the NUL: it was cut when that is >= Size. */
-SIZE_T RtlPrint(char *Buffer, SIZE_T Size, PCSTR Format, ...);
 SIZE_T RtlPrintV(char *Buffer, SIZE_T Size, PCSTR Format, va_list Arguments);
 
 /* ---- One character at a time (utf.c) ------------------------------------------------------------------- */
@@ -56,7 +55,6 @@ ULONG RtlEncodeUtf16(ULONG Character, WCHAR Text[2]);
 
 /* Length of a 16-bit string, at most Limit units, none beyond which is read. */
 SIZE_T RtlBoundedLengthW(PCWSTR String, SIZE_T Limit);
-SIZE_T RtlBoundedLengthA(PCSTR String, SIZE_T Limit);
 
 /* Where RtlAnsiStringToUnicodeString and its kin allocate. Until it is called they answer STATUS_NO_MEMORY
    when they would have to. Called once at start-up, when pool works. */

@@ -41,17 +41,6 @@ SIZE_T RtlBoundedLengthW(PCWSTR String, SIZE_T Limit)
     }
     return Length;
 }
-EXPORT(RtlBoundedLengthW);
-
-SIZE_T RtlBoundedLengthA(PCSTR String, SIZE_T Limit)
-{
-    SIZE_T Length = 0;
-    while (Length < Limit && String[Length] != '\0') {
-        Length++;
-    }
-    return Length;
-}
-EXPORT(RtlBoundedLengthA);
 
 VOID NTAPI RtlInitUnicodeString(PUNICODE_STRING DestinationString, PCWSTR SourceString)
 {
@@ -68,7 +57,7 @@ VOID NTAPI RtlInitAnsiString(PANSI_STRING DestinationString, PCSZ SourceString)
 {
     *DestinationString = (ANSI_STRING){0, 0, (PCHAR)SourceString};
     if (SourceString != NULL) {
-        SIZE_T Length = RtlBoundedLengthA(SourceString, MAXUSHORT - 1);
+        SIZE_T Length = strnlen(SourceString, MAXUSHORT - 1);
         DestinationString->Length = (USHORT)Length;
         DestinationString->MaximumLength = (USHORT)(Length + 1);
     }
@@ -251,7 +240,7 @@ NTSTATUS NTAPI RtlAnsiStringToUnicodeString(PUNICODE_STRING DestinationString, P
                                             BOOLEAN AllocateDestinationString)
 {
     PCCH Source = SourceString->Length != 0 ? SourceString->Buffer : "";
-    ULONG Bytes;
+    ULONG Bytes = 0;
 
     RtlUTF8ToUnicodeN(NULL, 0, &Bytes, Source, SourceString->Length);
     NTSTATUS Status =
@@ -272,7 +261,7 @@ NTSTATUS NTAPI RtlUnicodeStringToAnsiString(PANSI_STRING DestinationString, PCUN
 {
     ULONG Length = (ULONG)(RtlpUnits(SourceString) * sizeof(WCHAR));
     PCWCH Source = Length != 0 ? SourceString->Buffer : L"";
-    ULONG Bytes;
+    ULONG Bytes = 0;
 
     RtlUnicodeToUTF8N(NULL, 0, &Bytes, Source, Length);
     NTSTATUS Status =
@@ -288,20 +277,26 @@ NTSTATUS NTAPI RtlUnicodeStringToAnsiString(PANSI_STRING DestinationString, PCUN
 }
 EXPORT(RtlUnicodeStringToAnsiString);
 
+static VOID RtlpFreeString(PSTRING String)
+{
+    if (String->Buffer != NULL && RtlpFree != NULL) {
+        RtlpFree(String->Buffer);
+    }
+    *String = (STRING){0};
+}
+
+/* Counted strings of both kinds have the same shape. */
+C_ASSERT(sizeof(UNICODE_STRING) == sizeof(STRING) &&
+         offsetof(UNICODE_STRING, Buffer) == offsetof(STRING, Buffer));
+
 VOID NTAPI RtlFreeUnicodeString(PUNICODE_STRING UnicodeString)
 {
-    if (UnicodeString->Buffer != NULL && RtlpFree != NULL) {
-        RtlpFree(UnicodeString->Buffer);
-    }
-    *UnicodeString = (UNICODE_STRING){0};
+    RtlpFreeString((PSTRING)UnicodeString);
 }
 EXPORT(RtlFreeUnicodeString);
 
 VOID NTAPI RtlFreeAnsiString(PANSI_STRING AnsiString)
 {
-    if (AnsiString->Buffer != NULL && RtlpFree != NULL) {
-        RtlpFree(AnsiString->Buffer);
-    }
-    *AnsiString = (ANSI_STRING){0};
+    RtlpFreeString(AnsiString);
 }
 EXPORT(RtlFreeAnsiString);

@@ -36,7 +36,7 @@ NTSTATUS RtlStringCchCopyNA(PSTR Destination, SIZE_T Size, PCSTR Source, SIZE_T 
     if (!RtlpIsSafeSize(Size)) {
         return STATUS_INVALID_PARAMETER;
     }
-    SIZE_T Length = RtlBoundedLengthA(Source, Count < Size ? Count : Size);
+    SIZE_T Length = strnlen(Source, Count < Size ? Count : Size);
     bool Cut = Length == Size;
     Length -= Cut;
     memmove(Destination, Source, Length);

@@ -8,46 +8,37 @@
 
 #include "kernel/ldr/export.h"
 
-/* What a lead byte announces: continuation bytes, its own payload, and the bounds of the byte after it, which
-   rule out overlong forms, surrogates and what lies beyond U+10FFFF. False for what cannot lead. */
-static bool RtlpReadLead(UCHAR Lead, SIZE_T *Following, ULONG *Payload, UCHAR *Low, UCHAR *High)
-{
-    *Low = 0x80;
-    *High = 0xBF;
-    if (Lead >= 0xC2 && Lead <= 0xDF) {
-        *Following = 1;
-        *Payload = Lead & 0x1F;
-    } else if (Lead >= 0xE0 && Lead <= 0xEF) {
-        *Following = 2;
-        *Payload = Lead & 0x0F;
-        *Low = Lead == 0xE0 ? 0xA0 : 0x80;
-        *High = Lead == 0xED ? 0x9F : 0xBF;
-    } else if (Lead >= 0xF0 && Lead <= 0xF4) {
-        *Following = 3;
-        *Payload = Lead & 0x07;
-        *Low = Lead == 0xF0 ? 0x90 : 0x80;
-        *High = Lead == 0xF4 ? 0x8F : 0xBF;
-    } else {
-        return false;
-    }
-    return true;
-}
+/* Which bytes lead a character of several, how many follow, and the bounds of the first of these, which rule out
+   overlong forms, surrogates and what lies beyond U+10FFFF (table 3-7 there). */
+static const struct {
+    UCHAR First, Last;
+    UCHAR Following;
+    UCHAR Low, High;
+} RtlpLeads[] = {
+    {0xC2, 0xDF, 1, 0x80, 0xBF}, {0xE0, 0xE0, 2, 0xA0, 0xBF}, {0xE1, 0xEC, 2, 0x80, 0xBF},
+    {0xED, 0xED, 2, 0x80, 0x9F}, {0xEE, 0xEF, 2, 0x80, 0xBF}, {0xF0, 0xF0, 3, 0x90, 0xBF},
+    {0xF1, 0xF3, 3, 0x80, 0xBF}, {0xF4, 0xF4, 3, 0x80, 0x8F},
+};
 
 ULONG RtlDecodeUtf8(const char *Text, SIZE_T Length, SIZE_T *Consumed)
 {
     const UCHAR *Byte = (const UCHAR *)Text;
-    SIZE_T Following;
-    ULONG Character;
-    UCHAR Low, High;
+    ULONG Lead = 0;
 
     *Consumed = 1;
     if (Byte[0] < 0x80) {
         return Byte[0];
     }
-    if (!RtlpReadLead(Byte[0], &Following, &Character, &Low, &High)) {
+    while (Lead < ARRAYSIZE(RtlpLeads) &&
+           (Byte[0] < RtlpLeads[Lead].First || Byte[0] > RtlpLeads[Lead].Last)) {
+        Lead++;
+    }
+    if (Lead == ARRAYSIZE(RtlpLeads)) {
         return RTL_ILL_FORMED;
     }
-    for (; Following != 0; Following--, Low = 0x80, High = 0xBF) {
+    ULONG Character = Byte[0] & (0x3F >> RtlpLeads[Lead].Following);
+    UCHAR Low = RtlpLeads[Lead].Low, High = RtlpLeads[Lead].High;
+    for (; *Consumed <= RtlpLeads[Lead].Following; Low = 0x80, High = 0xBF) {
         if (*Consumed == Length || Byte[*Consumed] < Low || Byte[*Consumed] > High) {
             return RTL_ILL_FORMED;
         }
@@ -56,7 +47,6 @@ ULONG RtlDecodeUtf8(const char *Text, SIZE_T Length, SIZE_T *Consumed)
     }
     return Character;
 }
-EXPORT(RtlDecodeUtf8);
 
 static bool RtlpIsSurrogate(ULONG Unit)
 {
@@ -77,7 +67,6 @@ ULONG RtlDecodeUtf16(const WCHAR *Text, SIZE_T Length, SIZE_T *Consumed)
     *Consumed = 2;
     return 0x10000 + ((Unit & 0x3FF) << 10 | (Text[1] & 0x3FF));
 }
-EXPORT(RtlDecodeUtf16);
 
 static ULONG RtlpValidCharacter(ULONG Character)
 {
@@ -86,29 +75,16 @@ static ULONG RtlpValidCharacter(ULONG Character)
 
 ULONG RtlEncodeUtf8(ULONG Character, char Text[4])
 {
+    static const UCHAR Lead[] = {0, 0, 0xC0, 0xE0, 0xF0};
+
     Character = RtlpValidCharacter(Character);
-    if (Character < 0x80) {
-        Text[0] = (char)Character;
-        return 1;
+    ULONG Count = Character < 0x80 ? 1 : Character < 0x800 ? 2 : Character < 0x10000 ? 3 : 4;
+    for (ULONG Index = Count - 1; Index > 0; Index--, Character >>= 6) {
+        Text[Index] = (char)(0x80 | (Character & 0x3F));
     }
-    if (Character < 0x800) {
-        Text[0] = (char)(0xC0 | Character >> 6);
-        Text[1] = (char)(0x80 | (Character & 0x3F));
-        return 2;
-    }
-    if (Character < 0x10000) {
-        Text[0] = (char)(0xE0 | Character >> 12);
-        Text[1] = (char)(0x80 | (Character >> 6 & 0x3F));
-        Text[2] = (char)(0x80 | (Character & 0x3F));
-        return 3;
-    }
-    Text[0] = (char)(0xF0 | Character >> 18);
-    Text[1] = (char)(0x80 | (Character >> 12 & 0x3F));
-    Text[2] = (char)(0x80 | (Character >> 6 & 0x3F));
-    Text[3] = (char)(0x80 | (Character & 0x3F));
-    return 4;
+    Text[0] = (char)(Lead[Count] | Character);
+    return Count;
 }
-EXPORT(RtlEncodeUtf8);
 
 ULONG RtlEncodeUtf16(ULONG Character, WCHAR Text[2])
 {
@@ -121,50 +97,65 @@ ULONG RtlEncodeUtf16(ULONG Character, WCHAR Text[2])
     Text[1] = (WCHAR)(0xDC00 | (Character & 0x3FF));
     return 2;
 }
-EXPORT(RtlEncodeUtf16);
 
-/* What a conversion answers, given what it met and how it ended. */
-static NTSTATUS RtlpConversionStatus(bool TooSmall, bool IllFormed)
+/* ---- By the buffer ---- */
+
+/* One character, from the one encoding to the other: bytes that it took, and bytes at To that it gives. */
+typedef ULONG RTLP_CONVERT(const VOID *From, SIZE_T Length, SIZE_T *Taken, VOID *To, SIZE_T *Given);
+
+static ULONG RtlpConvertToUtf16(const VOID *From, SIZE_T Length, SIZE_T *Taken, VOID *To, SIZE_T *Given)
 {
-    if (TooSmall) {
-        return STATUS_BUFFER_TOO_SMALL;
+    ULONG Character = RtlDecodeUtf8(From, Length, Taken);
+    *Given = RtlEncodeUtf16(Character, To) * sizeof(WCHAR);
+    return Character;
+}
+
+static ULONG RtlpConvertToUtf8(const VOID *From, SIZE_T Length, SIZE_T *Taken, VOID *To, SIZE_T *Given)
+{
+    ULONG Character = RtlDecodeUtf16(From, Length / sizeof(WCHAR), Taken);
+    *Taken *= sizeof(WCHAR);
+    *Given = RtlEncodeUtf8(Character, To);
+    return Character;
+}
+
+/* Lengths are bytes. Without a Destination it is only measured what there would be. */
+static NTSTATUS RtlpConvertBuffer(RTLP_CONVERT *Convert, PUCHAR Destination, ULONG Room, PULONG Actual,
+                                  const UCHAR *Source, ULONG Length)
+{
+    NTSTATUS Status = STATUS_SUCCESS;
+    SIZE_T Written = 0, Taken, Given;
+
+    if (Source == NULL) {
+        return STATUS_INVALID_PARAMETER_4;
     }
-    return IllFormed ? STATUS_SOME_NOT_MAPPED : STATUS_SUCCESS;
+    if (Destination == NULL && Actual == NULL) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    for (SIZE_T Read = 0; Read < Length; Read += Taken, Written += Given) {
+        WCHAR Piece[2];
+        ULONG Character = Convert(Source + Read, Length - Read, &Taken, Piece, &Given);
+        if (Destination != NULL && Given > Room - Written) {
+            Status = STATUS_BUFFER_TOO_SMALL;
+            break;
+        }
+        if (Destination != NULL) {
+            memcpy(Destination + Written, Piece, Given);
+        }
+        Status = Character == RTL_ILL_FORMED ? STATUS_SOME_NOT_MAPPED : Status;
+    }
+    if (Actual != NULL) {
+        *Actual = (ULONG)Written;
+    }
+    return Status;
 }
 
 NTSTATUS NTAPI RtlUTF8ToUnicodeN(PWSTR UnicodeStringDestination, ULONG UnicodeStringMaxByteCount,
                                  PULONG UnicodeStringActualByteCount, PCCH UTF8StringSource,
                                  ULONG UTF8StringByteCount)
 {
-    SIZE_T Room = UnicodeStringMaxByteCount / sizeof(WCHAR);
-    SIZE_T Written = 0, Read = 0, Consumed;
-    bool IllFormed = false, TooSmall = false;
-
-    if (UTF8StringSource == NULL) {
-        return STATUS_INVALID_PARAMETER_4;
-    }
-    if (UnicodeStringDestination == NULL && UnicodeStringActualByteCount == NULL) {
-        return STATUS_INVALID_PARAMETER;
-    }
-    while (Read < UTF8StringByteCount) {
-        WCHAR Units[2];
-        ULONG Character = RtlDecodeUtf8(UTF8StringSource + Read, UTF8StringByteCount - Read, &Consumed);
-        ULONG Count = RtlEncodeUtf16(Character, Units);
-        if (UnicodeStringDestination != NULL) {
-            TooSmall = Count > Room - Written;
-            if (TooSmall) {
-                break;
-            }
-            memcpy(UnicodeStringDestination + Written, Units, Count * sizeof(WCHAR));
-        }
-        IllFormed |= Character == RTL_ILL_FORMED;
-        Written += Count;
-        Read += Consumed;
-    }
-    if (UnicodeStringActualByteCount != NULL) {
-        *UnicodeStringActualByteCount = (ULONG)(Written * sizeof(WCHAR));
-    }
-    return RtlpConversionStatus(TooSmall, IllFormed);
+    return RtlpConvertBuffer(RtlpConvertToUtf16, (PUCHAR)UnicodeStringDestination, UnicodeStringMaxByteCount,
+                             UnicodeStringActualByteCount, (const UCHAR *)UTF8StringSource,
+                             UTF8StringByteCount);
 }
 EXPORT(RtlUTF8ToUnicodeN);
 
@@ -172,37 +163,11 @@ NTSTATUS NTAPI RtlUnicodeToUTF8N(PCHAR UTF8StringDestination, ULONG UTF8StringMa
                                  PULONG UTF8StringActualByteCount, PCWCH UnicodeStringSource,
                                  ULONG UnicodeStringByteCount)
 {
-    SIZE_T Length = UnicodeStringByteCount / sizeof(WCHAR);
-    SIZE_T Written = 0, Read = 0, Consumed;
-    bool IllFormed = false, TooSmall = false;
-
-    if (UnicodeStringSource == NULL) {
-        return STATUS_INVALID_PARAMETER_4;
-    }
-    if (UTF8StringDestination == NULL && UTF8StringActualByteCount == NULL) {
-        return STATUS_INVALID_PARAMETER;
-    }
-    if (UnicodeStringByteCount % sizeof(WCHAR) != 0) {
+    if (UnicodeStringSource != NULL && UnicodeStringByteCount % sizeof(WCHAR) != 0) {
         return STATUS_INVALID_PARAMETER_5;
     }
-    while (Read < Length) {
-        char Bytes[4];
-        ULONG Character = RtlDecodeUtf16(UnicodeStringSource + Read, Length - Read, &Consumed);
-        ULONG Count = RtlEncodeUtf8(Character, Bytes);
-        if (UTF8StringDestination != NULL) {
-            TooSmall = Count > UTF8StringMaxByteCount - Written;
-            if (TooSmall) {
-                break;
-            }
-            memcpy(UTF8StringDestination + Written, Bytes, Count);
-        }
-        IllFormed |= Character == RTL_ILL_FORMED;
-        Written += Count;
-        Read += Consumed;
-    }
-    if (UTF8StringActualByteCount != NULL) {
-        *UTF8StringActualByteCount = (ULONG)Written;
-    }
-    return RtlpConversionStatus(TooSmall, IllFormed);
+    return RtlpConvertBuffer(RtlpConvertToUtf8, (PUCHAR)UTF8StringDestination, UTF8StringMaxByteCount,
+                             UTF8StringActualByteCount, (const UCHAR *)UnicodeStringSource,
+                             UnicodeStringByteCount);
 }
 EXPORT(RtlUnicodeToUTF8N);

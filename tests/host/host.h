@@ -79,6 +79,12 @@ __attribute__((unused)) static void HostRun(const char *Name, void (*Behaviour)(
     fflush(stdout);
 }
 
+/* A number in 0..Limit-1; Limit is not 0. */
+static inline ULONG RtlRandomBelow(PRTL_RANDOM Random, ULONG Limit)
+{
+    return (ULONG)(((RtlNextRandom(Random) >> 32) * Limit) >> 32);
+}
+
 /* A generator for a behaviour's random inputs; the seed is printed, for SEED= to repeat it. */
 __attribute__((unused)) static RTL_RANDOM HostRandom(void)
 {

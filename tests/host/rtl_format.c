@@ -7,6 +7,16 @@
 #include "tests/host/host.h"
 #include "kernel/rtl/rtl.h"
 
+static SIZE_T Print(char *Buffer, SIZE_T Size, PCSTR Format, ...)
+{
+    va_list Arguments;
+
+    va_start(Arguments, Format);
+    SIZE_T Length = RtlPrintV(Buffer, Size, Format, Arguments);
+    va_end(Arguments);
+    return Length;
+}
+
 /* Formats into exact memory of Size bytes and compares text and returned length. */
 static void Expect(SIZE_T Size, const char *Text, SIZE_T Length, const char *Format, ...)
 {
@@ -182,13 +192,13 @@ static void FlagsAgreeWithTheHost(void)
         SIZE_T Length, HostLength;
         int Kind = RandomConversion(&Random, Format);
         if (Kind < 0) {
-            Length = RtlPrint(Own, sizeof(Own), Format, "some text");
+            Length = Print(Own, sizeof(Own), Format, "some text");
             HostLength = (SIZE_T)snprintf(Host, sizeof(Host), Format, "some text");
         } else if (Kind) {
-            Length = RtlPrint(Own, sizeof(Own), Format, Value);
+            Length = Print(Own, sizeof(Own), Format, Value);
             HostLength = (SIZE_T)snprintf(Host, sizeof(Host), Format, Value);
         } else {
-            Length = RtlPrint(Own, sizeof(Own), Format, (ULONG)Value);
+            Length = Print(Own, sizeof(Own), Format, (ULONG)Value);
             HostLength = (SIZE_T)snprintf(Host, sizeof(Host), Format, (ULONG)Value);
         }
         if (!CHECK_TEXT(Host, Own) || !CHECK_EQUAL(HostLength, Length)) {
@@ -214,7 +224,7 @@ static void RandomFormatsAreHarmless(void)
         }
         Format[Length] = '\0';
         PVOID A = &Empty; /* as a string: its bytes are zero; as a width: anything */
-        SIZE_T Result = RtlPrint(Buffer, 64, Format, A, A, A, A, A, A, A, A, A, A, A, A);
+        SIZE_T Result = Print(Buffer, 64, Format, A, A, A, A, A, A, A, A, A, A, A, A);
         CHECK(strlen(Buffer) <= 63 && Result >= strlen(Buffer));
         free(Format);
         free(Buffer);
