@@ -217,11 +217,7 @@ static NTSTATUS LdrpReadProgramHeader(const LDRP_ELF_READER *Reader, PLDR_ELF_IM
     case ELF_SEGMENT_NOTE:
         LdrpReadNotes(Reader, Image, Header);
         return STATUS_SUCCESS;
-    case ELF_SEGMENT_TLS:
-        Image->HasTls = TRUE;
-        return STATUS_SUCCESS;
     case ELF_SEGMENT_GNU_STACK:
-        Image->HasStackHeader = TRUE;
         Image->ExecutableStack = (Header->Flags & ELF_SEGMENT_EXECUTE) != 0;
         return STATUS_SUCCESS;
     default:

@@ -48,9 +48,7 @@ typedef struct _LDR_ELF_IMAGE {
     BOOLEAN HasInterpreter;
     ULONG64 InterpreterOffset; /* of its path in the file, and the path's size (with NUL); within the file */
     ULONG64 InterpreterSize;
-    BOOLEAN HasTls;
-    BOOLEAN HasStackHeader;  /* PT_GNU_STACK is there */
-    BOOLEAN ExecutableStack; /* and asks for it */
+    BOOLEAN ExecutableStack; /* PT_GNU_STACK is there, and asks for it */
 } LDR_ELF_IMAGE, *PLDR_ELF_IMAGE;
 
 /* Where an image may lie: whole pages, [Lowest, Highest). */

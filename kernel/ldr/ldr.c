@@ -351,27 +351,27 @@ static NTSTATUS LdrpCreateModule(const char *Short, PLDR_MODULE *Created)
 
 /* ---- The module's own code ---- */
 
-/* What is checked of DriverEntry and DriverUnload: they leave level and APC counts as they found them. */
-typedef struct _LDRP_CALL {
-    ULONG ApcDisable;
-    KPROCESSOR_MODE Mode;
-} LDRP_CALL;
-
-static LDRP_CALL LdrpBeginCall(void)
+/* DriverUnload, or with a RegistryPath DriverEntry. They leave level and APC counts as they found them. */
+static NTSTATUS LdrpCallModule(PLDR_MODULE Module, PUNICODE_STRING RegistryPath)
 {
-    return (LDRP_CALL){ArchCurrentThread()->ApcDisable, ExSetPreviousMode(KernelMode)};
-}
+    PDRIVER_OBJECT Driver = Module->DriverObject;
+    ULONG Before = ArchCurrentThread()->ApcDisable;
+    NTSTATUS Status = STATUS_SUCCESS;
 
-static void LdrpEndCall(PLDR_MODULE Module, const char *What, LDRP_CALL Call)
-{
-    ULONG ApcDisable = ArchCurrentThread()->ApcDisable;
-
-    ExSetPreviousMode(Call.Mode);
-    if (ArchGetIrql() != PASSIVE_LEVEL || ApcDisable != Call.ApcDisable) {
-        KdBugCheck(APC_INDEX_MISMATCH, (ULONG64)Module->DriverObject, ArchGetIrql(), ApcDisable,
-                   Call.ApcDisable, NULL, "%s of module %s returned at level %u, APC counts %x (before: %x)",
-                   What, Module->Name, ArchGetIrql(), ApcDisable, Call.ApcDisable);
+    KI_ASSERT(ExGetPreviousMode() == KernelMode, "module %s is called for user mode", Module->Name);
+    if (RegistryPath != NULL) {
+        Status = Driver->DriverInit(Driver, RegistryPath);
+    } else {
+        Driver->DriverUnload(Driver);
     }
+    ULONG After = ArchCurrentThread()->ApcDisable;
+    if (ArchGetIrql() != PASSIVE_LEVEL || After != Before) {
+        KdBugCheck(APC_INDEX_MISMATCH, (ULONG64)Driver, ArchGetIrql(), After, Before, NULL,
+                   "%s of module %s returned at level %u, APC counts %x (before: %x)",
+                   RegistryPath != NULL ? "DriverEntry" : "DriverUnload", Module->Name, ArchGetIrql(), After,
+                   Before);
+    }
+    return Status;
 }
 
 static void LdrpNotifyImage(PLDR_MODULE Module)
@@ -389,17 +389,7 @@ static NTSTATUS LdrpCallEntry(PLDR_MODULE Module)
     LDRP_NAME RegistryPath;
 
     LdrpMakeName(&RegistryPath, Module, "\\Registry\\Machine\\System\\CurrentControlSet\\Services\\", "");
-    LDRP_CALL Call = LdrpBeginCall();
-    NTSTATUS Status = Module->DriverObject->DriverInit(Module->DriverObject, &RegistryPath.String);
-    LdrpEndCall(Module, "DriverEntry", Call);
-    return Status;
-}
-
-static void LdrpCallUnload(PLDR_MODULE Module)
-{
-    LDRP_CALL Call = LdrpBeginCall();
-    Module->DriverObject->DriverUnload(Module->DriverObject);
-    LdrpEndCall(Module, "DriverUnload", Call);
+    return LdrpCallModule(Module, &RegistryPath.String);
 }
 
 /* The module, in state Unloading, has run its last routine: off the list, and its memory is freed. What may
@@ -493,7 +483,7 @@ static NTSTATUS LdrpUnloadModule(const char *Name)
     NTSTATUS Status = LdrpClaimForUnload(Name, &Module);
 
     if (NT_SUCCESS(Status)) {
-        LdrpCallUnload(Module);
+        LdrpCallModule(Module, NULL);
         LdrpDiscard(Module);
         DbgPrint("ldr: %s unloaded\n", Name);
     }

@@ -193,17 +193,10 @@ static VOID RtlpFormatPointer(PRTLP_FORMAT Format, PRTLP_CONVERSION Conversion)
 /* Whether c, s or Z mean 16-bit text: by its size if it has one; else C and S do. */
 static bool RtlpIsWideText(const RTLP_CONVERSION *Conversion)
 {
-    switch (Conversion->Size) {
-    case SizeChar:
-    case SizeShort:
-        return false;
-    case SizeLong:
-    case SizeLongLong:
-    case SizeWide:
-        return true;
-    default:
+    if (Conversion->Size == SizeDefault) {
         return Conversion->Type == 'C' || Conversion->Type == 'S';
     }
+    return Conversion->Size != SizeChar && Conversion->Size != SizeShort;
 }
 
 /* At most how much of a string may be read: the precision says. */

@@ -23,16 +23,6 @@ RTLP_WEAK void *memcpy(void *Destination, const void *Source, size_t Length)
     unsigned char *To = Destination;
     const unsigned char *From = Source;
 
-    for (; Length >= 32; Length -= 32, To += 32, From += 32) {
-        uint64_t First = ((const RTLP_WORD *)From)[0];
-        uint64_t Second = ((const RTLP_WORD *)From)[1];
-        uint64_t Third = ((const RTLP_WORD *)From)[2];
-        uint64_t Fourth = ((const RTLP_WORD *)From)[3];
-        ((RTLP_WORD *)To)[0] = First;
-        ((RTLP_WORD *)To)[1] = Second;
-        ((RTLP_WORD *)To)[2] = Third;
-        ((RTLP_WORD *)To)[3] = Fourth;
-    }
     for (; Length >= 8; Length -= 8, To += 8, From += 8) {
         *(RTLP_WORD *)To = *(const RTLP_WORD *)From;
     }
@@ -73,12 +63,6 @@ RTLP_WEAK void *memset(void *Destination, int Value, size_t Length)
     unsigned char *To = Destination;
     uint64_t Word = (unsigned char)Value * 0x0101010101010101UL;
 
-    for (; Length >= 32; Length -= 32, To += 32) {
-        ((RTLP_WORD *)To)[0] = Word;
-        ((RTLP_WORD *)To)[1] = Word;
-        ((RTLP_WORD *)To)[2] = Word;
-        ((RTLP_WORD *)To)[3] = Word;
-    }
     for (; Length >= 8; Length -= 8, To += 8) {
         *(RTLP_WORD *)To = Word;
     }

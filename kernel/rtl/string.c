@@ -78,13 +78,6 @@ static VOID RtlpTerminateW(PUNICODE_STRING String)
     }
 }
 
-static VOID RtlpTerminateA(PSTRING String)
-{
-    if (String->Length < String->MaximumLength) {
-        String->Buffer[String->Length] = '\0';
-    }
-}
-
 VOID NTAPI RtlCopyUnicodeString(PUNICODE_STRING DestinationString, PCUNICODE_STRING SourceString)
 {
     SIZE_T Length = 0;
@@ -236,44 +229,47 @@ static NTSTATUS RtlpProvideBuffer(SIZE_T Bytes, BOOLEAN Allocate, PVOID *Buffer,
     return STATUS_SUCCESS;
 }
 
+/* Counted strings of both kinds have the same shape. */
+C_ASSERT(sizeof(UNICODE_STRING) == sizeof(STRING) &&
+         offsetof(UNICODE_STRING, Buffer) == offsetof(STRING, Buffer));
+
+static NTSTATUS RtlpTranscode(bool ToUnicode, PVOID To, ULONG Room, PULONG Bytes, const VOID *From,
+                              ULONG Length)
+{
+    return ToUnicode ? RtlUTF8ToUnicodeN(To, Room, Bytes, From, Length)
+                     : RtlUnicodeToUTF8N(To, Room, Bytes, From, Length);
+}
+
+static NTSTATUS RtlpConvertString(bool ToUnicode, PSTRING To, const STRING *From, BOOLEAN Allocate)
+{
+    ULONG Length = ToUnicode ? From->Length : ALIGN_DOWN_BY(From->Length, sizeof(WCHAR));
+    SIZE_T Terminator = ToUnicode ? sizeof(WCHAR) : 1;
+    const VOID *Source = Length != 0 ? From->Buffer : (const VOID *)L"";
+    ULONG Bytes = 0;
+
+    RtlpTranscode(ToUnicode, NULL, 0, &Bytes, Source, Length);
+    NTSTATUS Status =
+        RtlpProvideBuffer(Bytes + Terminator, Allocate, (PVOID *)&To->Buffer, &To->MaximumLength);
+    if (NT_SUCCESS(Status)) {
+        RtlpTranscode(ToUnicode, To->Buffer, Bytes, &Bytes, Source, Length);
+        memset((PUCHAR)To->Buffer + Bytes, 0, Terminator);
+        To->Length = (USHORT)Bytes;
+    }
+    return Status;
+}
+
 NTSTATUS NTAPI RtlAnsiStringToUnicodeString(PUNICODE_STRING DestinationString, PCANSI_STRING SourceString,
                                             BOOLEAN AllocateDestinationString)
 {
-    PCCH Source = SourceString->Length != 0 ? SourceString->Buffer : "";
-    ULONG Bytes = 0;
-
-    RtlUTF8ToUnicodeN(NULL, 0, &Bytes, Source, SourceString->Length);
-    NTSTATUS Status =
-        RtlpProvideBuffer(Bytes + sizeof(WCHAR), AllocateDestinationString,
-                          (PVOID *)&DestinationString->Buffer, &DestinationString->MaximumLength);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    RtlUTF8ToUnicodeN(DestinationString->Buffer, Bytes, &Bytes, Source, SourceString->Length);
-    DestinationString->Length = (USHORT)Bytes;
-    RtlpTerminateW(DestinationString);
-    return STATUS_SUCCESS;
+    return RtlpConvertString(true, (PSTRING)DestinationString, SourceString, AllocateDestinationString);
 }
 EXPORT(RtlAnsiStringToUnicodeString);
 
 NTSTATUS NTAPI RtlUnicodeStringToAnsiString(PANSI_STRING DestinationString, PCUNICODE_STRING SourceString,
                                             BOOLEAN AllocateDestinationString)
 {
-    ULONG Length = (ULONG)(RtlpUnits(SourceString) * sizeof(WCHAR));
-    PCWCH Source = Length != 0 ? SourceString->Buffer : L"";
-    ULONG Bytes = 0;
-
-    RtlUnicodeToUTF8N(NULL, 0, &Bytes, Source, Length);
-    NTSTATUS Status =
-        RtlpProvideBuffer(Bytes + 1, AllocateDestinationString, (PVOID *)&DestinationString->Buffer,
-                          &DestinationString->MaximumLength);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    RtlUnicodeToUTF8N(DestinationString->Buffer, Bytes, &Bytes, Source, Length);
-    DestinationString->Length = (USHORT)Bytes;
-    RtlpTerminateA(DestinationString);
-    return STATUS_SUCCESS;
+    return RtlpConvertString(false, DestinationString, (const STRING *)SourceString,
+                             AllocateDestinationString);
 }
 EXPORT(RtlUnicodeStringToAnsiString);
 
@@ -284,10 +280,6 @@ static VOID RtlpFreeString(PSTRING String)
     }
     *String = (STRING){0};
 }
-
-/* Counted strings of both kinds have the same shape. */
-C_ASSERT(sizeof(UNICODE_STRING) == sizeof(STRING) &&
-         offsetof(UNICODE_STRING, Buffer) == offsetof(STRING, Buffer));
 
 VOID NTAPI RtlFreeUnicodeString(PUNICODE_STRING UnicodeString)
 {
