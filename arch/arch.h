@@ -99,18 +99,24 @@ void ArchCallOnStack(void *StackTop, void (*Routine)(void *), void *Context);
 NORETURN void ArchEnterUserMode(void);
 /* PKTRAP_FRAME ArchUserFrame(PKTHREAD Thread): the frame of the current entry from user mode, at the top of the thread's
    kernel stack (inline, machine.h). */
-/* Fills a user frame for a first entry: segments, flags, everything else 0. */
-void ArchInitializeUserFrame(PKTRAP_FRAME Frame, ULONG64 Rip, ULONG64 Rsp);
+/* Fills a user frame for a first entry, into a function of one argument: segments, flags, everything else 0. */
+void ArchInitializeUserFrame(PKTRAP_FRAME Frame, ULONG64 Start, ULONG64 Stack, ULONG64 Argument);
+/* ULONG64 ArchFrameAddress(const KTRAP_FRAME *Frame): the instruction that the frame returns to (inline, machine.h). */
 /* Makes a frame that a program or handler supplied safe: user segments, harmless RFLAGS, canonical RIP and RSP. */
 void ArchSanitizeUserFrame(PKTRAP_FRAME Frame);
-/* Bases of FS and GS in user mode for a thread: the current one, or one that has not yet run. STATUS_INVALID_PARAMETER
-   for an address that is not a canonical user address. */
-NTSTATUS ArchSetUserFsBase(PKTHREAD Thread, ULONG64 Base);
-NTSTATUS ArchSetUserGsBase(PKTHREAD Thread, ULONG64 Base);
-/* FPU state of a user thread: size of the save area (which must be 64-byte aligned); initial state; copy of the current thread's for a clone (Destination
-   has not run yet); export / import through an image that user mode supplied (import sanitises: XSTATE_BV, MXCSR, reserved). */
+/* A thread's segment bases in user mode: of the current one, or one that has not yet run. STATUS_INVALID_PARAMETER for an
+   address that is not a canonical user address, or another Which. */
+#define ARCH_BASE_FS  0
+#define ARCH_BASE_GS  1
+#define ARCH_BASE_TEB ARCH_BASE_GS /* where native programs find their TEB */
+NTSTATUS ArchSetUserBase(PKTHREAD Thread, ULONG Which, ULONG64 Base);
+ULONG64 ArchGetUserBase(PKTHREAD Thread, ULONG Which);
+/* FPU state of a user thread: its size; that of the block that a thread is given for it, and the initial state therein; copy of the current
+   thread's, if it has one, for a clone (Destination has not run yet); export / import through an image that user mode supplied (import
+   sanitises: XSTATE_BV, MXCSR, reserved). */
 SIZE_T ArchFpuStateSize(void);
-void ArchInitializeFpuState(void *State);
+SIZE_T ArchFpuBlockSize(void);
+void ArchInitializeFpuState(PKTHREAD Thread, void *Block);
 void ArchCloneFpuState(PKTHREAD Destination);
 void ArchReadFpuState(PKTHREAD Thread, void *Image);
 NTSTATUS ArchWriteFpuState(PKTHREAD Thread, const void *Image);

@@ -310,9 +310,9 @@ static void PspEnterNativeThread(PETHREAD Thread, ULONG_PTR StartAddress, ULONG_
 {
     PKTRAP_FRAME Frame = ArchUserFrame(&Thread->Tcb);
     /* As after a call: the stack is 16-aligned but for a return address, which is 0. */
-    ArchInitializeUserFrame(Frame, StartAddress, (ULONG_PTR)Thread->Teb - sizeof(ULONG64));
-    Frame->Rdi = Argument;
+    ArchInitializeUserFrame(Frame, StartAddress, (ULONG_PTR)Thread->Teb - sizeof(ULONG64), Argument);
     ArchSanitizeUserFrame(Frame);
+    ArchSetUserBase(&Thread->Tcb, ARCH_BASE_TEB, (ULONG64)Thread->Teb);
     Thread->StartAddress = (PVOID)StartAddress;
 }
 
@@ -335,7 +335,6 @@ NTSTATUS PspCreateNativeThread(PEPROCESS Process, ULONG_PTR StartAddress, ULONG_
         Status = PspMakeNativeArea(Thread, Space, StackSize);
         if (NT_SUCCESS(Status)) {
             PspEnterNativeThread(Thread, StartAddress, Argument);
-            ArchSetUserGsBase(&Thread->Tcb, (ULONG64)Thread->Teb);
             *Created = Thread;
         } else {
             ObDereferenceObject(Thread);

@@ -104,15 +104,15 @@ static NTSTATUS PspFillSubsystemThread(PETHREAD Thread, const PS_SUBSYSTEM_THREA
     PKTRAP_FRAME Frame = ArchUserFrame(Tcb);
     *Frame = *Attributes->Registers;
     ArchSanitizeUserFrame(Frame);
-    Thread->StartAddress = (PVOID)Frame->Rip;
-    if (Attributes->CopyFpuState && ArchCurrentThread()->Arch.FpuState != NULL) {
+    Thread->StartAddress = (PVOID)ArchFrameAddress(Frame);
+    if (Attributes->CopyFpuState) {
         ArchCloneFpuState(Tcb);
     }
     Tcb->SystemCall = PsThreadProcess(Thread)->Provider->Table.DispatchSystemCall;
     Thread->ProviderContext = Attributes->Context;
     Thread->ContextOwned = TRUE;
-    NTSTATUS Status = ArchSetUserFsBase(Tcb, Attributes->UserFsBase);
-    return NT_SUCCESS(Status) ? ArchSetUserGsBase(Tcb, Attributes->UserGsBase) : Status;
+    NTSTATUS Status = ArchSetUserBase(Tcb, PS_BASE_FS, Attributes->UserFsBase);
+    return NT_SUCCESS(Status) ? ArchSetUserBase(Tcb, PS_BASE_GS, Attributes->UserGsBase) : Status;
 }
 
 /* On failure the thread context stays the provider's; a veto ends the process, and ProcessExit has been
@@ -259,23 +259,16 @@ static NTSTATUS PspSetFpuState(PETHREAD Thread, const VOID *Image, SIZE_T Size)
     return NT_SUCCESS(Status) ? ArchWriteFpuState(&Thread->Tcb, Image) : Status;
 }
 
+C_ASSERT(PS_BASE_FS == ARCH_BASE_FS && PS_BASE_GS == ARCH_BASE_GS);
+
 static NTSTATUS PspSetDescriptorBase(ULONG Which, ULONG64 Base)
 {
-    PKTHREAD Thread = ArchCurrentThread();
-    switch (Which) {
-    case PS_BASE_FS:
-        return ArchSetUserFsBase(Thread, Base);
-    case PS_BASE_GS:
-        return ArchSetUserGsBase(Thread, Base);
-    default:
-        return STATUS_INVALID_PARAMETER;
-    }
+    return ArchSetUserBase(ArchCurrentThread(), Which, Base);
 }
 
 static ULONG64 PspGetDescriptorBase(ULONG Which)
 {
-    PKTHREAD Thread = ArchCurrentThread();
-    return Which == PS_BASE_FS ? Thread->Arch.UserFsBase : Thread->Arch.UserGsBase;
+    return ArchGetUserBase(ArchCurrentThread(), Which);
 }
 
 /* ---- Regions ---- */

@@ -111,7 +111,7 @@ struct _ETHREAD {
     BOOLEAN ContextOwned;         /* (c) ProviderContext is to be handed back */
     PVOID ProviderContext;        /* (c) */
     PVOID StackTop;               /* (c) kernel stack; NULL once freed */
-    PVOID FpuAllocation;          /* (c) pool block around Tcb.Arch.FpuState */
+    PVOID FpuBlock;               /* (c) pool; NULL: a system thread, or freed */
     PKSTART_ROUTINE StartRoutine; /* (c) system threads: what they run */
     PVOID StartContext;           /* (c) */
     PVOID StartAddress;           /* (c) for queries */

@@ -81,10 +81,9 @@ static void PspFreeThreadMemory(PETHREAD Thread)
         MmFreeKernelStack(Thread->StackTop);
         Thread->StackTop = NULL;
     }
-    if (Thread->FpuAllocation != NULL) {
-        Thread->Tcb.Arch.FpuState = NULL;
-        ExFreePoolWithTag(Thread->FpuAllocation, PSP_TAG_FPU);
-        Thread->FpuAllocation = NULL;
+    if (Thread->FpuBlock != NULL) {
+        ExFreePoolWithTag(Thread->FpuBlock, PSP_TAG_FPU);
+        Thread->FpuBlock = NULL;
     }
 }
 
@@ -159,17 +158,6 @@ void PspInitializeReaper(void)
 
 /* ---- Making ---- */
 
-static NTSTATUS PspAllocateFpuState(PETHREAD Thread)
-{
-    PVOID Block = ExAllocatePoolWithTag(NonPagedPoolNx, ArchFpuStateSize() + 63, PSP_TAG_FPU);
-    if (Block == NULL) {
-        return STATUS_INSUFFICIENT_RESOURCES;
-    }
-    Thread->FpuAllocation = Block;
-    Thread->Tcb.Arch.FpuState = (PVOID)ALIGN_UP_BY(Block, 64);
-    return STATUS_SUCCESS;
-}
-
 /* System threads begin here: inside a critical region, at PASSIVE_LEVEL. */
 static VOID PspSystemThreadStartup(PVOID Context)
 {
@@ -216,11 +204,11 @@ static NTSTATUS PspEquipThread(PETHREAD Thread, BOOLEAN SystemThread)
     if (SystemThread) {
         Thread->Tcb.KernelApcDisable = -1;
     } else {
-        NTSTATUS Status = PspAllocateFpuState(Thread);
-        if (!NT_SUCCESS(Status)) {
-            return Status;
+        Thread->FpuBlock = ExAllocatePoolWithTag(NonPagedPoolNx, ArchFpuBlockSize(), PSP_TAG_FPU);
+        if (Thread->FpuBlock == NULL) {
+            return STATUS_INSUFFICIENT_RESOURCES;
         }
-        ArchInitializeFpuState(Thread->Tcb.Arch.FpuState);
+        ArchInitializeFpuState(&Thread->Tcb, Thread->FpuBlock);
     }
     return ObAllocateClientId(Thread, &Thread->Cid.UniqueThread);
 }

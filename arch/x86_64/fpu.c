@@ -67,16 +67,32 @@ static XSAVE_HEADER *HeaderOf(void *State)
     return (XSAVE_HEADER *)((uint8_t *)State + FXSAVE_SIZE);
 }
 
-void ArchInitializeFpuState(void *State)
+#define STATE_ALIGNMENT 64 /* what XSAVE wants; pool promises less */
+
+SIZE_T ArchFpuBlockSize(void)
+{
+    return StateSize + STATE_ALIGNMENT - 1;
+}
+
+static void InitializeState(void *State)
 {
     memset(State, 0, StateSize);
     *(uint16_t *)State = DEFAULT_CONTROL;
     *(uint32_t *)((uint8_t *)State + FXSAVE_MXCSR) = DEFAULT_MXCSR;
 }
 
+void ArchInitializeFpuState(PKTHREAD Thread, void *Block)
+{
+    Thread->Arch.FpuState = (void *)(((uintptr_t)Block + STATE_ALIGNMENT - 1) & ~(uintptr_t)(STATE_ALIGNMENT - 1));
+    InitializeState(Thread->Arch.FpuState);
+}
+
 void ArchCloneFpuState(PKTHREAD Destination)
 {
-    ArchInitializeFpuState(Destination->Arch.FpuState); /* XSAVE leaves the header's reserved part alone */
+    if (ArchCurrentThread()->Arch.FpuState == NULL) {
+        return;
+    }
+    InitializeState(Destination->Arch.FpuState); /* XSAVE leaves the header's reserved part alone */
     Save(Destination->Arch.FpuState);
 }
 

@@ -184,6 +184,11 @@ static inline uint64_t ArchVirtualToPhysical(const void *Virtual)
     return Address >= ARCH_KERNEL_BASE ? Address - ARCH_KERNEL_BASE : Address - ARCH_DIRECT_MAP;
 }
 
+static inline uint64_t ArchFrameAddress(const KTRAP_FRAME *Frame)
+{
+    return Frame->Rip;
+}
+
 static inline PKTRAP_FRAME ArchUserFrame(PKTHREAD Thread)
 {
     const ARCH_THREAD *Arch = (const ARCH_THREAD *)((const char *)Thread + ARCH_THREAD_OFFSET);

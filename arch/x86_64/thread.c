@@ -28,13 +28,14 @@ void ArchInitializeThread(PKTHREAD Thread)
     Thread->Arch.KernelRsp = (uint64_t)Switch;
 }
 
-void ArchInitializeUserFrame(PKTRAP_FRAME Frame, ULONG64 Rip, ULONG64 Rsp)
+void ArchInitializeUserFrame(PKTRAP_FRAME Frame, ULONG64 Start, ULONG64 Stack, ULONG64 Argument)
 {
     *Frame = (KTRAP_FRAME){
-        .Rip = Rip,
+        .Rdi = Argument,
+        .Rip = Start,
         .Cs = SELECTOR_USER_CODE,
         .Rflags = RFLAGS_ONE | RFLAGS_IF,
-        .Rsp = Rsp,
+        .Rsp = Stack,
         .Ss = SELECTOR_USER_DATA,
     };
 }
@@ -55,28 +56,23 @@ void ArchSanitizeUserFrame(PKTRAP_FRAME Frame)
 }
 
 /* The base counts from the next load on; the current thread's is loaded at once, with interrupts off, so that
-   no switch falls between the two stores. */
-static NTSTATUS SetBase(PKTHREAD Thread, uint64_t *Field, uint64_t Base, uint32_t Msr)
+   no switch falls between the two stores. While the kernel runs, the user's GS base waits in the MSR that
+   SWAPGS exchanges. */
+NTSTATUS ArchSetUserBase(PKTHREAD Thread, ULONG Which, ULONG64 Base)
 {
-    if (Base >= ARCH_USER_END) {
+    if (Which > ARCH_BASE_GS || Base >= ARCH_USER_END) {
         return STATUS_INVALID_PARAMETER;
     }
     bool Enabled = ArchDisableInterrupts();
-    *Field = Base;
+    *(Which == ARCH_BASE_FS ? &Thread->Arch.UserFsBase : &Thread->Arch.UserGsBase) = Base;
     if (Thread == ArchCurrentThread()) {
-        ArchpWriteMsr(Msr, Base);
+        ArchpWriteMsr(Which == ARCH_BASE_FS ? MSR_FS_BASE : MSR_KERNEL_GS_BASE, Base);
     }
     ArchRestoreInterrupts(Enabled);
     return STATUS_SUCCESS;
 }
 
-NTSTATUS ArchSetUserFsBase(PKTHREAD Thread, ULONG64 Base)
+ULONG64 ArchGetUserBase(PKTHREAD Thread, ULONG Which)
 {
-    return SetBase(Thread, &Thread->Arch.UserFsBase, Base, MSR_FS_BASE);
-}
-
-/* While the kernel runs, the user's GS base waits in the MSR that SWAPGS exchanges. */
-NTSTATUS ArchSetUserGsBase(PKTHREAD Thread, ULONG64 Base)
-{
-    return SetBase(Thread, &Thread->Arch.UserGsBase, Base, MSR_KERNEL_GS_BASE);
+    return Which == ARCH_BASE_FS ? Thread->Arch.UserFsBase : Thread->Arch.UserGsBase;
 }
