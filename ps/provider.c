@@ -250,6 +250,57 @@ const char *PspProviderName(PKTHREAD Thread)
 
 /* ---- Calls into a provider ---- */
 
+#if DBG
+/* Spin locks are recorded with the processor: the thread stays on it while they are counted. PASSIVE. */
+static ULONG PspLocksHeld(void)
+{
+    KIRQL Irql = KiRaiseToDispatch();
+    ULONG Held = KiLocksHeld() + ArchCurrentThread()->PushLocksHeld;
+    KiLower(Irql);
+    return Held;
+}
+#else
+static ULONG PspLocksHeld(void)
+{
+    return 0; /* release builds keep no record */
+}
+#endif
+
+/* What a provider owes at the return of each of its routines. No lock is held when one is called. */
+static void PspCheckReturn(PPS_PROVIDER Provider, const char *Routine, ULONG ApcDisable)
+{
+    PETHREAD Thread = PspCurrentThread();
+    KIRQL Irql = ArchGetIrql();
+    ULONG Locks = Irql == PASSIVE_LEVEL ? PspLocksHeld() : 0;
+    if (Irql != PASSIVE_LEVEL || Thread->Tcb.ApcDisable != ApcDisable || Locks != 0) {
+        KdBugCheck(PROVIDER_CONTRACT_VIOLATION, (ULONG64)Provider, Irql, Thread->Tcb.ApcDisable, Locks, NULL,
+                   "provider '%s' returned from %s at level %d, APC disable %x (%x at the call), %u locks held",
+                   Provider->Name, Routine, Irql, Thread->Tcb.ApcDisable, ApcDisable, Locks);
+    }
+}
+
+/*
+ * The entry code calls DispatchSystemCall itself, and tests level and APCs when it returns
+ * (KiProviderViolation). Debug builds look for locks on the way: a push lock that was taken outside of a
+ * critical region shows in neither.
+ */
+#if DBG
+static VOID PspCheckedSystemCall(PKTRAP_FRAME Frame)
+{
+    PPS_PROVIDER Provider = PspHomeProcess()->Provider;
+    Provider->Table.DispatchSystemCall(Frame);
+    PspCheckReturn(Provider, "DispatchSystemCall", 0);
+}
+#endif
+
+void PspBindThread(PETHREAD Thread)
+{
+    Thread->Tcb.SystemCall = PsThreadProcess(Thread)->Provider->Table.DispatchSystemCall;
+#if DBG
+    Thread->Tcb.SystemCall = PspCheckedSystemCall;
+#endif
+}
+
 void PspEnterProvider(PSP_PROVIDER_CALL *Call, PPS_PROVIDER Provider)
 {
     PETHREAD Thread = PspCurrentThread();
@@ -261,15 +312,8 @@ void PspEnterProvider(PSP_PROVIDER_CALL *Call, PPS_PROVIDER Provider)
 
 void PspLeaveProvider(PSP_PROVIDER_CALL *Call, const char *Routine)
 {
-    PETHREAD Thread = PspCurrentThread();
-    KIRQL Irql = ArchGetIrql();
-    if (Irql != PASSIVE_LEVEL || Thread->Tcb.ApcDisable != Call->ApcDisable) {
-        KdBugCheck(PROVIDER_CONTRACT_VIOLATION, (ULONG64)Call->Provider, Irql, Thread->Tcb.ApcDisable,
-                   Call->ApcDisable, NULL,
-                   "provider '%s' returned from %s at level %d, APC disable %x (%x at the call)",
-                   Call->Provider->Name, Routine, Irql, Thread->Tcb.ApcDisable, Call->ApcDisable);
-    }
-    Thread->ProviderCalls = Call->Outer;
+    PspCheckReturn(Call->Provider, Routine, Call->ApcDisable);
+    PspCurrentThread()->ProviderCalls = Call->Outer;
 }
 
 /* ---- Exceptions ---- */

@@ -108,7 +108,7 @@ static NTSTATUS PspFillSubsystemThread(PETHREAD Thread, const PS_SUBSYSTEM_THREA
     if (Attributes->CopyFpuState) {
         ArchCloneFpuState(Tcb);
     }
-    Tcb->SystemCall = PsThreadProcess(Thread)->Provider->Table.DispatchSystemCall;
+    PspBindThread(Thread);
     Thread->ProviderContext = Attributes->Context;
     Thread->ContextOwned = TRUE;
     NTSTATUS Status = ArchSetUserBase(Tcb, PS_BASE_FS, Attributes->UserFsBase);

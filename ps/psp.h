@@ -196,6 +196,8 @@ PPS_PROVIDER PspFindProvider(const char *Name);
 /* Around every call of a provider's routine but DispatchSystemCall: the contract is checked on return. */
 void PspEnterProvider(PSP_PROVIDER_CALL *Call, PPS_PROVIDER Provider);
 void PspLeaveProvider(PSP_PROVIDER_CALL *Call, const char *Routine);
+/* The thread's system calls go to its process's provider. */
+void PspBindThread(PETHREAD Thread);
 const char *PspModuleProviderInUse(PLDR_MODULE Module);
 /* Names, NUL-separated, an empty one at the end; returns the bytes that they take. At most Size are written.
    */

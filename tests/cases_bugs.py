@@ -32,6 +32,15 @@ CASES = [Bugcheck(f"bug/{name}", modules=("bug",), options=f"bug.kind={name}", c
          for name, (code, symbol, log) in BUGS.items()]
 CASES += [Kernel(f"bug/{name}-ok", modules=("bug",), options=f"bug.kind={name}-ok") for name in BUGS]
 
+# A provider that breaks its contract is named.
+PROVIDER = {"level": "'test' returned from .* at level 1", "apcs": "'test' returned from .* APC disable ffff",
+            "spin-lock": "'test' returned from .* at level 2", "push-lock": "'test' .* DispatchSystemCall .* 1 locks held",
+            "exception-lock": "'test' .* DispatchException .* 1 locks held"}
+CASES += [Bugcheck(f"bug/provider-{name}", modules=("providers",), options=f"providers.break={name}", code=0x50003,
+                   symbol="PROVIDER_CONTRACT_VIOLATION", log=log) for name, log in PROVIDER.items()]
+CASES += [Kernel(f"bug/provider-{name}-ok", modules=("providers",), options=f"providers.break={name}-ok")
+          for name in PROVIDER]
+
 # A processor that hangs, with and without interrupts; a thread that spins below DISPATCH_LEVEL is none.
 CASES += [Bugcheck(f"bug/{name}", modules=("bug",), options=f"bug.kind={name}", hang=True, log=log)
           for name, log in (("hang-dispatch", "has not been below DISPATCH_LEVEL"), ("hang-deaf", "takes no interrupts"))]

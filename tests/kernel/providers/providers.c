@@ -31,10 +31,48 @@ static struct {
 
 static BOOLEAN HandleExceptions;
 
+/* ---- Breaches of the contract: option providers.break=NAME, or NAME-ok for what looks alike and is right ---- */
+
+static CHAR Break[32];
+static EX_PUSH_LOCK PushLock;
+static KSPIN_LOCK SpinLock;
+
+static BOOLEAN Breaks(PCSTR Name)
+{
+    return strncmp(Break, Name, strlen(Name)) == 0;
+}
+
+static VOID DoWrong(VOID)
+{
+    BOOLEAN Right = strlen(Break) > 3 && strcmp(Break + strlen(Break) - 3, "-ok") == 0;
+    KIRQL Irql = PASSIVE_LEVEL;
+    if (Breaks("level")) {
+        KeRaiseIrql(Right ? PASSIVE_LEVEL : APC_LEVEL, &Irql);
+    } else if (Breaks("apcs")) {
+        KeEnterCriticalRegion();
+        if (Right) {
+            KeLeaveCriticalRegion();
+        }
+    } else if (Breaks("spin-lock")) {
+        KeAcquireSpinLock(&SpinLock, &Irql);
+        if (Right) {
+            KeReleaseSpinLock(&SpinLock, Irql);
+        }
+    } else if (Breaks("push-lock") || Breaks("exception-lock")) {
+        ExAcquirePushLockExclusive(&PushLock);
+        if (Right) {
+            ExReleasePushLockExclusive(&PushLock);
+        }
+    }
+}
+
 /* ---- The provider ---- */
 
 static VOID SystemCall(PKTRAP_FRAME Frame)
 {
+    if (!Breaks("exception")) {
+        DoWrong();
+    }
     Seen.Number = Frame->ErrorCode;
     Seen.WrongContext |= Kernel.CurrentThreadContext() != Kernel.GetThreadContext(PsGetCurrentThread()) ||
                          Kernel.CurrentProcessContext() != Kernel.GetProcessContext(PsGetCurrentProcess());
@@ -46,6 +84,9 @@ static VOID SystemCall(PKTRAP_FRAME Frame)
 static BOOLEAN Exception(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame)
 {
     InterlockedIncrement(&Seen.Exceptions);
+    if (Breaks("exception")) {
+        DoWrong();
+    }
     if (!HandleExceptions || Record->ExceptionCode != STATUS_ILLEGAL_INSTRUCTION) {
         return FALSE;
     }
@@ -491,8 +532,21 @@ static PCSTR Unregister(VOID)
     return NULL;
 }
 
+/* The provider breaks its contract, or is right: then the test says that it passed. */
+static NTSTATUS BreakContract(VOID)
+{
+    NTSTATUS Status = PsRegisterSubsystemProvider(&Table, &Kernel, &Provider);
+    ExInitializePushLock(&PushLock);
+    KeInitializeSpinLock(&SpinLock);
+    KtestRun("providers.break", Unhandled);
+    return Status;
+}
+
 NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
+    if (ExQueryKernelOption("providers.break", Break, sizeof(Break))) {
+        return BreakContract();
+    }
     KtestRun("providers.register-errors", RegisterErrors);
     NTSTATUS Status = PsRegisterSubsystemProvider(&Table, &Kernel, &Provider);
     if (!NT_SUCCESS(Status)) {
