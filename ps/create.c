@@ -260,7 +260,7 @@ static NTSTATUS PspMakeFirstThread(PSP_CREATION *Creation, const PSP_IMAGE *Imag
         if (NT_SUCCESS(Status)) {
             return Status;
         }
-        PspDiscardNativeThread(Creation->Thread);
+        PspDiscardNativeThread(Creation->Thread, Status);
     }
     PspTerminateProcess(Creation->Process, Status);
     ObDereferenceObject(Creation->Process);
@@ -298,8 +298,10 @@ static NTSTATUS PspLaunchNative(PSP_CREATION *Creation, PHANDLE ProcessHandle, P
     if (!NT_SUCCESS(Status)) {
         PspTerminateProcess(Creation->Process, Status); /* a veto has done so already */
         PspCloseNativeHandles(Creation);
+        PspDiscardThread(Creation->Thread, Status);
+    } else {
+        ObDereferenceObject(Creation->Thread);
     }
-    ObDereferenceObject(Creation->Thread);
     ObDereferenceObject(Creation->Process);
     return Status;
 }
@@ -452,7 +454,7 @@ NTSTATUS NtCreateThreadEx(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess,
     if (NT_SUCCESS(Status)) {
         ObDereferenceObject(Thread);
     } else {
-        PspDiscardNativeThread(Thread);
+        PspDiscardNativeThread(Thread, Status);
     }
     return Status;
 }

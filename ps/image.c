@@ -337,14 +337,14 @@ NTSTATUS PspCreateNativeThread(PEPROCESS Process, ULONG_PTR StartAddress, ULONG_
             PspEnterNativeThread(Thread, StartAddress, Argument);
             *Created = Thread;
         } else {
-            ObDereferenceObject(Thread);
+            PspDiscardThread(Thread, Status);
         }
     }
     PspReleaseSpace(Process, Space);
     return Status;
 }
 
-void PspDiscardNativeThread(PETHREAD Thread)
+void PspDiscardNativeThread(PETHREAD Thread, NTSTATUS Status)
 {
     PEPROCESS Process = PsThreadProcess(Thread);
     PMM_ADDRESS_SPACE Space;
@@ -352,7 +352,7 @@ void PspDiscardNativeThread(PETHREAD Thread)
         MmUnmapRegion(Space, Thread->UserArea, Thread->UserAreaSize);
         PspReleaseSpace(Process, Space);
     }
-    ObDereferenceObject(Thread);
+    PspDiscardThread(Thread, Status);
 }
 
 /* Not when the process ends: all of its memory goes then. */

@@ -321,14 +321,31 @@ NTSTATUS PspJoinProcess(PETHREAD Thread)
         PspUnlockExclusive(&Process->Lock);
         return STATUS_PROCESS_IS_TERMINATING;
     }
+    if (Process->State == PsProcessStarting) {
+        PspUnlockExclusive(&Process->Lock);
+        return STATUS_INVALID_DEVICE_STATE; /* it would run before all callbacks have let the process pass */
+    }
     ObReferenceObject(Thread);
     Thread->FirstThread = Process->State == PsProcessCreated;
-    Process->State = PsProcessRunning;
+    if (Thread->FirstThread) {
+        Process->State = PsProcessStarting;
+    }
     Process->ActiveThreads++;
     InterlockedIncrement(&Process->UnsignalledThreads);
     InsertTailList(&Process->ThreadListHead, &Thread->ThreadListEntry);
     PspUnlockExclusive(&Process->Lock);
     return STATUS_SUCCESS;
+}
+
+NTSTATUS PspAnnounceProcess(PEPROCESS Process)
+{
+    NTSTATUS Status = PspNotifyProcessCreate(Process);
+    PspLockExclusive(&Process->Lock);
+    if (NT_SUCCESS(Status) && Process->State == PsProcessStarting) {
+        Process->State = PsProcessRunning;
+    }
+    PspUnlockExclusive(&Process->Lock);
+    return Status;
 }
 
 void PspLeaveProcess(PETHREAD Thread, BOOLEAN OnItself)

@@ -136,7 +136,7 @@ static NTSTATUS PspSubsystemCreateThread(PEPROCESS Process, const PS_SUBSYSTEM_T
         Status = PspLaunchThread(Thread, TRUE);
     }
     if (!NT_SUCCESS(Status)) {
-        ObDereferenceObject(Thread);
+        PspDiscardThread(Thread, Status);
         return Status;
     }
     *Created = Thread;
@@ -198,36 +198,53 @@ static ULONG64 PspGetThreadCycles(PETHREAD Thread)
 /* ---- Registers ---- */
 
 /* Its user registers hold still: it is the current thread, has not started, or waits to be resumed on its way
-   to user mode. */
+   to user mode, its last switch behind it (the FPU's are saved there). */
 static bool PspRegistersAreStill(PETHREAD Thread)
 {
     return Thread == PspCurrentThread() || Thread->StartState != PS_THREAD_STARTED ||
-           (Thread->Tcb.State == Waiting && Thread->Tcb.WaitReason == Suspended);
+           (Thread->Tcb.State == Waiting && Thread->Tcb.WaitReason == Suspended && Thread->Tcb.SwapBusy == 0);
 }
 
-static NTSTATUS PspCheckRegisters(PETHREAD Thread)
+/*
+ * Until PspReleaseRegisters the thread's registers may be touched. A terminator can break the suspension at any
+ * moment; the thread's stack stays none the less, because it cannot leave its process (l).
+ */
+static NTSTATUS PspHoldRegisters(PETHREAD Thread)
 {
+    PspLockShared(&PsThreadProcess(Thread)->Lock);
     if (Thread->Tcb.SystemThread || Thread->StackTop == NULL) {
+        PspUnlockShared(&PsThreadProcess(Thread)->Lock);
         return STATUS_INVALID_PARAMETER;
     }
-    return PspRegistersAreStill(Thread) ? STATUS_SUCCESS : STATUS_INVALID_DEVICE_STATE;
+    if (!PspRegistersAreStill(Thread)) {
+        PspUnlockShared(&PsThreadProcess(Thread)->Lock);
+        return STATUS_INVALID_DEVICE_STATE;
+    }
+    return STATUS_SUCCESS;
+}
+
+static void PspReleaseRegisters(PETHREAD Thread)
+{
+    PspUnlockShared(&PsThreadProcess(Thread)->Lock);
 }
 
 static NTSTATUS PspGetRegisters(PETHREAD Thread, PKTRAP_FRAME Frame)
 {
-    NTSTATUS Status = PspCheckRegisters(Thread);
+    NTSTATUS Status = PspHoldRegisters(Thread);
     if (NT_SUCCESS(Status)) {
         *Frame = *ArchUserFrame(&Thread->Tcb);
+        PspReleaseRegisters(Thread);
     }
     return Status;
 }
 
 static NTSTATUS PspSetRegisters(PETHREAD Thread, const KTRAP_FRAME *Frame)
 {
-    NTSTATUS Status = PspCheckRegisters(Thread);
+    NTSTATUS Status = PspHoldRegisters(Thread);
     if (NT_SUCCESS(Status)) {
         *ArchUserFrame(&Thread->Tcb) = *Frame;
         ArchSanitizeUserFrame(ArchUserFrame(&Thread->Tcb));
+        PspReleaseRegisters(Thread);
     }
     return Status;
 }
@@ -243,9 +260,10 @@ static NTSTATUS PspGetFpuState(PETHREAD Thread, PVOID Image, SIZE_T *Size)
     if (Room < *Size) {
         return STATUS_BUFFER_TOO_SMALL;
     }
-    NTSTATUS Status = PspCheckRegisters(Thread);
+    NTSTATUS Status = PspHoldRegisters(Thread);
     if (NT_SUCCESS(Status)) {
         ArchReadFpuState(&Thread->Tcb, Image);
+        PspReleaseRegisters(Thread);
     }
     return Status;
 }
@@ -255,8 +273,12 @@ static NTSTATUS PspSetFpuState(PETHREAD Thread, const VOID *Image, SIZE_T Size)
     if (Size != ArchFpuStateSize()) {
         return STATUS_INFO_LENGTH_MISMATCH;
     }
-    NTSTATUS Status = PspCheckRegisters(Thread);
-    return NT_SUCCESS(Status) ? ArchWriteFpuState(&Thread->Tcb, Image) : Status;
+    NTSTATUS Status = PspHoldRegisters(Thread);
+    if (NT_SUCCESS(Status)) {
+        Status = ArchWriteFpuState(&Thread->Tcb, Image);
+        PspReleaseRegisters(Thread);
+    }
+    return Status;
 }
 
 C_ASSERT(PS_BASE_FS == ARCH_BASE_FS && PS_BASE_GS == ARCH_BASE_GS);

@@ -19,8 +19,10 @@
  *
  *   from          to            by                                                       under
  *   (none)        Created       PspInsertProcess: it has its id, no thread yet           (nobody knows it)
- *   Created       Running       PspJoinProcess: the first thread joins                   l
- *   Running       Terminating   PspTerminateProcess: nobody joins any more               l
+ *   Created       Starting      PspJoinProcess: the first thread joins, alone            l
+ *   Starting      Running       PspAnnounceProcess: no process callback objected         l
+ *   Starting,     Terminating   PspTerminateProcess: nobody joins any more               l
+ *   Running
  *   Created       Ending        PspTerminateProcess, which then runs the end itself      l
  *   Running,      Ending        PspLeaveProcess: the last thread, which runs the end     l
  *   Terminating
@@ -30,6 +32,7 @@
  */
 typedef enum _PS_PROCESS_STATE {
     PsProcessCreated,
+    PsProcessStarting,
     PsProcessRunning,
     PsProcessTerminating,
     PsProcessEnding,

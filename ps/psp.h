@@ -106,8 +106,11 @@ typedef struct _PSP_PROCESS_PARAMETERS {
 NTSTATUS PspCreateProcess(const PSP_PROCESS_PARAMETERS *Parameters, PEPROCESS *Process);
 /* It gets its id, is found by everybody, and lives until its end. */
 NTSTATUS PspInsertProcess(PEPROCESS Process);
-/* The thread becomes one of its process's; *First: the first ever. STATUS_PROCESS_IS_TERMINATING. */
+/* The thread becomes one of its process's. STATUS_PROCESS_IS_TERMINATING; STATUS_INVALID_DEVICE_STATE: the
+   process's callbacks have not all let its first thread pass. */
 NTSTATUS PspJoinProcess(PETHREAD Thread);
+/* The process callbacks, for the first thread; other threads may join then. A veto's status. */
+NTSTATUS PspAnnounceProcess(PEPROCESS Process);
 /* The thread is none of its process's any more. The last one runs the process's end. */
 void PspLeaveProcess(PETHREAD Thread, BOOLEAN OnItself);
 /* The last that is done with a thread that had joined: signals it, and after the last of them the process. <= DISPATCH. */
@@ -124,9 +127,12 @@ NTSTATUS PspCreateThread(PEPROCESS Process, BOOLEAN SystemThread, PETHREAD *Thre
 /*
  * The last steps, common to all kinds: joins, tells the callbacks, starts unless Suspended. On failure (the
  * process is terminating, or a process callback's veto, which ends the process) the thread will never run;
- * the caller dereferences it.
+ * the caller discards it.
  */
 NTSTATUS PspLaunchThread(PETHREAD Thread, BOOLEAN Suspended);
+/* The end of a thread that was not launched, or not with success: it is signalled with Status, since somebody
+   may have found it by its id and wait for it, and the caller's reference goes. */
+void PspDiscardThread(PETHREAD Thread, NTSTATUS Status);
 void PspStartThread(PETHREAD Thread);
 /* Marks the thread; it ends itself on its way to user mode. STATUS_THREAD_IS_TERMINATING: it was marked
    already; STATUS_INVALID_PARAMETER: a system thread. <= APC. */

@@ -19,7 +19,8 @@ NTSTATUS PspReferenceThreadHandle(HANDLE Handle, ACCESS_MASK Access, PETHREAD *T
 
 NTSTATUS PspCaptureAttributes(const OBJECT_ATTRIBUTES *Attributes, KPROCESSOR_MODE Mode, PULONG Flags)
 {
-    const ULONG Allowed = OBJ_INHERIT | OBJ_CASE_INSENSITIVE | (Mode == KernelMode ? OBJ_KERNEL_HANDLE : 0);
+    const ULONG KernelOnly = OBJ_KERNEL_HANDLE | OBJ_OPENLINK | OBJ_FORCE_ACCESS_CHECK;
+    const ULONG Allowed = OBJ_INHERIT | OBJ_CASE_INSENSITIVE | (Mode == KernelMode ? KernelOnly : 0);
     OBJECT_ATTRIBUTES Copy;
 
     *Flags = 0;

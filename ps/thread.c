@@ -260,7 +260,7 @@ void PspStartThread(PETHREAD Thread)
 static NTSTATUS PspAnnounceThread(PETHREAD Thread)
 {
     if (Thread->FirstThread) {
-        NTSTATUS Status = PspNotifyProcessCreate(PsThreadProcess(Thread));
+        NTSTATUS Status = PspAnnounceProcess(PsThreadProcess(Thread));
         if (!NT_SUCCESS(Status)) {
             return Status;
         }
@@ -270,16 +270,12 @@ static NTSTATUS PspAnnounceThread(PETHREAD Thread)
     return STATUS_SUCCESS;
 }
 
-/* A thread that will never run; somebody may have found it by its id and wait for it. */
-static void PspEndUnborn(PETHREAD Thread, NTSTATUS Status, BOOLEAN Joined)
+void PspDiscardThread(PETHREAD Thread, NTSTATUS Status)
 {
     Thread->ExitStatus = Status;
     Thread->Terminating = TRUE;
-    if (Joined) {
-        PspSignalThread(Thread);
-    } else {
-        KeSignalObject(&Thread->Tcb.Header, IO_NO_INCREMENT);
-    }
+    KeSignalObject(&Thread->Tcb.Header, IO_NO_INCREMENT);
+    ObDereferenceObject(Thread);
 }
 
 /* The veto: the process ends, here and now if this was its only thread. */
@@ -287,7 +283,9 @@ static void PspAbandonThread(PETHREAD Thread, NTSTATUS Status)
 {
     PspTerminateProcess(PsThreadProcess(Thread), Status);
     PspLeaveProcess(Thread, FALSE);
-    PspEndUnborn(Thread, Status, TRUE);
+    Thread->ExitStatus = Status;
+    Thread->Terminating = TRUE;
+    PspSignalThread(Thread);
     ObDereferenceObject(Thread);
 }
 
@@ -298,7 +296,6 @@ NTSTATUS PspLaunchThread(PETHREAD Thread, BOOLEAN Suspended)
     }
     NTSTATUS Status = PspJoinProcess(Thread);
     if (!NT_SUCCESS(Status)) {
-        PspEndUnborn(Thread, Status, FALSE);
         return Status;
     }
     KdTrace(KdTraceThread, (ULONG64)Thread->Cid.UniqueThread, 1);
@@ -317,20 +314,6 @@ NTSTATUS PspLaunchThread(PETHREAD Thread, BOOLEAN Suspended)
 }
 
 /* ---- System threads ---- */
-
-/* Attributes of a system thread. The handle is a kernel handle whatever OBJ_KERNEL_HANDLE says. */
-static NTSTATUS PspCheckSystemAttributes(POBJECT_ATTRIBUTES Attributes)
-{
-    if (Attributes == NULL) {
-        return STATUS_SUCCESS;
-    }
-    if (Attributes->Length != sizeof(*Attributes) || Attributes->ObjectName != NULL ||
-        (Attributes->Attributes & (OBJ_PERMANENT | OBJ_EXCLUSIVE | OBJ_OPENIF)) ||
-        (Attributes->Attributes & ~OBJ_VALID_ATTRIBUTES)) {
-        return STATUS_INVALID_PARAMETER;
-    }
-    return STATUS_SUCCESS;
-}
 
 static NTSTATUS PspReferenceHost(HANDLE ProcessHandle, PEPROCESS *Process)
 {
@@ -381,8 +364,9 @@ NTSTATUS PsCreateSystemThread(PHANDLE ThreadHandle, ULONG DesiredAccess, POBJECT
 {
     PEPROCESS Process;
     PETHREAD Thread;
+    ULONG Flags;
 
-    NTSTATUS Status = PspCheckSystemAttributes(ObjectAttributes);
+    NTSTATUS Status = PspCaptureAttributes(ObjectAttributes, KernelMode, &Flags);
     if (!NT_SUCCESS(Status) || StartRoutine == NULL || ThreadHandle == NULL) {
         return STATUS_INVALID_PARAMETER;
     }
@@ -395,17 +379,19 @@ NTSTATUS PsCreateSystemThread(PHANDLE ThreadHandle, ULONG DesiredAccess, POBJECT
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    CLIENT_ID Cid = Thread->Cid; /* the caller's variable is written before the thread can run */
     Thread->StartRoutine = StartRoutine;
     Thread->StartContext = StartContext;
     Thread->StartAddress = (PVOID)StartRoutine;
     if (ClientId != NULL) {
-        *ClientId = Cid;
+        *ClientId = Thread->Cid; /* written before the thread can run, as the handle is */
     }
-    Status = PspPublishSystemThread(
-        Thread, DesiredAccess, ObjectAttributes != NULL ? ObjectAttributes->Attributes : 0, ThreadHandle);
+    Status = PspPublishSystemThread(Thread, DesiredAccess, Flags, ThreadHandle);
+    if (!NT_SUCCESS(Status)) {
+        PspDiscardThread(Thread, Status);
+        return Status;
+    }
     ObDereferenceObject(Thread);
-    return Status;
+    return STATUS_SUCCESS;
 }
 EXPORT(PsCreateSystemThread);
 

@@ -215,14 +215,16 @@ static BOOLEAN AwaitCount(volatile LONG *Count, LONG Value)
    callback and no creation. */
 static volatile LONG Creations, Ends;
 static HANDLE WatchedId;
-static NTSTATUS Veto;
+static NTSTATUS Veto, SecondThread;
 
 static VOID WatchProcess(PEPROCESS Process, HANDLE ProcessId, PPS_CREATE_NOTIFY_INFO Info)
 {
+    PETHREAD Second;
     if (Info == NULL && ProcessId == WatchedId) {
         InterlockedIncrement(&Ends);
     } else if (Info != NULL && ProcessId == WatchedId && Info->IsSubsystemProcess) {
         InterlockedIncrement(&Creations);
+        SecondThread = MakeThread(Process, 1, &Second);
         Info->CreationStatus = Veto;
     }
 }
@@ -264,7 +266,8 @@ static PCSTR Threadless(VOID)
     return NULL;
 }
 
-/* A veto comes back from CreateThread: the thread's context stays ours, the process has come and gone. */
+/* A veto comes back from CreateThread: the thread's context stays ours, the process has come and gone. No other
+   thread gets in before the callbacks have all spoken. */
 static PCSTR Vetoed(VOID)
 {
     PEPROCESS Process;
@@ -275,6 +278,7 @@ static PCSTR Vetoed(VOID)
     NTSTATUS Status = MakeThread(Process, 1, &Thread);
     StopWatching();
     KTEST_CHECK(Status == STATUS_ACCESS_DENIED);
+    KTEST_CHECK(SecondThread == STATUS_INVALID_DEVICE_STATE);
     KTEST_CHECK(Creations == 1 && Ends == 1);
     KTEST_CHECK(Seen.ProcessExits == 1 && Seen.ThreadExits == 0 && Seen.SystemCalls == 0);
     KTEST_CHECK(PsGetProcessExitStatus(Process) == STATUS_ACCESS_DENIED);
