@@ -167,7 +167,6 @@ void PsInitializePhase0(void)
     PspCreateTypes();
     PspAdoptIdleProcess();
     PspCreateSystemProcess();
-    PspInitializeNotify();
     ObCurrentHandleTable = PspCurrentHandleTable;
     ObCurrentProcess = PspCurrentProcessObject;
     ObCurrentThread = PspCurrentThreadObject;

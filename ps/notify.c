@@ -48,6 +48,9 @@ typedef struct _PSP_NOTIFY_SLOT {
 } PSP_NOTIFY_SLOT;
 
 typedef struct _PSP_NOTIFY_TABLE {
+    const char *What;          /* (c) a routine of it, to who unloads the routine's module */
+    NTSTATUS Full;             /* (c) what registration answers when no slot is left */
+    bool Once;                 /* (c) a routine may be registered once a kind, else any number of times */
     EX_PUSH_LOCK Lock;         /* registration and removal, not calls */
     volatile ULONG64 Occupied; /* (a) a bit for each slot that is not free: what a walk looks at */
     PSP_NOTIFY_SLOT Slot[PSP_NOTIFY_SLOTS];
@@ -61,14 +64,10 @@ struct _PSP_NOTIFY_CALL {
     PLDR_MODULE Module; /* its run-down is held; NULL: the kernel's own */
 };
 
-static PSP_NOTIFY_TABLE PspProcessTable, PspThreadTable, PspImageTable;
-
-void PspInitializeNotify(void)
-{
-    ExInitializePushLock(&PspProcessTable.Lock);
-    ExInitializePushLock(&PspThreadTable.Lock);
-    ExInitializePushLock(&PspImageTable.Lock);
-}
+/* A push lock of zeros is free. */
+static PSP_NOTIFY_TABLE PspProcessTable = {"a process notify routine", STATUS_INVALID_PARAMETER, .Once = true};
+static PSP_NOTIFY_TABLE PspThreadTable = {"a thread notify routine", STATUS_INSUFFICIENT_RESOURCES};
+static PSP_NOTIFY_TABLE PspImageTable = {"an image notify routine", STATUS_INSUFFICIENT_RESOURCES};
 
 /* ---- Slots ---- */
 
@@ -105,6 +104,9 @@ static void PspLeaveSlot(PSP_NOTIFY_TABLE *Table, PSP_NOTIFY_SLOT *Slot)
 }
 
 /* ---- Calls ---- */
+
+/* Calls Routine, if its Kind is to hear of what Context describes. */
+typedef void PSP_NOTIFY_INVOKE(PVOID Routine, PSP_NOTIFY_KIND Kind, PVOID Context);
 
 /* Enters the slot and holds the routine's module. FALSE: nothing to call there. */
 static bool PspBeginCall(PSP_NOTIFY_CALL *Call, PSP_NOTIFY_TABLE *Table, PSP_NOTIFY_SLOT *Slot)
@@ -155,10 +157,19 @@ void PspAbandonNotifyCalls(PETHREAD Thread)
     }
 }
 
-/* Walks the slots in order of their numbers: a routine that is registered meanwhile may be missed. */
-#define PSP_FOR_EACH_SLOT(Table_, Slot_)                                                                     \
-    for (ULONG64 Left_ = (Table_)->Occupied; Left_ != 0; Left_ &= Left_ - 1)                                 \
-        for (PSP_NOTIFY_SLOT *Slot_ = &(Table_)->Slot[RtlLowestBit(Left_)]; Slot_ != NULL; Slot_ = NULL)
+/* Calls all routines, by way of Invoke, in order of their slots: one that is registered meanwhile may be
+   missed. */
+static void PspCallRoutines(PSP_NOTIFY_TABLE *Table, PSP_NOTIFY_INVOKE *Invoke, PVOID Context)
+{
+    for (ULONG64 Left = Table->Occupied; Left != 0; Left &= Left - 1) {
+        PSP_NOTIFY_SLOT *Slot = &Table->Slot[RtlLowestBit(Left)];
+        PSP_NOTIFY_CALL Call;
+        if (PspBeginCall(&Call, Table, Slot)) {
+            Invoke(Call.Routine, Slot->Kind, Context);
+            PspEndCall(&Call);
+        }
+    }
+}
 
 /* ---- Registration ---- */
 
@@ -174,10 +185,11 @@ static PSP_NOTIFY_SLOT *PspTakeSlot(PSP_NOTIFY_TABLE *Table)
     return NULL;
 }
 
+/* The Lock is held. */
 static PSP_NOTIFY_SLOT *PspFindSlot(PSP_NOTIFY_TABLE *Table, PVOID Routine, PSP_NOTIFY_KIND First,
                                     PSP_NOTIFY_KIND Last)
 {
-    PSP_FOR_EACH_SLOT (Table, Slot) {
+    for (PSP_NOTIFY_SLOT *Slot = Table->Slot; Slot < Table->Slot + PSP_NOTIFY_SLOTS; Slot++) {
         if ((Slot->State & PSP_SLOT_OPEN) && Slot->Routine == Routine && Slot->Kind >= First &&
             Slot->Kind <= Last) {
             return Slot;
@@ -186,22 +198,18 @@ static PSP_NOTIFY_SLOT *PspFindSlot(PSP_NOTIFY_TABLE *Table, PVOID Routine, PSP_
     return NULL;
 }
 
-/* Full: what a full table is answered with. Duplicates: whether a routine may stand in the table twice. */
-static NTSTATUS PspRegister(PSP_NOTIFY_TABLE *Table, PVOID Routine, PSP_NOTIFY_KIND Kind, NTSTATUS Full,
-                            bool Duplicates)
+static NTSTATUS PspRegister(PSP_NOTIFY_TABLE *Table, PVOID Routine, PSP_NOTIFY_KIND Kind)
 {
-    NTSTATUS Status = Full;
     PspLockExclusive(&Table->Lock);
-    PSP_NOTIFY_SLOT *Slot =
-        Duplicates || PspFindSlot(Table, Routine, Kind, Kind) == NULL ? PspTakeSlot(Table) : NULL;
+    bool There = Table->Once && PspFindSlot(Table, Routine, Kind, Kind) != NULL;
+    PSP_NOTIFY_SLOT *Slot = There ? NULL : PspTakeSlot(Table);
     if (Slot != NULL) {
         Slot->Routine = Routine;
         Slot->Kind = Kind;
         __atomic_store_n(&Slot->State, PSP_SLOT_OPEN, __ATOMIC_RELEASE);
-        Status = STATUS_SUCCESS;
     }
     PspUnlockExclusive(&Table->Lock);
-    return Status;
+    return Slot != NULL ? STATUS_SUCCESS : Table->Full; /* the same for what is there already */
 }
 
 /* ---- Removal ---- */
@@ -267,10 +275,8 @@ static NTSTATUS PspRemove(PSP_NOTIFY_TABLE *Table, PVOID Routine, PSP_NOTIFY_KIN
 
 static NTSTATUS PspSetProcessRoutine(PVOID Routine, PSP_NOTIFY_KIND Kind, BOOLEAN Remove)
 {
-    if (Remove) {
-        return PspRemove(&PspProcessTable, Routine, Kind, Kind);
-    }
-    return PspRegister(&PspProcessTable, Routine, Kind, STATUS_INVALID_PARAMETER, false);
+    return Remove ? PspRemove(&PspProcessTable, Routine, Kind, Kind)
+                  : PspRegister(&PspProcessTable, Routine, Kind);
 }
 
 /*
@@ -310,11 +316,12 @@ NTSTATUS PsSetCreateProcessNotifyRoutineEx2(PSCREATEPROCESSNOTIFYTYPE NotifyType
 }
 EXPORT(PsSetCreateProcessNotifyRoutineEx2);
 
-/* Only Ex2 routines are told of subsystems' processes. */
-static bool PspProcessKindSees(PSP_NOTIFY_KIND Kind, PEPROCESS Process)
-{
-    return Kind == PspProcessEx2 || !Process->SubsystemProcess;
-}
+/* What happens to a process. */
+typedef struct _PSP_PROCESS_EVENT {
+    PEPROCESS Process;
+    PS_CREATE_NOTIFY_INFO *Info; /* NULL: its end */
+    NTSTATUS Veto;               /* the first error that a routine left in CreationStatus */
+} PSP_PROCESS_EVENT;
 
 static void PspFillCreateInfo(PPS_CREATE_NOTIFY_INFO Info, PEPROCESS Process)
 {
@@ -329,30 +336,25 @@ static void PspFillCreateInfo(PPS_CREATE_NOTIFY_INFO Info, PEPROCESS Process)
     Info->CreationStatus = STATUS_SUCCESS;
 }
 
-/* IsSubsystemProcess is filled in for Ex2 routines alone. */
-static void PspCallProcessRoutine(const PSP_NOTIFY_CALL *Call, PSP_NOTIFY_KIND Kind, PEPROCESS Process,
-                                  PPS_CREATE_NOTIFY_INFO Info)
+/* Only Ex2 routines are told of subsystems' processes, and for them alone IsSubsystemProcess is filled in. */
+static void PspInvokeProcessRoutine(PVOID Routine, PSP_NOTIFY_KIND Kind, PVOID Context)
 {
-    if (Kind == PspProcessPlain) {
-        ((PCREATE_PROCESS_NOTIFY_ROUTINE)Call->Routine)(Process->InheritedFromUniqueProcessId,
-                                                        Process->UniqueProcessId, Info != NULL);
+    PSP_PROCESS_EVENT *Event = Context;
+    PEPROCESS Process = Event->Process;
+    if (Process->SubsystemProcess && Kind != PspProcessEx2) {
         return;
     }
-    if (Info != NULL) {
-        Info->IsSubsystemProcess = Kind == PspProcessEx2 && Process->SubsystemProcess;
+    if (Kind == PspProcessPlain) {
+        ((PCREATE_PROCESS_NOTIFY_ROUTINE)Routine)(Process->InheritedFromUniqueProcessId,
+                                                  Process->UniqueProcessId, Event->Info != NULL);
+        return;
     }
-    ((PCREATE_PROCESS_NOTIFY_ROUTINE_EX)Call->Routine)(Process, Process->UniqueProcessId, Info);
-}
-
-static void PspCallProcessSlot(PSP_NOTIFY_SLOT *Slot, PEPROCESS Process, PPS_CREATE_NOTIFY_INFO Info)
-{
-    PSP_NOTIFY_CALL Call;
-    if (PspBeginCall(&Call, &PspProcessTable, Slot)) {
-        PSP_NOTIFY_KIND Kind = Slot->Kind; /* before the call: the routine may remove itself in it */
-        if (PspProcessKindSees(Kind, Process)) {
-            PspCallProcessRoutine(&Call, Kind, Process, Info);
-        }
-        PspEndCall(&Call);
+    if (Event->Info != NULL) {
+        Event->Info->IsSubsystemProcess = Process->SubsystemProcess;
+    }
+    ((PCREATE_PROCESS_NOTIFY_ROUTINE_EX)Routine)(Process, Process->UniqueProcessId, Event->Info);
+    if (Event->Info != NULL && NT_SUCCESS(Event->Veto)) {
+        Event->Veto = Event->Info->CreationStatus;
     }
 }
 
@@ -360,26 +362,19 @@ static void PspCallProcessSlot(PSP_NOTIFY_SLOT *Slot, PEPROCESS Process, PPS_CRE
 NTSTATUS PspNotifyProcessCreate(PEPROCESS Process)
 {
     PS_CREATE_NOTIFY_INFO Info;
-    NTSTATUS Veto = STATUS_SUCCESS;
-
+    PSP_PROCESS_EVENT Event = {Process, &Info, STATUS_SUCCESS};
     if (PspProcessTable.Occupied == 0) {
         return STATUS_SUCCESS;
     }
     PspFillCreateInfo(&Info, Process);
-    PSP_FOR_EACH_SLOT (&PspProcessTable, Slot) {
-        PspCallProcessSlot(Slot, Process, &Info);
-        if (NT_SUCCESS(Veto)) {
-            Veto = Info.CreationStatus;
-        }
-    }
-    return NT_SUCCESS(Veto) ? STATUS_SUCCESS : Veto;
+    PspCallRoutines(&PspProcessTable, PspInvokeProcessRoutine, &Event);
+    return NT_SUCCESS(Event.Veto) ? STATUS_SUCCESS : Event.Veto;
 }
 
 void PspNotifyProcessExit(PEPROCESS Process)
 {
-    PSP_FOR_EACH_SLOT (&PspProcessTable, Slot) {
-        PspCallProcessSlot(Slot, Process, NULL);
-    }
+    PSP_PROCESS_EVENT Event = {.Process = Process};
+    PspCallRoutines(&PspProcessTable, PspInvokeProcessRoutine, &Event);
 }
 
 /* ---- Threads ---- */
@@ -392,8 +387,7 @@ void PspNotifyProcessExit(PEPROCESS Process)
  */
 NTSTATUS PsSetCreateThreadNotifyRoutine(PCREATE_THREAD_NOTIFY_ROUTINE NotifyRoutine)
 {
-    return PspRegister(&PspThreadTable, (PVOID)NotifyRoutine, PspThreadPlain, STATUS_INSUFFICIENT_RESOURCES,
-                       true);
+    return PspRegister(&PspThreadTable, (PVOID)NotifyRoutine, PspThreadPlain);
 }
 EXPORT(PsSetCreateThreadNotifyRoutine);
 
@@ -403,18 +397,14 @@ EXPORT(PsSetCreateThreadNotifyRoutine);
    ddi:pssetcreatethreadnotifyroutineex */
 NTSTATUS PsSetCreateThreadNotifyRoutineEx(PSCREATETHREADNOTIFYTYPE NotifyType, PVOID NotifyInformation)
 {
-    PSP_NOTIFY_KIND Kind;
     switch (NotifyType) {
     case PsCreateThreadNotifyNonSystem:
-        Kind = PspThreadNonSystem;
-        break;
+        return PspRegister(&PspThreadTable, NotifyInformation, PspThreadNonSystem);
     case PsCreateThreadNotifySubsystems:
-        Kind = PspThreadSubsystems;
-        break;
+        return PspRegister(&PspThreadTable, NotifyInformation, PspThreadSubsystems);
     default:
         return STATUS_INVALID_PARAMETER;
     }
-    return PspRegister(&PspThreadTable, NotifyInformation, Kind, STATUS_INSUFFICIENT_RESOURCES, true);
 }
 EXPORT(PsSetCreateThreadNotifyRoutineEx);
 
@@ -426,49 +416,41 @@ NTSTATUS PsRemoveCreateThreadNotifyRoutine(PCREATE_THREAD_NOTIFY_ROUTINE NotifyR
 }
 EXPORT(PsRemoveCreateThreadNotifyRoutine);
 
-static bool PspThreadKindSees(PSP_NOTIFY_KIND Kind, PETHREAD Thread)
-{
-    bool Native = !PsThreadProcess(Thread)->SubsystemProcess;
-    switch (Kind) {
-    case PspThreadPlain:
-        return Native;
-    case PspThreadNonSystem:
-        return Native && !Thread->Tcb.SystemThread;
-    default:
-        return true;
-    }
-}
+/* What happens to a thread. */
+typedef struct _PSP_THREAD_EVENT {
+    PETHREAD Thread;
+    ULONG Kinds; /* a bit for each that is told now */
+    BOOLEAN Create;
+} PSP_THREAD_EVENT;
 
-/* Kinds: a bit for each that is told now. */
-static void PspCallThreadRoutines(PETHREAD Thread, ULONG Kinds, BOOLEAN Create)
+static void PspInvokeThreadRoutine(PVOID Routine, PSP_NOTIFY_KIND Kind, PVOID Context)
 {
-    PSP_FOR_EACH_SLOT (&PspThreadTable, Slot) {
-        PSP_NOTIFY_CALL Call;
-        if (!PspBeginCall(&Call, &PspThreadTable, Slot)) {
-            continue;
-        }
-        if ((Kinds & (1u << Slot->Kind)) && PspThreadKindSees(Slot->Kind, Thread)) {
-            ((PCREATE_THREAD_NOTIFY_ROUTINE)Call.Routine)(Thread->Cid.UniqueProcess, Thread->Cid.UniqueThread,
-                                                          Create);
-        }
-        PspEndCall(&Call);
+    const PSP_THREAD_EVENT *Event = Context;
+    PETHREAD Thread = Event->Thread;
+    bool Native = !PsThreadProcess(Thread)->SubsystemProcess;
+    bool Sees = Kind == PspThreadSubsystems || (Native && (Kind == PspThreadPlain || !Thread->Tcb.SystemThread));
+    if (Sees && (Event->Kinds & (1u << Kind))) {
+        ((PCREATE_THREAD_NOTIFY_ROUTINE)Routine)(Thread->Cid.UniqueProcess, Thread->Cid.UniqueThread,
+                                                 Event->Create);
     }
 }
 
 void PspNotifyThreadCreate(PETHREAD Thread)
 {
-    PspCallThreadRoutines(Thread, 1u << PspThreadPlain | 1u << PspThreadSubsystems, TRUE);
+    PSP_THREAD_EVENT Event = {Thread, 1u << PspThreadPlain | 1u << PspThreadSubsystems, TRUE};
+    PspCallRoutines(&PspThreadTable, PspInvokeThreadRoutine, &Event);
 }
 
 void PspNotifyThreadBegin(PETHREAD Thread)
 {
-    PspCallThreadRoutines(Thread, 1u << PspThreadNonSystem, TRUE);
+    PSP_THREAD_EVENT Event = {Thread, 1u << PspThreadNonSystem, TRUE};
+    PspCallRoutines(&PspThreadTable, PspInvokeThreadRoutine, &Event);
 }
 
 void PspNotifyThreadExit(PETHREAD Thread)
 {
-    PspCallThreadRoutines(Thread, 1u << PspThreadPlain | 1u << PspThreadNonSystem | 1u << PspThreadSubsystems,
-                          FALSE);
+    PSP_THREAD_EVENT Event = {Thread, ~0u, FALSE};
+    PspCallRoutines(&PspThreadTable, PspInvokeThreadRoutine, &Event);
 }
 
 /* ---- Images ---- */
@@ -479,7 +461,7 @@ void PspNotifyThreadExit(PETHREAD Thread)
    */
 NTSTATUS PsSetLoadImageNotifyRoutine(PLOAD_IMAGE_NOTIFY_ROUTINE NotifyRoutine)
 {
-    return PspRegister(&PspImageTable, (PVOID)NotifyRoutine, PspImage, STATUS_INSUFFICIENT_RESOURCES, true);
+    return PspRegister(&PspImageTable, (PVOID)NotifyRoutine, PspImage);
 }
 EXPORT(PsSetLoadImageNotifyRoutine);
 
@@ -502,40 +484,42 @@ NTSTATUS PsRemoveLoadImageNotifyRoutine(PLOAD_IMAGE_NOTIFY_ROUTINE NotifyRoutine
 }
 EXPORT(PsRemoveLoadImageNotifyRoutine);
 
-static void PspCallImageRoutines(PUNICODE_STRING Name, HANDLE ProcessId, PIMAGE_INFO Info)
+typedef struct _PSP_IMAGE_EVENT {
+    UNICODE_STRING Name;
+    HANDLE ProcessId;
+    IMAGE_INFO Info;
+} PSP_IMAGE_EVENT;
+
+static void PspInvokeImageRoutine(PVOID Routine, PSP_NOTIFY_KIND Kind, PVOID Context)
 {
-    PSP_FOR_EACH_SLOT (&PspImageTable, Slot) {
-        PSP_NOTIFY_CALL Call;
-        if (PspBeginCall(&Call, &PspImageTable, Slot)) {
-            IMAGE_INFO Copy = *Info; /* a routine's scribbling is its own affair */
-            ((PLOAD_IMAGE_NOTIFY_ROUTINE)Call.Routine)(Name, ProcessId, &Copy);
-            PspEndCall(&Call);
-        }
-    }
+    PSP_IMAGE_EVENT Copy = *(PSP_IMAGE_EVENT *)Context; /* a routine's scribbling is its own affair */
+    ((PLOAD_IMAGE_NOTIFY_ROUTINE)Routine)(&Copy.Name, Copy.ProcessId, &Copy.Info);
+}
+
+static void PspNotifyImage(PCUNICODE_STRING Name, HANDLE ProcessId, PVOID ImageBase, SIZE_T ImageSize)
+{
+    PSP_IMAGE_EVENT Event = {
+        .Name = *Name,
+        .ProcessId = ProcessId,
+        .Info.ImageAddressingMode = IMAGE_ADDRESSING_MODE_32BIT, /* documented for all images */
+        .Info.SystemModeImage = ProcessId == NULL,
+        .Info.ImageBase = ImageBase,
+        .Info.ImageSize = ImageSize,
+    };
+    PspCallRoutines(&PspImageTable, PspInvokeImageRoutine, &Event);
 }
 
 void PspNotifyProcessImage(PEPROCESS Process)
 {
-    IMAGE_INFO Info = {
-        .ImageAddressingMode = IMAGE_ADDRESSING_MODE_32BIT, /* documented for all images */
-        .ImageBase = (PVOID)Process->ImageBase,
-        .ImageSize = Process->ImageSize,
-    };
-    if (Process->ImageBase != 0 && PspImageTable.Occupied != 0) {
-        PspCallImageRoutines(&Process->ImageFileName, Process->UniqueProcessId, &Info);
+    if (Process->ImageBase != 0) {
+        PspNotifyImage(&Process->ImageFileName, Process->UniqueProcessId, (PVOID)Process->ImageBase,
+                       Process->ImageSize);
     }
 }
 
 void PspNotifyModuleImage(PCUNICODE_STRING FullImageName, PVOID ImageBase, SIZE_T ImageSize)
 {
-    UNICODE_STRING Name = *FullImageName;
-    IMAGE_INFO Info = {
-        .ImageAddressingMode = IMAGE_ADDRESSING_MODE_32BIT,
-        .SystemModeImage = 1,
-        .ImageBase = ImageBase,
-        .ImageSize = ImageSize,
-    };
-    PspCallImageRoutines(&Name, NULL, &Info);
+    PspNotifyImage(FullImageName, NULL, ImageBase, ImageSize);
 }
 
 /* ---- Modules that go ---- */
@@ -545,31 +529,28 @@ static bool PspIsInModule(PLDR_MODULE Module, const PSP_NOTIFY_SLOT *Slot)
     return (ULONG_PTR)Slot->Routine - (ULONG_PTR)Module->Base < Module->Size;
 }
 
-/* TRUE: a routine of the module stands in the table. Deferred removals are waited for: their calls may not
-   hold the module yet. */
-static BOOLEAN PspIsTableUsedBy(PSP_NOTIFY_TABLE *Table, PLDR_MODULE Module)
+/* TRUE: it is registered. A deferred removal is waited for: its calls may not hold the module yet. */
+static bool PspIsSlotUsedBy(const PSP_NOTIFY_SLOT *Slot, PLDR_MODULE Module)
 {
     LARGE_INTEGER Millisecond = {.QuadPart = -10000};
-    PSP_FOR_EACH_SLOT (Table, Slot) {
-        ULONG64 State;
-        while ((State = __atomic_load_n(&Slot->State, __ATOMIC_ACQUIRE)) != 0 &&
-               PspIsInModule(Module, Slot)) {
-            if (State & PSP_SLOT_OPEN) {
-                return TRUE;
-            }
-            KeDelayExecutionThread(KernelMode, FALSE, &Millisecond);
+    ULONG64 State;
+    while ((State = __atomic_load_n(&Slot->State, __ATOMIC_ACQUIRE)) != 0 && PspIsInModule(Module, Slot)) {
+        if (State & PSP_SLOT_OPEN) {
+            return true;
         }
+        KeDelayExecutionThread(KernelMode, FALSE, &Millisecond);
     }
-    return FALSE;
+    return false;
 }
 
 const char *PspModuleNotifyInUse(PLDR_MODULE Module)
 {
-    if (PspIsTableUsedBy(&PspProcessTable, Module)) {
-        return "a process notify routine";
+    static const PSP_NOTIFY_TABLE *const Tables[] = {&PspProcessTable, &PspThreadTable, &PspImageTable};
+    for (ULONG i = 0; i < ARRAYSIZE(Tables) * PSP_NOTIFY_SLOTS; i++) {
+        const PSP_NOTIFY_TABLE *Table = Tables[i / PSP_NOTIFY_SLOTS];
+        if (PspIsSlotUsedBy(&Table->Slot[i % PSP_NOTIFY_SLOTS], Module)) {
+            return Table->What;
+        }
     }
-    if (PspIsTableUsedBy(&PspThreadTable, Module)) {
-        return "a thread notify routine";
-    }
-    return PspIsTableUsedBy(&PspImageTable, Module) ? "an image notify routine" : NULL;
+    return NULL;
 }

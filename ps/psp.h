@@ -171,7 +171,6 @@ void PspAbandonNotifyCalls(PETHREAD Thread);
 /* LdrModuleInUse's share: waits for removals that were deferred; a routine of the module that is still
    registered? */
 const char *PspModuleNotifyInUse(PLDR_MODULE Module);
-void PspInitializeNotify(void);
 
 /* ---- Providers (provider.c) ---- */
 

@@ -76,30 +76,53 @@ static void PspFillTimes(KERNEL_USER_TIMES *Times, LARGE_INTEGER Create, LARGE_I
     Times->UserTime.QuadPart = 0;
 }
 
-/* ---- Processes ---- */
+/* ---- One process, one thread ---- */
 
-typedef union _PSP_PROCESS_ANSWER {
-    PROCESS_BASIC_INFORMATION Basic;
-    KERNEL_USER_TIMES Times;
-    ULONG HandleCount;
-    SUBSYSTEM_INFORMATION_TYPE Subsystem;
-} PSP_PROCESS_ANSWER;
+/* A class of fixed size. Data is zeroed: what Fill leaves out, padding included, is 0. */
+typedef struct _PSP_CLASS {
+    ULONG Class, Size;
+    void (*Fill)(PVOID Data, PVOID Object);
+} PSP_CLASS;
 
-static SIZE_T PspProcessClassSize(PROCESSINFOCLASS Class)
+#define PSP_LARGEST_ANSWER 48
+
+static const PSP_CLASS *PspFindClass(const PSP_CLASS *Classes, ULONG Count, ULONG Class)
 {
-    switch (Class) {
-    case ProcessBasicInformation:
-        return sizeof(PROCESS_BASIC_INFORMATION);
-    case ProcessTimes:
-        return sizeof(KERNEL_USER_TIMES);
-    case ProcessHandleCount:
-        return sizeof(ULONG);
-    case ProcessSubsystemInformation:
-        return sizeof(SUBSYSTEM_INFORMATION_TYPE);
-    default:
-        return 0;
+    for (ULONG i = 0; i < Count; i++) {
+        if (Classes[i].Class == Class) {
+            return &Classes[i];
+        }
     }
+    return NULL;
 }
+
+/* Class NULL: there is none. Type: of the object behind Handle. */
+static NTSTATUS PspQueryObject(const PSP_CLASS *Class, HANDLE Handle, ACCESS_MASK Access, POBJECT_TYPE Type,
+                               const PSP_ANSWER *Answer)
+{
+    ULONG64 Data[PSP_LARGEST_ANSWER / sizeof(ULONG64)] = {0};
+    PVOID Object;
+
+    NTSTATUS Status = PspCheckAnswer(Answer);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    if (Class == NULL) {
+        return STATUS_INVALID_INFO_CLASS;
+    }
+    if (Answer->Length != Class->Size) {
+        return PspWrongLength(Answer, Class->Size);
+    }
+    Status = ObReferenceObjectByHandle(Handle, Access, Type, Answer->Mode, &Object, NULL);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    Class->Fill(Data, Object);
+    ObDereferenceObject(Object);
+    return PspGiveAnswer(Answer, Data, Class->Size);
+}
+
+/* ---- Processes ---- */
 
 static ULONG PspHandleCount(PEPROCESS Process)
 {
@@ -111,35 +134,40 @@ static ULONG PspHandleCount(PEPROCESS Process)
     return Count;
 }
 
-static void PspFillProcessBasic(PROCESS_BASIC_INFORMATION *Basic, PEPROCESS Process)
+static void PspFillProcessBasic(PVOID Data, PVOID Object)
 {
-    *Basic = (PROCESS_BASIC_INFORMATION){
-        .ExitStatus = Process->ExitStatus,
-        .PebBaseAddress = Process->Peb,
-        .AffinityMask = Process->Pcb.Affinity & KeActiveProcessors,
-        .BasePriority = Process->Pcb.BasePriority,
-        .UniqueProcessId = (ULONG_PTR)Process->UniqueProcessId,
-        .InheritedFromUniqueProcessId = (ULONG_PTR)Process->InheritedFromUniqueProcessId,
-    };
+    PROCESS_BASIC_INFORMATION *Basic = Data;
+    PEPROCESS Process = Object;
+    Basic->ExitStatus = Process->ExitStatus;
+    Basic->PebBaseAddress = Process->Peb;
+    Basic->AffinityMask = Process->Pcb.Affinity & KeActiveProcessors;
+    Basic->BasePriority = Process->Pcb.BasePriority;
+    Basic->UniqueProcessId = (ULONG_PTR)Process->UniqueProcessId;
+    Basic->InheritedFromUniqueProcessId = (ULONG_PTR)Process->InheritedFromUniqueProcessId;
 }
 
-static void PspFillProcessAnswer(PSP_PROCESS_ANSWER *Data, PEPROCESS Process, PROCESSINFOCLASS Class)
+static void PspFillProcessTimes(PVOID Data, PVOID Object)
 {
-    switch (Class) {
-    case ProcessBasicInformation:
-        PspFillProcessBasic(&Data->Basic, Process);
-        break;
-    case ProcessTimes:
-        PspFillTimes(&Data->Times, Process->CreateTime, Process->ExitTime, PspProcessCycles(Process));
-        break;
-    case ProcessHandleCount:
-        Data->HandleCount = PspHandleCount(Process);
-        break;
-    default:
-        Data->Subsystem = Process->SubsystemInformationType;
-        break;
-    }
+    PEPROCESS Process = Object;
+    PspFillTimes(Data, Process->CreateTime, Process->ExitTime, PspProcessCycles(Process));
 }
+
+static void PspFillHandleCount(PVOID Data, PVOID Object)
+{
+    *(PULONG)Data = PspHandleCount(Object);
+}
+
+static void PspFillProcessSubsystem(PVOID Data, PVOID Object)
+{
+    *(SUBSYSTEM_INFORMATION_TYPE *)Data = ((PEPROCESS)Object)->SubsystemInformationType;
+}
+
+static const PSP_CLASS PspProcessClasses[] = {
+    {ProcessBasicInformation, sizeof(PROCESS_BASIC_INFORMATION), PspFillProcessBasic},
+    {ProcessTimes, sizeof(KERNEL_USER_TIMES), PspFillProcessTimes},
+    {ProcessHandleCount, sizeof(ULONG), PspFillHandleCount},
+    {ProcessSubsystemInformation, sizeof(SUBSYSTEM_INFORMATION_TYPE), PspFillProcessSubsystem},
+};
 
 /* A UNICODE_STRING and behind it its text, for a reader at Address. Pool, or NULL. */
 static PUNICODE_STRING PspPackImageName(PEPROCESS Process, PVOID Address, SIZE_T *Size)
@@ -151,34 +179,34 @@ static PUNICODE_STRING PspPackImageName(PEPROCESS Process, PVOID Address, SIZE_T
     if (Packed != NULL) {
         RtlZeroMemory(Packed, *Size);
         memcpy(Packed + 1, Process->ImageFileName.Buffer, Length);
-        *Packed = (UNICODE_STRING){Length, Length + sizeof(WCHAR), (PWCHAR)((PUNICODE_STRING)Address + 1)};
+        Packed->Length = Length;
+        Packed->MaximumLength = Length + sizeof(WCHAR);
+        Packed->Buffer = (PWCHAR)((PUNICODE_STRING)Address + 1);
     }
     PspUnlockShared(&PspImageLock);
     return Packed;
 }
 
-static NTSTATUS PspQueryImageName(PEPROCESS Process, const PSP_ANSWER *Answer)
+static NTSTATUS PspQueryImageName(HANDLE ProcessHandle, const PSP_ANSWER *Answer)
 {
+    PEPROCESS Process;
     SIZE_T Size;
+
+    NTSTATUS Status = PspCheckAnswer(Answer);
+    if (NT_SUCCESS(Status)) {
+        Status = PspReferenceProcessHandle(ProcessHandle, PROCESS_QUERY_LIMITED_INFORMATION, &Process);
+    }
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
     PUNICODE_STRING Packed = PspPackImageName(Process, Answer->Information, &Size);
+    ObDereferenceObject(Process);
     if (Packed == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    NTSTATUS Status =
-        Answer->Length < Size ? PspWrongLength(Answer, Size) : PspGiveAnswer(Answer, Packed, Size);
+    Status = Answer->Length < Size ? PspWrongLength(Answer, Size) : PspGiveAnswer(Answer, Packed, Size);
     ExFreePoolWithTag(Packed, PSP_TAG_NAME);
     return Status;
-}
-
-static NTSTATUS PspQueryProcess(PEPROCESS Process, PROCESSINFOCLASS Class, const PSP_ANSWER *Answer)
-{
-    PSP_PROCESS_ANSWER Data;
-    if (Class == ProcessImageFileName) {
-        return PspQueryImageName(Process, Answer);
-    }
-    RtlZeroMemory(&Data, sizeof(Data));
-    PspFillProcessAnswer(&Data, Process, Class);
-    return PspGiveAnswer(Answer, &Data, PspProcessClassSize(Class));
 }
 
 /*
@@ -191,89 +219,65 @@ NTSTATUS NtQueryInformationProcess(HANDLE ProcessHandle, PROCESSINFOCLASS Class,
                                    ULONG Length, PULONG ReturnLength)
 {
     PSP_ANSWER Answer = {Information, Length, ReturnLength, ExGetPreviousMode()};
-    SIZE_T Size = PspProcessClassSize(Class);
-    PEPROCESS Process;
-
-    NTSTATUS Status = PspCheckAnswer(&Answer);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
+    if (Class == ProcessImageFileName) {
+        return PspQueryImageName(ProcessHandle, &Answer);
     }
-    if (Size == 0 && Class != ProcessImageFileName) {
-        return STATUS_INVALID_INFO_CLASS;
-    }
-    if (Size != 0 && Length != Size) {
-        return PspWrongLength(&Answer, Size);
-    }
-    Status = PspReferenceProcessHandle(ProcessHandle, PROCESS_QUERY_LIMITED_INFORMATION, &Process);
-    if (NT_SUCCESS(Status)) {
-        Status = PspQueryProcess(Process, Class, &Answer);
-        ObDereferenceObject(Process);
-    }
-    return Status;
+    return PspQueryObject(PspFindClass(PspProcessClasses, ARRAYSIZE(PspProcessClasses), Class), ProcessHandle,
+                          PROCESS_QUERY_LIMITED_INFORMATION, PspProcessType, &Answer);
 }
 
 /* ---- Threads ---- */
 
-typedef union _PSP_THREAD_ANSWER {
-    THREAD_BASIC_INFORMATION Basic;
-    KERNEL_USER_TIMES Times;
-    ULONG Number;
-    SUBSYSTEM_INFORMATION_TYPE Subsystem;
-} PSP_THREAD_ANSWER;
-
-static SIZE_T PspThreadClassSize(THREADINFOCLASS Class)
+static void PspFillThreadBasic(PVOID Data, PVOID Object)
 {
-    switch (Class) {
-    case ThreadBasicInformation:
-        return sizeof(THREAD_BASIC_INFORMATION);
-    case ThreadTimes:
-        return sizeof(KERNEL_USER_TIMES);
-    case ThreadAmILastThread:
-    case ThreadIsTerminated:
-    case ThreadSuspendCount:
-        return sizeof(ULONG);
-    case ThreadSubsystemInformation:
-        return sizeof(SUBSYSTEM_INFORMATION_TYPE);
-    default:
-        return 0;
-    }
+    THREAD_BASIC_INFORMATION *Basic = Data;
+    PETHREAD Thread = Object;
+    Basic->ExitStatus = Thread->ExitStatus;
+    Basic->TebBaseAddress = Thread->Teb;
+    Basic->ClientId = Thread->Cid;
+    Basic->AffinityMask = Thread->Tcb.UserAffinity & KeActiveProcessors;
+    Basic->Priority = Thread->Tcb.Priority;
+    Basic->BasePriority = Thread->Tcb.BasePriority;
 }
 
-static void PspFillThreadBasic(THREAD_BASIC_INFORMATION *Basic, PETHREAD Thread)
+static void PspFillThreadTimes(PVOID Data, PVOID Object)
 {
-    *Basic = (THREAD_BASIC_INFORMATION){
-        .ExitStatus = Thread->ExitStatus,
-        .TebBaseAddress = Thread->Teb,
-        .ClientId = Thread->Cid,
-        .AffinityMask = Thread->Tcb.UserAffinity & KeActiveProcessors,
-        .Priority = Thread->Tcb.Priority,
-        .BasePriority = Thread->Tcb.BasePriority,
-    };
+    PETHREAD Thread = Object;
+    PspFillTimes(Data, Thread->CreateTime, Thread->ExitTime, KeThreadCycles(&Thread->Tcb));
 }
 
-static void PspFillThreadAnswer(PSP_THREAD_ANSWER *Data, PETHREAD Thread, THREADINFOCLASS Class)
+static void PspFillIsLast(PVOID Data, PVOID Object)
 {
-    switch (Class) {
-    case ThreadBasicInformation:
-        PspFillThreadBasic(&Data->Basic, Thread);
-        break;
-    case ThreadTimes:
-        PspFillTimes(&Data->Times, Thread->CreateTime, Thread->ExitTime, KeThreadCycles(&Thread->Tcb));
-        break;
-    case ThreadAmILastThread:
-        Data->Number = PsThreadProcess(Thread)->ActiveThreads == 1;
-        break;
-    case ThreadIsTerminated:
-        Data->Number = Thread->ExitStatus != STATUS_PENDING;
-        break;
-    case ThreadSuspendCount:
-        Data->Number = (ULONG)Thread->Tcb.SuspendCount;
-        break;
-    default:
-        Data->Subsystem = PsThreadProcess(Thread)->SubsystemInformationType;
-        break;
-    }
+    *(PULONG)Data = PsThreadProcess(Object)->ActiveThreads == 1;
 }
+
+/* By its signal: a status of STATUS_PENDING may be what it ended with. */
+static void PspFillIsTerminated(PVOID Data, PVOID Object)
+{
+    *(PULONG)Data = ((PETHREAD)Object)->Tcb.Header.SignalState != 0;
+}
+
+static void PspFillSuspendCount(PVOID Data, PVOID Object)
+{
+    *(PULONG)Data = (ULONG)((PETHREAD)Object)->Tcb.SuspendCount;
+}
+
+static void PspFillThreadSubsystem(PVOID Data, PVOID Object)
+{
+    PspFillProcessSubsystem(Data, PsThreadProcess(Object));
+}
+
+static const PSP_CLASS PspThreadClasses[] = {
+    {ThreadBasicInformation, sizeof(THREAD_BASIC_INFORMATION), PspFillThreadBasic},
+    {ThreadTimes, sizeof(KERNEL_USER_TIMES), PspFillThreadTimes},
+    {ThreadAmILastThread, sizeof(ULONG), PspFillIsLast},
+    {ThreadIsTerminated, sizeof(ULONG), PspFillIsTerminated},
+    {ThreadSuspendCount, sizeof(ULONG), PspFillSuspendCount},
+    {ThreadSubsystemInformation, sizeof(SUBSYSTEM_INFORMATION_TYPE), PspFillThreadSubsystem},
+};
+C_ASSERT(sizeof(PROCESS_BASIC_INFORMATION) <= PSP_LARGEST_ANSWER &&
+         sizeof(THREAD_BASIC_INFORMATION) <= PSP_LARGEST_ANSWER &&
+         sizeof(KERNEL_USER_TIMES) <= PSP_LARGEST_ANSWER);
 
 /* Classes: basic, times, "am I the last", terminated, suspend count, subsystem. Errors as
    NtQueryInformationProcess (THREAD_QUERY_LIMITED_INFORMATION). PASSIVE. */
@@ -281,28 +285,8 @@ NTSTATUS NtQueryInformationThread(HANDLE ThreadHandle, THREADINFOCLASS Class, PV
                                   PULONG ReturnLength)
 {
     PSP_ANSWER Answer = {Information, Length, ReturnLength, ExGetPreviousMode()};
-    SIZE_T Size = PspThreadClassSize(Class);
-    PSP_THREAD_ANSWER Data;
-    PETHREAD Thread;
-
-    NTSTATUS Status = PspCheckAnswer(&Answer);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    if (Size == 0) {
-        return STATUS_INVALID_INFO_CLASS;
-    }
-    if (Length != Size) {
-        return PspWrongLength(&Answer, Size);
-    }
-    Status = PspReferenceThreadHandle(ThreadHandle, THREAD_QUERY_LIMITED_INFORMATION, &Thread);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    RtlZeroMemory(&Data, sizeof(Data));
-    PspFillThreadAnswer(&Data, Thread, Class);
-    ObDereferenceObject(Thread);
-    return PspGiveAnswer(&Answer, &Data, Size);
+    return PspQueryObject(PspFindClass(PspThreadClasses, ARRAYSIZE(PspThreadClasses), Class), ThreadHandle,
+                          THREAD_QUERY_LIMITED_INFORMATION, PspThreadType, &Answer);
 }
 
 /* 1 to 15; the real-time priorities are the kernel's: a program that had them could keep the reaper from
@@ -352,7 +336,7 @@ NTSTATUS NtSetInformationThread(HANDLE ThreadHandle, THREADINFOCLASS Class, PVOI
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    if (Thread->ExitStatus != STATUS_PENDING) {
+    if (Thread->Tcb.Header.SignalState != 0) {
         Status = STATUS_THREAD_IS_TERMINATING;
     } else if (Class == ThreadPriority) {
         Status = PspSetPriority(Thread, Value.Priority);
@@ -367,7 +351,7 @@ NTSTATUS NtSetInformationThread(HANDLE ThreadHandle, THREADINFOCLASS Class, PVOI
 
 /* A buffer that is filled while there is room; Used counts on. */
 typedef struct _PSP_WRITER {
-    PUCHAR Buffer;
+    PUCHAR Buffer; /* zeroed */
     SIZE_T Size, Used;
     ULONG_PTR Address; /* where the reader will find Buffer */
 } PSP_WRITER;
@@ -383,21 +367,20 @@ static UNICODE_STRING PspBaseName(PCUNICODE_STRING Name)
     return (UNICODE_STRING){Length, Length, Name->Buffer + Start};
 }
 
+/* Entry is zeroed. */
 static void PspDescribeThread(SYSTEM_THREAD_INFORMATION *Entry, PETHREAD Thread)
 {
     PKTHREAD Tcb = &Thread->Tcb; /* scheduling fields, read without their locks: as old as any answer */
-    *Entry = (SYSTEM_THREAD_INFORMATION){
-        .KernelTime.QuadPart = (LONGLONG)PspCyclesToTime(KeThreadCycles(Tcb)),
-        .CreateTime = Thread->CreateTime,
-        .StartAddress = Thread->StartAddress,
-        .ClientId = Thread->Cid,
-        .Priority = Tcb->Priority < 0 ? 0 : Tcb->Priority, /* an idle thread's */
-        .BasePriority = Tcb->BasePriority,
-        .ContextSwitches = Tcb->ContextSwitches,
-        .ThreadState = Tcb->State, /* numbered as documented */
-        .WaitReason = Tcb->WaitReason,
-        .Processor = Tcb->Processor,
-    };
+    Entry->KernelTime.QuadPart = (LONGLONG)PspCyclesToTime(KeThreadCycles(Tcb));
+    Entry->CreateTime = Thread->CreateTime;
+    Entry->StartAddress = Thread->StartAddress;
+    Entry->ClientId = Thread->Cid;
+    Entry->Priority = Tcb->Priority < 0 ? 0 : Tcb->Priority; /* an idle thread's */
+    Entry->BasePriority = Tcb->BasePriority;
+    Entry->ContextSwitches = Tcb->ContextSwitches;
+    Entry->ThreadState = Tcb->State; /* numbered as documented */
+    Entry->WaitReason = Tcb->WaitReason;
+    Entry->Processor = Tcb->Processor;
 }
 C_ASSERT(Initialized == 0 && Ready == 1 && Running == 2 && Standby == 3 && Terminated == 4 && Waiting == 5);
 
@@ -425,48 +408,52 @@ static void PspDescribeProcess(SYSTEM_PROCESS_INFORMATION *Entry, PEPROCESS Proc
     Entry->ResidentPages = PspResidentPages(Process);
 }
 
-/* Threads and name, which change: (l) and PspImageLock are held. Returns the entry's size; writes only when
-   Room is enough. */
-static SIZE_T PspDescribeParts(SYSTEM_PROCESS_INFORMATION *Entry, PEPROCESS Process, SIZE_T Room,
-                               ULONG_PTR Address)
+/* The bytes that its entry takes now: (l) and PspImageLock are held, under which its parts change. *NameAt: where
+   in it the name stands. */
+static SIZE_T PspEntrySize(PEPROCESS Process, SIZE_T NameLength, SIZE_T *NameAt)
 {
-    UNICODE_STRING Name = PspBaseName(&Process->ImageFileName);
-    SIZE_T NameAt = UFIELD_OFFSET(SYSTEM_PROCESS_INFORMATION, Threads) +
-                    (SIZE_T)Process->ActiveThreads * sizeof(SYSTEM_THREAD_INFORMATION);
-    SIZE_T Size = ALIGN_UP_BY(NameAt + Name.Length + sizeof(WCHAR), 8);
-    ULONG Index = 0;
+    *NameAt = UFIELD_OFFSET(SYSTEM_PROCESS_INFORMATION, Threads) +
+              (SIZE_T)Process->ActiveThreads * sizeof(SYSTEM_THREAD_INFORMATION);
+    return ALIGN_UP_BY(*NameAt + NameLength + sizeof(WCHAR), 8);
+}
 
-    if (Entry == NULL || Room < Size) {
-        return Size;
-    }
-    RtlZeroMemory(Entry, Size);
+/* The threads and the name, and where they are in the buffer. Locks as above. */
+static void PspDescribeParts(SYSTEM_PROCESS_INFORMATION *Entry, PEPROCESS Process, PCUNICODE_STRING Name,
+                             SIZE_T NameAt, ULONG_PTR Address)
+{
+    ULONG Index = 0;
     Entry->NumberOfThreads = Process->ActiveThreads;
     for (PLIST_ENTRY Link = Process->ThreadListHead.Flink; Link != &Process->ThreadListHead;
          Link = Link->Flink) {
         PspDescribeThread(&Entry->Threads[Index++], CONTAINING_RECORD(Link, ETHREAD, ThreadListEntry));
     }
-    memcpy((PUCHAR)Entry + NameAt, Name.Buffer, Name.Length);
-    Entry->ImageName = (UNICODE_STRING){Name.Length, Name.Length + sizeof(WCHAR), (PWCHAR)(Address + NameAt)};
-    return Size;
+    memcpy((PUCHAR)Entry + NameAt, Name->Buffer, Name->Length);
+    Entry->ImageName.Length = Name->Length;
+    Entry->ImageName.MaximumLength = Name->Length + sizeof(WCHAR);
+    Entry->ImageName.Buffer = (PWCHAR)(Address + NameAt);
 }
 
 /* Returns the entry, when there was room for it. */
 static SYSTEM_PROCESS_INFORMATION *PspWriteProcess(PSP_WRITER *Writer, PEPROCESS Process)
 {
-    SIZE_T Room = Writer->Size > Writer->Used ? Writer->Size - Writer->Used : 0;
-    SYSTEM_PROCESS_INFORMATION *Entry = Writer->Buffer != NULL ? Add2Ptr(Writer->Buffer, Writer->Used) : NULL;
+    SYSTEM_PROCESS_INFORMATION *Entry = NULL;
+    SIZE_T NameAt;
 
     PspLockShared(&Process->Lock);
     PspLockShared(&PspImageLock);
-    SIZE_T Size = PspDescribeParts(Entry, Process, Room, Writer->Address + Writer->Used);
+    UNICODE_STRING Name = PspBaseName(&Process->ImageFileName);
+    SIZE_T Size = PspEntrySize(Process, Name.Length, &NameAt);
+    if (Writer->Used + Size <= Writer->Size) {
+        Entry = Add2Ptr(Writer->Buffer, Writer->Used);
+        PspDescribeParts(Entry, Process, &Name, NameAt, Writer->Address + Writer->Used);
+    }
     PspUnlockShared(&PspImageLock);
     PspUnlockShared(&Process->Lock);
 
     Writer->Used += Size;
-    if (Entry == NULL || Room < Size) {
-        return NULL;
+    if (Entry != NULL) {
+        PspDescribeProcess(Entry, Process);
     }
-    PspDescribeProcess(Entry, Process);
     return Entry;
 }
 
@@ -502,6 +489,7 @@ static NTSTATUS PspQueryProcesses(const PSP_ANSWER *Answer)
     if (Writer.Buffer == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
+    RtlZeroMemory(Writer.Buffer, Size);
     PspWriteProcesses(&Writer);
     NTSTATUS Status = Writer.Used <= Size ? PspGiveAnswer(Answer, Writer.Buffer, Writer.Used)
                                           : PspWrongLength(Answer, Writer.Used);
@@ -514,19 +502,19 @@ static NTSTATUS PspQueryProcesses(const PSP_ANSWER *Answer)
 static NTSTATUS PspQueryBasic(const PSP_ANSWER *Answer)
 {
     MM_STATISTICS Memory;
+    SYSTEM_BASIC_INFORMATION Data;
     MmQueryStatistics(&Memory);
-    SYSTEM_BASIC_INFORMATION Data = {
-        .TimerResolution = 10000, /* 100 ns; the timer is one-shot and finer than that */
-        .PageSize = PAGE_SIZE,
-        .NumberOfPhysicalPages = (ULONG)Memory.TotalPages,
-        .LowestPhysicalPageNumber = 1,
-        .HighestPhysicalPageNumber = (ULONG)Memory.TotalPages,
-        .AllocationGranularity = 0x10000,
-        .MinimumUserModeAddress = MM_USER_LOWEST,
-        .MaximumUserModeAddress = MM_USER_HIGHEST - 1,
-        .ActiveProcessorsAffinityMask = KeActiveProcessors,
-        .NumberOfProcessors = (CCHAR)KeNumberProcessors,
-    };
+    RtlZeroMemory(&Data, sizeof(Data)); /* padding, too */
+    Data.TimerResolution = 10000;       /* 100 ns; the timer is one-shot and finer than that */
+    Data.PageSize = PAGE_SIZE;
+    Data.NumberOfPhysicalPages = (ULONG)Memory.TotalPages;
+    Data.LowestPhysicalPageNumber = 1;
+    Data.HighestPhysicalPageNumber = (ULONG)Memory.TotalPages;
+    Data.AllocationGranularity = 0x10000;
+    Data.MinimumUserModeAddress = MM_USER_LOWEST;
+    Data.MaximumUserModeAddress = MM_USER_HIGHEST - 1;
+    Data.ActiveProcessorsAffinityMask = KeActiveProcessors;
+    Data.NumberOfProcessors = (CCHAR)KeNumberProcessors;
     return Answer->Length == sizeof(Data) ? PspGiveAnswer(Answer, &Data, sizeof(Data))
                                           : PspWrongLength(Answer, sizeof(Data));
 }

@@ -15,62 +15,70 @@
 
 /* ---- Protections ---- */
 
-/* PAGE_* of private memory to MM_*. */
+/* PAGE_* of private memory and MM_*. */
+static const struct {
+    UCHAR Page, Protection;
+} PspProtection[] = {
+    {PAGE_NOACCESS, 0},
+    {PAGE_READONLY, MM_READ},
+    {PAGE_READWRITE, MM_READ | MM_WRITE},
+    {PAGE_EXECUTE, MM_EXECUTE},
+    {PAGE_EXECUTE_READ, MM_READ | MM_EXECUTE},
+    {PAGE_EXECUTE_READWRITE, MM_READ | MM_WRITE | MM_EXECUTE},
+};
+
+/* FALSE: there is no such protection; a guard needs an access to watch for. */
 static bool PspProtectionFromPage(ULONG Page, PULONG Protection)
 {
-    ULONG Guard = Page & PAGE_GUARD ? MM_GUARD : 0;
-    switch (Page & ~PAGE_GUARD) {
-    case PAGE_NOACCESS:
-        *Protection = 0;
-        return Guard == 0;
-    case PAGE_READONLY:
-        *Protection = MM_READ | Guard;
-        return true;
-    case PAGE_READWRITE:
-        *Protection = MM_READ | MM_WRITE | Guard;
-        return true;
-    case PAGE_EXECUTE:
-        *Protection = MM_EXECUTE | Guard;
-        return true;
-    case PAGE_EXECUTE_READ:
-        *Protection = MM_READ | MM_EXECUTE | Guard;
-        return true;
-    case PAGE_EXECUTE_READWRITE:
-        *Protection = MM_READ | MM_WRITE | MM_EXECUTE | Guard;
-        return true;
-    default:
-        return false;
+    for (ULONG i = 0; i < ARRAYSIZE(PspProtection); i++) {
+        if (PspProtection[i].Page == (Page & ~PAGE_GUARD)) {
+            *Protection = PspProtection[i].Protection | (Page & PAGE_GUARD ? MM_GUARD : 0);
+            return *Protection != MM_GUARD;
+        }
     }
+    return false;
 }
 
 static ULONG PspPageFromProtection(ULONG Protection)
 {
-    static const UCHAR Page[8] = {
-        [0] = PAGE_NOACCESS,
-        [MM_READ] = PAGE_READONLY,
-        [MM_WRITE] = PAGE_READWRITE,
-        [MM_READ | MM_WRITE] = PAGE_READWRITE,
-        [MM_EXECUTE] = PAGE_EXECUTE,
-        [MM_READ | MM_EXECUTE] = PAGE_EXECUTE_READ,
-        [MM_WRITE | MM_EXECUTE] = PAGE_EXECUTE_READWRITE,
-        [MM_READ | MM_WRITE | MM_EXECUTE] = PAGE_EXECUTE_READWRITE,
-    };
-    return Page[Protection & 7] | (Protection & MM_GUARD ? PAGE_GUARD : 0);
+    ULONG Access = Protection & (MM_READ | MM_WRITE | MM_EXECUTE), i = 0;
+    Access |= Access & MM_WRITE ? MM_READ : 0; /* a provider's regions may say one without the other */
+    while (PspProtection[i].Protection != Access) {
+        i++;
+    }
+    return PspProtection[i].Page | (Protection & MM_GUARD ? PAGE_GUARD : 0);
 }
 
 /* ---- A request ---- */
 
-/* What the services have in common: the process, its space, the range in whole pages. */
+/* What the services have in common: the process, its space, the range in whole pages, what is to be done. */
 typedef struct _PSP_VM_REQUEST {
     PEPROCESS Process;
     PMM_ADDRESS_SPACE Space;
-    ULONG_PTR Base, End; /* page aligned */
+    ULONG_PTR Base, End; /* page aligned; equal: the caller's size was 0 */
+    ULONG Type;          /* MEM_* */
+    ULONG Page;          /* PAGE_* asked for; receives the one before */
+    ULONG Protection;    /* the same as MM_* */
 } PSP_VM_REQUEST;
 
-static NTSTATUS PspCaptureRange(PVOID *BaseAddress, PSIZE_T RegionSize, ULONG_PTR *Base, SIZE_T *Size)
+/* [Base, Base + Size) to whole pages of user memory. */
+static NTSTATUS PspCaptureRange(PSP_VM_REQUEST *Request, PVOID *BaseAddress, PSIZE_T RegionSize)
 {
-    NTSTATUS Status = ExCopyIn(Base, BaseAddress, sizeof(*Base), ExGetPreviousMode());
-    return NT_SUCCESS(Status) ? ExCopyIn(Size, RegionSize, sizeof(*Size), ExGetPreviousMode()) : Status;
+    ULONG_PTR Base;
+    SIZE_T Size;
+    NTSTATUS Status = ExCopyIn(&Base, BaseAddress, sizeof(Base), ExGetPreviousMode());
+    if (NT_SUCCESS(Status)) {
+        Status = ExCopyIn(&Size, RegionSize, sizeof(Size), ExGetPreviousMode());
+    }
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    if (Base > MM_USER_HIGHEST || Size > MM_USER_HIGHEST - Base) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    Request->Base = ALIGN_DOWN_BY(Base, PAGE_SIZE);
+    Request->End = Size == 0 ? Request->Base : ROUND_TO_PAGES(Base + Size);
+    return STATUS_SUCCESS;
 }
 
 static NTSTATUS PspReturnRange(PVOID *BaseAddress, PSIZE_T RegionSize, const PSP_VM_REQUEST *Request)
@@ -80,45 +88,45 @@ static NTSTATUS PspReturnRange(PVOID *BaseAddress, PSIZE_T RegionSize, const PSP
     return NT_SUCCESS(Status) ? ExCopyOut(RegionSize, &Size, sizeof(Size), ExGetPreviousMode()) : Status;
 }
 
-/* [Base, Base + Size) to whole pages of user memory. Size 0 stays empty. */
-static NTSTATUS PspSetRange(PSP_VM_REQUEST *Request, ULONG_PTR Base, SIZE_T Size)
-{
-    if (Base > MM_USER_HIGHEST || Size > MM_USER_HIGHEST - Base) {
-        return STATUS_INVALID_PARAMETER;
-    }
-    Request->Base = ALIGN_DOWN_BY(Base, PAGE_SIZE);
-    Request->End = Size == 0 ? Request->Base : ROUND_TO_PAGES(Base + Size);
-    return Request->End <= MM_USER_HIGHEST ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
-}
-
-/* Changing: native processes only, their VirtualLock held until PspCloseRequest. */
-static NTSTATUS PspOpenRequest(PSP_VM_REQUEST *Request, HANDLE Handle, ACCESS_MASK Access, BOOLEAN Changing)
+static NTSTATUS PspOpenRequest(PSP_VM_REQUEST *Request, HANDLE Handle, ACCESS_MASK Access)
 {
     NTSTATUS Status = PspReferenceProcessHandle(Handle, Access, &Request->Process);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    Status = Changing && Request->Process->SubsystemProcess
-                 ? STATUS_NOT_SUPPORTED
-                 : PspAcquireSpace(Request->Process, &Request->Space);
+    Status = PspAcquireSpace(Request->Process, &Request->Space);
     if (!NT_SUCCESS(Status)) {
         ObDereferenceObject(Request->Process);
-        return Status;
     }
-    if (Changing) {
-        PspLockExclusive(&Request->Process->VirtualLock);
-    }
-    return STATUS_SUCCESS;
+    return Status;
 }
 
-static void PspCloseRequest(PSP_VM_REQUEST *Request, BOOLEAN Changing)
+static void PspCloseRequest(PSP_VM_REQUEST *Request)
 {
-    if (Changing) {
-        PspUnlockExclusive(&Request->Process->VirtualLock);
-    }
     PspReleaseSpace(Request->Process, Request->Space);
     ObDereferenceObject(Request->Process);
 }
+
+/* A change of a native process's memory, one at a time. The range comes from the caller's variables, and what
+   has become of it goes back there. */
+static NTSTATUS PspChangeMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize,
+                                PSP_VM_REQUEST *Request, NTSTATUS (*Change)(PSP_VM_REQUEST *))
+{
+    NTSTATUS Status = PspCaptureRange(Request, BaseAddress, RegionSize);
+    if (NT_SUCCESS(Status)) {
+        Status = PspOpenRequest(Request, ProcessHandle, PROCESS_VM_OPERATION);
+    }
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    PspLockExclusive(&Request->Process->VirtualLock);
+    Status = Request->Process->SubsystemProcess ? STATUS_NOT_SUPPORTED : Change(Request);
+    PspUnlockExclusive(&Request->Process->VirtualLock);
+    PspCloseRequest(Request);
+    return NT_SUCCESS(Status) ? PspReturnRange(BaseAddress, RegionSize, Request) : Status;
+}
+
+/* ---- Regions of a range ---- */
 
 static ULONG PspTagFlags(const MM_REGION_INFORMATION *Region)
 {
@@ -132,31 +140,65 @@ static ULONG_PTR PspTagBase(const MM_REGION_INFORMATION *Region)
     return Base != 0 ? Base : Region->Start;
 }
 
-/* Calls Visit for each region of the request's range, cut to it; a hole is an error of Hole's. */
-typedef NTSTATUS PSP_VM_VISIT(PSP_VM_REQUEST *Request, const MM_REGION_INFORMATION *Region, ULONG_PTR Start,
-                              ULONG_PTR End, ULONG Argument);
-
-static NTSTATUS PspVisitRange(PSP_VM_REQUEST *Request, PSP_VM_VISIT *Visit, ULONG Argument, NTSTATUS Hole)
+/* Hole: the answer when part of the range is not mapped; Wrong: when part of it has one of Flags in its tag. */
+static NTSTATUS PspCheckRange(const PSP_VM_REQUEST *Request, ULONG Flags, NTSTATUS Wrong, NTSTATUS Hole)
 {
     MM_REGION_INFORMATION Region;
+    for (ULONG_PTR Next = Request->Base; Next < Request->End; Next = Region.End) {
+        NTSTATUS Status = MmQueryRegion(Request->Space, Next, &Region);
+        if (!NT_SUCCESS(Status)) {
+            return Status;
+        }
+        if (!Region.Mapped) {
+            return Hole;
+        }
+        if (PspTagFlags(&Region) & Flags) {
+            return Wrong;
+        }
+    }
+    return STATUS_SUCCESS;
+}
+
+/* Commit: reserved pages become zeros with the request's protection; those committed already keep what is in
+   them. Else all become reserved. The range has been checked. */
+static NTSTATUS PspSetCommitted(const PSP_VM_REQUEST *Request, bool Commit)
+{
+    MM_REGION_INFORMATION Region;
+    ULONG Protection = Commit ? Request->Protection : 0;
     NTSTATUS Status = STATUS_SUCCESS;
     for (ULONG_PTR Next = Request->Base; NT_SUCCESS(Status) && Next < Request->End; Next = Region.End) {
         Status = MmQueryRegion(Request->Space, Next, &Region);
-        if (NT_SUCCESS(Status) && !Region.Mapped) {
-            Status = Hole;
+        if (!NT_SUCCESS(Status)) {
+            return Status;
         }
-        if (NT_SUCCESS(Status)) {
-            Status = Visit(Request, &Region, Next, Region.End < Request->End ? Region.End : Request->End,
-                           Argument);
+        SIZE_T Size = (Region.End < Request->End ? Region.End : Request->End) - Next;
+        ULONG Flags = PspTagFlags(&Region);
+        if (Commit && !(Flags & PSP_VM_RESERVED)) {
+            Status = MmProtectRegion(Request->Space, Next, Size, Protection);
+            continue;
         }
+        Flags = Commit ? Flags & ~PSP_VM_RESERVED : Flags | PSP_VM_RESERVED;
+        Status = MmMapRegion(Request->Space, &Next, Size, MM_MAP_FIXED, Protection, NULL, 0, 0,
+                             PSP_VM_TAG(PspTagBase(&Region), Flags));
     }
     return Status;
 }
 
 /* ---- Allocation ---- */
 
-/* An allocation of Size bytes somewhere behind the image, on a 64 KiB boundary. */
-static NTSTATUS PspReserveAnywhere(PSP_VM_REQUEST *Request, SIZE_T Size, ULONG Protection, ULONG Flags)
+/* [Base, End), where nothing is yet. */
+static NTSTATUS PspReserve(PSP_VM_REQUEST *Request, ULONG_PTR Base, ULONG_PTR End)
+{
+    bool Commit = (Request->Type & MEM_COMMIT) != 0;
+    ULONG Flags = Request->Page | (Commit ? 0 : PSP_VM_RESERVED);
+    Request->Base = Base;
+    Request->End = End;
+    return MmMapRegion(Request->Space, &Base, End - Base, MM_MAP_FIXED | MM_MAP_NOREPLACE,
+                       Commit ? Request->Protection : 0, NULL, 0, 0, PSP_VM_TAG(Base, Flags));
+}
+
+/* Size bytes somewhere behind the image, on a 64 KiB boundary. */
+static NTSTATUS PspReserveAnywhere(PSP_VM_REQUEST *Request, SIZE_T Size)
 {
     ULONG_PTR Next = ALIGN_UP_BY(Request->Process->ImageBase + Request->Process->ImageSize, PSP_GRANULARITY);
     MM_REGION_INFORMATION Region;
@@ -166,70 +208,31 @@ static NTSTATUS PspReserveAnywhere(PSP_VM_REQUEST *Request, SIZE_T Size, ULONG P
             Next = ALIGN_UP_BY(Region.End, PSP_GRANULARITY);
             continue;
         }
-        ULONG_PTR Base = Next;
-        NTSTATUS Status = MmMapRegion(Request->Space, &Base, Size, MM_MAP_FIXED | MM_MAP_NOREPLACE,
-                                      Protection, NULL, 0, 0, PSP_VM_TAG(Base, Flags));
-        if (Status !=
-            STATUS_CONFLICTING_ADDRESSES) { /* a thread's stack has just taken the place: look again */
-            Request->Base = Base;
-            Request->End = Base + Size;
+        NTSTATUS Status = PspReserve(Request, Next, Next + Size);
+        if (Status != STATUS_CONFLICTING_ADDRESSES) {
             return Status;
         }
+        /* A thread's stack has just taken the place: look again. */
     }
     return STATUS_NO_MEMORY;
 }
 
-/* From a 64 KiB boundary at or below the range's start. */
-static NTSTATUS PspReserveAt(PSP_VM_REQUEST *Request, ULONG Protection, ULONG Flags)
+static NTSTATUS PspAllocate(PSP_VM_REQUEST *Request)
 {
     ULONG_PTR Base = ALIGN_DOWN_BY(Request->Base, PSP_GRANULARITY);
-    if (Base < MM_USER_LOWEST) {
+    if (Request->Base == Request->End) {
         return STATUS_INVALID_PARAMETER;
     }
-    Request->Base = Base;
-    return MmMapRegion(Request->Space, &Base, Request->End - Base, MM_MAP_FIXED | MM_MAP_NOREPLACE,
-                       Protection, NULL, 0, 0, PSP_VM_TAG(Base, Flags));
-}
-
-/* Image, stacks, PEB and TEBs are not the program's to commit. Argument: unused. */
-static NTSTATUS PspCheckCommit(PSP_VM_REQUEST *Request, const MM_REGION_INFORMATION *Region, ULONG_PTR Start,
-                               ULONG_PTR End, ULONG Argument)
-{
-    return PspTagFlags(Region) & PSP_VM_KERNEL ? STATUS_CONFLICTING_ADDRESSES : STATUS_SUCCESS;
-}
-
-/* Reserved pages become zeros with the protection of Argument; those committed already keep what is in them.
-   */
-static NTSTATUS PspCommitPart(PSP_VM_REQUEST *Request, const MM_REGION_INFORMATION *Region, ULONG_PTR Start,
-                              ULONG_PTR End, ULONG Argument)
-{
-    ULONG Flags = PspTagFlags(Region);
-    if (!(Flags & PSP_VM_RESERVED)) {
-        return MmProtectRegion(Request->Space, Start, End - Start, Argument);
-    }
-    return MmMapRegion(Request->Space, &Start, End - Start, MM_MAP_FIXED, Argument, NULL, 0, 0,
-                       PSP_VM_TAG(PspTagBase(Region), Flags & ~PSP_VM_RESERVED));
-}
-
-static NTSTATUS PspCommit(PSP_VM_REQUEST *Request, ULONG Protection)
-{
-    NTSTATUS Status = PspVisitRange(Request, PspCheckCommit, 0, STATUS_CONFLICTING_ADDRESSES);
-    return NT_SUCCESS(Status)
-               ? PspVisitRange(Request, PspCommitPart, Protection, STATUS_CONFLICTING_ADDRESSES)
-               : Status;
-}
-
-/* Type: MEM_*; Page: PAGE_*, Protection: the same as MM_*. */
-static NTSTATUS PspAllocate(PSP_VM_REQUEST *Request, ULONG Type, ULONG Page, ULONG Protection)
-{
-    ULONG Flags = Page | (Type & MEM_COMMIT ? 0 : PSP_VM_RESERVED);
     if (Request->Base == 0) {
-        return PspReserveAnywhere(Request, Request->End, Type & MEM_COMMIT ? Protection : 0, Flags);
+        return PspReserveAnywhere(Request, Request->End);
     }
-    if (Type & MEM_RESERVE) {
-        return PspReserveAt(Request, Type & MEM_COMMIT ? Protection : 0, Flags);
+    if (Request->Type & MEM_RESERVE) {
+        return Base >= MM_USER_LOWEST ? PspReserve(Request, Base, Request->End) : STATUS_INVALID_PARAMETER;
     }
-    return PspCommit(Request, Protection);
+    /* Image, stacks, PEB and TEBs are not the program's to commit. */
+    NTSTATUS Status =
+        PspCheckRange(Request, PSP_VM_KERNEL, STATUS_CONFLICTING_ADDRESSES, STATUS_CONFLICTING_ADDRESSES);
+    return NT_SUCCESS(Status) ? PspSetCommitted(Request, true) : Status;
 }
 
 /*
@@ -244,34 +247,18 @@ static NTSTATUS PspAllocate(PSP_VM_REQUEST *Request, ULONG Type, ULONG Page, ULO
 NTSTATUS NtAllocateVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, ULONG_PTR ZeroBits,
                                  PSIZE_T RegionSize, ULONG AllocationType, ULONG Protect)
 {
-    PSP_VM_REQUEST Request;
-    ULONG_PTR Base;
-    SIZE_T Size;
-    ULONG Protection;
+    PSP_VM_REQUEST Request = {.Type = AllocationType, .Page = Protect};
 
     if (ZeroBits != 0) {
         return STATUS_INVALID_PARAMETER_3;
     }
-    if ((AllocationType & ~(MEM_COMMIT | MEM_RESERVE)) || !(AllocationType & (MEM_COMMIT | MEM_RESERVE))) {
+    if ((AllocationType & ~(MEM_COMMIT | MEM_RESERVE)) || AllocationType == 0) {
         return STATUS_INVALID_PARAMETER;
     }
-    if (!PspProtectionFromPage(Protect, &Protection)) {
+    if (!PspProtectionFromPage(Protect, &Request.Protection)) {
         return STATUS_INVALID_PAGE_PROTECTION;
     }
-    NTSTATUS Status = PspCaptureRange(BaseAddress, RegionSize, &Base, &Size);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    Status = Size != 0 ? PspSetRange(&Request, Base, Size) : STATUS_INVALID_PARAMETER;
-    if (NT_SUCCESS(Status)) {
-        Status = PspOpenRequest(&Request, ProcessHandle, PROCESS_VM_OPERATION, TRUE);
-    }
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    Status = PspAllocate(&Request, AllocationType, Protect, Protection);
-    PspCloseRequest(&Request, TRUE);
-    return NT_SUCCESS(Status) ? PspReturnRange(BaseAddress, RegionSize, &Request) : Status;
+    return PspChangeMemory(ProcessHandle, BaseAddress, RegionSize, &Request, PspAllocate);
 }
 
 /* ---- Freeing ---- */
@@ -298,41 +285,21 @@ static NTSTATUS PspFindAllocation(PSP_VM_REQUEST *Request)
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS PspCheckFree(PSP_VM_REQUEST *Request, const MM_REGION_INFORMATION *Region, ULONG_PTR Start,
-                             ULONG_PTR End, ULONG Argument)
-{
-    return PspTagFlags(Region) & PSP_VM_KERNEL ? STATUS_UNABLE_TO_FREE_VM : STATUS_SUCCESS;
-}
-
-static NTSTATUS PspDecommitPart(PSP_VM_REQUEST *Request, const MM_REGION_INFORMATION *Region, ULONG_PTR Start,
-                                ULONG_PTR End, ULONG Argument)
-{
-    return MmMapRegion(Request->Space, &Start, End - Start, MM_MAP_FIXED, 0, NULL, 0, 0,
-                       PSP_VM_TAG(PspTagBase(Region), PspTagFlags(Region) | PSP_VM_RESERVED));
-}
-
-static NTSTATUS PspDecommit(PSP_VM_REQUEST *Request)
-{
-    NTSTATUS Status = Request->Base == Request->End ? PspFindAllocation(Request) : STATUS_SUCCESS;
-    if (NT_SUCCESS(Status)) {
-        Status = PspVisitRange(Request, PspCheckFree, 0, STATUS_MEMORY_NOT_ALLOCATED);
-    }
-    return NT_SUCCESS(Status) ? PspVisitRange(Request, PspDecommitPart, 0, STATUS_MEMORY_NOT_ALLOCATED)
-                              : Status;
-}
-
-static NTSTATUS PspRelease(PSP_VM_REQUEST *Request)
+static NTSTATUS PspFree(PSP_VM_REQUEST *Request)
 {
     ULONG_PTR End = Request->End;
-    bool Whole = Request->Base == End;
-    NTSTATUS Status = PspFindAllocation(Request);
+    bool Whole = Request->Base == End, Release = Request->Type == MEM_RELEASE;
+    NTSTATUS Status = Whole || Release ? PspFindAllocation(Request) : STATUS_SUCCESS;
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    if (!Whole && End != Request->End) {
-        return STATUS_INVALID_PARAMETER;
+    if (Release) {
+        return Whole || End == Request->End
+                   ? MmUnmapRegion(Request->Space, Request->Base, Request->End - Request->Base)
+                   : STATUS_INVALID_PARAMETER;
     }
-    return MmUnmapRegion(Request->Space, Request->Base, Request->End - Request->Base);
+    Status = PspCheckRange(Request, PSP_VM_KERNEL, STATUS_UNABLE_TO_FREE_VM, STATUS_MEMORY_NOT_ALLOCATED);
+    return NT_SUCCESS(Status) ? PspSetCommitted(Request, false) : Status;
 }
 
 /*
@@ -344,49 +311,30 @@ static NTSTATUS PspRelease(PSP_VM_REQUEST *Request)
  */
 NTSTATUS NtFreeVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize, ULONG FreeType)
 {
-    PSP_VM_REQUEST Request;
-    ULONG_PTR Base;
-    SIZE_T Size;
-
+    PSP_VM_REQUEST Request = {.Type = FreeType};
     if (FreeType != MEM_DECOMMIT && FreeType != MEM_RELEASE) {
         return STATUS_INVALID_PARAMETER;
     }
-    NTSTATUS Status = PspCaptureRange(BaseAddress, RegionSize, &Base, &Size);
-    if (NT_SUCCESS(Status)) {
-        Status = PspSetRange(&Request, Base, Size);
-    }
-    if (NT_SUCCESS(Status)) {
-        Status = PspOpenRequest(&Request, ProcessHandle, PROCESS_VM_OPERATION, TRUE);
-    }
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    Status = FreeType == MEM_RELEASE ? PspRelease(&Request) : PspDecommit(&Request);
-    PspCloseRequest(&Request, TRUE);
-    return NT_SUCCESS(Status) ? PspReturnRange(BaseAddress, RegionSize, &Request) : Status;
+    return PspChangeMemory(ProcessHandle, BaseAddress, RegionSize, &Request, PspFree);
 }
 
 /* ---- Protection ---- */
 
-static NTSTATUS PspCheckCommitted(PSP_VM_REQUEST *Request, const MM_REGION_INFORMATION *Region,
-                                  ULONG_PTR Start, ULONG_PTR End, ULONG Argument)
+static NTSTATUS PspProtect(PSP_VM_REQUEST *Request)
 {
-    return PspTagFlags(Region) & PSP_VM_RESERVED ? STATUS_NOT_COMMITTED : STATUS_SUCCESS;
-}
-
-/* *Old: PAGE_* of the first page. */
-static NTSTATUS PspProtect(PSP_VM_REQUEST *Request, ULONG Protection, PULONG Old)
-{
-    MM_REGION_INFORMATION Region;
-    NTSTATUS Status = PspVisitRange(Request, PspCheckCommitted, 0, STATUS_NOT_COMMITTED);
+    MM_REGION_INFORMATION First;
+    if (Request->Base == Request->End) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    NTSTATUS Status = PspCheckRange(Request, PSP_VM_RESERVED, STATUS_NOT_COMMITTED, STATUS_NOT_COMMITTED);
     if (NT_SUCCESS(Status)) {
-        Status = MmQueryRegion(Request->Space, Request->Base, &Region);
+        Status = MmQueryRegion(Request->Space, Request->Base, &First);
     }
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    *Old = PspPageFromProtection(Region.Protection);
-    return MmProtectRegion(Request->Space, Request->Base, Request->End - Request->Base, Protection);
+    Request->Page = PspPageFromProtection(First.Protection);
+    return MmProtectRegion(Request->Space, Request->Base, Request->End - Request->Base, Request->Protection);
 }
 
 /*
@@ -397,31 +345,13 @@ static NTSTATUS PspProtect(PSP_VM_REQUEST *Request, ULONG Protection, PULONG Old
 NTSTATUS NtProtectVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize,
                                 ULONG NewProtect, PULONG OldProtect)
 {
-    PSP_VM_REQUEST Request;
-    ULONG_PTR Base;
-    SIZE_T Size;
-    ULONG Protection, Old;
-
-    if (!PspProtectionFromPage(NewProtect, &Protection)) {
+    PSP_VM_REQUEST Request = {.Page = NewProtect};
+    if (!PspProtectionFromPage(NewProtect, &Request.Protection)) {
         return STATUS_INVALID_PAGE_PROTECTION;
     }
-    NTSTATUS Status = PspCaptureRange(BaseAddress, RegionSize, &Base, &Size);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    Status = Size != 0 ? PspSetRange(&Request, Base, Size) : STATUS_INVALID_PARAMETER;
-    if (NT_SUCCESS(Status)) {
-        Status = PspOpenRequest(&Request, ProcessHandle, PROCESS_VM_OPERATION, TRUE);
-    }
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    Status = PspProtect(&Request, Protection, &Old);
-    PspCloseRequest(&Request, TRUE);
-    if (NT_SUCCESS(Status)) {
-        Status = PspReturnRange(BaseAddress, RegionSize, &Request);
-    }
-    return NT_SUCCESS(Status) ? ExCopyOut(OldProtect, &Old, sizeof(Old), ExGetPreviousMode()) : Status;
+    NTSTATUS Status = PspChangeMemory(ProcessHandle, BaseAddress, RegionSize, &Request, PspProtect);
+    return NT_SUCCESS(Status) ? ExCopyOut(OldProtect, &Request.Page, sizeof(ULONG), ExGetPreviousMode())
+                              : Status;
 }
 
 /* ---- Questions ---- */
@@ -429,14 +359,15 @@ NTSTATUS NtProtectVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_
 static void PspDescribeRegion(MEMORY_BASIC_INFORMATION *Data, const MM_REGION_INFORMATION *Region,
                               ULONG_PTR Address, BOOLEAN Native)
 {
-    ULONG_PTR Base = ALIGN_DOWN_BY(Address, PAGE_SIZE);
-    *Data = (MEMORY_BASIC_INFORMATION){.BaseAddress = (PVOID)Base, .RegionSize = Region->End - Base};
+    bool Reserved = Native && (PspTagFlags(Region) & PSP_VM_RESERVED);
+    RtlZeroMemory(Data, sizeof(*Data)); /* padding, too */
+    Data->BaseAddress = (PVOID)ALIGN_DOWN_BY(Address, PAGE_SIZE);
+    Data->RegionSize = Region->End - (ULONG_PTR)Data->BaseAddress;
     if (!Region->Mapped) {
         Data->State = MEM_FREE;
         Data->Protect = PAGE_NOACCESS;
         return;
     }
-    bool Reserved = Native && (PspTagFlags(Region) & PSP_VM_RESERVED);
     Data->Protect = Reserved ? 0 : PspPageFromProtection(Region->Protection);
     Data->State = Reserved ? MEM_RESERVE : MEM_COMMIT;
     Data->Type = Region->HasSection ? MEM_MAPPED : MEM_PRIVATE;
@@ -466,7 +397,7 @@ NTSTATUS NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, ULONG Cla
     if ((ULONG_PTR)BaseAddress >= MM_USER_HIGHEST) {
         return STATUS_INVALID_PARAMETER;
     }
-    NTSTATUS Status = PspOpenRequest(&Request, ProcessHandle, PROCESS_QUERY_LIMITED_INFORMATION, FALSE);
+    NTSTATUS Status = PspOpenRequest(&Request, ProcessHandle, PROCESS_QUERY_LIMITED_INFORMATION);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
@@ -474,7 +405,7 @@ NTSTATUS NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, ULONG Cla
     if (NT_SUCCESS(Status)) {
         PspDescribeRegion(&Data, &Region, (ULONG_PTR)BaseAddress, !Request.Process->SubsystemProcess);
     }
-    PspCloseRequest(&Request, FALSE);
+    PspCloseRequest(&Request);
     if (NT_SUCCESS(Status)) {
         Status = ExCopyOut(Information, &Data, sizeof(Data), Mode);
     }
@@ -489,68 +420,67 @@ NTSTATUS NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, ULONG Cla
 
 /* A copy between the caller's memory and another process's, by way of one kernel page. */
 typedef struct _PSP_VM_COPY {
-    PMM_ADDRESS_SPACE Space;
-    ULONG_PTR Address; /* in Space */
+    PSP_VM_REQUEST Request;
+    ULONG_PTR Address; /* in the other process */
     PUCHAR Buffer;     /* the caller's */
-    SIZE_T Size, Done;
+    SIZE_T Size;       /* what is left */
     BOOLEAN Write;
     PVOID Page;
 } PSP_VM_COPY;
 
-/* The part up to the end of a page of the other process: what has been done is then known exactly. */
-static NTSTATUS PspCopyPart(PSP_VM_COPY *Copy, SIZE_T Part)
+/* The next Part bytes, which lie in one page of the other process: what has been done is known exactly. */
+static NTSTATUS PspCopyPart(const PSP_VM_COPY *Copy, SIZE_T Part)
 {
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
-    NTSTATUS Status;
-    if (Copy->Write) {
-        Status = ExCopyIn(Copy->Page, Copy->Buffer + Copy->Done, Part, Mode);
-        if (NT_SUCCESS(Status) && !NT_SUCCESS(MmWriteAddressSpace(Copy->Space, Copy->Address + Copy->Done,
-                                                                  Copy->Page, Part, FALSE))) {
-            Status = STATUS_PARTIAL_COPY;
-        }
-        return Status;
+    PMM_ADDRESS_SPACE Space = Copy->Request.Space;
+    if (!Copy->Write) {
+        return NT_SUCCESS(MmReadAddressSpace(Space, Copy->Address, Copy->Page, Part))
+                   ? ExCopyOut(Copy->Buffer, Copy->Page, Part, Mode)
+                   : STATUS_PARTIAL_COPY;
     }
-    if (!NT_SUCCESS(MmReadAddressSpace(Copy->Space, Copy->Address + Copy->Done, Copy->Page, Part))) {
+    NTSTATUS Status = ExCopyIn(Copy->Page, Copy->Buffer, Part, Mode);
+    if (NT_SUCCESS(Status) && !NT_SUCCESS(MmWriteAddressSpace(Space, Copy->Address, Copy->Page, Part, FALSE))) {
         return STATUS_PARTIAL_COPY;
-    }
-    return ExCopyOut(Copy->Buffer + Copy->Done, Copy->Page, Part, Mode);
-}
-
-static NTSTATUS PspCopyAll(PSP_VM_COPY *Copy)
-{
-    NTSTATUS Status = STATUS_SUCCESS;
-    while (Status == STATUS_SUCCESS && Copy->Done < Copy->Size) {
-        SIZE_T Part = PAGE_SIZE - ((Copy->Address + Copy->Done) & (PAGE_SIZE - 1));
-        Part = Part < Copy->Size - Copy->Done ? Part : Copy->Size - Copy->Done;
-        Status = PspCopyPart(Copy, Part);
-        if (Status == STATUS_SUCCESS) {
-            Copy->Done += Part;
-        }
     }
     return Status;
 }
 
+static NTSTATUS PspCopyAll(PSP_VM_COPY *Copy)
+{
+    while (Copy->Size != 0) {
+        SIZE_T Part = PAGE_SIZE - (Copy->Address & (PAGE_SIZE - 1));
+        Part = Part < Copy->Size ? Part : Copy->Size;
+        NTSTATUS Status = PspCopyPart(Copy, Part);
+        if (!NT_SUCCESS(Status)) {
+            return Status;
+        }
+        Copy->Address += Part;
+        Copy->Buffer += Part;
+        Copy->Size -= Part;
+    }
+    return STATUS_SUCCESS;
+}
+
 static NTSTATUS PspCopyVirtualMemory(HANDLE ProcessHandle, PSP_VM_COPY *Copy, PSIZE_T Done)
 {
-    PSP_VM_REQUEST Request;
-    if (Copy->Address >= MM_USER_HIGHEST || Copy->Size > MM_USER_HIGHEST - Copy->Address) {
+    ACCESS_MASK Access = Copy->Write ? PROCESS_VM_WRITE | PROCESS_VM_OPERATION : PROCESS_VM_READ;
+    SIZE_T Size = Copy->Size;
+    if (Copy->Address >= MM_USER_HIGHEST || Size > MM_USER_HIGHEST - Copy->Address) {
         return STATUS_ACCESS_VIOLATION;
     }
     Copy->Page = ExAllocatePoolWithTag(NonPagedPoolNx, PAGE_SIZE, PSP_TAG);
     if (Copy->Page == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    NTSTATUS Status =
-        PspOpenRequest(&Request, ProcessHandle,
-                       Copy->Write ? PROCESS_VM_WRITE | PROCESS_VM_OPERATION : PROCESS_VM_READ, FALSE);
+    NTSTATUS Status = PspOpenRequest(&Copy->Request, ProcessHandle, Access);
     if (NT_SUCCESS(Status)) {
-        Copy->Space = Request.Space;
         Status = PspCopyAll(Copy);
-        PspCloseRequest(&Request, FALSE);
+        PspCloseRequest(&Copy->Request);
     }
     ExFreePoolWithTag(Copy->Page, PSP_TAG);
     if (Done != NULL) {
-        NTSTATUS Written = ExCopyOut(Done, &Copy->Done, sizeof(Copy->Done), ExGetPreviousMode());
+        Size -= Copy->Size;
+        NTSTATUS Written = ExCopyOut(Done, &Size, sizeof(Size), ExGetPreviousMode());
         Status = NT_SUCCESS(Status) ? Written : Status;
     }
     return Status;

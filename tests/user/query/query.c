@@ -123,6 +123,35 @@ static VOID ImageName(VOID)
     CHECK(memcmp((PUCHAR)Name->Buffer + Name->Length - Bytes, Expected, Bytes) == 0);
 }
 
+/* What stands between the members of an answer is 0, not what was on a kernel stack. */
+static VOID NothingElseInAnswers(VOID)
+{
+    union {
+        PROCESS_BASIC_INFORMATION Process;
+        THREAD_BASIC_INFORMATION Thread;
+        SYSTEM_BASIC_INFORMATION System;
+        ULONG Words[20];
+    } Answer;
+    MEMORY_BASIC_INFORMATION Memory;
+    memset(&Answer, 0xFF, sizeof(Answer));
+    CHECK_SUCCESS(
+        NtQueryInformationProcess(SELF, ProcessBasicInformation, &Answer, sizeof(Answer.Process), NULL));
+    CHECK(Answer.Words[1] == 0 && Answer.Words[7] == 0);
+    memset(&Answer, 0xFF, sizeof(Answer));
+    CHECK_SUCCESS(
+        NtQueryInformationThread(MYSELF, ThreadBasicInformation, &Answer, sizeof(Answer.Thread), NULL));
+    CHECK_EQUAL(Answer.Words[1], 0);
+    memset(&Answer, 0xFF, sizeof(Answer));
+    CHECK_SUCCESS(
+        NtQuerySystemInformation(SystemBasicInformation, &Answer, sizeof(Answer.System), NULL));
+    CHECK_EQUAL(Answer.Words[7], 0);
+    CHECK_EQUAL(Answer.Words[sizeof(Answer.System) / 4 - 1], 0);
+    memset(&Memory, 0xFF, sizeof(Memory));
+    CHECK_SUCCESS(NtQueryVirtualMemory(SELF, &Answer, 0, &Memory, sizeof(Memory), NULL));
+    CHECK_EQUAL(((PULONG)&Memory)[5], 0);
+    CHECK_EQUAL(((PULONG)&Memory)[sizeof(Memory) / 4 - 1], 0);
+}
+
 /* ---- All processes ---- */
 
 /* Every entry lies inside the buffer; ours is among them, once, and names its threads. */
@@ -255,6 +284,7 @@ static const TEST Tests[] = {
     {"query.wrong-classes", WrongClasses},
     {"query.wrong-handles", WrongHandles},
     {"query.image-name", ImageName},
+    {"query.nothing-else-in-answers", NothingElseInAnswers},
     {"query.process-list", ProcessList},
     {"query.process-list-while-they-come-and-go", ProcessListWhileTheyComeAndGo},
     {"query.system-information", SystemInformation},
