@@ -88,11 +88,6 @@ struct _EPROCESS {
 #define PS_THREAD_STARTABLE 1 /* announced; whoever changes this to STARTED starts it */
 #define PS_THREAD_STARTED   2
 
-typedef struct _PS_REAPER_ENTRY {
-    LIST_ENTRY Links; /* the reaper's lock */
-    PKEVENT Reached;  /* not NULL: no thread but a mark; the event is set when the reaper comes by */
-} PS_REAPER_ENTRY;
-
 /*
  * Fields:  (c) constant once it has joined   (l) the process's Lock   (o) the thread itself only
  *          (a) atomic operations
@@ -124,7 +119,7 @@ struct _ETHREAD {
     struct _PSP_NOTIFY_CALL *NotifyCalls; /* (o) callbacks that it is in, innermost first */
     struct _PSP_PROVIDER_CALL
         *ProviderCalls;     /* (o) provider routines likewise, DispatchSystemCall excepted */
-    PS_REAPER_ENTRY Reaper; /* the reaper's lock */
+    LIST_ENTRY ReaperLinks; /* the reaper's lock */
 };
 
 /* Static objects, usable before there is pool: the header that ob fills in later stands before the body. */

@@ -23,7 +23,7 @@
 static KLOCK PspReaperLock;
 static LIST_ENTRY PspReaperList = {&PspReaperList, &PspReaperList}; /* PspReaperLock; in order */
 static volatile ULONG PspReaperLength; /* PspReaperLock; read without it as a hint */
-static ULONG PspHelpers;               /* PspReaperLock: others that free an entry now */
+static volatile ULONG PspReaping;      /* (a) threads that are being freed; counted up under PspReaperLock */
 static KEVENT PspReaperEvent;
 
 #define PSP_REAPER_PRIORITY 12 /* above programs: what has ended must not pile up behind what is made */
@@ -31,11 +31,11 @@ static KEVENT PspReaperEvent;
 #define PSP_HELPER_SHARE    2  /* so many each: more than it makes */
 
 /* DISPATCH_LEVEL. */
-static void PspQueueReaper(PS_REAPER_ENTRY *Entry)
+static void PspQueueReaper(PETHREAD Thread)
 {
     KeAcquireLockAtDpc(&PspReaperLock);
     bool Empty = IsListEmpty(&PspReaperList);
-    InsertTailList(&PspReaperList, &Entry->Links);
+    InsertTailList(&PspReaperList, &Thread->ReaperLinks);
     PspReaperLength++;
     KeReleaseLockFromDpc(&PspReaperLock);
     if (Empty) {
@@ -43,35 +43,18 @@ static void PspQueueReaper(PS_REAPER_ENTRY *Entry)
     }
 }
 
-static bool PspIsMarkNext(void)
+/* The first of the list, taken off; NULL: none. */
+static PETHREAD PspNextToReap(void)
 {
-    return !IsListEmpty(&PspReaperList) &&
-           CONTAINING_RECORD(PspReaperList.Flink, PS_REAPER_ENTRY, Links)->Reached != NULL;
-}
-
-/* The next entry, taken off; NULL: none. A mark is for the reaper alone, and only when all that stood before
-   it is freed: the last helper wakes it again. */
-static PS_REAPER_ENTRY *PspNextToReap(BOOLEAN Helper)
-{
-    PS_REAPER_ENTRY *Entry = NULL;
+    PETHREAD Thread = NULL;
     KIRQL Irql = KeAcquireLock(&PspReaperLock);
-    if (!IsListEmpty(&PspReaperList) && !(PspIsMarkNext() && (Helper || PspHelpers != 0))) {
-        Entry = CONTAINING_RECORD(RemoveHeadList(&PspReaperList), PS_REAPER_ENTRY, Links);
+    if (!IsListEmpty(&PspReaperList)) {
+        Thread = CONTAINING_RECORD(RemoveHeadList(&PspReaperList), ETHREAD, ReaperLinks);
         PspReaperLength--;
-        PspHelpers += Helper;
+        __atomic_add_fetch(&PspReaping, 1, __ATOMIC_RELAXED);
     }
     KeReleaseLock(&PspReaperLock, Irql);
-    return Entry;
-}
-
-static void PspHelperDone(void)
-{
-    KIRQL Irql = KeAcquireLock(&PspReaperLock);
-    bool Wake = --PspHelpers == 0 && PspIsMarkNext();
-    KeReleaseLock(&PspReaperLock, Irql);
-    if (Wake) {
-        KeSetEvent(&PspReaperEvent, IO_NO_INCREMENT, FALSE);
-    }
+    return Thread;
 }
 
 /* What only a thread that will not run any more can lose. */
@@ -87,8 +70,13 @@ static void PspFreeThreadMemory(PETHREAD Thread)
     }
 }
 
-static void PspReapThread(PETHREAD Thread)
+/* Frees one thread; FALSE: none waits for it. PASSIVE, no lock held. */
+static bool PspReapThread(void)
 {
+    PETHREAD Thread = PspNextToReap();
+    if (Thread == NULL) {
+        return false;
+    }
     /* It is at DISPATCH_LEVEL on its way to its last switch, on another processor: a matter of microseconds.
        */
     while (__atomic_load_n(&Thread->Tcb.SwapBusy, __ATOMIC_ACQUIRE) != 0) {
@@ -96,49 +84,37 @@ static void PspReapThread(PETHREAD Thread)
     }
     PspFreeThreadMemory(Thread);
     ObDereferenceObject(Thread);
+    __atomic_sub_fetch(&PspReaping, 1, __ATOMIC_RELEASE);
+    return true;
 }
 
 static VOID PspReaperThread(PVOID Context)
 {
     KeSetPriorityThread(KeGetCurrentThread(), PSP_REAPER_PRIORITY);
     for (;;) {
-        PS_REAPER_ENTRY *Entry;
         KeWaitForSingleObject(&PspReaperEvent, Executive, KernelMode, FALSE, NULL);
-        while ((Entry = PspNextToReap(FALSE)) != NULL) {
-            if (Entry->Reached != NULL) {
-                KeSetEvent(Entry->Reached, IO_NO_INCREMENT,
-                           FALSE); /* the last touch: it lies on a waiter's stack */
-            } else {
-                PspReapThread(CONTAINING_RECORD(Entry, ETHREAD, Reaper));
-            }
+        while (PspReapThread()) {
         }
     }
 }
 
-/* A maker's share. PASSIVE, no lock held. */
+/* A maker's share. */
 static void PspHelpReaper(void)
 {
-    PS_REAPER_ENTRY *Entry;
     for (ULONG i = 0; i < PSP_HELPER_SHARE && PspReaperLength > PSP_REAPER_LENGTH; i++) {
-        Entry = PspNextToReap(TRUE);
-        if (Entry == NULL) {
-            return;
-        }
-        PspReapThread(CONTAINING_RECORD(Entry, ETHREAD, Reaper));
-        PspHelperDone();
+        PspReapThread();
     }
 }
 
+/* Does the reaper's work, then lets those finish who were at it. */
 VOID PsDrainReaper(VOID)
 {
-    KEVENT Reached;
-    PS_REAPER_ENTRY Mark = {.Reached = &Reached};
-
-    KeInitializeEvent(&Reached, NotificationEvent, FALSE);
-    KIRQL Irql = KiRaiseToDispatch();
-    PspQueueReaper(&Mark);
-    KiLower(Irql);
-    KeWaitForSingleObject(&Reached, Executive, KernelMode, FALSE, NULL);
+    LARGE_INTEGER Tick = {.QuadPart = -1000}; /* 100 microseconds */
+    while (PspReapThread()) {
+    }
+    while (__atomic_load_n(&PspReaping, __ATOMIC_ACQUIRE) != 0) {
+        KeDelayExecutionThread(KernelMode, FALSE, &Tick);
+    }
 }
 EXPORT(PsDrainReaper);
 
@@ -434,7 +410,7 @@ static void PspReturnProviderContext(PETHREAD Thread)
 static NORETURN void PspGiveUpStack(PETHREAD Thread)
 {
     KiRaiseToDispatch();
-    PspQueueReaper(&Thread->Reaper);
+    PspQueueReaper(Thread);
     PspSignalThread(Thread);
     KiExitThread();
 }
