@@ -92,55 +92,52 @@ static NTSTATUS PspReturnAttributes(const PSP_ATTRIBUTES *Attributes, PETHREAD T
 
 /* ---- Process parameters ---- */
 
-/* Moves Size bytes of the caller's to *Next, which advances. */
-static NTSTATUS PspMoveIn(PUCHAR *Next, const VOID *Source, SIZE_T Size, KPROCESSOR_MODE Mode)
+NTSTATUS PspCaptureStrings(char **Next, char **Copy, const char *Source, SIZE_T Size, ULONG Count,
+                           KPROCESSOR_MODE Mode)
 {
-    PUCHAR Destination = *Next;
+    ULONG Ended = 0;
+    if (Size == 0) {
+        *Copy = NULL;
+        return Count == 0 ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+    }
+    *Copy = *Next;
     *Next += Size;
-    return Size != 0 ? ExCopyIn(Destination, Source, Size, Mode) : STATUS_SUCCESS;
+    NTSTATUS Status = ExCopyIn(*Copy, Source, Size, Mode);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    for (SIZE_T i = 0; i < Size; i++) {
+        Ended += (*Copy)[i] == '\0';
+    }
+    return (*Copy)[Size - 1] == '\0' && Ended >= Count ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
 }
 
-/* A counted string; a NUL follows in the zeroed block. */
-static NTSTATUS PspMoveInString(PUCHAR *Next, PUNICODE_STRING String, KPROCESSOR_MODE Mode)
+/* A counted string to *Next, which advances; a NUL follows in the zeroed block. */
+static NTSTATUS PspMoveInString(char **Next, PUNICODE_STRING String, KPROCESSOR_MODE Mode)
 {
     PWCHAR Source = String->Buffer;
     String->Buffer = (PWCHAR)*Next;
     String->MaximumLength = String->Length;
-    NTSTATUS Status = PspMoveIn(Next, Source, String->Length, Mode);
-    *Next += sizeof(WCHAR);
-    return Status;
-}
-
-/* NULL for an empty block; a block that is not empty ends with a NUL. */
-static NTSTATUS PspMoveInBlock(PUCHAR *Next, PSTR *Block, SIZE_T Size, KPROCESSOR_MODE Mode)
-{
-    PSTR Source = *Block;
-    *Block = Size != 0 ? (PSTR)*Next : NULL;
-    NTSTATUS Status = PspMoveIn(Next, Source, Size, Mode);
-    if (NT_SUCCESS(Status) && Size != 0 && (*Block)[Size - 1] != '\0') {
-        return STATUS_INVALID_PARAMETER;
-    }
-    return Status;
+    *Next += String->Length + sizeof(WCHAR);
+    return String->Length != 0 ? ExCopyIn(String->Buffer, Source, String->Length, Mode) : STATUS_SUCCESS;
 }
 
 /* What the parameters point to follows them in the block. */
 static NTSTATUS PspMoveInParameters(PSP_PEB_BLOCK *Block, KPROCESSOR_MODE Mode)
 {
     PRTL_USER_PROCESS_PARAMETERS Parameters = &Block->Parameters;
-    PUCHAR Next = (PUCHAR)(Block + 1);
+    char *Next = (char *)(Block + 1);
     NTSTATUS Status = PspMoveInString(&Next, &Parameters->ImagePathName, Mode);
     if (NT_SUCCESS(Status)) {
         Status = PspMoveInString(&Next, &Parameters->CommandLine, Mode);
     }
     if (NT_SUCCESS(Status)) {
-        Status = PspMoveInBlock(&Next, &Parameters->Arguments, Parameters->ArgumentsSize, Mode);
+        Status = PspCaptureStrings(&Next, &Parameters->Arguments, Parameters->Arguments,
+                                   Parameters->ArgumentsSize, Parameters->ArgumentCount, Mode);
     }
     if (NT_SUCCESS(Status)) {
-        Status = PspMoveInBlock(&Next, &Parameters->Environment, Parameters->EnvironmentSize, Mode);
-    }
-    if (NT_SUCCESS(Status) &&
-        PspCountStrings(Parameters->Arguments, Parameters->ArgumentsSize) < Parameters->ArgumentCount) {
-        return STATUS_INVALID_PARAMETER;
+        Status = PspCaptureStrings(&Next, &Parameters->Environment, Parameters->Environment,
+                                   Parameters->EnvironmentSize, 0, Mode);
     }
     return Status;
 }
@@ -186,7 +183,7 @@ static NTSTATUS PspCaptureParameters(PSP_PEB_BLOCK **Result, SIZE_T *Size,
 
 /* ---- Processes ---- */
 
-/* A creation on its way. */
+/* A creation on its way: what is not there yet is NULL. */
 typedef struct _PSP_CREATION {
     KPROCESSOR_MODE Mode;
     BOOLEAN InheritHandles, Suspended;
@@ -195,90 +192,48 @@ typedef struct _PSP_CREATION {
     PSP_ATTRIBUTES Attributes;
     PSP_PEB_BLOCK *Block;
     SIZE_T BlockSize;
+    PSP_IMAGE *Image;
     PEPROCESS Process;
     PETHREAD Thread;
     HANDLE ProcessHandle, ThreadHandle;
 } PSP_CREATION;
 
-/* The process with image and PEB, without an id: nobody else knows it. */
-static NTSTATUS PspMakeNativeProcess(PSP_CREATION *Creation, const PSP_IMAGE *Image)
+/* The process with image and PEB; nobody else knows it before the last step, which gives it its id. */
+static NTSTATUS PspMakeNativeProcess(PSP_CREATION *Creation)
 {
     PSP_PROCESS_PARAMETERS Parameters = {
         .Kind = PSP_SPACE_EMPTY,
         .Parent = PspHomeProcess(),
         .InheritHandles = Creation->InheritHandles,
-        .FileObject = Image->FileObject,
-        .ImageFileName = &Image->FileObject->FileName,
+        .FileObject = Creation->Image->FileObject,
+        .ImageFileName = &Creation->Image->FileObject->FileName,
         .CommandLine = &Creation->Block->Parameters.CommandLine,
     };
     NTSTATUS Status = PspCreateProcess(&Parameters, &Creation->Process);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
+    if (NT_SUCCESS(Status)) {
+        Status = PspMapImage(Creation->Process, Creation->Image);
     }
-    Status = PspMapImage(Creation->Process, Image);
     if (NT_SUCCESS(Status)) {
         Status = PspCreatePeb(Creation->Process, Creation->Block, Creation->BlockSize);
     }
-    if (NT_SUCCESS(Status)) {
-        Status = PspInsertProcess(Creation->Process);
-    }
-    if (!NT_SUCCESS(Status)) {
-        ObDereferenceObject(Creation->Process);
-    }
-    return Status;
+    return NT_SUCCESS(Status) ? PspInsertProcess(Creation->Process) : Status;
 }
 
-static NTSTATUS PspMakeNativeHandles(PSP_CREATION *Creation)
+/* The first thread, and the handles. */
+static NTSTATUS PspMakeFirstThread(PSP_CREATION *Creation)
 {
     PHANDLE_TABLE Table = ObCurrentHandleTable();
-    NTSTATUS Status = ObInsertHandle(Table, Creation->Process, Creation->ProcessAccess,
-                                     Creation->ProcessFlags, &Creation->ProcessHandle);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    Status = ObInsertHandle(Table, Creation->Thread, Creation->ThreadAccess, Creation->ThreadFlags,
-                            &Creation->ThreadHandle);
-    if (!NT_SUCCESS(Status)) {
-        ObCloseHandle(Table, Creation->ProcessHandle, KernelMode);
-    }
-    return Status;
-}
-
-static void PspCloseNativeHandles(const PSP_CREATION *Creation)
-{
-    ObCloseHandle(ObCurrentHandleTable(), Creation->ProcessHandle, KernelMode);
-    ObCloseHandle(ObCurrentHandleTable(), Creation->ThreadHandle, KernelMode);
-}
-
-/* The first thread and the handles; on failure the process, which has its id, ends. */
-static NTSTATUS PspMakeFirstThread(PSP_CREATION *Creation, const PSP_IMAGE *Image)
-{
-    NTSTATUS Status = PspCreateNativeThread(Creation->Process, Image->Elf.Entry + Image->Bias,
-                                            (ULONG_PTR)Creation->Process->Peb, 0, &Creation->Thread);
+    NTSTATUS Status =
+        PspCreateNativeThread(Creation->Process, Creation->Image->Elf.Entry + Creation->Image->Bias,
+                              (ULONG_PTR)Creation->Process->Peb, 0, &Creation->Thread);
     if (NT_SUCCESS(Status)) {
-        Status = PspMakeNativeHandles(Creation);
-        if (NT_SUCCESS(Status)) {
-            return Status;
-        }
-        PspDiscardNativeThread(Creation->Thread, Status);
+        Status = ObInsertHandle(Table, Creation->Process, Creation->ProcessAccess, Creation->ProcessFlags,
+                                &Creation->ProcessHandle);
     }
-    PspTerminateProcess(Creation->Process, Status);
-    ObDereferenceObject(Creation->Process);
-    return Status;
-}
-
-static NTSTATUS PspMakeNative(PSP_CREATION *Creation, PCUNICODE_STRING ImageName)
-{
-    PSP_IMAGE *Image;
-    NTSTATUS Status = PspOpenImage(ImageName, &Image);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    Status = PspMakeNativeProcess(Creation, Image);
     if (NT_SUCCESS(Status)) {
-        Status = PspMakeFirstThread(Creation, Image);
+        Status = ObInsertHandle(Table, Creation->Thread, Creation->ThreadAccess, Creation->ThreadFlags,
+                                &Creation->ThreadHandle);
     }
-    PspCloseImage(Image);
     return Status;
 }
 
@@ -292,18 +247,42 @@ static NTSTATUS PspLaunchNative(PSP_CREATION *Creation, PHANDLE ProcessHandle, P
     if (NT_SUCCESS(Status)) {
         Status = PspReturnAttributes(&Creation->Attributes, Creation->Thread, Creation->Mode);
     }
-    if (NT_SUCCESS(Status)) {
-        Status = PspLaunchThread(Creation->Thread, Creation->Suspended);
+    return NT_SUCCESS(Status) ? PspLaunchThread(Creation->Thread, Creation->Suspended) : Status;
+}
+
+/* It has failed, anywhere on its way: a process that has its id ends, unless a veto has ended it already. */
+static void PspUndoCreation(PSP_CREATION *Creation, NTSTATUS Status)
+{
+    if (Creation->Process != NULL && Creation->Process->Inserted) {
+        PspTerminateProcess(Creation->Process, Status);
     }
-    if (!NT_SUCCESS(Status)) {
-        PspTerminateProcess(Creation->Process, Status); /* a veto has done so already */
-        PspCloseNativeHandles(Creation);
-        PspDiscardThread(Creation->Thread, Status);
-    } else {
+    if (Creation->ProcessHandle != NULL) {
+        ObCloseHandle(ObCurrentHandleTable(), Creation->ProcessHandle, KernelMode);
+    }
+    if (Creation->ThreadHandle != NULL) {
+        ObCloseHandle(ObCurrentHandleTable(), Creation->ThreadHandle, KernelMode);
+    }
+    if (Creation->Thread != NULL) {
+        PspEndUnborn(Creation->Thread, Status);
+    }
+}
+
+/* What only the creator needs. */
+static void PspCloseCreation(PSP_CREATION *Creation)
+{
+    if (Creation->Thread != NULL) {
         ObDereferenceObject(Creation->Thread);
     }
-    ObDereferenceObject(Creation->Process);
-    return Status;
+    if (Creation->Process != NULL) {
+        ObDereferenceObject(Creation->Process);
+    }
+    if (Creation->Image != NULL) {
+        PspCloseImage(Creation->Image);
+    }
+    if (Creation->Block != NULL) {
+        ExFreePoolWithTag(Creation->Block, PSP_TAG);
+    }
+    PspFreeString(&Creation->Attributes.ImageName);
 }
 
 static NTSTATUS PspCreateUserProcess(PSP_CREATION *Creation, PHANDLE ProcessHandle, PHANDLE ThreadHandle,
@@ -311,14 +290,17 @@ static NTSTATUS PspCreateUserProcess(PSP_CREATION *Creation, PHANDLE ProcessHand
 {
     NTSTATUS Status =
         PspCaptureParameters(&Creation->Block, &Creation->BlockSize, ProcessParameters, Creation->Mode);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
+    if (NT_SUCCESS(Status)) {
+        PUNICODE_STRING Given = &Creation->Attributes.ImageName;
+        Status = PspOpenImage(Given->Buffer != NULL ? Given : &Creation->Block->Parameters.ImagePathName,
+                              &Creation->Image);
     }
-    PUNICODE_STRING ImageName = Creation->Attributes.ImageName.Buffer != NULL
-                                    ? &Creation->Attributes.ImageName
-                                    : &Creation->Block->Parameters.ImagePathName;
-    Status = PspMakeNative(Creation, ImageName);
-    ExFreePoolWithTag(Creation->Block, PSP_TAG);
+    if (NT_SUCCESS(Status)) {
+        Status = PspMakeNativeProcess(Creation);
+    }
+    if (NT_SUCCESS(Status)) {
+        Status = PspMakeFirstThread(Creation);
+    }
     return NT_SUCCESS(Status) ? PspLaunchNative(Creation, ProcessHandle, ThreadHandle) : Status;
 }
 
@@ -374,7 +356,10 @@ NTSTATUS NtCreateUserProcess(PHANDLE ProcessHandle, PHANDLE ThreadHandle, ACCESS
     if (NT_SUCCESS(Status)) {
         Status = PspCreateUserProcess(&Creation, ProcessHandle, ThreadHandle, ProcessParameters);
     }
-    PspFreeString(&Creation.Attributes.ImageName);
+    if (!NT_SUCCESS(Status)) {
+        PspUndoCreation(&Creation, Status);
+    }
+    PspCloseCreation(&Creation);
     return Status;
 }
 
@@ -451,10 +436,9 @@ NTSTATUS NtCreateThreadEx(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess,
     Status = PspAddNativeThread(Thread, DesiredAccess, Flags,
                                 (CreateFlags & THREAD_CREATE_FLAGS_CREATE_SUSPENDED) != 0, ThreadHandle,
                                 &Attributes);
-    if (NT_SUCCESS(Status)) {
-        ObDereferenceObject(Thread);
-    } else {
+    if (!NT_SUCCESS(Status)) {
         PspDiscardNativeThread(Thread, Status);
     }
+    ObDereferenceObject(Thread);
     return Status;
 }

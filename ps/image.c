@@ -337,7 +337,8 @@ NTSTATUS PspCreateNativeThread(PEPROCESS Process, ULONG_PTR StartAddress, ULONG_
             PspEnterNativeThread(Thread, StartAddress, Argument);
             *Created = Thread;
         } else {
-            PspDiscardThread(Thread, Status);
+            PspEndUnborn(Thread, Status);
+            ObDereferenceObject(Thread);
         }
     }
     PspReleaseSpace(Process, Space);
@@ -352,7 +353,7 @@ void PspDiscardNativeThread(PETHREAD Thread, NTSTATUS Status)
         MmUnmapRegion(Space, Thread->UserArea, Thread->UserAreaSize);
         PspReleaseSpace(Process, Space);
     }
-    PspDiscardThread(Thread, Status);
+    PspEndUnborn(Thread, Status);
 }
 
 /* Not when the process ends: all of its memory goes then. */

@@ -31,8 +31,7 @@ void PspCloseImage(PSP_IMAGE *Image);
 NTSTATUS PspMapImage(PEPROCESS Process, const PSP_IMAGE *Image);
 /* Block: Size bytes whose pointers point into the block itself; relocated and copied out. */
 NTSTATUS PspCreatePeb(PEPROCESS Process, PSP_PEB_BLOCK *Block, SIZE_T Size);
-/* Undoes PspCreateNativeThread for a thread that has not been launched: its user memory goes, then the rest as
-   PspDiscardThread. */
+/* PspEndUnborn for a thread of PspCreateNativeThread: its user memory goes, too. */
 void PspDiscardNativeThread(PETHREAD Thread, NTSTATUS Status);
 
 #endif

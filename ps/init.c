@@ -107,17 +107,10 @@ static void PspCreateSystemProcess(void)
         !NT_SUCCESS(PspCopyString(&Process->ImageFileName, &Name))) {
         KdBugCheck(PHASE0_INITIALIZATION_FAILED, 0, 0, 0, 0, NULL, "no memory for the System process");
     }
-    KeInitializeProcess(&Process->Pcb, &KiKernelSpace);
-    ExInitializePushLock(&Process->Lock);
-    ExInitializePushLock(&Process->VirtualLock);
-    ExInitializeRundownProtection(&Process->Access);
-    InitializeListHead(&Process->ThreadListHead);
+    PspInitializeProcess(Process, "kernel");
     Process->State = PsProcessRunning;
-    Process->TerminateStatus = Process->ExitStatus = STATUS_PENDING;
     Process->SystemProcess = TRUE;
     Process->HandleTable = ObKernelHandleTable;
-    memcpy(Process->SubsystemName, "kernel", sizeof("kernel"));
-    KeQuerySystemTime(&Process->CreateTime);
 
     if (!NT_SUCCESS(ObAllocateClientId(Process, &Process->UniqueProcessId))) {
         KdBugCheck(PHASE0_INITIALIZATION_FAILED, 0, 0, 0, 0, NULL, "no client id for the System process");
@@ -148,11 +141,8 @@ static PVOID PspCurrentThreadObject(void)
 static PHANDLE_TABLE PspAcquireTable(PVOID Object)
 {
     PEPROCESS Process = Object;
-    if (!PsAcquireProcessAccess(Process)) {
-        return NULL;
-    }
-    if (Process->HandleTable == NULL) {
-        PsReleaseProcessAccess(Process);
+    if (Process == &PspIdleProcess || !PsAcquireProcessAccess(Process)) {
+        return NULL; /* it has none, or none any more */
     }
     return Process->HandleTable;
 }

@@ -40,7 +40,7 @@ void PspFreeString(PUNICODE_STRING String)
 
 /* ---- Making ---- */
 
-static void PspInitializeProcess(PEPROCESS Process, const PSP_PROCESS_PARAMETERS *Parameters)
+void PspInitializeProcess(PEPROCESS Process, const char *Subsystem)
 {
     KeInitializeProcess(&Process->Pcb, &KiKernelSpace);
     ExInitializePushLock(&Process->Lock);
@@ -49,17 +49,16 @@ static void PspInitializeProcess(PEPROCESS Process, const PSP_PROCESS_PARAMETERS
     InitializeListHead(&Process->ThreadListHead);
     Process->State = PsProcessCreated;
     Process->TerminateStatus = Process->ExitStatus = STATUS_PENDING;
-    Process->InheritedFromUniqueProcessId = Parameters->Parent->UniqueProcessId;
     KeQuerySystemTime(&Process->CreateTime);
+    strncpy(Process->SubsystemName, Subsystem, sizeof(Process->SubsystemName) - 1);
+}
 
-    Process->Provider = Parameters->Provider;
-    Process->ProviderContext = Parameters->ProviderContext;
-    memcpy(Process->SubsystemName, "native", sizeof("native"));
-    if (Parameters->Provider != NULL) {
-        Process->SubsystemProcess = TRUE;
-        Process->SubsystemInformationType = Parameters->Provider->Table.SubsystemInformationType;
-        memcpy(Process->SubsystemName, Parameters->Provider->Name, sizeof(Process->SubsystemName));
-    }
+static void PspBindProcess(PEPROCESS Process, PPS_PROVIDER Provider, PVOID Context)
+{
+    Process->SubsystemProcess = TRUE;
+    Process->Provider = Provider;
+    Process->ProviderContext = Context;
+    Process->SubsystemInformationType = Provider->Table.SubsystemInformationType;
 }
 
 static NTSTATUS PspMakeAddressSpace(PEPROCESS Process, const PSP_PROCESS_PARAMETERS *Parameters)
@@ -124,7 +123,11 @@ NTSTATUS PspCreateProcess(const PSP_PROCESS_PARAMETERS *Parameters, PEPROCESS *C
         }
         return Status;
     }
-    PspInitializeProcess(Process, Parameters);
+    PspInitializeProcess(Process, Parameters->Provider != NULL ? Parameters->Provider->Name : "native");
+    Process->InheritedFromUniqueProcessId = Parameters->Parent->UniqueProcessId;
+    if (Parameters->Provider != NULL) {
+        PspBindProcess(Process, Parameters->Provider, Parameters->ProviderContext);
+    }
     Status = PspMakeAddressSpace(Process, Parameters);
     if (NT_SUCCESS(Status)) {
         Status = PspMakeHandleTable(Process, Parameters);

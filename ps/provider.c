@@ -306,6 +306,7 @@ void PspEnterProvider(PSP_PROVIDER_CALL *Call, PPS_PROVIDER Provider)
     PETHREAD Thread = PspCurrentThread();
     Call->Provider = Provider;
     Call->ApcDisable = Thread->Tcb.ApcDisable;
+    Call->PreviousMode = ExSetPreviousMode(KernelMode);
     Call->Outer = Thread->ProviderCalls;
     Thread->ProviderCalls = Call;
 }
@@ -314,6 +315,7 @@ void PspLeaveProvider(PSP_PROVIDER_CALL *Call, const char *Routine)
 {
     PspCheckReturn(Call->Provider, Routine, Call->ApcDisable);
     PspCurrentThread()->ProviderCalls = Call->Outer;
+    ExSetPreviousMode(Call->PreviousMode);
 }
 
 /* ---- Exceptions ---- */
@@ -388,23 +390,13 @@ void PspUserWork(PKTRAP_FRAME Frame)
 #define PSP_MAXIMUM_PATH    4096
 #define PSP_MAXIMUM_STRINGS 0x100000
 
-/* The caller's program in kernel memory, NUL-terminated copies throughout. */
+/* The caller's program in kernel memory, in one block. */
 typedef struct _PSP_CAPTURED_PROGRAM {
+    PS_PROGRAM Program; /* points to what follows */
     char Provider[16];
-    char *Path, *WorkingDirectory, *Arguments, *Environment;
-    PS_PROGRAM Program;
+    char Path[PSP_MAXIMUM_PATH], WorkingDirectory[PSP_MAXIMUM_PATH];
+    char Strings[]; /* arguments and environment */
 } PSP_CAPTURED_PROGRAM;
-
-static void PspFreeProgram(PSP_CAPTURED_PROGRAM *Captured)
-{
-    char *Blocks[] = {Captured->Path, Captured->WorkingDirectory, Captured->Arguments, Captured->Environment};
-    for (ULONG i = 0; i < ARRAYSIZE(Blocks); i++) {
-        if (Blocks[i] != NULL) {
-            ExFreePoolWithTag(Blocks[i], PSP_TAG);
-        }
-    }
-    ExFreePoolWithTag(Captured, PSP_TAG);
-}
 
 /* A NUL-terminated string of fewer than Size bytes. STATUS_NAME_TOO_LONG, STATUS_ACCESS_VIOLATION. */
 static NTSTATUS PspCopyInText(char *Destination, const char *Source, SIZE_T Size, KPROCESSOR_MODE Mode)
@@ -422,61 +414,36 @@ static NTSTATUS PspCopyInText(char *Destination, const char *Source, SIZE_T Size
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS PspCapturePath(char **Captured, const char *Source, KPROCESSOR_MODE Mode)
-{
-    *Captured = ExAllocatePoolWithTag(NonPagedPoolNx, PSP_MAXIMUM_PATH, PSP_TAG);
-    return *Captured != NULL ? PspCopyInText(*Captured, Source, PSP_MAXIMUM_PATH, Mode)
-                             : STATUS_INSUFFICIENT_RESOURCES;
-}
-
-ULONG PspCountStrings(const char *Block, SIZE_T Size)
-{
-    ULONG Count = 0;
-    for (SIZE_T i = 0; i < Size; i++) {
-        Count += Block[i] == '\0';
-    }
-    return Count;
-}
-
-/* Count strings, one behind the other, in Size bytes. */
-static NTSTATUS PspCaptureStrings(char **Captured, const char *Source, SIZE_T Size, ULONG Count,
-                                  KPROCESSOR_MODE Mode)
-{
-    if (Size == 0) {
-        return Count == 0 ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
-    }
-    if (Size > PSP_MAXIMUM_STRINGS) {
-        return STATUS_INVALID_PARAMETER;
-    }
-    *Captured = ExAllocatePoolWithTag(NonPagedPoolNx, Size, PSP_TAG);
-    if (*Captured == NULL) {
-        return STATUS_INSUFFICIENT_RESOURCES;
-    }
-    NTSTATUS Status = ExCopyIn(*Captured, Source, Size, Mode);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    return PspCountStrings(*Captured, Size) >= Count ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
-}
-
 static NTSTATUS PspCaptureProgramParts(PSP_CAPTURED_PROGRAM *Captured, const SUBSYSTEM_PROGRAM *Source,
                                        KPROCESSOR_MODE Mode)
 {
+    char *Next = Captured->Strings, *Arguments = NULL, *Environment = NULL;
+    bool AtRoot = Source->WorkingDirectory == NULL;
     NTSTATUS Status = PspCopyInText(Captured->Provider, Source->Provider, sizeof(Captured->Provider), Mode);
     if (NT_SUCCESS(Status)) {
-        Status = PspCapturePath(&Captured->Path, Source->Path, Mode);
+        Status = PspCopyInText(Captured->Path, Source->Path, PSP_MAXIMUM_PATH, Mode);
     }
-    if (NT_SUCCESS(Status) && Source->WorkingDirectory != NULL) {
-        Status = PspCapturePath(&Captured->WorkingDirectory, Source->WorkingDirectory, Mode);
+    if (NT_SUCCESS(Status) && !AtRoot) {
+        Status = PspCopyInText(Captured->WorkingDirectory, Source->WorkingDirectory, PSP_MAXIMUM_PATH, Mode);
     }
     if (NT_SUCCESS(Status)) {
-        Status = PspCaptureStrings(&Captured->Arguments, Source->Arguments, Source->ArgumentsSize,
+        Status = PspCaptureStrings(&Next, &Arguments, Source->Arguments, Source->ArgumentsSize,
                                    Source->ArgumentCount, Mode);
     }
     if (NT_SUCCESS(Status)) {
-        Status = PspCaptureStrings(&Captured->Environment, Source->Environment, Source->EnvironmentSize,
+        Status = PspCaptureStrings(&Next, &Environment, Source->Environment, Source->EnvironmentSize,
                                    Source->EnvironmentCount, Mode);
     }
+    Captured->Program = (PS_PROGRAM){
+        .Path = Captured->Path,
+        .ArgumentsSize = Source->ArgumentsSize,
+        .Arguments = Arguments,
+        .ArgumentCount = Source->ArgumentCount,
+        .EnvironmentSize = Source->EnvironmentSize,
+        .Environment = Environment,
+        .EnvironmentCount = Source->EnvironmentCount,
+        .WorkingDirectory = AtRoot ? NULL : Captured->WorkingDirectory,
+    };
     return Status;
 }
 
@@ -491,26 +458,19 @@ static NTSTATUS PspCaptureProgram(PSP_CAPTURED_PROGRAM **Result, PSUBSYSTEM_PROG
     if (Copy.Size != sizeof(Copy)) {
         return STATUS_INFO_LENGTH_MISMATCH;
     }
-    PSP_CAPTURED_PROGRAM *Captured = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(*Captured), PSP_TAG);
+    if (Copy.ArgumentsSize > PSP_MAXIMUM_STRINGS || Copy.EnvironmentSize > PSP_MAXIMUM_STRINGS) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    SIZE_T Size = sizeof(PSP_CAPTURED_PROGRAM) + (SIZE_T)Copy.ArgumentsSize + Copy.EnvironmentSize;
+    PSP_CAPTURED_PROGRAM *Captured = ExAllocatePoolWithTag(NonPagedPoolNx, Size, PSP_TAG);
     if (Captured == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    RtlZeroMemory(Captured, sizeof(*Captured));
     Status = PspCaptureProgramParts(Captured, &Copy, Mode);
     if (!NT_SUCCESS(Status)) {
-        PspFreeProgram(Captured);
+        ExFreePoolWithTag(Captured, PSP_TAG);
         return Status;
     }
-    Captured->Program = (PS_PROGRAM){
-        .Path = Captured->Path,
-        .ArgumentsSize = Copy.ArgumentsSize,
-        .Arguments = Captured->Arguments,
-        .ArgumentCount = Copy.ArgumentCount,
-        .EnvironmentSize = Copy.EnvironmentSize,
-        .Environment = Captured->Environment,
-        .EnvironmentCount = Copy.EnvironmentCount,
-        .WorkingDirectory = Captured->WorkingDirectory,
-    };
     *Result = Captured;
     return STATUS_SUCCESS;
 }
@@ -525,11 +485,9 @@ static NTSTATUS PspStartProgram(PSP_CAPTURED_PROGRAM *Captured, PEPROCESS *Proce
         return STATUS_NOT_FOUND;
     }
     if (Provider->Table.StartProgram != NULL) {
-        KPROCESSOR_MODE Mode = ExSetPreviousMode(KernelMode);
         PspEnterProvider(&Call, Provider);
         Status = Provider->Table.StartProgram(&Captured->Program, Process);
         PspLeaveProvider(&Call, "StartProgram");
-        ExSetPreviousMode(Mode);
     }
     PspDereferenceProvider(Provider);
     return Status;
@@ -548,10 +506,9 @@ NTSTATUS NtCreateSubsystemProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAcce
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
     PSP_CAPTURED_PROGRAM *Captured;
     PEPROCESS Process;
-    HANDLE Handle;
-    ULONG Attributes;
+    ULONG Flags;
 
-    NTSTATUS Status = PspCaptureAttributes(ObjectAttributes, Mode, &Attributes);
+    NTSTATUS Status = PspCaptureAttributes(ObjectAttributes, Mode, &Flags);
     if (NT_SUCCESS(Status)) {
         Status = PspCaptureProgram(&Captured, Program, Mode);
     }
@@ -559,11 +516,6 @@ NTSTATUS NtCreateSubsystemProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAcce
         return Status;
     }
     Status = PspStartProgram(Captured, &Process);
-    PspFreeProgram(Captured);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    Status = ObInsertHandle(ObCurrentHandleTable(), Process, DesiredAccess, Attributes, &Handle);
-    ObDereferenceObject(Process);
-    return NT_SUCCESS(Status) ? ExReturnHandle(ProcessHandle, Handle, Mode) : Status;
+    ExFreePoolWithTag(Captured, PSP_TAG);
+    return NT_SUCCESS(Status) ? PspReturnObject(Process, DesiredAccess, Flags, ProcessHandle) : Status;
 }

@@ -136,7 +136,8 @@ static NTSTATUS PspSubsystemCreateThread(PEPROCESS Process, const PS_SUBSYSTEM_T
         Status = PspLaunchThread(Thread, TRUE);
     }
     if (!NT_SUCCESS(Status)) {
-        PspDiscardThread(Thread, Status);
+        PspEndUnborn(Thread, Status);
+        ObDereferenceObject(Thread);
         return Status;
     }
     *Created = Thread;
@@ -301,73 +302,82 @@ C_ASSERT(PS_MAP_FIXED == MM_MAP_FIXED && PS_MAP_NOREPLACE == MM_MAP_NOREPLACE &&
          PS_MAP_SHARED == MM_MAP_SHARED && PS_MAP_NOINHERIT == MM_MAP_NOINHERIT &&
          PS_MAP_TOPDOWN == MM_MAP_TOPDOWN && PS_MAP_GROWDOWN == MM_MAP_GROWDOWN);
 
+/* Gives the space back when Status, which it returns, is known. */
+static NTSTATUS PspDone(PEPROCESS Process, PMM_ADDRESS_SPACE Space, NTSTATUS Status)
+{
+    PspReleaseSpace(Process, Space);
+    return Status;
+}
+
 static NTSTATUS PspMapRegion(PEPROCESS Process, ULONG_PTR *Base, SIZE_T Size, ULONG MapFlags,
                              ULONG Protection, PMM_SECTION_HANDLE Section, ULONG64 Offset, ULONG_PTR Limit,
                              PVOID Tag)
 {
     PMM_ADDRESS_SPACE Space;
     NTSTATUS Status = PspAcquireSpace(Process, &Space);
-    if (NT_SUCCESS(Status)) {
-        Status = MmMapRegion(Space, Base, Size, MapFlags, Protection, Section, Offset, Limit, Tag);
-        PspReleaseSpace(Process, Space);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
     }
-    return Status;
+    Status = MmMapRegion(Space, Base, Size, MapFlags, Protection, Section, Offset, Limit, Tag);
+    return PspDone(Process, Space, Status);
 }
 
 static NTSTATUS PspUnmapRegion(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size)
 {
     PMM_ADDRESS_SPACE Space;
     NTSTATUS Status = PspAcquireSpace(Process, &Space);
-    if (NT_SUCCESS(Status)) {
-        Status = MmUnmapRegion(Space, Base, Size);
-        PspReleaseSpace(Process, Space);
-    }
-    return Status;
+    return NT_SUCCESS(Status) ? PspDone(Process, Space, MmUnmapRegion(Space, Base, Size)) : Status;
 }
 
 static NTSTATUS PspProtectRegion(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size, ULONG Protection)
 {
     PMM_ADDRESS_SPACE Space;
     NTSTATUS Status = PspAcquireSpace(Process, &Space);
-    if (NT_SUCCESS(Status)) {
-        Status = MmProtectRegion(Space, Base, Size, Protection);
-        PspReleaseSpace(Process, Space);
-    }
-    return Status;
+    return NT_SUCCESS(Status) ? PspDone(Process, Space, MmProtectRegion(Space, Base, Size, Protection))
+                              : Status;
 }
 
 static NTSTATUS PspSetRegionInherit(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size, BOOLEAN Inherit)
 {
     PMM_ADDRESS_SPACE Space;
     NTSTATUS Status = PspAcquireSpace(Process, &Space);
-    if (NT_SUCCESS(Status)) {
-        Status = MmSetRegionInherit(Space, Base, Size, Inherit);
-        PspReleaseSpace(Process, Space);
-    }
-    return Status;
+    return NT_SUCCESS(Status) ? PspDone(Process, Space, MmSetRegionInherit(Space, Base, Size, Inherit))
+                              : Status;
 }
 
 static NTSTATUS PspDiscardRegion(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size)
 {
     PMM_ADDRESS_SPACE Space;
     NTSTATUS Status = PspAcquireSpace(Process, &Space);
-    if (NT_SUCCESS(Status)) {
-        Status = MmDiscardRegion(Space, Base, Size);
-        PspReleaseSpace(Process, Space);
-    }
-    return Status;
+    return NT_SUCCESS(Status) ? PspDone(Process, Space, MmDiscardRegion(Space, Base, Size)) : Status;
+}
+
+static NTSTATUS PspReadMemory(PEPROCESS Process, ULONG_PTR Address, PVOID Buffer, SIZE_T Size)
+{
+    PMM_ADDRESS_SPACE Space;
+    NTSTATUS Status = PspAcquireSpace(Process, &Space);
+    return NT_SUCCESS(Status) ? PspDone(Process, Space, MmReadAddressSpace(Space, Address, Buffer, Size))
+                              : Status;
+}
+
+static NTSTATUS PspWriteMemory(PEPROCESS Process, ULONG_PTR Address, const VOID *Buffer, SIZE_T Size,
+                               BOOLEAN Force)
+{
+    PMM_ADDRESS_SPACE Space;
+    NTSTATUS Status = PspAcquireSpace(Process, &Space);
+    return NT_SUCCESS(Status)
+               ? PspDone(Process, Space, MmWriteAddressSpace(Space, Address, Buffer, Size, Force))
+               : Status;
 }
 
 static NTSTATUS PspQueryRegion(PEPROCESS Process, ULONG_PTR Address, PS_REGION_INFORMATION *Information)
 {
-    PMM_ADDRESS_SPACE Space;
     MM_REGION_INFORMATION Region;
+    PMM_ADDRESS_SPACE Space;
     NTSTATUS Status = PspAcquireSpace(Process, &Space);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
+    if (NT_SUCCESS(Status)) {
+        Status = PspDone(Process, Space, MmQueryRegion(Space, Address, &Region));
     }
-    Status = MmQueryRegion(Space, Address, &Region);
-    PspReleaseSpace(Process, Space);
     if (NT_SUCCESS(Status)) {
         *Information = (PS_REGION_INFORMATION){
             .Start = Region.Start,
@@ -381,29 +391,6 @@ static NTSTATUS PspQueryRegion(PEPROCESS Process, ULONG_PTR Address, PS_REGION_I
             .Section = Region.Section,
             .Tag = Region.Tag,
         };
-    }
-    return Status;
-}
-
-static NTSTATUS PspReadMemory(PEPROCESS Process, ULONG_PTR Address, PVOID Buffer, SIZE_T Size)
-{
-    PMM_ADDRESS_SPACE Space;
-    NTSTATUS Status = PspAcquireSpace(Process, &Space);
-    if (NT_SUCCESS(Status)) {
-        Status = MmReadAddressSpace(Space, Address, Buffer, Size);
-        PspReleaseSpace(Process, Space);
-    }
-    return Status;
-}
-
-static NTSTATUS PspWriteMemory(PEPROCESS Process, ULONG_PTR Address, const VOID *Buffer, SIZE_T Size,
-                               BOOLEAN Force)
-{
-    PMM_ADDRESS_SPACE Space;
-    NTSTATUS Status = PspAcquireSpace(Process, &Space);
-    if (NT_SUCCESS(Status)) {
-        Status = MmWriteAddressSpace(Space, Address, Buffer, Size, Force);
-        PspReleaseSpace(Process, Space);
     }
     return Status;
 }
@@ -428,7 +415,11 @@ static VOID PspQueryMemory(PEPROCESS Process, PS_MEMORY_STATISTICS *Statistics)
 static NTSTATUS PspQueryWaitKey(ULONG_PTR Address, BOOLEAN Shared, PS_WAIT_KEY *Key)
 {
     MM_WAIT_KEY Found;
-    NTSTATUS Status = MmQueryWaitKey(PspSpace(PspHomeProcess()), Address, Shared, &Found);
+    PMM_ADDRESS_SPACE Space;
+    NTSTATUS Status = PspAcquireSpace(PspHomeProcess(), &Space); /* not from a system thread */
+    if (NT_SUCCESS(Status)) {
+        Status = MmQueryWaitKey(Space, Address, Shared, &Found);
+    }
     if (NT_SUCCESS(Status)) {
         *Key = (PS_WAIT_KEY){Found.Object, Found.Offset};
     }

@@ -81,8 +81,10 @@ void PspReleaseSpace(PEPROCESS Process, PMM_ADDRESS_SPACE Space);
 NTSTATUS PspCopyString(PUNICODE_STRING Copy, PCUNICODE_STRING Source);
 void PspFreeString(PUNICODE_STRING String);
 
-/* How many NULs there are in a block of strings. */
-ULONG PspCountStrings(const char *Block, SIZE_T Size);
+/* Copies Size bytes of strings to *Next, which advances; *Copy: there, or NULL when there are none.
+   STATUS_INVALID_PARAMETER: the last has no end, or there are fewer than Count; STATUS_ACCESS_VIOLATION. */
+NTSTATUS PspCaptureStrings(char **Next, char **Copy, const char *Source, SIZE_T Size, ULONG Count,
+                           KPROCESSOR_MODE Mode);
 
 /* ---- Processes (process.c) ---- */
 
@@ -101,6 +103,9 @@ typedef struct _PSP_PROCESS_PARAMETERS {
     PVOID ProviderContext;
 } PSP_PROCESS_PARAMETERS;
 
+/* The fields of a zeroed process object: no thread, the kernel's address space, Created. Subsystem: a name of at
+   most 15 characters. */
+void PspInitializeProcess(PEPROCESS Process, const char *Subsystem);
 /* A process without thread and without id; the reference is the caller's. Dereferencing it undoes everything.
    */
 NTSTATUS PspCreateProcess(const PSP_PROCESS_PARAMETERS *Parameters, PEPROCESS *Process);
@@ -127,12 +132,12 @@ NTSTATUS PspCreateThread(PEPROCESS Process, BOOLEAN SystemThread, PETHREAD *Thre
 /*
  * The last steps, common to all kinds: joins, tells the callbacks, starts unless Suspended. On failure (the
  * process is terminating, or a process callback's veto, which ends the process) the thread will never run;
- * the caller discards it.
+ * the caller calls PspEndUnborn.
  */
 NTSTATUS PspLaunchThread(PETHREAD Thread, BOOLEAN Suspended);
-/* The end of a thread that was not launched, or not with success: it is signalled with Status, since somebody
-   may have found it by its id and wait for it, and the caller's reference goes. */
-void PspDiscardThread(PETHREAD Thread, NTSTATUS Status);
+/* A thread that was not launched, or not with success, is signalled: somebody may have found it by its id and
+   wait for it. Its creator dereferences it then. */
+void PspEndUnborn(PETHREAD Thread, NTSTATUS Status);
 void PspStartThread(PETHREAD Thread);
 /* Marks the thread; it ends itself on its way to user mode. STATUS_THREAD_IS_TERMINATING: it was marked
    already; STATUS_INVALID_PARAMETER: a system thread. <= APC. */
@@ -177,7 +182,8 @@ const char *PspModuleNotifyInUse(PLDR_MODULE Module);
 typedef struct _PSP_PROVIDER_CALL {
     struct _PSP_PROVIDER_CALL *Outer;
     struct _PS_PROVIDER *Provider;
-    ULONG ApcDisable; /* at the call */
+    ULONG ApcDisable;             /* at the call */
+    KPROCESSOR_MODE PreviousMode; /* likewise; a provider is kernel code */
 } PSP_PROVIDER_CALL;
 
 /* (c) constant from registration on; (a) atomic */
@@ -218,6 +224,8 @@ void PspUserException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
 
 NTSTATUS PspReferenceProcessHandle(HANDLE Handle, ACCESS_MASK Access, PEPROCESS *Process);
 NTSTATUS PspReferenceThreadHandle(HANDLE Handle, ACCESS_MASK Access, PETHREAD *Thread);
+/* Gives the caller of a service a handle in *Result. The caller's own reference goes, also on failure. */
+NTSTATUS PspReturnObject(PVOID Object, ACCESS_MASK Access, ULONG Flags, PHANDLE Result);
 /* The Attributes member of an OBJECT_ATTRIBUTES argument that may not name anything.
    STATUS_INVALID_PARAMETER. */
 NTSTATUS PspCaptureAttributes(const OBJECT_ATTRIBUTES *Attributes, KPROCESSOR_MODE Mode, PULONG Flags);

@@ -40,18 +40,24 @@ NTSTATUS PspCaptureAttributes(const OBJECT_ATTRIBUTES *Attributes, KPROCESSOR_MO
 
 /* ---- Opening ---- */
 
-/* A program may look at the kernel's own processes and threads and wait for them, and that is all: their
-   handles, for one, would be all kernel handles. */
-static bool PspMayOpen(ACCESS_MASK Access, ACCESS_MASK Looking, BOOLEAN System)
-{
-    return !System || ExGetPreviousMode() == KernelMode || (Access & ~Looking) == 0;
-}
-
-static NTSTATUS PspOpenObject(PVOID Object, ACCESS_MASK Access, ULONG Flags, PHANDLE Result)
+NTSTATUS PspReturnObject(PVOID Object, ACCESS_MASK Access, ULONG Flags, PHANDLE Result)
 {
     HANDLE Handle;
     NTSTATUS Status = ObInsertHandle(ObCurrentHandleTable(), Object, Access, Flags, &Handle);
+    ObDereferenceObject(Object);
     return NT_SUCCESS(Status) ? ExReturnHandle(Result, Handle, ExGetPreviousMode()) : Status;
+}
+
+/* A program may look at the kernel's own processes and threads (System) and wait for them, and that is all:
+   their handles, for one, would be all kernel handles. The caller's reference goes. */
+static NTSTATUS PspOpenObject(PVOID Object, BOOLEAN System, ACCESS_MASK Access, ACCESS_MASK Looking,
+                              ULONG Flags, PHANDLE Result)
+{
+    if (System && ExGetPreviousMode() != KernelMode && (Access & ~(Looking | SYNCHRONIZE)) != 0) {
+        ObDereferenceObject(Object);
+        return STATUS_ACCESS_DENIED;
+    }
+    return PspReturnObject(Object, Access, Flags, Result);
 }
 
 static NTSTATUS PspCaptureClientId(PCLIENT_ID Captured, PCLIENT_ID Source,
@@ -95,13 +101,8 @@ NTSTATUS NtOpenProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAccess, POBJECT
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    Status = STATUS_ACCESS_DENIED;
-    if (PspMayOpen(DesiredAccess, PROCESS_QUERY_INFORMATION | PROCESS_QUERY_LIMITED_INFORMATION | SYNCHRONIZE,
-                   Process->SystemProcess)) {
-        Status = PspOpenObject(Process, DesiredAccess, Flags, ProcessHandle);
-    }
-    ObDereferenceObject(Process);
-    return Status;
+    return PspOpenObject(Process, Process->SystemProcess, DesiredAccess,
+                         PROCESS_QUERY_INFORMATION | PROCESS_QUERY_LIMITED_INFORMATION, Flags, ProcessHandle);
 }
 
 static NTSTATUS PspLookupThread(PCLIENT_ID ClientId, PETHREAD *Thread)
@@ -128,13 +129,8 @@ NTSTATUS NtOpenThread(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess, POBJECT_A
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    Status = STATUS_ACCESS_DENIED;
-    if (PspMayOpen(DesiredAccess, THREAD_QUERY_INFORMATION | THREAD_QUERY_LIMITED_INFORMATION | SYNCHRONIZE,
-                   Thread->Tcb.SystemThread)) {
-        Status = PspOpenObject(Thread, DesiredAccess, Flags, ThreadHandle);
-    }
-    ObDereferenceObject(Thread);
-    return Status;
+    return PspOpenObject(Thread, Thread->Tcb.SystemThread, DesiredAccess,
+                         THREAD_QUERY_INFORMATION | THREAD_QUERY_LIMITED_INFORMATION, Flags, ThreadHandle);
 }
 
 /* ---- Ending ---- */
@@ -168,11 +164,23 @@ NTSTATUS NtTerminateThread(HANDLE ThreadHandle, NTSTATUS ExitStatus)
 
 /* ---- Suspension ---- */
 
-/* *PreviousSuspendCount, when asked for, receives the count before. What has been done stays when it cannot
-   be written. */
-static NTSTATUS PspReturnCount(PULONG Result, ULONG Count)
+/* *PreviousCount, when asked for, receives the count before. What has been done stays when it cannot be
+   written. */
+static NTSTATUS PspChangeSuspension(HANDLE ThreadHandle, PULONG PreviousCount,
+                                    NTSTATUS (*Change)(PETHREAD Thread, PULONG PreviousCount))
 {
-    return Result != NULL ? ExCopyOut(Result, &Count, sizeof(Count), ExGetPreviousMode()) : STATUS_SUCCESS;
+    PETHREAD Thread;
+    ULONG Previous;
+    NTSTATUS Status = PspReferenceThreadHandle(ThreadHandle, THREAD_SUSPEND_RESUME, &Thread);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    Status = Change(Thread, &Previous);
+    ObDereferenceObject(Thread);
+    if (NT_SUCCESS(Status) && PreviousCount != NULL) {
+        Status = ExCopyOut(PreviousCount, &Previous, sizeof(Previous), ExGetPreviousMode());
+    }
+    return Status;
 }
 
 /* The thread stops on its way to user mode until as many resumptions. At most 127:
@@ -180,28 +188,12 @@ static NTSTATUS PspReturnCount(PULONG Result, ULONG Count)
    handle errors. PASSIVE. */
 NTSTATUS NtSuspendThread(HANDLE ThreadHandle, PULONG PreviousSuspendCount)
 {
-    PETHREAD Thread;
-    ULONG Previous;
-    NTSTATUS Status = PspReferenceThreadHandle(ThreadHandle, THREAD_SUSPEND_RESUME, &Thread);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    Status = PspSuspendThread(Thread, &Previous);
-    ObDereferenceObject(Thread);
-    return NT_SUCCESS(Status) ? PspReturnCount(PreviousSuspendCount, Previous) : Status;
+    return PspChangeSuspension(ThreadHandle, PreviousSuspendCount, PspSuspendThread);
 }
 
 /* Takes one suspension back; a thread that is not suspended: nothing happens, previous count 0. Handle
    errors. PASSIVE. */
 NTSTATUS NtResumeThread(HANDLE ThreadHandle, PULONG PreviousSuspendCount)
 {
-    PETHREAD Thread;
-    ULONG Previous;
-    NTSTATUS Status = PspReferenceThreadHandle(ThreadHandle, THREAD_SUSPEND_RESUME, &Thread);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    Status = PspResumeThread(Thread, &Previous);
-    ObDereferenceObject(Thread);
-    return NT_SUCCESS(Status) ? PspReturnCount(PreviousSuspendCount, Previous) : Status;
+    return PspChangeSuspension(ThreadHandle, PreviousSuspendCount, PspResumeThread);
 }

@@ -246,12 +246,11 @@ static NTSTATUS PspAnnounceThread(PETHREAD Thread)
     return STATUS_SUCCESS;
 }
 
-void PspDiscardThread(PETHREAD Thread, NTSTATUS Status)
+void PspEndUnborn(PETHREAD Thread, NTSTATUS Status)
 {
     Thread->ExitStatus = Status;
     Thread->Terminating = TRUE;
     KeSignalObject(&Thread->Tcb.Header, IO_NO_INCREMENT);
-    ObDereferenceObject(Thread);
 }
 
 /* The veto: the process ends, here and now if this was its only thread. */
@@ -363,11 +362,10 @@ NTSTATUS PsCreateSystemThread(PHANDLE ThreadHandle, ULONG DesiredAccess, POBJECT
     }
     Status = PspPublishSystemThread(Thread, DesiredAccess, Flags, ThreadHandle);
     if (!NT_SUCCESS(Status)) {
-        PspDiscardThread(Thread, Status);
-        return Status;
+        PspEndUnborn(Thread, Status);
     }
     ObDereferenceObject(Thread);
-    return STATUS_SUCCESS;
+    return Status;
 }
 EXPORT(PsCreateSystemThread);
 
