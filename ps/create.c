@@ -183,10 +183,11 @@ static NTSTATUS PspCaptureParameters(PSP_PEB_BLOCK **Result, SIZE_T *Size,
 
 /* ---- Processes ---- */
 
-/* A creation on its way: what is not there yet is NULL. */
+/* A creation on its way, of a process with its first thread or of a thread alone: what is not there yet is
+   NULL. */
 typedef struct _PSP_CREATION {
     KPROCESSOR_MODE Mode;
-    BOOLEAN InheritHandles, Suspended;
+    BOOLEAN NewProcess, InheritHandles, Suspended;
     ULONG ProcessFlags, ThreadFlags; /* OBJ_* of the handles */
     ACCESS_MASK ProcessAccess, ThreadAccess;
     PSP_ATTRIBUTES Attributes;
@@ -219,20 +220,14 @@ static NTSTATUS PspMakeNativeProcess(PSP_CREATION *Creation)
     return NT_SUCCESS(Status) ? PspInsertProcess(Creation->Process) : Status;
 }
 
-/* The first thread, and the handles. */
-static NTSTATUS PspMakeFirstThread(PSP_CREATION *Creation)
+static NTSTATUS PspMakeHandles(PSP_CREATION *Creation)
 {
     PHANDLE_TABLE Table = ObCurrentHandleTable();
-    NTSTATUS Status =
-        PspCreateNativeThread(Creation->Process, Creation->Image->Elf.Entry + Creation->Image->Bias,
-                              (ULONG_PTR)Creation->Process->Peb, 0, &Creation->Thread);
-    if (NT_SUCCESS(Status)) {
+    NTSTATUS Status = ObInsertHandle(Table, Creation->Thread, Creation->ThreadAccess, Creation->ThreadFlags,
+                                     &Creation->ThreadHandle);
+    if (NT_SUCCESS(Status) && Creation->NewProcess) {
         Status = ObInsertHandle(Table, Creation->Process, Creation->ProcessAccess, Creation->ProcessFlags,
                                 &Creation->ProcessHandle);
-    }
-    if (NT_SUCCESS(Status)) {
-        Status = ObInsertHandle(Table, Creation->Thread, Creation->ThreadAccess, Creation->ThreadFlags,
-                                &Creation->ThreadHandle);
     }
     return Status;
 }
@@ -240,9 +235,12 @@ static NTSTATUS PspMakeFirstThread(PSP_CREATION *Creation)
 /* The last step. The answers are in the caller's variables before the thread can run. */
 static NTSTATUS PspLaunchNative(PSP_CREATION *Creation, PHANDLE ProcessHandle, PHANDLE ThreadHandle)
 {
-    NTSTATUS Status = ExCopyOut(ProcessHandle, &Creation->ProcessHandle, sizeof(HANDLE), Creation->Mode);
+    NTSTATUS Status = PspMakeHandles(Creation);
     if (NT_SUCCESS(Status)) {
         Status = ExCopyOut(ThreadHandle, &Creation->ThreadHandle, sizeof(HANDLE), Creation->Mode);
+    }
+    if (NT_SUCCESS(Status) && Creation->NewProcess) {
+        Status = ExCopyOut(ProcessHandle, &Creation->ProcessHandle, sizeof(HANDLE), Creation->Mode);
     }
     if (NT_SUCCESS(Status)) {
         Status = PspReturnAttributes(&Creation->Attributes, Creation->Thread, Creation->Mode);
@@ -250,10 +248,10 @@ static NTSTATUS PspLaunchNative(PSP_CREATION *Creation, PHANDLE ProcessHandle, P
     return NT_SUCCESS(Status) ? PspLaunchThread(Creation->Thread, Creation->Suspended) : Status;
 }
 
-/* It has failed, anywhere on its way: a process that has its id ends, unless a veto has ended it already. */
+/* It has failed, anywhere on its way: a new process that has its id ends, unless a veto has ended it already. */
 static void PspUndoCreation(PSP_CREATION *Creation, NTSTATUS Status)
 {
-    if (Creation->Process != NULL && Creation->Process->Inserted) {
+    if (Creation->NewProcess && Creation->Process != NULL && Creation->Process->Inserted) {
         PspTerminateProcess(Creation->Process, Status);
     }
     if (Creation->ProcessHandle != NULL) {
@@ -263,13 +261,16 @@ static void PspUndoCreation(PSP_CREATION *Creation, NTSTATUS Status)
         ObCloseHandle(ObCurrentHandleTable(), Creation->ThreadHandle, KernelMode);
     }
     if (Creation->Thread != NULL) {
-        PspEndUnborn(Creation->Thread, Status);
+        PspDiscardNativeThread(Creation->Thread, Status);
     }
 }
 
-/* What only the creator needs. */
-static void PspCloseCreation(PSP_CREATION *Creation)
+/* The end of it, either way: what only the creator needs goes. */
+static NTSTATUS PspCloseCreation(PSP_CREATION *Creation, NTSTATUS Status)
 {
+    if (!NT_SUCCESS(Status)) {
+        PspUndoCreation(Creation, Status);
+    }
     if (Creation->Thread != NULL) {
         ObDereferenceObject(Creation->Thread);
     }
@@ -283,6 +284,7 @@ static void PspCloseCreation(PSP_CREATION *Creation)
         ExFreePoolWithTag(Creation->Block, PSP_TAG);
     }
     PspFreeString(&Creation->Attributes.ImageName);
+    return Status;
 }
 
 static NTSTATUS PspCreateUserProcess(PSP_CREATION *Creation, PHANDLE ProcessHandle, PHANDLE ThreadHandle,
@@ -299,7 +301,8 @@ static NTSTATUS PspCreateUserProcess(PSP_CREATION *Creation, PHANDLE ProcessHand
         Status = PspMakeNativeProcess(Creation);
     }
     if (NT_SUCCESS(Status)) {
-        Status = PspMakeFirstThread(Creation);
+        Status = PspCreateNativeThread(Creation->Process, Creation->Image->Elf.Entry + Creation->Image->Bias,
+                                       (ULONG_PTR)Creation->Process->Peb, 0, &Creation->Thread);
     }
     return NT_SUCCESS(Status) ? PspLaunchNative(Creation, ProcessHandle, ThreadHandle) : Status;
 }
@@ -333,6 +336,7 @@ NTSTATUS NtCreateUserProcess(PHANDLE ProcessHandle, PHANDLE ThreadHandle, ACCESS
 {
     PSP_CREATION Creation = {
         .Mode = ExGetPreviousMode(),
+        .NewProcess = TRUE,
         .InheritHandles = (ProcessFlags & PROCESS_CREATE_FLAGS_INHERIT_HANDLES) != 0,
         .Suspended = (ThreadFlags & THREAD_CREATE_FLAGS_CREATE_SUSPENDED) != 0,
         .ProcessAccess = ProcessAccess,
@@ -349,56 +353,16 @@ NTSTATUS NtCreateUserProcess(PHANDLE ProcessHandle, PHANDLE ThreadHandle, ACCESS
     if (NT_SUCCESS(Status)) {
         Status = PspCaptureAttributes(ThreadAttributes, Creation.Mode, &Creation.ThreadFlags);
     }
-    if (!NT_SUCCESS(Status)) {
-        return Status;
+    if (NT_SUCCESS(Status)) {
+        Status = PspCaptureAttributeList(&Creation.Attributes, AttributeList, Creation.Mode);
     }
-    Status = PspCaptureAttributeList(&Creation.Attributes, AttributeList, Creation.Mode);
     if (NT_SUCCESS(Status)) {
         Status = PspCreateUserProcess(&Creation, ProcessHandle, ThreadHandle, ProcessParameters);
     }
-    if (!NT_SUCCESS(Status)) {
-        PspUndoCreation(&Creation, Status);
-    }
-    PspCloseCreation(&Creation);
-    return Status;
+    return PspCloseCreation(&Creation, Status);
 }
 
 /* ---- Threads ---- */
-
-/* Everything but the capture; *Handle is open on success. */
-static NTSTATUS PspAddNativeThread(PETHREAD Thread, ACCESS_MASK Access, ULONG Flags, BOOLEAN Suspended,
-                                   PHANDLE ThreadHandle, const PSP_ATTRIBUTES *Attributes)
-{
-    KPROCESSOR_MODE Mode = ExGetPreviousMode();
-    HANDLE Handle;
-    NTSTATUS Status = ObInsertHandle(ObCurrentHandleTable(), Thread, Access, Flags, &Handle);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    Status = ExCopyOut(ThreadHandle, &Handle, sizeof(Handle), Mode);
-    if (NT_SUCCESS(Status)) {
-        Status = PspReturnAttributes(Attributes, Thread, Mode);
-    }
-    if (NT_SUCCESS(Status)) {
-        Status = PspLaunchThread(Thread, Suspended);
-    }
-    if (!NT_SUCCESS(Status)) {
-        ObCloseHandle(ObCurrentHandleTable(), Handle, KernelMode);
-    }
-    return Status;
-}
-
-static NTSTATUS PspCreateThreadIn(HANDLE ProcessHandle, ULONG_PTR Start, ULONG_PTR Argument, SIZE_T StackSize,
-                                  PETHREAD *Thread)
-{
-    PEPROCESS Process;
-    NTSTATUS Status = PspReferenceProcessHandle(ProcessHandle, PROCESS_CREATE_THREAD, &Process);
-    if (NT_SUCCESS(Status)) {
-        Status = PspCreateNativeThread(Process, Start, Argument, StackSize, Thread);
-        ObDereferenceObject(Process); /* the thread has its own */
-    }
-    return Status;
-}
 
 /*
  * A thread of a native process that starts at StartRoutine(Argument). StackSize and MaximumStackSize: the
@@ -412,33 +376,28 @@ NTSTATUS NtCreateThreadEx(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess,
                           PVOID Argument, ULONG CreateFlags, SIZE_T ZeroBits, SIZE_T StackSize,
                           SIZE_T MaximumStackSize, PPS_ATTRIBUTE_LIST AttributeList)
 {
-    KPROCESSOR_MODE Mode = ExGetPreviousMode();
-    PSP_ATTRIBUTES Attributes;
-    PETHREAD Thread;
-    ULONG Flags;
-
+    PSP_CREATION Creation = {
+        .Mode = ExGetPreviousMode(),
+        .Suspended = (CreateFlags & THREAD_CREATE_FLAGS_CREATE_SUSPENDED) != 0,
+        .ThreadAccess = DesiredAccess,
+    };
     if ((CreateFlags & ~THREAD_CREATE_FLAGS_CREATE_SUSPENDED) || ZeroBits != 0) {
         return STATUS_INVALID_PARAMETER;
     }
-    NTSTATUS Status = PspCaptureAttributes(ObjectAttributes, Mode, &Flags);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    Status = PspCaptureAttributeList(&Attributes, AttributeList, Mode);
+    NTSTATUS Status = PspCaptureAttributes(ObjectAttributes, Creation.Mode, &Creation.ThreadFlags);
     if (NT_SUCCESS(Status)) {
-        Status = PspCreateThreadIn(ProcessHandle, (ULONG_PTR)StartRoutine, (ULONG_PTR)Argument,
-                                   StackSize > MaximumStackSize ? StackSize : MaximumStackSize, &Thread);
+        Status = PspCaptureAttributeList(&Creation.Attributes, AttributeList, Creation.Mode);
     }
-    PspFreeString(&Attributes.ImageName);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
+    if (NT_SUCCESS(Status)) {
+        Status = PspReferenceProcessHandle(ProcessHandle, PROCESS_CREATE_THREAD, &Creation.Process);
     }
-    Status = PspAddNativeThread(Thread, DesiredAccess, Flags,
-                                (CreateFlags & THREAD_CREATE_FLAGS_CREATE_SUSPENDED) != 0, ThreadHandle,
-                                &Attributes);
-    if (!NT_SUCCESS(Status)) {
-        PspDiscardNativeThread(Thread, Status);
+    if (NT_SUCCESS(Status)) {
+        Status = PspCreateNativeThread(Creation.Process, (ULONG_PTR)StartRoutine, (ULONG_PTR)Argument,
+                                       StackSize > MaximumStackSize ? StackSize : MaximumStackSize,
+                                       &Creation.Thread);
     }
-    ObDereferenceObject(Thread);
-    return Status;
+    if (NT_SUCCESS(Status)) {
+        Status = PspLaunchNative(&Creation, NULL, ThreadHandle);
+    }
+    return PspCloseCreation(&Creation, Status);
 }

@@ -225,29 +225,17 @@ static NTSTATUS PspMapNearImage(PEPROCESS Process, PMM_ADDRESS_SPACE Space, SIZE
     return MmMapRegion(Space, Base, Size, 0, MM_READ | MM_WRITE, NULL, 0, 0, Tag);
 }
 
-static void PspRelocateString(PUNICODE_STRING String, LONG64 Delta)
-{
-    if (String->Length == 0) {
-        *String = (UNICODE_STRING){0};
-        return;
-    }
-    String->Buffer = (PWCHAR)((ULONG_PTR)String->Buffer + (ULONG64)Delta);
-}
-
-static PSTR PspRelocate(PSTR Pointer, LONG64 Delta)
-{
-    return Pointer != NULL ? Pointer + Delta : NULL;
-}
-
 /* The block is a kernel copy of what the process is to find at Base: its pointers become the process's. */
 static void PspRelocateBlock(PSP_PEB_BLOCK *Block, ULONG_PTR Base)
 {
-    LONG64 Delta = (LONG64)(Base - (ULONG_PTR)Block);
     PRTL_USER_PROCESS_PARAMETERS Parameters = &Block->Parameters;
-    PspRelocateString(&Parameters->ImagePathName, Delta);
-    PspRelocateString(&Parameters->CommandLine, Delta);
-    Parameters->Arguments = PspRelocate(Parameters->Arguments, Delta);
-    Parameters->Environment = PspRelocate(Parameters->Environment, Delta);
+    PVOID *Pointers[] = {(PVOID *)&Parameters->ImagePathName.Buffer, (PVOID *)&Parameters->CommandLine.Buffer,
+                         (PVOID *)&Parameters->Arguments, (PVOID *)&Parameters->Environment};
+    for (ULONG i = 0; i < ARRAYSIZE(Pointers); i++) {
+        if (*Pointers[i] != NULL) {
+            *Pointers[i] = (PVOID)(Base + ((ULONG_PTR)*Pointers[i] - (ULONG_PTR)Block));
+        }
+    }
     Block->Peb.ProcessParameters =
         (PRTL_USER_PROCESS_PARAMETERS)(Base + FIELD_OFFSET(PSP_PEB_BLOCK, Parameters));
 }
