@@ -202,15 +202,14 @@ typedef struct _PSP_CREATION {
 /* The process with image and PEB; nobody else knows it before the last step, which gives it its id. */
 static NTSTATUS PspMakeNativeProcess(PSP_CREATION *Creation)
 {
-    PSP_PROCESS_PARAMETERS Parameters = {
-        .Kind = PSP_SPACE_EMPTY,
+    PSP_PROCESS_ATTRIBUTES Attributes = {
+        .Kind = PS_PROCESS_EMPTY,
         .Parent = PspHomeProcess(),
-        .InheritHandles = Creation->InheritHandles,
         .FileObject = Creation->Image->FileObject,
         .ImageFileName = &Creation->Image->FileObject->FileName,
         .CommandLine = &Creation->Block->Parameters.CommandLine,
     };
-    NTSTATUS Status = PspCreateProcess(&Parameters, &Creation->Process);
+    NTSTATUS Status = PspCreateProcess(&Attributes, NULL, Creation->InheritHandles, &Creation->Process);
     if (NT_SUCCESS(Status)) {
         Status = PspMapImage(Creation->Process, Creation->Image);
     }

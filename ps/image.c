@@ -225,19 +225,20 @@ static NTSTATUS PspMapNearImage(PEPROCESS Process, PMM_ADDRESS_SPACE Space, SIZE
     return MmMapRegion(Space, Base, Size, 0, MM_READ | MM_WRITE, NULL, 0, 0, Tag);
 }
 
+static PVOID PspRelocate(const PSP_PEB_BLOCK *Block, ULONG_PTR Base, PVOID Pointer)
+{
+    return Pointer != NULL ? (PVOID)(Base + ((ULONG_PTR)Pointer - (ULONG_PTR)Block)) : NULL;
+}
+
 /* The block is a kernel copy of what the process is to find at Base: its pointers become the process's. */
 static void PspRelocateBlock(PSP_PEB_BLOCK *Block, ULONG_PTR Base)
 {
     PRTL_USER_PROCESS_PARAMETERS Parameters = &Block->Parameters;
-    PVOID *Pointers[] = {(PVOID *)&Parameters->ImagePathName.Buffer, (PVOID *)&Parameters->CommandLine.Buffer,
-                         (PVOID *)&Parameters->Arguments, (PVOID *)&Parameters->Environment};
-    for (ULONG i = 0; i < ARRAYSIZE(Pointers); i++) {
-        if (*Pointers[i] != NULL) {
-            *Pointers[i] = (PVOID)(Base + ((ULONG_PTR)*Pointers[i] - (ULONG_PTR)Block));
-        }
-    }
-    Block->Peb.ProcessParameters =
-        (PRTL_USER_PROCESS_PARAMETERS)(Base + FIELD_OFFSET(PSP_PEB_BLOCK, Parameters));
+    Parameters->ImagePathName.Buffer = PspRelocate(Block, Base, Parameters->ImagePathName.Buffer);
+    Parameters->CommandLine.Buffer = PspRelocate(Block, Base, Parameters->CommandLine.Buffer);
+    Parameters->Arguments = PspRelocate(Block, Base, Parameters->Arguments);
+    Parameters->Environment = PspRelocate(Block, Base, Parameters->Environment);
+    Block->Peb.ProcessParameters = PspRelocate(Block, Base, Parameters);
 }
 
 NTSTATUS PspCreatePeb(PEPROCESS Process, PSP_PEB_BLOCK *Block, SIZE_T Size)

@@ -53,29 +53,17 @@ void PspInitializeProcess(PEPROCESS Process, const char *Subsystem)
     strncpy(Process->SubsystemName, Subsystem, sizeof(Process->SubsystemName) - 1);
 }
 
-static void PspBindProcess(PEPROCESS Process, PPS_PROVIDER Provider, PVOID Context)
-{
-    Process->SubsystemProcess = TRUE;
-    Process->Provider = Provider;
-    Process->ProviderContext = Context;
-    Process->SubsystemInformationType = Provider->Table.SubsystemInformationType;
-}
-
-static NTSTATUS PspMakeAddressSpace(PEPROCESS Process, const PSP_PROCESS_PARAMETERS *Parameters)
+static NTSTATUS PspMakeAddressSpace(PEPROCESS Process, ULONG Kind, PEPROCESS Parent)
 {
     PMM_ADDRESS_SPACE Source, Space;
     NTSTATUS Status;
 
-    if (Parameters->Kind == PSP_SPACE_EMPTY) {
+    if (Kind == PS_PROCESS_EMPTY) {
         Status = MmCreateAddressSpace(&Space);
     } else {
-        Status = PsReferenceAddressSpace(Parameters->Parent, &Source);
-        if (!NT_SUCCESS(Status)) {
-            return Status;
-        }
-        if (Parameters->Kind == PSP_SPACE_SHARE) {
-            Space = Source; /* with the reference just taken */
-        } else {
+        Status = PsReferenceAddressSpace(Parent, &Space); /* SHARE: with the reference just taken */
+        if (NT_SUCCESS(Status) && Kind == PS_PROCESS_CLONE) {
+            Source = Space;
             Status = MmCloneAddressSpace(Source, &Space);
             MmDereferenceAddressSpace(Source);
         }
@@ -86,55 +74,56 @@ static NTSTATUS PspMakeAddressSpace(PEPROCESS Process, const PSP_PROCESS_PARAMET
     return Status;
 }
 
-static NTSTATUS PspMakeHandleTable(PEPROCESS Process, const PSP_PROCESS_PARAMETERS *Parameters)
+static NTSTATUS PspInheritHandles(PEPROCESS Process, PEPROCESS Parent)
 {
-    NTSTATUS Status = ObCreateHandleTable(&Process->HandleTable);
-    if (!NT_SUCCESS(Status) || !Parameters->InheritHandles) {
-        return Status;
-    }
-    if (!PsAcquireProcessAccess(Parameters->Parent)) {
+    if (!PsAcquireProcessAccess(Parent)) {
         return STATUS_PROCESS_IS_TERMINATING;
     }
-    Status = ObDuplicateHandles(Parameters->Parent->HandleTable, Process->HandleTable);
-    PsReleaseProcessAccess(Parameters->Parent);
+    NTSTATUS Status = ObDuplicateHandles(Parent->HandleTable, Process->HandleTable);
+    PsReleaseProcessAccess(Parent);
     return Status;
 }
 
-static NTSTATUS PspNameProcess(PEPROCESS Process, const PSP_PROCESS_PARAMETERS *Parameters)
+static NTSTATUS PspEquipProcess(PEPROCESS Process, const PSP_PROCESS_ATTRIBUTES *Attributes,
+                                BOOLEAN InheritHandles)
 {
-    NTSTATUS Status = PspCopyString(&Process->ImageFileName, Parameters->ImageFileName);
+    Process->InheritedFromUniqueProcessId = Attributes->Parent->UniqueProcessId;
+    if (Attributes->FileObject != NULL) {
+        ObReferenceObject(Attributes->FileObject);
+        Process->FileObject = Attributes->FileObject;
+    }
+    NTSTATUS Status = PspMakeAddressSpace(Process, Attributes->Kind, Attributes->Parent);
     if (NT_SUCCESS(Status)) {
-        Status = PspCopyString(&Process->CommandLine, Parameters->CommandLine);
+        Status = ObCreateHandleTable(&Process->HandleTable);
     }
-    if (NT_SUCCESS(Status) && Parameters->FileObject != NULL) {
-        ObReferenceObject(Parameters->FileObject);
-        Process->FileObject = Parameters->FileObject;
+    if (NT_SUCCESS(Status) && InheritHandles) {
+        Status = PspInheritHandles(Process, Attributes->Parent);
     }
-    return Status;
+    if (NT_SUCCESS(Status)) {
+        Status = PspCopyString(&Process->ImageFileName, Attributes->ImageFileName);
+    }
+    return NT_SUCCESS(Status) ? PspCopyString(&Process->CommandLine, Attributes->CommandLine) : Status;
 }
 
-NTSTATUS PspCreateProcess(const PSP_PROCESS_PARAMETERS *Parameters, PEPROCESS *Created)
+NTSTATUS PspCreateProcess(const PSP_PROCESS_ATTRIBUTES *Attributes, PPS_PROVIDER Provider,
+                          BOOLEAN InheritHandles, PEPROCESS *Created)
 {
     PEPROCESS Process;
     NTSTATUS Status = ObCreateObject(PspProcessType, (PVOID *)&Process);
     if (!NT_SUCCESS(Status)) {
-        if (Parameters->Provider != NULL) {
-            PspDereferenceProvider(Parameters->Provider);
+        if (Provider != NULL) {
+            PspDereferenceProvider(Provider);
         }
         return Status;
     }
-    PspInitializeProcess(Process, Parameters->Provider != NULL ? Parameters->Provider->Name : "native");
-    Process->InheritedFromUniqueProcessId = Parameters->Parent->UniqueProcessId;
-    if (Parameters->Provider != NULL) {
-        PspBindProcess(Process, Parameters->Provider, Parameters->ProviderContext);
+    PspInitializeProcess(Process, Provider != NULL ? Provider->Name : "native");
+    if (Provider != NULL) {
+        Process->SubsystemProcess = TRUE;
+        Process->Provider = Provider;
+        Process->ProviderContext = Attributes->Context;
+        Process->SubsystemInformationType = Provider->Table.SubsystemInformationType;
     }
-    Status = PspMakeAddressSpace(Process, Parameters);
-    if (NT_SUCCESS(Status)) {
-        Status = PspMakeHandleTable(Process, Parameters);
-    }
-    if (NT_SUCCESS(Status)) {
-        Status = PspNameProcess(Process, Parameters);
-    }
+    Status = PspEquipProcess(Process, Attributes, InheritHandles);
     if (!NT_SUCCESS(Status)) {
         ObDereferenceObject(Process);
         return Status;

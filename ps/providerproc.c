@@ -61,31 +61,21 @@ static PVOID PspCurrentThreadContext(VOID)
 
 /* ---- Processes and threads ---- */
 
-C_ASSERT(PS_PROCESS_EMPTY == PSP_SPACE_EMPTY && PS_PROCESS_CLONE == PSP_SPACE_CLONE &&
-         PS_PROCESS_SHARE == PSP_SPACE_SHARE);
-
-static NTSTATUS PspSubsystemCreateProcess(PPS_PROVIDER Provider,
-                                          const PS_SUBSYSTEM_PROCESS_ATTRIBUTES *Attributes,
+static NTSTATUS PspSubsystemCreateProcess(PPS_PROVIDER Provider, const PSP_PROCESS_ATTRIBUTES *Attributes,
                                           PEPROCESS *Created)
 {
-    PEPROCESS Process, Parent = Attributes->Parent != NULL ? Attributes->Parent : PspHomeProcess();
-    PSP_PROCESS_PARAMETERS Parameters = {
-        .Kind = Attributes->Kind,
-        .Parent = Parent,
-        .FileObject = Attributes->FileObject,
-        .ImageFileName = Attributes->ImageFileName,
-        .CommandLine = Attributes->CommandLine,
-        .Provider = Provider,
-        .ProviderContext = Attributes->Context,
-    };
-    if (Attributes->Kind > PS_PROCESS_SHARE ||
-        (Attributes->Kind != PS_PROCESS_EMPTY && Parent->Provider != Provider)) {
+    PEPROCESS Process;
+    PSP_PROCESS_ATTRIBUTES Copy = *Attributes;
+    if (Copy.Parent == NULL) {
+        Copy.Parent = PspHomeProcess();
+    }
+    if (Copy.Kind > PS_PROCESS_SHARE || (Copy.Kind != PS_PROCESS_EMPTY && Copy.Parent->Provider != Provider)) {
         return STATUS_INVALID_PARAMETER;
     }
     if (!PspReferenceProvider(Provider)) {
         return STATUS_DELETE_PENDING;
     }
-    NTSTATUS Status = PspCreateProcess(&Parameters, &Process);
+    NTSTATUS Status = PspCreateProcess(&Copy, Provider, FALSE, &Process);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }

@@ -88,27 +88,15 @@ NTSTATUS PspCaptureStrings(char **Next, char **Copy, const char *Source, SIZE_T 
 
 /* ---- Processes (process.c) ---- */
 
-#define PSP_SPACE_EMPTY 0 /* = PS_PROCESS_* */
-#define PSP_SPACE_CLONE 1
-#define PSP_SPACE_SHARE 2
-
-typedef struct _PSP_PROCESS_PARAMETERS {
-    ULONG Kind; /* PSP_SPACE_* of Parent's */
-    PEPROCESS Parent;
-    BOOLEAN InheritHandles;
-    PFILE_OBJECT FileObject;
-    PCUNICODE_STRING ImageFileName;
-    PCUNICODE_STRING CommandLine;
-    PPS_PROVIDER Provider; /* the reference is taken over, also on failure */
-    PVOID ProviderContext;
-} PSP_PROCESS_PARAMETERS;
+typedef PS_SUBSYSTEM_PROCESS_ATTRIBUTES PSP_PROCESS_ATTRIBUTES; /* of a native one, too */
 
 /* The fields of a zeroed process object: no thread, the kernel's address space, Created. Subsystem: a name of at
    most 15 characters. */
 void PspInitializeProcess(PEPROCESS Process, const char *Subsystem);
 /* A process without thread and without id; the reference is the caller's. Dereferencing it undoes everything.
-   */
-NTSTATUS PspCreateProcess(const PSP_PROCESS_PARAMETERS *Parameters, PEPROCESS *Process);
+   Attributes: with Parent. Provider: NULL, or a reference that is taken over, also on failure. */
+NTSTATUS PspCreateProcess(const PSP_PROCESS_ATTRIBUTES *Attributes, PPS_PROVIDER Provider,
+                          BOOLEAN InheritHandles, PEPROCESS *Process);
 /* It gets its id, is found by everybody, and lives until its end. */
 NTSTATUS PspInsertProcess(PEPROCESS Process);
 /* The thread becomes one of its process's. STATUS_PROCESS_IS_TERMINATING; STATUS_INVALID_DEVICE_STATE: the
