@@ -183,20 +183,12 @@ void PsInitializePhase1(void)
 NTSTATUS PspCreateIdleThread(PKPRCB Prcb)
 {
     PETHREAD Thread;
-    NTSTATUS Status = ObCreateObject(PspThreadType, (PVOID *)&Thread);
+    NTSTATUS Status = PspAllocateThread(&PspIdleProcess, &Thread);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    Thread->StackTop = MmAllocateKernelStack();
-    if (Thread->StackTop == NULL) {
-        ObDereferenceObject(Thread);
-        return STATUS_NO_MEMORY;
-    }
     KeInitializeThread(&Thread->Tcb, &PspIdleProcess.Pcb, Thread->StackTop, NULL, NULL, TRUE);
-    ObReferenceObject(&PspIdleProcess);
-    Thread->ExitStatus = STATUS_PENDING;
     Thread->StartState = PS_THREAD_STARTED;
-    KeQuerySystemTime(&Thread->CreateTime);
     PspAddIdleThread(Thread);
     Prcb->IdleThread = &Thread->Tcb;
     Prcb->IdleStackTop = Thread->StackTop;

@@ -266,16 +266,18 @@ static ULONG PspLocksHeld(void)
 }
 #endif
 
-/* What a provider owes at the return of each of its routines. No lock is held when one is called. */
-static void PspCheckReturn(PPS_PROVIDER Provider, const char *Routine, ULONG ApcDisable)
+/* What a provider owes at the return of each of its routines: all is as it was at the call. (Its own locks may be
+   held there, around a request that leads to the call.) */
+static void PspCheckReturn(const PSP_PROVIDER_CALL *Call, const char *Routine)
 {
     PETHREAD Thread = PspCurrentThread();
     KIRQL Irql = ArchGetIrql();
-    ULONG Locks = Irql == PASSIVE_LEVEL ? PspLocksHeld() : 0;
-    if (Irql != PASSIVE_LEVEL || Thread->Tcb.ApcDisable != ApcDisable || Locks != 0) {
-        KdBugCheck(PROVIDER_CONTRACT_VIOLATION, (ULONG64)Provider, Irql, Thread->Tcb.ApcDisable, Locks, NULL,
-                   "provider '%s' returned from %s at level %d, APC disable %x (%x at the call), %u locks held",
-                   Provider->Name, Routine, Irql, Thread->Tcb.ApcDisable, ApcDisable, Locks);
+    ULONG Locks = Irql == PASSIVE_LEVEL ? PspLocksHeld() : Call->Locks;
+    if (Irql != PASSIVE_LEVEL || Thread->Tcb.ApcDisable != Call->ApcDisable || Locks != Call->Locks) {
+        KdBugCheck(PROVIDER_CONTRACT_VIOLATION, (ULONG64)Call->Provider, Irql, Thread->Tcb.ApcDisable, Locks,
+                   NULL, "provider '%s' returned from %s at level %d, APC disable %x (%x), %u locks held (%u)",
+                   Call->Provider->Name, Routine, Irql, Thread->Tcb.ApcDisable, Call->ApcDisable, Locks,
+                   Call->Locks);
     }
 }
 
@@ -287,9 +289,9 @@ static void PspCheckReturn(PPS_PROVIDER Provider, const char *Routine, ULONG Apc
 #if DBG
 static VOID PspCheckedSystemCall(PKTRAP_FRAME Frame)
 {
-    PPS_PROVIDER Provider = PspHomeProcess()->Provider;
-    Provider->Table.DispatchSystemCall(Frame);
-    PspCheckReturn(Provider, "DispatchSystemCall", 0);
+    PSP_PROVIDER_CALL Call = {.Provider = PspHomeProcess()->Provider};
+    Call.Provider->Table.DispatchSystemCall(Frame);
+    PspCheckReturn(&Call, "DispatchSystemCall");
 }
 #endif
 
@@ -306,6 +308,7 @@ void PspEnterProvider(PSP_PROVIDER_CALL *Call, PPS_PROVIDER Provider)
     PETHREAD Thread = PspCurrentThread();
     Call->Provider = Provider;
     Call->ApcDisable = Thread->Tcb.ApcDisable;
+    Call->Locks = PspLocksHeld();
     Call->PreviousMode = ExSetPreviousMode(KernelMode);
     Call->Outer = Thread->ProviderCalls;
     Thread->ProviderCalls = Call;
@@ -313,7 +316,7 @@ void PspEnterProvider(PSP_PROVIDER_CALL *Call, PPS_PROVIDER Provider)
 
 void PspLeaveProvider(PSP_PROVIDER_CALL *Call, const char *Routine)
 {
-    PspCheckReturn(Call->Provider, Routine, Call->ApcDisable);
+    PspCheckReturn(Call, Routine);
     PspCurrentThread()->ProviderCalls = Call->Outer;
     ExSetPreviousMode(Call->PreviousMode);
 }

@@ -114,6 +114,9 @@ void PspDeleteProcess(PVOID Object);
 
 /* ---- Threads (thread.c) ---- */
 
+/* A thread object with kernel stack that counts as its process's; the reference is the caller's.
+   STATUS_NO_MEMORY, STATUS_INSUFFICIENT_RESOURCES. */
+NTSTATUS PspAllocateThread(PEPROCESS Process, PETHREAD *Thread);
 /* A thread object with kernel stack and id, not joined, held. User threads have FPU state and a user frame to
    be filled in. */
 NTSTATUS PspCreateThread(PEPROCESS Process, BOOLEAN SystemThread, PETHREAD *Thread);
@@ -170,7 +173,7 @@ const char *PspModuleNotifyInUse(PLDR_MODULE Module);
 typedef struct _PSP_PROVIDER_CALL {
     struct _PSP_PROVIDER_CALL *Outer;
     struct _PS_PROVIDER *Provider;
-    ULONG ApcDisable;             /* at the call */
+    ULONG ApcDisable, Locks;      /* at the call */
     KPROCESSOR_MODE PreviousMode; /* likewise; a provider is kernel code */
 } PSP_PROVIDER_CALL;
 

@@ -168,41 +168,48 @@ VOID PspUserThreadStartup(PVOID Context)
     ArchEnterUserMode();
 }
 
-/* Stack, FPU state and id of a zeroed thread object that already counts as its process's. */
-static NTSTATUS PspEquipThread(PETHREAD Thread, BOOLEAN SystemThread)
+NTSTATUS PspAllocateThread(PEPROCESS Process, PETHREAD *Allocated)
 {
+    PETHREAD Thread;
+    NTSTATUS Status = ObCreateObject(PspThreadType, (PVOID *)&Thread);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    ObReferenceObject(Process);
+    Thread->Tcb.Process = &Process->Pcb; /* what the object's deletion relies on */
+    Thread->Cid.UniqueProcess = Process->UniqueProcessId;
+    Thread->ExitStatus = STATUS_PENDING;
+    KeQuerySystemTime(&Thread->CreateTime);
     Thread->StackTop = MmAllocateKernelStack();
     if (Thread->StackTop == NULL) {
+        ObDereferenceObject(Thread);
         return STATUS_NO_MEMORY;
     }
-    KeInitializeThread(&Thread->Tcb, Thread->Tcb.Process, Thread->StackTop,
-                       SystemThread ? PspSystemThreadStartup : PspUserThreadStartup, Thread, SystemThread);
-    if (SystemThread) {
-        Thread->Tcb.KernelApcDisable = -1;
-    } else {
-        Thread->FpuBlock = ExAllocatePoolWithTag(NonPagedPoolNx, ArchFpuBlockSize(), PSP_TAG_FPU);
-        if (Thread->FpuBlock == NULL) {
-            return STATUS_INSUFFICIENT_RESOURCES;
-        }
-        ArchInitializeFpuState(&Thread->Tcb, Thread->FpuBlock);
-    }
-    return ObAllocateClientId(Thread, &Thread->Cid.UniqueThread);
+    *Allocated = Thread;
+    return STATUS_SUCCESS;
 }
 
 NTSTATUS PspCreateThread(PEPROCESS Process, BOOLEAN SystemThread, PETHREAD *Created)
 {
     PETHREAD Thread;
     PspHelpReaper();
-    NTSTATUS Status = ObCreateObject(PspThreadType, (PVOID *)&Thread);
+    NTSTATUS Status = PspAllocateThread(Process, &Thread);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    ObReferenceObject(Process);
-    Thread->Tcb.Process = &Process->Pcb;
-    Thread->Cid.UniqueProcess = Process->UniqueProcessId;
-    Thread->ExitStatus = STATUS_PENDING;
-    KeQuerySystemTime(&Thread->CreateTime);
-    Status = PspEquipThread(Thread, SystemThread);
+    KeInitializeThread(&Thread->Tcb, &Process->Pcb, Thread->StackTop,
+                       SystemThread ? PspSystemThreadStartup : PspUserThreadStartup, Thread, SystemThread);
+    if (SystemThread) {
+        Thread->Tcb.KernelApcDisable = -1;
+    } else {
+        Thread->FpuBlock = ExAllocatePoolWithTag(NonPagedPoolNx, ArchFpuBlockSize(), PSP_TAG_FPU);
+        if (Thread->FpuBlock == NULL) {
+            ObDereferenceObject(Thread);
+            return STATUS_INSUFFICIENT_RESOURCES;
+        }
+        ArchInitializeFpuState(&Thread->Tcb, Thread->FpuBlock);
+    }
+    Status = ObAllocateClientId(Thread, &Thread->Cid.UniqueThread);
     if (!NT_SUCCESS(Status)) {
         ObDereferenceObject(Thread);
         return Status;
