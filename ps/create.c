@@ -282,7 +282,9 @@ static NTSTATUS PspCloseCreation(PSP_CREATION *Creation, NTSTATUS Status)
     if (Creation->Block != NULL) {
         ExFreePoolWithTag(Creation->Block, PSP_TAG);
     }
-    PspFreeString(&Creation->Attributes.ImageName);
+    if (Creation->Attributes.ImageName.Buffer != NULL) {
+        ExFreePoolWithTag(Creation->Attributes.ImageName.Buffer, PSP_TAG_NAME);
+    }
     return Status;
 }
 

@@ -65,7 +65,8 @@ struct _PSP_NOTIFY_CALL {
 };
 
 /* A push lock of zeros is free. */
-static PSP_NOTIFY_TABLE PspProcessTable = {"a process notify routine", STATUS_INVALID_PARAMETER, .Once = true};
+static PSP_NOTIFY_TABLE PspProcessTable = {"a process notify routine", STATUS_INVALID_PARAMETER,
+                                           .Once = true};
 static PSP_NOTIFY_TABLE PspThreadTable = {"a thread notify routine", STATUS_INSUFFICIENT_RESOURCES};
 static PSP_NOTIFY_TABLE PspImageTable = {"an image notify routine", STATUS_INSUFFICIENT_RESOURCES};
 
@@ -428,7 +429,8 @@ static void PspInvokeThreadRoutine(PVOID Routine, PSP_NOTIFY_KIND Kind, PVOID Co
     const PSP_THREAD_EVENT *Event = Context;
     PETHREAD Thread = Event->Thread;
     bool Native = !PsThreadProcess(Thread)->SubsystemProcess;
-    bool Sees = Kind == PspThreadSubsystems || (Native && (Kind == PspThreadPlain || !Thread->Tcb.SystemThread));
+    bool Sees =
+        Kind == PspThreadSubsystems || (Native && (Kind == PspThreadPlain || !Thread->Tcb.SystemThread));
     if (Sees && (Event->Kinds & (1u << Kind))) {
         ((PCREATE_THREAD_NOTIFY_ROUTINE)Routine)(Thread->Cid.UniqueProcess, Thread->Cid.UniqueThread,
                                                  Event->Create);

@@ -12,32 +12,6 @@
  */
 #include "ps/psp.h"
 
-/* ---- Names ---- */
-
-NTSTATUS PspCopyString(PUNICODE_STRING Copy, PCUNICODE_STRING Source)
-{
-    RtlInitEmptyUnicodeString(Copy, NULL, 0);
-    if (Source == NULL || Source->Length == 0) {
-        return STATUS_SUCCESS;
-    }
-    USHORT Room = Source->Length < UNICODE_STRING_MAX_BYTES ? Source->Length + sizeof(WCHAR) : Source->Length;
-    PWCHAR Buffer = ExAllocatePoolWithTag(NonPagedPoolNx, Room, PSP_TAG_NAME);
-    if (Buffer == NULL) {
-        return STATUS_INSUFFICIENT_RESOURCES;
-    }
-    RtlInitEmptyUnicodeString(Copy, Buffer, Room);
-    RtlCopyUnicodeString(Copy, Source);
-    return STATUS_SUCCESS;
-}
-
-void PspFreeString(PUNICODE_STRING String)
-{
-    if (String->Buffer != NULL) {
-        ExFreePoolWithTag(String->Buffer, PSP_TAG_NAME);
-        RtlInitEmptyUnicodeString(String, NULL, 0);
-    }
-}
-
 /* ---- Making ---- */
 
 void PspInitializeProcess(PEPROCESS Process, const char *Subsystem)
@@ -174,8 +148,8 @@ void PspDeleteProcess(PVOID Object)
     if (Process->FileObject != NULL) {
         ObDereferenceObject(Process->FileObject);
     }
-    PspFreeString(&Process->ImageFileName);
-    PspFreeString(&Process->CommandLine);
+    ExFreeUnicodeString(&Process->ImageFileName);
+    ExFreeUnicodeString(&Process->CommandLine);
 }
 
 /* ---- Used by others ---- */

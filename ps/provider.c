@@ -275,7 +275,8 @@ static void PspCheckReturn(const PSP_PROVIDER_CALL *Call, const char *Routine)
     ULONG Locks = Irql == PASSIVE_LEVEL ? PspLocksHeld() : Call->Locks;
     if (Irql != PASSIVE_LEVEL || Thread->Tcb.ApcDisable != Call->ApcDisable || Locks != Call->Locks) {
         KdBugCheck(PROVIDER_CONTRACT_VIOLATION, (ULONG64)Call->Provider, Irql, Thread->Tcb.ApcDisable, Locks,
-                   NULL, "provider '%s' returned from %s at level %d, APC disable %x (%x), %u locks held (%u)",
+                   NULL,
+                   "provider '%s' returned from %s at level %d, APC disable %x (%x), %u locks held (%u)",
                    Call->Provider->Name, Routine, Irql, Thread->Tcb.ApcDisable, Call->ApcDisable, Locks,
                    Call->Locks);
     }

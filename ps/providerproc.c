@@ -69,7 +69,8 @@ static NTSTATUS PspSubsystemCreateProcess(PPS_PROVIDER Provider, const PSP_PROCE
     if (Copy.Parent == NULL) {
         Copy.Parent = PspHomeProcess();
     }
-    if (Copy.Kind > PS_PROCESS_SHARE || (Copy.Kind != PS_PROCESS_EMPTY && Copy.Parent->Provider != Provider)) {
+    if (Copy.Kind > PS_PROCESS_SHARE ||
+        (Copy.Kind != PS_PROCESS_EMPTY && Copy.Parent->Provider != Provider)) {
         return STATUS_INVALID_PARAMETER;
     }
     if (!PspReferenceProvider(Provider)) {
@@ -177,7 +178,7 @@ static NTSTATUS PspSetImageName(PEPROCESS Process, PCUNICODE_STRING ImageFileNam
     Old = Process->ImageFileName;
     Process->ImageFileName = Copy;
     PspUnlockExclusive(&PspImageLock);
-    PspFreeString(&Old);
+    ExFreeUnicodeString(&Old);
     return STATUS_SUCCESS;
 }
 

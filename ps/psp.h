@@ -76,10 +76,11 @@ static inline PMM_ADDRESS_SPACE PspSpace(PEPROCESS Process)
 NTSTATUS PspAcquireSpace(PEPROCESS Process, PMM_ADDRESS_SPACE *Space);
 void PspReleaseSpace(PEPROCESS Process, PMM_ADDRESS_SPACE Space);
 
-/* A copy in pool (PSP_TAG_NAME), NUL-terminated; an empty or NULL source gives an empty string without a
-   buffer. */
-NTSTATUS PspCopyString(PUNICODE_STRING Copy, PCUNICODE_STRING Source);
-void PspFreeString(PUNICODE_STRING String);
+/* A copy, given back with ExFreeUnicodeString; an empty or NULL source gives an empty string without a buffer. */
+static inline NTSTATUS PspCopyString(PUNICODE_STRING Copy, PCUNICODE_STRING Source)
+{
+    return ExCaptureUnicodeString(Copy, Source, UNICODE_STRING_MAX_BYTES, KernelMode);
+}
 
 /* Copies Size bytes of strings to *Next, which advances; *Copy: there, or NULL when there are none.
    STATUS_INVALID_PARAMETER: the last has no end, or there are fewer than Count; STATUS_ACCESS_VIOLATION. */

@@ -384,19 +384,9 @@ static void PspDescribeThread(SYSTEM_THREAD_INFORMATION *Entry, PETHREAD Thread)
 }
 C_ASSERT(Initialized == 0 && Ready == 1 && Running == 2 && Standby == 3 && Terminated == 4 && Waiting == 5);
 
-static ULONG64 PspResidentPages(PEPROCESS Process)
-{
-    PMM_ADDRESS_SPACE Space;
-    if (!NT_SUCCESS(PsReferenceAddressSpace(Process, &Space))) {
-        return 0;
-    }
-    ULONG64 Pages = Space->ResidentPages;
-    MmDereferenceAddressSpace(Space);
-    return Pages;
-}
-
 static void PspDescribeProcess(SYSTEM_PROCESS_INFORMATION *Entry, PEPROCESS Process)
 {
+    PMM_ADDRESS_SPACE Space;
     Entry->CreateTime = Process->CreateTime;
     Entry->KernelTime.QuadPart = (LONGLONG)PspCyclesToTime(PspProcessCycles(Process));
     Entry->BasePriority = (KPRIORITY)Process->Pcb.BasePriority;
@@ -405,7 +395,10 @@ static void PspDescribeProcess(SYSTEM_PROCESS_INFORMATION *Entry, PEPROCESS Proc
     Entry->HandleCount = PspHandleCount(Process);
     Entry->SubsystemType = (ULONG)Process->SubsystemInformationType;
     memcpy(Entry->SubsystemName, Process->SubsystemName, sizeof(Entry->SubsystemName));
-    Entry->ResidentPages = PspResidentPages(Process);
+    if (NT_SUCCESS(PspAcquireSpace(Process, &Space))) {
+        Entry->ResidentPages = Space->ResidentPages;
+        PspReleaseSpace(Process, Space);
+    }
 }
 
 /* The bytes that its entry takes now: (l) and PspImageLock are held, under which its parts change. *NameAt: where

@@ -93,8 +93,7 @@ static VOID PspReaperThread(PVOID Context)
     KeSetPriorityThread(KeGetCurrentThread(), PSP_REAPER_PRIORITY);
     for (;;) {
         KeWaitForSingleObject(&PspReaperEvent, Executive, KernelMode, FALSE, NULL);
-        while (PspReapThread()) {
-        }
+        while (PspReapThread()) {}
     }
 }
 
@@ -110,8 +109,7 @@ static void PspHelpReaper(void)
 VOID PsDrainReaper(VOID)
 {
     LARGE_INTEGER Tick = {.QuadPart = -1000}; /* 100 microseconds */
-    while (PspReapThread()) {
-    }
+    while (PspReapThread()) {}
     while (__atomic_load_n(&PspReaping, __ATOMIC_ACQUIRE) != 0) {
         KeDelayExecutionThread(KernelMode, FALSE, &Tick);
     }

@@ -439,7 +439,8 @@ static NTSTATUS PspCopyPart(const PSP_VM_COPY *Copy, SIZE_T Part)
                    : STATUS_PARTIAL_COPY;
     }
     NTSTATUS Status = ExCopyIn(Copy->Page, Copy->Buffer, Part, Mode);
-    if (NT_SUCCESS(Status) && !NT_SUCCESS(MmWriteAddressSpace(Space, Copy->Address, Copy->Page, Part, FALSE))) {
+    if (NT_SUCCESS(Status) &&
+        !NT_SUCCESS(MmWriteAddressSpace(Space, Copy->Address, Copy->Page, Part, FALSE))) {
         return STATUS_PARTIAL_COPY;
     }
     return Status;

@@ -83,7 +83,7 @@ def enumerator(names, number):
     return names[int(number)] if int(number) < len(names) else str(int(number))
 
 
-PROCESS_STATES = ("Created", "Running", "Terminating", "Ending", "Ended")                      # ps.h
+PROCESS_STATES = ("Created", "Starting", "Running", "Terminating", "Ending", "Ended")          # ps.h
 THREAD_STATES = ("Initialized", "Ready", "Running", "Standby", "Terminated", "Waiting")        # ke.h
 MODULE_STATES = ("Starting", "Loaded", "Unloading")                                            # ldr.h
 TRACE_EVENTS = ("?", "switch", "ready", "fault", "call", "ipi", "exception", "process", "thread")  # kd.h

@@ -142,8 +142,7 @@ static VOID NothingElseInAnswers(VOID)
         NtQueryInformationThread(MYSELF, ThreadBasicInformation, &Answer, sizeof(Answer.Thread), NULL));
     CHECK_EQUAL(Answer.Words[1], 0);
     memset(&Answer, 0xFF, sizeof(Answer));
-    CHECK_SUCCESS(
-        NtQuerySystemInformation(SystemBasicInformation, &Answer, sizeof(Answer.System), NULL));
+    CHECK_SUCCESS(NtQuerySystemInformation(SystemBasicInformation, &Answer, sizeof(Answer.System), NULL));
     CHECK_EQUAL(Answer.Words[7], 0);
     CHECK_EQUAL(Answer.Words[sizeof(Answer.System) / 4 - 1], 0);
     memset(&Memory, 0xFF, sizeof(Memory));
