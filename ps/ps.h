@@ -51,12 +51,12 @@ struct _EPROCESS {
     HANDLE InheritedFromUniqueProcessId; /* (c) the parent */
     LIST_ENTRY ActiveProcessLinks;       /* (L) from creation until the object is deleted */
     EX_PUSH_LOCK Lock;
-    LIST_ENTRY ThreadListHead; /* (l) ETHREAD.ThreadListEntry: those that have joined and not left */
-    ULONG ActiveThreads;       /* (l) their number */
+    LIST_ENTRY ThreadListHead;        /* (l) ETHREAD.ThreadListEntry: those that have joined and not left */
+    ULONG ActiveThreads;              /* (l) their number */
     volatile LONG UnsignalledThreads; /* (a) those that have joined and whose objects are not signalled */
-    volatile LONG State;       /* (l) PS_PROCESS_STATE; read without it as a hint */
-    NTSTATUS TerminateStatus;  /* (l) what a terminator asked for; STATUS_PENDING: nobody has */
-    EX_RUNDOWN_REF Access;     /* held by who uses handles or provider; the end waits */
+    volatile LONG State;              /* (l) PS_PROCESS_STATE; read without it as a hint */
+    NTSTATUS TerminateStatus;         /* (l) what a terminator asked for; STATUS_PENDING: nobody has */
+    EX_RUNDOWN_REF Access;            /* held by who uses handles or provider; the end waits */
 
     volatile NTSTATUS ExitStatus; /* (e) STATUS_PENDING until the end */
     LARGE_INTEGER CreateTime;     /* (c) */
