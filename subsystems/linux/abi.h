@@ -12,6 +12,7 @@ typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
+typedef int16_t s16;
 typedef int32_t s32;
 typedef int64_t s64;
 
@@ -92,6 +93,7 @@ typedef int64_t s64;
 #define O_CLOEXEC   02000000
 #define O_PATH      010000000
 #define __O_TMPFILE 020000000
+#define O_KNOWN     037777703 /* all of them: others are dropped */
 
 #define AT_FDCWD            (-100)
 #define AT_SYMLINK_NOFOLLOW 0x100
@@ -138,6 +140,16 @@ typedef int64_t s64;
 #define F_GETOWN        9
 #define F_DUPFD_CLOEXEC 1030
 #define FD_CLOEXEC      1
+#define F_RDLCK         0
+#define F_WRLCK         1
+#define F_UNLCK         2
+
+struct flock {
+    s16 l_type, l_whence;
+    s64 l_start, l_len;
+    s32 l_pid;
+};
+C_ASSERT(sizeof(struct flock) == 32);
 
 #define makedev(major, minor) ((u64)((((major)&0xfffU) << 8) | ((minor)&0xffU) | (((minor)&0xfff00U) << 12)))
 #define dev_major(dev)        ((u32)(((dev) >> 8) & 0xfff))
@@ -301,6 +313,8 @@ struct winsize {
 #define MADV_DONTFORK 10
 #define MADV_DOFORK   11
 #define MADV_COLLAPSE 25
+
+#define MADV_DONTNEED_LOCKED 24
 
 #define MS_ASYNC      1
 #define MS_INVALIDATE 2

@@ -7,16 +7,7 @@
 
 static long archive_read(struct file *file, struct iobuf *to, u64 *pos)
 {
-    const IO_ARCHIVE_FILE *archive = file->inode->archive;
-    if (*pos >= archive->Size) {
-        return 0;
-    }
-    size_t size = min(to->left, archive->Size - *pos);
-    if (iobuf_put(to, archive->Data + *pos, size) < 0) {
-        return -EFAULT;
-    }
-    *pos += size;
-    return size;
+    return read_memory(file->inode->archive->Data, file->inode->archive->Size, to, pos);
 }
 
 const struct file_operations archive_file_ops = {.read = archive_read};
@@ -65,6 +56,9 @@ static long archive_insert(const IO_ARCHIVE_FILE *archive, const char *path)
     }
     size_t length = strlen(path);
     struct inode *inode = length == 0 ? dir : dir_find(dir, path, length);
+    if (length > NAME_MAX) {
+        return 0;
+    }
     if (inode != NULL) { /* a folder that was implied before it was named */
         if (S_ISDIR(inode->mode) && S_ISDIR(archive->Mode)) {
             archive_fill(inode, archive);

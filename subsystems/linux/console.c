@@ -54,11 +54,15 @@ static long console_read(struct file *file, struct iobuf *to, u64 *pos)
     if (must_not_wait(file) && !kernel.ConsoleInputReady()) {
         return nothing_there(file);
     }
-    NTSTATUS status = kernel.ConsoleRead(chunk, min(to->left, sizeof(chunk)), &done);
+    long room = iobuf_probe(*to, min(to->left, sizeof(chunk))); /* input that is taken cannot be put back */
+    if (room < 0) {
+        return room;
+    }
+    NTSTATUS status = kernel.ConsoleRead(chunk, room, &done);
     if (done == 0) {
         return status == STATUS_SUCCESS || status == STATUS_END_OF_FILE ? 0 : interrupted();
     }
-    return iobuf_put(to, chunk, done) < 0 ? -EFAULT : (long)done;
+    return iobuf_put(to, chunk, done);
 }
 
 static long console_write(struct file *file, struct iobuf *from, u64 *pos)
@@ -69,7 +73,8 @@ static long console_write(struct file *file, struct iobuf *from, u64 *pos)
 
     while (from->left != 0) {
         size_t size = min(from->left, sizeof(chunk));
-        long error = iobuf_get(from, chunk, size);
+        long error =
+            iobuf_get(from, chunk, size) == (long)size ? 0 : -EFAULT; /* whole chunks, as of a pipe */
         if (error == 0 && (is_dying() || kernel.ConsoleWrite(stream, chunk, size) != STATUS_SUCCESS)) {
             error = interrupted();
         }

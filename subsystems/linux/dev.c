@@ -17,8 +17,7 @@ static long null_write(struct file *file, struct iobuf *from, u64 *pos)
 
 static long zero_read(struct file *file, struct iobuf *to, u64 *pos)
 {
-    size_t size = to->left;
-    return iobuf_zero(to, size) < 0 ? -EFAULT : (long)size;
+    return iobuf_zero(to, to->left);
 }
 
 static long full_write(struct file *file, struct iobuf *from, u64 *pos)
@@ -26,20 +25,26 @@ static long full_write(struct file *file, struct iobuf *from, u64 *pos)
     return -ENOSPC;
 }
 
-static long random_read(struct file *file, struct iobuf *to, u64 *pos)
+long read_random(struct iobuf *to)
 {
     u8 chunk[CHUNK];
-    size_t done = 0;
+    long done = 0;
 
     while (to->left != 0) {
         size_t size = min(to->left, sizeof(chunk));
         kernel.RandomBytes(chunk, size);
-        if (is_dying() || iobuf_put(to, chunk, size) < 0) {
-            return done != 0 ? (long)done : -EFAULT;
+        long moved = iobuf_put(to, chunk, size);
+        if (moved < (long)size) {
+            return done + moved > 0 ? done + (moved > 0 ? moved : 0) : moved;
         }
-        done += size;
+        done += moved;
     }
     return done;
+}
+
+static long random_read(struct file *file, struct iobuf *to, u64 *pos)
+{
+    return read_random(to);
 }
 
 static const struct file_operations null_ops = {.read = null_read, .write = null_write};

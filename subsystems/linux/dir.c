@@ -16,7 +16,8 @@ struct dirent_header {
 
 struct getdents {
     struct dir_context ctx;
-    struct iobuf buf;
+    char __user *to;
+    size_t left;
     bool old;
     u64 pos;    /* behind the last entry that found room */
     long error; /* why an entry found none */
@@ -29,7 +30,7 @@ static bool emit_dirent(struct dir_context *ctx, const char *name, size_t length
     size_t size = (sizeof(struct dirent_header) + 2 + length + 7) & ~7UL; /* type, name, NUL */
     struct dirent_header header = {ino, off, size};
 
-    if (size > state->buf.left) {
+    if (size > state->left) {
         state->error = -EINVAL; /* counts only if not even one entry found room */
         return false;
     }
@@ -37,17 +38,19 @@ static bool emit_dirent(struct dir_context *ctx, const char *name, size_t length
     memcpy(record, &header, sizeof(header));
     memcpy(record + sizeof(header) + !state->old, name, length);
     record[state->old ? size - 1 : sizeof(header)] = DT_TYPE(mode);
-    if (iobuf_put(&state->buf, record, size) < 0) {
+    if (copy_to_user(state->to, record, size) < 0) {
         state->error = -EFAULT;
         return false;
     }
+    state->to += size;
+    state->left -= size;
     state->pos = off;
     return true;
 }
 
 static long read_entries(struct file *file, void __user *buf, u32 count, bool old)
 {
-    struct getdents state = {.ctx.emit = emit_dirent, .buf = user_buf(buf, count), .old = old};
+    struct getdents state = {.ctx.emit = emit_dirent, .to = buf, .left = count, .old = old};
 
     mutex_lock(&file->lock);
     state.pos = file->pos;
@@ -55,7 +58,7 @@ static long read_entries(struct file *file, void __user *buf, u32 count, bool ol
     file->pos = state.pos;
     mutex_unlock(&file->lock);
 
-    size_t done = count - state.buf.left;
+    size_t done = count - state.left;
     return done != 0 ? (long)done : error < 0 ? error : state.error;
 }
 
@@ -150,7 +153,7 @@ long sys_umask(u32 mask)
    -EROFS. */
 static long refuse_making(int dfd, const char __user *user_path)
 {
-    struct inode *base, *dir;
+    struct inode *base, *dir, *found;
     char *path, *last;
     long error = get_path(user_path, &path);
     if (error < 0) {
@@ -162,7 +165,11 @@ static long refuse_making(int dfd, const char __user *user_path)
         inode_put(base);
     }
     if (error == 0) {
-        error = dir_find(dir, last, strlen(last)) != NULL ? -EEXIST : -EROFS;
+        error = path_walk(dir, last, WALK_NOFOLLOW, &found); /* one name: nothing is put in front of it */
+        if (error == 0) {
+            inode_put(found);
+        }
+        error = error == 0 ? -EEXIST : -EROFS;
         inode_put(dir);
         release(last);
     }
@@ -211,16 +218,26 @@ long sys_mknod(const char __user *path, u32 mode, u64 dev)
 
 long sys_symlinkat(const char __user *target, int dfd, const char __user *path)
 {
-    return refuse_making(dfd, path);
+    char *text;
+    long error = get_path(target, &text);
+    if (error < 0) {
+        return error;
+    }
+    error = text[0] == 0 ? -ENOENT : refuse_making(dfd, path);
+    release(text);
+    return error;
 }
 
 long sys_symlink(const char __user *target, const char __user *path)
 {
-    return refuse_making(AT_FDCWD, path);
+    return sys_symlinkat(target, AT_FDCWD, path);
 }
 
 long sys_linkat(int from_dfd, const char __user *from, int to_dfd, const char __user *to, int flags)
 {
+    if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH)) {
+        return -EINVAL;
+    }
     long error = refuse_changing(from_dfd, from, flags & AT_SYMLINK_FOLLOW ? 0 : WALK_NOFOLLOW);
     return error == -EROFS ? refuse_making(to_dfd, to) : error;
 }
@@ -230,9 +247,14 @@ long sys_link(const char __user *from, const char __user *to)
     return sys_linkat(AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
+#define RENAME_EXCHANGE 2
+
 long sys_renameat2(int from_dfd, const char __user *from, int to_dfd, const char __user *to, u32 flags)
 {
-    return refuse_changing(from_dfd, from, WALK_NOFOLLOW);
+    /* Not to replace and to exchange exclude each other. */
+    return flags > 7 || ((flags & RENAME_EXCHANGE) && flags != RENAME_EXCHANGE)
+               ? -EINVAL
+               : refuse_changing(from_dfd, from, WALK_NOFOLLOW);
 }
 
 long sys_renameat(int from_dfd, const char __user *from, int to_dfd, const char __user *to)
@@ -297,17 +319,34 @@ long sys_fchown(int fd, u32 uid, u32 gid)
 
 long sys_utimensat(int dfd, const char __user *path, const struct timespec __user *times, int flags)
 {
-    return path == NULL ? refuse_changing_file(dfd)
-                        : refuse_changing(dfd, path, flags & AT_SYMLINK_NOFOLLOW ? WALK_NOFOLLOW : 0);
+    if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) {
+        return -EINVAL;
+    }
+    return path == NULL && dfd != AT_FDCWD
+               ? refuse_changing_file(dfd)
+               : refuse_changing(dfd, path, flags & AT_SYMLINK_NOFOLLOW ? WALK_NOFOLLOW : 0);
 }
 
 long sys_truncate(const char __user *path, s64 length)
 {
-    return length < 0 ? -EINVAL : refuse_changing(AT_FDCWD, path, 0);
+    struct inode *inode;
+
+    if (length < 0) {
+        return -EINVAL;
+    }
+    long error = user_path_at(AT_FDCWD, path, 0, 0, &inode);
+    if (error == 0) {
+        error = S_ISDIR(inode->mode) ? -EISDIR : S_ISREG(inode->mode) ? -EROFS : -EINVAL;
+        inode_put(inode);
+    }
+    return error;
 }
 
 long sys_ftruncate(int fd, s64 length)
 {
+    if (length < 0) {
+        return -EINVAL;
+    }
     struct file *file = fd_get_io(fd);
     file_put(file); /* no regular file is ever open for writing */
     return file == NULL ? -EBADF : -EINVAL;

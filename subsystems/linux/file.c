@@ -244,8 +244,7 @@ long base_of(int dfd, const char *path, struct inode **base)
     return 0;
 }
 
-/* The same for a path that has been copied, and that the walk overwrites. */
-static long path_at(int dfd, char *path, u32 walk_flags, u32 at_flags, struct inode **out)
+long path_at(int dfd, char *path, u32 walk_flags, u32 at_flags, struct inode **out)
 {
     struct inode *base;
 
@@ -280,27 +279,24 @@ long user_path_at(int dfd, const char __user *user_path, u32 walk_flags, u32 at_
 /* ---- open ---- */
 
 /* What an open without a file there would have made, on a tree that cannot be written: the folder must be
-   there at least. */
-static long open_missing(int dfd, const char __user *user_path)
+   there at least. The path, of which nothing is left, ends with a slash (for a folder) or not. */
+static long open_missing(int dfd, char *path, bool folder)
 {
     struct inode *base, *dir;
-    char *path, *last;
-    long error = get_path(user_path, &path);
+    char *last;
+
+    long error = base_of(dfd, path, &base);
     if (error < 0) {
         return error;
     }
-    error = base_of(dfd, path, &base);
-    if (error == 0) {
-        error = path_walk_parent(base, path, &dir, &last);
-        inode_put(base);
+    error = path_walk_parent(base, path, &dir, &last);
+    inode_put(base);
+    if (error < 0) {
+        return error == -EEXIST ? -EISDIR : error;
     }
-    if (error == 0) {
-        inode_put(dir);
-        release(last);
-        error = -EROFS;
-    }
-    release(path);
-    return error;
+    inode_put(dir);
+    release(last);
+    return folder ? -EISDIR : -EROFS;
 }
 
 /* May this file be opened so? */
@@ -311,9 +307,6 @@ static long may_open(const struct inode *inode, u32 flags)
     if ((flags & O_CREAT) && (flags & O_EXCL)) {
         return -EEXIST;
     }
-    if (S_ISLNK(inode->mode)) {
-        return flags & O_PATH ? 0 : -ELOOP;
-    }
     if (S_ISDIR(inode->mode)) {
         return write || (flags & O_CREAT) ? -EISDIR : 0;
     }
@@ -322,6 +315,9 @@ static long may_open(const struct inode *inode, u32 flags)
     }
     if (flags & O_PATH) {
         return 0;
+    }
+    if (S_ISLNK(inode->mode)) {
+        return -ELOOP;
     }
     if (S_ISREG(inode->mode) && write) {
         return inode->dev == DEV_PROC ? -EACCES : -EROFS;
@@ -342,28 +338,59 @@ static long open_inode(struct inode *inode, u32 flags)
     return fd_install(current_task()->files, file, 0, (flags & O_CLOEXEC) != 0);
 }
 
-long sys_openat(int dfd, const char __user *path, int flags, u32 mode)
+/* What flags and a path that has been copied lead to; the walk overwrites the path. */
+static long open_walk(int dfd, char *path, u32 flags, struct inode **out)
+{
+    bool exclusive = (flags & O_CREAT) && (flags & O_EXCL);
+    size_t length = strlen(path);
+    bool slash = length != 0 && path[length - 1] == '/';
+    char *again = flags & O_CREAT ? copy_string(path) : NULL;
+
+    if ((flags & O_CREAT) && again == NULL) {
+        return -ENOMEM;
+    }
+    long error = path_at(dfd, path, (flags & O_NOFOLLOW) || exclusive ? WALK_NOFOLLOW : 0, 0, out);
+    if (again != NULL && length != 0 && (error == -ENOENT || (error == -ENOTDIR && slash))) {
+        error = open_missing(dfd, again, slash);
+    }
+    release(again);
+    return error;
+}
+
+static long open_path(int dfd, const char __user *user_path, u32 flags)
 {
     struct inode *inode;
+    char *path;
 
-    if (flags & O_PATH) {
-        flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-    }
-    if (flags & __O_TMPFILE) {
-        return (flags & O_DIRECTORY) && (flags & O_ACCMODE) != O_RDONLY ? -EOPNOTSUPP : -EINVAL;
-    }
-    bool nofollow = (flags & O_NOFOLLOW) || ((flags & O_CREAT) && (flags & O_EXCL));
-    long error = user_path_at(dfd, path, nofollow ? WALK_NOFOLLOW : 0, 0, &inode);
-    if (error == -ENOENT && (flags & O_CREAT)) {
-        error = open_missing(dfd, path);
-        return error == -EEXIST ? -EISDIR : error;
-    }
+    long error = get_path(user_path, &path);
     if (error < 0) {
         return error;
     }
-    long fd = open_inode(inode, flags);
+    error = open_walk(dfd, path, flags, &inode);
+    release(path);
+    if (error < 0) {
+        return error;
+    }
+    long fd = flags & __O_TMPFILE ? (S_ISDIR(inode->mode) ? -EROFS : -ENOTDIR) : open_inode(inode, flags);
     inode_put(inode);
     return fd;
+}
+
+long sys_openat(int dfd, const char __user *path, int flags, u32 mode)
+{
+    flags &= O_KNOWN;
+    if (flags & O_PATH) {
+        flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    } else {
+        flags |= O_LARGEFILE;
+    }
+    if ((flags & O_CREAT) && (flags & O_DIRECTORY)) {
+        return -EINVAL;
+    }
+    if ((flags & __O_TMPFILE) && (!(flags & O_DIRECTORY) || (flags & O_ACCMODE) == O_RDONLY)) {
+        return -EINVAL;
+    }
+    return open_path(dfd, path, flags);
 }
 
 long sys_open(const char __user *path, int flags, u32 mode)
@@ -485,18 +512,41 @@ static long descriptor_flags(u32 fd, bool set, bool close_on_exec)
     return result;
 }
 
-#define SETTABLE_FLAGS (O_APPEND | O_NONBLOCK | FASYNC | O_DIRECT | O_NOATIME)
+#define SETTABLE_FLAGS (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
+
+/* One program's locks never conflict with themselves: each is granted, and none is in the way. */
+static long lock_file(struct file *file, u32 command, struct flock __user *user_lock)
+{
+    struct flock lock;
+
+    if (copy_from_user(&lock, user_lock, sizeof(lock)) < 0) {
+        return -EFAULT;
+    }
+    if ((u16)lock.l_type > (command == F_GETLK ? F_WRLCK : F_UNLCK) || (u16)lock.l_whence > SEEK_END) {
+        return -EINVAL;
+    }
+    if (command == F_GETLK) {
+        lock.l_type = F_UNLCK;
+        return copy_to_user(user_lock, &lock, sizeof(lock));
+    }
+    return (lock.l_type == F_RDLCK && !file_readable(file)) ||
+                   (lock.l_type == F_WRLCK && !file_writable(file))
+               ? -EBADF
+               : 0;
+}
 
 static long file_control(struct file *file, u32 command, u64 argument)
 {
     switch (command) {
     case F_GETFL:
-        return file->flags | (file->flags & O_PATH ? 0 : O_LARGEFILE);
+        return file->flags;
     case F_SETFL:
         file->flags = (file->flags & ~SETTABLE_FLAGS) | (argument & SETTABLE_FLAGS);
         return 0;
-    case F_SETLK: /* one program's locks never conflict with themselves, and no file can be written */
+    case F_GETLK:
+    case F_SETLK:
     case F_SETLKW:
+        return lock_file(file, command, (struct flock __user *)argument);
     case F_SETOWN:
     case F_GETOWN:
         return 0;
@@ -542,7 +592,7 @@ static long file_ioctl(struct file *file, u32 command, u64 argument)
         return set_nonblocking(file, (void __user *)argument);
     }
     if (command == FIONREAD && S_ISREG(file->inode->mode)) {
-        s32 left = file->inode->size - min(file->pos, file->inode->size);
+        s32 left = file->inode->size - file->pos; /* negative behind the end */
         return copy_to_user((void __user *)argument, &left, sizeof(left));
     }
     return file->ops != NULL && file->ops->ioctl != NULL ? file->ops->ioctl(file, command, argument)
@@ -551,14 +601,12 @@ static long file_ioctl(struct file *file, u32 command, u64 argument)
 
 long sys_ioctl(int fd, u32 command, u64 argument)
 {
-    if (command == FIOCLEX || command == FIONCLEX) {
-        return descriptor_flags(fd, true, command == FIOCLEX);
-    }
     struct file *file = fd_get_io(fd);
     if (file == NULL) {
         return -EBADF;
     }
-    long result = file_ioctl(file, command, argument);
+    long result = command == FIOCLEX || command == FIONCLEX ? descriptor_flags(fd, true, command == FIOCLEX)
+                                                            : file_ioctl(file, command, argument);
     file_put(file);
     return result;
 }

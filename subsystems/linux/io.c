@@ -5,25 +5,29 @@
 /* May file be transferred from or to (write), and is the memory the program's? */
 static long may_transfer(const struct file *file, bool write, const void __user *buf, size_t count)
 {
+    bool folder = S_ISDIR(file->inode->mode);
+
     if (write ? !file_writable(file) : !file_readable(file)) {
         return -EBADF;
     }
-    if (!write && S_ISDIR(file->inode->mode)) {
-        return -EISDIR;
-    }
-    if (file->ops == NULL || (write ? file->ops->write == NULL : file->ops->read == NULL)) {
+    if (!folder && (file->ops == NULL || (write ? file->ops->write == NULL : file->ops->read == NULL))) {
         return -EINVAL;
     }
-    if (!access_ok(buf, count)) {
-        return -EFAULT;
-    }
-    return 0;
+    return !access_ok(buf, count) ? -EFAULT : folder ? -EISDIR : 0;
+}
+
+static bool is_valid_position(u64 pos, size_t count)
+{
+    return (s64)pos >= 0 && (s64)(pos + count) >= 0;
 }
 
 static long transfer(struct file *file, bool write, struct iobuf *buf, u64 *pos)
 {
+    if (pos != NULL && !is_valid_position(*pos, buf->left)) {
+        return -EINVAL;
+    }
     buf->left = min(buf->left, MAX_RW_COUNT);
-    if (buf->left == 0 && !file->ops->stream) {
+    if (buf->left == 0) {
         return 0;
     }
     return write ? file->ops->write(file, buf, pos) : file->ops->read(file, buf, pos);
@@ -33,7 +37,7 @@ static long transfer(struct file *file, bool write, struct iobuf *buf, u64 *pos)
 static long transfer_here(struct file *file, bool write, struct iobuf *buf)
 {
     if (file->ops->stream) {
-        return buf->left == 0 ? 0 : transfer(file, write, buf, NULL);
+        return transfer(file, write, buf, NULL);
     }
     mutex_lock(&file->lock);
     long done = transfer(file, write, buf, &file->pos);
@@ -97,79 +101,67 @@ long sys_pwrite64(int fd, const void __user *buf, size_t count, s64 offset)
 
 /* ---- Vectors ---- */
 
-/* All pieces are looked at before any is used, though the program may change them meanwhile: each is
-   checked again. */
-static long check_vector(const struct iovec __user *iov, u64 count)
+/* Both loops, as Linux has them: a bad length is found before a bad address. */
+static long check_vector(const struct iovec *pieces, u64 count, u64 *total)
 {
-    struct iovec piece;
-    u64 total = 0;
+    *total = 0;
+    for (u64 i = 0; i < count; i++) {
+        if ((s64)pieces[i].iov_len < 0) {
+            return -EINVAL;
+        }
+        *total += min(pieces[i].iov_len, MAX_RW_COUNT);
+    }
+    for (u64 i = 0; i < count; i++) {
+        if (!access_ok((void __user *)pieces[i].iov_base, pieces[i].iov_len)) {
+            return -EFAULT;
+        }
+    }
+    return 0;
+}
+
+/* Copies the vector, which is read only this once. *pieces: in pool, also when the result is an error. */
+static long get_vector(const struct iovec __user *iov, u64 count, struct iovec **pieces, struct iobuf *buf)
+{
+    u64 total;
 
     if (count > IOV_MAX) {
         return -EINVAL;
     }
-    for (u64 i = 0; i < count; i++) {
-        if (copy_from_user(&piece, iov + i, sizeof(piece)) < 0) {
-            return -EFAULT;
-        }
-        if ((s64)piece.iov_len < 0) {
-            return -EINVAL;
-        }
-        if (!access_ok((void __user *)piece.iov_base, piece.iov_len)) {
-            return -EFAULT;
-        }
-        total += min(piece.iov_len, MAX_RW_COUNT);
+    *pieces = zalloc(count * sizeof(**pieces) + 1);
+    if (*pieces == NULL) {
+        return -ENOMEM;
     }
-    return min(total, MAX_RW_COUNT);
-}
-
-/* Moves the pieces until one is not moved whole. pos NULL: the file's own offset. */
-static long transfer_vector(struct file *file, bool write, const struct iovec __user *iov, u64 count,
-                            u64 *pos)
-{
-    struct iovec piece;
-    long done = 0;
-
-    for (u64 i = 0; i < count && done < MAX_RW_COUNT; i++) {
-        long moved = copy_from_user(&piece, iov + i, sizeof(piece));
-        if (moved == 0 && !access_ok((void __user *)piece.iov_base, piece.iov_len)) {
-            moved = -EFAULT;
-        }
-        struct iobuf buf = user_buf((void __user *)piece.iov_base, min(piece.iov_len, MAX_RW_COUNT - done));
-        if (moved == 0 && buf.left != 0) {
-            u64 wanted = buf.left;
-            moved = pos != NULL ? transfer(file, write, &buf, pos) : transfer_here(file, write, &buf);
-            if (moved >= 0 && (u64)moved < wanted) {
-                return done + moved;
-            }
-        }
-        if (moved < 0) {
-            return done != 0 ? done : moved;
-        }
-        done += moved;
+    long error = copy_from_user(*pieces, iov, count * sizeof(**pieces));
+    if (error == 0) {
+        error = check_vector(*pieces, count, &total);
     }
-    return done;
+    *buf = (struct iobuf){.next = *pieces, .left = error == 0 ? min(total, MAX_RW_COUNT) : 0, .user = true};
+    return error;
 }
 
 static long vector(int fd, bool write, const struct iovec __user *iov, u64 count, const s64 *offset)
 {
+    struct iovec *pieces = NULL;
+    struct iobuf buf;
+
     if (offset != NULL && *offset < 0) {
         return -EINVAL;
     }
-    struct file *file = fd_get(fd);
+    struct file *file = fd_get_io(fd);
     if (file == NULL) {
         return -EBADF;
     }
     u64 pos = offset != NULL ? *offset : 0;
-    long result = may_transfer(file, write, NULL, 0);
-    if (result == 0 && offset != NULL && file->ops->stream) {
-        result = -ESPIPE;
+    long result = offset != NULL && file->ops != NULL && file->ops->stream
+                      ? -ESPIPE
+                      : may_transfer(file, write, NULL, 0);
+    if (result == 0) {
+        result = get_vector(iov, count, &pieces, &buf);
     }
     if (result == 0) {
-        result = check_vector(iov, count);
+        result = offset != NULL ? transfer(file, write, &buf, &pos) : transfer_here(file, write, &buf);
     }
-    if (result > 0) {
-        result = transfer_vector(file, write, iov, count, offset != NULL ? &pos : NULL);
-    }
+    release(pieces);
     file_put(file);
     return result;
 }
@@ -207,16 +199,11 @@ static s64 seek_target(const struct file *file, s64 offset, int whence)
     case SEEK_SET:
     case SEEK_CUR:
     case SEEK_END:
-        if (__builtin_add_overflow(base, offset, &target)) {
-            return -EOVERFLOW;
-        }
-        return target < 0 ? -EINVAL : target;
+        return __builtin_add_overflow(base, offset, &target) || target < 0 ? -EINVAL : target;
     case SEEK_DATA: /* files without holes */
         return offset < 0 || offset >= size ? -ENXIO : offset;
-    case SEEK_HOLE:
+    default: /* SEEK_HOLE */
         return offset < 0 || offset >= size ? -ENXIO : size;
-    default:
-        return -EINVAL;
     }
 }
 
@@ -226,8 +213,8 @@ long sys_lseek(int fd, s64 offset, int whence)
     if (file == NULL) {
         return -EBADF;
     }
-    long target = -ESPIPE;
-    if (file->ops == NULL || !file->ops->stream) {
+    long target = (u32)whence > SEEK_HOLE ? -EINVAL : -ESPIPE;
+    if (target == -ESPIPE && (file->ops == NULL || !file->ops->stream)) {
         mutex_lock(&file->lock);
         target = S_ISCHR(file->inode->mode) ? 0 : seek_target(file, offset, whence);
         if (target >= 0) {
@@ -276,40 +263,57 @@ static long send(struct file *out, struct file *in, u64 *pos, size_t count)
     return done;
 }
 
-static long sendfile_between(struct file *out, struct file *in, s64 __user *offset, size_t count)
+/* Each end NULL: -EBADF. */
+static long may_send(const struct file *out, const struct file *in, bool positioned, u64 pos, size_t count)
 {
-    s64 from = 0;
-    long error = may_transfer(in, false, NULL, 0);
-    if (error == 0) {
-        error = may_transfer(out, true, NULL, 0);
+    if (in == NULL || !file_readable(in)) {
+        return -EBADF;
     }
-    if (error == 0 && (in->ops->stream || !S_ISREG(in->inode->mode))) {
-        error = offset != NULL ? -ESPIPE : -EINVAL;
+    if (positioned && in->ops != NULL && in->ops->stream) {
+        return -ESPIPE;
     }
-    if (error == 0 && offset != NULL) {
-        error = copy_from_user(&from, offset, sizeof(from));
+    if (!is_valid_position(pos, count) || (s64)count < 0) {
+        return -EINVAL;
     }
-    if (error < 0 || from < 0) {
-        return error < 0 ? error : -EINVAL;
+    if (out == NULL || !file_writable(out)) {
+        return -EBADF;
     }
-    u64 pos = offset != NULL ? (u64)from : in->pos;
-    long done = send(out, in, &pos, min(count, MAX_RW_COUNT));
-    if (offset == NULL) {
-        in->pos = pos; /* as with read and write by two tasks at once, the later one decides */
-    } else if (copy_to_user(offset, &pos, sizeof(pos)) < 0) {
-        return -EFAULT;
+    if (!S_ISREG(in->inode->mode) || (out->flags & O_APPEND)) {
+        return -EINVAL;
     }
-    return done;
+    return may_transfer(out, true, NULL, 0);
+}
+
+static long sendfile(int out_fd, int in_fd, u64 *pos, size_t count)
+{
+    struct file *in = fd_get(in_fd);
+    struct file *out = fd_get(out_fd);
+    u64 here = in != NULL ? in->pos : 0;
+
+    long result = may_send(out, in, pos != NULL, pos != NULL ? *pos : here, count);
+    if (result == 0) {
+        result = send(out, in, pos != NULL ? pos : &here, min(count, MAX_RW_COUNT));
+        if (pos == NULL) {
+            in->pos = here; /* as with read and write by two tasks at once, the later one decides */
+        }
+    }
+    file_put(in);
+    file_put(out);
+    return result;
 }
 
 long sys_sendfile(int out_fd, int in_fd, s64 __user *offset, size_t count)
 {
-    struct file *in = fd_get(in_fd);
-    struct file *out = fd_get(out_fd);
-    long result = in != NULL && out != NULL ? sendfile_between(out, in, offset, count) : -EBADF;
-    file_put(in);
-    file_put(out);
-    return result;
+    u64 pos;
+
+    if (offset == NULL) {
+        return sendfile(out_fd, in_fd, NULL, count);
+    }
+    if (copy_from_user(&pos, offset, sizeof(pos)) < 0) {
+        return -EFAULT;
+    }
+    long result = sendfile(out_fd, in_fd, &pos, count);
+    return copy_to_user(offset, &pos, sizeof(pos)) < 0 ? -EFAULT : result;
 }
 
 /* ---- What is nothing to do where every write is done when it returns ---- */
@@ -348,8 +352,17 @@ long sys_fadvise64(int fd, s64 offset, s64 length, int advice)
     return result;
 }
 
+#define LOCK_SH 1
+#define LOCK_EX 2
+#define LOCK_NB 4
+#define LOCK_UN 8
+
 long sys_flock(int fd, int operation)
 {
+    int kind = operation & ~LOCK_NB;
+    if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN) {
+        return -EINVAL;
+    }
     struct file *file = fd_get_io(fd);
     file_put(file);
     return file == NULL ? -EBADF : 0;

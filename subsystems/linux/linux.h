@@ -101,24 +101,31 @@ void print(struct text *text, const char *format, ...); /* %s %c %d %u %x %o wit
 void print_char(struct text *text, char c);
 bool text_append(struct text *text, const void *bytes, size_t size); /* false: no memory, or no room */
 
-/* One end of a transfer: a piece of memory, the program's or the kernel's. The helpers move on by what
-   they did. */
+/*
+ * One end of a transfer: memory of the program's, in one piece or in many, or of the kernel's. The helpers move
+ * on by what they did: the bytes moved, fewer than asked for when the program's memory ends, -EFAULT for none.
+ */
 struct iobuf {
-    char *at;
-    size_t left;
+    char *at;                 /* in the current piece, ... */
+    size_t piece;             /* ... of which so much is left, ... */
+    size_t left;              /* ... and of all together */
+    const struct iovec *next; /* the piece behind it */
     bool user;
 };
 static inline struct iobuf user_buf(const void __user *base, size_t size)
 {
-    return (struct iobuf){(char *)base, size, true};
+    return (struct iobuf){.at = (char *)base, .piece = size, .left = size, .user = true};
 }
 static inline struct iobuf kernel_buf(void *base, size_t size)
 {
-    return (struct iobuf){base, size, false};
+    return (struct iobuf){.at = base, .piece = size, .left = size};
 }
-long iobuf_put(struct iobuf *buf, const void *from, size_t size); /* size <= buf->left; 0 or -EFAULT */
+long iobuf_put(struct iobuf *buf, const void *from, size_t size); /* size <= buf->left */
 long iobuf_get(struct iobuf *buf, void *to, size_t size);
 long iobuf_zero(struct iobuf *buf, size_t size);
+long iobuf_probe(struct iobuf buf, size_t size); /* how much iobuf_put would find room for */
+/* Reads from size bytes at data. */
+long read_memory(const void *data, u64 size, struct iobuf *to, u64 *pos);
 
 /* ---- The file tree (vfs.c, and who fills it: archive.c, dev.c, proc.c) ---- */
 
@@ -219,6 +226,7 @@ long tree_create(void);
 void tree_destroy(void);
 long archive_populate(void);
 long dev_populate(void);
+long read_random(struct iobuf *to);
 long proc_populate(void);
 extern const struct file_operations archive_file_ops, proc_text_ops;
 extern const struct inode_operations static_link_ops;
@@ -267,8 +275,9 @@ bool file_writable(const struct file *file);
 long get_path(const char __user *path, char **out);
 /* What a path argument with its folder descriptor names. AT_EMPTY_PATH in at_flags allows an empty path. */
 long user_path_at(int dfd, const char __user *path, u32 walk_flags, u32 at_flags, struct inode **out);
+/* The same for a path that has been copied, and that the walk overwrites. */
+long path_at(int dfd, char *path, u32 walk_flags, u32 at_flags, struct inode **out);
 long base_of(int dfd, const char *path, struct inode **base);
-void fill_stat(struct inode *inode, struct stat *st);
 
 /* ---- Processes (process.c) ---- */
 

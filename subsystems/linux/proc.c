@@ -249,12 +249,7 @@ static void proc_release(struct file *file)
 static long proc_read(struct file *file, struct iobuf *to, u64 *pos)
 {
     const struct text *text = file->data;
-    size_t size = *pos < text->used ? min(to->left, text->used - *pos) : 0;
-    if (size != 0 && iobuf_put(to, text->data + *pos, size) < 0) {
-        return -EFAULT;
-    }
-    *pos += size;
-    return size;
+    return read_memory(text->data, text->used, to, pos);
 }
 
 const struct file_operations proc_text_ops = {.open = proc_open, .release = proc_release, .read = proc_read};
@@ -310,10 +305,24 @@ static long parse_number(const char *name, size_t length)
     return length != 0 ? value : -1;
 }
 
-static struct inode *proc_inode(struct inode *dir, u32 mode, const char *name, size_t length, u64 pid)
+/*
+ * Inode numbers are the same each time: of process 7's folder 7 << 20, of its entries the numbers behind it, of
+ * its descriptors those from 7 << 20 | 0x10000 on. The permanent ones, which are counted, lie below.
+ */
+static u64 number_of(u64 pid)
+{
+    return pid << 20;
+}
+
+#define FIRST_ENTRY 1
+#define FIRST_FD    0x10000
+
+static struct inode *proc_inode(struct inode *dir, u32 mode, const char *name, size_t length, u64 pid,
+                                u64 ino)
 {
     struct inode *inode = inode_new(mode, DEV_PROC);
     if (inode != NULL) {
+        inode->ino = ino;
         inode->parent = inode_get(dir);
         memcpy(inode->own_name, name, min(length, sizeof(inode->own_name) - 1));
         inode->data = pid;
@@ -321,10 +330,17 @@ static struct inode *proc_inode(struct inode *dir, u32 mode, const char *name, s
     return inode;
 }
 
+/* The folder is that of the process who looks. Programs are also started by processes that are not of Linux. */
+static bool is_own(const struct inode *dir)
+{
+    const struct process *process = current_process();
+    return process != NULL && dir->data == (u64)process->pid;
+}
+
 static long fd_lookup(struct inode *dir, const char *name, size_t length, struct inode **out)
 {
     long fd = parse_number(name, length);
-    if (dir->data != (u64)current_process()->pid) {
+    if (!is_own(dir)) {
         return -EACCES;
     }
     struct file *file = fd >= 0 ? fd_get(fd) : NULL;
@@ -332,7 +348,8 @@ static long fd_lookup(struct inode *dir, const char *name, size_t length, struct
         return -ENOENT;
     }
     file_put(file);
-    struct inode *link = proc_inode(dir, S_IFLNK | 0700, name, length, dir->data);
+    struct inode *link =
+        proc_inode(dir, S_IFLNK | 0700, name, length, dir->data, number_of(dir->data) + FIRST_FD + fd);
     if (link == NULL) {
         return -ENOMEM;
     }
@@ -354,12 +371,12 @@ static long fd_readdir(struct inode *dir, u64 pos, struct dir_context *ctx)
     struct files *files = current_task()->files;
     char name[24];
 
-    if (dir->data != (u64)current_process()->pid) {
+    if (!is_own(dir)) {
         return -EACCES;
     }
     for (long fd = files_next(files, pos - 2); fd >= 0; fd = files_next(files, fd + 1)) {
         size_t length = number_name(name, sizeof(name), fd);
-        if (!ctx->emit(ctx, name, length, dir->ino + fd + 1, S_IFLNK, fd + 3)) {
+        if (!ctx->emit(ctx, name, length, number_of(dir->data) + FIRST_FD + fd, S_IFLNK, fd + 3)) {
             break;
         }
     }
@@ -372,7 +389,8 @@ static const struct inode_operations fd_dir_ops = {.lookup = fd_lookup, .readdir
 
 static struct inode *entry_inode(struct inode *dir, const struct proc_entry *entry, u64 pid)
 {
-    struct inode *inode = proc_inode(dir, entry->mode, entry->name, strlen(entry->name), pid);
+    struct inode *inode = proc_inode(dir, entry->mode, entry->name, strlen(entry->name), pid,
+                                     number_of(pid) + FIRST_ENTRY + (entry - process_entries));
     if (inode != NULL) {
         inode->entry = entry;
         inode->ops = S_ISDIR(entry->mode) ? &fd_dir_ops : S_ISLNK(entry->mode) ? &proc_link_ops : NULL;
@@ -401,7 +419,8 @@ static long pid_readdir(struct inode *dir, u64 pos, struct dir_context *ctx)
 {
     for (u64 i = pos - 2; i < ARRAYSIZE(process_entries); i++) {
         const struct proc_entry *entry = &process_entries[i];
-        if (!ctx->emit(ctx, entry->name, strlen(entry->name), dir->ino + i + 1, entry->mode, i + 3)) {
+        if (!ctx->emit(ctx, entry->name, strlen(entry->name), dir->ino + FIRST_ENTRY + i, entry->mode,
+                       i + 3)) {
             break;
         }
     }
@@ -420,7 +439,7 @@ static long proc_lookup(struct inode *dir, const char *name, size_t length, stru
         return -ENOENT;
     }
     process_put(process);
-    struct inode *inode = proc_inode(dir, S_IFDIR | 0555, name, length, pid);
+    struct inode *inode = proc_inode(dir, S_IFDIR | 0555, name, length, pid, number_of(pid));
     if (inode == NULL) {
         return -ENOMEM;
     }
@@ -452,7 +471,7 @@ static long proc_readdir(struct inode *dir, u64 pos, struct dir_context *ctx)
 
     for (s32 pid = next_pid(pos - first); pid != 0; pid = next_pid(pid)) {
         size_t length = number_name(name, sizeof(name), pid);
-        if (!ctx->emit(ctx, name, length, (u64)pid + 0x10000, S_IFDIR, first + pid)) {
+        if (!ctx->emit(ctx, name, length, number_of(pid), S_IFDIR, first + pid)) {
             break;
         }
     }

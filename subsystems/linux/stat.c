@@ -4,7 +4,7 @@
 
 #define BLOCK_SIZE 4096
 
-void fill_stat(struct inode *inode, struct stat *st)
+static void fill_stat(const struct inode *inode, struct stat *st)
 {
     struct timespec time = {.tv_sec = inode->mtime};
 
@@ -25,23 +25,31 @@ void fill_stat(struct inode *inode, struct stat *st)
     };
 }
 
-static long put_stat(struct inode *inode, struct stat __user *to)
+static u32 walk_flags(int at_flags)
 {
-    struct stat st;
-    fill_stat(inode, &st);
-    inode_put(inode);
-    return copy_to_user(to, &st, sizeof(st));
+    return at_flags & AT_SYMLINK_NOFOLLOW ? WALK_NOFOLLOW : 0;
 }
 
-long sys_newfstatat(int dfd, const char __user *path, struct stat __user *st, int flags)
+static long stat_at(int dfd, const char __user *path, int flags, struct stat *st)
 {
     struct inode *inode;
 
     if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE)) {
         return -EINVAL;
     }
-    long error = user_path_at(dfd, path, flags & AT_SYMLINK_NOFOLLOW ? WALK_NOFOLLOW : 0, flags, &inode);
-    return error < 0 ? error : put_stat(inode, st);
+    long error = user_path_at(dfd, path, walk_flags(flags), flags, &inode);
+    if (error == 0) {
+        fill_stat(inode, st);
+        inode_put(inode);
+    }
+    return error;
+}
+
+long sys_newfstatat(int dfd, const char __user *path, struct stat __user *to, int flags)
+{
+    struct stat st;
+    long error = stat_at(dfd, path, flags, &st);
+    return error < 0 ? error : copy_to_user(to, &st, sizeof(st));
 }
 
 long sys_stat(const char __user *path, struct stat __user *st)
@@ -54,57 +62,58 @@ long sys_lstat(const char __user *path, struct stat __user *st)
     return sys_newfstatat(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
 }
 
-long sys_fstat(int fd, struct stat __user *st)
+long sys_fstat(int fd, struct stat __user *to)
 {
+    struct stat st;
     struct file *file = fd_get(fd);
     if (file == NULL) {
         return -EBADF;
     }
-    struct inode *inode = inode_get(file->inode);
+    fill_stat(file->inode, &st);
     file_put(file);
-    return put_stat(inode, st);
+    return copy_to_user(to, &st, sizeof(st));
 }
 
-static void fill_statx(struct inode *inode, struct statx *st)
+static struct statx_timestamp statx_time(const struct timespec *time)
 {
-    struct statx_timestamp time = {.tv_sec = inode->mtime};
+    return (struct statx_timestamp){.tv_sec = time->tv_sec, .tv_nsec = time->tv_nsec};
+}
 
-    *st = (struct statx){
+static struct statx statx_of(const struct stat *st)
+{
+    return (struct statx){
         .stx_mask = STATX_BASIC_STATS,
-        .stx_blksize = BLOCK_SIZE,
-        .stx_nlink = inode->nlink,
-        .stx_uid = inode->uid,
-        .stx_gid = inode->gid,
-        .stx_mode = inode->mode,
-        .stx_ino = inode->ino,
-        .stx_size = inode->size,
-        .stx_blocks = S_ISREG(inode->mode) ? page_up(inode->size) / 512 : 0,
-        .stx_atime = time,
-        .stx_ctime = time,
-        .stx_mtime = time,
-        .stx_rdev_major = dev_major(inode->rdev),
-        .stx_rdev_minor = dev_minor(inode->rdev),
-        .stx_dev_major = dev_major(inode->dev),
-        .stx_dev_minor = dev_minor(inode->dev),
+        .stx_blksize = st->st_blksize,
+        .stx_nlink = st->st_nlink,
+        .stx_uid = st->st_uid,
+        .stx_gid = st->st_gid,
+        .stx_mode = st->st_mode,
+        .stx_ino = st->st_ino,
+        .stx_size = st->st_size,
+        .stx_blocks = st->st_blocks,
+        .stx_atime = statx_time(&st->st_atim),
+        .stx_ctime = statx_time(&st->st_ctim),
+        .stx_mtime = statx_time(&st->st_mtim),
+        .stx_rdev_major = dev_major(st->st_rdev),
+        .stx_rdev_minor = dev_minor(st->st_rdev),
+        .stx_dev_major = dev_major(st->st_dev),
+        .stx_dev_minor = dev_minor(st->st_dev),
     };
 }
 
 long sys_statx(int dfd, const char __user *path, int flags, u32 mask, struct statx __user *to)
 {
-    struct inode *inode;
-    struct statx st;
+    struct stat st;
 
-    if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE)) ||
-        (mask & STATX__RESERVED)) {
+    if ((mask & STATX__RESERVED) || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE) {
         return -EINVAL;
     }
-    long error = user_path_at(dfd, path, flags & AT_SYMLINK_NOFOLLOW ? WALK_NOFOLLOW : 0, flags, &inode);
+    long error = stat_at(dfd, path, flags, &st);
     if (error < 0) {
         return error;
     }
-    fill_statx(inode, &st);
-    inode_put(inode);
-    return copy_to_user(to, &st, sizeof(st));
+    struct statx stx = statx_of(&st);
+    return copy_to_user(to, &stx, sizeof(stx));
 }
 
 /* ---- access: everybody is root here, who may do all but execute what is no program and write where
@@ -128,7 +137,7 @@ long sys_faccessat2(int dfd, const char __user *path, int mode, int flags)
     if ((mode & ~(R_OK | W_OK | X_OK)) || (flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))) {
         return -EINVAL;
     }
-    long error = user_path_at(dfd, path, flags & AT_SYMLINK_NOFOLLOW ? WALK_NOFOLLOW : 0, flags, &inode);
+    long error = user_path_at(dfd, path, walk_flags(flags), flags, &inode);
     if (error < 0) {
         return error;
     }
@@ -149,19 +158,30 @@ long sys_access(const char __user *path, int mode)
 
 /* ---- readlink ---- */
 
+/* An empty path means the descriptor, which has been opened as a link itself, or is none. */
 long sys_readlinkat(int dfd, const char __user *path, char __user *buf, int size)
 {
     struct inode *link;
+    char *text, *target;
 
     if (size <= 0) {
         return -EINVAL;
     }
-    long length = user_path_at(dfd, path, WALK_NOFOLLOW, AT_EMPTY_PATH, &link);
+    long length = get_path(path, &text);
     if (length < 0) {
         return length;
     }
-    char *target = zalloc(PATH_MAX);
+    bool empty = text[0] == 0;
+    length = path_at(dfd, text, WALK_NOFOLLOW, AT_EMPTY_PATH, &link);
+    release(text);
+    if (length < 0) {
+        return length;
+    }
+    target = zalloc(PATH_MAX);
     length = target == NULL ? -ENOMEM : inode_readlink(link, target, min(size, PATH_MAX));
+    if (length == -EINVAL && empty) {
+        length = -ENOENT;
+    }
     if (length > 0 && copy_to_user(buf, target, length) < 0) {
         length = -EFAULT;
     }
@@ -172,17 +192,6 @@ long sys_readlinkat(int dfd, const char __user *path, char __user *buf, int size
 
 long sys_readlink(const char __user *path, char __user *buf, int size)
 {
-    struct inode *link;
-
-    /* Other than readlinkat, this one knows no empty path. */
-    if (size <= 0) {
-        return -EINVAL;
-    }
-    long error = user_path_at(AT_FDCWD, path, WALK_NOFOLLOW, 0, &link);
-    if (error < 0) {
-        return error;
-    }
-    inode_put(link);
     return sys_readlinkat(AT_FDCWD, path, buf, size);
 }
 

@@ -46,26 +46,13 @@ long sys_sysinfo(struct sysinfo __user *to)
 
 long sys_getrandom(void __user *buf, size_t count, u32 flags)
 {
-    u8 chunk[256];
-    size_t done = 0;
+    struct iobuf to = user_buf(buf, min(count, MAX_RW_COUNT));
 
     if ((flags & ~(u32)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE)) ||
         (flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE)) {
         return -EINVAL;
     }
-    count = min(count, MAX_RW_COUNT);
-    if (!access_ok(buf, count)) {
-        return -EFAULT;
-    }
-    while (done < count) {
-        size_t size = min(count - done, sizeof(chunk));
-        kernel.RandomBytes(chunk, size);
-        if (is_dying() || copy_to_user((char __user *)buf + done, chunk, size) < 0) {
-            return done != 0 ? (long)done : -EFAULT;
-        }
-        done += size;
-    }
-    return done;
+    return access_ok(buf, to.left) ? read_random(&to) : -EFAULT;
 }
 
 /* ---- Ids: one user, root ---- */
@@ -490,7 +477,7 @@ long sys_socketpair(int family, int type, int protocol, int __user *pair)
 
 static long no_socket(int fd)
 {
-    struct file *file = fd_get(fd);
+    struct file *file = fd_get_io(fd);
     file_put(file);
     return file == NULL ? -EBADF : -ENOTSOCK;
 }

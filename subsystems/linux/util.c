@@ -56,43 +56,96 @@ long error_of(NTSTATUS status)
 
 /* ---- Transfers ---- */
 
-static void iobuf_advance(struct iobuf *buf, size_t size)
+enum direction {
+    PUT,
+    GET,
+    ZERO,
+    PROBE
+};
+
+/* size bytes of one page. */
+static long move_user(char __user *at, enum direction direction, void *other, size_t size)
 {
-    buf->at += size;
-    buf->left -= size;
+    ULONG before;
+
+    switch (direction) {
+    case PUT:
+        return copy_to_user(at, other, size);
+    case GET:
+        return copy_from_user(other, at, size);
+    case ZERO:
+        return clear_user(at, size);
+    default:
+        return error_of(kernel.ExchangeAddUser32((volatile ULONG *)((u64)at & ~3UL), 0, &before));
+    }
+}
+
+static void move_kernel(char *at, enum direction direction, void *other, size_t size)
+{
+    if (direction == PUT) {
+        memcpy(at, other, size);
+    } else if (direction == GET) {
+        memcpy(other, at, size);
+    } else if (direction == ZERO) {
+        memset(at, 0, size);
+    }
+}
+
+/* A page of the program's at a time: so what is moved before a fault is known. */
+static long iobuf_move(struct iobuf *buf, enum direction direction, char *other, size_t size)
+{
+    size_t done = 0;
+
+    while (done < size && !is_dying()) {
+        for (; buf->piece == 0; buf->next++) {
+            buf->at = (char *)buf->next->iov_base;
+            buf->piece = buf->next->iov_len;
+        }
+        size_t count = min(size - done, buf->piece);
+        if (!buf->user) {
+            move_kernel(buf->at, direction, other + done, count);
+        } else {
+            count = min(count, PAGE_SIZE - (u64)buf->at % PAGE_SIZE);
+            if (move_user(buf->at, direction, other + done, count) < 0) {
+                break;
+            }
+        }
+        buf->at += count;
+        buf->piece -= count;
+        buf->left -= count;
+        done += count;
+    }
+    return done == 0 && size != 0 ? -EFAULT : (long)done;
 }
 
 long iobuf_put(struct iobuf *buf, const void *from, size_t size)
 {
-    if (!buf->user) {
-        memcpy(buf->at, from, size);
-    } else if (copy_to_user(buf->at, from, size) < 0) {
-        return -EFAULT;
-    }
-    iobuf_advance(buf, size);
-    return 0;
+    return iobuf_move(buf, PUT, (char *)from, size);
 }
 
 long iobuf_get(struct iobuf *buf, void *to, size_t size)
 {
-    if (!buf->user) {
-        memcpy(to, buf->at, size);
-    } else if (copy_from_user(to, buf->at, size) < 0) {
-        return -EFAULT;
-    }
-    iobuf_advance(buf, size);
-    return 0;
+    return iobuf_move(buf, GET, to, size);
 }
 
 long iobuf_zero(struct iobuf *buf, size_t size)
 {
-    if (!buf->user) {
-        memset(buf->at, 0, size);
-    } else if (clear_user(buf->at, size) < 0) {
-        return -EFAULT;
+    return iobuf_move(buf, ZERO, NULL, size);
+}
+
+long iobuf_probe(struct iobuf buf, size_t size)
+{
+    return iobuf_move(&buf, PROBE, NULL, size);
+}
+
+long read_memory(const void *data, u64 size, struct iobuf *to, u64 *pos)
+{
+    if (*pos >= size) {
+        return 0;
     }
-    iobuf_advance(buf, size);
-    return 0;
+    long moved = iobuf_put(to, (const char *)data + *pos, min(to->left, size - *pos));
+    *pos += moved > 0 ? moved : 0;
+    return moved;
 }
 
 /* ---- Text ---- */

@@ -24,6 +24,16 @@ VOID ExFreePoolWithTag(PVOID Block, ULONG Tag)
     free(Block);
 }
 
+PETHREAD PsGetCurrentThread(VOID)
+{
+    return NULL;
+}
+
+BOOLEAN PsIsThreadTerminating(PETHREAD Thread)
+{
+    return FALSE;
+}
+
 #define FILE_ENTRY(Name, Bytes)                                                                              \
     {                                                                                                        \
         Name, (const UCHAR *)(Bytes), sizeof(Bytes) - 1, S_IFREG | 0644, 7, 0                                \
