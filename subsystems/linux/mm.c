@@ -66,6 +66,7 @@ struct mapping {
 static long map_at(const struct mapping *m, ULONG_PTR *base, ULONG map_flags)
 {
     map_flags |= (m->flags & MAP_TYPE) != MAP_PRIVATE ? PS_MAP_SHARED : 0;
+    map_flags |= m->flags & MAP_GROWSDOWN ? PS_MAP_GROWDOWN : 0;
     NTSTATUS status =
         kernel.MapRegion(current_process()->object, base, m->length, map_flags, protection_of(m->prot),
                          m->section, m->offset, current_process()->mm->mmap_limit, m->inode);
@@ -82,8 +83,7 @@ static long place_mapping(const struct mapping *m)
         return error < 0 ? error : (long)base;
     }
     base = page_down(m->addr);
-    if (base >= LOWEST_ADDRESS && base + m->length <= TASK_SIZE &&
-        map_at(m, &base, PS_MAP_FIXED | PS_MAP_NOREPLACE) == 0) {
+    if (base >= LOWEST_ADDRESS && map_at(m, &base, PS_MAP_FIXED | PS_MAP_NOREPLACE) == 0) {
         return base;
     }
     base = 0;
@@ -94,19 +94,29 @@ static long place_mapping(const struct mapping *m)
 /* Shared anonymous memory: a section of its own. */
 static long anonymous_section(struct mapping *m)
 {
+    int type = m->flags & MAP_TYPE;
+
     m->offset = 0;
-    if ((m->flags & MAP_TYPE) == MAP_PRIVATE) {
+    if (type == MAP_PRIVATE) {
         return 0;
+    }
+    if (type != MAP_SHARED || (m->flags & MAP_GROWSDOWN)) {
+        return -EINVAL;
     }
     return error_of(kernel.CreateSection(m->length, &m->section));
 }
 
 static long file_section(struct mapping *m, struct file *file)
 {
-    if (!file_readable(file)) {
-        return -EACCES;
+    int type = m->flags & MAP_TYPE;
+
+    if (S_ISREG(file->inode->mode) && m->offset > (u64)MAXLONG64 - m->length) {
+        return -EOVERFLOW;
     }
-    if ((m->flags & MAP_TYPE) != MAP_PRIVATE && (m->prot & PROT_WRITE) && !file_writable(file)) {
+    if (type != MAP_PRIVATE && type != MAP_SHARED && type != MAP_SHARED_VALIDATE) {
+        return -EINVAL;
+    }
+    if (!file_readable(file) || (type != MAP_PRIVATE && (m->prot & PROT_WRITE) && !file_writable(file))) {
         return -EACCES;
     }
     if (file->ops != NULL && file->ops->anonymous) {
@@ -115,8 +125,8 @@ static long file_section(struct mapping *m, struct file *file)
     if (file->inode->archive == NULL) {
         return -ENODEV;
     }
-    if (file->inode->size == 0) {
-        return anonymous_section(m); /* every touch should be SIGBUS; nobody maps an empty file to use it */
+    if (m->flags & MAP_GROWSDOWN) {
+        return -EINVAL;
     }
     m->section = inode_section(file->inode);
     if (m->section == NULL) {
@@ -127,36 +137,15 @@ static long file_section(struct mapping *m, struct file *file)
     return 0;
 }
 
-static long find_section(struct mapping *m, int fd)
-{
-    if (m->flags & MAP_ANONYMOUS) {
-        return anonymous_section(m);
-    }
-    struct file *file = fd_get_io(fd);
-    if (file == NULL) {
-        return -EBADF;
-    }
-    long error = file_section(m, file);
-    file_put(file);
-    return error;
-}
-
+/* What does not depend on what is mapped. */
 static long check_mapping(struct mapping *m)
 {
-    int type = m->flags & MAP_TYPE;
-
-    if (m->offset % PAGE_SIZE != 0 || m->length == 0) {
+    if (m->length == 0) {
         return -EINVAL;
     }
     m->length = page_up(m->length);
     if (m->length == 0 || m->length > TASK_SIZE) {
         return -ENOMEM;
-    }
-    if (m->offset + m->length < m->offset) {
-        return -EOVERFLOW;
-    }
-    if (type != MAP_PRIVATE && type != MAP_SHARED && type != MAP_SHARED_VALIDATE) {
-        return -EINVAL;
     }
     if (!(m->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))) {
         return 0;
@@ -167,17 +156,40 @@ static long check_mapping(struct mapping *m)
     return m->addr % PAGE_SIZE != 0 ? -EINVAL : m->addr < LOWEST_ADDRESS ? -EPERM : 0;
 }
 
+static long map_file(struct mapping *m, int fd)
+{
+    struct file *file = fd_get_io(fd);
+    if (file == NULL) {
+        return -EBADF;
+    }
+    long result = check_mapping(m);
+    if (result == 0) {
+        result = file_section(m, file);
+    }
+    if (result == 0) {
+        result = place_mapping(m);
+    }
+    file_put(file);
+    return result;
+}
+
+static long map_anonymous(struct mapping *m)
+{
+    long result = check_mapping(m);
+    if (result == 0) {
+        result = anonymous_section(m);
+    }
+    return result == 0 ? place_mapping(m) : result;
+}
+
 long sys_mmap(u64 addr, u64 length, int prot, int flags, int fd, u64 offset)
 {
     struct mapping m = {.addr = addr, .length = length, .offset = offset, .prot = prot, .flags = flags};
 
-    long result = check_mapping(&m);
-    if (result == 0) {
-        result = find_section(&m, fd);
+    if (offset % PAGE_SIZE != 0) {
+        return -EINVAL;
     }
-    if (result == 0) {
-        result = place_mapping(&m);
-    }
+    long result = flags & MAP_ANONYMOUS ? map_anonymous(&m) : map_file(&m, fd);
     if (m.section != NULL) {
         kernel.DereferenceSection(m.section); /* the region has its own reference */
     }
@@ -227,14 +239,22 @@ static long refuse_shared_file(const PS_REGION_INFORMATION *region)
 
 long sys_mprotect(u64 addr, u64 length, int prot)
 {
-    if (addr % PAGE_SIZE != 0 || (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM | PROT_GROWSDOWN))) {
+    int grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
+
+    if (addr % PAGE_SIZE != 0 || (grows & PROT_GROWSUP)) {
         return -EINVAL;
     }
     if (length == 0) {
         return 0;
     }
     length = page_up(length);
-    if (length == 0 || !is_user_range(addr, length)) {
+    if (length == 0 || addr + length < addr) {
+        return -ENOMEM;
+    }
+    if ((prot & ~grows) & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM)) {
+        return -EINVAL;
+    }
+    if (!is_user_range(addr, length)) {
         return -ENOMEM;
     }
     if ((prot & PROT_WRITE) && for_each_region(addr, addr + length, refuse_shared_file) == -EACCES) {
@@ -243,61 +263,81 @@ long sys_mprotect(u64 addr, u64 length, int prot)
     return error_of(kernel.ProtectRegion(current_process()->object, addr, length, protection_of(prot)));
 }
 
+/* 0 also for what is only advice. */
 static long advise(u64 addr, u64 length, int advice)
 {
     PEPROCESS process = current_process()->object;
 
     switch (advice) {
     case MADV_DONTNEED:
+    case MADV_DONTNEED_LOCKED:
     case MADV_FREE:
         return error_of(kernel.DiscardRegion(process, addr, length));
     case MADV_DONTFORK:
     case MADV_DOFORK:
         return error_of(kernel.SetRegionInherit(process, addr, length, advice == MADV_DOFORK));
     default:
-        return (advice >= MADV_NORMAL && advice <= MADV_WILLNEED) ||
-                       (advice > MADV_DOFORK && advice <= MADV_COLLAPSE)
-                   ? 0
-                   : -EINVAL;
+        return 0;
     }
+}
+
+static bool is_advice(int advice)
+{
+    return (advice >= MADV_NORMAL && advice <= MADV_DONTNEED) || advice == MADV_FREE ||
+           (advice >= MADV_DONTFORK && advice <= MADV_COLLAPSE);
+}
+
+/* [addr, addr + length) rounded up to pages wraps around. */
+static bool wraps(u64 addr, u64 length)
+{
+    return page_up(length) < length || addr + page_up(length) < addr;
 }
 
 long sys_madvise(u64 addr, u64 length, int advice)
 {
-    u64 size = page_up(length);
-    if (addr % PAGE_SIZE != 0 || size < length || !is_user_range(addr, size)) {
+    if (!is_advice(advice) || addr % PAGE_SIZE != 0 || wraps(addr, length)) {
         return -EINVAL;
     }
-    if (size == 0) {
-        return advise(addr, 0, MADV_NORMAL);
+    length = page_up(length);
+    if (length == 0) {
+        return 0;
     }
-    long error = advise(addr, size, advice);
-    return error < 0 ? error : for_each_region(addr, addr + size, NULL);
+    if (!is_user_range(addr, length)) {
+        return -ENOMEM;
+    }
+    long error = advise(addr, length, advice);
+    return error < 0 ? error : for_each_region(addr, addr + length, NULL);
 }
 
 long sys_msync(u64 addr, u64 length, int flags)
 {
-    u64 size = page_up(length);
     if (addr % PAGE_SIZE != 0 || (flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) ||
         (flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC)) {
         return -EINVAL;
     }
-    return size < length || !is_user_range(addr, size) ? -ENOMEM : for_each_region(addr, addr + size, NULL);
+    return wraps(addr, length) ? -ENOMEM : for_each_region(addr, addr + page_up(length), NULL);
 }
 
 /* All memory is in memory: there is no paging. */
 long sys_mincore(u64 addr, u64 length, u8 __user *vector)
 {
-    u64 size = page_up(length);
+    static const u8 present[64] = {[0 ... 63] = 1};
+    u64 pages = page_up(length) / PAGE_SIZE;
+
     if (addr % PAGE_SIZE != 0) {
         return -EINVAL;
     }
-    if (size < length || !is_user_range(addr, size) || for_each_region(addr, addr + size, NULL) < 0) {
+    if (!is_user_range(addr, length)) {
         return -ENOMEM;
     }
-    u8 present = 1;
-    for (u64 page = 0; page < size / PAGE_SIZE; page++) {
-        if (copy_to_user(vector + page, &present, 1) < 0) {
+    if (!access_ok(vector, pages)) {
+        return -EFAULT;
+    }
+    if (for_each_region(addr, addr + page_up(length), NULL) < 0) {
+        return -ENOMEM;
+    }
+    for (u64 page = 0; page < pages && !is_dying(); page += sizeof(present)) {
+        if (copy_to_user(vector + page, present, min(sizeof(present), pages - page)) < 0) {
             return -EFAULT;
         }
     }
@@ -307,8 +347,8 @@ long sys_mincore(u64 addr, u64 length, u8 __user *vector)
 long sys_mlock(u64 addr, u64 length)
 {
     u64 start = page_down(addr);
-    u64 end = page_up(addr + length);
-    return end < start || end > TASK_SIZE ? -ENOMEM : for_each_region(start, end, NULL);
+    u64 end = start + page_up(length + addr % PAGE_SIZE);
+    return end < start ? -EINVAL : for_each_region(start, end, NULL);
 }
 
 long sys_munlock(u64 addr, u64 length)
@@ -329,7 +369,8 @@ static long map_like(const PS_REGION_INFORMATION *region, u64 distance, ULONG_PT
                                      current_process()->mm->mmap_limit, region->Tag));
 }
 
-/* Copies what private pages hold. Page by page through the kernel: the contract cannot move pages yet. */
+/* Copies what private pages hold. Page by page through the kernel: the contract cannot move pages yet. What
+   lies behind the end of its file holds nothing. */
 static long copy_pages(u64 to, u64 from, u64 size)
 {
     PEPROCESS process = current_process()->object;
@@ -340,13 +381,31 @@ static long copy_pages(u64 to, u64 from, u64 size)
         status = kernel.ReadMemory(process, from + at, page, PAGE_SIZE);
         if (NT_SUCCESS(status)) {
             status = kernel.WriteMemory(process, to + at, page, PAGE_SIZE, TRUE);
+        } else if (status == STATUS_IN_PAGE_ERROR) {
+            status = STATUS_SUCCESS;
         }
     }
     release(page);
     return error_of(status);
 }
 
-/* To another place: wanted with MREMAP_FIXED, else anywhere. */
+/* The same for pages that may not be read, as long as this lasts. */
+static long copy_region(const PS_REGION_INFORMATION *region, u64 to, u64 from, u64 old_size, u64 size)
+{
+    PEPROCESS process = current_process()->object;
+    bool hidden = !(region->Protection & PS_MEMORY_READ);
+
+    long error = hidden ? error_of(kernel.ProtectRegion(process, from, old_size, PS_MEMORY_READ)) : 0;
+    if (error == 0) {
+        error = copy_pages(to, from, size);
+    }
+    if (hidden && error < 0) {
+        kernel.ProtectRegion(process, from, old_size, region->Protection);
+    }
+    return error;
+}
+
+/* To another place: wanted with MREMAP_FIXED, else anywhere. old_size 0: shared memory is to be at both. */
 static long move_region(const PS_REGION_INFORMATION *region, u64 old, u64 old_size, u64 new_size, u32 flags,
                         u64 wanted)
 {
@@ -355,56 +414,67 @@ static long move_region(const PS_REGION_INFORMATION *region, u64 old, u64 old_si
 
     long error = map_like(region, old - region->Start, &base, new_size,
                           flags & MREMAP_FIXED ? PS_MAP_FIXED : PS_MAP_TOPDOWN);
+    if (error == 0 && !region->Shared) {
+        error = copy_region(region, base, old, old_size, min(old_size, new_size));
+        if (error < 0) {
+            kernel.UnmapRegion(process, base, new_size);
+        }
+    }
     if (error < 0) {
         return error;
     }
-    if (!region->Shared && (region->Protection & PS_MEMORY_READ)) {
-        error = copy_pages(base, old, min(old_size, new_size));
+    if (old_size != 0) {
+        kernel.UnmapRegion(process, old, old_size);
     }
-    if (error < 0) {
-        kernel.UnmapRegion(process, base, new_size);
-        return error;
-    }
-    kernel.UnmapRegion(process, old, old_size);
     return base;
 }
 
 static long check_remap(u64 old, u64 *old_size, u64 *new_size, u32 flags, u64 wanted)
 {
-    if ((flags & ~(u32)(MREMAP_MAYMOVE | MREMAP_FIXED)) || old % PAGE_SIZE != 0 || *new_size == 0 ||
-        ((flags & MREMAP_FIXED) && (!(flags & MREMAP_MAYMOVE) || wanted % PAGE_SIZE != 0))) {
-        return -EINVAL;
-    }
     *old_size = page_up(*old_size);
     *new_size = page_up(*new_size);
-    if (*old_size == 0 || *new_size == 0 || !is_user_range(old, *old_size) || *new_size > TASK_SIZE) {
+    if ((flags & ~(u32)(MREMAP_MAYMOVE | MREMAP_FIXED)) || old % PAGE_SIZE != 0 || *new_size == 0 ||
+        *new_size > TASK_SIZE || !is_user_range(old, *old_size)) {
         return -EINVAL;
     }
-    if ((flags & MREMAP_FIXED) && (!is_user_range(wanted, *new_size) || wanted < LOWEST_ADDRESS ||
-                                   (wanted < old + *old_size && old < wanted + *new_size))) {
-        return -EINVAL;
+    if (!(flags & MREMAP_FIXED)) {
+        return 0;
     }
-    return 0;
+    bool overlaps = wanted < old + *old_size && old < wanted + *new_size;
+    return !(flags & MREMAP_MAYMOVE) || wanted % PAGE_SIZE != 0 || wanted < LOWEST_ADDRESS ||
+                   !is_user_range(wanted, *new_size) || overlaps
+               ? -EINVAL
+               : 0;
+}
+
+static long shrink_region(u64 old, u64 old_size, u64 new_size)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+    if (new_size < old_size) {
+        status = kernel.UnmapRegion(current_process()->object, old + new_size, old_size - new_size);
+    }
+    return NT_SUCCESS(status) ? (long)old : error_of(status);
 }
 
 long sys_mremap(u64 old, u64 old_size, u64 new_size, u32 flags, u64 wanted)
 {
     PS_REGION_INFORMATION region;
-    PEPROCESS process = current_process()->object;
 
     long error = check_remap(old, &old_size, &new_size, flags, wanted);
     if (error < 0) {
         return error;
     }
-    if (!NT_SUCCESS(kernel.QueryRegion(process, old, &region)) || !region.Mapped ||
-        region.End < old + old_size) {
+    if (!NT_SUCCESS(kernel.QueryRegion(current_process()->object, old, &region)) || !region.Mapped) {
         return -EFAULT;
     }
     if (!(flags & MREMAP_FIXED) && new_size <= old_size) {
-        return new_size < old_size &&
-                       !NT_SUCCESS(kernel.UnmapRegion(process, old + new_size, old_size - new_size))
-                   ? -ENOMEM
-                   : (long)old;
+        return shrink_region(old, old_size, new_size);
+    }
+    if (old_size == 0 && !region.Shared) {
+        return -EINVAL;
+    }
+    if (region.End - old < old_size) {
+        return -EFAULT;
     }
     ULONG_PTR end = old + old_size;
     if (!(flags & MREMAP_FIXED) && is_user_range(old, new_size) &&
