@@ -373,6 +373,7 @@ typedef u64 sigset_t;
 #define SA_RESTART   0x10000000U
 #define SA_NODEFER   0x40000000U
 #define SA_RESETHAND 0x80000000U
+#define SA_KNOWN     0xdc000807U /* others are dropped, as are those of other machines */
 
 #define SS_ONSTACK    1
 #define SS_DISABLE    2
@@ -419,11 +420,11 @@ typedef struct siginfo {
         struct {
             s32 si_pid;
             u32 si_uid;
-            u64 si_value;
         };
         u64 si_addr;
-        u8 __size[112];
     };
+    u64 si_value;
+    u8 __rest[96]; /* no part of a union: an initialiser clears it */
 } siginfo_t;
 C_ASSERT(sizeof(siginfo_t) == 128);
 
@@ -461,6 +462,9 @@ struct fpx_sw_bytes {
     u32 xstate_size;
     u32 padding[7];
 };
+#define FXSAVE_SIZE      512
+#define FXSAVE_MXCSR     24
+#define XFEATURES_FXSAVE 3 /* what it holds, in the words of XSAVE's header behind it */
 #define FPX_SW_OFFSET    464
 #define FP_XSTATE_MAGIC1 0x46505853U
 #define FP_XSTATE_MAGIC2 0x46505845U
@@ -563,11 +567,12 @@ struct sysinfo {
 };
 C_ASSERT(sizeof(struct sysinfo) == 112);
 
-#define SCHED_OTHER 0
-#define SCHED_FIFO  1
-#define SCHED_RR    2
-#define SCHED_BATCH 3
-#define SCHED_IDLE  5
+#define SCHED_OTHER    0
+#define SCHED_FIFO     1
+#define SCHED_RR       2
+#define SCHED_BATCH    3
+#define SCHED_IDLE     5
+#define SCHED_DEADLINE 6
 
 #define GRND_NONBLOCK 1
 #define GRND_RANDOM   2

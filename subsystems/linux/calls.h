@@ -276,7 +276,7 @@ CALL(267, readlinkat, "aspu", (int dfd, const char __user *path, char __user *bu
 CALL(268, fchmodat, "aso", (int dfd, const char __user *path, u32 mode))
 CALL(269, faccessat, "aso", (int dfd, const char __user *path, int mode))
 CALL(270, pselect6, "dppppp", (int n, u64 __user *in, u64 __user *out, u64 __user *except, struct timespec __user *timeout, const u64 __user *mask))
-CALL(271, ppoll, "puppu", (struct pollfd __user *fds, u32 count, const struct timespec __user *timeout, const sigset_t __user *mask, size_t size))
+CALL(271, ppoll, "puppu", (struct pollfd __user *fds, u32 count, struct timespec __user *timeout, const sigset_t __user *mask, size_t size))
 NONE(272, unshare)
 CALL(273, set_robust_list, "pu", (void __user *head, size_t size))
 CALL(274, get_robust_list, "dpp", (s32 pid, u64 __user *head, u64 __user *size))

@@ -254,8 +254,17 @@ static long program_open_interpreter(struct program *program)
     return error;
 }
 
+/* Strings and the pointers to them must fit a quarter of the stack. */
+static bool fits(const struct buffer *a, const struct buffer *b)
+{
+    return a->size + b->size + (a->count + b->count) * sizeof(u64) <= ARG_MAX;
+}
+
 static long program_open(struct program *program)
 {
+    if (!fits(&program->arguments, &program->environment)) {
+        return -E2BIG;
+    }
     if (program->arguments.count == 0) { /* a program has a name at least */
         long error = buffer_prepend(&program->arguments, "", 0, false);
         if (error < 0) {
@@ -640,7 +649,6 @@ static NTSTATUS start_task(struct process *process, struct task *task, const KTR
         return status;
     }
     process_publish(process, task, thread);
-    console_own(process->pgid);
     return kernel.ResumeThread(thread, NULL);
 }
 
@@ -677,9 +685,11 @@ static NTSTATUS start_process(struct program *program, const char *directory, PE
         return STATUS_NO_MEMORY;
     }
     names_get(&names, program);
+    InterlockedIncrement(&process->refs); /* goes with the process's end, which may come at once */
     NTSTATUS status = create_object(process, &names);
-    if (NT_SUCCESS(status)) {
-        InterlockedIncrement(&process->refs); /* the other one goes with the process's end */
+    if (!NT_SUCCESS(status)) {
+        process_put(process); /* there will be no end */
+    } else {
         status = run_in(process, program, directory);
         if (NT_SUCCESS(status)) {
             *object = process->object;
@@ -712,6 +722,7 @@ NTSTATUS linux_start_program(PPS_PROGRAM request, PEPROCESS *object)
 static long buffer_from_user(struct buffer *buffer, u64 vector)
 {
     struct text text = {0};
+    size_t size = 0; /* with the pointers */
     char *string = zalloc(MAX_ARG_STRLEN);
     long error = string != NULL ? 0 : -ENOMEM;
 
@@ -728,7 +739,8 @@ static long buffer_from_user(struct buffer *buffer, u64 vector)
             break;
         }
         error = text_append(&text, string, length + 1) ? 0 : -ENOMEM;
-        error = text.used > ARG_MAX ? -E2BIG : error;
+        size += length + 1 + sizeof(pointer);
+        error = size > ARG_MAX ? -E2BIG : is_dying() ? -EINTR : error;
     }
     release(string);
     if (error == 0) {
@@ -774,7 +786,7 @@ static long replace_program(struct program *program)
         return error_of(status);
     }
     status = program_load(program, process->object, process->mm, &regs);
-    if (!NT_SUCCESS(status)) {
+    if (!NT_SUCCESS(status) || restore_fpu(task, 0) < 0) {
         process_exit_signal(process, SIGKILL);
         return 0;
     }
@@ -788,6 +800,7 @@ static long replace_program(struct program *program)
     files_close_on_exec(task->files);
     task->clear_tid = NULL;
     task->robust_list = NULL;
+    process->undumpable = process->keeps_capabilities = false;
     kernel.SetDescriptorBase(PS_BASE_FS, 0);
     kernel.SetDescriptorBase(PS_BASE_GS, 0);
     kernel.SetRegisters(task->thread, &regs);

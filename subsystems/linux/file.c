@@ -6,7 +6,6 @@
 #include "linux.h"
 
 #define FIRST_TABLE 32
-#define TABLE_LIMIT 4096 /* whatever RLIMIT_NOFILE says */
 
 /* ---- Open files ---- */
 
@@ -117,8 +116,8 @@ static long files_grow(struct files *files, u32 fd)
 static u32 descriptor_limit(void)
 {
     struct process *process = current_process();
-    u64 limit = process != NULL ? process->rlimits[RLIMIT_NOFILE].rlim_cur : TABLE_LIMIT;
-    return min(limit, TABLE_LIMIT);
+    u64 limit = process != NULL ? process->rlimits[RLIMIT_NOFILE].rlim_cur : NR_OPEN;
+    return min(limit, NR_OPEN);
 }
 
 long fd_install(struct files *files, struct file *file, u32 from, bool close_on_exec)

@@ -256,6 +256,8 @@ struct files {
     struct descriptor *table; /* (lock) */
 };
 
+#define NR_OPEN 65536 /* descriptors, whatever RLIMIT_NOFILE says */
+
 struct file *file_open(struct inode *inode, u32 flags, long *error); /* the inode is referenced anew */
 struct file *file_get(struct file *file);
 void file_put(struct file *file);
@@ -329,6 +331,9 @@ struct process {
     size_t arguments_size;
     u32 exit_code; /* (t) */
     bool exited;   /* (t) linux_process_exit has been here: not to be listed any more */
+    /* What prctl keeps, and nothing here looks at. */
+    u8 death_signal;
+    bool keeps_capabilities, no_new_privileges, undumpable;
     char comm[TASK_COMM_LEN];
     struct rlimit rlimits[RLIM_NLIMITS]; /* (t) */
     u64 start_time;                      /* interrupt time */
@@ -399,13 +404,17 @@ static inline bool is_dying(void)
 {
     return PsIsThreadTerminating(PsGetCurrentThread());
 }
-/* Another mask for the rest of this call; the one before comes back at its end, after handlers. */
+/* Another mask for the rest of this call; the one before comes back at its end: after handlers when a signal
+   has broken it off, before any otherwise, by end_mask, which answers the call's result again. */
 long use_mask(const sigset_t __user *mask, size_t size);
+long end_mask(long result);
 void send_signal_locked(struct process *process, struct task *task,
                         const siginfo_t *info); /* task NULL: any */
 /* A fault of the current task: its handler runs next, or it dies. */
 void force_signal(int sig, int code, u64 address, KTRAP_FRAME *frame);
 void signal_group(s32 pgid, int sig);
+/* What a handler's frame holds, or with 0 what a program starts with. */
+long restore_fpu(struct task *task, u64 fpstate);
 void signals_exec(struct process *process, struct task *task);
 void linux_return_to_user(KTRAP_FRAME *frame);
 BOOLEAN linux_exception(PEXCEPTION_RECORD record, KTRAP_FRAME *frame);
@@ -426,6 +435,7 @@ u64 cycles_to_ns(u64 cycles);
 /* Waits so long (relative, ns), now and then less, or until a signal comes: 0 or -EINTR. */
 long sleep_ns(u64 ns);
 long get_timespec(const struct timespec __user *from, u64 *ns); /* -EFAULT, -EINVAL */
+long put_timespec(struct timespec __user *to, u64 ns);
 
 /* ---- System calls (syscall.c, trace.c) ---- */
 

@@ -7,7 +7,6 @@
 
 #define ROUND_NS 5000000UL /* between two looks */
 #define FOREVER  (~0UL)
-#define POLL_MAX 4096 /* entries of one call */
 
 /* What of events is there at the descriptor now; errors are always told. */
 static u32 look(int fd, u32 events)
@@ -31,11 +30,13 @@ static u32 look(int fd, u32 events)
 static bool next_round(u64 deadline, long *error)
 {
     u64 now = deadline == 0 ? 0 : monotonic_ns();
-    if (now >= deadline) {
-        return false;
+
+    if (now < deadline) {
+        *error = sleep_ns(min(ROUND_NS, deadline - now));
+        return *error == 0;
     }
-    *error = sleep_ns(min(ROUND_NS, deadline - now));
-    return *error == 0;
+    *error = signal_pending(current_task()) ? -EINTR : 0;
+    return false;
 }
 
 /* ns from now on as a point in time; 0 for "do not wait". */
@@ -43,6 +44,13 @@ static u64 deadline_of(u64 ns)
 {
     u64 now = monotonic_ns();
     return ns == 0 ? 0 : ns > FOREVER - now ? FOREVER : now + ns;
+}
+
+/* What is left until then. */
+static u64 left_until(u64 deadline)
+{
+    u64 now = monotonic_ns();
+    return deadline > now ? deadline - now : 0;
 }
 
 /* ---- poll ---- */
@@ -57,13 +65,12 @@ static u32 poll_once(struct pollfd *fds, u32 count)
     return found;
 }
 
-static long poll(struct pollfd __user *user_fds, u32 count, u64 ns)
+static long poll(struct pollfd __user *user_fds, u32 count, u64 deadline)
 {
-    u64 deadline = deadline_of(ns);
     long error = 0;
     u32 found;
 
-    if (count > POLL_MAX) {
+    if (count > min(current_process()->rlimits[RLIMIT_NOFILE].rlim_cur, NR_OPEN)) {
         return -EINVAL;
     }
     struct pollfd *fds = zalloc(count * sizeof(*fds) + 1);
@@ -86,18 +93,44 @@ static long poll(struct pollfd __user *user_fds, u32 count, u64 ns)
 
 long sys_poll(struct pollfd __user *fds, u32 count, int timeout)
 {
-    return poll(fds, count, timeout < 0 ? FOREVER : timeout * 1000000UL);
+    return poll(fds, count, timeout < 0 ? FOREVER : deadline_of(timeout * 1000000UL));
 }
 
-long sys_ppoll(struct pollfd __user *fds, u32 count, const struct timespec __user *timeout,
+/* With a timespec as time-out (where what is left of it is told afterwards, if it can be written) and with
+   another signal mask. */
+struct timed_call {
+    struct timespec __user *timeout;
+    u64 deadline;
+};
+
+static long begin_timed(struct timed_call *call, struct timespec __user *timeout, const sigset_t __user *mask,
+                        size_t mask_size)
+{
+    u64 ns;
+    long error = 0;
+
+    *call = (struct timed_call){.timeout = timeout, .deadline = FOREVER};
+    if (timeout != NULL) {
+        error = get_timespec(timeout, &ns);
+        call->deadline = error == 0 ? deadline_of(ns) : 0;
+    }
+    return error == 0 && mask != NULL ? use_mask(mask, mask_size) : error;
+}
+
+static long end_timed(const struct timed_call *call, long result)
+{
+    if (call->timeout != NULL && call->deadline != 0) {
+        put_timespec(call->timeout, left_until(call->deadline));
+    }
+    return end_mask(result);
+}
+
+long sys_ppoll(struct pollfd __user *fds, u32 count, struct timespec __user *timeout,
                const sigset_t __user *mask, size_t size)
 {
-    u64 ns = FOREVER;
-    long error = timeout != NULL ? get_timespec(timeout, &ns) : 0;
-    if (error == 0 && mask != NULL) {
-        error = use_mask(mask, size);
-    }
-    return error < 0 ? error : poll(fds, count, ns);
+    struct timed_call call;
+    long error = begin_timed(&call, timeout, mask, size);
+    return error < 0 ? error : end_timed(&call, poll(fds, count, call.deadline));
 }
 
 /* ---- select ---- */
@@ -153,10 +186,9 @@ static long select_once(const struct fd_sets *wanted, struct fd_sets *found, int
     return count;
 }
 
-static long select(int n, u64 __user *in, u64 __user *out, u64 __user *except, u64 ns)
+static long select(int n, u64 __user *in, u64 __user *out, u64 __user *except, u64 deadline)
 {
     struct fd_sets wanted = {0}, found;
-    u64 deadline = deadline_of(ns);
     long error = 0, count;
 
     if (n < 0) {
@@ -180,35 +212,52 @@ static long select(int n, u64 __user *in, u64 __user *out, u64 __user *except, u
     return count;
 }
 
-long sys_select(int n, u64 __user *in, u64 __user *out, u64 __user *except, struct timeval __user *timeout)
+/* More microseconds than a second has are fine. */
+static long get_timeval(const struct timeval __user *from, u64 *ns)
 {
     struct timeval tv;
-    u64 ns = FOREVER;
-
-    if (timeout != NULL) {
-        if (copy_from_user(&tv, timeout, sizeof(tv)) < 0) {
-            return -EFAULT;
-        }
-        if (tv.tv_sec < 0 || tv.tv_usec < 0) {
-            return -EINVAL;
-        }
-        ns = (u64)tv.tv_sec > FOREVER / 2000000000UL ? FOREVER
-                                                     : tv.tv_sec * 1000000000UL + tv.tv_usec * 1000UL;
+    if (copy_from_user(&tv, from, sizeof(tv)) < 0) {
+        return -EFAULT;
     }
-    return select(n, in, out, except, ns);
+    if (tv.tv_sec < 0 || tv.tv_usec < 0) {
+        return -EINVAL;
+    }
+    u64 seconds = (u64)tv.tv_sec + tv.tv_usec / 1000000;
+    *ns = seconds > FOREVER / 2000000000UL ? FOREVER : seconds * 1000000000UL + tv.tv_usec % 1000000 * 1000UL;
+    return 0;
+}
+
+long sys_select(int n, u64 __user *in, u64 __user *out, u64 __user *except, struct timeval __user *timeout)
+{
+    u64 ns;
+
+    if (timeout == NULL) {
+        return select(n, in, out, except, FOREVER);
+    }
+    long result = get_timeval(timeout, &ns);
+    if (result < 0) {
+        return result;
+    }
+    u64 deadline = deadline_of(ns);
+    result = select(n, in, out, except, deadline);
+    if (deadline != 0) {
+        u64 left = left_until(deadline) / 1000;
+        struct timeval tv = {left / 1000000, left % 1000000};
+        copy_to_user(timeout, &tv, sizeof(tv));
+    }
+    return result;
 }
 
 /* The last argument leads to two words: the mask's address and its size. */
 long sys_pselect6(int n, u64 __user *in, u64 __user *out, u64 __user *except, struct timespec __user *timeout,
                   const u64 __user *mask)
 {
-    u64 ns = FOREVER, words[2] = {0};
-    long error = timeout != NULL ? get_timespec(timeout, &ns) : 0;
-    if (error == 0 && mask != NULL) {
-        error = copy_from_user(words, mask, sizeof(words));
+    struct timed_call call;
+    u64 words[2] = {0};
+
+    if (mask != NULL && copy_from_user(words, mask, sizeof(words)) < 0) {
+        return -EFAULT;
     }
-    if (error == 0 && words[0] != 0) {
-        error = use_mask((const sigset_t __user *)words[0], words[1]);
-    }
-    return error < 0 ? error : select(n, in, out, except, ns);
+    long error = begin_timed(&call, timeout, (const sigset_t __user *)words[0], words[1]);
+    return error < 0 ? error : end_timed(&call, select(n, in, out, except, call.deadline));
 }

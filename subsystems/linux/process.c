@@ -210,6 +210,7 @@ void process_publish(struct process *process, struct task *task, PETHREAD thread
     process->live++;
     if (!process->exited) {
         InsertTailList(&processes, &process->links);
+        console_own(process->pgid); /* its end, which takes it back, is still to come */
     }
     if (!task->exited) {
         InsertTailList(&process->tasks, &task->links);
@@ -294,5 +295,6 @@ NTSTATUS linux_terminate_process(PEPROCESS object, NTSTATUS status)
 /* There are no children yet. */
 long sys_wait4(s32 pid, int __user *status, int options, struct rusage __user *usage)
 {
-    return options & ~0x2000000b ? -EINVAL : -ECHILD;
+    const u32 known = 0xe000000b; /* WNOHANG, WUNTRACED, WCONTINUED and __WNOTHREAD, __WALL, __WCLONE */
+    return options & ~known ? -EINVAL : pid == (s32)0x80000000 ? -ESRCH : -ECHILD;
 }

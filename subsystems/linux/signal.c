@@ -11,7 +11,9 @@
 
 #define UNBLOCKABLE        (sigmask(SIGKILL) | sigmask(SIGSTOP))
 #define IGNORED_BY_DEFAULT (sigmask(SIGCHLD) | sigmask(SIGCONT) | sigmask(SIGURG) | sigmask(SIGWINCH))
-#define STOPPING           (sigmask(SIGSTOP) | sigmask(SIGTSTP) | sigmask(SIGTTIN) | sigmask(SIGTTOU))
+/* Each program leads a session of its own, so that nobody could continue it: Linux ignores these for such. */
+#define TERMINAL_STOPS (sigmask(SIGTSTP) | sigmask(SIGTTIN) | sigmask(SIGTTOU))
+#define STOPPING       (sigmask(SIGSTOP) | TERMINAL_STOPS)
 
 #define RED_ZONE           128             /* below the stack pointer, a program's own */
 #define FPU_IMAGE_LIMIT    4096UL          /* more than any state that this kernel keeps */
@@ -42,6 +44,22 @@ static void wake(struct task *task)
     kernel.RequestReturnToUser(task->thread, TRUE);
 }
 
+/* It would do nothing: it need not be kept, unless it is blocked. */
+static bool is_dropped(const struct process *process, int sig)
+{
+    return is_ignored(process, sig) ||
+           ((sigmask(sig) & TERMINAL_STOPS) && process->sighand->action[sig - 1].sa_handler == SIG_DFL);
+}
+
+/* What waits of these signals is forgotten. */
+static void discard(struct process *process, sigset_t signals)
+{
+    process->pending.set &= ~signals;
+    for (PLIST_ENTRY at = process->tasks.Flink; at != &process->tasks; at = at->Flink) {
+        CONTAINING_RECORD(at, struct task, links)->pending.set &= ~signals;
+    }
+}
+
 /* A task that does not block the signal; NULL when all do. */
 static struct task *receiver(struct process *process, int sig)
 {
@@ -63,8 +81,11 @@ void send_signal_locked(struct process *process, struct task *task, const siginf
         process_exit_signal(process, sig);
         return;
     }
+    if (sig == SIGCONT || (sigmask(sig) & STOPPING)) { /* one takes back the other */
+        discard(process, sig == SIGCONT ? STOPPING : sigmask(SIGCONT));
+    }
     bool blocked = target == NULL || (target->blocked & sigmask(sig));
-    if (is_ignored(process, sig) && !blocked) {
+    if (is_dropped(process, sig) && !blocked) {
         return;
     }
     struct sigpending *pending = task != NULL ? &task->pending : &process->pending;
@@ -75,11 +96,6 @@ void send_signal_locked(struct process *process, struct task *task, const siginf
     if (!blocked) {
         wake(target);
     }
-}
-
-static siginfo_t user_info(int sig, int code)
-{
-    return (siginfo_t){.si_signo = sig, .si_code = code, .si_pid = current_process()->pid};
 }
 
 /* Which processes kill's first argument means. */
@@ -95,23 +111,37 @@ static bool is_meant(const struct process *process, s32 pid)
     return process->pgid == (pid == 0 ? self->pgid : -pid);
 }
 
+static bool is_signal(int sig)
+{
+    return sig >= 0 && sig <= _NSIG;
+}
+
+/* To a process, or to one of its tasks; signal 0 only asks whether it is there. */
+static long send_checked(struct process *process, struct task *task, int sig, int code)
+{
+    siginfo_t info = {.si_signo = sig, .si_code = code, .si_pid = current_process()->pid};
+
+    if (!is_signal(sig)) {
+        return -EINVAL;
+    }
+    if (sig != 0) {
+        send_signal_locked(process, task, &info);
+    }
+    return 0;
+}
+
 long sys_kill(s32 pid, int sig)
 {
     long error = -ESRCH;
 
-    if (sig < 0 || sig > _NSIG || pid == (s32)0x80000000) {
-        return sig < 0 || sig > _NSIG ? -EINVAL : -ESRCH;
+    if (pid == (s32)0x80000000) {
+        return -ESRCH;
     }
-    siginfo_t info = user_info(sig, SI_USER);
     mutex_lock(&tasklist_lock);
     for (PLIST_ENTRY at = processes.Flink; at != &processes; at = at->Flink) {
         struct process *process = CONTAINING_RECORD(at, struct process, links);
-        if (!is_meant(process, pid)) {
-            continue;
-        }
-        error = 0;
-        if (sig != 0) {
-            send_signal_locked(process, NULL, &info);
+        if (is_meant(process, pid)) {
+            error = send_checked(process, NULL, sig, SI_USER);
         }
     }
     mutex_unlock(&tasklist_lock);
@@ -135,20 +165,12 @@ static struct task *find_task(s32 pid, s32 tid)
 /* pid -1: whatever process the task is in. */
 static long kill_task(s32 pid, s32 tid, int sig)
 {
-    long error = -ESRCH;
-
-    if (sig < 0 || sig > _NSIG || tid <= 0) {
+    if (tid <= 0) {
         return -EINVAL;
     }
-    siginfo_t info = user_info(sig, SI_TKILL);
     mutex_lock(&tasklist_lock);
     struct task *task = find_task(pid, tid);
-    if (task != NULL) {
-        error = 0;
-        if (sig != 0) {
-            send_signal_locked(task->process, task, &info);
-        }
-    }
+    long error = task != NULL ? send_checked(task->process, task, sig, SI_TKILL) : -ESRCH;
     mutex_unlock(&tasklist_lock);
     return error;
 }
@@ -180,25 +202,22 @@ void signal_group(s32 pgid, int sig)
 
 /* ---- Handlers' frames ---- */
 
-/* Where the stack is to be used from: the alternate one if asked for and not in use. */
-static bool is_on_altstack(const struct task *task, u64 sp)
+/* sp lies on the alternate stack. */
+static bool lies_on_altstack(const struct task *task, u64 sp)
 {
-    return !(task->altstack.ss_flags & SS_DISABLE) && sp - task->altstack.ss_sp - 1 < task->altstack.ss_size;
+    return sp - task->altstack.ss_sp - 1 < task->altstack.ss_size;
 }
 
-static u64 stack_for(const struct task *task, const struct sigaction *action, u64 sp)
+/* It is in use; one that is disarmed while a handler uses it never is. */
+static bool is_on_altstack(const struct task *task, u64 sp)
 {
-    if ((action->sa_flags & SA_ONSTACK) && !(task->altstack.ss_flags & SS_DISABLE) &&
-        !is_on_altstack(task, sp)) {
-        return task->altstack.ss_sp + task->altstack.ss_size;
-    }
-    return sp - RED_ZONE;
+    return !(task->altstack.ss_flags & SS_AUTODISARM) && lies_on_altstack(task, sp);
 }
 
 /*
  * Puts the FPU state below *sp and moves *sp there. The image is as XSAVE wrote it, the software's bytes in
  * it saying so, and a second magic number behind it: programs that look into it (few do) find the documented
- * layout.
+ * layout. Without XSAVE the image has FXSAVE's 512 bytes. Answers its size.
  */
 static long save_fpu(struct task *task, u64 *sp)
 {
@@ -206,21 +225,21 @@ static long save_fpu(struct task *task, u64 *sp)
     u32 magic2 = FP_XSTATE_MAGIC2;
     u8 *image = zalloc(FPU_IMAGE_LIMIT + sizeof(magic2));
 
-    if (image == NULL || !NT_SUCCESS(kernel.GetFpuState(task->thread, image, &size)) || size < 512) {
+    if (image == NULL || !NT_SUCCESS(kernel.GetFpuState(task->thread, image, &size))) {
         release(image);
         return -ENOMEM;
     }
     struct fpx_sw_bytes software = {
         .magic1 = FP_XSTATE_MAGIC1, .extended_size = size + sizeof(magic2), .xstate_size = size};
-    if (size > 512) {
-        memcpy(&software.xfeatures, image + 512, sizeof(software.xfeatures));
+    if (size > FXSAVE_SIZE) {
+        memcpy(&software.xfeatures, image + FXSAVE_SIZE, sizeof(software.xfeatures));
         memcpy(image + FPX_SW_OFFSET, &software, sizeof(software));
         memcpy(image + size, &magic2, sizeof(magic2));
     }
     *sp = (*sp - (size + sizeof(magic2))) & ~63UL;
     long error = copy_to_user((void __user *)*sp, image, size + sizeof(magic2));
     release(image);
-    return error;
+    return error < 0 ? error : (long)size;
 }
 
 static void fill_context(struct sigcontext *to, const KTRAP_FRAME *from, u64 fpstate, u64 address)
@@ -253,24 +272,25 @@ static void fill_context(struct sigcontext *to, const KTRAP_FRAME *from, u64 fps
     };
 }
 
-/* Lays a frame on the program's stack and makes it run the handler. */
+/* Lays a frame on the program's stack, or on the alternate one, and makes it run the handler. */
 static long build_frame(struct task *task, const struct sigaction *action, const siginfo_t *info,
                         sigset_t mask, KTRAP_FRAME *regs)
 {
     struct rt_sigframe frame = {.pretcode = action->sa_restorer, .info = *info};
-    u64 fpstate = stack_for(task, action, regs->Rsp);
-    bool was_on_altstack = is_on_altstack(task, regs->Rsp);
+    u64 fpstate = regs->Rsp - RED_ZONE;
+    bool enters =
+        (action->sa_flags & SA_ONSTACK) && task->altstack.ss_size != 0 && !is_on_altstack(task, fpstate);
 
-    if (!(action->sa_flags & SA_RESTORER) || save_fpu(task, &fpstate) < 0) {
-        return -EFAULT;
+    if (enters) {
+        fpstate = task->altstack.ss_sp + task->altstack.ss_size;
     }
+    long fpu_size = action->sa_flags & SA_RESTORER ? save_fpu(task, &fpstate) : -EFAULT;
     u64 sp = ((fpstate - sizeof(frame)) & ~15UL) - 8; /* as if a call had just pushed its return address */
-    if (was_on_altstack && !is_on_altstack(task, sp + 1)) {
-        return -EFAULT; /* the alternate stack is full */
+    if (fpu_size < 0 || ((enters || is_on_altstack(task, regs->Rsp)) && !lies_on_altstack(task, sp))) {
+        return -EFAULT; /* the second: the alternate stack is full */
     }
-    frame.uc.uc_flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | UC_FP_XSTATE;
+    frame.uc.uc_flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (fpu_size > FXSAVE_SIZE ? UC_FP_XSTATE : 0);
     frame.uc.uc_stack = task->altstack;
-    frame.uc.uc_stack.ss_flags |= was_on_altstack ? SS_ONSTACK : 0;
     frame.uc.uc_sigmask = mask;
     fill_context(&frame.uc.uc_mcontext, regs, fpstate,
                  info->si_code > 0 && info->si_code < SI_KERNEL ? info->si_addr : 0);
@@ -278,28 +298,35 @@ static long build_frame(struct task *task, const struct sigaction *action, const
     if (copy_to_user((void __user *)sp, &frame, sizeof(frame)) < 0) {
         return -EFAULT;
     }
+    if (task->altstack.ss_flags & SS_AUTODISARM) {
+        task->altstack = (stack_t){.ss_flags = SS_DISABLE};
+    }
     regs->Rdi = info->si_signo;
     regs->Rsi = sp + offsetof(struct rt_sigframe, info);
     regs->Rdx = sp + offsetof(struct rt_sigframe, uc);
     regs->Rax = 0;
     regs->Rsp = sp;
-    regs->Rip = action->sa_handler;
+    regs->Rip = action->sa_handler; /* the kernel sees to it that it is no address of its own */
     regs->Rflags &= RFLAGS_FOR_HANDLER;
     return 0;
 }
 
-/* Runs a handler for a signal that has been taken. A frame that finds no room ends the program. */
+/* Runs a handler for a signal that has been taken. A frame that finds no room is a fault of its own. */
 static void deliver(struct task *task, const struct sigaction *action, const siginfo_t *info,
                     KTRAP_FRAME *regs)
 {
     int sig = info->si_signo;
     sigset_t mask = task->restore_mask ? task->saved_mask : task->blocked;
 
-    task->restore_mask = false;
-    if (action->sa_handler >= TASK_SIZE || build_frame(task, action, info, mask, regs) < 0) {
-        process_exit_signal(task->process, SIGSEGV);
+    if (build_frame(task, action, info, mask, regs) < 0) {
+        if (sig == SIGSEGV) {
+            process_exit_signal(task->process, SIGSEGV);
+        } else {
+            force_signal(SIGSEGV, SI_KERNEL, 0, regs);
+        }
         return;
     }
+    task->restore_mask = false;
     mutex_lock(&tasklist_lock);
     task->blocked |= action->sa_mask | (action->sa_flags & SA_NODEFER ? 0 : sigmask(sig));
     task->blocked &= ~UNBLOCKABLE;
@@ -309,15 +336,55 @@ static void deliver(struct task *task, const struct sigaction *action, const sig
     mutex_unlock(&tasklist_lock);
 }
 
-static long restore_fpu(struct task *task, u64 fpstate)
+/* Reads an image of size bytes, or only FXSAVE's part when nothing says that more is there. */
+static long read_fpu(u8 *image, u64 fpstate, size_t size)
 {
-    SIZE_T size = FPU_IMAGE_LIMIT;
+    struct fpx_sw_bytes software;
+    u32 magic2;
+
+    if (copy_from_user(image, (void __user *)fpstate, FXSAVE_SIZE) < 0) {
+        return -EFAULT;
+    }
+    memcpy(&software, image + FPX_SW_OFFSET, sizeof(software));
+    if (size == FXSAVE_SIZE) {
+        return 0;
+    }
+    if (software.magic1 == FP_XSTATE_MAGIC1 && software.xstate_size == size) {
+        if (copy_from_user(image + FXSAVE_SIZE, (void __user *)(fpstate + FXSAVE_SIZE), size - FXSAVE_SIZE) <
+                0 ||
+            copy_from_user(&magic2, (void __user *)(fpstate + size), sizeof(magic2)) < 0) {
+            return -EFAULT;
+        }
+        if (magic2 == FP_XSTATE_MAGIC2) {
+            return 0;
+        }
+    }
+    memset(image + FXSAVE_SIZE, 0, size - FXSAVE_SIZE);
+    image[FXSAVE_SIZE] = XFEATURES_FXSAVE;
+    return 0;
+}
+
+/* As it is when a program starts. */
+static void initial_fpu(u8 *image)
+{
+    const u16 control = 0x37f;
+    const u32 mxcsr = 0x1f80;
+    memcpy(image, &control, sizeof(control));
+    memcpy(image + FXSAVE_MXCSR, &mxcsr, sizeof(mxcsr));
+}
+
+long restore_fpu(struct task *task, u64 fpstate)
+{
+    SIZE_T size = 0;
+    long error = -ENOMEM;
     u8 *image = zalloc(FPU_IMAGE_LIMIT);
 
-    /* How large our images are is what one of them says. */
-    long error = image != NULL ? error_of(kernel.GetFpuState(task->thread, image, &size)) : -ENOMEM;
-    if (error == 0) {
-        error = copy_from_user(image, (void __user *)fpstate, size);
+    kernel.GetFpuState(task->thread, NULL, &size);
+    if (image != NULL && fpstate == 0) {
+        initial_fpu(image);
+        error = 0;
+    } else if (image != NULL) {
+        error = read_fpu(image, fpstate, size);
     }
     if (error == 0) {
         error = error_of(kernel.SetFpuState(task->thread, image, size));
@@ -344,6 +411,27 @@ static void set_blocked(struct task *task, sigset_t set)
     }
 }
 
+static long set_altstack(struct task *task, const stack_t *stack, u64 sp)
+{
+    u32 mode = stack->ss_flags & ~SS_AUTODISARM;
+
+    if (is_on_altstack(task, sp)) {
+        return -EPERM;
+    }
+    if (mode != 0 && mode != SS_DISABLE && mode != SS_ONSTACK) {
+        return -EINVAL;
+    }
+    if (mode != SS_DISABLE && stack->ss_size < MINSIGSTKSZ) {
+        return -ENOMEM;
+    }
+    task->altstack = (stack_t){.ss_flags = stack->ss_flags};
+    if (mode != SS_DISABLE) {
+        task->altstack.ss_sp = stack->ss_sp;
+        task->altstack.ss_size = stack->ss_size;
+    }
+    return 0;
+}
+
 /* The handler has returned to its restorer, which calls this: the return address is off the stack, the
    rest is there. */
 long sys_rt_sigreturn(void)
@@ -355,14 +443,15 @@ long sys_rt_sigreturn(void)
     kernel.GetRegisters(task->thread, &regs);
     u64 frame = regs.Rsp - sizeof(u64);
     if (copy_from_user(&uc, (void __user *)(frame + offsetof(struct rt_sigframe, uc)), sizeof(uc)) < 0 ||
-        (uc.uc_mcontext.fpstate != 0 && restore_fpu(task, uc.uc_mcontext.fpstate) < 0) ||
-        uc.uc_mcontext.ip >= TASK_SIZE) {
-        process_exit_signal(task->process, SIGSEGV);
-        return 0;
+        restore_fpu(task, uc.uc_mcontext.fpstate) < 0) {
+        regs.Rax = 0;
+        force_signal(SIGSEGV, SI_KERNEL, 0, &regs);
+    } else {
+        restore_context(&regs, &uc.uc_mcontext);
+        set_blocked(task, uc.uc_sigmask);
+        set_altstack(task, &uc.uc_stack, regs.Rsp); /* what cannot be set stays as it is */
     }
-    restore_context(&regs, &uc.uc_mcontext);
     kernel.SetRegisters(task->thread, &regs);
-    set_blocked(task, uc.uc_sigmask);
     return regs.Rax;
 }
 
@@ -400,16 +489,16 @@ static bool take_signal(struct task *task, siginfo_t *info, struct sigaction *ac
 /* The default action. Stopping needs somebody who continues the process: that comes with children. */
 static void act_by_default(struct task *task, int sig)
 {
-    if (sigmask(sig) & STOPPING) {
+    if (sig == SIGSTOP) {
         DbgPrint("linux: stopping process %d is not implemented\n", task->process->pid);
-    } else if (!(sigmask(sig) & IGNORED_BY_DEFAULT)) {
+    } else if (!(sigmask(sig) & (IGNORED_BY_DEFAULT | TERMINAL_STOPS))) {
         process_exit_signal(task->process, sig);
     }
 }
 
 static bool wants_restart(const KTRAP_FRAME *frame)
 {
-    return frame->Vector == KTRAP_SYSTEM_CALL && frame->ErrorCode != NR_rt_sigreturn &&
+    return frame->Vector == KTRAP_SYSTEM_CALL && (u32)frame->ErrorCode != NR_rt_sigreturn &&
            frame->Rax == (u64)-ERESTARTSYS;
 }
 
@@ -563,10 +652,10 @@ long sys_rt_sigaction(int sig, const struct sigaction __user *act, struct sigact
     struct sigaction before = process->sighand->action[sig - 1];
     if (act != NULL) {
         new.sa_mask &= ~UNBLOCKABLE;
+        new.sa_flags &= SA_KNOWN;
         process->sighand->action[sig - 1] = new;
-        if (is_ignored(process, sig)) { /* what waits is dropped */
-            process->pending.set &= ~sigmask(sig);
-            current_task()->pending.set &= ~sigmask(sig);
+        if (is_ignored(process, sig)) {
+            discard(process, sigmask(sig));
         }
     }
     mutex_unlock(&tasklist_lock);
@@ -653,29 +742,21 @@ long use_mask(const sigset_t __user *mask, size_t size)
     return 0;
 }
 
+long end_mask(long result)
+{
+    struct task *task = current_task();
+
+    if (task->restore_mask && result != -EINTR) {
+        task->restore_mask = false;
+        set_blocked(task, task->saved_mask);
+    }
+    return result;
+}
+
 long sys_rt_sigsuspend(const sigset_t __user *set, size_t size)
 {
     long error = use_mask(set, size);
     return error < 0 ? error : wait_for_signal(current_task());
-}
-
-static long set_altstack(struct task *task, const stack_t *stack)
-{
-    u32 mode = stack->ss_flags & ~SS_AUTODISARM;
-
-    if (mode != 0 && mode != SS_DISABLE && mode != SS_ONSTACK) {
-        return -EINVAL;
-    }
-    if (mode == SS_DISABLE) {
-        task->altstack = (stack_t){.ss_flags = SS_DISABLE};
-        return 0;
-    }
-    if (stack->ss_size < MINSIGSTKSZ) {
-        return -ENOMEM;
-    }
-    task->altstack = *stack;
-    task->altstack.ss_flags = 0;
-    return 0;
 }
 
 long sys_sigaltstack(const stack_t __user *stack, stack_t __user *old)
@@ -685,13 +766,13 @@ long sys_sigaltstack(const stack_t __user *stack, stack_t __user *old)
     KTRAP_FRAME regs;
 
     kernel.GetRegisters(task->thread, &regs);
-    bool in_use = is_on_altstack(task, regs.Rsp);
-    before.ss_flags |= in_use ? SS_ONSTACK : 0;
+    before.ss_flags &= SS_AUTODISARM;
+    before.ss_flags |= before.ss_size == 0 ? SS_DISABLE : is_on_altstack(task, regs.Rsp) ? SS_ONSTACK : 0;
     if (stack != NULL) {
         if (copy_from_user(&new, stack, sizeof(new)) < 0) {
             return -EFAULT;
         }
-        long error = in_use ? -EPERM : set_altstack(task, &new);
+        long error = set_altstack(task, &new, regs.Rsp);
         if (error < 0) {
             return error;
         }

@@ -101,12 +101,12 @@ static long become(u32 a, u32 b, u32 c)
 
 long sys_setuid(u32 uid)
 {
-    return become(uid, 0, 0);
+    return uid == 0 ? 0 : -EINVAL;
 }
 
 long sys_setgid(u32 gid)
 {
-    return become(gid, 0, 0);
+    return gid == 0 ? 0 : -EINVAL;
 }
 
 long sys_setreuid(u32 ruid, u32 euid)
@@ -205,7 +205,7 @@ long sys_setpgid(s32 pid, s32 pgid)
 {
     struct process *self = current_process();
 
-    if (pgid < 0) {
+    if (pgid < 0 || (pgid == 0 && pid < 0)) {
         return -EINVAL;
     }
     if (pid != 0 && pid != self->pid) {
@@ -239,6 +239,9 @@ static long change_limit(struct process *process, u32 resource, const struct rli
 {
     if (resource >= RLIM_NLIMITS || (new != NULL &&new->rlim_cur > new->rlim_max)) {
         return -EINVAL;
+    }
+    if (resource == RLIMIT_NOFILE && new != NULL &&new->rlim_max > NR_OPEN) {
+        return -EPERM;
     }
     mutex_lock(&tasklist_lock);
     *old = process->rlimits[resource];
@@ -331,41 +334,79 @@ long sys_arch_prctl(int option, u64 address)
 
 static long set_name(const char __user *from)
 {
-    char name[TASK_COMM_LEN] = {0};
+    char name[TASK_COMM_LEN] = {0}; /* the last byte stays so */
     SIZE_T length;
 
     /* A longer name is cut, which the routine reports as an error of its own. */
-    NTSTATUS status = kernel.CopyStringFromUser(name, from, sizeof(name), &length);
+    NTSTATUS status = kernel.CopyStringFromUser(name, from, sizeof(name) - 1, &length);
     if (status == STATUS_ACCESS_VIOLATION) {
         return -EFAULT;
     }
-    name[TASK_COMM_LEN - 1] = 0;
     memcpy(current_process()->comm, name, sizeof(name));
     return 0;
 }
 
+/* A switch that a program sets to 0 or 1. */
+static long set_switch(bool *to, u64 value)
+{
+    if (value > 1) {
+        return -EINVAL;
+    }
+    *to = value != 0;
+    return 0;
+}
+
+static long set_death_signal(struct process *process, u64 sig)
+{
+    if (sig > _NSIG) {
+        return -EINVAL;
+    }
+    process->death_signal = sig;
+    return 0;
+}
+
+static long get_death_signal(const struct process *process, s32 __user *to)
+{
+    s32 sig = process->death_signal;
+    return copy_to_user(to, &sig, sizeof(sig));
+}
+
+/* Once set, it stays so. */
+static long no_new_privileges(struct process *process, bool set, const u64 arguments[4])
+{
+    if (arguments[0] != set || arguments[1] != 0 || arguments[2] != 0 || arguments[3] != 0) {
+        return -EINVAL;
+    }
+    process->no_new_privileges |= set;
+    return set ? 0 : process->no_new_privileges;
+}
+
 long sys_prctl(int option, u64 a, u64 b, u64 c, u64 d)
 {
+    struct process *process = current_process();
+
     switch (option) {
     case PR_SET_NAME:
         return set_name((const char __user *)a);
     case PR_GET_NAME:
-        return copy_to_user((void __user *)a, current_process()->comm, TASK_COMM_LEN);
+        return copy_to_user((void __user *)a, process->comm, TASK_COMM_LEN);
     case PR_CAPBSET_READ:
         return a <= CAP_LAST_CAP ? 1 : -EINVAL;
     case PR_GET_DUMPABLE:
-        return 1;
+        return !process->undumpable;
     case PR_SET_DUMPABLE:
-        return a > 1 ? -EINVAL : 0;
+        return set_switch(&process->undumpable, a ^ 1);
     case PR_SET_PDEATHSIG:
-        return a > _NSIG ? -EINVAL : 0;
+        return set_death_signal(process, a);
     case PR_GET_PDEATHSIG:
-        return clear_user((void __user *)a, 4);
+        return get_death_signal(process, (s32 __user *)a);
     case PR_GET_KEEPCAPS:
-    case PR_GET_NO_NEW_PRIVS:
-        return 0;
+        return process->keeps_capabilities;
+    case PR_SET_KEEPCAPS:
+        return set_switch(&process->keeps_capabilities, a);
     case PR_SET_NO_NEW_PRIVS:
-        return a == 1 ? 0 : -EINVAL;
+    case PR_GET_NO_NEW_PRIVS:
+        return no_new_privileges(process, option == PR_SET_NO_NEW_PRIVS, (const u64[]){a, b, c, d});
     default:
         return -EINVAL;
     }
@@ -444,9 +485,18 @@ long sys_sched_getparam(s32 pid, s32 __user *param)
 
 long sys_sched_get_priority_max(int policy)
 {
-    return policy == SCHED_FIFO || policy == SCHED_RR                               ? 99
-           : policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE ? 0
-                                                                                    : -EINVAL;
+    switch (policy) {
+    case SCHED_FIFO:
+    case SCHED_RR:
+        return 99;
+    case SCHED_OTHER:
+    case SCHED_BATCH:
+    case SCHED_IDLE:
+    case SCHED_DEADLINE:
+        return 0;
+    default:
+        return -EINVAL;
+    }
 }
 
 long sys_sched_get_priority_min(int policy)

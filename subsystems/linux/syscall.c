@@ -28,19 +28,20 @@ const struct call_description call_descriptions[NR_CALLS] = {
 static LONG
     told[(NR_CALLS + 31) / 32]; /* a bit for each number that the log has named; one bit for all beyond */
 
-static NOINLINE long no_call(u64 number)
+static NOINLINE long no_call(u32 number)
 {
     bool known = number < NR_CALLS && call_descriptions[number].name != NULL;
-    u64 bit = number < NR_CALLS ? number : NR_CALLS - 1;
+    u32 bit = number < NR_CALLS ? number : NR_CALLS - 1;
 
     if (!InterlockedBitTestAndSet(told, (LONG)bit)) {
-        DbgPrint("linux: system call %I64d (%s) is not implemented\n", number,
+        DbgPrint("linux: system call %u (%s) is not implemented\n", number,
                  known ? call_descriptions[number].name : "no such call");
     }
     return -ENOSYS;
 }
 
-static inline long call(const KTRAP_FRAME *frame, u64 number)
+/* The number has 32 bits, whatever else RAX holds. */
+static inline long call(const KTRAP_FRAME *frame, u32 number)
 {
     if (number >= NR_CALLS || calls[number] == NULL) {
         return no_call(number);
@@ -56,7 +57,7 @@ void linux_system_call(KTRAP_FRAME *frame)
 /* With linux.trace=1, in its place. */
 void linux_system_call_traced(KTRAP_FRAME *frame)
 {
-    u64 number = frame->ErrorCode;
+    u32 number = frame->ErrorCode;
     char *before = zalloc(TRACE_SIZE);
 
     if (before != NULL) {

@@ -60,7 +60,7 @@ static long clock_ns(int clock, u64 *ns)
     }
 }
 
-static long put_timespec(struct timespec __user *to, u64 ns)
+long put_timespec(struct timespec __user *to, u64 ns)
 {
     struct timespec time = {ns / NS_PER_SECOND, ns % NS_PER_SECOND};
     return copy_to_user(to, &time, sizeof(time));
@@ -149,15 +149,21 @@ static long sleep_until(int clock, u64 deadline)
     }
 }
 
+static bool can_sleep_by(int clock)
+{
+    return clock != CLOCK_THREAD_CPUTIME_ID && clock != CLOCK_MONOTONIC_RAW &&
+           clock != CLOCK_REALTIME_COARSE && clock != CLOCK_MONOTONIC_COARSE;
+}
+
 long sys_clock_nanosleep(int clock, int flags, const struct timespec __user *request,
                          struct timespec __user *left)
 {
     u64 ns, now;
 
-    if (clock == CLOCK_THREAD_CPUTIME_ID) {
-        return -EINVAL;
-    }
     long error = clock_ns(clock, &now);
+    if (error == 0 && !can_sleep_by(clock)) {
+        error = -EOPNOTSUPP;
+    }
     if (error == 0) {
         error = get_timespec(request, &ns);
     }

@@ -68,7 +68,6 @@ static void arguments(void)
     SHOW(map(0, PAGE, PROT_READ, MAP_PRIVATE, folder, 0));
     SHOW(map(0, PAGE, PROT_READ, MAP_PRIVATE, null, 0));
     SHOW(map(0, PAGE, PROT_READ, MAP_PRIVATE, path, 0));
-    SHOW(map(0, PAGE, PROT_READ, MAP_PRIVATE, 0, 0));
     close(null);
     null = open("/dev/zero", O_WRONLY);
     SHOW(map(0, PAGE, PROT_READ, MAP_PRIVATE, null, 0));

@@ -31,13 +31,26 @@ static void first(void)
     memset(much, 'x', (3 << 20) - 1);
     much[(3 << 20) - 1] = 0;
     SHOW(execve("/proc/self/exe", many, environment));
+    int count = 800000;
+    char **pointers = malloc((count + 1) * sizeof(char *));
+    for (int i = 0; i < count; i++) {
+        pointers[i] = ""; /* short strings, but the pointers count as well */
+    }
+    pointers[count] = NULL;
+    SHOW(execve("/proc/self/exe", pointers, environment));
+    SHOW(execve("/proc/self/exe", arguments, pointers));
+    unsigned rounding = 0x7f80, x87 = 0xf7f;
+    __asm__ volatile("ldmxcsr %0; fldcw %1" : : "m"(rounding), "m"(x87));
     SHOW(execve("/proc/self/exe", arguments, environment));
 }
 
 static void second(int argc, char **argv)
 {
     struct sigaction action;
+    unsigned rounding, x87 = 0;
 
+    __asm__ volatile("stmxcsr %0; fnstcw %1" : "=m"(rounding), "=m"(x87));
+    printf("rounding as ever: %x %x\n", rounding & 0xffc0, x87);
     printf("argc %d, argv[1] [%s], argv[2] [%s]\n", argc, argv[1], argv[2]);
     printf("KEY %s, EMPTY [%s], PATH %s\n", getenv("KEY"), getenv("EMPTY"),
            getenv("PATH") ? "there" : "not there");
