@@ -17,6 +17,11 @@ SCRIPT = b"".join(line for line, _ in SHELL)
 ANSWER = b"".join(answer for _, answer in SHELL)
 
 
+# A native process starts a Linux one by a path through the descriptors of another (whichever id that has).
+DESCRIPTORS = "/bin/busybox sleep 1 & " + " ".join(
+    f"/proc/{pid}/fd/0; /proc/{pid}/cwd/bin/busybox;" for pid in range(52, 100, 4)) + " echo alive; wait"
+
+
 def shell(name, line, **more):
     return Command(f"user/sh-{name}", command=("sh", "-c", line), native=True, **more)
 
@@ -33,6 +38,7 @@ CASES = [
     shell("open-quote", "echo 'open", status=2, stderr="quote"),
     shell("signal", "/bin/busybox sh -c 'kill -9 $$'; echo status $?", stdout=b"status 137\n"),
     shell("background", "sleep 1 & jobs; wait", stdout=r"(?s)sleep runs.*sleep ended with 0"),
+    shell("descriptors", DESCRIPTORS, stdout="(?s)alive.*ended with 0", stderr="access denied"),
     shell("kill", "kill 999999", status=1),
     shell("modules", "load hello; unload hello; load hello; load hello; echo $?; unload hello; unload hello",
           stdout=b"1\n", status=1, log=r"(?s)hello: .* loaded.*hello: goodbye.*hello: .* loaded.*hello: goodbye"),
