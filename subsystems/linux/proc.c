@@ -131,6 +131,11 @@ static void show_status(struct text *text, struct process *process)
           memory.ResidentBytes / 1024, process->live);
 }
 
+static void show_loginuid(struct text *text, struct process *process)
+{
+    print(text, "%u", ~0U); /* nobody has logged in */
+}
+
 static const char *region_name(const PS_REGION_INFORMATION *region, const struct mm *mm, char *path)
 {
     if (region->Tag != NULL) {
@@ -216,7 +221,8 @@ static const struct proc_entry process_entries[] = {
     {"cwd", S_IFLNK | 0777, .follow = follow_cwd},       {"fd", S_IFDIR | 0500},
     {"comm", S_IFREG | 0444, .show = show_comm},         {"cmdline", S_IFREG | 0444, .show = show_cmdline},
     {"stat", S_IFREG | 0444, .show = show_process_stat}, {"status", S_IFREG | 0444, .show = show_status},
-    {"maps", S_IFREG | 0444, .show = show_maps},         {"mounts", S_IFREG | 0444, .show = show_mounts},
+    {"loginuid", S_IFREG | 0444, .show = show_loginuid}, {"maps", S_IFREG | 0444, .show = show_maps},
+    {"mounts", S_IFREG | 0444, .show = show_mounts},
 };
 
 /* ---- Text files ---- */
