@@ -83,8 +83,6 @@ typedef int64_t s64;
 #define O_TRUNC     00001000
 #define O_APPEND    00002000
 #define O_NONBLOCK  00004000
-#define O_DSYNC     00010000
-#define FASYNC      00020000
 #define O_DIRECT    00040000
 #define O_LARGEFILE 00100000
 #define O_DIRECTORY 00200000
@@ -108,16 +106,13 @@ typedef int64_t s64;
 #define S_IFIFO       0010000
 #define S_IFCHR       0020000
 #define S_IFDIR       0040000
-#define S_IFBLK       0060000
 #define S_IFREG       0100000
 #define S_IFLNK       0120000
-#define S_IFSOCK      0140000
 #define S_ISDIR(mode) (((mode)&S_IFMT) == S_IFDIR)
 #define S_ISREG(mode) (((mode)&S_IFMT) == S_IFREG)
 #define S_ISLNK(mode) (((mode)&S_IFMT) == S_IFLNK)
 #define S_ISCHR(mode) (((mode)&S_IFMT) == S_IFCHR)
 
-#define F_OK 0
 #define X_OK 1
 #define W_OK 2
 #define R_OK 4
@@ -208,13 +203,11 @@ struct statfs {
 };
 C_ASSERT(sizeof(struct statfs) == 120);
 #define RAMFS_MAGIC      0x858458f6
-#define TMPFS_MAGIC      0x01021994
 #define PROC_SUPER_MAGIC 0x9fa0
 #define PIPEFS_MAGIC     0x50495045
 #define ST_RDONLY        1
 #define ST_VALID         0x20
 
-#define DT_UNKNOWN    0
 #define DT_TYPE(mode) (((mode)&S_IFMT) >> 12)
 
 struct pollfd {
@@ -222,7 +215,6 @@ struct pollfd {
     u16 events, revents;
 };
 #define POLLIN     0x001
-#define POLLPRI    0x002
 #define POLLOUT    0x004
 #define POLLERR    0x008
 #define POLLHUP    0x010
@@ -279,7 +271,6 @@ struct winsize {
 #define ECHOCTL 0001000
 #define ECHOKE  0004000
 #define IEXTEN  0100000
-#define VTIME   5
 #define VMIN    6
 
 /* ---- Memory ---- */
@@ -302,12 +293,10 @@ struct winsize {
 #define MAP_GROWSDOWN       0x0100
 #define MAP_FIXED_NOREPLACE 0x100000
 
-#define MREMAP_MAYMOVE   1
-#define MREMAP_FIXED     2
-#define MREMAP_DONTUNMAP 4
+#define MREMAP_MAYMOVE 1
+#define MREMAP_FIXED   2
 
 #define MADV_NORMAL   0
-#define MADV_WILLNEED 3
 #define MADV_DONTNEED 4
 #define MADV_FREE     8
 #define MADV_DONTFORK 10
@@ -365,9 +354,6 @@ typedef u64 sigset_t;
 #define SIG_UNBLOCK 1
 #define SIG_SETMASK 2
 
-#define SA_NOCLDSTOP 0x00000001U
-#define SA_NOCLDWAIT 0x00000002U
-#define SA_SIGINFO   0x00000004U
 #define SA_RESTORER  0x04000000U
 #define SA_ONSTACK   0x08000000U
 #define SA_RESTART   0x10000000U
@@ -396,12 +382,10 @@ typedef struct sigaltstack {
 
 #define SI_USER   0
 #define SI_KERNEL 0x80
-#define SI_QUEUE  (-1)
 #define SI_TKILL  (-6)
 
 #define ILL_ILLOPN  2
 #define FPE_INTDIV  1
-#define FPE_INTOVF  2
 #define FPE_FLTDIV  3
 #define FPE_FLTOVF  4
 #define FPE_FLTUND  5
@@ -411,7 +395,6 @@ typedef struct sigaltstack {
 #define SEGV_ACCERR 2
 #define BUS_ADRALN  1
 #define BUS_ADRERR  2
-#define TRAP_BRKPT  1
 #define TRAP_TRACE  2
 
 typedef struct siginfo {
@@ -523,17 +506,15 @@ struct fpx_sw_bytes {
 #define PR_GET_NO_NEW_PRIVS 39
 #define CAP_LAST_CAP        40
 
-#define RLIM_INFINITY     (~0UL)
-#define RLIMIT_STACK      3
-#define RLIMIT_CORE       4
-#define RLIMIT_NPROC      6
-#define RLIMIT_NOFILE     7
-#define RLIMIT_MEMLOCK    8
-#define RLIMIT_SIGPENDING 11
-#define RLIMIT_MSGQUEUE   12
-#define RLIMIT_NICE       13
-#define RLIMIT_RTPRIO     14
-#define RLIM_NLIMITS      16
+#define RLIM_INFINITY   (~0UL)
+#define RLIMIT_STACK    3
+#define RLIMIT_CORE     4
+#define RLIMIT_NOFILE   7
+#define RLIMIT_MEMLOCK  8
+#define RLIMIT_MSGQUEUE 12
+#define RLIMIT_NICE     13
+#define RLIMIT_RTPRIO   14
+#define RLIM_NLIMITS    16
 
 struct rlimit {
     u64 rlim_cur;

@@ -170,7 +170,6 @@ struct inode {
     u32 mode, nlink;
     u64 dev, ino, rdev, size;
     s64 mtime;
-    u32 uid, gid;
     const struct inode_operations *ops;
     const struct file_operations *fops;
     struct inode *parent; /* referenced, unless permanent; the root's is itself */
@@ -179,8 +178,7 @@ struct inode {
     u64 next_position;    /* of the next dirent */
     const IO_ARCHIVE_FILE *archive;
     PMM_SECTION_HANDLE volatile section; /* made on first use, from the archive's bytes */
-    void (*destroy)(struct inode *inode);
-    u64 data; /* of whoever made it: a process id, a number */
+    u64 data;                            /* of whoever made it: a process id, a number */
     const void *entry;
     LIST_ENTRY all; /* permanent ones */
     char own_name[24];
@@ -259,16 +257,14 @@ struct files {
 #define NR_OPEN 65536 /* descriptors, whatever RLIMIT_NOFILE says */
 
 struct file *file_open(struct inode *inode, u32 flags, long *error); /* the inode is referenced anew */
-struct file *file_get(struct file *file);
 void file_put(struct file *file);
 struct files *files_create(void);
 void files_put(struct files *files);
 void files_close_on_exec(struct files *files);
 long fd_install(struct files *files, struct file *file, u32 from,
-                bool close_on_exec); /* takes over the reference */
-struct file *fd_get(int fd);         /* of the current task, referenced; NULL: -EBADF */
-struct file *fd_get_io(int fd);      /* likewise, but none opened with O_PATH */
-struct file *files_get(struct files *files, u32 fd);
+                bool close_on_exec);            /* takes over the reference */
+struct file *fd_get(int fd);                    /* of the current task, referenced; NULL: -EBADF */
+struct file *fd_get_io(int fd);                 /* likewise, but none opened with O_PATH */
 long files_next(struct files *files, u32 from); /* lowest open descriptor at or above; -ENOENT */
 bool file_readable(const struct file *file);
 bool file_writable(const struct file *file);
@@ -410,8 +406,6 @@ long use_mask(const sigset_t __user *mask, size_t size);
 long end_mask(long result);
 void send_signal_locked(struct process *process, struct task *task,
                         const siginfo_t *info); /* task NULL: any */
-/* A fault of the current task: its handler runs next, or it dies. */
-void force_signal(int sig, int code, u64 address, KTRAP_FRAME *frame);
 void signal_group(s32 pgid, int sig);
 /* What a handler's frame holds, or with 0 what a program starts with. */
 long restore_fpu(struct task *task, u64 fpstate);
@@ -458,7 +452,6 @@ void linux_system_call_traced(KTRAP_FRAME *frame);
 #define TRACE_SIZE 512                                                            /* of a line */
 void trace_call(const KTRAP_FRAME *frame, u64 number, char *buffer, size_t size); /* before: the arguments */
 void trace_result(const char *before, u64 number, long result);
-const char *errno_name(long number); /* NULL */
 
 #define CALL(number, name, arguments, parameters) long sys_##name parameters;
 #define NONE(number, name)

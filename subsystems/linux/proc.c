@@ -10,9 +10,8 @@
 struct proc_entry {
     const char *name;
     u32 mode;
-    void (*show)(struct text *text, struct process *process);             /* files */
-    long (*readlink)(struct process *process, char *buffer, size_t size); /* links */
-    long (*follow)(struct process *process, struct inode **out);          /* likewise */
+    void (*show)(struct text *text, struct process *process);    /* files */
+    long (*follow)(struct process *process, struct inode **out); /* links */
 };
 
 static u64 seconds(void)

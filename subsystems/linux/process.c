@@ -214,6 +214,7 @@ void process_publish(struct process *process, struct task *task, PETHREAD thread
     }
     if (!task->exited) {
         InsertTailList(&process->tasks, &task->links);
+        kernel.RequestReturnToUser(thread, FALSE); /* a signal may have come when there was nobody to take it */
     }
     mutex_unlock(&tasklist_lock);
 }

@@ -202,6 +202,9 @@ void signal_group(s32 pgid, int sig)
 
 /* ---- Handlers' frames ---- */
 
+/* A fault of the current task: its handler runs next, or it dies. */
+static void force_signal(int sig, int code, u64 address, KTRAP_FRAME *frame);
+
 /* sp lies on the alternate stack. */
 static bool lies_on_altstack(const struct task *task, u64 sp)
 {
@@ -549,7 +552,7 @@ void linux_return_to_user(KTRAP_FRAME *frame)
 
 /* ---- Faults ---- */
 
-void force_signal(int sig, int code, u64 address, KTRAP_FRAME *frame)
+static void force_signal(int sig, int code, u64 address, KTRAP_FRAME *frame)
 {
     struct task *task = current_task();
     siginfo_t info = {.si_signo = sig, .si_code = code, .si_addr = address};

@@ -91,7 +91,8 @@ static const char *const signal_names[] = {
     "SIGXCPU",   "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO",   "SIGPWR",  "SIGSYS",
 };
 
-const char *errno_name(long number)
+/* NULL: it has none. */
+static const char *errno_name(long number)
 {
     return number > 0 && number < (long)ARRAYSIZE(errno_names) ? errno_names[number] : NULL;
 }

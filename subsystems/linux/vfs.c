@@ -46,9 +46,6 @@ void inode_put(struct inode *inode)
         return;
     }
     struct inode *parent = inode->parent;
-    if (inode->destroy != NULL) {
-        inode->destroy(inode);
-    }
     release(inode);
     inode_put(parent);
 }
