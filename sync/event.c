@@ -12,7 +12,7 @@ EXPORT(KeInitializeEvent);
 
 /* The rest of KeSetEvent when somebody waits. The usual case by itself: a synchronization event whose first waiter takes the
    signal. Event locked. */
-__attribute__((noinline)) static LONG KiSetWaitedEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait, KIRQL Irql)
+static inline LONG KiSetWaitedEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait, KIRQL Irql)
 {
     PDISPATCHER_HEADER Header = &Event->Header;
     PKWAIT_BLOCK Block = CONTAINING_RECORD(Header->WaitListHead.Flink, KWAIT_BLOCK, WaitListEntry);
@@ -24,15 +24,13 @@ __attribute__((noinline)) static LONG KiSetWaitedEvent(PRKEVENT Event, KPRIORITY
         Block->BlockState = BLOCK_UNLINKED;
         KiUnlockObject(Header);
         if (Committed) {
-            KiReadyOne(Thread, Increment);
+            KiReady(Thread, Increment);
         }
         KiLower(Irql);
         return 0;
     }
     Header->SignalState = 1;
-    PKTHREAD Chain = KiReleaseWaiters(Header, Increment, NULL);
-    KiUnlockObject(Header);
-    KiFinishSignal(Irql, Chain, Wait);
+    KiFinishSignal(Header, KiReleaseWaiters(Header, Increment, NULL), Irql, Wait);
     return 0;
 }
 
@@ -42,16 +40,13 @@ __attribute__((noinline)) static LONG KiSetWaitedEvent(PRKEVENT Event, KPRIORITY
 LONG KeSetEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait)
 {
     PDISPATCHER_HEADER Header = &Event->Header;
-    KIRQL Irql = KiRaiseToDispatch();
-
-    KiLockObject(Header);
+    KIRQL Irql = KiAcquireObject(Header);
     LONG Previous = Header->SignalState;
     if (Previous == 0 && !IsListEmpty(&Header->WaitListHead)) {
         return KiSetWaitedEvent(Event, Increment, Wait, Irql);
     }
     Header->SignalState = 1;
-    KiUnlockObject(Header);
-    KiFinishSignal(Irql, NULL, Wait);
+    KiFinishSignal(Header, NULL, Irql, Wait);
     return Previous;
 }
 EXPORT(KeSetEvent);
@@ -60,27 +55,22 @@ EXPORT(KeSetEvent);
 LONG KePulseEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait)
 {
     PDISPATCHER_HEADER Header = &Event->Header;
-    KIRQL Irql = KiRaiseToDispatch();
-
-    KiLockObject(Header);
+    KIRQL Irql = KiAcquireObject(Header);
     LONG Previous = Header->SignalState;
     Header->SignalState = 1;
     PKTHREAD Chain = Previous == 0 ? KiReleaseWaiters(Header, Increment, NULL) : NULL;
     Header->SignalState = 0;
-    KiUnlockObject(Header);
-    KiFinishSignal(Irql, Chain, Wait);
+    KiFinishSignal(Header, Chain, Irql, Wait);
     return Previous;
 }
 EXPORT(KePulseEvent);
 
 LONG KeResetEvent(PRKEVENT Event)
 {
-    KIRQL Irql = KiRaiseToDispatch();
-    KiLockObject(&Event->Header);
+    KIRQL Irql = KiAcquireObject(&Event->Header);
     LONG Previous = Event->Header.SignalState;
     Event->Header.SignalState = 0;
-    KiUnlockObject(&Event->Header);
-    KiLower(Irql);
+    KiFinishSignal(&Event->Header, NULL, Irql, FALSE);
     return Previous;
 }
 EXPORT(KeResetEvent);
@@ -110,19 +100,14 @@ EXPORT(KeInitializeSemaphore);
 LONG KeReleaseSemaphore(PRKSEMAPHORE Semaphore, KPRIORITY Increment, LONG Adjustment, BOOLEAN Wait)
 {
     PDISPATCHER_HEADER Header = &Semaphore->Header;
-    KIRQL Irql = KiRaiseToDispatch();
-
-    KiLockObject(Header);
+    KIRQL Irql = KiAcquireObject(Header);
     LONG Previous = Header->SignalState;
     if (Adjustment <= 0 || Adjustment > Semaphore->Limit - Previous) {
-        KiUnlockObject(Header);
-        KiLower(Irql);
+        KiFinishSignal(Header, NULL, Irql, FALSE);
         ExRaiseStatus(STATUS_SEMAPHORE_LIMIT_EXCEEDED);
     }
     Header->SignalState = Previous + Adjustment;
-    PKTHREAD Chain = KiReleaseWaiters(Header, Increment, NULL);
-    KiUnlockObject(Header);
-    KiFinishSignal(Irql, Chain, Wait);
+    KiFinishSignal(Header, KiReleaseWaiters(Header, Increment, NULL), Irql, Wait);
     return Previous;
 }
 EXPORT(KeReleaseSemaphore);

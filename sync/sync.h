@@ -14,15 +14,16 @@
  *   Preparing            Satisfied   the waiter itself                             the object's lock(s)
  *   Preparing, Committed Hint        a signaller of an object in a WaitAll         the object's lock
  *   Hint                 Preparing   the waiter, to look at its objects again      nothing
- *   Preparing, Committed TimedOut    the expiry of its timer                       the timer-queue lock
+ *   Committed            TimedOut    the expiry of its timer                       the timer-queue lock
+ *   Preparing            TimedOut,   the waiter itself                             nothing; WaitAll: all its objects
+ *                        Alerted
  *   Preparing, Committed Alerted     KeInterruptThread, if the wait may be broken  nothing
  *
  * Who moved it out of Committed must ready the thread, after letting go of the object. Who moved it out of Preparing must not: the
  * waiter is running and finds out at its commit; it then takes and releases the lock of each object that it is registered with,
  * and so cannot return before the signaller has let go.
  *
- * Fenced pairs: the waiter writes Preparing, fences, reads UserWork (and, in a WaitAll, whether its timer has gone); the
- * others write those, fence, read the wait word.
+ * A fenced pair: the waiter writes Preparing, fences, reads UserWork; KeInterruptThread writes that, fences, reads the wait word.
  */
 #ifndef PRIMER_SYNC_H
 #define PRIMER_SYNC_H
@@ -42,11 +43,14 @@ typedef enum _WAIT_STATE {
     WaitAlerted,
 } WAIT_STATE;
 
-/* Wait word: bits 0-3 state, bit 4 the wait may be broken, bits 8-15 index of the object that satisfied it, 16-63 sequence. */
+/* Wait word: bits 0-3 state, 4-7 what breaks the wait (KUSER_WORK_*), 8-15 index of the object that satisfied it, 16-63 sequence. */
 #define WAIT_STATE_MASK  0xfULL
-#define WAIT_BREAKABLE   0x10ULL
+#define WAIT_BREAK_SHIFT 4
+#define WAIT_BREAK_MASK  0xf0ULL
 #define WAIT_KEY_SHIFT   8
 #define WAIT_SEQUENCE    0x10000ULL
+
+C_ASSERT((KUSER_WORK_TERMINATE | KUSER_WORK_INTERRUPT) <= WAIT_BREAK_MASK >> WAIT_BREAK_SHIFT);
 
 /* KWAIT_BLOCK.BlockState */
 #define BLOCK_UNLINKED 0
@@ -79,14 +83,22 @@ static inline void KiInitializeHeader(PDISPATCHER_HEADER Header, UCHAR Type, SIZ
     InitializeListHead(&Header->WaitListHead);
 }
 
-/* Moves the word of a thread whose wait is under way to an end state; false when another party was first. *Committed: the
-   caller must ready the thread. */
+/* Is there a reason to break this wait off? */
+static inline bool KiIsInterrupted(PKTHREAD Thread, ULONG64 Word)
+{
+    return (Word & WAIT_BREAK_MASK) != 0 &&
+           (__atomic_load_n(&Thread->UserWork, __ATOMIC_SEQ_CST) << WAIT_BREAK_SHIFT & Word & WAIT_BREAK_MASK) != 0;
+}
+
+/* Moves the word of a thread whose wait is under way to an end state; false when another party was first, or, for WaitAlerted,
+   when the wait may not be broken. *Committed: the caller must ready the thread. */
 static inline bool KiClaimWait(PKTHREAD Thread, WAIT_STATE State, ULONG64 Key, bool *Committed)
 {
     ULONG64 Word = __atomic_load_n(&Thread->WaitWord, __ATOMIC_RELAXED);
     for (;;) {
         ULONG64 Old = Word & WAIT_STATE_MASK;
-        if (Old - WaitPreparing > WaitCommitted - WaitPreparing) { /* neither of the two */
+        if (Old - WaitPreparing > WaitCommitted - WaitPreparing || /* neither of the two */
+            (State == WaitAlerted && !KiIsInterrupted(Thread, Word))) {
             return false;
         }
         ULONG64 New = Word - Old + (Key << WAIT_KEY_SHIFT | State); /* the key is 0 until now */
@@ -113,15 +125,20 @@ static inline void KiConsumeSignal(PDISPATCHER_HEADER Header)
    those added whom the caller must ready after unlocking. */
 PKTHREAD KiReleaseWaiters(PDISPATCHER_HEADER Header, KPRIORITY Increment, PKTHREAD Chain);
 
-/* The end of every signalling routine: readies the released; lowers the level, or leaves that to the next wait. */
-static inline void KiFinishSignal(KIRQL Irql, PKTHREAD Chain, BOOLEAN Wait)
+/* Raises the level and locks. */
+static inline KIRQL KiAcquireObject(PDISPATCHER_HEADER Header)
 {
+    KIRQL Irql = KiRaiseToDispatch();
+    KiLockObject(Header);
+    return Irql;
+}
+
+/* The end of every signalling routine: unlocks, readies the released; lowers the level, or leaves that to the next wait. */
+static inline void KiFinishSignal(PDISPATCHER_HEADER Header, PKTHREAD Chain, KIRQL Irql, BOOLEAN Wait)
+{
+    KiUnlockObject(Header);
     if (Chain != NULL) {
-        if (Chain->WakeNext == NULL) {
-            KiReadyOne(Chain, Chain->WakeIncrement);
-        } else {
-            KiReadyChain(Chain);
-        }
+        KiReadyChain(Chain);
     }
     if (Wait) {
         PKTHREAD Thread = ArchCurrentThread();

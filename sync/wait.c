@@ -28,9 +28,7 @@ PKTHREAD KiReleaseWaiters(PDISPATCHER_HEADER Header, KPRIORITY Increment, PKTHRE
             KiConsumeSignal(Header);
         }
         if (Committed) {
-            Thread->WakeIncrement = Increment;
-            Thread->WakeNext = Chain;
-            Chain = Thread;
+            Chain = KiChainThread(Chain, Thread, Increment);
         }
     }
     return Chain;
@@ -38,32 +36,19 @@ PKTHREAD KiReleaseWaiters(PDISPATCHER_HEADER Header, KPRIORITY Increment, PKTHRE
 
 void KeSignalObject(PDISPATCHER_HEADER Header, KPRIORITY Increment)
 {
-    KIRQL Irql = KiRaiseToDispatch();
-    KiLockObject(Header);
+    KIRQL Irql = KiAcquireObject(Header);
     Header->SignalState = 1;
-    PKTHREAD Chain = KiReleaseWaiters(Header, Increment, NULL);
-    KiUnlockObject(Header);
-    KiFinishSignal(Irql, Chain, FALSE);
+    KiFinishSignal(Header, KiReleaseWaiters(Header, Increment, NULL), Irql, FALSE);
 }
 
 void KeInterruptThread(PKTHREAD Thread)
 {
     KIRQL Irql = KiRaiseToDispatch();
+    bool Committed;
     __atomic_or_fetch(&Thread->UserWork, KUSER_WORK_INTERRUPT, __ATOMIC_SEQ_CST);
-    ULONG64 Word = __atomic_load_n(&Thread->WaitWord, __ATOMIC_SEQ_CST);
-    for (;;) {
-        ULONG64 State = Word & WAIT_STATE_MASK;
-        if ((Word & WAIT_BREAKABLE) == 0 || (State != WaitPreparing && State != WaitCommitted)) {
-            break;
-        }
-        /* The whole word is compared: a later wait has another sequence number. */
-        if (__atomic_compare_exchange_n(&Thread->WaitWord, &Word, (Word & ~WAIT_STATE_MASK) | WaitAlerted, false,
-                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
-            if (State == WaitCommitted) {
-                KiReady(Thread, IO_NO_INCREMENT);
-            }
-            break;
-        }
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (KiClaimWait(Thread, WaitAlerted, 0, &Committed) && Committed) {
+        KiReady(Thread, IO_NO_INCREMENT);
     }
     ULONG Processor = Thread->Processor; /* when it moves meanwhile, it passes the test before user mode on its way */
     if (Thread->State == Running && Processor != KeGetCurrentPrcb()->Number) {
@@ -101,23 +86,17 @@ static inline void KiCheckMayBlock(PKTHREAD Thread, KIRQL Irql)
     }
 }
 
-/* A new wait, Preparing. Returns the word. */
-static inline ULONG64 KiPrepareWait(PKTHREAD Thread, KWAIT_REASON Reason, KPROCESSOR_MODE Mode)
+/* A new wait, Preparing. Returns the word. What may break it off: a thread's end every wait in UserMode, an interruption only
+   an alertable one; an alertable one in KernelMode both; nothing while APCs are disabled. */
+static inline ULONG64 KiPrepareWait(PKTHREAD Thread, KWAIT_REASON Reason, KPROCESSOR_MODE Mode, BOOLEAN Alertable)
 {
     ULONG64 Word = (Thread->WaitWord & ~(WAIT_SEQUENCE - 1)) + WAIT_SEQUENCE + WaitPreparing;
-    if (Mode == UserMode && Thread->ApcDisable == 0) {
-        Word |= WAIT_BREAKABLE;
+    if ((Mode == UserMode || Alertable) && Thread->ApcDisable == 0) {
+        Word |= (KUSER_WORK_TERMINATE | (Alertable ? KUSER_WORK_INTERRUPT : 0)) << WAIT_BREAK_SHIFT;
     }
     Thread->WaitReason = (UCHAR)Reason;
     __atomic_store_n(&Thread->WaitWord, Word, __ATOMIC_SEQ_CST);
     return Word;
-}
-
-/* Is there a reason not to begin? After Preparing is visible (SEQ_CST above): whoever sets the reason later breaks the wait. */
-static inline bool KiIsInterrupted(PKTHREAD Thread, ULONG64 Word)
-{
-    return (Word & WAIT_BREAKABLE) != 0 &&
-           (__atomic_load_n(&Thread->UserWork, __ATOMIC_SEQ_CST) & (KUSER_WORK_TERMINATE | KUSER_WORK_INTERRUPT)) != 0;
 }
 
 /* Preparing -> State, by the waiter; false when somebody else was first. */
@@ -172,43 +151,42 @@ static inline void KiUnlinkBlock(PKWAIT_BLOCK Block, bool Slept)
     }
 }
 
-/* Due time as interrupt time: negative = from now, else system time. */
-static ULONG64 KiDueTime(const LARGE_INTEGER *Timeout)
+static inline bool KiIsPoll(const LARGE_INTEGER *Timeout)
 {
-    LONGLONG Time = Timeout->QuadPart;
-    if (Time < 0) {
-        ULONG64 Now = KeQueryInterruptTime();
-        ULONG64 Due = Now + (ULONG64)-Time;
-        return Due < Now ? INT64_MAX : Due;
-    }
-    return KiSystemTimeToInterruptTime((ULONG64)Time);
+    return Timeout != NULL && Timeout->QuadPart == 0;
 }
 
-static void KiStartWaitTimer(PKTHREAD Thread, const LARGE_INTEGER *Timeout)
-{
-    if (Timeout != NULL) {
-        KiSetTimerQueue(&Thread->WaitTimer, KiDueTime(Timeout), NULL, NULL);
-    }
-}
+#define WAIT_FOREVER UINT64_MAX
 
-/* The queue's lock is taken even when the timer has gone: its expiry, which names this thread, is over then. */
-static void KiStopWaitTimer(PKTHREAD Thread, const LARGE_INTEGER *Timeout)
+/* The wait has been committed. Due: interrupt time. */
+__attribute__((noinline)) static void KiBlockUntil(PKTHREAD Thread, ULONG64 Due)
 {
-    if (Timeout != NULL) {
-        KiCancelTimerQueue(&Thread->WaitTimer);
-    }
-}
-
-/* Commits the wait and blocks, with a time-out; false when the wait had ended before. */
-__attribute__((noinline)) static bool KiSleepUntil(PKTHREAD Thread, ULONG64 Word, const LARGE_INTEGER *Timeout)
-{
-    KiStartWaitTimer(Thread, Timeout);
-    bool Slept = KiCommitWait(Thread, Word);
-    if (Slept) {
+    if (Due == WAIT_FOREVER) {
         KiBlock();
+        return;
     }
-    KiStopWaitTimer(Thread, Timeout);
-    return Slept;
+    KiTakeTimer(&Thread->WaitTimer);
+    KiQueueTimer(&Thread->WaitTimer, Due);
+    KiBlock();
+    KeCancelTimer(&Thread->WaitTimer); /* even one that has gone: its expiry, which names this thread, is over then */
+}
+
+/* Commits the wait and blocks; false when it has ended before. */
+static inline bool KiSleep(PKTHREAD Thread, ULONG64 Word, const LARGE_INTEGER *Timeout)
+{
+    if (KiIsInterrupted(Thread, Word)) { /* after Preparing is visible: who has a reason later breaks the wait */
+        KiMoveOwnWait(Thread, WaitAlerted, 0);
+        return false;
+    }
+    if (!KiCommitWait(Thread, Word)) {
+        return false;
+    }
+    if (Timeout == NULL) {
+        KiBlock();
+    } else {
+        KiBlockUntil(Thread, KiDueTime(Timeout->QuadPart));
+    }
+    return true;
 }
 
 static NTSTATUS KiWaitResult(PKTHREAD Thread)
@@ -227,8 +205,9 @@ static NTSTATUS KiWaitResult(PKTHREAD Thread)
 /* ---- One object ---- */
 
 /* Waits until the object is signalled, and takes the signal where its kind is taken. Timeout: NULL for ever, 0 only look, negative
-   from now, positive a system time (100 ns). STATUS_SUCCESS, STATUS_TIMEOUT; with WaitMode UserMode also STATUS_USER_APC (the
-   thread is to end) and STATUS_ALERTED. <= APC_LEVEL; a zero time-out <= DISPATCH_LEVEL. (WDK page of the name) */
+   from now, positive a system time (100 ns). STATUS_SUCCESS, STATUS_TIMEOUT; with WaitMode UserMode or Alertable also
+   STATUS_USER_APC (the thread is to end), with Alertable STATUS_ALERTED. <= APC_LEVEL; a zero time-out <= DISPATCH_LEVEL.
+   (WDK page of the name) */
 NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode, BOOLEAN Alertable,
                                PLARGE_INTEGER Timeout)
 {
@@ -238,33 +217,21 @@ NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR
     KIRQL Irql = KiBeginWait(Thread);
 
     KiLockObject(Header);
-    if (Header->SignalState > 0) {
-        KiConsumeSignal(Header);
+    bool Signalled = Header->SignalState > 0;
+    if (Signalled || KiIsPoll(Timeout)) {
+        if (Signalled) {
+            KiConsumeSignal(Header);
+        }
         KiUnlockObject(Header);
         KiLower(Irql);
-        return STATUS_SUCCESS;
-    }
-    if (Timeout != NULL && Timeout->QuadPart == 0) {
-        KiUnlockObject(Header);
-        KiLower(Irql);
-        return STATUS_TIMEOUT;
+        return Signalled ? STATUS_SUCCESS : STATUS_TIMEOUT;
     }
     KiCheckMayBlock(Thread, Irql);
-    ULONG64 Word = KiPrepareWait(Thread, WaitReason, WaitMode);
+    ULONG64 Word = KiPrepareWait(Thread, WaitReason, WaitMode, Alertable);
     KiLinkBlock(Block, Header, WaitAny, 0);
     KiUnlockObject(Header);
 
-    bool Slept = false;
-    if (KiIsInterrupted(Thread, Word)) {
-        KiMoveOwnWait(Thread, WaitAlerted, 0);
-    } else if (Timeout != NULL) {
-        Slept = KiSleepUntil(Thread, Word, Timeout);
-    } else {
-        Slept = KiCommitWait(Thread, Word);
-        if (Slept) {
-            KiBlock();
-        }
-    }
+    bool Slept = KiSleep(Thread, Word, Timeout);
     NTSTATUS Status = STATUS_SUCCESS;
     if (!Slept || Thread->WaitWord != Word - WaitPreparing + WaitSatisfied) { /* else the signaller has unlinked the block */
         KiUnlinkBlock(Block, Slept);
@@ -298,20 +265,15 @@ static ULONG KiRegisterAny(PKTHREAD Thread, ULONG Count, PVOID Object[], PKWAIT_
     return Count;
 }
 
-static NTSTATUS KiWaitAny(PKTHREAD Thread, ULONG64 Word, ULONG Count, PVOID Object[], PLARGE_INTEGER Timeout,
-                          PKWAIT_BLOCK Blocks)
+static NTSTATUS KiWaitForAny(PKTHREAD Thread, ULONG64 Word, ULONG Count, PVOID Object[], const LARGE_INTEGER *Timeout,
+                             PKWAIT_BLOCK Blocks)
 {
-    bool Poll = Timeout != NULL && Timeout->QuadPart == 0;
     bool Slept = false;
     ULONG Linked = KiRegisterAny(Thread, Count, Object, Blocks);
-    if (Linked == Count) {
-        if (Poll) {
-            KiMoveOwnWait(Thread, WaitTimedOut, 0);
-        } else if (KiIsInterrupted(Thread, Word)) {
-            KiMoveOwnWait(Thread, WaitAlerted, 0);
-        } else {
-            Slept = KiSleepUntil(Thread, Word, Timeout);
-        }
+    if (Linked == Count && KiIsPoll(Timeout)) {
+        KiMoveOwnWait(Thread, WaitTimedOut, 0);
+    } else if (Linked == Count) {
+        Slept = KiSleep(Thread, Word, Timeout);
     }
     for (ULONG i = 0; i < Linked; i++) {
         KiUnlinkBlock(&Blocks[i], Slept);
@@ -322,14 +284,15 @@ static NTSTATUS KiWaitAny(PKTHREAD Thread, ULONG64 Word, ULONG Count, PVOID Obje
 /* ---- All of several ---- */
 
 typedef struct _WAIT_ALL {
-    ULONG Count;                                      /* distinct objects */
-    PDISPATCHER_HEADER Object[MAXIMUM_WAIT_OBJECTS];  /* in address order */
+    ULONG Count;                                     /* distinct objects */
+    ULONG Linked;                                    /* 0 or Count: blocks on their lists */
+    PDISPATCHER_HEADER Object[MAXIMUM_WAIT_OBJECTS]; /* in address order */
 } WAIT_ALL;
 
 /* Insertion sort by address; an object that is named twice counts once. */
 static void KiSortObjects(WAIT_ALL *All, ULONG Count, PVOID Object[])
 {
-    All->Count = 0;
+    All->Count = All->Linked = 0;
     for (ULONG i = 0; i < Count; i++) {
         PDISPATCHER_HEADER Header = Object[i];
         ULONG At = All->Count;
@@ -371,76 +334,51 @@ static bool KiAllSignalled(const WAIT_ALL *All)
     return true;
 }
 
-/* One look at all objects, locked together: takes all or none; true when the wait has ended (or could not be committed). */
-static bool KiTryAll(PKTHREAD Thread, ULONG64 Word, const WAIT_ALL *All, PKWAIT_BLOCK Blocks, bool *Linked, bool MayBlock)
+/* One look at all objects, locked together: takes all or none. When they are not all signalled, the wait moves to Otherwise;
+   true when that was WaitCommitted, and has been done. */
+static bool KiTryAll(PKTHREAD Thread, ULONG64 Word, WAIT_ALL *All, PKWAIT_BLOCK Blocks, WAIT_STATE Otherwise)
 {
+    bool Committed = false;
     KiLockAll(All);
-    bool Ended = KiAllSignalled(All);
-    if (Ended) {
+    if (KiAllSignalled(All)) {
         if (KiMoveOwnWait(Thread, WaitSatisfied, 0)) {
             for (ULONG i = 0; i < All->Count; i++) {
                 KiConsumeSignal(All->Object[i]);
             }
         }
-    } else if (!MayBlock) {
-        Ended = true;
+    } else if (Otherwise != WaitCommitted) {
+        KiMoveOwnWait(Thread, Otherwise, 0);
     } else {
-        for (ULONG i = 0; i < All->Count && !*Linked; i++) {
-            Blocks[i].Thread = Thread;
-            KiLinkBlock(&Blocks[i], All->Object[i], WaitAll, i);
+        for (; All->Linked < All->Count; All->Linked++) {
+            Blocks[All->Linked].Thread = Thread;
+            KiLinkBlock(&Blocks[All->Linked], All->Object[All->Linked], WaitAll, All->Linked);
         }
-        *Linked = true;
-        Ended = !KiCommitWait(Thread, Word); /* while the objects are locked: a signal from here on finds a committed waiter */
+        Committed = KiCommitWait(Thread, Word); /* a signal from here on finds a committed waiter */
     }
     KiUnlockAll(All);
-    return Ended;
+    return Committed;
 }
 
-/* The time-out may have come while the word was Hint, and found nobody to tell. */
-static bool KiTimerGone(PKTHREAD Thread, PLARGE_INTEGER Timeout)
-{
-    return Timeout != NULL && !*(volatile UCHAR *)&Thread->WaitTimer.Header.Inserted;
-}
-
-static NTSTATUS KiWaitForAll(PKTHREAD Thread, ULONG64 Word, ULONG Count, PVOID Object[], PLARGE_INTEGER Timeout,
+static NTSTATUS KiWaitForAll(PKTHREAD Thread, ULONG64 Word, ULONG Count, PVOID Object[], const LARGE_INTEGER *Timeout,
                              PKWAIT_BLOCK Blocks)
 {
+    ULONG64 Due = Timeout == NULL ? WAIT_FOREVER : KiDueTime(Timeout->QuadPart); /* 0 for a look only */
     WAIT_ALL All;
-    bool Poll = Timeout != NULL && Timeout->QuadPart == 0;
-    bool Linked = false, TimerRuns = false, MayBlock = !Poll;
-    WAIT_STATE Otherwise = WaitTimedOut;
-
     KiSortObjects(&All, Count, Object);
-    if (MayBlock && Timeout != NULL) {
-        KiStartWaitTimer(Thread, Timeout);
-        TimerRuns = true;
-    }
     for (;;) {
-        if (MayBlock && TimerRuns && KiTimerGone(Thread, Timeout)) {
-            MayBlock = false;
+        WAIT_STATE Otherwise = Due <= KeQueryInterruptTime()     ? WaitTimedOut
+                               : KiIsInterrupted(Thread, Word) ? WaitAlerted
+                                                               : WaitCommitted;
+        if (KiTryAll(Thread, Word, &All, Blocks, Otherwise)) {
+            KiBlockUntil(Thread, Due);
         }
-        if (MayBlock && KiIsInterrupted(Thread, Word)) {
-            MayBlock = false;
-            Otherwise = WaitAlerted;
+        if ((Thread->WaitWord & WAIT_STATE_MASK) != WaitHint) {
+            break;
         }
-        if (KiTryAll(Thread, Word, &All, Blocks, &Linked, MayBlock)) {
-            KiMoveOwnWait(Thread, Otherwise, 0); /* no effect unless still Preparing */
-            if ((Thread->WaitWord & WAIT_STATE_MASK) != WaitHint) {
-                break;
-            }
-        } else {
-            KiBlock();
-            if ((Thread->WaitWord & WAIT_STATE_MASK) != WaitHint) {
-                break;
-            }
-        }
-        /* A hint: look again. Nobody else moves the word out of Hint. */
+        /* A hint: look again. Nobody else moves the word out of Hint; who came meanwhile, time or interruption, is seen above. */
         __atomic_store_n(&Thread->WaitWord, Word, __ATOMIC_SEQ_CST);
     }
-    if (TimerRuns) {
-        KiStopWaitTimer(Thread, Timeout);
-    }
-    for (ULONG i = 0; i < All.Count && Linked; i++) {
+    for (ULONG i = 0; i < All.Linked; i++) {
         KiUnlinkBlock(&Blocks[i], false);
     }
     return KiWaitResult(Thread);
@@ -459,11 +397,11 @@ NTSTATUS KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitTyp
         KdBugCheck(MAXIMUM_WAIT_OBJECTS_EXCEEDED, Count, 0, 0, 0, NULL, "a wait for %u objects", Count);
     }
     KIRQL Irql = KiBeginWait(Thread);
-    if (Timeout == NULL || Timeout->QuadPart != 0) {
+    if (!KiIsPoll(Timeout)) {
         KiCheckMayBlock(Thread, Irql);
     }
-    ULONG64 Word = KiPrepareWait(Thread, WaitReason, WaitMode);
-    NTSTATUS Status = WaitType == WaitAny ? KiWaitAny(Thread, Word, Count, Object, Timeout, Blocks)
+    ULONG64 Word = KiPrepareWait(Thread, WaitReason, WaitMode, Alertable);
+    NTSTATUS Status = WaitType == WaitAny ? KiWaitForAny(Thread, Word, Count, Object, Timeout, Blocks)
                                           : KiWaitForAll(Thread, Word, Count, Object, Timeout, Blocks);
     KiLower(Irql);
     return Status;

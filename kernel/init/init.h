@@ -5,7 +5,6 @@
 
 #include <ntddk.h>
 
-void KiInitializeTimers(void);      /* sync */
 void ExpInitializePushLocks(void);  /* sync */
 void KeStartClock(void);            /* ke: this processor's timer; DISPATCH */
 /* Starts native/init from the boot archives. *Process: referenced. PASSIVE. */

@@ -62,7 +62,6 @@ NORETURN void KiSystemStartup(PBOOT_INFORMATION Boot)
     RtlSetStringAllocator(InitAllocateString, ExFreePool);
     KeInitializeTime();
     KiRandomSeed = (ULONG)ExOptionNumber("seed", 0);
-    KiInitializeTimers();
     ExpInitializePushLocks();
     ArchSetIrql(PASSIVE_LEVEL); /* push locks may be taken, but interrupts are off and nobody else runs */
     ObInitialize();

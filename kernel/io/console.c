@@ -477,7 +477,7 @@ NTSTATUS IoConsoleRead(PVOID Buffer, SIZE_T Size, SIZE_T *Done)
             break;
         }
         if (!End) {
-            Status = KeWaitForSingleObject(&IopInput.Ready, UserRequest, UserMode, FALSE, NULL);
+            Status = KeWaitForSingleObject(&IopInput.Ready, UserRequest, UserMode, TRUE, NULL);
         }
     }
     return Status;

@@ -58,10 +58,12 @@ VOID KeQuerySystemTime(PLARGE_INTEGER CurrentTime)
 }
 EXPORT(KeQuerySystemTime);
 
-/* Interrupt time of a system time; 0 for what lies before start-up. */
-ULONG64 KiSystemTimeToInterruptTime(ULONG64 SystemTime)
+ULONG64 KiDueTime(LONGLONG Time)
 {
-    return SystemTime > KiSystemTimeBias ? SystemTime - KiSystemTimeBias : 0;
+    if (Time >= 0) {
+        return (ULONG64)Time > KiSystemTimeBias ? (ULONG64)Time - KiSystemTimeBias : 0;
+    }
+    return KeQueryInterruptTime() - (ULONG64)Time; /* at most 2^63 from now */
 }
 
 LARGE_INTEGER KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency)
@@ -139,22 +141,29 @@ static void KiWatchNeighbour(PKPRCB Prcb, ULONG64 Now)
     }
 }
 
+/* There is clock work from now on, if there was none. */
+void KiAnnounceClockWork(PKPRCB Prcb, ULONG64 Now)
+{
+    if (!Prcb->ClockPending) {
+        Prcb->ClockPending = TRUE;
+        Prcb->ClockSince = Now;
+        Prcb->ClockOverdue = 0;
+    }
+    ArchSetPendingSoft(KSOFT_DISPATCH);
+}
+
 void KiClockInterrupt(void)
 {
     PKPRCB Prcb = KeGetCurrentPrcb();
     ULONG64 Now = ArchReadCycles();
     Prcb->ClockInterrupts++;
-    if (!Prcb->ClockPending) {
-        Prcb->ClockPending = TRUE;
-        Prcb->ClockSince = Now;
-        Prcb->ClockOverdue = 0;
-    } else if (++Prcb->ClockOverdue >= KI_HANG_SECONDS - 2 && /* a pause of the machine counts as one */
-               Now - Prcb->ClockSince > KI_HANG_SECONDS * KiCyclesPerSecond) {
+    if (Prcb->ClockPending && ++Prcb->ClockOverdue >= KI_HANG_SECONDS - 2 && /* a pause of the machine counts as one */
+        Now - Prcb->ClockSince > KI_HANG_SECONDS * KiCyclesPerSecond) {
         KdReportHang(Prcb->Number, "has not been below DISPATCH_LEVEL");
     }
     Prcb->ArmedFor = Now + KiCyclesPerSecond; /* until the work is done: the watch over ourselves */
     ArchArmTimer(Prcb->ArmedFor);
-    ArchSetPendingSoft(KSOFT_DISPATCH);
+    KiAnnounceClockWork(Prcb, Now);
     KiWatchNeighbour(Prcb, Now);
 }
 

@@ -43,7 +43,7 @@ typedef enum _KTHREAD_STATE {
 #define KUSER_WORK_TERMINATE 1 /* end yourself (ps) */
 #define KUSER_WORK_SUSPEND   2 /* wait until SuspendCount is 0 */
 #define KUSER_WORK_PROVIDER  4 /* the provider asked for ReturnToUser */
-#define KUSER_WORK_INTERRUPT 8 /* user-mode waits are broken off until the thread has come past this point (KeInterruptThread sets it) */
+#define KUSER_WORK_INTERRUPT 8 /* alertable waits are broken off until the thread has come past this point (KeInterruptThread) */
 
 /*
  * Fields:  (c) constant once started   (o) the thread itself only   (t) Thread->Lock   (r) ReadyLock of Processor
@@ -79,7 +79,6 @@ struct _KTHREAD {
         USHORT Priorities;              /* both */
     };
     UCHAR StarvationBoost;              /* (t) lifted by the starvation scan: back to base at quantum end */
-    UCHAR Preempted;                    /* (p) its quantum's rest is kept, it goes to the head */
     volatile ULONG Processor;           /* (t) runs there, is queued there, or ran there last */
     ULONG IdealProcessor;               /* (c) */
     KAFFINITY Affinity;                 /* (t) in force */
@@ -88,7 +87,7 @@ struct _KTHREAD {
     LONG64 QuantumLeft;                 /* (p) cycles */
     LIST_ENTRY ReadyListEntry;          /* (r) */
     ULONG ReadySince;                   /* (r) the processor's ScanCount then */
-    struct _KTHREAD *WakeNext;          /* (whoever claimed it) list of threads to be readied */
+    struct _KTHREAD *WakeNext;          /* (whoever claimed it) circle of threads to be readied */
     KPRIORITY WakeIncrement;            /* (whoever claimed it) */
     ULONG64 CycleTime;                  /* (p) processor time used, cycles */
     ULONG ContextSwitches;              /* (p) */
@@ -106,7 +105,6 @@ struct _KTHREAD {
     KEVENT ResumeEvent;                 /* synchronization; set when SuspendCount comes to 0 */
 #if DBG
     ULONG PushLocksHeld;                /* (o) */
-    ULONG PushLockClasses;              /* (o) bit per rank held */
 #endif
 };
 
@@ -262,25 +260,37 @@ void KeStartThread(PKTHREAD Thread);
 /* The current thread has announced its wait (state Waiting, wait word committed): runs others until KiReady names it.
    DISPATCH_LEVEL on entry and exit, no spin lock held. */
 void KiBlock(void);
-/* A waiting thread that the caller has claimed (and that was committed) becomes ready with a boost. <= DISPATCH; the caller
-   may hold a timer-queue lock at most. */
+/* A waiting thread that the caller has claimed (and that was committed) becomes ready with a boost. DISPATCH; the caller may
+   hold a timer-queue lock at most. */
 void KiReady(PKTHREAD Thread, KPRIORITY Increment);
-/* Readies a chain linked by WakeNext, each with its WakeIncrement. DISPATCH. */
+/* The same for a chain, in the order in which KiChainThread has added them; NULL is an empty one. */
 void KiReadyChain(PKTHREAD Chain);
-/* The same for one. DISPATCH. */
-void KiReadyOne(PKTHREAD Thread, KPRIORITY Increment);
+
+/* Adds a claimed thread to a chain, which is named by its last one: that leads round to the first. */
+static inline PKTHREAD KiChainThread(PKTHREAD Chain, PKTHREAD Thread, KPRIORITY Increment)
+{
+    Thread->WakeIncrement = Increment;
+    Thread->WakeNext = Chain == NULL ? Thread : Chain->WakeNext;
+    if (Chain != NULL) {
+        Chain->WakeNext = Thread;
+    }
+    return Thread;
+}
+
 /* Gives way to others of the same or higher priority. <= APC. */
 void KeYieldExecution(void);
 /* The end of the current thread: State Terminated, never runs again; its object has been signalled and it stands in the
    reaper's list. DISPATCH_LEVEL. Its stack may go when SwapBusy is 0. */
 NORETURN void KiExitThread(void);
-/* Sets KUSER_WORK_INTERRUPT, ends a wait of the thread that may be broken (WaitMode UserMode; it returns STATUS_USER_APC when
-   the thread is to terminate, else STATUS_ALERTED), and makes it come past the return-to-user test if it runs in user mode now.
-   The caller has set its own UserWork bit before. <= DISPATCH. */
+/* Sets KUSER_WORK_INTERRUPT, ends a wait of the thread that may be broken (an alertable one; when the thread is to terminate
+   every one in UserMode, too; it returns STATUS_USER_APC when the thread is to terminate, else STATUS_ALERTED), and makes it
+   come past the return-to-user test if it runs in user mode now. The caller has set its own UserWork bit before. <= DISPATCH. */
 void KeInterruptThread(PKTHREAD Thread);
 /* Total processor time of a thread that may be running, in cycles. */
 ULONG64 KeThreadCycles(PKTHREAD Thread);
-ULONG64 KiSystemTimeToInterruptTime(ULONG64 SystemTime);
+/* The interrupt time that a due time of the documented kind means (100 ns): negative = from now, else a system time. 0 for
+   what lies before start-up. */
+ULONG64 KiDueTime(LONGLONG Time);
 KAFFINITY KeSetAffinityThread(PKTHREAD Thread, KAFFINITY Affinity);
 
 /* The object of the current thread or of a process is signalled for ever. <= DISPATCH. (sync) */
@@ -300,9 +310,6 @@ void KeDetachProcess(PKPROCESS Previous);
 
 /* Sets a KIPI_* request of another processor and interrupts it. Any IRQL. */
 void KiRequestIpi(PKPRCB Prcb, ULONG Request);
-/* Runs Routine(Context) at IPI_LEVEL on the processors of the mask (the caller's own excluded), returns when all have
-   finished. <= DISPATCH, interrupts on, no lock held that an interrupt handler takes. */
-void KeCallProcessors(KAFFINITY Processors, void (*Routine)(void *), void *Context);
 /* Translations of a user range are gone from every processor that has the space loaded. The entries have been changed. */
 void KeFlushTb(PKADDRESS_SPACE Space, uintptr_t Virtual, SIZE_T Pages);
 /* The same for kernel addresses, on all processors. */
@@ -320,7 +327,6 @@ void KeInitializeTime(void);
 extern ULONG KiRandomSeed; /* not 0: quanta are random (option seed=, debug builds) */
 /* The boot processor's idle thread ends here. */
 NORETURN void KeIdleLoop(void);
-/* Makes PRCB, idle thread and stacks of the other processors and starts them. PASSIVE. (init) */
 
 /* ps's hook at the way back to user mode: termination, provider. PASSIVE_LEVEL; called with UserWork bits other than
    suspension set. */

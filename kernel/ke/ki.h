@@ -38,10 +38,10 @@ void KiRequestReschedule(PKPRCB Prcb);
 void KiRequestQuantum(PKPRCB Prcb);
 bool KiNeedsQuantum(PKPRCB Prcb, KPRIORITY Priority);
 void KiKickIdle(KAFFINITY Affinity);
-bool KiRunFromIdle(void);
 
 /* clock.c */
 void KiClockWork(PKPRCB Prcb);
+void KiAnnounceClockWork(PKPRCB Prcb, ULONG64 Now);
 void KiArmTimer(PKPRCB Prcb);
 ULONG64 KiTimeToCycles(ULONG64 InterruptTime);
 

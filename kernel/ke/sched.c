@@ -15,9 +15,12 @@
 
 volatile KAFFINITY KiIdleMask;
 
+/* On the way from a signal to the thread that it wakes: inlined here, though other files call it too. */
+#define KI_HOT __attribute__((always_inline)) inline
+
 /* ---- Ready queues (the ReadyLock is held) ---- */
 
-__attribute__((always_inline)) static inline void KiInsertReadyInline(PKPRCB Prcb, PKTHREAD Thread, bool Head)
+KI_HOT void KiInsertReady(PKPRCB Prcb, PKTHREAD Thread, bool Head)
 {
     ULONG Priority = (ULONG)Thread->Priority;
     PLIST_ENTRY Queue = &Prcb->ReadyQueue[Priority];
@@ -34,11 +37,6 @@ __attribute__((always_inline)) static inline void KiInsertReadyInline(PKPRCB Prc
     }
 }
 
-void KiInsertReady(PKPRCB Prcb, PKTHREAD Thread, bool Head)
-{
-    KiInsertReadyInline(Prcb, Thread, Head);
-}
-
 void KiRemoveReady(PKPRCB Prcb, PKTHREAD Thread)
 {
     RemoveEntryList(&Thread->ReadyListEntry);
@@ -49,7 +47,7 @@ void KiRemoveReady(PKPRCB Prcb, PKTHREAD Thread)
 }
 
 /* The highest ready thread of this processor, taken off its queue; the idle thread when there is none. */
-__attribute__((always_inline)) static inline PKTHREAD KiSelectNextThread(PKPRCB Prcb)
+static KI_HOT PKTHREAD KiSelectNextThread(PKPRCB Prcb)
 {
     ULONG Summary = Prcb->ReadySummary;
     if (Summary == 0) {
@@ -140,8 +138,8 @@ static bool KiFindWeakest(PKTHREAD Thread, ULONG *Number)
     return Found;
 }
 
-/* Where a woken thread goes: see architecture, "Threads and the scheduler". With KI_CLAIMED: it is
-   idle, and has been taken for this thread. */
+/* Where a woken thread goes: see architecture, "Threads and the scheduler". With KI_CLAIMED: the processor was idle, and has been
+   taken for this thread. */
 #define KI_CLAIMED 0x80000000u
 
 static ULONG KiChooseProcessor(PKTHREAD Thread)
@@ -172,11 +170,12 @@ __attribute__((noinline)) static void KiTellPlaced(PKPRCB Prcb, bool Preempt, bo
     }
 }
 
-/* Thread->Lock is let go before the ready lock: from then on the thread may run, end, and be freed. Inlined where a waiter is
-   readied: that way is hot. */
-__attribute__((always_inline)) static inline void KiPlaceThreadInline(PKTHREAD Thread, bool Head)
+/* Thread->Lock is let go before the ready lock: from then on the thread may run, end, and be freed. A claimed processor that it
+   does not preempt has found other work before the thread stood in its queue: then another idle one is to take it. */
+KI_HOT void KiPlaceThread(PKTHREAD Thread, bool Head)
 {
-    ULONG Choice = KeNumberProcessors == 1 ? KI_CLAIMED : KiChooseProcessor(Thread);
+    bool Alone = KeNumberProcessors == 1;
+    ULONG Choice = Alone ? KI_CLAIMED : KiChooseProcessor(Thread);
     ULONG Number = Choice & ~KI_CLAIMED;
     PKPRCB Prcb = KiProcessorBlock[Number];
     KAFFINITY Affinity = Thread->Affinity;
@@ -184,21 +183,16 @@ __attribute__((always_inline)) static inline void KiPlaceThreadInline(PKTHREAD T
     KeAcquireLockAtDpc(&Prcb->ReadyLock);
     Thread->Processor = Number;
     Thread->State = Ready;
-    KiInsertReadyInline(Prcb, Thread, Head);
+    KiInsertReady(Prcb, Thread, Head);
     bool Preempt = Thread->Priority > Prcb->RunningPriority;
     bool Quantum = !Preempt && KiNeedsQuantum(Prcb, Thread->Priority);
     KdTrace(KdTraceReady, (ULONG64)Thread, Number);
     KeReleaseLockFromDpc(&Thread->Lock);
     KeReleaseLockFromDpc(&Prcb->ReadyLock);
 
-    if (Preempt || Quantum || (Choice & KI_CLAIMED) == 0) {
-        KiTellPlaced(Prcb, Preempt, Quantum, (Choice & KI_CLAIMED) != 0 ? 0 : Affinity);
+    if (Preempt || Quantum || !Alone) {
+        KiTellPlaced(Prcb, Preempt, Quantum, (Choice & KI_CLAIMED) && Preempt ? 0 : Affinity);
     }
-}
-
-void KiPlaceThread(PKTHREAD Thread, bool Head)
-{
-    KiPlaceThreadInline(Thread, Head);
 }
 
 /* New priority = base + increment, at most 15, for a thread of the variable class; never lower than it is. */
@@ -213,33 +207,25 @@ static inline void KiBoostThread(PKTHREAD Thread, KPRIORITY Increment)
     }
 }
 
-/* DISPATCH. */
-__attribute__((always_inline)) static inline void KiReadyThread(PKTHREAD Thread, KPRIORITY Increment)
+void KiReady(PKTHREAD Thread, KPRIORITY Increment)
 {
     KeAcquireLockAtDpc(&Thread->Lock);
     KI_ASSERT(Thread->State == Waiting, "thread %p has state %d", Thread, Thread->State);
     KiBoostThread(Thread, Increment);
-    KiPlaceThreadInline(Thread, false);
-}
-
-void KiReady(PKTHREAD Thread, KPRIORITY Increment)
-{
-    KIRQL Irql = KiRaiseToDispatch();
-    KiReadyThread(Thread, Increment);
-    KiLower(Irql);
-}
-
-void KiReadyOne(PKTHREAD Thread, KPRIORITY Increment)
-{
-    KiReadyThread(Thread, Increment);
+    KiPlaceThread(Thread, false);
 }
 
 void KiReadyChain(PKTHREAD Chain)
 {
-    while (Chain != NULL) {
-        PKTHREAD Next = Chain->WakeNext; /* read first: once ready, the thread may wait, and be claimed, again */
-        KiReadyThread(Chain, Chain->WakeIncrement);
-        Chain = Next;
+    if (Chain == NULL) {
+        return;
+    }
+    PKTHREAD Thread = Chain->WakeNext; /* the first; the circle is cut behind the last */
+    Chain->WakeNext = NULL;
+    while (Thread != NULL) {
+        PKTHREAD Next = Thread->WakeNext; /* read first: once ready, the thread may wait, and be claimed, again */
+        KiReady(Thread, Thread->WakeIncrement);
+        Thread = Next;
     }
 }
 
@@ -286,7 +272,7 @@ static inline void KiWatchQuantum(PKPRCB Prcb)
 }
 
 /* The current thread has just been switched to: its quantum begins, or goes on. DISPATCH. */
-__attribute__((always_inline)) static inline void KiStartRunningInline(PKTHREAD Thread)
+KI_HOT void KiStartRunning(PKTHREAD Thread)
 {
     PKPRCB Prcb = KeGetCurrentPrcb();
     Thread->ContextSwitches++;
@@ -306,13 +292,8 @@ __attribute__((always_inline)) static inline void KiStartRunningInline(PKTHREAD 
     KiWatchQuantum(Prcb);
 }
 
-void KiStartRunning(PKTHREAD Thread)
-{
-    KiStartRunningInline(Thread);
-}
-
 /* Continues New; returns when somebody continues Old, perhaps on another processor. No lock held. */
-__attribute__((always_inline)) static inline void KiSwapThread(PKPRCB Prcb, PKTHREAD Old, PKTHREAD New)
+static KI_HOT void KiSwapThread(PKPRCB Prcb, PKTHREAD Old, PKTHREAD New)
 {
     KdTrace(KdTraceSwitch, (ULONG64)Old, (ULONG64)New);
     Prcb->CurrentThread = New;
@@ -321,7 +302,7 @@ __attribute__((always_inline)) static inline void KiSwapThread(PKPRCB Prcb, PKTH
         KeLoadAddressSpace(Space);
     }
     ArchSwapContext(Old, New);
-    KiStartRunningInline(Old);
+    KiStartRunning(Old);
 }
 
 void KiBlock(void)
@@ -350,16 +331,9 @@ void KiBlock(void)
 
 NORETURN void KiExitThread(void)
 {
-    PKPRCB Prcb = KeGetCurrentPrcb();
-    PKTHREAD Thread = Prcb->CurrentThread;
-
-    Prcb->Reschedule = FALSE;
-    KeAcquireLockAtDpc(&Prcb->ReadyLock);
+    PKTHREAD Thread = ArchCurrentThread();
     Thread->State = Terminated;
-    PKTHREAD Next = KiSelectNextThread(Prcb);
-    KiCommitSwitch(Prcb, Thread, Next);
-    KeReleaseLockFromDpc(&Prcb->ReadyLock);
-    KiSwapThread(Prcb, Thread, Next);
+    KiBlock();
     KdBugCheck(KERNEL_SECURITY_CHECK_FAILURE, (ULONG64)Thread, 0, 0, 0, NULL, "thread %p runs after its end", Thread);
 }
 
@@ -374,66 +348,25 @@ static bool KiMustGiveWay(PKPRCB Prcb, PKTHREAD Thread)
     return Highest > Thread->Priority || (Prcb->QuantumEnd && Highest == Thread->Priority);
 }
 
-/* The running thread may not stay on this processor any more: it is placed elsewhere. Thread->Lock held; released here. */
-static void KiMoveAway(PKPRCB Prcb, PKTHREAD Thread)
-{
-    KeAcquireLockAtDpc(&Prcb->ReadyLock);
-    PKTHREAD Next = KiSelectNextThread(Prcb);
-    KiCommitSwitch(Prcb, Thread, Next);
-    KeReleaseLockFromDpc(&Prcb->ReadyLock);
-    KiPlaceThread(Thread, true);
-    KiSwapThread(Prcb, Thread, Next);
-}
-
+/* The running thread gives way if it has to, or may not stay on this processor; then it is placed as a woken one is, but,
+   unless its quantum is over, at the head of its level and with what is left of its quantum. */
 static void KiPreempt(PKPRCB Prcb, PKTHREAD Thread)
 {
     KeAcquireLockAtDpc(&Thread->Lock);
-    if ((Thread->Affinity & KiProcessorBit(Prcb->Number)) == 0) {
-        KiMoveAway(Prcb, Thread);
-        return;
-    }
     KeAcquireLockAtDpc(&Prcb->ReadyLock);
-    if (!KiMustGiveWay(Prcb, Thread)) {
+    bool MustMove = (Thread->Affinity & KiProcessorBit(Prcb->Number)) == 0;
+    if (!MustMove && !KiMustGiveWay(Prcb, Thread)) {
         Prcb->QuantumEnd = FALSE;
         KeReleaseLockFromDpc(&Prcb->ReadyLock);
         KeReleaseLockFromDpc(&Thread->Lock);
         return;
     }
     PKTHREAD Next = KiSelectNextThread(Prcb);
-    bool Head = !Prcb->QuantumEnd; /* preempted: to the head, with what is left of its quantum */
-    KAFFINITY Affinity = Thread->Affinity;
+    bool Head = MustMove || !Prcb->QuantumEnd;
     KiCommitSwitch(Prcb, Thread, Next);
-    Thread->State = Ready;
-    KiInsertReady(Prcb, Thread, Head);
     KeReleaseLockFromDpc(&Prcb->ReadyLock);
-    KeReleaseLockFromDpc(&Thread->Lock);
-    if (KeNumberProcessors > 1) {
-        KiKickIdle(Affinity);
-    }
+    KiPlaceThread(Thread, Head);
     KiSwapThread(Prcb, Thread, Next);
-}
-
-void KiReschedule(void)
-{
-    PKPRCB Prcb = KeGetCurrentPrcb();
-    Prcb->Reschedule = FALSE;
-    if (Prcb->CurrentThread == Prcb->IdleThread) {
-        KiRunFromIdle();
-    } else {
-        KiPreempt(Prcb, Prcb->CurrentThread);
-    }
-}
-
-void KeYieldExecution(void)
-{
-    KIRQL Irql = KiRaiseToDispatch();
-    PKPRCB Prcb = KeGetCurrentPrcb();
-    KI_ASSERT(Irql <= APC_LEVEL && !Prcb->DpcActive && KiLocksHeld() == 0, "yield at level %d", Irql);
-    if (Prcb->ReadySummary != 0) { /* a thread that is queued this instant is as good as one queued after the yield */
-        Prcb->QuantumEnd = TRUE;
-        KiPreempt(Prcb, Prcb->CurrentThread);
-    }
-    KiLower(Irql);
 }
 
 /* ---- Idle ---- */
@@ -465,10 +398,20 @@ static PKTHREAD KiStealFrom(PKPRCB Victim, PKPRCB Prcb, bool *Busy)
     return Found;
 }
 
-/* Without the lock: a hint. */
-static ULONG KiReadyCount(PKPRCB Prcb)
+/* The one of these processors with the most ready threads, NULL when none has any. Reads the counts without the locks: a hint. */
+static PKPRCB KiBusiest(KAFFINITY Processors)
 {
-    return __atomic_load_n(&Prcb->ReadyCount, __ATOMIC_RELAXED);
+    PKPRCB Busiest = NULL;
+    ULONG Most = 0;
+    for (; Processors != 0; Processors &= Processors - 1) {
+        PKPRCB Candidate = KiProcessorBlock[RtlLowestBit(Processors)];
+        ULONG Count = __atomic_load_n(&Candidate->ReadyCount, __ATOMIC_RELAXED);
+        if (Count > Most) {
+            Busiest = Candidate;
+            Most = Count;
+        }
+    }
+    return Busiest;
 }
 
 static PKTHREAD KiSteal(PKPRCB Prcb)
@@ -476,17 +419,8 @@ static PKTHREAD KiSteal(PKPRCB Prcb)
     for (;;) {
         bool Busy = false;
         KAFFINITY Left = KeActiveProcessors & ~KiProcessorBit(Prcb->Number);
-        while (Left != 0) {
-            PKPRCB Victim = NULL;
-            for (KAFFINITY Each = Left; Each != 0; Each &= Each - 1) {
-                PKPRCB Candidate = KiProcessorBlock[RtlLowestBit(Each)];
-                if (KiReadyCount(Candidate) > (Victim == NULL ? 0 : KiReadyCount(Victim))) {
-                    Victim = Candidate;
-                }
-            }
-            if (Victim == NULL) {
-                break;
-            }
+        PKPRCB Victim;
+        while ((Victim = KiBusiest(Left)) != NULL) {
             PKTHREAD Thread = KiStealFrom(Victim, Prcb, &Busy);
             if (Thread != NULL) {
                 Prcb->Steals++;
@@ -501,20 +435,18 @@ static PKTHREAD KiSteal(PKPRCB Prcb)
     }
 }
 
-/* A kick that was meant for this processor may be spent on it now that it has found other work: the next idle one gets it. The
-   enqueuer has inserted before it claimed our bit, so that a kick which is lost is seen as a ready thread. */
+/* A kick that was meant for this processor may be spent on it now that it has found other work: the next idle one gets it. Who
+   kicks has inserted before claiming our bit, so that a kick which is lost is seen as a ready thread; KiPlaceThread, which
+   claims first, sees for itself. */
 static void KiPassOnKick(PKPRCB Prcb)
 {
-    for (KAFFINITY Left = KiIdleMask == 0 ? 0 : KeActiveProcessors; Left != 0; Left &= Left - 1) {
-        if (KiReadyCount(KiProcessorBlock[RtlLowestBit(Left)]) != 0) {
-            KiKickIdle(~KiProcessorBit(Prcb->Number));
-            return;
-        }
+    if (KiIdleMask != 0 && KiBusiest(KeActiveProcessors) != NULL) {
+        KiKickIdle(~KiProcessorBit(Prcb->Number));
     }
 }
 
 /* The idle thread looks for work, its own queues first; runs it and returns true when it is idle again. */
-bool KiRunFromIdle(void)
+static bool KiRunFromIdle(void)
 {
     PKPRCB Prcb = KeGetCurrentPrcb();
     Prcb->Reschedule = FALSE;
@@ -560,4 +492,29 @@ NORETURN void KeIdleLoop(void)
         ArchWaitForInterrupt();
         Prcb->IdleCycles += ArchReadCycles() - Start;
     }
+}
+
+/* ---- Giving way ---- */
+
+void KiReschedule(void)
+{
+    PKPRCB Prcb = KeGetCurrentPrcb();
+    Prcb->Reschedule = FALSE;
+    if (Prcb->CurrentThread == Prcb->IdleThread) {
+        KiRunFromIdle();
+    } else {
+        KiPreempt(Prcb, Prcb->CurrentThread);
+    }
+}
+
+void KeYieldExecution(void)
+{
+    KIRQL Irql = KiRaiseToDispatch();
+    PKPRCB Prcb = KeGetCurrentPrcb();
+    KI_ASSERT(Irql <= APC_LEVEL && !Prcb->DpcActive && KiLocksHeld() == 0, "yield at level %d", Irql);
+    if (Prcb->ReadySummary != 0) { /* a thread that is queued this instant is as good as one queued after the yield */
+        Prcb->QuantumEnd = TRUE;
+        KiPreempt(Prcb, Prcb->CurrentThread);
+    }
+    KiLower(Irql);
 }

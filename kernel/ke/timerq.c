@@ -7,8 +7,6 @@
 
 #define BUCKET_SHIFT 17 /* 2^17 * 100 ns = 13 ms a bucket */
 
-PKTHREAD (*KiTimerExpiredHook)(PKTIMER Timer, PKTHREAD Chain);
-
 void KiInitializeTimerQueue(KTIMER_QUEUE *Queue)
 {
     KeInitializeLock(&Queue->Lock, KlcTimerQueue);
@@ -57,8 +55,9 @@ static void KiRemoveTimer(KTIMER_QUEUE *Queue, PKTIMER Timer)
     Timer->Header.Inserted = FALSE;
 }
 
-/* Timer->Processor changes only under the lock of the queue that it names: look, lock, look again. */
-KTIMER_QUEUE *KiLockTimer(PKTIMER Timer)
+/* Locks the queue that guards the timer. Timer->Processor changes only under the lock of the queue that it names: look, lock,
+   look again. */
+static KTIMER_QUEUE *KiLockTimer(PKTIMER Timer)
 {
     for (;;) {
         ULONG Processor = Timer->Processor;
@@ -71,45 +70,51 @@ KTIMER_QUEUE *KiLockTimer(PKTIMER Timer)
     }
 }
 
-BOOLEAN KiSetTimerQueue(PKTIMER Timer, ULONG64 Due, void (*Prepare)(PKTIMER, void *), void *Context)
+/* Queue->Lock held. Returns whether the timer was queued. */
+static bool KiUnqueueTimer(KTIMER_QUEUE *Queue, PKTIMER Timer)
 {
-    KIRQL Irql = KiRaiseToDispatch();
+    bool WasQueued = Timer->Header.Inserted;
+    if (WasQueued) {
+        KiRemoveTimer(Queue, Timer);
+    }
+    return WasQueued;
+}
+
+bool KiTakeTimer(PKTIMER Timer)
+{
     PKPRCB Prcb = KeGetCurrentPrcb();
-    BOOLEAN WasQueued = FALSE;
+    bool WasQueued = false;
     for (;;) {
         KTIMER_QUEUE *Queue = KiLockTimer(Timer);
-        if (Timer->Header.Inserted) {
-            KiRemoveTimer(Queue, Timer);
-            WasQueued = TRUE;
-        }
+        WasQueued |= KiUnqueueTimer(Queue, Timer);
         if (Queue == &Prcb->Timers) {
-            if (Prepare != NULL) {
-                Prepare(Timer, Context);
-            }
-            KiInsertTimer(Queue, Timer, Due);
-            KeReleaseLockFromDpc(&Queue->Lock);
-            break;
+            return WasQueued;
         }
         Timer->Processor = Prcb->Number; /* and once more: somebody may set it there before us */
         KeReleaseLockFromDpc(&Queue->Lock);
     }
-    KiArmTimer(Prcb);
-    KiLower(Irql);
-    return WasQueued;
 }
 
-BOOLEAN KiCancelTimerQueue(PKTIMER Timer)
+void KiQueueTimer(PKTIMER Timer, ULONG64 Due)
+{
+    PKPRCB Prcb = KeGetCurrentPrcb();
+    KiInsertTimer(&Prcb->Timers, Timer, Due);
+    KeReleaseLockFromDpc(&Prcb->Timers.Lock);
+    KiArmTimer(Prcb);
+}
+
+/* Returns whether the timer was set. After the return no expiry of it is under way; the signal state stays, and a DPC that is
+   queued already runs. <= DISPATCH_LEVEL. (WDK page of the name) */
+BOOLEAN KeCancelTimer(PKTIMER Timer)
 {
     KIRQL Irql = KiRaiseToDispatch();
     KTIMER_QUEUE *Queue = KiLockTimer(Timer);
-    BOOLEAN WasQueued = Timer->Header.Inserted;
-    if (WasQueued) {
-        KiRemoveTimer(Queue, Timer);
-    }
+    bool WasQueued = KiUnqueueTimer(Queue, Timer);
     KeReleaseLockFromDpc(&Queue->Lock);
     KiLower(Irql);
     return WasQueued;
 }
+EXPORT(KeCancelTimer);
 
 void KiRequeueTimer(PKTIMER Timer, ULONG64 Due)
 {
@@ -137,7 +142,7 @@ void KiExpireTimers(PKPRCB Prcb, ULONG64 Now)
         while (!IsListEmpty(Bucket) && KiTimerOf(Bucket->Flink)->DueTime.QuadPart <= Now) {
             PKTIMER Timer = KiTimerOf(Bucket->Flink);
             KiRemoveTimer(Queue, Timer);
-            Chain = KiTimerExpiredHook(Timer, Chain);
+            Chain = KiTimerExpired(Timer, Chain);
         }
     }
     Queue->NextDue = KiEarliestDue(Queue);
