@@ -24,10 +24,12 @@ typedef struct _PUSH_WAITER {
     struct _PUSH_WAITER *Next; /* chain of those to be woken */
 } PUSH_WAITER;
 
-static struct {
+typedef struct _EXP_BUCKET {
     KLOCK Lock;
-    LIST_ENTRY Waiters;
-} ExpBucket[PUSH_BUCKETS];
+    LIST_ENTRY Waiters; /* (Lock) of all push locks of the bucket, each lock's in their order */
+} EXP_BUCKET;
+
+static EXP_BUCKET ExpBucket[PUSH_BUCKETS];
 
 void ExpInitializePushLocks(void)
 {
@@ -37,9 +39,9 @@ void ExpInitializePushLocks(void)
     }
 }
 
-static ULONG ExpBucketOf(PEX_PUSH_LOCK PushLock)
+static EXP_BUCKET *ExpBucketOf(PEX_PUSH_LOCK PushLock)
 {
-    return (ULONG)(((ULONG_PTR)PushLock * 0x9e3779b97f4a7c15ULL) >> 58) % PUSH_BUCKETS;
+    return &ExpBucket[((ULONG_PTR)PushLock * 0x9e3779b97f4a7c15ULL >> 58) % PUSH_BUCKETS];
 }
 
 VOID ExInitializePushLock(PEX_PUSH_LOCK PushLock)
@@ -57,7 +59,7 @@ static bool ExpIsFree(ULONG_PTR Value, bool Exclusive, bool Passing)
     return (Value & PUSH_EXCLUSIVE) == 0 && (Passing || (Value & PUSH_WAITERS) == 0);
 }
 
-static bool ExpTryPush(PEX_PUSH_LOCK PushLock, bool Exclusive, bool Passing)
+static inline bool ExpTryPush(PEX_PUSH_LOCK PushLock, bool Exclusive, bool Passing)
 {
     ULONG_PTR Value = __atomic_load_n(&PushLock->Value, __ATOMIC_RELAXED);
     while (ExpIsFree(Value, Exclusive, Passing)) {
@@ -72,23 +74,20 @@ static bool ExpTryPush(PEX_PUSH_LOCK PushLock, bool Exclusive, bool Passing)
 /* Joins the bucket unless the lock has become free. Returns false when it has (try again). */
 static bool ExpEnqueue(PEX_PUSH_LOCK PushLock, PUSH_WAITER *Waiter, bool Passing)
 {
-    ULONG Bucket = ExpBucketOf(PushLock);
-    KIRQL Irql = KeAcquireLock(&ExpBucket[Bucket].Lock);
+    EXP_BUCKET *Bucket = ExpBucketOf(PushLock);
+    KIRQL Irql = KeAcquireLock(&Bucket->Lock);
     ULONG_PTR Value = __atomic_load_n(&PushLock->Value, __ATOMIC_RELAXED);
     bool Queued = false;
-    while (!ExpIsFree(Value, Waiter->Exclusive, Passing)) {
-        if (__atomic_compare_exchange_n(&PushLock->Value, &Value, Value | PUSH_WAITERS, false, __ATOMIC_RELAXED,
-                                        __ATOMIC_RELAXED)) {
-            if (Passing) { /* it was first in line once */
-                InsertHeadList(&ExpBucket[Bucket].Waiters, &Waiter->Links);
-            } else {
-                InsertTailList(&ExpBucket[Bucket].Waiters, &Waiter->Links);
-            }
-            Queued = true;
-            break;
-        }
+    while (!Queued && !ExpIsFree(Value, Waiter->Exclusive, Passing)) {
+        Queued = __atomic_compare_exchange_n(&PushLock->Value, &Value, Value | PUSH_WAITERS, false, __ATOMIC_RELAXED,
+                                             __ATOMIC_RELAXED);
     }
-    KeReleaseLock(&ExpBucket[Bucket].Lock, Irql);
+    if (Queued && Passing) { /* it was first in line once */
+        InsertHeadList(&Bucket->Waiters, &Waiter->Links);
+    } else if (Queued) {
+        InsertTailList(&Bucket->Waiters, &Waiter->Links);
+    }
+    KeReleaseLock(&Bucket->Lock, Irql);
     return Queued;
 }
 
@@ -134,10 +133,10 @@ static PUSH_WAITER *ExpTakeWaiters(PEX_PUSH_LOCK PushLock, PLIST_ENTRY List)
 
 static void ExpWakeWaiters(PEX_PUSH_LOCK PushLock)
 {
-    ULONG Bucket = ExpBucketOf(PushLock);
-    KIRQL Irql = KeAcquireLock(&ExpBucket[Bucket].Lock);
-    PUSH_WAITER *Woken = ExpTakeWaiters(PushLock, &ExpBucket[Bucket].Waiters);
-    KeReleaseLockFromDpc(&ExpBucket[Bucket].Lock);
+    EXP_BUCKET *Bucket = ExpBucketOf(PushLock);
+    KIRQL Irql = KeAcquireLock(&Bucket->Lock);
+    PUSH_WAITER *Woken = ExpTakeWaiters(PushLock, &Bucket->Waiters);
+    KeReleaseLockFromDpc(&Bucket->Lock);
     while (Woken != NULL) {
         PUSH_WAITER *Next = Woken->Next; /* its stack frame may go with the signal */
         KeSetEvent(&Woken->Woken, IO_NO_INCREMENT, FALSE);
@@ -156,62 +155,67 @@ static void ExpNotePush(LONG Change)
 #define ExpNotePush(Change) ((void)0)
 #endif
 
+static inline void ExpAcquirePush(PEX_PUSH_LOCK PushLock, bool Exclusive)
+{
+    ExpNotePush(1);
+    if (!ExpTryPush(PushLock, Exclusive, false)) {
+        ExpAcquireSlow(PushLock, Exclusive);
+    }
+}
+
 /* <= APC_LEVEL; not recursive; the caller is in a critical region, or ends only by itself. May block. (WDK page of the name) */
 VOID ExAcquirePushLockExclusive(PEX_PUSH_LOCK PushLock)
 {
-    ExpNotePush(1);
-    ULONG_PTR Free = 0;
-    if (!__atomic_compare_exchange_n(&PushLock->Value, &Free, PUSH_EXCLUSIVE, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-        ExpAcquireSlow(PushLock, true);
-    }
+    ExpAcquirePush(PushLock, true);
 }
 EXPORT(ExAcquirePushLockExclusive);
 
 VOID ExAcquirePushLockShared(PEX_PUSH_LOCK PushLock)
 {
-    ExpNotePush(1);
-    if (!ExpTryPush(PushLock, false, false)) {
-        ExpAcquireSlow(PushLock, false);
-    }
+    ExpAcquirePush(PushLock, false);
 }
 EXPORT(ExAcquirePushLockShared);
 
-BOOLEAN ExTryAcquirePushLockExclusive(PEX_PUSH_LOCK PushLock)
+static BOOLEAN ExpTryAcquirePush(PEX_PUSH_LOCK PushLock, bool Exclusive)
 {
-    bool Acquired = ExpTryPush(PushLock, true, false);
+    bool Acquired = ExpTryPush(PushLock, Exclusive, false);
     ExpNotePush(Acquired ? 1 : 0);
     return Acquired;
+}
+
+BOOLEAN ExTryAcquirePushLockExclusive(PEX_PUSH_LOCK PushLock)
+{
+    return ExpTryAcquirePush(PushLock, true);
 }
 EXPORT(ExTryAcquirePushLockExclusive);
 
 BOOLEAN ExTryAcquirePushLockShared(PEX_PUSH_LOCK PushLock)
 {
-    bool Acquired = ExpTryPush(PushLock, false, false);
-    ExpNotePush(Acquired ? 1 : 0);
-    return Acquired;
+    return ExpTryAcquirePush(PushLock, false);
 }
 EXPORT(ExTryAcquirePushLockShared);
 
 /* Once the word says free, the lock's memory may go: a waiter's wake-up touches the lock only while waiters are listed, who
-   keep it alive. */
-VOID ExReleasePushLockExclusive(PEX_PUSH_LOCK PushLock)
+   keep it alive. Who leaves last wakes. */
+static inline void ExpReleasePush(PEX_PUSH_LOCK PushLock, ULONG_PTR Mine)
 {
     ExpNotePush(-1);
-    KI_ASSERT((PushLock->Value & PUSH_EXCLUSIVE) != 0, "push lock %p is %llx", PushLock, PushLock->Value);
-    ULONG_PTR Old = __atomic_fetch_sub(&PushLock->Value, PUSH_EXCLUSIVE, __ATOMIC_RELEASE);
-    if (Old & PUSH_WAITERS) {
+    ULONG_PTR Left = __atomic_sub_fetch(&PushLock->Value, Mine, __ATOMIC_RELEASE);
+    if (Left == PUSH_WAITERS) {
         ExpWakeWaiters(PushLock);
     }
+}
+
+VOID ExReleasePushLockExclusive(PEX_PUSH_LOCK PushLock)
+{
+    KI_ASSERT((PushLock->Value & PUSH_EXCLUSIVE) != 0, "push lock %p is %llx", PushLock, PushLock->Value);
+    ExpReleasePush(PushLock, PUSH_EXCLUSIVE);
 }
 EXPORT(ExReleasePushLockExclusive);
 
 VOID ExReleasePushLockShared(PEX_PUSH_LOCK PushLock)
 {
-    ExpNotePush(-1);
     KI_ASSERT(PushLock->Value >= PUSH_SHARED, "push lock %p is %llx", PushLock, PushLock->Value);
-    ULONG_PTR Old = __atomic_fetch_sub(&PushLock->Value, PUSH_SHARED, __ATOMIC_RELEASE);
-    if ((Old & PUSH_WAITERS) && Old - PUSH_SHARED < PUSH_SHARED) {
-        ExpWakeWaiters(PushLock);
-    }
+    ExpReleasePush(PushLock, PUSH_SHARED);
 }
 EXPORT(ExReleasePushLockShared);

@@ -20,15 +20,16 @@ static KSPIN_LOCK KiHeldValue(void)
 #define KiHeldValue() 1
 #endif
 
+static inline bool KiSpinTry(PKSPIN_LOCK SpinLock)
+{
+    KSPIN_LOCK Free = 0;
+    return __atomic_compare_exchange_n(SpinLock, &Free, KiHeldValue(), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
 static inline void KiSpinAcquire(PKSPIN_LOCK SpinLock)
 {
-    KSPIN_LOCK Value = KiHeldValue();
     KiNoteAcquire(SpinLock, KlcDriver, FALSE);
-    for (;;) {
-        KSPIN_LOCK Free = 0;
-        if (__atomic_compare_exchange_n(SpinLock, &Free, Value, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-            break;
-        }
+    while (!KiSpinTry(SpinLock)) {
         while (*(volatile KSPIN_LOCK *)SpinLock != 0) {
             ArchPause();
         }
@@ -93,14 +94,12 @@ EXPORT(KeReleaseSpinLockFromDpcLevel);
 /* FALSE at once when it is held; held by this processor: a bug check in debug builds. (WDK page of the name) */
 BOOLEAN KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
 {
-    KSPIN_LOCK Free = 0;
     KiNoteAcquire(SpinLock, KlcDriver, TRUE);
-    if (*(volatile KSPIN_LOCK *)SpinLock != 0 ||
-        !__atomic_compare_exchange_n(SpinLock, &Free, KiHeldValue(), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-        return FALSE;
+    bool Acquired = *(volatile KSPIN_LOCK *)SpinLock == 0 && KiSpinTry(SpinLock);
+    if (Acquired) {
+        KiNoteAcquired(SpinLock, KlcDriver);
     }
-    KiNoteAcquired(SpinLock, KlcDriver);
-    return TRUE;
+    return Acquired;
 }
 EXPORT(KeTryToAcquireSpinLockAtDpcLevel);
 

@@ -19,10 +19,6 @@ from kinds import HOST, ROOT, Command, Host, Kernel, Program
 SPECIAL = {"kernel/bench", "kernel/bug", "linux/nullcall", "user/child"}
 
 
-# Kernel tests that measure time: random quanta would spoil what they check.
-TIMED = {"sched"}
-
-
 def names(pattern):
     paths = sorted(glob.glob(os.path.join(ROOT, "tests", pattern)))
     found = [os.path.relpath(path.rstrip("/"), os.path.join(ROOT, "tests")).removesuffix(".c") for path in paths]
@@ -37,7 +33,7 @@ def kinds_of(name):
 
 
 CASES = [Host(name) for name in names("host/*.c")]
-CASES += [Kernel(f"kernel/{name}", modules=(name,), random=name not in TIMED, alone=True) for name in names("kernel/*/")]
+CASES += [Kernel(f"kernel/{name}", modules=(name,), random=True, alone=True) for name in names("kernel/*/")]
 CHILD = "{B}/native/child:native/child"      # the program that the native tests start
 CASES += [Program(f"user/{name}", command=(name,), native=True, timeout=300,
                   puts=(f"{{B}}/native/{name}:native/{name}", CHILD))

@@ -274,8 +274,7 @@ CASES = [
 
 # What the lists in cases.py run on four processors, on one, two and eight, too.
 CHILD = "{B}/native/child:native/child"
-CASES += [Kernel(f"kernel/{name}/{smp}", modules=(name,), smp=smp, random=name != "sched", timeout=240,
-                 alone=True)                    # sched measures time; the others want the host's processors
+CASES += [Kernel(f"kernel/{name}/{smp}", modules=(name,), smp=smp, random=True, alone=True)
           for name in ("waits", "sched", "locks") for smp in (1, 2, 8)]
 CASES += [Program(f"user/procs/{smp}", command=("procs",), native=True, smp=smp, timeout=300,
                   puts=("{B}/native/procs:native/procs", CHILD)) for smp in (1, 2, 8)]

@@ -43,34 +43,36 @@ void KiIpiInterrupt(void)
     if (Requests & KIPI_RESCHEDULE) {
         Prcb->Reschedule = TRUE;
     }
-    if ((Requests & KIPI_CLOCK) && !Prcb->ClockPending) {
-        Prcb->ClockSince = ArchReadCycles();
-        Prcb->ClockPending = TRUE;
+    if (Requests & KIPI_CLOCK) {
+        KiAnnounceClockWork(Prcb, ArchReadCycles());
     }
-    if (Requests & (KIPI_RESCHEDULE | KIPI_CLOCK | KIPI_DPC)) {
+    if (Requests & (KIPI_RESCHEDULE | KIPI_DPC)) {
         ArchSetPendingSoft(KSOFT_DISPATCH);
     }
 }
 
-void KeCallProcessors(KAFFINITY Processors, void (*Routine)(void *), void *Context)
+/* Asks others to run Routine(Context) at IPI_LEVEL. >= DISPATCH_LEVEL, interrupts on; KiAwaitCall before anything else. */
+static void KiPostCall(KAFFINITY Others, void (*Routine)(void *), void *Context)
 {
-    KIRQL Irql = KiRaiseToDispatch();
     PKPRCB Prcb = KeGetCurrentPrcb();
-    Processors &= KeActiveProcessors & ~KiProcessorBit(Prcb->Number);
-    KI_ASSERT(ArchInterruptsEnabled() || Processors == 0, "interrupts are off, others are %llx", Processors);
-
+    KI_ASSERT(ArchInterruptsEnabled(), "interrupts are off, others are %llx", Others);
     Prcb->Call.Routine = Routine;
     Prcb->Call.Context = Context;
-    __atomic_store_n(&Prcb->Call.Pending, Processors, __ATOMIC_SEQ_CST);
-    for (KAFFINITY Left = Processors; Left != 0; Left &= Left - 1) {
-        PKPRCB Target = KiProcessorBlock[RtlLowestBit(Left)];
+    __atomic_store_n(&Prcb->Call.Pending, Others, __ATOMIC_SEQ_CST);
+    for (; Others != 0; Others &= Others - 1) {
+        PKPRCB Target = KiProcessorBlock[RtlLowestBit(Others)];
         __atomic_fetch_or(&Target->CallRequests, KiProcessorBit(Prcb->Number), __ATOMIC_SEQ_CST);
         KiRequestIpi(Target, KIPI_CALL);
     }
+}
+
+/* Returns when all have finished. */
+static void KiAwaitCall(void)
+{
+    PKPRCB Prcb = KeGetCurrentPrcb();
     while (__atomic_load_n(&Prcb->Call.Pending, __ATOMIC_ACQUIRE) != 0) {
         ArchPause();
     }
-    KiLower(Irql);
 }
 
 /* ---- Rendezvous ---- */
@@ -79,20 +81,12 @@ void KeCallProcessors(KAFFINITY Processors, void (*Routine)(void *), void *Conte
    again and again must not keep the others at DISPATCH_LEVEL for seconds. Who waits for its turn serves the others' calls. */
 static volatile ULONG KiNextTicket, KiNowServing; /* (a) */
 
-static KIRQL KiBeginBroadcast(void)
+static void KiAwaitTurn(void)
 {
-    KIRQL Irql = KiRaiseToDispatch();
     ULONG Ticket = __atomic_fetch_add(&KiNextTicket, 1, __ATOMIC_RELAXED);
     while (__atomic_load_n(&KiNowServing, __ATOMIC_ACQUIRE) != Ticket) {
         ArchPause();
     }
-    return Irql;
-}
-
-static void KiEndBroadcast(KIRQL Irql)
-{
-    __atomic_fetch_add(&KiNowServing, 1, __ATOMIC_RELEASE);
-    KiLower(Irql);
 }
 
 typedef struct _KI_BROADCAST {
@@ -115,34 +109,28 @@ static void KiBroadcastTarget(void *Context)
     KiMeet(Context);
 }
 
-/* Runs the function on all processors at IPI_LEVEL, after all have arrived; returns what it returned here. Below IPI_LEVEL by
-   the documentation; here <= DISPATCH_LEVEL. (WDK page of the name) */
+/* Runs the function on all processors at IPI_LEVEL, after all have arrived; returns what it returned here. < IPI_LEVEL, interrupts
+   on. (WDK page of the name) */
 ULONG_PTR KeIpiGenericCall(PKIPI_BROADCAST_WORKER BroadcastFunction, ULONG_PTR Context)
 {
-    KIRQL Irql = KiBeginBroadcast();
-    PKPRCB Prcb = KeGetCurrentPrcb();
-    KAFFINITY Others = KeActiveProcessors & ~KiProcessorBit(Prcb->Number);
-    KI_BROADCAST Broadcast = {BroadcastFunction, Context, (LONG)RtlCountBits(Others) + 1};
-
-    Prcb->Call.Routine = KiBroadcastTarget;
-    Prcb->Call.Context = &Broadcast;
-    __atomic_store_n(&Prcb->Call.Pending, Others, __ATOMIC_SEQ_CST);
-    for (KAFFINITY Left = Others; Left != 0; Left &= Left - 1) {
-        PKPRCB Target = KiProcessorBlock[RtlLowestBit(Left)];
-        __atomic_fetch_or(&Target->CallRequests, KiProcessorBit(Prcb->Number), __ATOMIC_SEQ_CST);
-        KiRequestIpi(Target, KIPI_CALL);
+    KIRQL Irql = ArchGetIrql(), Inside;
+    KI_ASSERT(Irql < IPI_LEVEL, "KeIpiGenericCall at level %d", Irql);
+    if (Irql < DISPATCH_LEVEL) {
+        ArchSetIrql(DISPATCH_LEVEL);
     }
+    KiAwaitTurn();
+    KAFFINITY Others = KeActiveProcessors & ~KiProcessorBit(KeGetCurrentPrcb()->Number);
+    KI_BROADCAST Broadcast = {BroadcastFunction, Context, (LONG)RtlCountBits(Others) + 1};
+    KiPostCall(Others, KiBroadcastTarget, &Broadcast);
     while (Broadcast.Missing != 1) { /* with interrupts on: others' calls are served until everybody has come */
         ArchPause();
     }
-    KIRQL Dispatch;
-    KeRaiseIrql(IPI_LEVEL, &Dispatch);
+    KeRaiseIrql(IPI_LEVEL, &Inside);
     ULONG_PTR Result = KiMeet(&Broadcast);
-    KeLowerIrql(Dispatch);
-    while (__atomic_load_n(&Prcb->Call.Pending, __ATOMIC_ACQUIRE) != 0) {
-        ArchPause();
-    }
-    KiEndBroadcast(Irql);
+    KeLowerIrql(Inside);
+    KiAwaitCall();
+    __atomic_fetch_add(&KiNowServing, 1, __ATOMIC_RELEASE);
+    KiLower(Irql);
     return Result;
 }
 EXPORT(KeIpiGenericCall);
@@ -181,28 +169,30 @@ static void KiFlushRange(void *Context)
     KeGetCurrentPrcb()->TbFlushes++;
 }
 
-static void KiFlushOn(KAFFINITY Processors, uintptr_t Virtual, SIZE_T Pages)
+/* The entries have been changed: whoever loads the space from here on finds them so. */
+static void KiFlushOn(const volatile KAFFINITY *Mask, uintptr_t Virtual, SIZE_T Pages)
 {
     KI_FLUSH_RANGE Range = {Virtual, Pages};
     KIRQL Irql = KiRaiseToDispatch();
     KAFFINITY Self = KiProcessorBit(KeGetCurrentPrcb()->Number);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    KAFFINITY Processors = *Mask;
     if (Processors & Self) {
         KiFlushRange(&Range);
     }
     if (Processors & ~Self) {
-        KeCallProcessors(Processors & ~Self, KiFlushRange, &Range);
+        KiPostCall(Processors & ~Self, KiFlushRange, &Range);
+        KiAwaitCall();
     }
     KiLower(Irql);
 }
 
 void KeFlushTb(PKADDRESS_SPACE Space, uintptr_t Virtual, SIZE_T Pages)
 {
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    KiFlushOn(Space->ActiveProcessors, Virtual, Pages);
+    KiFlushOn(&Space->ActiveProcessors, Virtual, Pages);
 }
 
 void KeFlushKernelTb(uintptr_t Virtual, SIZE_T Pages)
 {
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    KiFlushOn(KeActiveProcessors, Virtual, Pages);
+    KiFlushOn(&KeActiveProcessors, Virtual, Pages);
 }

@@ -11,7 +11,8 @@
 
 #define KI_QUANTUM_MS      30 /* two ticks of the classic clock */
 #define KI_STARVED_SECONDS 4
-#define KI_SCAN_BOOSTS     10 /* the most threads that one starvation scan lifts */
+#define KI_SCAN_THREADS    16 /* the most threads of a level that one starvation scan looks at */
+#define KI_SCAN_BOOSTS     10 /* the most threads that it lifts */
 #define KI_STARVED_PRIORITY 15
 #define KI_WATCH_SECONDS   4  /* the longest time that a processor's timer is left unarmed */
 #define KI_HANG_SECONDS    10

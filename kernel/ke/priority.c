@@ -60,16 +60,22 @@ static void KiSetPriority(PKTHREAD Thread, KPRIORITY Priority)
     KiRunningPriorityChanged(Thread);
 }
 
+/* A new base priority, which is the current one, too. Thread->Lock held, released; lowers the level. */
+static void KiSetBase(PKTHREAD Thread, KPRIORITY Priority, KIRQL Irql)
+{
+    Thread->BasePriority = (SCHAR)Priority;
+    Thread->StarvationBoost = FALSE;
+    KiSetPriority(Thread, Priority);
+    KiLower(Irql);
+}
+
 /* Sets the base and current priority, 1 to 31; returns the current one before. PASSIVE. (WDK: KeSetPriorityThread) */
 KPRIORITY KeSetPriorityThread(PKTHREAD Thread, KPRIORITY Priority)
 {
     KI_ASSERT(Priority >= 1 && Priority <= 31, "priority %d", Priority);
     KIRQL Irql = KeAcquireLock(&Thread->Lock);
     KPRIORITY Old = Thread->Priority;
-    Thread->BasePriority = (SCHAR)Priority;
-    Thread->StarvationBoost = FALSE;
-    KiSetPriority(Thread, Priority);
-    KiLower(Irql);
+    KiSetBase(Thread, Priority, Irql);
     return Old;
 }
 EXPORT(KeSetPriorityThread);
@@ -89,34 +95,31 @@ LONG KeSetBasePriorityThread(PKTHREAD Thread, LONG Increment)
     LONG Old = Thread->BasePriority - Base;
     KPRIORITY Low = Base >= 16 ? 16 : 1, High = Base >= 16 ? 31 : 15;
     KPRIORITY New = Increment < Low - Base ? Low : Increment > High - Base ? High : Base + Increment;
-    Thread->BasePriority = (SCHAR)New;
-    Thread->StarvationBoost = FALSE;
-    KiSetPriority(Thread, New);
-    KiLower(Irql);
+    KiSetBase(Thread, New, Irql);
     return Old;
 }
 EXPORT(KeSetBasePriorityThread);
 
-/* The thread's affinity has changed: it leaves a processor that it may no longer use. Thread->Lock held, released. */
-static void KiApplyAffinity(PKTHREAD Thread, KAFFINITY Affinity)
+/* The affinity in force follows from the thread's two: it leaves a processor that it may no longer use. Thread->Lock held,
+   released; lowers the level. */
+static void KiApplyAffinity(PKTHREAD Thread, KIRQL Irql)
 {
     PKPRCB Prcb;
-    Thread->Affinity = Affinity;
     ULONG Processor = Thread->Processor;
-    if ((Affinity & KiProcessorBit(Processor)) == 0 && KiLockQueued(Thread, &Prcb)) {
+    Thread->Affinity = Thread->SystemAffinity != 0 ? Thread->SystemAffinity : Thread->UserAffinity;
+    bool MustMove = (Thread->Affinity & KiProcessorBit(Processor)) == 0;
+    if (KiLockQueued(Thread, &Prcb)) {
         KiRemoveReady(Prcb, Thread);
         KeReleaseLockFromDpc(&Prcb->ReadyLock);
-        KiPlaceThread(Thread, false);
-        return;
+        KiPlaceThread(Thread, false); /* also when it need not move: more processors may run it now */
+    } else {
+        bool Runs = Thread->State != Initialized; /* Waiting may be on its way back; a request too many is harmless */
+        KeReleaseLockFromDpc(&Thread->Lock);
+        if (MustMove && Runs) {
+            KiRequestReschedule(KiProcessorBlock[Processor]);
+        }
     }
-    bool Queued = Thread->State == Ready;
-    bool Runs = !Queued && Thread->State != Initialized; /* Waiting may be on its way back; a request too many is harmless */
-    KeReleaseLockFromDpc(&Thread->Lock);
-    if ((Affinity & KiProcessorBit(Processor)) == 0 && Runs) {
-        KiRequestReschedule(KiProcessorBlock[Processor]);
-    } else if (Queued) {
-        KiKickIdle(Affinity); /* more processors may run it now */
-    }
+    KiLower(Irql);
 }
 
 /* Sets the user affinity; processors that are not active do not count. Returns the old one; bug check
@@ -130,8 +133,17 @@ KAFFINITY KeSetAffinityThread(PKTHREAD Thread, KAFFINITY Affinity)
     KIRQL Irql = KeAcquireLock(&Thread->Lock);
     KAFFINITY Old = Thread->UserAffinity;
     Thread->UserAffinity = Affinity;
-    KiApplyAffinity(Thread, Thread->SystemAffinity == 0 ? Affinity : Thread->Affinity);
-    KiLower(Irql);
+    KiApplyAffinity(Thread, Irql);
+    return Old;
+}
+
+static KAFFINITY KiSetSystemAffinity(KAFFINITY Affinity)
+{
+    PKTHREAD Thread = ArchCurrentThread();
+    KIRQL Irql = KeAcquireLock(&Thread->Lock);
+    KAFFINITY Old = Thread->SystemAffinity;
+    Thread->SystemAffinity = Affinity;
+    KiApplyAffinity(Thread, Irql);
     return Old;
 }
 
@@ -139,45 +151,46 @@ KAFFINITY KeSetAffinityThread(PKTHREAD Thread, KAFFINITY Affinity)
    before, 0 when there was none. <= DISPATCH: at APC_LEVEL or below it has moved on return. (WDK page of the name) */
 KAFFINITY KeSetSystemAffinityThreadEx(KAFFINITY Affinity)
 {
-    PKTHREAD Thread = ArchCurrentThread();
-    KAFFINITY Old = Thread->SystemAffinity;
     Affinity &= KeActiveProcessors;
-    if (Affinity != 0) {
-        KIRQL Irql = KeAcquireLock(&Thread->Lock);
-        Thread->SystemAffinity = Affinity;
-        KiApplyAffinity(Thread, Affinity);
-        KiLower(Irql);
-    }
-    return Old;
+    return Affinity != 0 ? KiSetSystemAffinity(Affinity) : ArchCurrentThread()->SystemAffinity;
 }
 EXPORT(KeSetSystemAffinityThreadEx);
 
-/* Back to Affinity, as KeSetSystemAffinityThreadEx has returned it; 0: to the user affinity. (WDK page of the name) */
+/* Back to Affinity, as KeSetSystemAffinityThreadEx has returned it; 0, or no active processor: to the user affinity. (WDK page of
+   the name) */
 VOID KeRevertToUserAffinityThreadEx(KAFFINITY Affinity)
 {
-    PKTHREAD Thread = ArchCurrentThread();
-    KIRQL Irql = KeAcquireLock(&Thread->Lock);
-    Thread->SystemAffinity = Affinity;
-    KiApplyAffinity(Thread, Affinity != 0 ? Affinity : Thread->UserAffinity);
-    KiLower(Irql);
+    KiSetSystemAffinity(Affinity & KeActiveProcessors);
 }
 EXPORT(KeRevertToUserAffinityThreadEx);
+
+/* A thread of the queue that has been starved, its lock taken; NULL when none of the first few is. The head has not always
+   waited longest: a preempted thread goes there. ReadyLock held. */
+static PKTHREAD KiFindStarved(PKPRCB Prcb, PLIST_ENTRY Queue)
+{
+    PLIST_ENTRY Entry = Queue->Flink;
+    for (ULONG i = 0; i < KI_SCAN_THREADS && Entry != Queue; i++, Entry = Entry->Flink) {
+        PKTHREAD Thread = CONTAINING_RECORD(Entry, KTHREAD, ReadyListEntry);
+        if (Prcb->ScanCount - Thread->ReadySince >= KI_STARVED_SECONDS && KeTryAcquireLockAtDpc(&Thread->Lock)) {
+            return Thread;
+        }
+    }
+    return NULL;
+}
 
 /* Lifts one starved thread of this processor's queues; false when there is none. ReadyLock held. */
 static bool KiLiftStarved(PKPRCB Prcb)
 {
     for (ULONG Left = Prcb->ReadySummary & ((1u << KI_STARVED_PRIORITY) - 2); Left != 0; Left &= Left - 1) {
-        PLIST_ENTRY Queue = &Prcb->ReadyQueue[RtlLowestBit(Left)];
-        PKTHREAD Thread = CONTAINING_RECORD(Queue->Flink, KTHREAD, ReadyListEntry); /* the head has waited longest */
-        if (Prcb->ScanCount - Thread->ReadySince < KI_STARVED_SECONDS || !KeTryAcquireLockAtDpc(&Thread->Lock)) {
-            continue;
+        PKTHREAD Thread = KiFindStarved(Prcb, &Prcb->ReadyQueue[RtlLowestBit(Left)]);
+        if (Thread != NULL) {
+            KiRemoveReady(Prcb, Thread);
+            Thread->Priority = KI_STARVED_PRIORITY;
+            Thread->StarvationBoost = TRUE;
+            KiInsertReady(Prcb, Thread, false);
+            KeReleaseLockFromDpc(&Thread->Lock);
+            return true;
         }
-        KiRemoveReady(Prcb, Thread);
-        Thread->Priority = KI_STARVED_PRIORITY;
-        Thread->StarvationBoost = TRUE;
-        KiInsertReady(Prcb, Thread, false);
-        KeReleaseLockFromDpc(&Thread->Lock);
-        return true;
     }
     return false;
 }

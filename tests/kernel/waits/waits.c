@@ -78,6 +78,46 @@ static PCSTR TestEventKinds(VOID)
     return NULL;
 }
 
+/* ---- Order ---- */
+
+static volatile LONG Arrived;
+static volatile ULONG_PTR Order[3];
+static KSEMAPHORE Gate;
+
+static VOID Ordered(PVOID Context)
+{
+    KeSetSystemAffinityThreadEx(1);
+    KeWaitForSingleObject(&Gate, Executive, KernelMode, FALSE, NULL);
+    Order[InterlockedIncrement(&Arrived) - 1] = (ULONG_PTR)Context;
+}
+
+/* Threads of one processor that one call releases together go on in the order in which they came. */
+static PCSTR TestReleaseOrder(VOID)
+{
+    PETHREAD Threads[3];
+    KIRQL Irql;
+    KeInitializeSemaphore(&Gate, 0, 3);
+    Arrived = 0;
+    KAFFINITY Old = KeSetSystemAffinityThreadEx(1);
+    for (ULONG i = 0; i < 3; i++) {
+        PLIST_ENTRY Last = Gate.Header.WaitListHead.Blink;
+        Threads[i] = KtestStart(Ordered, (PVOID)(ULONG_PTR)i);
+        KTEST_CHECK(Threads[i] != NULL);
+        while (Gate.Header.WaitListHead.Blink == Last) { /* on this processor: who stands there has gone to sleep */
+            KtestSleep(1);
+        }
+    }
+    KeRaiseIrql(DISPATCH_LEVEL, &Irql);
+    LONG Previous = KeReleaseSemaphore(&Gate, IO_NO_INCREMENT, 3, FALSE);
+    KeLowerIrql(Irql);
+    KeRevertToUserAffinityThreadEx(Old);
+    for (ULONG i = 0; i < 3; i++) {
+        KtestJoin(Threads[i]);
+    }
+    KTEST_CHECK(Previous == 0 && Order[0] == 0 && Order[1] == 1 && Order[2] == 2);
+    return NULL;
+}
+
 static PCSTR TestWaitTrue(VOID)
 {
     KEVENT E;
@@ -511,6 +551,7 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
     KtestRun("waits.event-states", TestEventStates);
     KtestRun("waits.event-kinds", TestEventKinds);
+    KtestRun("waits.release-order", TestReleaseOrder);
     KtestRun("waits.wait-true", TestWaitTrue);
     KtestRun("waits.signal-against-timeout", TestSignalAgainstTimeout);
     KtestRun("waits.all-against-any", TestAllAgainstAny);
