@@ -68,8 +68,35 @@ static VOID DoWrong(VOID)
 
 /* ---- The provider ---- */
 
+/* A system call of this number and the 15 above waits for what never comes, in a manner that the low bits say. */
+#define CALL_WAIT      0x1000
+#define WAIT_USER      1
+#define WAIT_ALERTABLE 2
+#define WAIT_ALL       4
+#define WAIT_LONG      8 /* ten seconds instead of a tenth of one */
+#define WAIT_MANNERS   8
+
+static KEVENT Never[2];
+static volatile LONG Waiting;
+static volatile NTSTATUS WaitStatus;
+
+static VOID WaitFor(ULONG64 Manner)
+{
+    PVOID Objects[2] = {&Never[0], &Never[1]};
+    KPROCESSOR_MODE Mode = Manner & WAIT_USER ? UserMode : KernelMode;
+    LARGE_INTEGER Limit = KtestMs(Manner & WAIT_LONG ? 10000 : 100);
+    Waiting = 1;
+    WaitStatus = KeWaitForMultipleObjects(2, Objects, Manner & WAIT_ALL ? WaitAll : WaitAny, UserRequest, Mode,
+                                          (Manner & WAIT_ALERTABLE) != 0, &Limit, NULL);
+}
+
 static VOID SystemCall(PKTRAP_FRAME Frame)
 {
+    if ((Frame->ErrorCode & ~15ULL) == CALL_WAIT) {
+        WaitFor(Frame->ErrorCode - CALL_WAIT);
+        Frame->Rax = 0;
+        return;
+    }
     if (!Breaks("exception")) {
         DoWrong();
     }
@@ -263,6 +290,54 @@ static PCSTR Threadless(VOID)
     KTEST_CHECK(Kernel.GetProcessContext(Process) == NULL);
     AwaitProcess(Process);
     ObDereferenceObject(Process);
+    return NULL;
+}
+
+/* One wait, interrupted or (Terminate) ended with its thread. */
+static PCSTR BreakOneWait(ULONG Manner, BOOLEAN Terminate, NTSTATUS Expected)
+{
+    PEPROCESS Process;
+    PETHREAD Thread;
+    Waiting = 0;
+    WaitStatus = STATUS_PENDING;
+    KTEST_CHECK(MakeProcess(PS_PROCESS_EMPTY, NULL, &Process) == STATUS_SUCCESS);
+    KTEST_CHECK(MapCode(Process) == STATUS_SUCCESS);
+    Manner |= Expected == STATUS_TIMEOUT ? 0 : WAIT_LONG;
+    KTEST_CHECK(MakeThread(Process, CALL_WAIT + Manner, &Thread) == STATUS_SUCCESS);
+    Kernel.ResumeThread(Thread, NULL);
+    KTEST_CHECK(AwaitCount(&Waiting, 1));
+    KtestSleep(5);
+    if (Terminate) {
+        Kernel.TerminateProcess(Process, 1);
+    } else {
+        Kernel.RequestReturnToUser(Thread, TRUE);
+    }
+    AwaitProcess(Process); /* interrupted, it goes on to its illegal instruction */
+    ObDereferenceObject(Thread);
+    ObDereferenceObject(Process);
+    if (WaitStatus != Expected) {
+        DbgPrint("providers: manner %u, terminate %u: status %x, expected %x\n", Manner, Terminate, WaitStatus, Expected);
+    }
+    KTEST_CHECK(WaitStatus == Expected);
+    return NULL;
+}
+
+/* The table of the documentation (waits and APCs): an interruption ends alertable waits, the thread's end those and every one in UserMode. */
+static PCSTR BreakWaits(VOID)
+{
+    HandleExceptions = FALSE;
+    KeInitializeEvent(&Never[0], NotificationEvent, FALSE);
+    KeInitializeEvent(&Never[1], NotificationEvent, FALSE);
+    for (ULONG Manner = 0; Manner < WAIT_MANNERS; Manner++) {
+        BOOLEAN Alertable = (Manner & WAIT_ALERTABLE) != 0;
+        PCSTR Why = BreakOneWait(Manner, FALSE, Alertable ? STATUS_ALERTED : STATUS_TIMEOUT);
+        if (Why == NULL) {
+            Why = BreakOneWait(Manner, TRUE, Alertable || (Manner & WAIT_USER) ? STATUS_USER_APC : STATUS_TIMEOUT);
+        }
+        if (Why != NULL) {
+            return Why;
+        }
+    }
     return NULL;
 }
 
@@ -563,6 +638,7 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     KtestRun("providers.life-of-a-thread", LifeOfThread);
     KtestRun("providers.never-resumed", NeverResumed);
     KtestRun("providers.unhandled-exception", Unhandled);
+    KtestRun("providers.break-waits", BreakWaits);
     KtestRun("providers.address-spaces", Spaces);
     KtestRun("providers.foreign-process", ForeignProcess);
     KtestRun("providers.copy-in-block", CopyInBlock);
