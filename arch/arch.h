@@ -191,7 +191,7 @@ NORETURN void ArchPowerOff(void);
 NORETURN void ArchDebugExit(UCHAR Code); /* debug-exit port; halts when there is none */
 NORETURN void ArchHalt(void);
 
-/* Serial ports: Port 0 = COM1, 1 = COM2. Initialised for 115200 8N1, FIFO on. Write polls the transmitter; false when
+/* Serial ports: Port 0 = COM1, 1 = COM2, 2 = COM3. Initialised for 115200 8N1, FIFO on. Write polls the transmitter; false when
    the port is absent. */
 bool ArchSerialInitialize(ULONG Port);
 void ArchSerialWrite(ULONG Port, const void *Data, SIZE_T Length);

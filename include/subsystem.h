@@ -192,7 +192,7 @@ typedef struct _PS_SUBSYSTEM_ROUTINES {
 
     /* The console. */
     NTSTATUS (*ConsoleRead)(PVOID Buffer, SIZE_T Size, SIZE_T *Done); /* kernel buffer; waits (user-mode wait); 0 bytes: end of input */
-    NTSTATUS (*ConsoleWrite)(ULONG Stream, const VOID *Buffer, SIZE_T Size); /* Stream 1 output, 2 error */
+    NTSTATUS (*ConsoleWrite)(ULONG Stream, const VOID *Buffer, SIZE_T Size); /* Stream 0 the terminal, if input is one, 1 output, 2 error */
     BOOLEAN (*ConsoleIsTerminal)(ULONG Stream); /* 0 input, 1, 2 */
     ULONG (*ConsoleGetMode)(VOID); /* IO_CONSOLE_* */
     VOID (*ConsoleSetMode)(ULONG Mode);

@@ -51,7 +51,7 @@ $RUN --direct --log $TMP/log -- /bin/busybox true && test "$(tail -n 1 $TMP/log)
 # On a terminal of the caller's the command has one too; what is typed is echoed, ^D ends it, and the mode comes back.
 TERMINAL = r"""
 cat >$TMP/session.py <<'END'
-import fcntl, os, pty, select, sys, termios, time
+import os, pty, select, shlex, sys, time
 
 def session(words, typed, seconds=60):
     pid, master = pty.fork()
@@ -75,6 +75,17 @@ out, status = session(run + ["--", "/bin/busybox", "tty"], [])
 assert status == 0 and b"/dev/" in out, (out, status)
 out, status = session(run + ["--", "/bin/busybox", "sh"], [(b"# ", b"echo typed\r"), (b"typed\r\n", b"exit 3\r")])
 assert status == 3 and out.count(b"typed") == 2, (out, status)
+
+# Output that goes elsewhere is no terminal, stays clean of echo and line ends, and apart; input is still a terminal.
+words = run + ["--", "/bin/busybox", "sh", "-c", "echo ready >/dev/tty; read -r line; test -t 0; echo in $?; test -t 1; "
+               "echo out $?; test -t 2; echo err $? >&2; printf '<%s>' \"$line\""]
+for out_to, err_to in (("out", None), (None, "err"), ("out", "err")):
+    shell = shlex.join(words) + "".join(f" {sign} $TMP/{name}" for sign, name in ((">", out_to), ("2>", err_to)) if name)
+    seen, status = session(["sh", "-c", "rm -f $TMP/out $TMP/err; " + shell], [(b"ready", b"a line\r")])
+    out, err = (open(f"{os.environ['TMP']}/{name}", "rb").read() if name else None for name in (out_to, err_to))
+    assert status == 0 and seen.count(b"a line\r\n") == 1, (seen, status)
+    assert out in (None, b"in 0\nout 1\n<a line>") and err in (None, b"err 1\n"), (out, err)
+    assert (out is None) == (b"<a line>" in seen) and (err is None) == (b"err 0\r\n" in seen), seen
 END
 python3 $TMP/session.py
 """

@@ -25,7 +25,7 @@
 static const struct {
     uint16_t Base;
     uint8_t IsaLine;
-} Ports[] = {{0x3f8, 4}, {0x2f8, 3}};
+} Ports[] = {{0x3f8, 4}, {0x2f8, 3}, {0x3e8, 4}};
 
 static bool Present[RTL_NUMBER_OF(Ports)];
 

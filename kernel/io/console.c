@@ -3,6 +3,8 @@
  * The console: serial ports as standard input, output and error.
  *
  *   stdio=tty    port 0 is a terminal, both ways; the line discipline is here
+ *   stdio=tty-out, tty-err, tty-out-err
+ *                the same, but standard output goes to port 2, standard error to port 1, as it is
  *   stdio=pipe   port 0 sends standard output as it is, and receives chunks [length 1..255][bytes], length 0:
  *                end of input; port 1 sends standard error as it is
  *
@@ -40,8 +42,19 @@ typedef struct _IOP_PORT {
     KLOCK Lock; /* the transmitter */
 } IOP_PORT, *PIOP_PORT;
 
-static IOP_PORT IopPort[2];
-static BOOLEAN IopPipe; /* (c) stdio=pipe */
+static IOP_PORT IopPort[3];
+
+typedef struct _IOP_MODE {
+    PCSTR Name;
+    BOOLEAN Pipe[3]; /* which streams are no terminal */
+} IOP_MODE;
+
+static const IOP_MODE IopModes[] = {{"tty", {FALSE, FALSE, FALSE}},
+                                    {"tty-out", {FALSE, TRUE, FALSE}},
+                                    {"tty-err", {FALSE, FALSE, TRUE}},
+                                    {"tty-out-err", {FALSE, TRUE, TRUE}},
+                                    {"pipe", {TRUE, TRUE, TRUE}}};
+static const IOP_MODE *IopMode = &IopModes[0]; /* (c) stdio=NAME */
 
 /*
  * (i) Lock   (h) the interrupt handler   (a) atomic operations   (c) constant
@@ -135,18 +148,20 @@ static void IopSendText(ULONG Port, const UCHAR *Data, SIZE_T Size)
 
 static ULONG IopPortOfStream(ULONG Stream)
 {
-    return IopPipe && Stream == 2 ? 1 : 0;
+    if (!IopMode->Pipe[Stream]) {
+        return 0;
+    }
+    return Stream == 2 ? 1 : IopMode->Pipe[0] ? 0 : 2;
 }
 
 NTSTATUS IoConsoleWrite(ULONG Stream, const VOID *Buffer, SIZE_T Size)
 {
-    ULONG Port = IopPortOfStream(Stream);
-
-    if (Stream != 1 && Stream != 2) {
+    if (Stream > 2 || (Stream == 0 && IopMode->Pipe[0])) {
         return STATUS_INVALID_PARAMETER;
     }
+    ULONG Port = IopPortOfStream(Stream);
     IopLock(&IopPort[Port].Writers);
-    if (!IopPipe && (IopInput.Mode & IO_CONSOLE_CRNL)) {
+    if (!IopMode->Pipe[Stream] && (IopInput.Mode & IO_CONSOLE_CRNL)) {
         IopSendText(Port, Buffer, Size);
     } else {
         IopSend(Port, Buffer, Size);
@@ -365,7 +380,7 @@ static void IopProcessRaw(void)
 {
     while (IopInput.RawOut != ReadULongAcquire(&IopInput.RawIn)) {
         UCHAR Byte = IopInput.Raw[IopInput.RawOut % IOP_RAW_SIZE];
-        if (!(IopPipe ? IopTakeChunkByte(Byte) : IopType(Byte))) {
+        if (!(IopMode->Pipe[0] ? IopTakeChunkByte(Byte) : IopType(Byte))) {
             break;
         }
         WriteULongRelease(&IopInput.RawOut, IopInput.RawOut + 1);
@@ -492,7 +507,7 @@ BOOLEAN IoConsoleInputReady(void)
 
 BOOLEAN IoConsoleIsTerminal(ULONG Stream)
 {
-    return !IopPipe;
+    return !IopMode->Pipe[Stream];
 }
 
 ULONG IoConsoleGetMode(void)
@@ -565,23 +580,36 @@ static void IopOpenPort(ULONG Port)
     }
 }
 
+static void IopChooseMode(void)
+{
+    char Name[16] = "";
+
+    if (!ExQueryKernelOption("stdio", Name, sizeof(Name))) {
+        return;
+    }
+    for (ULONG i = 0; i < RTL_NUMBER_OF(IopModes); i++) {
+        if (strcmp(Name, IopModes[i].Name) == 0) {
+            IopMode = &IopModes[i];
+            return;
+        }
+    }
+    DbgPrint("io: option stdio=%s: neither tty nor pipe; taken as tty\n", Name);
+}
+
 void IoInitializeConsole(void)
 {
-    char Mode[8] = "";
-
     IopInitializeState();
-    ExQueryKernelOption("stdio", Mode, sizeof(Mode));
-    IopPipe = strcmp(Mode, "pipe") == 0;
-    if (!IopPipe && Mode[0] != 0 && strcmp(Mode, "tty") != 0) {
-        DbgPrint("io: option stdio=%s: neither tty nor pipe; taken as tty\n", Mode);
-    }
+    IopChooseMode();
     if (!NT_SUCCESS(
             ArchConnectInterrupt(ArchSerialIsaLine(0), IOP_CONSOLE_IRQL, IopReceiveInterrupt, NULL))) {
         DbgPrint("io: no interrupt for the console: it has no input\n");
     }
     IopOpenPort(0);
-    if (IopPipe) {
-        IopOpenPort(1);
+    if (IopPortOfStream(2) != 0) {
+        IopOpenPort(IopPortOfStream(2));
+    }
+    if (IopPortOfStream(1) != 0) {
+        IopOpenPort(IopPortOfStream(1));
     }
     ArchSerialEnableReceiveInterrupt(0, true);
     DbgPrint("@stdio\n");

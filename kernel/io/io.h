@@ -46,7 +46,8 @@ NTSTATUS IoArchiveSection(const IO_ARCHIVE_FILE *File, PMM_SECTION *Section);
 NTSTATUS IoOpenArchiveFile(const IO_ARCHIVE_FILE *File, PFILE_OBJECT *FileObject);
 
 /* Console: kernel buffers, resident. Reads wait in UserMode (termination breaks them: STATUS_ALERTED or the
-   like, 0 bytes); 0 bytes and STATUS_SUCCESS: the end of input. Writes send all of it before they return. */
+   like, 0 bytes); 0 bytes and STATUS_SUCCESS: the end of input. Writes send all of it before they return; stream 0 is the
+   terminal, if input is one, 1 output, 2 error. */
 NTSTATUS IoConsoleRead(PVOID Buffer, SIZE_T Size, SIZE_T *Done);
 NTSTATUS IoConsoleWrite(ULONG Stream, const VOID *Buffer, SIZE_T Size);
 BOOLEAN IoConsoleIsTerminal(ULONG Stream);

@@ -69,7 +69,7 @@ static long console_write(struct file *file, struct iobuf *from, u64 *pos)
 {
     u8 chunk[CHUNK];
     size_t done = 0;
-    ULONG stream = file->data != NULL ? (ULONG)(ULONG_PTR)file->data : 1;
+    ULONG stream = (ULONG)(ULONG_PTR)file->data; /* 0: the terminal */
 
     while (from->left != 0) {
         size_t size = min(from->left, sizeof(chunk));
