@@ -10,8 +10,8 @@ VOID KeInitializeEvent(PRKEVENT Event, EVENT_TYPE Type, BOOLEAN State)
 }
 EXPORT(KeInitializeEvent);
 
-/* The rest of KeSetEvent when somebody waits. The usual case by itself: a synchronization event whose first waiter takes the
-   signal. Event locked. */
+/* The rest of KeSetEvent when somebody waits. The usual case by itself: a synchronization event whose first
+   waiter takes the signal. Event locked. */
 static inline LONG KiSetWaitedEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait, KIRQL Irql)
 {
     PDISPATCHER_HEADER Header = &Event->Header;
@@ -34,9 +34,9 @@ static inline LONG KiSetWaitedEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN
     return 0;
 }
 
-/* Signals: a notification event releases all waiters and stays signalled; a synchronization event releases one, or stays signalled
-   until one comes. Returns the previous state. Wait TRUE: the next call is a wait, which restores the level.
-   <= DISPATCH_LEVEL, Wait TRUE <= APC_LEVEL. (WDK page of the name) */
+/* Signals: a notification event releases all waiters and stays signalled; a synchronization event releases
+   one, or stays signalled until one comes. Returns the previous state. Wait TRUE: the next call is a wait,
+   which restores the level. <= DISPATCH_LEVEL, Wait TRUE <= APC_LEVEL. (WDK page of the name) */
 LONG KeSetEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait)
 {
     PDISPATCHER_HEADER Header = &Event->Header;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Push locks: one word, shared or exclusive, waiters asleep. The word: bit 0 held exclusively, bit 1 somebody waits, the rest
- * counts holders in shared mode. Who must wait does so in one of a few buckets, chosen by the lock's address, each with a spin
- * lock that guards its list and every change of bit 1 of the locks that fall to it.
+ * Push locks: one word, shared or exclusive, waiters asleep. The word: bit 0 held exclusively, bit 1 somebody
+ * waits, the rest counts holders in shared mode. Who must wait does so in one of a few buckets, chosen by the
+ * lock's address, each with a spin lock that guards its list and every change of bit 1 of the locks that fall
+ * to it.
  *
- * Waking: the holder who leaves last wakes the first waiter, or, when that is a shared one, all shared ones up to the next
- * exclusive. The woken try again; a woken waiter may pass the "somebody waits" bit, a newcomer in shared mode may not, so that
- * exclusive waiters are not starved. Not fair otherwise.
+ * Waking: the holder who leaves last wakes the first waiter, or, when that is a shared one, all shared ones
+ * up to the next exclusive. The woken try again; a woken waiter may pass the "somebody waits" bit, a newcomer
+ * in shared mode may not, so that exclusive waiters are not starved. Not fair otherwise.
  */
 #include "sync/sync.h"
 
@@ -163,7 +164,8 @@ static inline void ExpAcquirePush(PEX_PUSH_LOCK PushLock, bool Exclusive)
     }
 }
 
-/* <= APC_LEVEL; not recursive; the caller is in a critical region, or ends only by itself. May block. (WDK page of the name) */
+/* <= APC_LEVEL; not recursive; the caller is in a critical region, or ends only by itself. May block. (WDK
+   page of the name) */
 VOID ExAcquirePushLockExclusive(PEX_PUSH_LOCK PushLock)
 {
     ExpAcquirePush(PushLock, true);
@@ -195,8 +197,8 @@ BOOLEAN ExTryAcquirePushLockShared(PEX_PUSH_LOCK PushLock)
 }
 EXPORT(ExTryAcquirePushLockShared);
 
-/* Once the word says free, the lock's memory may go: a waiter's wake-up touches the lock only while waiters are listed, who
-   keep it alive. Who leaves last wakes. */
+/* Once the word says free, the lock's memory may go: a waiter's wake-up touches the lock only while waiters
+   are listed, who keep it alive. Who leaves last wakes. */
 static inline void ExpReleasePush(PEX_PUSH_LOCK PushLock, ULONG_PTR Mine)
 {
     ExpNotePush(-1);

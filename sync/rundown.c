@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Run-down protection: a count of users that closes. The word is twice the count while it is open; when somebody waits for its end, it
- * is the address of that one's RUNDOWN_WAIT plus 1, which then holds the count; 1 alone: run down.
+ * Run-down protection: a count of users that closes. The word is twice the count while it is open; when
+ * somebody waits for its end, it is the address of that one's RUNDOWN_WAIT plus 1, which then holds the
+ * count; 1 alone: run down.
  */
 #include "sync/sync.h"
 
@@ -89,8 +90,8 @@ static void ExpAwaitOtherRundown(PEX_RUNDOWN_REF RunRef)
     }
 }
 
-/* New users are refused from now on; returns when the last has gone, at once when it is run down already. <= APC_LEVEL.
-   (WDK page of the name) */
+/* New users are refused from now on; returns when the last has gone, at once when it is run down already. <=
+   APC_LEVEL. (WDK page of the name) */
 VOID ExWaitForRundownProtectionRelease(PEX_RUNDOWN_REF RunRef)
 {
     RUNDOWN_WAIT Wait;

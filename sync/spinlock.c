@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Drivers' spin locks: plain, and in-stack queued (first come, first served). A plain lock's word is 0 when free; held, it is 1
- * in release builds and the owning thread's address + 1 in debug builds, which check owners, order and levels.
+ * Drivers' spin locks: plain, and in-stack queued (first come, first served). A plain lock's word is 0 when
+ * free; held, it is 1 in release builds and the owning thread's address + 1 in debug builds, which check
+ * owners, order and levels.
  */
 #include "sync/sync.h"
 
@@ -43,7 +44,8 @@ static inline void KiSpinRelease(PKSPIN_LOCK SpinLock)
     __atomic_store_n(SpinLock, 0, __ATOMIC_RELEASE);
 }
 
-/* Raises to DISPATCH_LEVEL and acquires; returns the level before. <= DISPATCH_LEVEL. (WDK page of the name) */
+/* Raises to DISPATCH_LEVEL and acquires; returns the level before. <= DISPATCH_LEVEL. (WDK page of the name)
+   */
 KIRQL KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock)
 {
     KIRQL Old = ArchGetIrql();
@@ -91,7 +93,8 @@ VOID KeReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock)
 }
 EXPORT(KeReleaseSpinLockFromDpcLevel);
 
-/* FALSE at once when it is held; held by this processor: a bug check in debug builds. (WDK page of the name) */
+/* FALSE at once when it is held; held by this processor: a bug check in debug builds. (WDK page of the name)
+   */
 BOOLEAN KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
 {
     KiNoteAcquire(SpinLock, KlcDriver, TRUE);
@@ -111,8 +114,8 @@ EXPORT(KeTestSpinLock);
 
 /* ---- In-stack queued ---- */
 
-/* The lock word is the last entry of the queue. An entry's Lock member holds the lock's address; bit 0 of it while the entry
-   waits, bit 1 while it owns. */
+/* The lock word is the last entry of the queue. An entry's Lock member holds the lock's address; bit 0 of it
+   while the entry waits, bit 1 while it owns. */
 #define QUEUE_WAIT  1
 #define QUEUE_OWNER 2
 
@@ -154,7 +157,8 @@ VOID KeReleaseInStackQueuedSpinLockFromDpcLevel(PKLOCK_QUEUE_HANDLE LockHandle)
 }
 EXPORT(KeReleaseInStackQueuedSpinLockFromDpcLevel);
 
-/* Raises to DISPATCH_LEVEL; the handle, on the caller's stack, is the place in the queue. (WDK page of the name) */
+/* Raises to DISPATCH_LEVEL; the handle, on the caller's stack, is the place in the queue. (WDK page of the
+   name) */
 VOID KeAcquireInStackQueuedSpinLock(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle)
 {
     LockHandle->OldIrql = KiRaiseToDispatch();

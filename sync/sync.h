@@ -4,8 +4,8 @@
  *
  * Lock order: timer queue, dispatcher objects (several only in address order, WaitAll), thread, ready queues.
  *
- * The wait word of a thread says what its wait is about to become. Exactly one party moves it out of Preparing or Committed, by
- * compare-and-swap:
+ * The wait word of a thread says what its wait is about to become. Exactly one party moves it out of
+ * Preparing or Committed, by compare-and-swap:
  *
  *   from                 to          by                                            holding
  *   any end state        Preparing   the waiter, with a new sequence number        nothing (it is the only writer then)
@@ -19,11 +19,12 @@
  *                        Alerted
  *   Preparing, Committed Alerted     KeInterruptThread, if the wait may be broken  nothing
  *
- * Who moved it out of Committed must ready the thread, after letting go of the object. Who moved it out of Preparing must not: the
- * waiter is running and finds out at its commit; it then takes and releases the lock of each object that it is registered with,
- * and so cannot return before the signaller has let go.
+ * Who moved it out of Committed must ready the thread, after letting go of the object. Who moved it out of
+ * Preparing must not: the waiter is running and finds out at its commit; it then takes and releases the lock
+ * of each object that it is registered with, and so cannot return before the signaller has let go.
  *
- * A fenced pair: the waiter writes Preparing, fences, reads UserWork; KeInterruptThread writes that, fences, reads the wait word.
+ * A fenced pair: the waiter writes Preparing, fences, reads UserWork; KeInterruptThread writes that, fences,
+ * reads the wait word.
  */
 #ifndef PRIMER_SYNC_H
 #define PRIMER_SYNC_H
@@ -43,7 +44,8 @@ typedef enum _WAIT_STATE {
     WaitAlerted,
 } WAIT_STATE;
 
-/* Wait word: bits 0-3 state, 4-7 what breaks the wait (KUSER_WORK_*), 8-15 index of the object that satisfied it, 16-63 sequence. */
+/* Wait word: bits 0-3 state, 4-7 what breaks the wait (KUSER_WORK_*), 8-15 index of the object that satisfied
+   it, 16-63 sequence. */
 #define WAIT_STATE_MASK  0xfULL
 #define WAIT_BREAK_SHIFT 4
 #define WAIT_BREAK_MASK  0xf0ULL
@@ -90,8 +92,8 @@ static inline bool KiIsInterrupted(PKTHREAD Thread, ULONG64 Word)
            (__atomic_load_n(&Thread->UserWork, __ATOMIC_SEQ_CST) << WAIT_BREAK_SHIFT & Word & WAIT_BREAK_MASK) != 0;
 }
 
-/* Moves the word of a thread whose wait is under way to an end state; false when another party was first, or, for WaitAlerted,
-   when the wait may not be broken. *Committed: the caller must ready the thread. */
+/* Moves the word of a thread whose wait is under way to an end state; false when another party was first, or,
+   for WaitAlerted, when the wait may not be broken. *Committed: the caller must ready the thread. */
 static inline bool KiClaimWait(PKTHREAD Thread, WAIT_STATE State, ULONG64 Key, bool *Committed)
 {
     ULONG64 Word = __atomic_load_n(&Thread->WaitWord, __ATOMIC_RELAXED);
@@ -121,8 +123,8 @@ static inline void KiConsumeSignal(PDISPATCHER_HEADER Header)
     } /* notification objects stay as they are */
 }
 
-/* Gives the signal of a locked object to its waiters, first come first served, as long as it lasts. Returns the chain with
-   those added whom the caller must ready after unlocking. */
+/* Gives the signal of a locked object to its waiters, first come first served, as long as it lasts. Returns
+   the chain with those added whom the caller must ready after unlocking. */
 PKTHREAD KiReleaseWaiters(PDISPATCHER_HEADER Header, KPRIORITY Increment, PKTHREAD Chain);
 
 /* Raises the level and locks. */
@@ -133,7 +135,8 @@ static inline KIRQL KiAcquireObject(PDISPATCHER_HEADER Header)
     return Irql;
 }
 
-/* The end of every signalling routine: unlocks, readies the released; lowers the level, or leaves that to the next wait. */
+/* The end of every signalling routine: unlocks, readies the released; lowers the level, or leaves that to the
+   next wait. */
 static inline void KiFinishSignal(PDISPATCHER_HEADER Header, PKTHREAD Chain, KIRQL Irql, BOOLEAN Wait)
 {
     KiUnlockObject(Header);

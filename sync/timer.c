@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Timers as dispatcher objects. Setting and expiry are serialised by the timer queue's lock, under which the object's own
- * is taken; after KeCancelTimer no expiry of the timer is under way (its DPC may still be queued: KeRemoveQueueDpc,
- * KeFlushQueuedDpcs).
+ * Timers as dispatcher objects. Setting and expiry are serialised by the timer queue's lock, under which the
+ * object's own is taken; after KeCancelTimer no expiry of the timer is under way (its DPC may still be
+ * queued: KeRemoveQueueDpc, KeFlushQueuedDpcs).
  */
 #include "sync/sync.h"
 
@@ -57,8 +57,9 @@ VOID KeInitializeTimer(PKTIMER Timer)
 }
 EXPORT(KeInitializeTimer);
 
-/* Sets the timer and clears its signal; an earlier setting is cancelled. DueTime: negative from now, else system time (100 ns).
-   Period in ms, 0: once. TRUE when it was set before. <= DISPATCH_LEVEL. (WDK page of the name) */
+/* Sets the timer and clears its signal; an earlier setting is cancelled. DueTime: negative from now, else
+   system time (100 ns). Period in ms, 0: once. TRUE when it was set before. <= DISPATCH_LEVEL. (WDK page of
+   the name) */
 BOOLEAN KeSetTimerEx(PKTIMER Timer, LARGE_INTEGER DueTime, LONG Period, PKDPC Dpc)
 {
     ULONG64 Due = KiDueTime(DueTime.QuadPart);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Waiting. The protocol stands in sync.h; here are the two sides of it: KiReleaseWaiters for signallers, and the waits for one
- * object, any of several, all of several, or only for time. There is no global dispatcher lock.
+ * Waiting. The protocol stands in sync.h; here are the two sides of it: KiReleaseWaiters for signallers, and
+ * the waits for one object, any of several, all of several, or only for time. There is no global dispatcher
+ * lock.
  */
 #include "sync/sync.h"
 
@@ -86,8 +87,9 @@ static inline void KiCheckMayBlock(PKTHREAD Thread, KIRQL Irql)
     }
 }
 
-/* A new wait, Preparing. Returns the word. What may break it off: a thread's end every wait in UserMode, an interruption only
-   an alertable one; an alertable one in KernelMode both; nothing while APCs are disabled. */
+/* A new wait, Preparing. Returns the word. What may break it off: a thread's end every wait in UserMode, an
+   interruption only an alertable one; an alertable one in KernelMode both; nothing while APCs are disabled.
+   */
 static inline ULONG64 KiPrepareWait(PKTHREAD Thread, KWAIT_REASON Reason, KPROCESSOR_MODE Mode, BOOLEAN Alertable)
 {
     ULONG64 Word = (Thread->WaitWord & ~(WAIT_SEQUENCE - 1)) + WAIT_SEQUENCE + WaitPreparing;
@@ -131,8 +133,8 @@ static void KiLinkBlock(PKWAIT_BLOCK Block, PDISPATCHER_HEADER Header, WAIT_TYPE
     InsertTailList(&Header->WaitListHead, &Block->WaitListEntry);
 }
 
-/* The block comes off its list. Slept: the waiter was readied, so that a signaller who has unlinked its block has also let go of
-   the object; otherwise the lock is taken in any case. */
+/* The block comes off its list. Slept: the waiter was readied, so that a signaller who has unlinked its block
+   has also let go of the object; otherwise the lock is taken in any case. */
 static void KiUnlinkLocked(PKWAIT_BLOCK Block)
 {
     PDISPATCHER_HEADER Header = Block->Object;
@@ -204,10 +206,10 @@ static NTSTATUS KiWaitResult(PKTHREAD Thread)
 
 /* ---- One object ---- */
 
-/* Waits until the object is signalled, and takes the signal where its kind is taken. Timeout: NULL for ever, 0 only look, negative
-   from now, positive a system time (100 ns). STATUS_SUCCESS, STATUS_TIMEOUT; with WaitMode UserMode or Alertable also
-   STATUS_USER_APC (the thread is to end), with Alertable STATUS_ALERTED. <= APC_LEVEL; a zero time-out <= DISPATCH_LEVEL.
-   (WDK page of the name) */
+/* Waits until the object is signalled, and takes the signal where its kind is taken. Timeout: NULL for ever,
+   0 only look, negative from now, positive a system time (100 ns). STATUS_SUCCESS, STATUS_TIMEOUT; with
+   WaitMode UserMode or Alertable also STATUS_USER_APC (the thread is to end), with Alertable STATUS_ALERTED.
+   <= APC_LEVEL; a zero time-out <= DISPATCH_LEVEL. (WDK page of the name) */
 NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode, BOOLEAN Alertable,
                                PLARGE_INTEGER Timeout)
 {
@@ -244,8 +246,8 @@ EXPORT(KeWaitForSingleObject);
 
 /* ---- Any of several ---- */
 
-/* Registers with the objects in order, until one is signalled (its signal is taken) or the wait has ended otherwise. Returns
-   how many blocks were linked. */
+/* Registers with the objects in order, until one is signalled (its signal is taken) or the wait has ended
+   otherwise. Returns how many blocks were linked. */
 static ULONG KiRegisterAny(PKTHREAD Thread, ULONG Count, PVOID Object[], PKWAIT_BLOCK Blocks)
 {
     for (ULONG i = 0; i < Count; i++) {
@@ -334,8 +336,8 @@ static bool KiAllSignalled(const WAIT_ALL *All)
     return true;
 }
 
-/* One look at all objects, locked together: takes all or none. When they are not all signalled, the wait moves to Otherwise;
-   true when that was WaitCommitted, and has been done. */
+/* One look at all objects, locked together: takes all or none. When they are not all signalled, the wait
+   moves to Otherwise; true when that was WaitCommitted, and has been done. */
 static bool KiTryAll(PKTHREAD Thread, ULONG64 Word, WAIT_ALL *All, PKWAIT_BLOCK Blocks, WAIT_STATE Otherwise)
 {
     bool Committed = false;
@@ -375,7 +377,8 @@ static NTSTATUS KiWaitForAll(PKTHREAD Thread, ULONG64 Word, ULONG Count, PVOID O
         if ((Thread->WaitWord & WAIT_STATE_MASK) != WaitHint) {
             break;
         }
-        /* A hint: look again. Nobody else moves the word out of Hint; who came meanwhile, time or interruption, is seen above. */
+        /* A hint: look again. Nobody else moves the word out of Hint; who came meanwhile, time or
+           interruption, is seen above. */
         __atomic_store_n(&Thread->WaitWord, Word, __ATOMIC_SEQ_CST);
     }
     for (ULONG i = 0; i < All.Linked; i++) {
@@ -384,9 +387,10 @@ static NTSTATUS KiWaitForAll(PKTHREAD Thread, ULONG64 Word, ULONG Count, PVOID O
     return KiWaitResult(Thread);
 }
 
-/* Waits for any or all of up to 64 objects. WaitAny: STATUS_WAIT_0 + the index; WaitAll: STATUS_SUCCESS, and no object is taken until
-   all can be. More than THREAD_WAIT_OBJECTS need a block array; bug check MAXIMUM_WAIT_OBJECTS_EXCEEDED otherwise.
-   Time-outs, modes, levels: KeWaitForSingleObject. (WDK page of the name) */
+/* Waits for any or all of up to 64 objects. WaitAny: STATUS_WAIT_0 + the index; WaitAll: STATUS_SUCCESS, and
+   no object is taken until all can be. More than THREAD_WAIT_OBJECTS need a block array; bug check
+   MAXIMUM_WAIT_OBJECTS_EXCEEDED otherwise. Time-outs, modes, levels: KeWaitForSingleObject. (WDK page of the
+   name) */
 NTSTATUS KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitType, KWAIT_REASON WaitReason,
                                   KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Timeout,
                                   PKWAIT_BLOCK WaitBlockArray)
@@ -410,8 +414,8 @@ EXPORT(KeWaitForMultipleObjects);
 
 /* ---- Time only ---- */
 
-/* Sleeps until the time (as a wait's time-out). STATUS_SUCCESS when it has come; zero gives way to others once.
-   <= APC_LEVEL. (WDK page of the name) */
+/* Sleeps until the time (as a wait's time-out). STATUS_SUCCESS when it has come; zero gives way to others
+   once. <= APC_LEVEL. (WDK page of the name) */
 NTSTATUS KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Interval)
 {
     if (Interval->QuadPart == 0) {

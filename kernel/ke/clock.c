@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Time, and the one-shot timer of each processor. Its next interrupt is the earliest of: the quantum end (while a rival is
- * ready), the next timer due, the starvation scan (while anything is ready), and a watch of a few seconds. The interrupt
- * itself only notes that it happened; the work is done on the way below DISPATCH_LEVEL.
+ * Time, and the one-shot timer of each processor. Its next interrupt is the earliest of: the quantum end
+ * (while a rival is ready), the next timer due, the starvation scan (while anything is ready), and a watch of
+ * a few seconds. The interrupt itself only notes that it happened; the work is done on the way below
+ * DISPATCH_LEVEL.
  *
- * The watch finds processors that hang: one that takes interrupts but stays at DISPATCH_LEVEL finds its own clock work undone;
- * one that takes no interrupts is seen by its neighbour, whose timer finds the other's overdue.
+ * The watch finds processors that hang: one that takes interrupts but stays at DISPATCH_LEVEL finds its own
+ * clock work undone; one that takes no interrupts is seen by its neighbour, whose timer finds the other's
+ * overdue.
  */
 #include "kernel/ke/ki.h"
 
@@ -81,8 +83,8 @@ VOID KeStallExecutionProcessor(ULONG MicroSeconds)
 }
 EXPORT(KeStallExecutionProcessor);
 
-/* Arms the timer for the next event of this processor; an earlier setting stays (it comes early and arms again).
-   DISPATCH, on the processor itself. */
+/* Arms the timer for the next event of this processor; an earlier setting stays (it comes early and arms
+   again). DISPATCH, on the processor itself. */
 void KiArmTimer(PKPRCB Prcb)
 {
     ULONG64 Next = ArchReadCycles() + KI_WATCH_SECONDS * KiCyclesPerSecond;
@@ -105,7 +107,8 @@ void KiArmTimer(PKPRCB Prcb)
     }
 }
 
-/* What a clock interrupt, or another processor's request to look again, has announced. DISPATCH, interrupts on. */
+/* What a clock interrupt, or another processor's request to look again, has announced. DISPATCH, interrupts
+   on. */
 void KiClockWork(PKPRCB Prcb)
 {
     ULONG64 Now = ArchReadCycles();
@@ -125,8 +128,8 @@ void KiClockWork(PKPRCB Prcb)
     KiArmTimer(Prcb);
 }
 
-/* The neighbour's timer should have fired long ago: it takes no interrupts. Two looks, so that a pause of the whole machine
-   is not taken for a hang. CLOCK_LEVEL. */
+/* The neighbour's timer should have fired long ago: it takes no interrupts. Two looks, so that a pause of the
+   whole machine is not taken for a hang. CLOCK_LEVEL. */
 static void KiWatchNeighbour(PKPRCB Prcb, ULONG64 Now)
 {
     PKPRCB Other = KiProcessorBlock[(Prcb->Number + 1) % KeNumberProcessors];

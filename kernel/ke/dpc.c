@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Deferred procedure calls: a queue a processor, drained on the processor's DPC stack before its level drops below
- * DISPATCH. KDPC.DpcData names the processor whose queue it is on; it and the list change under that processor's DpcLock, which
- * is taken with interrupts off because interrupt handlers queue DPCs.
+ * Deferred procedure calls: a queue a processor, drained on the processor's DPC stack before its level drops
+ * below DISPATCH. KDPC.DpcData names the processor whose queue it is on; it and the list change under that
+ * processor's DpcLock, which is taken with interrupts off because interrupt handlers queue DPCs.
  *
- * Importance: HighImportance goes to the head. A DPC for another processor always interrupts it, whatever its importance: a
- * processor without a tick would not look at its queue for a long time.
+ * Importance: HighImportance goes to the head. A DPC for another processor always interrupts it, whatever its
+ * importance: a processor without a tick would not look at its queue for a long time.
  */
 #include "kernel/ke/ki.h"
 
@@ -55,8 +55,8 @@ static bool KiLinkDpc(PKPRCB Target, PRKDPC Dpc, PVOID Argument1, PVOID Argument
     return Linked;
 }
 
-/* Queues the DPC; FALSE (and nothing changed) when it is queued already. Below DISPATCH_LEVEL on its own processor it has run
-   before the return. Any IRQL. (WDK page of the name) */
+/* Queues the DPC; FALSE (and nothing changed) when it is queued already. Below DISPATCH_LEVEL on its own
+   processor it has run before the return. Any IRQL. (WDK page of the name) */
 BOOLEAN KeInsertQueueDpc(PRKDPC Dpc, PVOID SystemArgument1, PVOID SystemArgument2)
 {
     bool Interrupts = ArchDisableInterrupts();
@@ -77,7 +77,8 @@ BOOLEAN KeInsertQueueDpc(PRKDPC Dpc, PVOID SystemArgument1, PVOID SystemArgument
 }
 EXPORT(KeInsertQueueDpc);
 
-/* Takes the DPC off its queue; FALSE when it was on none (it may be running). Any IRQL. (WDK page of the name) */
+/* Takes the DPC off its queue; FALSE when it was on none (it may be running). Any IRQL. (WDK page of the
+   name) */
 BOOLEAN KeRemoveQueueDpc(PRKDPC Dpc)
 {
     bool Interrupts = ArchDisableInterrupts();
@@ -152,8 +153,8 @@ static VOID KiFlushDpc(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument
     }
 }
 
-/* Returns when every DPC that was queued anywhere has run: a DPC of our own at the tail of each queue says so. PASSIVE.
-   (WDK page of the name) */
+/* Returns when every DPC that was queued anywhere has run: a DPC of our own at the tail of each queue says
+   so. PASSIVE. (WDK page of the name) */
 VOID KeFlushQueuedDpcs(VOID)
 {
     KI_FLUSH Flush;

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Between processors: requests, calls, and the shoot-down of translations. Whoever waits for others holds no lock that an
- * interrupt handler takes and keeps interrupts on, so that it serves incoming calls meanwhile.
+ * Between processors: requests, calls, and the shoot-down of translations. Whoever waits for others holds no
+ * lock that an interrupt handler takes and keeps interrupts on, so that it serves incoming calls meanwhile.
  *
- * A call stands in the caller's own KPRCB.Call; the caller sets its bit in each target's CallRequests; each target runs it and clears
- * its own bit in Call.Pending. The caller stays on its processor (DISPATCH_LEVEL) until none is left.
+ * A call stands in the caller's own KPRCB.Call; the caller sets its bit in each target's CallRequests; each
+ * target runs it and clears its own bit in Call.Pending. The caller stays on its processor (DISPATCH_LEVEL)
+ * until none is left.
  */
 #include "kernel/ke/ki.h"
 
-/* Sets a request bit; the first one sends the interrupt. The caller cannot move (DISPATCH_LEVEL, or interrupts off): a request to
-   oneself would never be sent, and block all later ones. */
+/* Sets a request bit; the first one sends the interrupt. The caller cannot move (DISPATCH_LEVEL, or
+   interrupts off): a request to oneself would never be sent, and block all later ones. */
 void KiRequestIpi(PKPRCB Prcb, ULONG Request)
 {
     KI_ASSERT(Prcb != KeGetCurrentPrcb(), "processor %d interrupts itself", Prcb->Number);
-    /* Others rely on the first one's interrupt: nothing comes between the bit and it, above all no rendezvous, which would wait
-       for the very processor that has not been interrupted. */
+    /* Others rely on the first one's interrupt: nothing comes between the bit and it, above all no
+       rendezvous, which would wait for the very processor that has not been interrupted. */
     bool Interrupts = ArchDisableInterrupts();
     if (__atomic_fetch_or(&Prcb->IpiRequests, Request, __ATOMIC_SEQ_CST) == 0) {
         ArchSendIpi(Prcb->Number);
@@ -51,7 +52,8 @@ void KiIpiInterrupt(void)
     }
 }
 
-/* Asks others to run Routine(Context) at IPI_LEVEL. >= DISPATCH_LEVEL, interrupts on; KiAwaitCall before anything else. */
+/* Asks others to run Routine(Context) at IPI_LEVEL. >= DISPATCH_LEVEL, interrupts on; KiAwaitCall before
+   anything else. */
 static void KiPostCall(KAFFINITY Others, void (*Routine)(void *), void *Context)
 {
     PKPRCB Prcb = KeGetCurrentPrcb();
@@ -77,8 +79,9 @@ static void KiAwaitCall(void)
 
 /* ---- Rendezvous ---- */
 
-/* One rendezvous at a time, first come first served: a rendezvous takes long where processors share cores, and whoever calls
-   again and again must not keep the others at DISPATCH_LEVEL for seconds. Who waits for its turn serves the others' calls. */
+/* One rendezvous at a time, first come first served: a rendezvous takes long where processors share cores,
+   and whoever calls again and again must not keep the others at DISPATCH_LEVEL for seconds. Who waits for its
+   turn serves the others' calls. */
 static volatile ULONG KiNextTicket, KiNowServing; /* (a) */
 
 static void KiAwaitTurn(void)
@@ -109,8 +112,8 @@ static void KiBroadcastTarget(void *Context)
     KiMeet(Context);
 }
 
-/* Runs the function on all processors at IPI_LEVEL, after all have arrived; returns what it returned here. < IPI_LEVEL, interrupts
-   on. (WDK page of the name) */
+/* Runs the function on all processors at IPI_LEVEL, after all have arrived; returns what it returned here. <
+   IPI_LEVEL, interrupts on. (WDK page of the name) */
 ULONG_PTR KeIpiGenericCall(PKIPI_BROADCAST_WORKER BroadcastFunction, ULONG_PTR Context)
 {
     KIRQL Irql = ArchGetIrql(), Inside;
@@ -137,8 +140,9 @@ EXPORT(KeIpiGenericCall);
 
 /* ---- Address spaces and translations ---- */
 
-/* DISPATCH, or interrupts off. The bit is set before the tables are loaded: an initiator of a shoot-down changes the entry,
-   fences, then reads the mask, and so either sees the bit or has changed the entry before it can be cached. */
+/* DISPATCH, or interrupts off. The bit is set before the tables are loaded: an initiator of a shoot-down
+   changes the entry, fences, then reads the mask, and so either sees the bit or has changed the entry before
+   it can be cached. */
 void KeLoadAddressSpace(PKADDRESS_SPACE Space)
 {
     PKPRCB Prcb = KeGetCurrentPrcb();

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The software IRQL. Raising to APC or DISPATCH level is a store; what would have interrupted is recorded in
- * KPRCB.PendingSoft and runs when the level drops. Lowering stores the new level first and tests afterwards: an interrupt
- * between the two finds the low level and does the work itself.
+ * KPRCB.PendingSoft and runs when the level drops. Lowering stores the new level first and tests afterwards:
+ * an interrupt between the two finds the low level and does the work itself.
  *
- * Above DISPATCH_LEVEL the level is the processor's: CR8 masks the classes below, HIGH_LEVEL turns interrupts off.
+ * Above DISPATCH_LEVEL the level is the processor's: CR8 masks the classes below, HIGH_LEVEL turns interrupts
+ * off.
  */
 #include "kernel/ke/ki.h"
 
-/* Everything that waits for a level below DISPATCH. DISPATCH_LEVEL, interrupts on. The thread may have moved to another
-   processor on return. */
+/* Everything that waits for a level below DISPATCH. DISPATCH_LEVEL, interrupts on. The thread may have moved
+   to another processor on return. */
 void KiDrain(void)
 {
     do {
@@ -27,8 +28,8 @@ void KiDrain(void)
     } while (ArchPendingSoft() & KSOFT_DISPATCH);
 }
 
-/* The level has dropped to NewIrql and something is pending for it. With interrupts off (start-up only) it stays pending
-   for the next interrupt's exit. */
+/* The level has dropped to NewIrql and something is pending for it. With interrupts off (start-up only) it
+   stays pending for the next interrupt's exit. */
 void KiSoftInterrupt(KIRQL NewIrql)
 {
     if (!ArchInterruptsEnabled()) {
@@ -126,7 +127,8 @@ KIRQL KeRaiseIrqlToSynchLevel(VOID)
 }
 EXPORT(KeRaiseIrqlToSynchLevel);
 
-/* The last tests before user mode, with interrupts off: they come on only while something is done about a finding. */
+/* The last tests before user mode, with interrupts off: they come on only while something is done about a
+   finding. */
 void KiReturnToUserWork(PKTRAP_FRAME Frame)
 {
     PKTHREAD Thread = ArchCurrentThread();

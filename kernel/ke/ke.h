@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ke for the rest of the kernel: internal locks, processors, threads as the scheduler sees them, inter-processor calls.
+ * ke for the rest of the kernel: internal locks, processors, threads as the scheduler sees them,
+ * inter-processor calls.
  *
  * Lock order: kernel/ke/lockrank.h.
  */
@@ -39,7 +40,8 @@ typedef enum _KTHREAD_STATE {
     Waiting,
 } KTHREAD_STATE;
 
-/* Thread->UserWork: why the thread may not simply return to user mode. Set by anyone, by atomic or; cleared by the thread. */
+/* Thread->UserWork: why the thread may not simply return to user mode. Set by anyone, by atomic or; cleared
+   by the thread. */
 #define KUSER_WORK_TERMINATE 1 /* end yourself (ps) */
 #define KUSER_WORK_SUSPEND   2 /* wait until SuspendCount is 0 */
 #define KUSER_WORK_PROVIDER  4 /* the provider asked for ReturnToUser */
@@ -257,11 +259,11 @@ void KeInitializeThread(PKTHREAD Thread, PKPROCESS Process, PVOID StackTop, KSTA
                         PVOID StartContext, BOOLEAN SystemThread);
 /* The thread becomes ready for the first time. <= DISPATCH. */
 void KeStartThread(PKTHREAD Thread);
-/* The current thread has announced its wait (state Waiting, wait word committed): runs others until KiReady names it.
-   DISPATCH_LEVEL on entry and exit, no spin lock held. */
+/* The current thread has announced its wait (state Waiting, wait word committed): runs others until KiReady
+   names it. DISPATCH_LEVEL on entry and exit, no spin lock held. */
 void KiBlock(void);
-/* A waiting thread that the caller has claimed (and that was committed) becomes ready with a boost. DISPATCH; the caller may
-   hold a timer-queue lock at most. */
+/* A waiting thread that the caller has claimed (and that was committed) becomes ready with a boost. DISPATCH;
+   the caller may hold a timer-queue lock at most. */
 void KiReady(PKTHREAD Thread, KPRIORITY Increment);
 /* The same for a chain, in the order in which KiChainThread has added them; NULL is an empty one. */
 void KiReadyChain(PKTHREAD Chain);
@@ -279,17 +281,18 @@ static inline PKTHREAD KiChainThread(PKTHREAD Chain, PKTHREAD Thread, KPRIORITY 
 
 /* Gives way to others of the same or higher priority. <= APC. */
 void KeYieldExecution(void);
-/* The end of the current thread: State Terminated, never runs again; its object has been signalled and it stands in the
-   reaper's list. DISPATCH_LEVEL. Its stack may go when SwapBusy is 0. */
+/* The end of the current thread: State Terminated, never runs again; its object has been signalled and it
+   stands in the reaper's list. DISPATCH_LEVEL. Its stack may go when SwapBusy is 0. */
 NORETURN void KiExitThread(void);
-/* Sets KUSER_WORK_INTERRUPT, ends a wait of the thread that may be broken (an alertable one; when the thread is to terminate
-   every one in UserMode, too; it returns STATUS_USER_APC when the thread is to terminate, else STATUS_ALERTED), and makes it
-   come past the return-to-user test if it runs in user mode now. The caller has set its own UserWork bit before. <= DISPATCH. */
+/* Sets KUSER_WORK_INTERRUPT, ends a wait of the thread that may be broken (an alertable one; when the thread
+   is to terminate every one in UserMode, too; it returns STATUS_USER_APC when the thread is to terminate,
+   else STATUS_ALERTED), and makes it come past the return-to-user test if it runs in user mode now. The
+   caller has set its own UserWork bit before. <= DISPATCH. */
 void KeInterruptThread(PKTHREAD Thread);
 /* Total processor time of a thread that may be running, in cycles. */
 ULONG64 KeThreadCycles(PKTHREAD Thread);
-/* The interrupt time that a due time of the documented kind means (100 ns): negative = from now, else a system time. 0 for
-   what lies before start-up. */
+/* The interrupt time that a due time of the documented kind means (100 ns): negative = from now, else a
+   system time. 0 for what lies before start-up. */
 ULONG64 KiDueTime(LONGLONG Time);
 KAFFINITY KeSetAffinityThread(PKTHREAD Thread, KAFFINITY Affinity);
 
@@ -302,7 +305,8 @@ void KiSuspendCurrentThread(void);
 NTSTATUS KeSuspendThread(PKTHREAD Thread, PULONG PreviousCount);
 ULONG KeResumeThread(PKTHREAD Thread);
 
-/* Uses another process's address space until detached; nests one deep a call pair. <= APC. Returns what was attached. */
+/* Uses another process's address space until detached; nests one deep a call pair. <= APC. Returns what was
+   attached. */
 PKPROCESS KeAttachProcess(PKPROCESS Process);
 void KeDetachProcess(PKPROCESS Previous);
 
@@ -310,7 +314,8 @@ void KeDetachProcess(PKPROCESS Previous);
 
 /* Sets a KIPI_* request of another processor and interrupts it. Any IRQL. */
 void KiRequestIpi(PKPRCB Prcb, ULONG Request);
-/* Translations of a user range are gone from every processor that has the space loaded. The entries have been changed. */
+/* Translations of a user range are gone from every processor that has the space loaded. The entries have been
+   changed. */
 void KeFlushTb(PKADDRESS_SPACE Space, uintptr_t Virtual, SIZE_T Pages);
 /* The same for kernel addresses, on all processors. */
 void KeFlushKernelTb(uintptr_t Virtual, SIZE_T Pages);
@@ -328,8 +333,8 @@ extern ULONG KiRandomSeed; /* not 0: quanta are random (option seed=, debug buil
 /* The boot processor's idle thread ends here. */
 NORETURN void KeIdleLoop(void);
 
-/* ps's hook at the way back to user mode: termination, provider. PASSIVE_LEVEL; called with UserWork bits other than
-   suspension set. */
+/* ps's hook at the way back to user mode: termination, provider. PASSIVE_LEVEL; called with UserWork bits
+   other than suspension set. */
 extern void (*KiUserWorkHook)(PKTRAP_FRAME Frame);
 /* ps's answer to "whose system calls are these?" for a bug check's message. */
 extern const char *(*KiProviderName)(PKTHREAD Thread);

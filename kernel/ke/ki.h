@@ -29,8 +29,8 @@ static inline KAFFINITY KiProcessorBit(ULONG Number)
 /* sched.c */
 void KiReschedule(void);
 void KiStartRunning(PKTHREAD Thread);
-/* Thread->Lock held, released on return; it is on no queue. Queues it somewhere and asks for a reschedule where that is due.
-   The thread may be gone on return unless the caller holds a reference. */
+/* Thread->Lock held, released on return; it is on no queue. Queues it somewhere and asks for a reschedule
+   where that is due. The thread may be gone on return unless the caller holds a reference. */
 void KiPlaceThread(PKTHREAD Thread, bool Head);
 void KiInsertReady(PKPRCB Prcb, PKTHREAD Thread, bool Head);
 void KiRemoveReady(PKPRCB Prcb, PKTHREAD Thread);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Locks with their level, and what debug builds check about every internal lock: its rank, its owner, the IRQL. Each
- * processor keeps the list of the locks that it holds; nobody else reads it.
+ * Locks with their level, and what debug builds check about every internal lock: its rank, its owner, the
+ * IRQL. Each processor keeps the list of the locks that it holds; nobody else reads it.
  */
 #include "kernel/ke/ki.h"
 

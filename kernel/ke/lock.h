@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The spin lock inside the kernel: a class and a rank (lockrank.h), checked in debug builds. Not first-come-first-served:
- * with more virtual processors than cores a queue would wait for a holder that is not running.
+ * The spin lock inside the kernel: a class and a rank (lockrank.h), checked in debug builds. Not
+ * first-come-first-served: with more virtual processors than cores a queue would wait for a holder that is
+ * not running.
  */
 #ifndef PRIMER_LOCK_H
 #define PRIMER_LOCK_H
@@ -49,7 +50,8 @@ static inline void KeInitializeLock(PKLOCK Lock, KLOCK_CLASS Class)
 #endif
 }
 
-/* Spins until the lock is free and takes it. >= DISPATCH_LEVEL (or interrupts off, for locks that interrupts take). */
+/* Spins until the lock is free and takes it. >= DISPATCH_LEVEL (or interrupts off, for locks that interrupts
+   take). */
 static inline void KeAcquireLockAtDpc(PKLOCK Lock)
 {
     KiNoteAcquire(Lock, KLOCK_CLASS_OF(Lock), FALSE);

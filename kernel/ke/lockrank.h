@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rank table: every spin lock inside the kernel, in the order in which they may be acquired (a thread of control that
- * holds one may acquire only those further down). X(class, rank, name, what it protects)
+ * The rank table: every spin lock inside the kernel, in the order in which they may be acquired (a thread of
+ * control that holds one may acquire only those further down). X(class, rank, name, what it protects)
  *
- * Two locks of one class are never held together, but for dispatcher objects (WaitAll locks up to 64 in address order) and
- * drivers' own locks, whose order is the drivers' affair.
+ * Two locks of one class are never held together, but for dispatcher objects (WaitAll locks up to 64 in
+ * address order) and drivers' own locks, whose order is the drivers' affair.
  */
 #ifndef PRIMER_LOCKRANK_H
 #define PRIMER_LOCKRANK_H
@@ -37,9 +37,10 @@ typedef enum _KLOCK_CLASS {
 } KLOCK_CLASS;
 
 /*
- * Blocking locks (push locks) have an order of their own; a holder may acquire any spin lock. EX_PUSH_LOCKs inside the
- * kernel, outermost first: loader, process life (creation against end), notify table, address space, section, handle
- * table, region list. Debug builds check that none is held on the way back to user mode.
+ * Blocking locks (push locks) have an order of their own; a holder may acquire any spin lock. EX_PUSH_LOCKs
+ * inside the kernel, outermost first: loader, process life (creation against end), notify table, address
+ * space, section, handle table, region list. Debug builds check that none is held on the way back to user
+ * mode.
  */
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Priorities and affinities of threads, and the starvation scan. Locks: Thread->Lock, then the ReadyLock of its processor.
+ * Priorities and affinities of threads, and the starvation scan. Locks: Thread->Lock, then the ReadyLock of
+ * its processor.
  */
 #include "kernel/ke/ki.h"
 
-/* Whether the thread stands in a ready queue now; then its ReadyLock is held on return (*Prcb), else nothing is. Thread->Lock
-   held, so that nobody but the selecting processor moves it. */
+/* Whether the thread stands in a ready queue now; then its ReadyLock is held on return (*Prcb), else nothing
+   is. Thread->Lock held, so that nobody but the selecting processor moves it. */
 static bool KiLockQueued(PKTHREAD Thread, PKPRCB *Prcb)
 {
     if (Thread->State != Ready) {
@@ -20,8 +21,8 @@ static bool KiLockQueued(PKTHREAD Thread, PKPRCB *Prcb)
     return false;
 }
 
-/* If the thread runs, or is about to (its State alone does not tell: it may be on its way into or out of a wait), its processor's
-   idea of the running priority follows. Thread->Lock held, released. */
+/* If the thread runs, or is about to (its State alone does not tell: it may be on its way into or out of a
+   wait), its processor's idea of the running priority follows. Thread->Lock held, released. */
 static void KiRunningPriorityChanged(PKTHREAD Thread)
 {
     PKPRCB Prcb = KiProcessorBlock[Thread->Processor];
@@ -69,7 +70,8 @@ static void KiSetBase(PKTHREAD Thread, KPRIORITY Priority, KIRQL Irql)
     KiLower(Irql);
 }
 
-/* Sets the base and current priority, 1 to 31; returns the current one before. PASSIVE. (WDK: KeSetPriorityThread) */
+/* Sets the base and current priority, 1 to 31; returns the current one before. PASSIVE. (WDK:
+   KeSetPriorityThread) */
 KPRIORITY KeSetPriorityThread(PKTHREAD Thread, KPRIORITY Priority)
 {
     KI_ASSERT(Priority >= 1 && Priority <= 31, "priority %d", Priority);
@@ -86,8 +88,8 @@ KPRIORITY KeQueryPriorityThread(PKTHREAD Thread)
 }
 EXPORT(KeQueryPriorityThread);
 
-/* Base = process base + Increment, kept on its side of the line between 15 and 16. Returns the increment before.
-   (WDK: KeSetBasePriorityThread) */
+/* Base = process base + Increment, kept on its side of the line between 15 and 16. Returns the increment
+   before. (WDK: KeSetBasePriorityThread) */
 LONG KeSetBasePriorityThread(PKTHREAD Thread, LONG Increment)
 {
     KIRQL Irql = KeAcquireLock(&Thread->Lock);
@@ -100,8 +102,8 @@ LONG KeSetBasePriorityThread(PKTHREAD Thread, LONG Increment)
 }
 EXPORT(KeSetBasePriorityThread);
 
-/* The affinity in force follows from the thread's two: it leaves a processor that it may no longer use. Thread->Lock held,
-   released; lowers the level. */
+/* The affinity in force follows from the thread's two: it leaves a processor that it may no longer use.
+   Thread->Lock held, released; lowers the level. */
 static void KiApplyAffinity(PKTHREAD Thread, KIRQL Irql)
 {
     PKPRCB Prcb;
@@ -147,8 +149,9 @@ static KAFFINITY KiSetSystemAffinity(KAFFINITY Affinity)
     return Old;
 }
 
-/* The current thread runs on the given processors only; has no effect when none of them is active. Returns the system affinity
-   before, 0 when there was none. <= DISPATCH: at APC_LEVEL or below it has moved on return. (WDK page of the name) */
+/* The current thread runs on the given processors only; has no effect when none of them is active. Returns
+   the system affinity before, 0 when there was none. <= DISPATCH: at APC_LEVEL or below it has moved on
+   return. (WDK page of the name) */
 KAFFINITY KeSetSystemAffinityThreadEx(KAFFINITY Affinity)
 {
     Affinity &= KeActiveProcessors;
@@ -156,16 +159,16 @@ KAFFINITY KeSetSystemAffinityThreadEx(KAFFINITY Affinity)
 }
 EXPORT(KeSetSystemAffinityThreadEx);
 
-/* Back to Affinity, as KeSetSystemAffinityThreadEx has returned it; 0, or no active processor: to the user affinity. (WDK page of
-   the name) */
+/* Back to Affinity, as KeSetSystemAffinityThreadEx has returned it; 0, or no active processor: to the user
+   affinity. (WDK page of the name) */
 VOID KeRevertToUserAffinityThreadEx(KAFFINITY Affinity)
 {
     KiSetSystemAffinity(Affinity & KeActiveProcessors);
 }
 EXPORT(KeRevertToUserAffinityThreadEx);
 
-/* A thread of the queue that has been starved, its lock taken; NULL when none of the first few is. The head has not always
-   waited longest: a preempted thread goes there. ReadyLock held. */
+/* A thread of the queue that has been starved, its lock taken; NULL when none of the first few is. The head
+   has not always waited longest: a preempted thread goes there. ReadyLock held. */
 static PKTHREAD KiFindStarved(PKPRCB Prcb, PLIST_ENTRY Queue)
 {
     PLIST_ENTRY Entry = Queue->Flink;
@@ -195,8 +198,8 @@ static bool KiLiftStarved(PKPRCB Prcb)
     return false;
 }
 
-/* Once a second, while anything is ready here: threads that were ready but unserved for some seconds get priority 15 for one
-   quantum. DISPATCH. */
+/* Once a second, while anything is ready here: threads that were ready but unserved for some seconds get
+   priority 15 for one quantum. DISPATCH. */
 void KiStarvationScan(PKPRCB Prcb, ULONG64 Now)
 {
     ULONG Lifted = 0;
@@ -213,8 +216,8 @@ void KiStarvationScan(PKPRCB Prcb, ULONG64 Now)
     }
 }
 
-/* The quantum of the running thread is over: a boost decays by one level, a starved thread falls back to its base; then its
-   equals come first. DISPATCH, on the thread's processor. */
+/* The quantum of the running thread is over: a boost decays by one level, a starved thread falls back to its
+   base; then its equals come first. DISPATCH, on the thread's processor. */
 void KiQuantumEnd(PKPRCB Prcb)
 {
     PKTHREAD Thread = Prcb->CurrentThread;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The processors: their control blocks, and how they come to life. A block is in KiProcessorBlock before KeNumberProcessors
- * counts it, and a processor is counted before its bit is in KeActiveProcessors; all three only grow.
+ * The processors: their control blocks, and how they come to life. A block is in KiProcessorBlock before
+ * KeNumberProcessors counts it, and a processor is counted before its bit is in KeActiveProcessors; all three
+ * only grow.
  */
 #include "kernel/ke/ki.h"
 

@@ -2,8 +2,8 @@
 /*
  * The scheduler: 32 FIFO ready queues a processor, a summary bit each, one lock a processor.
  *
- * Locks: Thread->Lock, then KPRCB.ReadyLock; never two ready locks together. A thread that is queued by one processor while
- * another still saves its context is safe to choose: ArchSwapContext waits for SwapBusy.
+ * Locks: Thread->Lock, then KPRCB.ReadyLock; never two ready locks together. A thread that is queued by one
+ * processor while another still saves its context is safe to choose: ArchSwapContext waits for SwapBusy.
  *
  * Two fenced pairs keep work from being forgotten:
  *   idle against enqueue   an idle processor sets its bit in KiIdleMask, fences, then looks at all queues; an enqueuer
@@ -101,8 +101,9 @@ void KiKickIdle(KAFFINITY Affinity)
     }
 }
 
-/* Would a thread of this priority wait for the end of the running thread's quantum, and is that end not armed? ReadyLock
-   held; the processor itself may be moving ArmedFor and QuantumDue: see the fenced pair above. */
+/* Would a thread of this priority wait for the end of the running thread's quantum, and is that end not
+   armed? ReadyLock held; the processor itself may be moving ArmedFor and QuantumDue: see the fenced pair
+   above. */
 bool KiNeedsQuantum(PKPRCB Prcb, KPRIORITY Priority)
 {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -120,8 +121,8 @@ void KiRequestQuantum(PKPRCB Prcb)
 
 /* ---- Placement ---- */
 
-/* The processor whose running thread has the lowest priority, if that is lower than the thread's own. Reads the priorities
-   without the locks: a hint; the reschedule request is decided again under the lock. */
+/* The processor whose running thread has the lowest priority, if that is lower than the thread's own. Reads
+   the priorities without the locks: a hint; the reschedule request is decided again under the lock. */
 static bool KiFindWeakest(PKTHREAD Thread, ULONG *Number)
 {
     SCHAR Lowest = Thread->Priority;
@@ -138,8 +139,8 @@ static bool KiFindWeakest(PKTHREAD Thread, ULONG *Number)
     return Found;
 }
 
-/* Where a woken thread goes: see architecture, "Threads and the scheduler". With KI_CLAIMED: the processor was idle, and has been
-   taken for this thread. */
+/* Where a woken thread goes: see architecture, "Threads and the scheduler". With KI_CLAIMED: the processor
+   was idle, and has been taken for this thread. */
 #define KI_CLAIMED 0x80000000u
 
 static ULONG KiChooseProcessor(PKTHREAD Thread)
@@ -157,7 +158,8 @@ static ULONG KiChooseProcessor(PKTHREAD Thread)
     return (Affinity & KiProcessorBit(Thread->Processor)) ? Thread->Processor : (ULONG)RtlLowestBit(Affinity);
 }
 
-/* What a placement asks of processors. Kick: idle ones of the set may have the thread, or whom it displaces. */
+/* What a placement asks of processors. Kick: idle ones of the set may have the thread, or whom it displaces.
+   */
 __attribute__((noinline)) static void KiTellPlaced(PKPRCB Prcb, bool Preempt, bool Quantum, KAFFINITY Kick)
 {
     if (Preempt) {
@@ -170,8 +172,9 @@ __attribute__((noinline)) static void KiTellPlaced(PKPRCB Prcb, bool Preempt, bo
     }
 }
 
-/* Thread->Lock is let go before the ready lock: from then on the thread may run, end, and be freed. A claimed processor that it
-   does not preempt has found other work before the thread stood in its queue: then another idle one is to take it. */
+/* Thread->Lock is let go before the ready lock: from then on the thread may run, end, and be freed. A claimed
+   processor that it does not preempt has found other work before the thread stood in its queue: then another
+   idle one is to take it. */
 KI_HOT void KiPlaceThread(PKTHREAD Thread, bool Head)
 {
     bool Alone = KeNumberProcessors == 1;
@@ -247,8 +250,9 @@ static inline void KiSetRunning(PKPRCB Prcb, PKTHREAD Thread)
 }
 
 /*
- * Decides on New as the running thread of this processor and closes the books on Old. ReadyLock held. New's own fields are
- * not touched but for State: its former processor may still be saving it; New opens its books itself (KiStartRunning).
+ * Decides on New as the running thread of this processor and closes the books on Old. ReadyLock held. New's
+ * own fields are not touched but for State: its former processor may still be saving it; New opens its books
+ * itself (KiStartRunning).
  */
 static inline void KiCommitSwitch(PKPRCB Prcb, PKTHREAD Old, PKTHREAD New)
 {
@@ -337,8 +341,8 @@ NORETURN void KiExitThread(void)
     KdBugCheck(KERNEL_SECURITY_CHECK_FAILURE, (ULONG64)Thread, 0, 0, 0, NULL, "thread %p runs after its end", Thread);
 }
 
-/* Whether the running thread has to give way to what is ready here: the one question behind every preemption. ReadyLock
-   held. */
+/* Whether the running thread has to give way to what is ready here: the one question behind every preemption.
+   ReadyLock held. */
 static bool KiMustGiveWay(PKPRCB Prcb, PKTHREAD Thread)
 {
     if (Prcb->ReadySummary == 0) {
@@ -348,8 +352,8 @@ static bool KiMustGiveWay(PKPRCB Prcb, PKTHREAD Thread)
     return Highest > Thread->Priority || (Prcb->QuantumEnd && Highest == Thread->Priority);
 }
 
-/* The running thread gives way if it has to, or may not stay on this processor; then it is placed as a woken one is, but,
-   unless its quantum is over, at the head of its level and with what is left of its quantum. */
+/* The running thread gives way if it has to, or may not stay on this processor; then it is placed as a woken
+   one is, but, unless its quantum is over, at the head of its level and with what is left of its quantum. */
 static void KiPreempt(PKPRCB Prcb, PKTHREAD Thread)
 {
     KeAcquireLockAtDpc(&Thread->Lock);
@@ -371,8 +375,8 @@ static void KiPreempt(PKPRCB Prcb, PKTHREAD Thread)
 
 /* ---- Idle ---- */
 
-/* Takes a ready thread off another processor's queues, the highest that may run here. *Busy: one was passed over because
-   its lock was taken at the moment. */
+/* Takes a ready thread off another processor's queues, the highest that may run here. *Busy: one was passed
+   over because its lock was taken at the moment. */
 static PKTHREAD KiStealFrom(PKPRCB Victim, PKPRCB Prcb, bool *Busy)
 {
     PKTHREAD Found = NULL;
@@ -398,7 +402,8 @@ static PKTHREAD KiStealFrom(PKPRCB Victim, PKPRCB Prcb, bool *Busy)
     return Found;
 }
 
-/* The one of these processors with the most ready threads, NULL when none has any. Reads the counts without the locks: a hint. */
+/* The one of these processors with the most ready threads, NULL when none has any. Reads the counts without
+   the locks: a hint. */
 static PKPRCB KiBusiest(KAFFINITY Processors)
 {
     PKPRCB Busiest = NULL;
@@ -435,9 +440,9 @@ static PKTHREAD KiSteal(PKPRCB Prcb)
     }
 }
 
-/* A kick that was meant for this processor may be spent on it now that it has found other work: the next idle one gets it. Who
-   kicks has inserted before claiming our bit, so that a kick which is lost is seen as a ready thread; KiPlaceThread, which
-   claims first, sees for itself. */
+/* A kick that was meant for this processor may be spent on it now that it has found other work: the next idle
+   one gets it. Who kicks has inserted before claiming our bit, so that a kick which is lost is seen as a
+   ready thread; KiPlaceThread, which claims first, sees for itself. */
 static void KiPassOnKick(PKPRCB Prcb)
 {
     if (KiIdleMask != 0 && KiBusiest(KeActiveProcessors) != NULL) {

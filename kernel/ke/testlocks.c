@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For the tests of the lock checks, which debug builds have: internal locks acquired in the right and in the wrong order, and
- * held while blocking. Exported in debug builds only.
+ * For the tests of the lock checks, which debug builds have: internal locks acquired in the right and in the
+ * wrong order, and held while blocking. Exported in debug builds only.
  */
 #include "kernel/ke/ki.h"
 #include <primertest.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread as the scheduler knows it: its making, its first steps, critical regions, suspension, attachment. What an end means to
- * others is ps's.
+ * A thread as the scheduler knows it: its making, its first steps, critical regions, suspension, attachment.
+ * What an end means to others is ps's.
  */
 #include "kernel/ke/ki.h"
 

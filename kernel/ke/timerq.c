@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The timer queue of a processor: 64 buckets by due time, each sorted, a bit for each that is not empty. NextDue may be too
- * early after a removal, never too late. See timerq.h for the locking.
+ * The timer queue of a processor: 64 buckets by due time, each sorted, a bit for each that is not empty.
+ * NextDue may be too early after a removal, never too late. See timerq.h for the locking.
  */
 #include "kernel/ke/ki.h"
 
@@ -55,8 +55,8 @@ static void KiRemoveTimer(KTIMER_QUEUE *Queue, PKTIMER Timer)
     Timer->Header.Inserted = FALSE;
 }
 
-/* Locks the queue that guards the timer. Timer->Processor changes only under the lock of the queue that it names: look, lock,
-   look again. */
+/* Locks the queue that guards the timer. Timer->Processor changes only under the lock of the queue that it
+   names: look, lock, look again. */
 static KTIMER_QUEUE *KiLockTimer(PKTIMER Timer)
 {
     for (;;) {
@@ -103,8 +103,8 @@ void KiQueueTimer(PKTIMER Timer, ULONG64 Due)
     KiArmTimer(Prcb);
 }
 
-/* Returns whether the timer was set. After the return no expiry of it is under way; the signal state stays, and a DPC that is
-   queued already runs. <= DISPATCH_LEVEL. (WDK page of the name) */
+/* Returns whether the timer was set. After the return no expiry of it is under way; the signal state stays,
+   and a DPC that is queued already runs. <= DISPATCH_LEVEL. (WDK page of the name) */
 BOOLEAN KeCancelTimer(PKTIMER Timer)
 {
     KIRQL Irql = KiRaiseToDispatch();

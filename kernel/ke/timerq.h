@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The timer queues: one a processor, guarded by its lock (rank above dispatcher objects, so that an expiring timer signals
- * its object while its queue is locked, and whoever has taken the lock of a timer's queue knows that no expiry is under way).
+ * The timer queues: one a processor, guarded by its lock (rank above dispatcher objects, so that an expiring
+ * timer signals its object while its queue is locked, and whoever has taken the lock of a timer's queue knows
+ * that no expiry is under way).
  */
 #ifndef PRIMER_TIMERQ_H
 #define PRIMER_TIMERQ_H
@@ -9,8 +10,8 @@
 #include "kernel/ke/ke.h"
 
 void KiInitializeTimerQueue(KTIMER_QUEUE *Queue);
-/* Takes the timer off its queue; returns whether it was on one. It now belongs to the current processor, whose queue is locked
-   on return. DISPATCH. */
+/* Takes the timer off its queue; returns whether it was on one. It now belongs to the current processor,
+   whose queue is locked on return. DISPATCH. */
 bool KiTakeTimer(PKTIMER Timer);
 /* Queues a timer that has been taken so, for an interrupt time, and unlocks. */
 void KiQueueTimer(PKTIMER Timer, ULONG64 Due);
@@ -19,7 +20,8 @@ void KiExpireTimers(PKPRCB Prcb, ULONG64 Now);
 /* A periodic timer goes back into the queue whose lock the caller (KiTimerExpired) holds. */
 void KiRequeueTimer(PKTIMER Timer, ULONG64 Due);
 
-/* sync's part of the expiry: the timer is off its queue, which is locked. Appends committed waiters to the chain. */
+/* sync's part of the expiry: the timer is off its queue, which is locked. Appends committed waiters to the
+   chain. */
 PKTHREAD KiTimerExpired(PKTIMER Timer, PKTHREAD Chain);
 
 #endif

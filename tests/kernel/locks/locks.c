@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A plain counter under each kind of lock, by as many threads as there are processors and more: no increment may get lost. Every test
- * first asserts that several processors are online, when the machine was started with several.
+ * A plain counter under each kind of lock, by as many threads as there are processors and more: no increment
+ * may get lost. Every test first asserts that several processors are online, when the machine was started
+ * with several.
  */
 #include "../ktest.h"
 
@@ -56,8 +57,9 @@ static VOID TryThread(PVOID Context)
     }
 }
 
-/* Handed on in order: where the host runs the machine's processors by turns, each hand-over waits for the turn of the next in
-   line, some milliseconds. There the time ends the rounds, but not before every thread has made some; they are added up. */
+/* Handed on in order: where the host runs the machine's processors by turns, each hand-over waits for the
+   turn of the next in line, some milliseconds. There the time ends the rounds, but not before every thread
+   has made some; they are added up. */
 #define QUEUED_MS  2000
 #define QUEUED_MIN 200
 
@@ -247,7 +249,8 @@ static VOID RundownThread(PVOID Context)
     }
 }
 
-/* Users come and go on all processors while one closes: none is inside when the wait returns, none comes in later. */
+/* Users come and go on all processors while one closes: none is inside when the wait returns, none comes in
+   later. */
 static PCSTR TestRundownRace(VOID)
 {
     for (ULONG Round = 0; Round < 200; Round++) {

@@ -68,7 +68,8 @@ static VOID DoWrong(VOID)
 
 /* ---- The provider ---- */
 
-/* A system call of this number and the 15 above waits for what never comes, in a manner that the low bits say. */
+/* A system call of this number and the 15 above waits for what never comes, in a manner that the low bits
+   say. */
 #define CALL_WAIT      0x1000
 #define WAIT_USER      1
 #define WAIT_ALERTABLE 2
@@ -322,7 +323,8 @@ static PCSTR BreakOneWait(ULONG Manner, BOOLEAN Terminate, NTSTATUS Expected)
     return NULL;
 }
 
-/* The table of the documentation (waits and APCs): an interruption ends alertable waits, the thread's end those and every one in UserMode. */
+/* The table of the documentation (waits and APCs): an interruption ends alertable waits, the thread's end
+   those and every one in UserMode. */
 static PCSTR BreakWaits(VOID)
 {
     HandleExceptions = FALSE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The scheduler: threads that never yield all progress; a higher priority runs at once, wherever it is; affinity, boosts,
- * starvation.
+ * The scheduler: threads that never yield all progress; a higher priority runs at once, wherever it is;
+ * affinity, boosts, starvation.
  */
 #include "../ktest.h"
 
@@ -88,11 +88,12 @@ static VOID Woken(PVOID Context)
     }
 }
 
-/* While two spinners of priority 8 keep each processor busy, a thread of priority 12 is woken on one after the other and runs at
-   once. How late it is, is measured in what the spinners of its processor still do after the signal: that counts the time
-   in which the host runs that processor, not the time in which it runs another one instead. A kernel that let the thread
-   wait for the end of the quantum (30 ms) would be late by 3 ms of work and more in most wake-ups; one in twenty is allowed,
-   where the host stopped the waker between its look at the work and the signal. */
+/* While two spinners of priority 8 keep each processor busy, a thread of priority 12 is woken on one after
+   the other and runs at once. How late it is, is measured in what the spinners of its processor still do
+   after the signal: that counts the time in which the host runs that processor, not the time in which it runs
+   another one instead. A kernel that let the thread wait for the end of the quantum (30 ms) would be late by
+   3 ms of work and more in most wake-ups; one in twenty is allowed, where the host stopped the waker between
+   its look at the work and the signal. */
 static PCSTR TestPriority(VOID)
 {
     ULONG Count = KeQueryActiveProcessorCount(NULL);
@@ -147,7 +148,8 @@ static VOID HighThread(PVOID Context)
     InterlockedIncrement(&HighRan);
 }
 
-/* The setter and the woken thread are bound to one processor: the higher one runs before the setter's next statement. */
+/* The setter and the woken thread are bound to one processor: the higher one runs before the setter's next
+   statement. */
 static PCSTR TestPreemptSetter(VOID)
 {
     for (ULONG i = 0; i < 100; i++) {
@@ -220,8 +222,9 @@ static VOID BoostThread(PVOID Context)
     KeWaitForSingleObject(&BoostEvent, Executive, KernelMode, FALSE, NULL);
 }
 
-/* Base 8 and increments of -1 to 8 give 8 to 15; a negative one never lowers. Both threads are bound to one processor: what
-   stands in the event's list there has left it, and does not come back, nor end a quantum, while we are at DISPATCH_LEVEL. */
+/* Base 8 and increments of -1 to 8 give 8 to 15; a negative one never lowers. Both threads are bound to one
+   processor: what stands in the event's list there has left it, and does not come back, nor end a quantum,
+   while we are at DISPATCH_LEVEL. */
 static PCSTR TestBoost(VOID)
 {
     for (KPRIORITY Increment = -1; Increment <= 8; Increment++) {
@@ -277,8 +280,8 @@ static VOID Picker(PVOID Context)
     }
 }
 
-/* Every processor is kept busy at priority 10; a thread of priority 2 runs all the same within some seconds, even
-   behind another one that is served sometimes. */
+/* Every processor is kept busy at priority 10; a thread of priority 2 runs all the same within some seconds,
+   even behind another one that is served sometimes. */
 static PCSTR TestStarvation(VOID)
 {
     ULONG Count = KeQueryActiveProcessorCount(NULL);
@@ -316,8 +319,8 @@ static PCSTR TestStarvation(VOID)
     return NULL;
 }
 
-/* A call needs all processors at once. Where the host has fewer of them it has to let each run in turn, and one call takes some
-   10 ms: there the time ends the test, but not before every caller has made a few. */
+/* A call needs all processors at once. Where the host has fewer of them it has to let each run in turn, and
+   one call takes some 10 ms: there the time ends the test, but not before every caller has made a few. */
 #define CALLS     1000
 #define CALLS_MIN 20
 #define CALLS_MS  2000
@@ -341,8 +344,8 @@ static VOID IpiThread(PVOID Context)
     }
 }
 
-/* Four threads call all processors at once: each call reaches each processor, at IPI_LEVEL, and none waits in a circle. Then
-   once more from a device's level. */
+/* Four threads call all processors at once: each call reaches each processor, at IPI_LEVEL, and none waits in
+   a circle. Then once more from a device's level. */
 static PCSTR TestGenericCall(VOID)
 {
     ULONG Count = KeQueryActiveProcessorCount(NULL);
@@ -360,8 +363,8 @@ static PCSTR TestGenericCall(VOID)
     return NULL;
 }
 
-/* Pairs of threads hand an event to and fro, so that contexts are often wanted while they are still being saved, and others call
-   all processors meanwhile: a processor that waits for a context must answer. */
+/* Pairs of threads hand an event to and fro, so that contexts are often wanted while they are still being
+   saved, and others call all processors meanwhile: a processor that waits for a context must answer. */
 static KEVENT PairEvent[4][2];
 
 static VOID PairThread(PVOID Context)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Waits: what each object promises, and the races in which a signal, a time-out and another waiter come together. A race test
- * moves the moment of the signal through the moment of the time-out, and counts how often either won; both must win sometimes.
+ * Waits: what each object promises, and the races in which a signal, a time-out and another waiter come
+ * together. A race test moves the moment of the signal through the moment of the time-out, and counts how
+ * often either won; both must win sometimes.
  */
 #include "../ktest.h"
 
@@ -146,8 +147,8 @@ static VOID Signaller(PVOID Context)
     }
 }
 
-/* The waiter's time-out is 1 ms; the signal comes 0.7 to 1.3 ms after the start. Whoever wins: the state afterwards tells the same
-   story (a timed-out wait has left the signal in the event). */
+/* The waiter's time-out is 1 ms; the signal comes 0.7 to 1.3 ms after the start. Whoever wins: the state
+   afterwards tells the same story (a timed-out wait has left the signal in the event). */
 static PCSTR TestSignalAgainstTimeout(VOID)
 {
     const ULONG Rounds = 600;
@@ -214,7 +215,8 @@ static VOID AnyWaiter(PVOID Context)
     }
 }
 
-/* Every setting of the two events is taken exactly once: sets of Shared = WaitAny + WaitAll, sets of Extra = WaitAll. */
+/* Every setting of the two events is taken exactly once: sets of Shared = WaitAny + WaitAll, sets of Extra =
+   WaitAll. */
 static PCSTR TestAllAgainstAny(VOID)
 {
     LONG SharedSets = 0, ExtraSets = 0;
