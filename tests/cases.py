@@ -33,7 +33,8 @@ def kinds_of(name):
 
 
 CASES = [Host(name) for name in names("host/*.c")]
-CASES += [Kernel(f"kernel/{name}", modules=(name,), random=True, alone=True) for name in names("kernel/*/")]
+CASES += [Kernel(f"kernel/{name}", modules=(name,), random=True, alone=True, debug=name == "memory")
+          for name in names("kernel/*/")]
 CHILD = "{B}/native/child:native/child"      # the program that the native tests start
 CASES += [Program(f"user/{name}", command=(name,), native=True, timeout=300,
                   puts=(f"{{B}}/native/{name}:native/{name}", CHILD))

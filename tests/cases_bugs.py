@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Broken invariants end in the bug check that names them; the twin of each, which does the same rightly, passes. The lock
-checks are in debug builds only."""
+"""Broken invariants end in the bug check that names them; the twin of each, which does the same rightly, passes. Most
+checks of locks and of the pool are in debug builds only."""
 from kinds import Bugcheck, Kernel
 
 # name: (code, name's pattern, what the log says)
@@ -26,18 +26,23 @@ BUGS = {
     "lock-order": (0x50001, "LOCK_ORDER_VIOLATION", "'work queue' .*while holding 'serial port'"),
     "block-holding": (0x50002, "LOCK_HELD_WHILE_BLOCKING", "blocks holding 1 spin locks"),
 }
+DEBUG = {"self-deadlock", "release-free", "wrong-level", "lock-above-dispatch", "double-free", "wrong-tag", "overrun",
+         "lock-order", "block-holding"}
 # Twins that have nothing to do rightly but not do it are still run: the module must load and pass.
 
-CASES = [Bugcheck(f"bug/{name}", modules=("bug",), options=f"bug.kind={name}", code=code, symbol=symbol, log=log)
+CASES = [Bugcheck(f"bug/{name}", modules=("bug",), options=f"bug.kind={name}", code=code, symbol=symbol, log=log,
+                  debug=name in DEBUG)
          for name, (code, symbol, log) in BUGS.items()]
-CASES += [Kernel(f"bug/{name}-ok", modules=("bug",), options=f"bug.kind={name}-ok") for name in BUGS]
+CASES += [Kernel(f"bug/{name}-ok", modules=("bug",), options=f"bug.kind={name}-ok", debug=name in DEBUG)
+          for name in BUGS]
 
 # A provider that breaks its contract is named.
 PROVIDER = {"level": "'test' returned from .* at level 1", "apcs": "'test' returned from .* APC disable ffff",
             "spin-lock": "'test' returned from .* at level 2", "push-lock": "'test' .* DispatchSystemCall .* 1 locks held",
             "exception-lock": "'test' .* DispatchException .* 1 locks held"}
 CASES += [Bugcheck(f"bug/provider-{name}", modules=("providers",), options=f"providers.break={name}", code=0x50003,
-                   symbol="PROVIDER_CONTRACT_VIOLATION", log=log) for name, log in PROVIDER.items()]
+                   symbol="PROVIDER_CONTRACT_VIOLATION", log=log, debug="locks held" in log)
+          for name, log in PROVIDER.items()]
 CASES += [Kernel(f"bug/provider-{name}-ok", modules=("providers",), options=f"providers.break={name}-ok")
           for name in PROVIDER]
 

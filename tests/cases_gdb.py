@@ -8,7 +8,7 @@ CASES = [
     Gdb("gdb/start", script="start.gdb", output=(
         r"^Thread 1 hit Breakpoint 1, KiSystemStartup \(Boot=.*\) at kernel/init/startup\.c:\d+",
         r"^KiSystemStartup in section \.text", r'^\$1 = .*"PVH"')),
-    Gdb("gdb/helpers", script="helpers.gdb", command=("/bin/busybox", "sleep", "1000"), output=(
+    Gdb("gdb/helpers", script="helpers.gdb", debug=True, command=("/bin/busybox", "sleep", "1000"), output=(
         r"hit Breakpoint 2, sleep_ns \(ns=\d+\) at subsystems/linux/time\.c:\d+",
         r"^ +4 +0 Running +\d+ kernel +0x\w+ System$",                                          # ps
         r"^ +\d+ +4 Running +1 native +0x\w+ \S*init$",

@@ -162,6 +162,7 @@ class Guest:
     boot: str = "direct"        # or "bios", "uefi": through GRUB
     alone: bool = False         # runs while no other case does
     random: bool = False        # give the kernel the seed of the day (seed=N)
+    debug: bool = False         # needs the checks of the debug build: skipped in others
 
     def machine(self, context, log, command=()):
         argv = ["tools/run", "--build", context.build, "--smp", str(self.smp), "--timeout", f"{self.timeout:g}",

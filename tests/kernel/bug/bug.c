@@ -219,6 +219,7 @@ static VOID Caller(BOOLEAN Right)
     }
 }
 
+#if DBG
 static VOID LockOrder(BOOLEAN Right)
 {
     PrimerTestLockOrder(Right);
@@ -228,6 +229,7 @@ static VOID BlockHolding(BOOLEAN Right)
 {
     PrimerTestBlockHolding(Right);
 }
+#endif
 
 static const struct {
     PCSTR Name;
@@ -239,7 +241,9 @@ static const struct {
     {"touch-nothing", TouchNothing}, {"touch-at-dispatch", TouchAtDispatch}, {"stack-overflow", StackOverflow},
     {"divide", DivideByZero}, {"work-level", WorkLevel}, {"hang-dispatch", HangDispatch}, {"hang-deaf", HangDeaf},
     {"double-free", DoubleFree}, {"wrong-tag", WrongTag}, {"overrun", Overrun}, {"call", Caller},
+#if DBG
     {"lock-order", LockOrder}, {"block-holding", BlockHolding},
+#endif
 };
 
 NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
