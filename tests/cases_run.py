@@ -142,6 +142,7 @@ CASES = [
     busybox("standard-input", "cat", stdin=b"abc\n", stdout=b"abc\n", boot="bios"),
     busybox("no-input", "wc", "-c", stdout=b"0\n"),
     busybox("any-bytes", "md5sum", stdin=bytes(range(256)) * 40, stdout=HOST, status=HOST),
+    busybox("console-device", "sh", "-c", "echo hello >/dev/console", timeout=30, stdout=b"hello\n"),
     busybox("arguments", "printf", "[%s]", *WORDS, stdout=HOST, status=HOST),
     busybox("stderr-apart", "cat", "/no/such/file", stdout=HOST, stderr=HOST, status=HOST),
     busybox("small-memory", "true", boot="bios", run_args=("--mem", "32M")),

@@ -71,6 +71,9 @@ static long console_write(struct file *file, struct iobuf *from, u64 *pos)
     size_t done = 0;
     ULONG stream = (ULONG)(ULONG_PTR)file->data; /* 0: the terminal */
 
+    if (stream == 0 && !kernel.ConsoleIsTerminal(0)) {
+        stream = 1; /* /dev/console is there all the same */
+    }
     while (from->left != 0) {
         size_t size = min(from->left, sizeof(chunk));
         long error =
