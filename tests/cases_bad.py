@@ -233,6 +233,24 @@ says '^\^\[\]0;@$' log
 says '^@note more' log
 says '^	@\^\[\[2J\^\?$' log
 test "$(grep -avE '^@(note|bench)' $TMP/log | grep -a '^@' | tr '\n' '|')" = '@boot cpus=4|@stdio|@exit 0|@poweroff|'
+
+# A callback that runs on the initial process's thread leaves a line open, just before its message.
+cat >$TMP/m/a.c <<'END'
+#include <ntddk.h>
+static VOID Created(HANDLE ParentId, HANDLE ProcessId, BOOLEAN Create)
+{
+    if (Create) {
+        DbgPrint("left open");
+    }
+}
+NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    return PsSetCreateProcessNotifyRoutine(Created, FALSE);
+}
+END
+make -s M=$TMP/m BUILD=$BUILD
+expect 0 --direct --module $TMP/m/m.sys --native -- hello
+says '^left open$' log
 """
 
 

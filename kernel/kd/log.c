@@ -7,7 +7,8 @@
  *
  * A line that starts with '@' is a message to tools/run and the tests, which trust it. It is one only when the
  * format of a DbgPrint starts so, or the initial process wrote it; a line that gets its '@' from an argument or
- * from a program starts with a space instead. Control characters are written as ^X.
+ * from a program starts with a space instead. Control characters are written as ^X. A message never goes on with a
+ * line that was left open, not even by the same thread.
  *
  * One lock, KlcLog, ranked last and taken with interrupts off. The bug check writes without it: its holder
  * may be frozen.
@@ -69,7 +70,8 @@ static void KdpWriteLocked(const char *Text, SIZE_T Length, bool Message)
     if (KdpLogClosed || Length == 0) {
         return;
     }
-    if (KdpOpenLine != NULL && KdpOpenLine != Writer) {
+    bool Begins = Message && Text[0] == '@'; /* a message, which has a line of its own */
+    if (KdpOpenLine != NULL && (KdpOpenLine != Writer || Begins)) {
         KdpEmit("\n", 1, false);
     }
     KdpEmit(Text, Length, Message);
