@@ -83,9 +83,16 @@ for out_to, err_to in (("out", None), (None, "err"), ("out", "err")):
     shell = shlex.join(words) + "".join(f" {sign} $TMP/{name}" for sign, name in ((">", out_to), ("2>", err_to)) if name)
     seen, status = session(["sh", "-c", "rm -f $TMP/out $TMP/err; " + shell], [(b"ready", b"a line\r")])
     out, err = (open(f"{os.environ['TMP']}/{name}", "rb").read() if name else None for name in (out_to, err_to))
+    seen = seen.replace(b"\r\r\n", b"\r\n")
     assert status == 0 and seen.count(b"a line\r\n") == 1, (seen, status)
     assert out in (None, b"in 0\nout 1\n<a line>") and err in (None, b"err 1\n"), (out, err)
     assert (out is None) == (b"<a line>" in seen) and (err is None) == (b"err 0\r\n" in seen), seen
+
+# Who gets the output may write to the terminal meanwhile; and a terminal that is not the caller's own is an input only.
+seen, status = session(["sh", "-c", shlex.join(run + ["--", "/bin/busybox", "printf", "one\\ntwo\\n"]) + " | cat"], [])
+assert status == 0 and b"one\r\ntwo\r\n" in seen, (seen, status)
+out, status = session(["setsid", "-w", *run, "--", "/bin/busybox", "tty"], [])
+assert status == 1 and b"not a tty" in out, (out, status)
 END
 python3 $TMP/session.py
 """
