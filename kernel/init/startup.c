@@ -88,8 +88,7 @@ static bool InitStartProcessor(ULONG Number)
         return false;
     }
     KeInitializePrcb(Prcb, Number, Prcb->IdleThread, DpcStackTop);
-    MmInitializeProcessor(Prcb);
-    if (!ArchStartProcessor(Prcb)) {
+    if (!MmInitializeProcessor(Prcb) || !ArchStartProcessor(Prcb)) {
         return false;
     }
     while (!Prcb->Online) { /* it runs our code; it joins in its own time */
@@ -126,6 +125,7 @@ static void InitRunInitialProcess(void)
     KeWaitForSingleObject(Process, Executive, KernelMode, FALSE, NULL);
     DbgPrint("the initial process has ended, status %08x\n", PsGetProcessExitStatus(Process));
     DbgPrint("@exit %u\n", INIT_FAILED);
+    ExInitialProcess = NULL; /* another may get its memory, and must not get its word */
     ObDereferenceObject(Process);
 }
 

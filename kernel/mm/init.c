@@ -26,14 +26,13 @@ void MmInitialize(PBOOT_INFORMATION Boot)
 }
 
 /* The boot processor calls this for one processor after the other. */
-void MmInitializeProcessor(PKPRCB Prcb)
+BOOLEAN MmInitializeProcessor(PKPRCB Prcb)
 {
     ULONG64 Physical = MmAllocatePage(TRUE);
-    if (Physical == 0) {
-        KdBugCheck(PHASE1_INITIALIZATION_FAILED, Prcb->Number, 0, 0, 0, NULL,
-                   "no memory for the caches of processor %u", Prcb->Number);
+    if (Physical != 0) {
+        MiAddCaches(Prcb, ArchPhysicalToVirtual(Physical));
     }
-    MiAddCaches(Prcb, ArchPhysicalToVirtual(Physical));
+    return Physical != 0;
 }
 
 void MmQueryStatistics(MM_STATISTICS *Statistics)

@@ -18,8 +18,8 @@
 
 /* From the boot map, before anything else of mm: page-frame database, buddy lists, then the pool. IRQL >= DISPATCH is fine. */
 void MmInitialize(PBOOT_INFORMATION Boot);
-/* The caches of another processor; before it runs. */
-void MmInitializeProcessor(PKPRCB Prcb);
+/* The caches of another processor; before it runs. FALSE: no memory. */
+BOOLEAN MmInitializeProcessor(PKPRCB Prcb);
 
 /* One frame with one reference; 0 when memory is out. <= DISPATCH. */
 ULONG64 MmAllocatePage(BOOLEAN Zeroed);
