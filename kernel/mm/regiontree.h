@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The regions of one address space as an ordered tree of disjoint, page-aligned ranges: pure bookkeeping, which knows of no
- * page tables, so that it runs on the host as well (tests/host/mm_region.c). The owner of the tree holds its lock.
+ * The regions of one address space, or the ranges of a window of kernel addresses, as an ordered tree of disjoint,
+ * page-aligned ranges: pure bookkeeping, which knows of no page tables, so that it runs on the host as well
+ * (tests/host/mm_region.c). The owner of the tree holds its lock.
  */
 #ifndef PRIMER_MM_REGIONTREE_H
 #define PRIMER_MM_REGIONTREE_H
