@@ -42,9 +42,10 @@ void ArchpInitializeIoApics(void)
     for (ULONG i = 0; i < ArchpAcpi.IoApicCount; i++) {
         ARCH_IO_APIC *Apic = &ArchpAcpi.IoApic[i];
         Apic->Registers = ArchpMapDevice(Apic->Physical, IO_APIC_SIZE);
-        if (Apic->Registers != NULL) {
-            Apic->Count = (Read(Apic, REGISTER_VERSION) >> 16 & 0xff) + 1;
+        if (Apic->Registers == NULL) {
+            continue; /* Count is 0: no interrupt is this one's */
         }
+        Apic->Count = (Read(Apic, REGISTER_VERSION) >> 16 & 0xff) + 1;
         for (uint32_t Pin = 0; Pin < Apic->Count; Pin++) {
             WriteEntry(Apic, Pin, ENTRY_MASKED, 0);
         }

@@ -15,7 +15,8 @@
 #define FIFO_ENABLE     0xc7 /* on, both sides cleared; interrupt at 14 bytes, or when fewer have waited for a while */
 #define LINE_8N1        0x03
 #define LINE_DIVISOR    0x80
-#define MODEM_ON        0x0b /* DTR, RTS, OUT2: the last lets interrupts through on a PC */
+#define MODEM_ON        0x03 /* DTR, RTS */
+#define MODEM_INTERRUPT 0x08 /* OUT2: lets interrupts through on a PC, where COM3 shares COM1's line */
 #define STATUS_RECEIVED 0x01
 #define STATUS_EMPTY    0x20
 #define STATUS_IDLE     0x60 /* the FIFO and the shift register are empty */
@@ -64,7 +65,7 @@ bool ArchSerialInitialize(ULONG Port)
     Write(Port, UART_INTERRUPTS, 0); /* the divisor's upper half */
     Write(Port, UART_LINE_CONTROL, LINE_8N1);
     Write(Port, UART_FIFO, FIFO_ENABLE);
-    Write(Port, UART_MODEM_CONTROL, MODEM_ON);
+    Write(Port, UART_MODEM_CONTROL, MODEM_ON | (Port == 0 ? MODEM_INTERRUPT : 0));
     Present[Port] = true;
     return true;
 }

@@ -593,7 +593,7 @@ static void IopChooseMode(void)
             return;
         }
     }
-    DbgPrint("io: option stdio=%s: neither tty nor pipe; taken as tty\n", Name);
+    DbgPrint("io: option stdio=%s: none of tty, tty-out, tty-err, tty-out-err, pipe; taken as tty\n", Name);
 }
 
 void IoInitializeConsole(void)

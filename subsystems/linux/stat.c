@@ -105,7 +105,7 @@ long sys_statx(int dfd, const char __user *path, int flags, u32 mask, struct sta
         return -EINVAL;
     }
     long error = stat_at(dfd, path, flags, &st);
-    if (error < 0) {
+    if (error != 0) {
         return error;
     }
     struct statx stx = statx_of(&st);
