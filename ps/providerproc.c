@@ -143,28 +143,32 @@ static VOID PspRequestReturnToUser(PETHREAD Thread, BOOLEAN Interrupt)
     }
 }
 
-/* The process has one thread, the current one, which changes over by way of the System process's space. */
+/* The process has one thread, the current one, which changes over by way of the System process's space. Another
+   one could be joining, a system thread of a driver's: it is counted, or it finds the new space. */
 static NTSTATUS PspReplaceAddressSpace(VOID)
 {
     PEPROCESS Process = PspHomeProcess();
-    PMM_ADDRESS_SPACE Old, New;
+    PMM_ADDRESS_SPACE Unused;
 
-    if (Process->Provider == NULL ||
-        Process->ActiveThreads != 1) { /* read without (l): only this thread could add one */
+    if (Process->Provider == NULL) {
         return STATUS_INVALID_PARAMETER;
     }
-    NTSTATUS Status = MmCreateAddressSpace(&New);
+    NTSTATUS Status = MmCreateAddressSpace(&Unused);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
     PKPROCESS Previous = KeAttachProcess(&PsInitialSystemProcess->Pcb);
     PspLockExclusive(&Process->Lock);
-    Old = PspSpace(Process);
-    Process->Pcb.AddressSpace = &New->Kernel;
+    bool Alone = Process->ActiveThreads == 1;
+    if (Alone) {
+        PMM_ADDRESS_SPACE Old = PspSpace(Process);
+        Process->Pcb.AddressSpace = &Unused->Kernel;
+        Unused = Old;
+    }
     PspUnlockExclusive(&Process->Lock);
     KeDetachProcess(Previous);
-    MmDereferenceAddressSpace(Old);
-    return STATUS_SUCCESS;
+    MmDereferenceAddressSpace(Unused);
+    return Alone ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
 }
 
 static NTSTATUS PspSetImageName(PEPROCESS Process, PCUNICODE_STRING ImageFileName)
@@ -230,12 +234,14 @@ static NTSTATUS PspGetRegisters(PETHREAD Thread, PKTRAP_FRAME Frame)
     return Status;
 }
 
+/* What is not safe never stands in the thread's frame: somebody may resume the thread meanwhile. */
 static NTSTATUS PspSetRegisters(PETHREAD Thread, const KTRAP_FRAME *Frame)
 {
+    KTRAP_FRAME Safe = *Frame;
+    ArchSanitizeUserFrame(&Safe);
     NTSTATUS Status = PspHoldRegisters(Thread);
     if (NT_SUCCESS(Status)) {
-        *ArchUserFrame(&Thread->Tcb) = *Frame;
-        ArchSanitizeUserFrame(ArchUserFrame(&Thread->Tcb));
+        *ArchUserFrame(&Thread->Tcb) = Safe;
         PspReleaseRegisters(Thread);
     }
     return Status;

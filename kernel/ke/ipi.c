@@ -58,6 +58,7 @@ static void KiPostCall(KAFFINITY Others, void (*Routine)(void *), void *Context)
 {
     PKPRCB Prcb = KeGetCurrentPrcb();
     KI_ASSERT(ArchInterruptsEnabled(), "interrupts are off, others are %llx", Others);
+    KI_ASSERT(Prcb->Call.Pending == 0, "a call inside a call, which %llx have not finished", Prcb->Call.Pending);
     Prcb->Call.Routine = Routine;
     Prcb->Call.Context = Context;
     __atomic_store_n(&Prcb->Call.Pending, Others, __ATOMIC_SEQ_CST);
@@ -113,7 +114,8 @@ static void KiBroadcastTarget(void *Context)
 }
 
 /* Runs the function on all processors at IPI_LEVEL, after all have arrived; returns what it returned here. <
-   IPI_LEVEL, interrupts on. (WDK page of the name) */
+   IPI_LEVEL, interrupts on; not in an interrupt handler, which may have interrupted a call of this processor.
+   (WDK page of the name) */
 ULONG_PTR KeIpiGenericCall(PKIPI_BROADCAST_WORKER BroadcastFunction, ULONG_PTR Context)
 {
     KIRQL Irql = ArchGetIrql(), Inside;
