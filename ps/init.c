@@ -73,10 +73,10 @@ static void PspCreateTypes(void)
 static void PspAddIdleThread(PETHREAD Thread)
 {
     PEPROCESS Process = &PspIdleProcess;
-    PspLockExclusive(&Process->Lock);
+    KeLockExclusive(&Process->Lock);
     InsertTailList(&Process->ThreadListHead, &Thread->ThreadListEntry);
     Process->ActiveThreads++;
-    PspUnlockExclusive(&Process->Lock);
+    KeUnlockExclusive(&Process->Lock);
 }
 
 /* The Idle process becomes an object like others; its body has been in use since the first instruction and is

@@ -201,7 +201,7 @@ static PSP_NOTIFY_SLOT *PspFindSlot(PSP_NOTIFY_TABLE *Table, PVOID Routine, PSP_
 
 static NTSTATUS PspRegister(PSP_NOTIFY_TABLE *Table, PVOID Routine, PSP_NOTIFY_KIND Kind)
 {
-    PspLockExclusive(&Table->Lock);
+    KeLockExclusive(&Table->Lock);
     bool There = Table->Once && PspFindSlot(Table, Routine, Kind, Kind) != NULL;
     PSP_NOTIFY_SLOT *Slot = There ? NULL : PspTakeSlot(Table);
     if (Slot != NULL) {
@@ -209,7 +209,7 @@ static NTSTATUS PspRegister(PSP_NOTIFY_TABLE *Table, PVOID Routine, PSP_NOTIFY_K
         Slot->Kind = Kind;
         __atomic_store_n(&Slot->State, PSP_SLOT_OPEN, __ATOMIC_RELEASE);
     }
-    PspUnlockExclusive(&Table->Lock);
+    KeUnlockExclusive(&Table->Lock);
     return Slot != NULL ? STATUS_SUCCESS : Table->Full; /* the same for what is there already */
 }
 
@@ -250,10 +250,10 @@ static NTSTATUS PspRemove(PSP_NOTIFY_TABLE *Table, PVOID Routine, PSP_NOTIFY_KIN
 {
     KEVENT Drained;
 
-    PspLockExclusive(&Table->Lock);
+    KeLockExclusive(&Table->Lock);
     PSP_NOTIFY_SLOT *Slot = PspFindSlot(Table, Routine, First, Last);
     if (Slot == NULL) {
-        PspUnlockExclusive(&Table->Lock);
+        KeUnlockExclusive(&Table->Lock);
         return STATUS_PROCEDURE_NOT_FOUND;
     }
     PSP_NOTIFY_INSIDE Inside = PspForgetOwnCalls(Slot);
@@ -264,7 +264,7 @@ static NTSTATUS PspRemove(PSP_NOTIFY_TABLE *Table, PVOID Routine, PSP_NOTIFY_KIN
         Slot->Drained = NULL;
         PspFreeSlot(Table, Slot);
     }
-    PspUnlockExclusive(&Table->Lock);
+    KeUnlockExclusive(&Table->Lock);
 
     if (InProgress && !Inside.Foreign) {
         KeWaitForSingleObject(&Drained, WrRundown, KernelMode, FALSE, NULL);

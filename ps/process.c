@@ -116,9 +116,9 @@ NTSTATUS PspInsertProcess(PEPROCESS Process)
         ObDereferenceObject(Process); /* its end will not come */
         return Status;
     }
-    PspLockExclusive(&PspActiveProcessLock);
+    KeLockExclusive(&PspActiveProcessLock);
     InsertTailList(&PspActiveProcessHead, &Process->ActiveProcessLinks);
-    PspUnlockExclusive(&PspActiveProcessLock);
+    KeUnlockExclusive(&PspActiveProcessLock);
     Process->Inserted = TRUE; /* the creator's reference keeps the deletion, which asks, away until here */
     KdTrace(KdTraceProcess, (ULONG64)Process->UniqueProcessId, 1);
     return STATUS_SUCCESS;
@@ -132,9 +132,9 @@ void PspDeleteProcess(PVOID Object)
         ObFreeClientId(Process->UniqueProcessId);
     }
     if (Process->Inserted) {
-        PspLockExclusive(&PspActiveProcessLock);
+        KeLockExclusive(&PspActiveProcessLock);
         RemoveEntryList(&Process->ActiveProcessLinks);
-        PspUnlockExclusive(&PspActiveProcessLock);
+        KeUnlockExclusive(&PspActiveProcessLock);
     }
     if (Process->Pcb.AddressSpace != &KiKernelSpace) {
         MmDereferenceAddressSpace(PspSpace(Process));
@@ -169,13 +169,13 @@ NTSTATUS PsReferenceAddressSpace(PEPROCESS Process, PMM_ADDRESS_SPACE *Space)
     if (Process->SystemProcess) {
         return STATUS_ACCESS_DENIED;
     }
-    PspLockShared(&Process->Lock);
+    KeLockShared(&Process->Lock);
     bool There = Process->Pcb.AddressSpace != &KiKernelSpace;
     if (There) {
         *Space = PspSpace(Process);
         MmReferenceAddressSpace(*Space);
     }
-    PspUnlockShared(&Process->Lock);
+    KeUnlockShared(&Process->Lock);
     return There ? STATUS_SUCCESS : STATUS_PROCESS_IS_TERMINATING;
 }
 
@@ -198,14 +198,14 @@ void PspReleaseSpace(PEPROCESS Process, PMM_ADDRESS_SPACE Space)
 PEPROCESS PsNextProcess(PEPROCESS Previous)
 {
     PEPROCESS Found = NULL;
-    PspLockShared(&PspActiveProcessLock);
+    KeLockShared(&PspActiveProcessLock);
     /* Previous is referenced, and so still in the list. */
     PLIST_ENTRY Entry = Previous != NULL ? Previous->ActiveProcessLinks.Flink : PspActiveProcessHead.Flink;
     for (; Entry != &PspActiveProcessHead && Found == NULL; Entry = Entry->Flink) {
         PEPROCESS Process = CONTAINING_RECORD(Entry, EPROCESS, ActiveProcessLinks);
         Found = ObReferenceObjectSafe(Process) ? Process : NULL;
     }
-    PspUnlockShared(&PspActiveProcessLock);
+    KeUnlockShared(&PspActiveProcessLock);
     if (Previous != NULL) {
         ObDereferenceObject(Previous);
     }
@@ -235,9 +235,9 @@ static void PspDropAddressSpace(PEPROCESS Process, BOOLEAN OnItself)
     if (OnItself) {
         KeAttachProcess(&PsInitialSystemProcess->Pcb);
     }
-    PspLockExclusive(&Process->Lock);
+    KeLockExclusive(&Process->Lock);
     Process->Pcb.AddressSpace = &KiKernelSpace;
-    PspUnlockExclusive(&Process->Lock);
+    KeUnlockExclusive(&Process->Lock);
     MmDereferenceAddressSpace(Space);
 }
 
@@ -261,9 +261,9 @@ static void PspEndProcess(PEPROCESS Process, NTSTATUS LastStatus, BOOLEAN OnItse
     PspDropAddressSpace(Process, OnItself);
     PspDropHandles(Process);
 
-    PspLockExclusive(&Process->Lock);
+    KeLockExclusive(&Process->Lock);
     Process->State = PsProcessEnded;
-    PspUnlockExclusive(&Process->Lock);
+    KeUnlockExclusive(&Process->Lock);
     ObDereferenceObject(Process); /* the one of its own */
 }
 
@@ -282,13 +282,13 @@ void PspSignalThread(PETHREAD Thread)
 NTSTATUS PspJoinProcess(PETHREAD Thread)
 {
     PEPROCESS Process = PsThreadProcess(Thread);
-    PspLockExclusive(&Process->Lock);
+    KeLockExclusive(&Process->Lock);
     if (Process->State > PsProcessRunning) {
-        PspUnlockExclusive(&Process->Lock);
+        KeUnlockExclusive(&Process->Lock);
         return STATUS_PROCESS_IS_TERMINATING;
     }
     if (Process->State == PsProcessStarting) {
-        PspUnlockExclusive(&Process->Lock);
+        KeUnlockExclusive(&Process->Lock);
         return STATUS_INVALID_DEVICE_STATE; /* it would run before all callbacks have let the process pass */
     }
     ObReferenceObject(Thread);
@@ -299,18 +299,18 @@ NTSTATUS PspJoinProcess(PETHREAD Thread)
     Process->ActiveThreads++;
     InterlockedIncrement(&Process->UnsignalledThreads);
     InsertTailList(&Process->ThreadListHead, &Thread->ThreadListEntry);
-    PspUnlockExclusive(&Process->Lock);
+    KeUnlockExclusive(&Process->Lock);
     return STATUS_SUCCESS;
 }
 
 NTSTATUS PspAnnounceProcess(PEPROCESS Process)
 {
     NTSTATUS Status = PspNotifyProcessCreate(Process);
-    PspLockExclusive(&Process->Lock);
+    KeLockExclusive(&Process->Lock);
     if (NT_SUCCESS(Status) && Process->State == PsProcessStarting) {
         Process->State = PsProcessRunning;
     }
-    PspUnlockExclusive(&Process->Lock);
+    KeUnlockExclusive(&Process->Lock);
     return Status;
 }
 
@@ -318,7 +318,7 @@ void PspLeaveProcess(PETHREAD Thread, BOOLEAN OnItself)
 {
     PEPROCESS Process = PsThreadProcess(Thread);
 
-    PspLockExclusive(&Process->Lock);
+    KeLockExclusive(&Process->Lock);
     bool Last = Process->ActiveThreads == 1 && !Process->SystemProcess;
     if (OnItself && !Last && !Process->SystemProcess) {
         /* Once it is out of the list, the last thread may delete the address space that this one stands in.
@@ -331,7 +331,7 @@ void PspLeaveProcess(PETHREAD Thread, BOOLEAN OnItself)
     if (Last) {
         Process->State = PsProcessEnding;
     }
-    PspUnlockExclusive(&Process->Lock);
+    KeUnlockExclusive(&Process->Lock);
 
     if (Last) {
         PspEndProcess(Process, Thread->ExitStatus, OnItself);
@@ -357,16 +357,16 @@ NTSTATUS PspTerminateProcess(PEPROCESS Process, NTSTATUS ExitStatus)
     if (Process->SystemProcess) {
         return STATUS_ACCESS_DENIED;
     }
-    PspLockExclusive(&Process->Lock);
+    KeLockExclusive(&Process->Lock);
     if (Process->State > PsProcessRunning) {
-        PspUnlockExclusive(&Process->Lock);
+        KeUnlockExclusive(&Process->Lock);
         return STATUS_PROCESS_IS_TERMINATING;
     }
     bool Threadless = Process->State == PsProcessCreated;
     Process->TerminateStatus = ExitStatus;
     Process->State = Threadless ? PsProcessEnding : PsProcessTerminating;
     PspTerminateThreads(Process, NULL, ExitStatus);
-    PspUnlockExclusive(&Process->Lock);
+    KeUnlockExclusive(&Process->Lock);
 
     if (Threadless) {
         PspEndProcess(Process, ExitStatus, FALSE);
@@ -378,9 +378,9 @@ NTSTATUS PspTerminateProcess(PEPROCESS Process, NTSTATUS ExitStatus)
 static NTSTATUS PspTerminateOtherThreads(NTSTATUS ExitStatus)
 {
     PEPROCESS Process = PspHomeProcess();
-    PspLockExclusive(&Process->Lock);
+    KeLockExclusive(&Process->Lock);
     PspTerminateThreads(Process, PspCurrentThread(), ExitStatus);
-    PspUnlockExclusive(&Process->Lock);
+    KeUnlockExclusive(&Process->Lock);
     return STATUS_SUCCESS;
 }
 

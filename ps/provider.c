@@ -340,12 +340,12 @@ static void PspUnhandledException(PEXCEPTION_RECORD Record)
     PETHREAD Thread = PspCurrentThread();
     PEPROCESS Process = PsThreadProcess(Thread);
 
-    PspLockShared(&PspImageLock);
+    KeLockShared(&PspImageLock);
     DbgPrint("process %lu (%wZ) thread %lu: unhandled exception %08x at %p, address %p; the process ends\n",
              HandleToULong(Thread->Cid.UniqueProcess), &Process->ImageFileName,
              HandleToULong(Thread->Cid.UniqueThread), Record->ExceptionCode, Record->ExceptionAddress,
              Record->NumberParameters > 1 ? (PVOID)Record->ExceptionInformation[1] : NULL);
-    PspUnlockShared(&PspImageLock);
+    KeUnlockShared(&PspImageLock);
     PspTerminateProcess(Process, Record->ExceptionCode);
     PspTerminateThread(Thread, Record->ExceptionCode); /* also where another terminator was first */
 }

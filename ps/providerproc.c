@@ -143,8 +143,8 @@ static VOID PspRequestReturnToUser(PETHREAD Thread, BOOLEAN Interrupt)
     }
 }
 
-/* The process has one thread, the current one, which changes over by way of the System process's space. Another
-   one could be joining, a system thread of a driver's: it is counted, or it finds the new space. */
+/* The process has one thread, the current one, which changes over by way of the System process's space.
+   Another one could be joining, a system thread of a driver's: it is counted, or it finds the new space. */
 static NTSTATUS PspReplaceAddressSpace(VOID)
 {
     PEPROCESS Process = PspHomeProcess();
@@ -158,14 +158,14 @@ static NTSTATUS PspReplaceAddressSpace(VOID)
         return Status;
     }
     PKPROCESS Previous = KeAttachProcess(&PsInitialSystemProcess->Pcb);
-    PspLockExclusive(&Process->Lock);
+    KeLockExclusive(&Process->Lock);
     bool Alone = Process->ActiveThreads == 1;
     if (Alone) {
         PMM_ADDRESS_SPACE Old = PspSpace(Process);
         Process->Pcb.AddressSpace = &Unused->Kernel;
         Unused = Old;
     }
-    PspUnlockExclusive(&Process->Lock);
+    KeUnlockExclusive(&Process->Lock);
     KeDetachProcess(Previous);
     MmDereferenceAddressSpace(Unused);
     return Alone ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
@@ -178,10 +178,10 @@ static NTSTATUS PspSetImageName(PEPROCESS Process, PCUNICODE_STRING ImageFileNam
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    PspLockExclusive(&PspImageLock);
+    KeLockExclusive(&PspImageLock);
     Old = Process->ImageFileName;
     Process->ImageFileName = Copy;
-    PspUnlockExclusive(&PspImageLock);
+    KeUnlockExclusive(&PspImageLock);
     ExFreeUnicodeString(&Old);
     return STATUS_SUCCESS;
 }
@@ -207,13 +207,13 @@ static bool PspRegistersAreStill(PETHREAD Thread)
  */
 static NTSTATUS PspHoldRegisters(PETHREAD Thread)
 {
-    PspLockShared(&PsThreadProcess(Thread)->Lock);
+    KeLockShared(&PsThreadProcess(Thread)->Lock);
     if (Thread->Tcb.SystemThread || Thread->StackTop == NULL) {
-        PspUnlockShared(&PsThreadProcess(Thread)->Lock);
+        KeUnlockShared(&PsThreadProcess(Thread)->Lock);
         return STATUS_INVALID_PARAMETER;
     }
     if (!PspRegistersAreStill(Thread)) {
-        PspUnlockShared(&PsThreadProcess(Thread)->Lock);
+        KeUnlockShared(&PsThreadProcess(Thread)->Lock);
         return STATUS_INVALID_DEVICE_STATE;
     }
     return STATUS_SUCCESS;
@@ -221,7 +221,7 @@ static NTSTATUS PspHoldRegisters(PETHREAD Thread)
 
 static void PspReleaseRegisters(PETHREAD Thread)
 {
-    PspUnlockShared(&PsThreadProcess(Thread)->Lock);
+    KeUnlockShared(&PsThreadProcess(Thread)->Lock);
 }
 
 static NTSTATUS PspGetRegisters(PETHREAD Thread, PKTRAP_FRAME Frame)

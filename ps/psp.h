@@ -9,6 +9,7 @@
 #include "kernel/ex/ex.h"
 #include "kernel/io/io.h"
 #include "kernel/kd/kd.h"
+#include "kernel/ke/pushlock.h"
 #include "kernel/ldr/export.h"
 #include "kernel/ldr/ldr.h"
 #include "kernel/rtl/rtl.h"
@@ -28,31 +29,6 @@ extern EX_PUSH_LOCK PspActiveProcessLock;
 extern EX_PUSH_LOCK PspImageLock;
 
 /* ---- Small tools ---- */
-
-/* Push locks are taken with normal kernel APCs off, as documented. */
-static inline void PspLockExclusive(PEX_PUSH_LOCK Lock)
-{
-    KeEnterCriticalRegion();
-    ExAcquirePushLockExclusive(Lock);
-}
-
-static inline void PspUnlockExclusive(PEX_PUSH_LOCK Lock)
-{
-    ExReleasePushLockExclusive(Lock);
-    KeLeaveCriticalRegion();
-}
-
-static inline void PspLockShared(PEX_PUSH_LOCK Lock)
-{
-    KeEnterCriticalRegion();
-    ExAcquirePushLockShared(Lock);
-}
-
-static inline void PspUnlockShared(PEX_PUSH_LOCK Lock)
-{
-    ExReleasePushLockShared(Lock);
-    KeLeaveCriticalRegion();
-}
 
 static inline PETHREAD PspCurrentThread(void)
 {

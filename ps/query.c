@@ -57,13 +57,13 @@ ULONG64 PspCyclesToTime(ULONG64 Cycles)
 
 ULONG64 PspProcessCycles(PEPROCESS Process)
 {
-    PspLockShared(&Process->Lock);
+    KeLockShared(&Process->Lock);
     ULONG64 Cycles = Process->Pcb.CycleTime;
     for (PLIST_ENTRY Entry = Process->ThreadListHead.Flink; Entry != &Process->ThreadListHead;
          Entry = Entry->Flink) {
         Cycles += KeThreadCycles(&CONTAINING_RECORD(Entry, ETHREAD, ThreadListEntry)->Tcb);
     }
-    PspUnlockShared(&Process->Lock);
+    KeUnlockShared(&Process->Lock);
     return Cycles;
 }
 
@@ -172,7 +172,7 @@ static const PSP_CLASS PspProcessClasses[] = {
 /* A UNICODE_STRING and behind it its text, for a reader at Address. Pool, or NULL. */
 static PUNICODE_STRING PspPackImageName(PEPROCESS Process, PVOID Address, SIZE_T *Size)
 {
-    PspLockShared(&PspImageLock);
+    KeLockShared(&PspImageLock);
     USHORT Length = Process->ImageFileName.Length;
     *Size = sizeof(UNICODE_STRING) + Length + sizeof(WCHAR);
     PUNICODE_STRING Packed = ExAllocatePoolWithTag(NonPagedPoolNx, *Size, PSP_TAG_NAME);
@@ -183,7 +183,7 @@ static PUNICODE_STRING PspPackImageName(PEPROCESS Process, PVOID Address, SIZE_T
         Packed->MaximumLength = Length + sizeof(WCHAR);
         Packed->Buffer = (PWCHAR)((PUNICODE_STRING)Address + 1);
     }
-    PspUnlockShared(&PspImageLock);
+    KeUnlockShared(&PspImageLock);
     return Packed;
 }
 
@@ -432,16 +432,16 @@ static SYSTEM_PROCESS_INFORMATION *PspWriteProcess(PSP_WRITER *Writer, PEPROCESS
     SYSTEM_PROCESS_INFORMATION *Entry = NULL;
     SIZE_T NameAt;
 
-    PspLockShared(&Process->Lock);
-    PspLockShared(&PspImageLock);
+    KeLockShared(&Process->Lock);
+    KeLockShared(&PspImageLock);
     UNICODE_STRING Name = PspBaseName(&Process->ImageFileName);
     SIZE_T Size = PspEntrySize(Process, Name.Length, &NameAt);
     if (Writer->Used + Size <= Writer->Size) {
         Entry = Add2Ptr(Writer->Buffer, Writer->Used);
         PspDescribeParts(Entry, Process, &Name, NameAt, Writer->Address + Writer->Used);
     }
-    PspUnlockShared(&PspImageLock);
-    PspUnlockShared(&Process->Lock);
+    KeUnlockShared(&PspImageLock);
+    KeUnlockShared(&Process->Lock);
 
     Writer->Used += Size;
     if (Entry != NULL) {

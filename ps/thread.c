@@ -22,9 +22,13 @@
 
 static KLOCK PspReaperLock;
 static LIST_ENTRY PspReaperList = {&PspReaperList, &PspReaperList}; /* PspReaperLock; in order */
-static volatile ULONG PspReaperLength; /* PspReaperLock; read without it as a hint */
-static volatile ULONG PspReaping;      /* (a) threads that are being freed; counted up under PspReaperLock */
+static volatile ULONG PspReaperLength; /* PspReaperLock; read without it, it counts all that came before */
 static KEVENT PspReaperEvent;
+/* Threads that are being freed, counted by the round in which they were taken off the list: who drains begins
+   a new round and waits for the old one alone. (a), but up under PspReaperLock */
+static volatile ULONG PspReaping[2];
+static ULONG PspReaperRound;      /* PspReaperLock */
+static EX_PUSH_LOCK PspDrainLock; /* rounds end one after the other */
 
 #define PSP_REAPER_PRIORITY 12 /* above programs: what has ended must not pile up behind what is made */
 #define PSP_REAPER_LENGTH   32 /* beyond that, makers help */
@@ -43,15 +47,16 @@ static void PspQueueReaper(PETHREAD Thread)
     }
 }
 
-/* The first of the list, taken off; NULL: none. */
-static PETHREAD PspNextToReap(void)
+/* The first of the list, taken off; NULL: none. *Round: where it is counted. */
+static PETHREAD PspNextToReap(volatile ULONG **Round)
 {
     PETHREAD Thread = NULL;
     KIRQL Irql = KeAcquireLock(&PspReaperLock);
     if (!IsListEmpty(&PspReaperList)) {
         Thread = CONTAINING_RECORD(RemoveHeadList(&PspReaperList), ETHREAD, ReaperLinks);
         PspReaperLength--;
-        __atomic_add_fetch(&PspReaping, 1, __ATOMIC_RELAXED);
+        *Round = &PspReaping[PspReaperRound & 1];
+        __atomic_add_fetch(*Round, 1, __ATOMIC_RELAXED);
     }
     KeReleaseLock(&PspReaperLock, Irql);
     return Thread;
@@ -73,7 +78,8 @@ static void PspFreeThreadMemory(PETHREAD Thread)
 /* Frees one thread; FALSE: none waits for it. PASSIVE, no lock held. */
 static bool PspReapThread(void)
 {
-    PETHREAD Thread = PspNextToReap();
+    volatile ULONG *Round;
+    PETHREAD Thread = PspNextToReap(&Round);
     if (Thread == NULL) {
         return false;
     }
@@ -84,7 +90,7 @@ static bool PspReapThread(void)
     }
     PspFreeThreadMemory(Thread);
     ObDereferenceObject(Thread);
-    __atomic_sub_fetch(&PspReaping, 1, __ATOMIC_RELEASE);
+    __atomic_sub_fetch(Round, 1, __ATOMIC_RELEASE);
     return true;
 }
 
@@ -105,14 +111,21 @@ static void PspHelpReaper(void)
     }
 }
 
-/* Does the reaper's work, then lets those finish who were at it. */
+/* Does the reaper's work, then lets those finish who were at it. What ends meanwhile is not waited for:
+   others may end threads without pause. */
 VOID PsDrainReaper(VOID)
 {
     LARGE_INTEGER Tick = {.QuadPart = -1000}; /* 100 microseconds */
-    while (PspReapThread()) {}
-    while (__atomic_load_n(&PspReaping, __ATOMIC_ACQUIRE) != 0) {
+    for (ULONG Waiting = PspReaperLength; Waiting != 0 && PspReapThread(); Waiting--) {}
+
+    KeLockExclusive(&PspDrainLock);
+    KIRQL Irql = KeAcquireLock(&PspReaperLock);
+    volatile ULONG *Round = &PspReaping[PspReaperRound++ & 1];
+    KeReleaseLock(&PspReaperLock, Irql);
+    while (__atomic_load_n(Round, __ATOMIC_ACQUIRE) != 0) {
         KeDelayExecutionThread(KernelMode, FALSE, &Tick);
     }
+    KeUnlockExclusive(&PspDrainLock);
 }
 EXPORT(PsDrainReaper);
 

@@ -119,9 +119,9 @@ static NTSTATUS PspChangeMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    PspLockExclusive(&Request->Process->VirtualLock);
+    KeLockExclusive(&Request->Process->VirtualLock);
     Status = Request->Process->SubsystemProcess ? STATUS_NOT_SUPPORTED : Change(Request);
-    PspUnlockExclusive(&Request->Process->VirtualLock);
+    KeUnlockExclusive(&Request->Process->VirtualLock);
     PspCloseRequest(Request);
     return NT_SUCCESS(Status) ? PspReturnRange(BaseAddress, RegionSize, Request) : Status;
 }

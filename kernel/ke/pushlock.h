@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Push locks as the kernel's own components take them: in a critical region, so that no normal kernel APC runs, and nobody is
- * suspended, with the lock held. <= APC.
+ * Push locks as the kernel's own components take them: in a critical region, so that no normal kernel APC
+ * runs, and nobody is suspended, with the lock held. <= APC.
  */
 #ifndef PRIMER_PUSHLOCK_H
 #define PRIMER_PUSHLOCK_H
