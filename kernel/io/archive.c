@@ -184,7 +184,7 @@ NTSTATUS IoArchiveSection(const IO_ARCHIVE_FILE *File, PMM_SECTION *Section)
     PMM_SECTION Made;
     NTSTATUS Status = STATUS_SUCCESS;
 
-    IopLock(&IopSectionLock);
+    KeLockExclusive(&IopSectionLock);
     if (Entry->Section == NULL) {
         Status = MmCreateDataSection(File->Data, File->Size, &Made);
         Entry->Section = NT_SUCCESS(Status) ? Made : NULL;
@@ -193,6 +193,6 @@ NTSTATUS IoArchiveSection(const IO_ARCHIVE_FILE *File, PMM_SECTION *Section)
         MmReferenceSection(Entry->Section);
         *Section = Entry->Section;
     }
-    IopUnlock(&IopSectionLock);
+    KeUnlockExclusive(&IopSectionLock);
     return Status;
 }

@@ -160,13 +160,13 @@ NTSTATUS IoConsoleWrite(ULONG Stream, const VOID *Buffer, SIZE_T Size)
         return STATUS_INVALID_PARAMETER;
     }
     ULONG Port = IopPortOfStream(Stream);
-    IopLock(&IopPort[Port].Writers);
+    KeLockExclusive(&IopPort[Port].Writers);
     if (!IopMode->Pipe[Stream] && (IopInput.Mode & IO_CONSOLE_CRNL)) {
         IopSendText(Port, Buffer, Size);
     } else {
         IopSend(Port, Buffer, Size);
     }
-    IopUnlock(&IopPort[Port].Writers);
+    KeUnlockExclusive(&IopPort[Port].Writers);
     return STATUS_SUCCESS;
 }
 
@@ -537,20 +537,20 @@ void IoConsoleSize(PUSHORT Columns, PUSHORT Rows)
 /* The lock is what makes calls come one at a time, and their end be waited for. */
 static VOID IopSignalWorker(PVOID Parameter)
 {
-    IopLock(&IopSignalLock);
+    KeLockExclusive(&IopSignalLock);
     ULONG Signals = (ULONG)InterlockedExchange((volatile LONG *)&IopSignals, 0);
     for (; Signals != 0 && IopSignalRoutine != NULL; Signals &= Signals - 1) {
         IopSignalRoutine(IopSignalContext, (UCHAR)RtlLowestBit(Signals));
     }
-    IopUnlock(&IopSignalLock);
+    KeUnlockExclusive(&IopSignalLock);
 }
 
 VOID IoSetConsoleSignalRoutine(PIO_CONSOLE_SIGNAL Routine, PVOID Context)
 {
-    IopLock(&IopSignalLock);
+    KeLockExclusive(&IopSignalLock);
     IopSignalRoutine = Routine;
     IopSignalContext = Context;
-    IopUnlock(&IopSignalLock);
+    KeUnlockExclusive(&IopSignalLock);
 }
 EXPORT(IoSetConsoleSignalRoutine);
 

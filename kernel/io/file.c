@@ -321,10 +321,10 @@ static NTSTATUS IopReadArchive(PIOP_REQUEST Request)
     if (Request->HasOffset) {
         return IopReadAt(Request, (ULONG64)Request->Offset.QuadPart);
     }
-    IopLock(&File->Lock);
+    KeLockExclusive(&File->Lock);
     NTSTATUS Status = IopReadAt(Request, File->Position);
     File->Position += Request->Done;
-    IopUnlock(&File->Lock);
+    KeUnlockExclusive(&File->Lock);
     return Status;
 }
 
@@ -549,7 +549,7 @@ static NTSTATUS IopQueryFolder(PIOP_REQUEST Request, PVOID Listing, ULONG Size)
     PFILE_OBJECT File = Request->File;
     ULONG Filled;
 
-    IopLock(&File->Lock);
+    KeLockExclusive(&File->Lock);
     const IO_ARCHIVE_FILE *Last = Request->Restart ? NULL : File->Last;
     RtlZeroMemory(Listing, Size);
     NTSTATUS Status = IopFillListing(File->File, Listing, Size, Request->Single, &Last, &Filled);
@@ -560,7 +560,7 @@ static NTSTATUS IopQueryFolder(PIOP_REQUEST Request, PVOID Listing, ULONG Size)
         File->Last = Last;
         Request->Done = Filled;
     }
-    IopUnlock(&File->Lock);
+    KeUnlockExclusive(&File->Lock);
     return Status;
 }
 

@@ -14,7 +14,6 @@
 typedef struct _KLOCK {
     volatile ULONG Held;
 #if DBG
-    volatile ULONG Owner; /* processor + 1 */
     UCHAR Class;
 #endif
 } KLOCK, *PKLOCK;
@@ -45,7 +44,6 @@ static inline void KeInitializeLock(PKLOCK Lock, KLOCK_CLASS Class)
 {
     Lock->Held = 0;
 #if DBG
-    Lock->Owner = 0;
     Lock->Class = (UCHAR)Class;
 #endif
 }

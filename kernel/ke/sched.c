@@ -440,13 +440,18 @@ static PKTHREAD KiSteal(PKPRCB Prcb)
     }
 }
 
-/* A kick that was meant for this processor may be spent on it now that it has found other work: the next idle
-   one gets it. Who kicks has inserted before claiming our bit, so that a kick which is lost is seen as a
-   ready thread; KiPlaceThread, which claims first, sees for itself. */
-static void KiPassOnKick(PKPRCB Prcb)
+/* A kick that was meant for this processor may be spent on it now that it has found other work: the other idle
+   ones get it, all of them, for which may run the thread nobody remembers. Who kicks has inserted before
+   claiming our bit, so that a kick which is lost is seen as a ready thread; KiPlaceThread, which claims first,
+   sees for itself. */
+static void KiPassOnKick(void)
 {
-    if (KiIdleMask != 0 && KiBusiest(KeActiveProcessors) != NULL) {
-        KiKickIdle(~KiProcessorBit(Prcb->Number));
+    KAFFINITY Idle = KiIdleMask;
+    if (Idle == 0 || KiBusiest(KeActiveProcessors) == NULL) {
+        return;
+    }
+    for (; Idle != 0; Idle &= Idle - 1) {
+        KiKickIdle(Idle & -Idle);
     }
 }
 
@@ -472,7 +477,7 @@ static bool KiRunFromIdle(void)
     KiCommitSwitch(Prcb, Prcb->IdleThread, Next);
     KeReleaseLockFromDpc(&Prcb->ReadyLock);
     __atomic_fetch_and(&KiIdleMask, ~KiProcessorBit(Prcb->Number), __ATOMIC_SEQ_CST);
-    KiPassOnKick(Prcb);
+    KiPassOnKick();
     KiSwapThread(Prcb, Prcb->IdleThread, Next);
     return true;
 }
