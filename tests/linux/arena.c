@@ -20,6 +20,7 @@
 static uint64_t seed = 4711;
 static sigjmp_buf back;
 static int file, zero;
+static int zero_flags; /* how memory of zero is mapped */
 
 static unsigned pick(unsigned limit)
 {
@@ -75,7 +76,7 @@ static long map(char *at, unsigned long length)
         result = syscall(SYS_mmap, at, length, prot, MAP_PRIVATE | replace, file, pick(20) * PAGE);
         break;
     case 3:
-        result = syscall(SYS_mmap, at, length, prot, MAP_PRIVATE | replace, zero, 0);
+        result = syscall(SYS_mmap, at, length, prot, zero_flags | replace, zero, 0);
         break;
     }
     return result;
@@ -97,9 +98,10 @@ static long move(char *at, unsigned long length)
     return syscall(SYS_mremap, at, length, new_length, MREMAP_MAYMOVE | (pick(4) ? MREMAP_FIXED : 0), to);
 }
 
+/* From an address that is a multiple of 8: older kernels clear, and count, up to a fault in words. */
 static long write_some(char *at, unsigned long length)
 {
-    struct iovec from = {at, length}, to = {ARENA + pick(PAGES) * PAGE + pick(PAGE), pick(3 * PAGE)};
+    struct iovec from = {at, length}, to = {ARENA + pick(PAGES) * PAGE + 8 * pick(PAGE / 8), pick(3 * PAGE)};
     switch (pick(3)) {
     case 0:
         return pread(file, to.iov_base, to.iov_len, pick(1 << 15));
@@ -140,6 +142,12 @@ int main(void)
     sigaction(SIGBUS, &action, NULL);
     file = open("/proc/self/exe", O_RDONLY);
     zero = open("/dev/zero", O_RDWR);
+    /* Where /dev is mounted noexec nothing of it can be executed: memory without a file is the same but for that. */
+    void *probe = mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, zero, 0);
+    zero_flags = probe != MAP_FAILED ? MAP_PRIVATE : MAP_PRIVATE | MAP_ANONYMOUS;
+    if (probe != MAP_FAILED) {
+        munmap(probe, PAGE);
+    }
     for (int i = 0; i < ROUNDS; i++) {
         long result = step();
         if (result > (long)(ARENA + PAGES * PAGE)) { /* moved to where there was room */

@@ -9,16 +9,17 @@
 #include <signal.h>
 #include <sys/mman.h>
 
-#define PAGE     4096UL
-#define USER_END 0x7ffffffff000UL
-#define ANON     (MAP_PRIVATE | MAP_ANONYMOUS)
+#define PAGE 4096UL
+#define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 
 /* Not the C library's, which round and check by themselves. */
 #define PROTECT(addr, length, prot)  syscall(SYS_mprotect, addr, length, prot)
 #define ADVISE(addr, length, advice) syscall(SYS_madvise, addr, length, advice)
+#define REMAP(old, size, new_size, flags) syscall(SYS_mremap, old, size, new_size, flags, 0)
 
 static sigjmp_buf back;
 static int file;
+static unsigned long end; /* of user addresses */
 
 static void caught(int sig)
 {
@@ -45,15 +46,15 @@ static void arguments(void)
     SHOW(map(0, 0, PROT_READ, MAP_PRIVATE, 99, 1));
     SHOW(map(0, 0, PROT_READ, MAP_PRIVATE, file, 0));
     SHOW(map(0, -1UL, PROT_READ, ANON, -1, 0));
-    SHOW(map(0, USER_END, PROT_READ, ANON, -1, 0));
-    SHOW(map(0, USER_END + PAGE, PROT_READ, ANON, -1, 0));
+    SHOW(map(0, end, PROT_READ, ANON, -1, 0));
+    SHOW(map(0, end + PAGE, PROT_READ, ANON, -1, 0));
     SHOW(map(0, PAGE, PROT_READ, MAP_ANONYMOUS | MAP_SHARED_VALIDATE, -1, 0));
     SHOW(map(0, PAGE, PROT_READ, MAP_ANONYMOUS | 15, -1, 0));
     SHOW(map(0, PAGE, PROT_READ, 0, file, 0));
-    SHOW(map(USER_END - PAGE, 2 * PAGE, PROT_READ, ANON | MAP_FIXED, -1, 0));
+    SHOW(map(end - PAGE, 2 * PAGE, PROT_READ, ANON | MAP_FIXED, -1, 0));
     SHOW(map(-PAGE, 2 * PAGE, PROT_READ, ANON | MAP_FIXED, -1, 0));
     SHOW(map(-PAGE, PAGE, PROT_READ, ANON | MAP_FIXED, -1, 0));
-    SHOW(map(USER_END - 1, PAGE, PROT_READ, ANON | MAP_FIXED, -1, 0));
+    SHOW(map(end - 1, PAGE, PROT_READ, ANON | MAP_FIXED, -1, 0));
     SHOW(map(1UL << 32 | 1, PAGE, PROT_READ, ANON | MAP_FIXED, -1, 0));
     SHOW(map(1UL << 32 | 1, PAGE, PROT_READ, ANON | MAP_FIXED_NOREPLACE, -1, 0));
     HOLDS(map(0, PAGE, PROT_READ, ANON, -1, -PAGE) != -1);
@@ -85,21 +86,21 @@ static void protecting(void)
     SHOW(PROTECT(base + 1, 0, PROT_READ));
     SHOW(PROTECT(base, -1UL, PROT_READ));
     SHOW(PROTECT(base, -PAGE, PROT_READ));
-    SHOW(PROTECT((void *)(USER_END - PAGE), 2 * PAGE, PROT_READ));
+    SHOW(PROTECT((void *)(end - PAGE), 2 * PAGE, PROT_READ));
     SHOW(PROTECT((void *)-PAGE, PAGE, PROT_READ));
     SHOW(PROTECT(base, PAGE, PROT_READ | 0x03000000));
     SHOW(munmap(base, -1UL));
     SHOW(munmap(base, 0));
     SHOW(munmap(base + 1, 0));
-    SHOW(munmap((void *)USER_END, PAGE));
-    SHOW(munmap((void *)(USER_END - PAGE), 2 * PAGE));
+    SHOW(munmap((void *)end, PAGE));
+    SHOW(munmap((void *)(end - PAGE), 2 * PAGE));
     SHOW(munmap((void *)-PAGE, 2 * PAGE));
     SHOW(ADVISE(base, 0, 77));
     SHOW(ADVISE(base + 1, 0, MADV_DONTNEED));
     SHOW(ADVISE(base, -1UL, MADV_DONTNEED));
     SHOW(ADVISE(base, -PAGE, MADV_NORMAL));
     SHOW(ADVISE((void *)(1UL << 40), PAGE, MADV_NORMAL));
-    SHOW(ADVISE((void *)USER_END, PAGE, MADV_NORMAL));
+    SHOW(ADVISE((void *)end, PAGE, MADV_NORMAL));
     SHOW(ADVISE(base, PAGE, MADV_FREE));
     SHOW(ADVISE(base, PAGE, 9));
     SHOW(msync(base, PAGE, 77));
@@ -110,7 +111,7 @@ static void protecting(void)
     SHOW(mlock(base, PAGE));
     SHOW(mlock(base + 1, 1));
     SHOW(munlock(base, PAGE));
-    SHOW(mlock(base, -PAGE));
+    SHOW(munlock(base, -PAGE));
     SHOW(mlock((void *)(1UL << 40), PAGE));
     SHOW(munlock((void *)-PAGE, 2 * PAGE));
     SHOW(munlock((void *)-PAGE, PAGE));
@@ -145,9 +146,9 @@ static void remapping(void)
     SHOW(mremap(base, PAGE, PAGE, MREMAP_FIXED, base + 64 * PAGE));
     SHOW(mremap(base, 2 * PAGE, 2 * PAGE, MREMAP_FIXED | MREMAP_MAYMOVE, base + PAGE));
     SHOW(mremap(base, PAGE, PAGE, MREMAP_FIXED | MREMAP_MAYMOVE, base + 64 * PAGE + 1));
-    SHOW(mremap(base, PAGE, PAGE, MREMAP_FIXED | MREMAP_MAYMOVE, USER_END));
-    SHOW(mremap(base, PAGE, -PAGE, MREMAP_MAYMOVE));
-    SHOW(mremap(base, PAGE, -1UL, MREMAP_MAYMOVE));
+    SHOW(mremap(base, PAGE, PAGE, MREMAP_FIXED | MREMAP_MAYMOVE, end));
+    SINCE(6, 17, REMAP(base, PAGE, -PAGE, MREMAP_MAYMOVE), -EINVAL);
+    SHOW(REMAP(base, PAGE, -1UL, MREMAP_MAYMOVE));
     SHOW(mremap(base, 0, PAGE, MREMAP_MAYMOVE));
     SHOW(mremap((void *)(1UL << 40), PAGE, PAGE, MREMAP_MAYMOVE));
     SHOW(mremap(base, 16 * PAGE, 32 * PAGE, MREMAP_MAYMOVE));
@@ -187,8 +188,8 @@ static void growing(void)
         mmap(base + 1000 * PAGE, PAGE, PROT_READ | PROT_WRITE, ANON | MAP_FIXED | MAP_GROWSDOWN, -1, 0);
     HOLDS(low == base + 1000 * PAGE);
     SHOW(touch(low));
-    SHOW(touch(low - 1));
-    SHOW(touch(low - 3 * PAGE));
+    SINCE(5, 0, touch(low - 1), 0); /* so far below the stack pointer */
+    SINCE(5, 0, touch(low - 3 * PAGE), 0);
     SHOW(map(0, PAGE, PROT_READ, MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0));
     SHOW(map(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_GROWSDOWN, file, 0));
 }
@@ -200,6 +201,7 @@ int main(void)
     sigaction(SIGSEGV, &action, NULL);
     sigaction(SIGBUS, &action, NULL);
     file = open("/proc/self/exe", O_RDONLY);
+    end = user_end();
     arguments();
     protecting();
     remapping();

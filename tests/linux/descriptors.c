@@ -10,6 +10,13 @@
 #include <sys/stat.h>
 #include <termios.h>
 
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#ifndef SYS_faccessat2
+#define SYS_faccessat2 439
+#endif
+
 static void flags_kept(void)
 {
     int fd =
@@ -80,11 +87,11 @@ static void opening(void)
     SHOW(open("/dev/", O_RDONLY | O_CREAT, 0600));
     SHOW(open("/dev/.", O_RDONLY | O_CREAT, 0600));
     SHOW(open("/", O_RDONLY | O_CREAT, 0600));
-    SHOW(open("/", O_RDONLY | O_CREAT | O_EXCL, 0600));
+    SINCE(5, 7, open("/", O_RDONLY | O_CREAT | O_EXCL, 0600), -EEXIST);
     SHOW(open("", O_RDONLY | O_CREAT, 0600));
     SHOW(open("/none/", O_RDONLY));
     SHOW(open("/dev", O_RDONLY | O_TRUNC));
-    SHOW(open("/dev", O_RDONLY | O_CREAT | O_DIRECTORY, 0600));
+    SINCE(6, 4, open("/dev", O_RDONLY | O_CREAT | O_DIRECTORY, 0600), -EINVAL);
     SHOW(syscall(SYS_open, "/dev", O_TMPFILE & ~O_DIRECTORY, 0600));
     SHOW(syscall(SYS_open, "/dev", O_TMPFILE | O_RDONLY, 0600));
     SHOW(syscall(SYS_open, "/none", O_TMPFILE | O_RDWR, 0600));
@@ -120,8 +127,8 @@ static void links(void)
     SHOW(syscall(SYS_statx, folder, "null", 0, 0x80000000U, 8L));
     SHOW(syscall(SYS_statx, folder, "null", 0, 0, 8L));
     SHOW(faccessat(folder, "null", 8, 0));
-    SHOW(syscall(SYS_faccessat2, folder, "null", R_OK, 0x40000000));
-    SHOW(syscall(SYS_faccessat2, fd, "", R_OK, AT_EMPTY_PATH));
+    SINCE(5, 8, syscall(SYS_faccessat2, folder, "null", R_OK, 0x40000000), -EINVAL);
+    SINCE(5, 8, syscall(SYS_faccessat2, fd, "", R_OK, AT_EMPTY_PATH), 0);
     SHOW(stat("/proc/self/exe/", &st));
     SHOW(lstat("/proc/self/", &st));
     HOLDS(S_ISDIR(st.st_mode));
@@ -191,12 +198,12 @@ static void copies(void)
     SHOW(dup2(99, 1 << 30));
     int fd = dup2(0, 200);
     SHOW(fd);
-    SHOW(syscall(SYS_close_range, 10, 9, 0));
-    SHOW(syscall(SYS_close_range, 10, 20, 77));
-    SHOW(syscall(SYS_close_range, 150, 300, 4));
-    SHOW(fcntl(fd, F_GETFD));
-    SHOW(syscall(SYS_close_range, 150, ~0U, 0));
-    SHOW(fcntl(fd, F_GETFD));
+    SINCE(5, 9, syscall(SYS_close_range, 10, 9, 0), -EINVAL);
+    SINCE(5, 9, syscall(SYS_close_range, 10, 20, 77), -EINVAL);
+    SINCE(5, 11, syscall(SYS_close_range, 150, 300, 4), 0);
+    SINCE(5, 11, fcntl(fd, F_GETFD), FD_CLOEXEC);
+    SINCE(5, 9, syscall(SYS_close_range, 150, ~0U, 0), 0);
+    SINCE(5, 9, fcntl(fd, F_GETFD), -EBADF);
 }
 
 int main(void)

@@ -12,12 +12,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 /* A call's result: the value, or the error. */
 #define SHOW(expression) show(#expression, (long)(expression))
 /* Whether something holds that is no number to compare. */
 #define HOLDS(expression) printf("%s: %s\n", #expression, (expression) ? "yes" : "NO")
+
+/* The same, of a call that answers so since a version of Linux; an older kernel's own answer does not count. */
+#define SINCE(major, minor, expression, answer) since(major, minor, #expression, (long)(expression), answer)
 
 static const char *error_text(int number)
 {
@@ -75,6 +79,29 @@ __attribute__((unused)) static void show(const char *what, long result)
         printf("%s = %ld\n", what, result);
     }
     fflush(stdout);
+}
+
+/* answer: a value, or a negative errno. */
+__attribute__((unused)) static void since(int major, int minor, const char *what, long result, long answer)
+{
+    int has_major = 0, has_minor = 0, error = errno;
+    struct utsname name;
+
+    uname(&name);
+    sscanf(name.release, "%d.%d", &has_major, &has_minor);
+    int older = has_major < major || (has_major == major && has_minor < minor);
+    errno = error;
+    if (older && strstr(name.release, "primer") == NULL) {
+        result = answer < 0 ? -1 : answer;
+        errno = answer < 0 ? -answer : 0;
+    }
+    show(what, result);
+}
+
+/* Where user addresses end. With page tables of five levels, which Primer does not use, that is higher up. */
+__attribute__((unused)) static unsigned long user_end(void)
+{
+    return syscall(SYS_munmap, 0x7ffffffff000UL, 4096UL) == 0 ? 0xfffffffffff000UL : 0x7ffffffff000UL;
 }
 
 #endif
