@@ -60,7 +60,9 @@ def session(words, typed, seconds=60):
     out, typed, end = b"", list(typed), time.monotonic() + seconds
     while time.monotonic() < end:
         if typed and typed[0][0] in out:
-            os.write(master, typed.pop(0)[1])
+            _, text, *pause = typed.pop(0)
+            time.sleep(sum(pause))
+            os.write(master, text)
         if select.select([master], [], [], 0.2)[0]:
             try:
                 data = os.read(master, 4096)
@@ -75,6 +77,10 @@ out, status = session(run + ["--", "/bin/busybox", "tty"], [])
 assert status == 0 and b"/dev/" in out, (out, status)
 out, status = session(run + ["--", "/bin/busybox", "sh"], [(b"# ", b"echo typed\r"), (b"typed\r\n", b"exit 3\r")])
 assert status == 3 and out.count(b"typed") == 2, (out, status)
+
+# A program that ends in the background leaves the terminal to the shell's editor, which alone shows what is typed.
+out, status = session(run, [(b"> ", b"/bin/busybox sleep 1 &\r"), (b"busybox\r\n", b"echo later\r", 4), (b"\nlater\r\n", b"exit\r")])
+assert status == 0 and out.count(b"echo later") == 1, (out, status)
 
 # Output that goes elsewhere is no terminal, stays clean of echo and line ends, and apart; input is still a terminal.
 words = run + ["--", "/bin/busybox", "sh", "-c", "echo ready >/dev/tty; read -r line; test -t 0; echo in $?; test -t 1; "

@@ -365,12 +365,16 @@ void console_own(s32 group)
     mutex_unlock(&console.lock);
 }
 
+/* Another mode than the session's own is somebody else's by now: of the shell, whose line is being edited
+   while a program in the background ends. */
 void console_disown(s32 group)
 {
     mutex_lock(&console.lock);
     if (group != 0 && console.session == group) {
         console.foreground = console.session = 0;
-        kernel.ConsoleSetMode(console.mode_before);
+        if (kernel.ConsoleGetMode() == console_mode(&console.termios)) {
+            kernel.ConsoleSetMode(console.mode_before);
+        }
     }
     mutex_unlock(&console.lock);
 }
