@@ -114,7 +114,7 @@ def make(seed, count, kind, folder):
     prefix = "/m/" if kind == "linux" else ""
     lines = [f"{prefix}m{index:05}; echo status $?\n" for index in range(count)]
     with open(folder + ".sh", "w") as out:
-        grow = ["sleep 1 &\n"] * 64 + ["wait\n"]      # tests/user/usage.h says why
+        grow = ["sleep 3 &\n"] * 64 + ["wait\n"]      # tests/user/usage.h says why
         out.write("".join([*grow, *lines, "mem\n", *lines[:AGAIN], "mem\n", "echo alive\n"]))
 
 
