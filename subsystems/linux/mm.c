@@ -420,13 +420,13 @@ static long move_region(const PS_REGION_INFORMATION *region, u64 old, u64 old_si
             kernel.UnmapRegion(process, base, new_size);
         }
     }
-    if (error < 0) {
-        return error;
+    if (error == 0 && old_size != 0) {
+        error = error_of(kernel.UnmapRegion(process, old, old_size));
+        if (error < 0) { /* no memory to split its region: it stays where it is */
+            kernel.UnmapRegion(process, base, new_size);
+        }
     }
-    if (old_size != 0) {
-        kernel.UnmapRegion(process, old, old_size);
-    }
-    return base;
+    return error < 0 ? error : (long)base;
 }
 
 static long check_remap(u64 old, u64 *old_size, u64 *new_size, u32 flags, u64 wanted)
