@@ -10,10 +10,6 @@
  */
 #include "libnt.h"
 
-/* ---- The snapshot ---- */
-
-/* ---- The table ---- */
-
 static PCSTR StateName(ULONG State)
 {
     static const char *const Names[] = {"new", "ready", "running", "standby", "ended", "waiting"};
