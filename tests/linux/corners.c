@@ -13,8 +13,8 @@
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 
 /* Not the C library's, which round and check by themselves. */
-#define PROTECT(addr, length, prot)  syscall(SYS_mprotect, addr, length, prot)
-#define ADVISE(addr, length, advice) syscall(SYS_madvise, addr, length, advice)
+#define PROTECT(addr, length, prot)       syscall(SYS_mprotect, addr, length, prot)
+#define ADVISE(addr, length, advice)      syscall(SYS_madvise, addr, length, advice)
 #define REMAP(old, size, new_size, flags) syscall(SYS_mremap, old, size, new_size, flags, 0)
 
 static sigjmp_buf back;
