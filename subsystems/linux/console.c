@@ -78,8 +78,11 @@ static long console_write(struct file *file, struct iobuf *from, u64 *pos)
         size_t size = min(from->left, sizeof(chunk));
         long error =
             iobuf_get(from, chunk, size) == (long)size ? 0 : -EFAULT; /* whole chunks, as of a pipe */
-        if (error == 0 && (is_dying() || kernel.ConsoleWrite(stream, chunk, size) != STATUS_SUCCESS)) {
+        if (error == 0 && is_dying()) {
             error = interrupted();
+        }
+        if (error == 0 && kernel.ConsoleWrite(stream, chunk, size) != STATUS_SUCCESS) {
+            error = -EIO;
         }
         if (error < 0) {
             return done != 0 ? (long)done : error;
