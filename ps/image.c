@@ -9,7 +9,7 @@
  * Everything lies close together, in the lowest hole behind the image: a small process then needs one page
  * table of each level.
  */
-#include "kernel/ldr/elfimage.h"
+#include <elfimage.h>
 #include "ps/image.h"
 
 #define PSP_NATIVE_LOAD_ADDRESS 0x400000 /* of position-independent programs */

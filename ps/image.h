@@ -5,7 +5,7 @@
 #ifndef PRIMER_PS_IMAGE_H
 #define PRIMER_PS_IMAGE_H
 
-#include "kernel/ldr/elfimage.h"
+#include <elfimage.h>
 #include "ps/psp.h"
 
 /* A program file, checked. (c) all of it */

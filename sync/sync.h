@@ -31,8 +31,8 @@
 
 #include "kernel/kd/kd.h"
 #include "kernel/ke/ke.h"
-#include "kernel/ke/timerq.h"
-#include "kernel/ldr/export.h"
+#include "sync/timerq.h"
+#include "kernel/rtl/export.h"
 
 typedef enum _WAIT_STATE {
     WaitNone,

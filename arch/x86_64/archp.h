@@ -7,7 +7,7 @@
 #define PRIMER_ARCHP_H
 
 #include "arch/arch.h"
-#include "kernel/init/boot.h"
+#include "arch/boot.h"
 #include "kernel/ke/ke.h"
 #include <ntddk.h>
 

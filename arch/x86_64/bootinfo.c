@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the loader handed over, by multiboot2 or PVH, brought into one form (kernel/init/boot.h). Everything
+ * What the loader handed over, by multiboot2 or PVH, brought into one form (arch/boot.h). Everything
  * that is needed later is copied; of the loader's memory only the archives stay.
  *
  * The order of the map is the order of trust: what is called free first, then what is called anything else,

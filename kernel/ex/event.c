@@ -5,7 +5,7 @@
  */
 #include "kernel/ex/ex.h"
 #include "kernel/kd/kd.h"
-#include "kernel/ldr/export.h"
+#include "kernel/rtl/export.h"
 #include "kernel/ob/ob.h"
 #include <ntapi.h>
 

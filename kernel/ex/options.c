@@ -4,8 +4,8 @@
  * while one processor runs, and never changes; so no lock.
  */
 #include "kernel/ex/ex.h"
-#include "kernel/init/boot.h"
-#include "kernel/ldr/export.h"
+#include "arch/boot.h"
+#include "kernel/rtl/export.h"
 #include "kernel/rtl/rtl.h"
 
 static char ExpCommandLine[RTL_FIELD_SIZE(BOOT_INFORMATION, CommandLine) + 1];

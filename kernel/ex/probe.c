@@ -6,7 +6,7 @@
  */
 #include "kernel/ex/ex.h"
 #include "kernel/kd/kd.h"
-#include "kernel/ldr/export.h"
+#include "kernel/rtl/export.h"
 #include "kernel/mm/mm.h"
 
 /* Raises for a range that is misaligned or not wholly below the end of user space. */

@@ -3,7 +3,7 @@
  * The services that wait: objects are found by handle and held while they are waited for. No lock.
  */
 #include "kernel/ex/ex.h"
-#include "kernel/ldr/export.h"
+#include "kernel/rtl/export.h"
 #include "kernel/ob/ob.h"
 #include <ntapi.h>
 

@@ -7,7 +7,7 @@
  */
 #include "kernel/ex/ex.h"
 #include "kernel/kd/kd.h"
-#include "kernel/ldr/export.h"
+#include "kernel/rtl/export.h"
 
 #define EXP_QUEUES      (HyperCriticalWorkQueue + 1)
 #define EXP_MAX_WORKERS 3

@@ -4,7 +4,7 @@
  * wait yet. Phase 1 is the first system thread; the boot processor's first thread becomes its idle loop.
  */
 #include "kernel/ex/ex.h"
-#include "kernel/init/boot.h"
+#include "arch/boot.h"
 #include "kernel/init/init.h"
 #include "kernel/io/io.h"
 #include "kernel/kd/kd.h"

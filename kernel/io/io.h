@@ -6,7 +6,7 @@
 #ifndef PRIMER_IO_H
 #define PRIMER_IO_H
 
-#include "kernel/init/boot.h"
+#include "arch/boot.h"
 #include "kernel/mm/mm.h"
 #include <subsystem.h>
 

@@ -6,8 +6,8 @@
 #include "kernel/ex/ex.h"
 #include "kernel/io/io.h"
 #include "kernel/kd/kd.h"
-#include "kernel/ke/pushlock.h"
-#include "kernel/ldr/export.h"
+#include "sync/pushlock.h"
+#include "kernel/rtl/export.h"
 #include "kernel/ob/ob.h"
 #include "kernel/rtl/rtl.h"
 

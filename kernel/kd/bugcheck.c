@@ -8,7 +8,7 @@
  * No lock is taken and nothing is allocated. A bug check inside the bug check ends the machine at once.
  */
 #include "kernel/kd/kdp.h"
-#include "kernel/ldr/export.h"
+#include "kernel/rtl/export.h"
 #include "kernel/mm/mm.h"
 #include "kernel/rtl/rtl.h"
 

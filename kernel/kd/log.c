@@ -14,7 +14,7 @@
  * may be frozen.
  */
 #include "kernel/kd/kdp.h"
-#include "kernel/ldr/export.h"
+#include "kernel/rtl/export.h"
 #include "kernel/rtl/rtl.h"
 
 #define KDP_RING_SIZE 16384 /* a power of two */

@@ -289,6 +289,11 @@ NORETURN void KiExitThread(void);
    else STATUS_ALERTED), and makes it come past the return-to-user test if it runs in user mode now. The
    caller has set its own UserWork bit before. <= DISPATCH. */
 void KeInterruptThread(PKTHREAD Thread);
+/* The processor arms its timer for its next event; an earlier setting stays. DISPATCH, on the processor itself. */
+void KiArmTimer(PKPRCB Prcb);
+/* Timer queues (sync/timerq.c): a processor's is made; what is due there expires. DISPATCH. */
+void KiInitializeTimerQueue(KTIMER_QUEUE *Queue);
+void KiExpireTimers(PKPRCB Prcb, ULONG64 Now);
 /* Total processor time of a thread that may be running, in cycles. */
 ULONG64 KeThreadCycles(PKTHREAD Thread);
 /* The interrupt time that a due time of the documented kind means (100 ns): negative = from now, else a

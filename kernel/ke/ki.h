@@ -5,9 +5,8 @@
 
 #include "kernel/kd/kd.h"
 #include "kernel/ke/ke.h"
-#include "kernel/ke/timerq.h"
-#include "kernel/ldr/export.h"
 #include "kernel/rtl/bits.h"
+#include "kernel/rtl/export.h"
 
 #define KI_QUANTUM_MS      30 /* two ticks of the classic clock */
 #define KI_STARVED_SECONDS 4
@@ -43,7 +42,6 @@ void KiKickIdle(KAFFINITY Affinity);
 /* clock.c */
 void KiClockWork(PKPRCB Prcb);
 void KiAnnounceClockWork(PKPRCB Prcb, ULONG64 Now);
-void KiArmTimer(PKPRCB Prcb);
 ULONG64 KiTimeToCycles(ULONG64 InterruptTime);
 
 /* dpc.c */

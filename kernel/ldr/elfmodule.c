@@ -12,7 +12,7 @@
 
 #include <ntrtl.h>
 
-#include "kernel/ldr/elf.h"
+#include "kernel/rtl/elf.h"
 
 #define LDRP_INT3 0xCC
 

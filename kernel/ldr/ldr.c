@@ -12,7 +12,7 @@
 #include "kernel/ex/ex.h"
 #include "kernel/io/io.h"
 #include "kernel/ldr/elfmodule.h"
-#include "kernel/ldr/export.h"
+#include "kernel/rtl/export.h"
 #include "kernel/mm/mm.h"
 #include "kernel/rtl/rtl.h"
 #include <ntapi.h>

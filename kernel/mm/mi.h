@@ -9,7 +9,7 @@
 #define PRIMER_MI_H
 
 #include "kernel/kd/kd.h"
-#include "kernel/ke/pushlock.h"
+#include "sync/pushlock.h"
 #include "kernel/mm/mm.h"
 
 /* ---- Where things are ---- */

@@ -10,7 +10,7 @@
 #ifndef PRIMER_MM_H
 #define PRIMER_MM_H
 
-#include "kernel/init/boot.h"
+#include "arch/boot.h"
 #include "kernel/ke/ke.h"
 #include "kernel/mm/regiontree.h"
 

@@ -8,7 +8,7 @@
  *
  * Locks: a cache's own, then the page lock (free lists, fresh chunks).
  */
-#include "kernel/ldr/export.h"
+#include "kernel/rtl/export.h"
 #include "kernel/mm/mi.h"
 #include <primertest.h>
 

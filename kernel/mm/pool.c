@@ -12,7 +12,7 @@
  *
  * Locks: each class has one (KlcPool). Magazines need none: only their own processor touches them, at DISPATCH_LEVEL.
  */
-#include "kernel/ldr/export.h"
+#include "kernel/rtl/export.h"
 #include "kernel/mm/mi.h"
 
 #define MI_LARGEST_CLASS 2048

@@ -2,7 +2,7 @@
 /*
  * Address spaces as a whole: creation, copy-on-write clones, deletion, access from outside.
  */
-#include "kernel/ldr/export.h"
+#include "kernel/rtl/export.h"
 #include "kernel/mm/mi.h"
 
 #define SPACE_TAG 'pSmM'

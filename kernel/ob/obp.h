@@ -9,7 +9,7 @@
 #define PRIMER_OBP_H
 
 #include "kernel/kd/kd.h"
-#include "kernel/ldr/export.h"
+#include "kernel/rtl/export.h"
 #include "kernel/ob/ob.h"
 
 #define OBP_TAG 'btOP'

@@ -3,7 +3,7 @@
  * The table below handles and client ids: three levels, entries found without a lock (see obp.h). One lock a
  * table, a push lock: growth and the list of free entries. Freed values go to the end of that list.
  */
-#include "kernel/ke/pushlock.h"
+#include "sync/pushlock.h"
 #include "kernel/ob/obp.h"
 
 static PVOID ObpAllocateZeroed(SIZE_T Size)

@@ -3,7 +3,7 @@
  * The few string routines of the C library that kernel and driver sources use. Each does what the C standard
  * says, in the C locale; any IRQL. Host tests use the host's.
  */
-#include "kernel/ldr/export.h"
+#include "kernel/rtl/export.h"
 #include "kernel/rtl/rtl.h"
 
 /* Or GCC would recognise a loop below as strlen, and replace it by a call of the routine that it stands

@@ -5,7 +5,7 @@
  */
 #include <ntrtl.h>
 
-#include "kernel/ldr/export.h"
+#include "kernel/rtl/export.h"
 
 /* A word at any address, of any type. */
 typedef uint64_t __attribute__((__may_alias__, __aligned__(1))) RTLP_WORD;

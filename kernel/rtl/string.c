@@ -6,7 +6,7 @@
  */
 #include "kernel/rtl/rtl.h"
 
-#include "kernel/ldr/export.h"
+#include "kernel/rtl/export.h"
 
 static PVOID (*RtlpAllocate)(SIZE_T Size);
 static VOID (*RtlpFree)(PVOID Memory);

@@ -2,7 +2,7 @@
 /* The safe-string routines of <ntstrsafe.h>, over the formatter. */
 #include <ntstrsafe.h>
 
-#include "kernel/ldr/export.h"
+#include "kernel/rtl/export.h"
 #include "kernel/rtl/rtl.h"
 
 static bool RtlpIsSafeSize(SIZE_T Size)

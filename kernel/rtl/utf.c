@@ -6,7 +6,7 @@
  */
 #include "kernel/rtl/rtl.h"
 
-#include "kernel/ldr/export.h"
+#include "kernel/rtl/export.h"
 
 /* Which bytes lead a character of several, how many follow, and the bounds of the first of these, which rule out
    overlong forms, surrogates and what lies beyond U+10FFFF (table 3-7 there). */

@@ -12,7 +12,7 @@
 
 #include <cpuid.h>
 
-#include "kernel/ldr/elfimage.h"
+#include <elfimage.h>
 
 #define LOWEST_IMAGE 0x10000UL
 #define PIE_BASE     0x555555554000UL /* where the first position-independent program goes */

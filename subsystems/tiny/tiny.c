@@ -12,7 +12,7 @@
  */
 #include <subsystem.h>
 
-#include "kernel/ldr/elfimage.h"
+#include <elfimage.h>
 
 #define STACK_TOP  0x7fff0000UL
 #define STACK_SIZE 0x10000UL

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "tests/host/host.h"
-#include "kernel/ldr/elf.h"
+#include "kernel/rtl/elf.h"
 #include "kernel/ldr/elfmodule.h"
 
 #define KERNEL_ADDRESS 0xFFFFFFFFC0000000UL

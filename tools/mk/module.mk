@@ -49,6 +49,7 @@ else
     $(foreach d,$(BOOT_FOLDERS),$(eval $(call module,$(d),$(B)/module/$(d),$(B)/modules,$(B)/flags)))
     BOOT_MODULES := $(MODULES)
     $(foreach d,$(TEST_FOLDERS),$(eval $(call module,$(d),$(B)/module/$(d),$(B)/modules,$(B)/flags)))
-    programs: $(patsubst %,$(B)/modules/%.sys,$(MODULES))
+    programs: $(patsubst %,$(B)/modules/%.sys,$(BOOT_MODULES))
+    tests: $(patsubst %,$(B)/modules/%.sys,$(MODULES))
 endif
 .PHONY: module

@@ -11,7 +11,8 @@ LIBNT_OBJECTS := $(patsubst %,$(B)/user/%.o,$(wildcard user/libnt/*.c user/libnt
 USER_FOLDERS  := $(filter-out user/libnt,$(patsubst %/,%,$(sort $(dir $(wildcard user/*/*.c tests/user/*/*.c)))))
 
 NATIVE_PROGRAMS := $(notdir $(filter user/%,$(USER_FOLDERS)))
-programs: $(addprefix $(B)/native/,$(notdir $(USER_FOLDERS)))
+programs: $(addprefix $(B)/native/,$(NATIVE_PROGRAMS))
+tests: $(addprefix $(B)/native/,$(notdir $(USER_FOLDERS)))
 
 # $(call native,FOLDER,OBJECTS)
 define native

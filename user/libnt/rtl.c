@@ -4,7 +4,7 @@
  * sources are the kernel's own, which depend on nothing; only the list of what modules may link against is
  * left out.
  */
-#include "kernel/ldr/export.h"
+#include "kernel/rtl/export.h"
 #undef EXPORT
 #define EXPORT(Symbol) _Static_assert(1, "programs export nothing")
 

@@ -7,9 +7,9 @@
  * An exception must not cross an interrupt or a DPC, whose code runs on somebody's thread and sees his chain.
  * So at DISPATCH_LEVEL only a frame that was made at that level counts, and above it none.
  */
-#include "kernel/ex/ex.h"
+#include "kernel/ke/ke.h"
 #include "kernel/kd/kd.h"
-#include "kernel/ldr/export.h"
+#include "kernel/rtl/export.h"
 #include "kernel/mm/mm.h"
 
 void (*ExUserExceptionHook)(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);

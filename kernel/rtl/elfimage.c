@@ -3,11 +3,12 @@
  * Program images. Each header is copied out once, each sum is checked against overflow before it is used, and
  * what a check has passed is kept in the result: nobody goes back to the file for it.
  */
-#include "kernel/ldr/elfimage.h"
+#include <elfimage.h>
 
 #include <ntrtl.h>
 
-#include "kernel/ldr/elf.h"
+#include "kernel/rtl/elf.h"
+#include "kernel/rtl/export.h"
 
 #define LDRP_NATIVE_NOTE_NAME "Primer"
 #define LDRP_NATIVE_NOTE_TYPE 1
@@ -285,6 +286,7 @@ NTSTATUS LdrParseElfImage(const VOID *Buffer, SIZE_T BufferSize, ULONG64 FileSiz
     }
     return NT_SUCCESS(Status) ? LdrpFinishImage(&Reader, Image) : Status;
 }
+EXPORT(LdrParseElfImage);
 
 /* ---- Contents ---- */
 
@@ -309,3 +311,4 @@ ULONG LdrReadElfImagePage(const LDR_ELF_IMAGE *Image, const VOID *File, ULONG64 
     }
     return Protection;
 }
+EXPORT(LdrReadElfImagePage);

@@ -1,4 +1,4 @@
-// sources: kernel/ldr/elfimage.c
+// sources: kernel/rtl/elfimage.c
 /* SPDX-License-Identifier: MIT */
 /*
  * Program images: a well-formed executable, made here byte by byte, is understood; each way of being
@@ -8,8 +8,8 @@
 #include <sys/auxv.h>
 
 #include "tests/host/host.h"
-#include "kernel/ldr/elf.h"
-#include "kernel/ldr/elfimage.h"
+#include "kernel/rtl/elf.h"
+#include <elfimage.h>
 
 static const LDR_ELF_LIMITS Limits = {0x10000, 0x7FFFFFFFF000};
 

@@ -3,7 +3,7 @@
  * For the tests of the lock checks, which debug builds have: internal locks acquired in the right and in the
  * wrong order, and held while blocking. Exported in debug builds only.
  */
-#include "kernel/ke/ki.h"
+#include "sync/sync.h"
 #include <primertest.h>
 
 #if DBG

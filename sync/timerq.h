@@ -9,14 +9,11 @@
 
 #include "kernel/ke/ke.h"
 
-void KiInitializeTimerQueue(KTIMER_QUEUE *Queue);
 /* Takes the timer off its queue; returns whether it was on one. It now belongs to the current processor,
    whose queue is locked on return. DISPATCH. */
 bool KiTakeTimer(PKTIMER Timer);
 /* Queues a timer that has been taken so, for an interrupt time, and unlocks. */
 void KiQueueTimer(PKTIMER Timer, ULONG64 Due);
-/* Expires what is due on this processor. */
-void KiExpireTimers(PKPRCB Prcb, ULONG64 Now);
 /* A periodic timer goes back into the queue whose lock the caller (KiTimerExpired) holds. */
 void KiRequeueTimer(PKTIMER Timer, ULONG64 Due);
 

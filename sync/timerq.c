@@ -3,7 +3,8 @@
  * The timer queue of a processor: 64 buckets by due time, each sorted, a bit for each that is not empty.
  * NextDue may be too early after a removal, never too late. See timerq.h for the locking.
  */
-#include "kernel/ke/ki.h"
+#include "sync/sync.h"
+#include "kernel/rtl/bits.h"
 
 #define BUCKET_SHIFT 17 /* 2^17 * 100 ns = 13 ms a bucket */
 
