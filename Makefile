@@ -83,7 +83,7 @@ B := build/$(BUILD)
 KERNEL_SOURCES := $(sort $(shell find boot arch/x86_64 kernel ps sync -name '*.c' -o -name '*.asm' 2>/dev/null))
 KERNEL_OBJECTS := $(patsubst %,$(B)/kernel/%.o,$(filter-out %/asmoffsets.c,$(KERNEL_SOURCES)))
 
-.PHONY: all iso programs tests run test debug bench soak lint lines clean help FORCE
+.PHONY: all iso programs tests run test debug bench soak lint layers lines clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -206,8 +206,11 @@ debug: all
 	@tools/debug $(RUN_FLAGS)
 
 C_SOURCES = $(shell find boot arch kernel ps sync subsystems drivers user include tests labs -name '*.[ch]' 2>/dev/null)
-lint:
+lint: layers
 	@tools/lint '$(KERNEL_FLAGS)' $(C_SOURCES)
+
+layers: $(KERNEL_OBJECTS)
+	@NM=$(NM) tools/layers $(B)
 
 # The base: what a student reads of the kernel itself.
 lines:
@@ -225,7 +228,8 @@ help:
 #: make debug       boot it under GDB, stopped at the first C line
 #: make bench       measures against their limits (release build)
 #: make soak        COUNT (200) boots each at 1, 2, 4 and 8 processors
-#: make lint        clang-format, clang-tidy, cppcheck
+#: make lint        make layers, clang-format, clang-tidy, cppcheck
+#: make layers      do all arrows between the kernel's components point downwards?
 #: make lines       cloc of the base
 #: make clean       remove build/
 #: make M=DIR       build the kernel module in DIR (see docs/)

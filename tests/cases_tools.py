@@ -67,6 +67,29 @@ grub-file --is-x86-multiboot2 $B/primer.elf
 grub-file --is-x86-multiboot2 $B/stripped/primer.elf
 """
 
+# The kernel keeps the order of its layers; and a tree that breaks it is told so, once for each kind of fault.
+LAYERS = r"""
+make -s BUILD=$BUILD layers
+LAYERS=$PWD/tools/layers
+mkdir -p $TMP/arch $TMP/sync $TMP/kernel/mm $TMP/kernel/ob $TMP/kernel/io $TMP/kernel/kd && cd $TMP
+echo '#include "kernel/mm/mm.h"' >arch/include.c
+echo 'void MmUpward(void); void ArchSymbol(void) { MmUpward(); }' >arch/symbol.c
+echo 'void MmUpward(void) {}' >kernel/mm/upward.c
+echo '#include "kernel/mm/mi.h"' >kernel/ob/private.c
+echo 'void IoBack(void); void ObForth(void) { IoBack(); }' >kernel/ob/circle.c
+echo 'void ObForth(void); void IoBack(void) { ObForth(); }' >kernel/io/circle.c
+echo 'void MmUpward(void); void KdBeside(void) { MmUpward(); }' >kernel/kd/beside.c
+for source in arch/symbol kernel/mm/upward kernel/ob/circle kernel/io/circle kernel/kd/beside; do
+    mkdir -p objects/kernel/$(dirname $source) && gcc -c -o objects/kernel/$source.c.o $source.c
+done
+! $LAYERS objects >faults
+grep -x 'arch/include.c: arch may not use kernel/mm/mm.h of mm' faults
+grep -x 'arch/symbol.c: arch may not use MmUpward of mm' faults
+grep -x 'kernel/ob/private.c: kernel/mm/mi.h is private to mm' faults
+grep -x 'kernel/kd/beside.c: kd may not use MmUpward of mm' faults
+grep -x 'io and ob use each other' faults
+"""
+
 SECOND_MAKE = """
 make BUILD=$BUILD >/dev/null
 make BUILD=$BUILD >$TMP/out
@@ -75,6 +98,7 @@ make BUILD=$BUILD >$TMP/out
 
 CASES = [
     Script("tools/second-make", SECOND_MAKE, alone=True),
+    Script("tools/layers", LAYERS),
     Script("tools/multiboot2", MULTIBOOT2),
     Script("tools/archives", ARCHIVES),
     Script("tools/module-outside-the-tree", OUTSIDE_MODULE),
