@@ -63,9 +63,37 @@ typedef enum _KWAIT_REASON {
     DelayExecution = 4,
     Suspended = 5,
     UserRequest = 6,
-    WrPushLock = 7,
-    WrRundown = 8,
-    MaximumWaitReason = 9
+    WrExecutive = 7,
+    WrFreePage,
+    WrPageIn,
+    WrPoolAllocation,
+    WrDelayExecution,
+    WrSuspended,
+    WrUserRequest,
+    WrEventPair,
+    WrQueue = 15,
+    WrLpcReceive,
+    WrLpcReply,
+    WrVirtualMemory,
+    WrPageOut,
+    WrRendezvous,
+    WrKeyedEvent,
+    WrTerminated,
+    WrProcessInSwap,
+    WrCpuRateControl,
+    WrCalloutStack,
+    WrKernel,
+    WrResource = 27,
+    WrPushLock,
+    WrMutex,
+    WrQuantumEnd,
+    WrDispatchInt,
+    WrPreempted,
+    WrYieldExecution,
+    WrFastMutex = 34,
+    WrGuardedMutex,
+    WrRundown,
+    MaximumWaitReason
 } KWAIT_REASON;
 
 #define THREAD_WAIT_OBJECTS  3
@@ -229,6 +257,31 @@ VOID KeEnterGuardedRegion(VOID);
 VOID KeLeaveGuardedRegion(VOID);
 BOOLEAN KeAreApcsDisabled(VOID);
 BOOLEAN KeAreAllApcsDisabled(VOID);
+
+/* ---- Fast and guarded mutexes ---- */
+
+typedef struct _FAST_MUTEX {
+    LONG Count;       /* 1: free, 0: held; each waiter adds 4 */
+    PVOID Owner;      /* the thread that holds it */
+    ULONG Contention; /* acquisitions that had to wait */
+    KEVENT Event;
+    ULONG OldIrql; /* the holder's, before the acquisition */
+} FAST_MUTEX, *PFAST_MUTEX;
+typedef FAST_MUTEX KGUARDED_MUTEX, *PKGUARDED_MUTEX;
+C_ASSERT(sizeof(FAST_MUTEX) == 56);
+
+VOID ExInitializeFastMutex(_Out_ PFAST_MUTEX FastMutex);
+VOID ExAcquireFastMutex(_Inout_ PFAST_MUTEX FastMutex);
+VOID ExReleaseFastMutex(_Inout_ PFAST_MUTEX FastMutex);
+BOOLEAN ExTryToAcquireFastMutex(_Inout_ PFAST_MUTEX FastMutex);
+VOID ExAcquireFastMutexUnsafe(_Inout_ PFAST_MUTEX FastMutex);
+VOID ExReleaseFastMutexUnsafe(_Inout_ PFAST_MUTEX FastMutex);
+VOID KeInitializeGuardedMutex(_Out_ PKGUARDED_MUTEX Mutex);
+VOID KeAcquireGuardedMutex(_Inout_ PKGUARDED_MUTEX Mutex);
+VOID KeReleaseGuardedMutex(_Inout_ PKGUARDED_MUTEX Mutex);
+BOOLEAN KeTryToAcquireGuardedMutex(_Inout_ PKGUARDED_MUTEX Mutex);
+VOID KeAcquireGuardedMutexUnsafe(_Inout_ PKGUARDED_MUTEX Mutex);
+VOID KeReleaseGuardedMutexUnsafe(_Inout_ PKGUARDED_MUTEX Mutex);
 
 /* ---- Run-down protection and push locks ---- */
 

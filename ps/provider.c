@@ -255,7 +255,7 @@ const char *PspProviderName(PKTHREAD Thread)
 static ULONG PspLocksHeld(void)
 {
     KIRQL Irql = KiRaiseToDispatch();
-    ULONG Held = KiLocksHeld() + ArchCurrentThread()->PushLocksHeld;
+    ULONG Held = KiLocksHeld() + KiBlockingLocksHeld(ArchCurrentThread());
     KiLower(Irql);
     return Held;
 }

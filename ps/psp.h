@@ -9,6 +9,7 @@
 #include "kernel/ex/ex.h"
 #include "kernel/io/io.h"
 #include "kernel/kd/kd.h"
+#include "sync/held.h"
 #include "sync/pushlock.h"
 #include "kernel/rtl/export.h"
 #include "kernel/ldr/ldr.h"

@@ -403,8 +403,8 @@ EXPORT(PsTerminateSystemThread);
 /* What the thread may not take with it. */
 static void PspCheckOwnedThings(PETHREAD Thread)
 {
-    KI_ASSERT(Thread->Tcb.PushLocksHeld == 0, "thread %p ends with %u push locks held", Thread,
-              Thread->Tcb.PushLocksHeld);
+    KI_ASSERT(KiBlockingLocksHeld(&Thread->Tcb) == 0, "thread %p ends with %u push locks or mutexes held", Thread,
+              KiBlockingLocksHeld(&Thread->Tcb));
     Thread->Tcb.ExceptionList = NULL; /* blocks on a stack that is given up */
     PspAbandonNotifyCalls(Thread);
 }

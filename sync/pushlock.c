@@ -9,6 +9,7 @@
  * up to the next exclusive. The woken try again; a woken waiter may pass the "somebody waits" bit, a newcomer
  * in shared mode may not, so that exclusive waiters are not starved. Not fair otherwise.
  */
+#include "sync/held.h"
 #include "sync/sync.h"
 
 #define PUSH_EXCLUSIVE 1
@@ -28,7 +29,7 @@ typedef struct _PUSH_WAITER {
 typedef struct _EXP_BUCKET {
     KLOCK Lock;
     LIST_ENTRY Waiters; /* (Lock) of all push locks of the bucket, each lock's in their order */
-} EXP_BUCKET;
+} __attribute__((aligned(64))) EXP_BUCKET; /* a cache line each: neighbours' waiters do not share one */
 
 static EXP_BUCKET ExpBucket[PUSH_BUCKETS];
 
@@ -146,78 +147,77 @@ static void ExpWakeWaiters(PEX_PUSH_LOCK PushLock)
     KiLower(Irql);
 }
 
-#if DBG
-static void ExpNotePush(LONG Change)
+static inline void ExpAcquirePush(PEX_PUSH_LOCK PushLock, bool Exclusive, const void *Place)
 {
-    KI_ASSERT(ArchGetIrql() <= APC_LEVEL, "push lock at level %d", ArchGetIrql());
-    ArchCurrentThread()->PushLocksHeld += (ULONG)Change;
-}
-#else
-#define ExpNotePush(Change) ((void)0)
-#endif
-
-static inline void ExpAcquirePush(PEX_PUSH_LOCK PushLock, bool Exclusive)
-{
-    ExpNotePush(1);
+    KiCheckApcsOff(PushLock, KbkPushLock, Place);
+    KiNoteBlockingAcquire(PushLock, KbkPushLock, Place);
     if (!ExpTryPush(PushLock, Exclusive, false)) {
         ExpAcquireSlow(PushLock, Exclusive);
     }
+    KiNoteBlockingAcquired(PushLock, KbkPushLock, !Exclusive, Place);
 }
 
-/* <= APC_LEVEL; not recursive; the caller is in a critical region, or ends only by itself. May block. (WDK
-   page of the name) */
+/* Waits until the push lock is the caller's alone. Not recursive. The caller is in a critical region, or at APC_LEVEL,
+   until it has released the lock. <= APC_LEVEL. May block. (WDK page of the name) */
 VOID ExAcquirePushLockExclusive(PEX_PUSH_LOCK PushLock)
 {
-    ExpAcquirePush(PushLock, true);
+    ExpAcquirePush(PushLock, true, KI_CALLER());
 }
 EXPORT(ExAcquirePushLockExclusive);
 
+/* The same together with other shared holders. Shared acquisition is not recursive either: an exclusive waiter
+   between the two would let the caller wait for itself, so that debug builds forbid it. (WDK page of the name) */
 VOID ExAcquirePushLockShared(PEX_PUSH_LOCK PushLock)
 {
-    ExpAcquirePush(PushLock, false);
+    ExpAcquirePush(PushLock, false, KI_CALLER());
 }
 EXPORT(ExAcquirePushLockShared);
 
-static BOOLEAN ExpTryAcquirePush(PEX_PUSH_LOCK PushLock, bool Exclusive)
+static inline BOOLEAN ExpTryAcquirePush(PEX_PUSH_LOCK PushLock, bool Exclusive, const void *Place)
 {
-    bool Acquired = ExpTryPush(PushLock, Exclusive, false);
-    ExpNotePush(Acquired ? 1 : 0);
-    return Acquired;
+    KiCheckApcsOff(PushLock, KbkPushLock, Place);
+    if (!ExpTryPush(PushLock, Exclusive, false)) {
+        return FALSE;
+    }
+    KiNoteBlockingAcquired(PushLock, KbkPushLock, !Exclusive, Place);
+    return TRUE;
 }
 
+/* TRUE: acquired, without waiting. Otherwise as the routines above. (WDK pages of the names) */
 BOOLEAN ExTryAcquirePushLockExclusive(PEX_PUSH_LOCK PushLock)
 {
-    return ExpTryAcquirePush(PushLock, true);
+    return ExpTryAcquirePush(PushLock, true, KI_CALLER());
 }
 EXPORT(ExTryAcquirePushLockExclusive);
 
 BOOLEAN ExTryAcquirePushLockShared(PEX_PUSH_LOCK PushLock)
 {
-    return ExpTryAcquirePush(PushLock, false);
+    return ExpTryAcquirePush(PushLock, false, KI_CALLER());
 }
 EXPORT(ExTryAcquirePushLockShared);
 
 /* Once the word says free, the lock's memory may go: a waiter's wake-up touches the lock only while waiters
    are listed, who keep it alive. Who leaves last wakes. */
-static inline void ExpReleasePush(PEX_PUSH_LOCK PushLock, ULONG_PTR Mine)
+static inline void ExpReleasePush(PEX_PUSH_LOCK PushLock, ULONG_PTR Mine, const void *Place)
 {
-    ExpNotePush(-1);
+    KiNoteBlockingRelease(ArchCurrentThread(), PushLock, KbkPushLock, NULL, Place);
+    KI_ASSERT(Mine == PUSH_EXCLUSIVE ? (PushLock->Value & PUSH_EXCLUSIVE) != 0 : PushLock->Value >= PUSH_SHARED,
+              "push lock %p is %llx", PushLock, PushLock->Value);
     ULONG_PTR Left = __atomic_sub_fetch(&PushLock->Value, Mine, __ATOMIC_RELEASE);
     if (Left == PUSH_WAITERS) {
         ExpWakeWaiters(PushLock);
     }
 }
 
+/* The holder gives the lock up, in the mode in which it acquired it. <= APC_LEVEL. (WDK pages of the names) */
 VOID ExReleasePushLockExclusive(PEX_PUSH_LOCK PushLock)
 {
-    KI_ASSERT((PushLock->Value & PUSH_EXCLUSIVE) != 0, "push lock %p is %llx", PushLock, PushLock->Value);
-    ExpReleasePush(PushLock, PUSH_EXCLUSIVE);
+    ExpReleasePush(PushLock, PUSH_EXCLUSIVE, KI_CALLER());
 }
 EXPORT(ExReleasePushLockExclusive);
 
 VOID ExReleasePushLockShared(PEX_PUSH_LOCK PushLock)
 {
-    KI_ASSERT(PushLock->Value >= PUSH_SHARED, "push lock %p is %llx", PushLock, PushLock->Value);
-    ExpReleasePush(PushLock, PUSH_SHARED);
+    ExpReleasePush(PushLock, PUSH_SHARED, KI_CALLER());
 }
 EXPORT(ExReleasePushLockShared);

@@ -57,17 +57,21 @@ void KdRemoveSymbols(KD_SYMBOLS *Symbols);
     X(MACHINE_CHECK_EXCEPTION, 0x9C)                                                                         \
     X(ATTEMPTED_SWITCH_FROM_DPC, 0xB8)                                                                       \
     X(BAD_POOL_CALLER, 0xC2)                                                                                 \
+    X(DRIVER_VERIFIER_DETECTED_VIOLATION, 0xC4)                                                              \
     X(DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS, 0xCE)                                           \
     X(MANUALLY_INITIATED_CRASH, 0xE2)                                                                        \
+    X(RESOURCE_NOT_OWNED, 0xE3)                                                                              \
     X(WORKER_THREAD_RETURNED_AT_BAD_IRQL, 0xE1)                                                              \
     X(WORKER_INVALID, 0xE4)                                                                                  \
     X(CLOCK_WATCHDOG_TIMEOUT, 0x101)                                                                         \
     X(KERNEL_SECURITY_CHECK_FAILURE, 0x139)                                                                  \
     X(INVALID_RUNDOWN_PROTECTION_FLAGS, 0x16C)                                                               \
+    X(ERESOURCE_INVALID_RELEASE, 0x16E)                                                                      \
     X(LOCK_ORDER_VIOLATION, 0x50001)                                                                         \
     X(LOCK_HELD_WHILE_BLOCKING, 0x50002)                                                                     \
     X(PROVIDER_CONTRACT_VIOLATION, 0x50003)                                                                  \
-    X(ASSERTION_FAILED, 0x50004)
+    X(ASSERTION_FAILED, 0x50004)                                                                             \
+    X(BLOCKING_LOCK_WITH_APCS_ENABLED, 0x50005)
 
 #define KD_DEFINE(Name, Code) Name = Code,
 enum {

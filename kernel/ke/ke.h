@@ -47,6 +47,17 @@ typedef enum _KTHREAD_STATE {
 #define KUSER_WORK_PROVIDER  4 /* the provider asked for ReturnToUser */
 #define KUSER_WORK_INTERRUPT 8 /* alertable waits are broken off until the thread has come past this point (KeInterruptThread) */
 
+#if DBG
+/* A blocking lock that a thread holds. */
+#define KHELD_BLOCKING_LOCKS 24
+typedef struct _KHELD_BLOCKING {
+    const void *Lock;
+    const void *Place; /* behind the call that acquired it */
+    UCHAR Kind;        /* KBLOCKING_KIND */
+    BOOLEAN Shared;
+} KHELD_BLOCKING;
+#endif
+
 /*
  * Fields:  (c) constant once started   (o) the thread itself only   (t) Thread->Lock   (r) ReadyLock of Processor
  *          (a) atomic operations   (p) the processor that runs it
@@ -106,7 +117,10 @@ struct _KTHREAD {
     LONG SuspendCount;                  /* (t) */
     KEVENT ResumeEvent;                 /* synchronization; set when SuspendCount comes to 0 */
 #if DBG
-    ULONG PushLocksHeld;                /* (o) */
+    KLOCK HeldLock;                     /* guards the list of blocking locks: sync/held.h */
+    ULONG HeldBlockingCount;            /* (HeldLock) */
+    ULONG HeldUnlisted;                 /* (HeldLock) held, too, but the list was full */
+    KHELD_BLOCKING HeldBlocking[KHELD_BLOCKING_LOCKS]; /* (HeldLock) in the order of acquisition */
 #endif
 };
 

@@ -39,8 +39,7 @@ typedef enum _KLOCK_CLASS {
 /*
  * Blocking locks (push locks) have an order of their own; a holder may acquire any spin lock. EX_PUSH_LOCKs
  * inside the kernel, outermost first: loader, process life (creation against end), notify table, address
- * space, section, handle table. Debug builds check that none is held on the way back to user
- * mode.
+ * space, section, handle table. Debug builds list what each thread holds (sync/held.h).
  */
 
 #endif

@@ -16,6 +16,9 @@ void KeInitializeThread(PKTHREAD Thread, PKPROCESS Process, PVOID StackTop, KSTA
     Thread->Process = Process;
     Thread->AttachedProcess = Process;
     KeInitializeLock(&Thread->Lock, KlcThread);
+#if DBG
+    KeInitializeLock(&Thread->HeldLock, KlcThread);
+#endif
     Thread->State = Initialized;
     Thread->Priority = Process->BasePriority;
     Thread->BasePriority = Process->BasePriority;

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What debug builds know about blocking locks: each thread's list of those that it holds, in the order in which it
+ * acquired them, each with the address of the instruction behind the acquiring call. Push locks, fast mutexes and
+ * resources report here; release builds keep nothing.
+ *
+ * The list (KTHREAD.HeldBlocking) is guarded by KTHREAD.HeldLock, because a resource may be released on behalf of
+ * another thread.
+ */
+#ifndef PRIMER_HELD_H
+#define PRIMER_HELD_H
+
+#include "kernel/ke/ke.h"
+
+typedef enum _KBLOCKING_KIND {
+    KbkPushLock,
+    KbkFastMutex,
+    KbkResource,
+} KBLOCKING_KIND;
+
+#define KI_CALLER() __builtin_return_address(0)
+
+/* Documented first parameters of DRIVER_VERIFIER_DETECTED_VIOLATION; the second is the lock, the third the thread that
+   holds it (or NULL), the fourth the place of the offending call. */
+#define KI_VIOLATION_SELF_DEADLOCK 0x1000 /* the thread acquires what it holds already */
+#define KI_VIOLATION_OTHER_THREAD  0x1005 /* released by another thread than the one that acquired it */
+#define KI_VIOLATION_NOT_HELD      0x1007 /* released without having been acquired */
+
+#if DBG
+/* The current thread is about to acquire a lock, and to wait for it if need be: it may not hold it already. */
+void KiNoteBlockingAcquire(const void *Lock, KBLOCKING_KIND Kind, const void *Place);
+/* It has acquired it. */
+void KiNoteBlockingAcquired(const void *Lock, KBLOCKING_KIND Kind, BOOLEAN Shared, const void *Place);
+/* Holder, usually the current thread, gives it up. Owner: the thread that the lock names as its owner, if it does. */
+void KiNoteBlockingRelease(PKTHREAD Holder, const void *Lock, KBLOCKING_KIND Kind, const void *Owner, const void *Place);
+/* Does the thread's list hold the lock? */
+BOOLEAN KiHoldsBlocking(PKTHREAD Thread, const void *Lock);
+/* How many blocking locks the thread holds. */
+ULONG KiBlockingLocksHeld(PKTHREAD Thread);
+/* The contract of locks that leave the level alone: normal kernel APCs are off, or else an APC might need what the
+   interrupted code holds, and a suspended thread would keep its lock. */
+void KiCheckApcsOff(const void *Lock, KBLOCKING_KIND Kind, const void *Place);
+#else
+#define KiNoteBlockingAcquire(Lock, Kind, Place)                  ((void)0)
+#define KiNoteBlockingAcquired(Lock, Kind, Shared, Place)         ((void)0)
+#define KiNoteBlockingRelease(Holder, Lock, Kind, Owner, Place)   ((void)0)
+#define KiCheckApcsOff(Lock, Kind, Place)                         ((void)0)
+#endif
+
+#endif

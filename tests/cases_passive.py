@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+"""Blocking locks and executive helpers: on one processor and on eight as well, and each misuse in the bug check that names
+it, with a twin that does the same rightly and passes."""
+from kinds import Bugcheck, Kernel
+
+VERIFIER = "DRIVER_VERIFIER_DETECTED_VIOLATION"
+# name: (code, name's pattern, what the log says)
+MISUSES = {
+    "fast-self": (0xC4, VERIFIER, "acquires, though it holds it, fast mutex"),
+    "fast-foreign": (0xC4, VERIFIER, "releases, without holding it, fast mutex"),
+    "fast-free": (0xC4, VERIFIER, "releases, without holding it, fast mutex"),
+    "fast-high": (0x09, "IRQL_NOT_GREATER_OR_EQUAL", "from 2 down to 1"),
+    "unsafe-region": (0x50005, "BLOCKING_LOCK_WITH_APCS_ENABLED", "fast mutex .* outside a critical region"),
+    "push-self": (0xC4, VERIFIER, "acquires, though it holds it, push lock"),
+    "push-shared": (0xC4, VERIFIER, "acquires, though it holds it, push lock"),
+    "push-foreign": (0xC4, VERIFIER, "releases, without holding it, push lock"),
+    "push-mode": (0x50004, "ASSERTION_FAILED", "push lock"),
+    "push-region": (0x50005, "BLOCKING_LOCK_WITH_APCS_ENABLED", "push lock .* outside a critical region"),
+    "push-end": (0x50004, "ASSERTION_FAILED", "ends with 1 push locks or mutexes held"),
+}
+ALWAYS = {"fast-high"}      # found in release builds, too
+
+CASES = [Kernel(f"kernel/{name}/{smp}", modules=(name,), smp=smp, random=True, alone=True)
+         for name in ("passive",) for smp in (1, 8)]
+CASES += [Bugcheck(f"misuse/{name}", modules=("misuse",), options=f"misuse.kind={name}", code=code, symbol=symbol,
+                   log=log, debug=name not in ALWAYS)
+          for name, (code, symbol, log) in MISUSES.items()]
+CASES += [Kernel(f"misuse/{name}-ok", modules=("misuse",), options=f"misuse.kind={name}-ok") for name in MISUSES]

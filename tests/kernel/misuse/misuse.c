@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A blocking lock or an executive helper is used wrongly, in the way that the kernel option misuse.kind=NAME chooses:
+ * this must end in a certain bug check. misuse.kind=NAME-ok does the same rightly and must pass. The codes stand in
+ * tests/cases_passive.py.
+ */
+#include "../ktest.h"
+
+static FAST_MUTEX Mutex;
+static EX_PUSH_LOCK PushLock;
+
+static VOID Prepare(VOID)
+{
+    ExInitializeFastMutex(&Mutex);
+    ExInitializePushLock(&PushLock);
+}
+
+/* Runs a routine in another thread, to its end. */
+static VOID Elsewhere(PKSTART_ROUTINE Routine)
+{
+    PETHREAD Thread = KtestStart(Routine, NULL);
+    if (Thread != NULL) {
+        KtestJoin(Thread);
+    }
+}
+
+static VOID FastSelf(BOOLEAN Right)
+{
+    ExAcquireFastMutex(&Mutex);
+    if (Right) {
+        ExReleaseFastMutex(&Mutex);
+    }
+    ExAcquireFastMutex(&Mutex);
+    ExReleaseFastMutex(&Mutex);
+}
+
+static VOID ReleaseFast(PVOID Context)
+{
+    KIRQL Irql;
+    KeRaiseIrql(APC_LEVEL, &Irql);
+    ExReleaseFastMutexUnsafe(&Mutex);
+    KeLowerIrql(Irql);
+}
+
+static VOID FastForeign(BOOLEAN Right)
+{
+    ExAcquireFastMutex(&Mutex);
+    if (!Right) {
+        Elsewhere(ReleaseFast);
+    }
+    ExReleaseFastMutex(&Mutex);
+}
+
+static VOID FastFree(BOOLEAN Right)
+{
+    KIRQL Irql;
+    KeRaiseIrql(APC_LEVEL, &Irql);
+    if (Right) {
+        ExAcquireFastMutexUnsafe(&Mutex);
+    }
+    ExReleaseFastMutexUnsafe(&Mutex);
+    KeLowerIrql(Irql);
+}
+
+static VOID FastHigh(BOOLEAN Right)
+{
+    KIRQL Irql;
+    KeRaiseIrql(Right ? APC_LEVEL : DISPATCH_LEVEL, &Irql);
+    ExAcquireFastMutex(&Mutex);
+    ExReleaseFastMutex(&Mutex);
+    KeLowerIrql(Irql);
+}
+
+/* A system thread starts in a critical region: it leaves it. */
+static VOID UnsafeThread(PVOID Context)
+{
+    if (Context == NULL) {
+        KeLeaveCriticalRegion();
+    }
+    ExAcquireFastMutexUnsafe(&Mutex);
+    ExReleaseFastMutexUnsafe(&Mutex);
+    if (Context == NULL) {
+        KeEnterCriticalRegion();
+    }
+}
+
+static VOID UnsafeRegion(BOOLEAN Right)
+{
+    PETHREAD Thread = KtestStart(UnsafeThread, Right ? &Mutex : NULL);
+    if (Thread != NULL) {
+        KtestJoin(Thread);
+    }
+}
+
+static VOID PushSelf(BOOLEAN Right)
+{
+    static EX_PUSH_LOCK Other;
+    KeEnterCriticalRegion();
+    ExAcquirePushLockExclusive(&PushLock);
+    ExAcquirePushLockExclusive(Right ? &Other : &PushLock);
+    ExReleasePushLockExclusive(Right ? &Other : &PushLock);
+    ExReleasePushLockExclusive(&PushLock);
+    KeLeaveCriticalRegion();
+}
+
+static VOID PushShared(BOOLEAN Right)
+{
+    static EX_PUSH_LOCK Other;
+    KeEnterCriticalRegion();
+    ExAcquirePushLockShared(&PushLock);
+    ExAcquirePushLockShared(Right ? &Other : &PushLock);
+    ExReleasePushLockShared(Right ? &Other : &PushLock);
+    ExReleasePushLockShared(&PushLock);
+    KeLeaveCriticalRegion();
+}
+
+static VOID ReleasePush(PVOID Context)
+{
+    ExReleasePushLockExclusive(&PushLock);
+}
+
+static VOID PushForeign(BOOLEAN Right)
+{
+    KeEnterCriticalRegion();
+    ExAcquirePushLockExclusive(&PushLock);
+    if (!Right) {
+        Elsewhere(ReleasePush);
+    }
+    ExReleasePushLockExclusive(&PushLock);
+    KeLeaveCriticalRegion();
+}
+
+static VOID PushMode(BOOLEAN Right)
+{
+    KeEnterCriticalRegion();
+    ExAcquirePushLockShared(&PushLock);
+    if (Right) {
+        ExReleasePushLockShared(&PushLock);
+    } else {
+        ExReleasePushLockExclusive(&PushLock);
+    }
+    KeLeaveCriticalRegion();
+}
+
+static VOID PushThread(PVOID Context)
+{
+    if (Context == NULL) {
+        KeLeaveCriticalRegion();
+    }
+    ExAcquirePushLockShared(&PushLock);
+    ExReleasePushLockShared(&PushLock);
+    if (Context == NULL) {
+        KeEnterCriticalRegion();
+    }
+}
+
+static VOID PushRegion(BOOLEAN Right)
+{
+    PETHREAD Thread = KtestStart(PushThread, Right ? &PushLock : NULL);
+    if (Thread != NULL) {
+        KtestJoin(Thread);
+    }
+}
+
+static VOID EndHolding(PVOID Context)
+{
+    ExAcquirePushLockExclusive(&PushLock);
+    if (Context != NULL) {
+        ExReleasePushLockExclusive(&PushLock);
+    }
+}
+
+static VOID PushEnd(BOOLEAN Right)
+{
+    PETHREAD Thread = KtestStart(EndHolding, Right ? &PushLock : NULL);
+    if (Thread != NULL) {
+        KtestJoin(Thread);
+    }
+}
+
+static const struct {
+    PCSTR Name;
+    VOID (*Routine)(BOOLEAN Right);
+} Misuses[] = {
+    {"fast-self", FastSelf}, {"fast-foreign", FastForeign}, {"fast-free", FastFree}, {"fast-high", FastHigh},
+    {"unsafe-region", UnsafeRegion}, {"push-self", PushSelf}, {"push-shared", PushShared},
+    {"push-foreign", PushForeign}, {"push-mode", PushMode}, {"push-region", PushRegion}, {"push-end", PushEnd},
+};
+
+NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    char Kind[64];
+    if (!ExQueryKernelOption("misuse.kind", Kind, sizeof(Kind))) {
+        DbgPrint("@fail misuse: no misuse.kind option\n");
+        return STATUS_SUCCESS;
+    }
+    Prepare();
+    for (ULONG i = 0; i < ARRAYSIZE(Misuses); i++) {
+        size_t Length = strlen(Misuses[i].Name);
+        if (strncmp(Kind, Misuses[i].Name, Length) == 0 && (Kind[Length] == 0 || strcmp(Kind + Length, "-ok") == 0)) {
+            Misuses[i].Routine(Kind[Length] != 0);
+            DbgPrint("@%s misuse.%s\n", Kind[Length] != 0 ? "pass" : "fail", Kind);
+            return STATUS_SUCCESS;
+        }
+    }
+    DbgPrint("@fail misuse.%s: unknown\n", Kind);
+    return STATUS_SUCCESS;
+}
