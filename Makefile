@@ -199,8 +199,9 @@ bench:
 	@$(MAKE) BUILD=release all tests
 	@tests/run.py --build release --bench $(T)
 
+# S=NAME runs tests/soak/NAME.py instead of the boots.
 soak: all
-	@tests/run.py --build $(BUILD) --soak $(or $(COUNT),200)
+	@$(if $(S),tests/soak/$(S).py $(T),tests/run.py --build $(BUILD) --soak $(or $(COUNT),200))
 
 debug: all
 	@tools/debug $(RUN_FLAGS)
@@ -228,6 +229,7 @@ help:
 #: make debug       boot it under GDB, stopped at the first C line
 #: make bench       measures against their limits (release build)
 #: make soak        COUNT (200) boots each at 1, 2, 4 and 8 processors
+#: make soak S=mutants      wrong kernels, each of which a test must notice; T="name..." chooses
 #: make lint        make layers, clang-format, clang-tidy, cppcheck
 #: make layers      do all arrows between the kernel's components point downwards?
 #: make lines       cloc of the base
