@@ -48,23 +48,25 @@ void ArchInitializeMachine(PBOOT_INFORMATION Boot);
 /* How many processors the machine has (enabled in the MADT), at most MAXIMUM_PROCESSORS. */
 ULONG ArchProcessorCount(void);
 /* Starts processor Number (1..): its PRCB, idle thread and stacks have been made. It enters the kernel by calling
-   KiProcessorStartup(Prcb) on its idle thread's stack at HIGH_LEVEL, interrupts off. Returns false when it did not
+   ArchHandlers.ProcessorStartup(Prcb) on its idle thread's stack at HIGH_LEVEL, interrupts off. Returns false when it did not
    answer within a second; the trampoline's progress code is in ArchTrampolineProgress. */
 bool ArchStartProcessor(PKPRCB Prcb);
 extern volatile ULONG ArchTrampolineProgress;
 /* Called by each processor on itself, before anything else of it runs: descriptor tables, control registers, MSRs, GS
    base = Prcb, FPU, local APIC, syscall entry. */
 void ArchInitializeProcessor(PKPRCB Prcb);
+/* The boot processor's control block: it is current before anything above the machine runs. */
+extern KPRCB ArchBootPrcb;
 /* The identity map is dropped: no other processor will be started. */
 void ArchProcessorsAreUp(void);
 
 /* ---- Inter-processor interrupts and the timer ---- */
 
-/* IPI (KiIpiInterrupt runs there at IPI_LEVEL) to a processor. Any IRQL. */
+/* IPI (ArchHandlers.IpiInterrupt runs there at IPI_LEVEL) to a processor. Any IRQL. */
 void ArchSendIpi(ULONG Processor);
-/* NMI to the processors of the mask: freezes them for a bug check (they arrive in KiNmi). */
+/* NMI to the processors of the mask: freezes them for a bug check (they arrive in ArchHandlers.Nmi). */
 void ArchSendNmi(ULONG64 Processors);
-/* The one-shot timer of this processor interrupts (KiClockInterrupt at CLOCK_LEVEL) at or, where the hardware's counter is
+/* The one-shot timer of this processor interrupts (ArchHandlers.ClockInterrupt at CLOCK_LEVEL) at or, where the hardware's counter is
    too short, before the time given in cycles; the handler re-arms. UINT64_MAX: no interrupt. Interrupts off or >= DISPATCH. */
 void ArchArmTimer(uint64_t Cycles);
 uint64_t ArchCyclesPerSecond(void);
@@ -81,7 +83,7 @@ NTSTATUS ArchConnectInterrupt(ULONG IsaLine, KIRQL Irql, void (*Routine)(void *)
 
 /* ---- Threads ---- */
 
-/* Prepares a kernel stack so that the first ArchSwapContext to the thread calls KiThreadStartup() on it at DISPATCH_LEVEL
+/* Prepares a kernel stack so that the first ArchSwapContext to the thread calls ArchHandlers.ThreadStartup on it at DISPATCH_LEVEL
    with interrupts on. StackTop is the highest address + 1; the top sizeof(KTRAP_FRAME) bytes are left for the user frame
    (ArchUserFrame(Thread)). */
 void ArchInitializeThread(PKTHREAD Thread);
@@ -208,37 +210,49 @@ ULONG ArchSerialIsaLine(ULONG Port);
 ULONG ArchBackTrace(ULONG64 Rip, ULONG64 Rbp, ULONG64 *Addresses, ULONG Count);
 ULONG ArchCaptureBackTrace(ULONG64 *Addresses, ULONG Count);
 
-/* ---- What the machine calls (implemented above it) ---- */
+/* ---- What the machine calls ---- */
 
-/* First C line of the machine-independent kernel: boot processor, its PRCB current, HIGH_LEVEL, interrupts off, final page
-   tables loaded, Boot complete. */
-NORETURN void KiSystemStartup(PBOOT_INFORMATION Boot);
-NORETURN void KiProcessorStartup(PKPRCB Prcb);
-NORETURN void KiThreadStartup(void);
-/* Interrupts, at the level given by the handler's class; IRQL has been set, in-service class masks lower ones. These two
-   run with interrupts off. */
-void KiClockInterrupt(void);
-void KiIpiInterrupt(void);
-/* An interrupt is about to return to code below DISPATCH_LEVEL with PendingSoft set for that level: interrupts are off on
-   entry and exit, on inside. */
-void KiInterruptExit(KIRQL ReturnIrql);
-/* About to return to user mode, interrupts off, and Thread->UserWork or PendingSoft is not 0: returns with interrupts off
-   when nothing is left to do. Frame is the user frame and may have been changed. */
-void KiReturnToUserWork(PKTRAP_FRAME Frame);
-/* A system call came back above PASSIVE_LEVEL or with APCs disabled. Interrupts off. */
-NORETURN void KiProviderViolation(PKTRAP_FRAME Frame);
-/* SYSCALL of a thread without provider; interrupts on, PASSIVE_LEVEL. The result goes to Frame->Rax. */
-void KiSystemService(PKTRAP_FRAME Frame);
-/* A page fault that interrupts allowed (IF was on) or not. Access: ARCH_PAGE_READ/WRITE/EXECUTE that was tried,
-   ARCH_PAGE_USER when by user mode. STATUS_SUCCESS: retry the instruction. Otherwise the machine looks for a fix-up (kernel
-   mode), then calls KiDispatchException with the status (STATUS_ACCESS_VIOLATION, STATUS_IN_PAGE_ERROR, STATUS_NO_MEMORY, STATUS_GUARD_PAGE_VIOLATION). */
-NTSTATUS KiPageFault(PKTRAP_FRAME Frame, uintptr_t Address, ULONG Access);
-/* Any other exception, or a fault that was not resolved. Interrupts on if they were on at the fault. Returns when
-   handled (frame perhaps changed); from kernel mode without a handler it does not return. */
-void KiDispatchException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
-/* NMI on the IST stack: another processor froze us, or a stray one. Takes no lock, faults nowhere. */
-void KiNmi(PKTRAP_FRAME Frame);
-/* #DF, #MC and what can only be a broken kernel. */
-NORETURN void KiFatalTrap(PKTRAP_FRAME Frame);
+/*
+ * The machine stands at the bottom and calls nobody above it by name. Where custody passes upwards it goes through this
+ * table, a constant that kernel/init/handlers.c fills: it lies in read-only memory, and an entry that is missing is a bug
+ * check at start-up. One way up is not in it because it is the hottest: SYSCALL calls KTHREAD.SystemCall, a pointer that
+ * each thread has of its own (the kernel's services or its provider's dispatcher), so that a system call costs one
+ * indirect call and no look at any table.
+ */
+typedef struct _ARCH_HANDLERS {
+    /* First C line of the machine-independent kernel: boot processor, its PRCB current, HIGH_LEVEL, interrupts off, final
+       page tables loaded, Boot complete. */
+    NORETURN void (*SystemStartup)(PBOOT_INFORMATION Boot);
+    /* The same of another processor, on its idle thread's stack. */
+    NORETURN void (*ProcessorStartup)(PKPRCB Prcb);
+    /* The first thing that a thread does, on its own stack, at DISPATCH_LEVEL with interrupts on. */
+    NORETURN void (*ThreadStartup)(void);
+    /* Interrupts, at the level given by the handler's class; IRQL has been set, in-service class masks lower ones. These
+       two run with interrupts off. */
+    void (*ClockInterrupt)(void);
+    void (*IpiInterrupt)(void);
+    /* An interrupt is about to return to code below DISPATCH_LEVEL with PendingSoft set for that level: interrupts are off
+       on entry and exit, on inside. */
+    void (*InterruptExit)(KIRQL ReturnIrql);
+    /* About to return to user mode, interrupts off, and Thread->UserWork or PendingSoft is not 0: returns with interrupts
+       off when nothing is left to do. Frame is the user frame and may have been changed. */
+    void (*ReturnToUser)(PKTRAP_FRAME Frame);
+    /* A system call came back above PASSIVE_LEVEL or with APCs disabled. Interrupts off. */
+    NORETURN void (*SystemCallViolation)(PKTRAP_FRAME Frame);
+    /* A page fault that interrupts allowed (IF was on) or not. Access: ARCH_PAGE_READ/WRITE/EXECUTE that was tried,
+       ARCH_PAGE_USER when by user mode. STATUS_SUCCESS: retry the instruction. Otherwise the machine looks for a fix-up
+       (kernel mode), then calls Exception with the status (STATUS_ACCESS_VIOLATION, STATUS_IN_PAGE_ERROR,
+       STATUS_NO_MEMORY, STATUS_GUARD_PAGE_VIOLATION). */
+    NTSTATUS (*PageFault)(PKTRAP_FRAME Frame, uintptr_t Address, ULONG Access);
+    /* Any other exception, or a fault that was not resolved. Interrupts on if they were on at the fault. Returns when
+       handled (frame perhaps changed); from kernel mode without a handler it does not return. */
+    void (*Exception)(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
+    /* NMI on the IST stack: another processor froze us, or a stray one. Takes no lock, faults nowhere. */
+    void (*Nmi)(PKTRAP_FRAME Frame);
+    /* #DF, #MC and what can only be a broken kernel. */
+    NORETURN void (*FatalTrap)(PKTRAP_FRAME Frame);
+} ARCH_HANDLERS;
+
+extern const ARCH_HANDLERS ArchHandlers;
 
 #endif

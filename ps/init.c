@@ -164,7 +164,7 @@ void PsInitializePhase0(void)
     ObReleaseProcessTable = PspReleaseTable;
 }
 
-static const char *PspModuleInUse(PLDR_MODULE Module)
+const char *PsModuleInUse(PEX_MODULE Module)
 {
     const char *What = PspModuleProviderInUse(Module);
     return What != NULL ? What : PspModuleNotifyInUse(Module);
@@ -172,11 +172,6 @@ static const char *PspModuleInUse(PLDR_MODULE Module)
 
 void PsInitializePhase1(void)
 {
-    KiUserWorkHook = PspUserWork;
-    KiProviderName = PspProviderName;
-    ExUserExceptionHook = PspUserException;
-    LdrModuleInUse = PspModuleInUse;
-    LdrImageNotifyHook = PspNotifyModuleImage;
     PspInitializeReaper();
 }
 

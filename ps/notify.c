@@ -61,7 +61,7 @@ struct _PSP_NOTIFY_CALL {
     PSP_NOTIFY_TABLE *Table;
     PSP_NOTIFY_SLOT *Slot; /* NULL: the routine was removed from inside this call */
     PVOID Routine;
-    PLDR_MODULE Module; /* its run-down is held; NULL: the kernel's own */
+    PEX_MODULE Module; /* its run-down is held; NULL: the kernel's own */
 };
 
 /* A push lock of zeros is free. */
@@ -123,7 +123,7 @@ static bool PspBeginCall(PSP_NOTIFY_CALL *Call, PSP_NOTIFY_TABLE *Table, PSP_NOT
     Call->Table = Table;
     Call->Slot = Slot;
     Call->Routine = Slot->Routine;
-    Call->Module = LdrReferenceModuleByAddress(Call->Routine);
+    Call->Module = ExHandlers.ReferenceModule(Call->Routine);
     Call->Outer = Thread->NotifyCalls;
     Thread->NotifyCalls = Call;
     KeEnterCriticalRegion();
@@ -519,20 +519,20 @@ void PspNotifyProcessImage(PEPROCESS Process)
     }
 }
 
-void PspNotifyModuleImage(PCUNICODE_STRING FullImageName, PVOID ImageBase, SIZE_T ImageSize)
+void PsNotifyModuleImage(PCUNICODE_STRING FullImageName, PVOID ImageBase, SIZE_T ImageSize)
 {
     PspNotifyImage(FullImageName, NULL, ImageBase, ImageSize);
 }
 
 /* ---- Modules that go ---- */
 
-static bool PspIsInModule(PLDR_MODULE Module, const PSP_NOTIFY_SLOT *Slot)
+static bool PspIsInModule(PEX_MODULE Module, const PSP_NOTIFY_SLOT *Slot)
 {
     return (ULONG_PTR)Slot->Routine - (ULONG_PTR)Module->Base < Module->Size;
 }
 
 /* TRUE: it is registered. A deferred removal is waited for: its calls may not hold the module yet. */
-static bool PspIsSlotUsedBy(const PSP_NOTIFY_SLOT *Slot, PLDR_MODULE Module)
+static bool PspIsSlotUsedBy(const PSP_NOTIFY_SLOT *Slot, PEX_MODULE Module)
 {
     LARGE_INTEGER Millisecond = {.QuadPart = -10000};
     ULONG64 State;
@@ -545,7 +545,7 @@ static bool PspIsSlotUsedBy(const PSP_NOTIFY_SLOT *Slot, PLDR_MODULE Module)
     return false;
 }
 
-const char *PspModuleNotifyInUse(PLDR_MODULE Module)
+const char *PspModuleNotifyInUse(PEX_MODULE Module)
 {
     static const PSP_NOTIFY_TABLE *const Tables[] = {&PspProcessTable, &PspThreadTable, &PspImageTable};
     for (ULONG i = 0; i < ARRAYSIZE(Tables) * PSP_NOTIFY_SLOTS; i++) {

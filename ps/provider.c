@@ -92,7 +92,7 @@ static NTSTATUS PspCheckTables(const PS_SUBSYSTEM_PROVIDER *Table, const PS_SUBS
 /* Where the provider's code lies: by it the kernel tells who calls. */
 static void PspFindProviderCode(PPS_PROVIDER Provider)
 {
-    PLDR_MODULE Module = LdrReferenceModuleByAddress((PVOID)Provider->Table.DispatchSystemCall);
+    PEX_MODULE Module = ExHandlers.ReferenceModule((PVOID)Provider->Table.DispatchSystemCall);
     Provider->CodeSize = MAXULONG_PTR;
     if (Module != NULL) {
         Provider->CodeStart = (ULONG_PTR)Module->Base;
@@ -213,7 +213,7 @@ NTSTATUS PsUnregisterSubsystemProvider(PPS_PROVIDER Handle, BOOLEAN Wait)
 }
 EXPORT(PsUnregisterSubsystemProvider);
 
-const char *PspModuleProviderInUse(PLDR_MODULE Module)
+const char *PspModuleProviderInUse(PEX_MODULE Module)
 {
     const char *What = NULL;
     KIRQL Irql = KeAcquireLock(&PspProviderLock);

@@ -9,6 +9,7 @@
 #ifndef PRIMER_PS_H
 #define PRIMER_PS_H
 
+#include "kernel/ex/ex.h"
 #include "kernel/ke/ke.h"
 #include "kernel/mm/mm.h"
 #include "kernel/ob/ob.h"
@@ -141,7 +142,7 @@ extern PS_STATIC_PROCESS PspIdleProcessObject;
 /* Object types, Idle and System process; the boot processor's idle thread becomes an object. After
    ObInitialize. */
 void PsInitializePhase0(void);
-/* The reaper, and the hooks of ke, ex, ldr. After ExInitializeWorkQueues; system threads can be made from
+/* The reaper. After ExInitializeWorkQueues; system threads can be made from
    here on. */
 void PsInitializePhase1(void);
 /* Idle thread and stack of another processor: sets IdleThread and IdleStackTop of its PRCB. STATUS_NO_MEMORY.
@@ -166,8 +167,17 @@ NTSTATUS PsReferenceAddressSpace(PEPROCESS Process, PMM_ADDRESS_SPACE *Space);
 /* The process (referenced) behind Previous (dereferenced by the call; NULL: from the start) in the list; NULL
    at the end. */
 PEPROCESS PsNextProcess(PEPROCESS Previous);
-/* Image callbacks for a kernel module (ProcessId 0). PASSIVE. The loader's hook. */
-void PspNotifyModuleImage(PCUNICODE_STRING FullImageName, PVOID ImageBase, SIZE_T ImageSize);
+/* Image callbacks for a kernel module (ProcessId 0), before its DriverEntry. PASSIVE. */
+void PsNotifyModuleImage(PCUNICODE_STRING FullImageName, PVOID ImageBase, SIZE_T ImageSize);
+/* Does a module that has run its DriverUnload still have something registered? A word for it, or NULL. PASSIVE. */
+const char *PsModuleInUse(PEX_MODULE Module);
+
+/* ---- What ke and kd call (KeHandlers, KdHooks: ke.h and kd.h have the contracts) ---- */
+
+void PspUserWork(PKTRAP_FRAME Frame);
+void PspUserException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
+const char *PspProviderName(PKTHREAD Thread);
+BOOLEAN PspQueryThreadIds(PKTHREAD Thread, CLIENT_ID *Ids);
 
 static inline PEPROCESS PsThreadProcess(PETHREAD Thread)
 {

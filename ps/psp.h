@@ -11,8 +11,8 @@
 #include "kernel/kd/kd.h"
 #include "sync/held.h"
 #include "sync/pushlock.h"
+#include "sync/wait.h"
 #include "kernel/rtl/export.h"
-#include "kernel/ldr/ldr.h"
 #include "kernel/rtl/rtl.h"
 #include "ps/ps.h"
 #include <ntapi.h>
@@ -142,9 +142,9 @@ void PspNotifyThreadExit(PETHREAD Thread);
 void PspNotifyProcessImage(PEPROCESS Process);
 /* The current thread ends inside callbacks: they count as returned. */
 void PspAbandonNotifyCalls(PETHREAD Thread);
-/* LdrModuleInUse's share: waits for removals that were deferred; a routine of the module that is still
+/* PsModuleInUse's share: waits for removals that were deferred; a routine of the module that is still
    registered? */
-const char *PspModuleNotifyInUse(PLDR_MODULE Module);
+const char *PspModuleNotifyInUse(PEX_MODULE Module);
 
 /* ---- Providers (provider.c) ---- */
 
@@ -178,16 +178,11 @@ void PspEnterProvider(PSP_PROVIDER_CALL *Call, PPS_PROVIDER Provider);
 void PspLeaveProvider(PSP_PROVIDER_CALL *Call, const char *Routine);
 /* The thread's system calls go to its process's provider. */
 void PspBindThread(PETHREAD Thread);
-const char *PspModuleProviderInUse(PLDR_MODULE Module);
+const char *PspModuleProviderInUse(PEX_MODULE Module);
 /* Names, NUL-separated, an empty one at the end; returns the bytes that they take. At most Size are written.
    */
 SIZE_T PspProviderNames(char *Buffer, SIZE_T Size);
-const char *PspProviderName(PKTHREAD Thread);
 extern const PS_SUBSYSTEM_ROUTINES PspSubsystemRoutines; /* providerproc.c */
-
-/* KiUserWorkHook and ExUserExceptionHook. */
-void PspUserWork(PKTRAP_FRAME Frame);
-void PspUserException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
 
 /* ---- System services (query.c, virtual.c) ---- */
 

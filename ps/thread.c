@@ -524,6 +524,12 @@ HANDLE PsGetThreadProcessId(PETHREAD Thread)
 }
 EXPORT(PsGetThreadProcessId);
 
+BOOLEAN PspQueryThreadIds(PKTHREAD Thread, CLIENT_ID *Ids)
+{
+    *Ids = CONTAINING_RECORD(Thread, ETHREAD, Tcb)->Cid;
+    return PsInitialSystemProcess != NULL;
+}
+
 PEPROCESS PsGetThreadProcess(PETHREAD Thread)
 {
     return PsThreadProcess(Thread);

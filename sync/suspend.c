@@ -1,10 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Suspension of threads. A suspended thread waits for its ResumeEvent on its way back to user mode.
+ * What each thread has in order to wait and to be suspended, and suspension itself. A suspended thread waits for its
+ * ResumeEvent on its way back to user mode.
  */
 #include "sync/sync.h"
 
 #define MAXIMUM_SUSPEND_COUNT 127
+
+void KiInitializeThreadWaits(PKTHREAD Thread)
+{
+    for (ULONG i = 0; i < THREAD_WAIT_OBJECTS; i++) {
+        Thread->WaitBlock[i].Thread = Thread;
+    }
+    KeInitializeTimer(&Thread->WaitTimer);
+    Thread->WaitTimer.Header.Type = ThreadWaitTimerObject;
+    KeInitializeEvent(&Thread->ResumeEvent, SynchronizationEvent, FALSE);
+}
 
 NTSTATUS KeSuspendThread(PKTHREAD Thread, PULONG PreviousCount)
 {

@@ -32,6 +32,7 @@
 #include "kernel/kd/kd.h"
 #include "kernel/ke/ke.h"
 #include "sync/timerq.h"
+#include "sync/wait.h"
 #include "kernel/rtl/export.h"
 
 typedef enum _WAIT_STATE {

@@ -6,8 +6,8 @@ STACK = r"\n +#0 +0x[0-9a-f]{16} \S+"
 
 CASES = [
     Gdb("gdb/start", script="start.gdb", output=(
-        r"^Thread 1 hit Breakpoint 1, KiSystemStartup \(Boot=.*\) at kernel/init/startup\.c:\d+",
-        r"^KiSystemStartup in section \.text", r'^\$1 = .*"PVH"')),
+        r"^Thread 1 hit Breakpoint 1, InitSystemStartup \(Boot=.*\) at kernel/init/startup\.c:\d+",
+        r"^InitSystemStartup in section \.text", r'^\$1 = .*"PVH"')),
     Gdb("gdb/helpers", script="helpers.gdb", debug=True, command=("/bin/busybox", "sleep", "1000"), output=(
         r"hit Breakpoint 2, sleep_ns \(ns=\d+\) at subsystems/linux/time\.c:\d+",
         r"^ +4 +0 Running +\d+ kernel +0x\w+ System$",                                          # ps

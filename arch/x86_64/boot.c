@@ -7,6 +7,7 @@
 
 #define EXIT_NOT_STARTED 0x31 /* as after a bug check */
 
+KPRCB ArchBootPrcb;
 static BOOT_INFORMATION BootInformation;
 
 /* Before anything else works: the debug console, and COM1 as firmware left it. */
@@ -37,14 +38,14 @@ void ArchBootMain(ULONG Kind, uint64_t Info)
     }
     ArchpPatchUserAccess();
     ArchpBuildIdt();
-    ArchInitializeProcessor(&KiBootPrcb);
+    ArchInitializeProcessor(&ArchBootPrcb);
     ArchpReadBootInformation(&BootInformation, Kind, Info);
     ArchpBuildKernelTables(&BootInformation);
-    if (!ArchpAllocateInterruptStacks(&KiBootPrcb)) {
+    if (!ArchpAllocateInterruptStacks(&ArchBootPrcb)) {
         ArchpBootFail("not enough memory for the interrupt stacks.");
     }
     ArchpEndEarlyAllocation(&BootInformation);
-    KiSystemStartup(&BootInformation);
+    ArchHandlers.SystemStartup(&BootInformation);
 }
 
 void ArchInitializeMachine(PBOOT_INFORMATION Boot)

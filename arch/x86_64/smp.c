@@ -116,7 +116,7 @@ void ArchProcessorsAreUp(void)
 
 /* ---- The started side ---- */
 
-/* On the idle thread's stack, and with nothing else yet: KiProcessorStartup calls ArchInitializeProcessor
+/* On the idle thread's stack, and with nothing else yet: the handler calls ArchInitializeProcessor
    first. */
 void ArchpProcessorMain(PKPRCB Prcb)
 {
@@ -125,5 +125,5 @@ void ArchpProcessorMain(PKPRCB Prcb)
         ArchHalt();
     }
     ArchTrampolineProgress = PROGRESS_KERNEL;
-    KiProcessorStartup(Prcb);
+    ArchHandlers.ProcessorStartup(Prcb);
 }

@@ -4,7 +4,7 @@
 
 %include "arch/x86_64/frame.inc"
 
-extern ArchpReturnToUser, KiReturnToUserWork, KiProviderViolation
+extern ArchpReturnToUser, ArchHandlers
 
 RFLAGS_TF equ 0x100
 RFLAGS_RF equ 0x10000
@@ -66,7 +66,7 @@ ArchpSystemCallExit:
 
 .work:
     mov rdi, rsp
-    call KiReturnToUserWork
+    call [rel ArchHandlers + HANDLERS_RETURN_TO_USER]
     jmp .tested
 
 ; The frame was changed, or a thread enters user mode for the first time.
@@ -80,7 +80,7 @@ ArchpSystemCallExit:
 
 .violation:
     mov rdi, rsp
-    call KiProviderViolation
+    call [rel ArchHandlers + HANDLERS_VIOLATION]
     ud2
 
 global ArchEnterUserMode

@@ -15,8 +15,8 @@ typedef struct _ARCH_SWITCH_FRAME {
  *  StackTop   +--------------------+
  *             | KTRAP_FRAME        |  the user frame, also for threads that have none
  *             +--------------------+
- *             | 0                  |  KiThreadStartup's return address: aligned as after a call
- *             | ARCH_SWITCH_FRAME  |  Rip = KiThreadStartup
+ *             | 0                  |  ThreadStartup's return address: aligned as after a call
+ *             | ARCH_SWITCH_FRAME  |  Rip = ArchHandlers.ThreadStartup
  *  KernelRsp  +--------------------+
  */
 void ArchInitializeThread(PKTHREAD Thread)
@@ -24,7 +24,7 @@ void ArchInitializeThread(PKTHREAD Thread)
     uint64_t *Return = (uint64_t *)ArchUserFrame(Thread) - 1;
     *Return = 0;
     ARCH_SWITCH_FRAME *Switch = (ARCH_SWITCH_FRAME *)Return - 1;
-    *Switch = (ARCH_SWITCH_FRAME){.Rflags = RFLAGS_ONE | RFLAGS_IF, .Rip = (uint64_t)KiThreadStartup};
+    *Switch = (ARCH_SWITCH_FRAME){.Rflags = RFLAGS_ONE | RFLAGS_IF, .Rip = (uint64_t)ArchHandlers.ThreadStartup};
     Thread->Arch.KernelRsp = (uint64_t)Switch;
 }
 

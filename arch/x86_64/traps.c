@@ -34,7 +34,7 @@ static void DispatchCode(PKTRAP_FRAME Frame, NTSTATUS Code)
 {
     ULONG64 Address = Frame->Rip - (Code == STATUS_BREAKPOINT);
     EXCEPTION_RECORD Record = {.ExceptionCode = Code, .ExceptionAddress = (PVOID)Address};
-    KiDispatchException(&Record, Frame);
+    ArchHandlers.Exception(&Record, Frame);
 }
 
 static void DispatchMemoryFault(PKTRAP_FRAME Frame, NTSTATUS Code, ULONG_PTR Kind, uintptr_t Address)
@@ -49,7 +49,7 @@ static void DispatchMemoryFault(PKTRAP_FRAME Frame, NTSTATUS Code, ULONG_PTR Kin
         Record.NumberParameters = 3; /* STATUS_IN_PAGE_ERROR and the like: the third tells why */
         Record.ExceptionInformation[2] = (ULONG)Code;
     }
-    KiDispatchException(&Record, Frame);
+    ArchHandlers.Exception(&Record, Frame);
 }
 
 /* Kernel code that touches a user page outside a copy routine or an open window, or executes there, is wrong:
@@ -83,10 +83,10 @@ static void HandlePageFault(PKTRAP_FRAME Frame, uintptr_t Address)
     ULONG Access = AccessOf(Frame->ErrorCode);
     NTSTATUS Status = STATUS_ACCESS_VIOLATION;
     if (Frame->ErrorCode & PAGE_FAULT_RESERVED) {
-        KiFatalTrap(Frame); /* a page-table entry of ours is malformed */
+        ArchHandlers.FatalTrap(Frame); /* a page-table entry of ours is malformed */
     }
     if (ArchGetIrql() >= DISPATCH_LEVEL || !IsForbidden(Frame, Address)) { /* the level comes first: a bug check of its own */
-        Status = KiPageFault(Frame, Address, Access);
+        Status = ArchHandlers.PageFault(Frame, Address, Access);
     }
     if (Status == STATUS_SUCCESS) {
         return;
@@ -227,7 +227,7 @@ static void HandleException(PKTRAP_FRAME Frame, uintptr_t FaultAddress)
         break;
     default:
         if (Frame->Vector >= RTL_NUMBER_OF(Codes) || Codes[Frame->Vector] == 0) {
-            KiFatalTrap(Frame);
+            ArchHandlers.FatalTrap(Frame);
         }
         DispatchCode(Frame, Codes[Frame->Vector]);
     }
@@ -266,7 +266,7 @@ void ArchpReturnToUser(PKTRAP_FRAME Frame)
 {
     for (;;) {
         if (ArchCurrentThread()->UserWork != 0 || ArchPendingSoft() != 0) {
-            KiReturnToUserWork(Frame);
+            ArchHandlers.ReturnToUser(Frame);
         }
         if (Frame->Rip < ARCH_USER_END) {
             return;
@@ -281,13 +281,13 @@ void ArchpHandleParanoid(PKTRAP_FRAME Frame)
 {
     switch (Frame->Vector) {
     case VECTOR_NMI:
-        KiNmi(Frame);
+        ArchHandlers.Nmi(Frame);
         break;
     case VECTOR_DEBUG: /* from kernel mode; from user mode it takes the ordinary way */
         HandleDebug(Frame);
         break;
     default:
-        KiFatalTrap(Frame);
+        ArchHandlers.FatalTrap(Frame);
     }
 }
 
@@ -300,9 +300,9 @@ ARCH_HANDLER ArchpHandler[256];
 static void RunHandler(ULONG Vector)
 {
     if (Vector == VECTOR_CLOCK) {
-        KiClockInterrupt();
+        ArchHandlers.ClockInterrupt();
     } else if (Vector == VECTOR_IPI) {
-        KiIpiInterrupt();
+        ArchHandlers.IpiInterrupt();
     } else if (ArchpHandler[Vector].Routine != NULL) {
         ArchEnableInterrupts();
         ArchpHandler[Vector].Routine(ArchpHandler[Vector].Context);
@@ -336,6 +336,6 @@ void ArchpHandleInterrupt(PKTRAP_FRAME Frame)
     if (KTRAP_FROM_USER(Frame)) {
         ArchpReturnToUser(Frame);
     } else if (ArchPendingSoft() >> OldIrql) {
-        KiInterruptExit(OldIrql);
+        ArchHandlers.InterruptExit(OldIrql);
     }
 }

@@ -10,6 +10,9 @@
 
 /* ---- System services ---- */
 
+/* KE_HANDLERS.SystemService. */
+void KiSystemService(PKTRAP_FRAME Frame);
+
 /* The mode of the caller of the current service: UserMode between KiSystemService and its return, KernelMode
    when kernel code calls Nt/Zw routines itself. */
 static inline KPROCESSOR_MODE ExGetPreviousMode(void)
@@ -53,17 +56,28 @@ NTSTATUS ExReturnHandle(PHANDLE Destination, HANDLE Handle, KPROCESSOR_MODE Mode
 
 /* ---- Work queues, worker threads ---- */
 void ExInitializeWorkQueues(void);
-/* Keeps the module that holds a routine in memory while it runs: its run-down, acquired; NULL: no module's.
-   Set by ldr. */
-extern PEX_RUNDOWN_REF (*ExReferenceRoutine)(const void *Routine);
+
+/* A kernel module, as those know it who call routines in it. */
+typedef struct _EX_MODULE {
+    PVOID Base;
+    SIZE_T Size;
+    EX_RUNDOWN_REF Rundown; /* held by calls in progress into the module */
+} EX_MODULE, *PEX_MODULE;
+
+/* ---- What ex calls above it: a constant of kernel/init/handlers.c ---- */
+
+typedef struct _EX_HANDLERS {
+    /* ps: a system thread that nobody has a handle of. PASSIVE. */
+    NTSTATUS (*CreateSystemThread)(PKSTART_ROUTINE Routine, PVOID Context);
+    /* ldr: the module whose text holds the routine, with its run-down acquired (ExReleaseRundownProtection); NULL: the
+       kernel itself, or nobody, or its memory is about to go. <= DISPATCH. */
+    PEX_MODULE (*ReferenceModule)(const void *Routine);
+} EX_HANDLERS;
+
+extern const EX_HANDLERS ExHandlers;
 
 /* Whose lines for the log may be messages. Set at start-up, compared only. */
 extern PKPROCESS ExInitialProcess;
-
-/* ---- Structured exceptions ---- */
-
-/* What a user-mode exception leads to. Set by ps. */
-extern void (*ExUserExceptionHook)(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
 
 /* ---- Start-up ---- */
 

@@ -25,7 +25,6 @@ static EXP_WORK_QUEUE ExpWorkQueue[EXP_QUEUES] = {
     [DelayedWorkQueue] = {.Workers = 3, .Priority = 12},
     [HyperCriticalWorkQueue] = {.Workers = 1, .Priority = 15},
 };
-PEX_RUNDOWN_REF (*ExReferenceRoutine)(const void *Routine);
 
 /* Queues an item that is on no queue; its routine runs once, in a system thread, with the item off the queue
    again: the routine may free it or queue it anew. <= DISPATCH. ddi:exqueueworkitem */
@@ -64,11 +63,11 @@ static void ExpRunWorkItem(PWORK_QUEUE_ITEM Item)
     ULONG ApcDisable = Thread->ApcDisable;
     /* Whom the routine tells that it is done may unload its module: its last instructions must be there
        still. */
-    PEX_RUNDOWN_REF Module = ExReferenceRoutine != NULL ? ExReferenceRoutine(Routine) : NULL;
+    PEX_MODULE Module = ExHandlers.ReferenceModule(Routine);
 
     Routine(Parameter); /* the item may be gone now */
     if (Module != NULL) {
-        ExReleaseRundownProtection(Module);
+        ExReleaseRundownProtection(&Module->Rundown);
     }
     if (ArchGetIrql() != PASSIVE_LEVEL || Thread->ApcDisable != ApcDisable) {
         KdBugCheck(WORKER_THREAD_RETURNED_AT_BAD_IRQL, (ULONG64)Routine, ArchGetIrql(), (ULONG64)Parameter,
@@ -91,14 +90,11 @@ static VOID ExpWorkerThread(PVOID Context)
 static void ExpStartWorkers(PEXP_WORK_QUEUE Queue)
 {
     for (ULONG i = 0; i < Queue->Workers; i++) {
-        HANDLE Handle;
-        NTSTATUS Status =
-            PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, ExpWorkerThread, Queue);
+        NTSTATUS Status = ExHandlers.CreateSystemThread(ExpWorkerThread, Queue);
         if (!NT_SUCCESS(Status)) {
             KdBugCheck(PHASE1_INITIALIZATION_FAILED, (ULONG64)Status, 0, 0, 0, NULL,
                        "cannot make a worker thread");
         }
-        ZwClose(Handle);
     }
 }
 

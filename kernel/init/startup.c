@@ -38,22 +38,31 @@ static PVOID InitAllocateString(SIZE_T Size)
     return ExAllocatePoolWithTag(NonPagedPoolNx, Size, 'rtSR');
 }
 
-static void InitCreatePhase1(void)
+NTSTATUS InitCreateSystemThread(PKSTART_ROUTINE Routine, PVOID Context)
 {
     HANDLE Thread;
-    NTSTATUS Status = PsCreateSystemThread(&Thread, THREAD_ALL_ACCESS, NULL, NULL, NULL, InitPhase1, NULL);
+    NTSTATUS Status = PsCreateSystemThread(&Thread, THREAD_ALL_ACCESS, NULL, NULL, NULL, Routine, Context);
+    if (NT_SUCCESS(Status)) {
+        ZwClose(Thread);
+    }
+    return Status;
+}
+
+static void InitCreatePhase1(void)
+{
+    NTSTATUS Status = InitCreateSystemThread(InitPhase1, NULL);
     if (!NT_SUCCESS(Status)) {
         KdBugCheck(PHASE0_INITIALIZATION_FAILED, (ULONG64)Status, 0, 0, 0, NULL, "no first system thread: %x", Status);
     }
-    ZwClose(Thread);
 }
 
-NORETURN void KiSystemStartup(PBOOT_INFORMATION Boot)
+NORETURN void InitSystemStartup(PBOOT_INFORMATION Boot)
 {
     InitBoot = Boot;
     PsBootCycles = (LONG64)Boot->StartCycles;
     InitBootProcessor();
     KdInitialize();
+    InitCheckHandlers();
     DbgPrint("Primer (%s), loaded by %s\n", DBG ? "debug" : "release", Boot->LoaderName);
     DbgPrint("command line: %s\n", Boot->CommandLine);
     ExInitializeOptions(Boot);

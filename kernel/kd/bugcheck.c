@@ -9,7 +9,6 @@
  */
 #include "kernel/kd/kdp.h"
 #include "kernel/rtl/export.h"
-#include "kernel/mm/mm.h"
 #include "kernel/rtl/rtl.h"
 
 #define KDP_EXIT_BUGCHECK 0x31
@@ -70,7 +69,7 @@ static NORETURN void KdpFreeze(PKTRAP_FRAME Frame)
 }
 
 /* A stray NMI, with no bug check in progress, is nobody's: go on. */
-void KiNmi(PKTRAP_FRAME Frame)
+void KdHandleNmi(PKTRAP_FRAME Frame)
 {
     if (KdpOwner != KDP_NOBODY && KdpOwner != ArchCurrentPrcb()->Number) {
         KdpFreeze(Frame);
@@ -80,7 +79,7 @@ void KiNmi(PKTRAP_FRAME Frame)
 static bool KdpAllFrozen(KAFFINITY Others)
 {
     for (; Others != 0; Others &= Others - 1) {
-        if (!__atomic_load_n(&KiProcessorBlock[RtlLowestBit(Others)]->Frozen, __ATOMIC_ACQUIRE)) {
+        if (!__atomic_load_n(&KdHooks.ProcessorBlock[RtlLowestBit(Others)]->Frozen, __ATOMIC_ACQUIRE)) {
             return false;
         }
     }
@@ -90,7 +89,7 @@ static bool KdpAllFrozen(KAFFINITY Others)
 /* At most half a second: a processor that does not answer is reported as such. */
 static void KdpFreezeOthers(ULONG Self)
 {
-    KAFFINITY Others = KeActiveProcessors & ~((KAFFINITY)1 << Self);
+    KAFFINITY Others = *KdHooks.ActiveProcessors & ~((KAFFINITY)1 << Self);
     ULONG64 Start = ArchReadCycles();
     ULONG64 Limit = ArchCyclesPerSecond() / 2;
 
@@ -182,13 +181,14 @@ static void KdpPrintBackTrace(ULONG Processor)
 
 static void KdpPrintThread(PKTHREAD Thread)
 {
+    CLIENT_ID Ids;
+
     if (Thread == NULL) {
         DbgPrint("no thread");
-    } else if (PsInitialSystemProcess == NULL) {
+    } else if (!KdHooks.QueryThreadIds(Thread, &Ids)) {
         DbgPrint("thread %p", Thread);
     } else {
-        DbgPrint("thread %p (%I64u.%I64u)", Thread, (ULONG64)PsGetThreadProcessId((PETHREAD)Thread),
-                 (ULONG64)PsGetThreadId((PETHREAD)Thread));
+        DbgPrint("thread %p (%I64u.%I64u)", Thread, (ULONG64)Ids.UniqueProcess, (ULONG64)Ids.UniqueThread);
     }
 }
 
@@ -213,10 +213,10 @@ static void KdpPrintAll(PKTRAP_FRAME Frame)
     if (Frame != NULL) {
         KdpPrintRegisters(Frame);
     }
-    KdpPrintProcessor(KiProcessorBlock[KdpOwner]);
-    for (ULONG i = 0; i < KeNumberProcessors; i++) {
-        if (i != KdpOwner && KiProcessorBlock[i] != NULL) {
-            KdpPrintProcessor(KiProcessorBlock[i]);
+    KdpPrintProcessor(KdHooks.ProcessorBlock[KdpOwner]);
+    for (ULONG i = 0; i < *KdHooks.NumberProcessors; i++) {
+        if (i != KdpOwner && KdHooks.ProcessorBlock[i] != NULL) {
+            KdpPrintProcessor(KdHooks.ProcessorBlock[i]);
         }
     }
     KdpPrintTrace(KDP_TRACE_SHOWN);
@@ -232,7 +232,7 @@ static void KdpBegin(ULONG Code, const ULONG64 P[4], const char *Hang, PKTRAP_FR
     memcpy(KdpReport.P, P, sizeof(KdpReport.P));
 
     ULONG Self = ArchCurrentPrcb()->Number;
-    KiProcessorBlock[Self] = ArchCurrentPrcb(); /* not there yet in the first moments */
+    KdHooks.ProcessorBlock[Self] = ArchCurrentPrcb(); /* not there yet in the first moments */
     KdpRecordBackTrace(Self, Frame);
     KdpFreezeOthers(Self);
     KdpTakeOverLog();
@@ -287,11 +287,11 @@ VOID RtlpAssertFailed(PCSTR Expression, PCSTR File, ULONG Line)
 }
 EXPORT(RtlpAssertFailed);
 
-void KiFatalTrap(PKTRAP_FRAME Frame)
+void KdHandleFatalTrap(PKTRAP_FRAME Frame)
 {
     ULONG Code = Frame->Vector == KDP_MACHINE_CHECK ? MACHINE_CHECK_EXCEPTION : UNEXPECTED_KERNEL_MODE_TRAP;
     /* A push on a full stack faults with the stack pointer still above the guard page. */
-    bool Overflow = !KTRAP_FROM_USER(Frame) && MmIsStackGuard(Frame->Rsp - sizeof(ULONG64));
+    bool Overflow = !KTRAP_FROM_USER(Frame) && KdHooks.IsStackGuard(Frame->Rsp - sizeof(ULONG64));
 
     KdBugCheck(Code, Frame->Vector, Frame->ErrorCode, Frame->Rip, Frame->Rsp, Frame, "%s",
                Overflow

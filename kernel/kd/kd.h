@@ -114,6 +114,28 @@ void KdTrace(KD_TRACE_EVENT Event, ULONG64 A, ULONG64 B);
 #define KI_ASSERT(Condition, Format, ...) ((void)0)
 #endif
 
+/* ---- What the machine calls (ArchHandlers: arch.h has the contracts) ---- */
+
+void KdHandleNmi(PKTRAP_FRAME Frame);
+NORETURN void KdHandleFatalTrap(PKTRAP_FRAME Frame);
+
+/* ---- What kd asks of those above it: a constant of kernel/init/handlers.c ---- */
+
+/* Everybody may use kd, so kd may rely on nobody but arch and rtl. It must work from the first instruction on, and when
+   the rest of the kernel does not. */
+typedef struct _KD_HOOKS {
+    /* ke's processors: blocks, how many of them are valid, and who runs. */
+    PKPRCB *ProcessorBlock;
+    volatile ULONG *NumberProcessors;
+    volatile KAFFINITY *ActiveProcessors;
+    /* mm: does the address lie in the guard page of a kernel stack? */
+    BOOLEAN (*IsStackGuard)(ULONG_PTR Address);
+    /* ps: the ids of a thread; FALSE as long as threads have none. */
+    BOOLEAN (*QueryThreadIds)(PKTHREAD Thread, CLIENT_ID *Ids);
+} KD_HOOKS;
+
+extern const KD_HOOKS KdHooks;
+
 void KdInitialize(void);
 
 #endif

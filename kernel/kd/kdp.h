@@ -4,7 +4,7 @@
 #define PRIMER_KDP_H
 
 #include "kernel/kd/kd.h"
-#include "kernel/ke/ke.h"
+#include "kernel/ke/ke.h" /* the layout of KPRCB only: all else comes by KdHooks */
 
 /* The processor that runs the bug check; KDP_NOBODY before there is one. Claimed by compare-and-swap, never
    given back. */

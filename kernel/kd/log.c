@@ -10,8 +10,9 @@
  * from a program starts with a space instead. Control characters are written as ^X. A message never goes on with a
  * line that was left open, not even by the same thread.
  *
- * One lock, KlcLog, ranked last and taken with interrupts off. The bug check writes without it: its holder
- * may be frozen.
+ * One lock, a byte of kd's own, taken with interrupts off: kd may not use ke's locks, whose checks write to the log. It
+ * is ranked last: nothing that is called under it takes another one. The bug check writes without it: its holder may
+ * be frozen.
  */
 #include "kernel/kd/kdp.h"
 #include "kernel/rtl/export.h"
@@ -20,8 +21,7 @@
 #define KDP_RING_SIZE 16384 /* a power of two */
 #define KDP_MAX_TEXT  512   /* bytes of one DbgPrint, as documented */
 
-/* Initialised here, so that the log works from the kernel's first instruction on. */
-static KLOCK KdpLogLock = KLOCK_INITIALIZER(KlcLog);
+static volatile UCHAR KdpLogLock; /* 1: held */
 static PKTHREAD KdpOpenLine; /* (KdpLogLock) who left a line without its end; NULL: nobody. Compared only */
 static BOOLEAN KdpLogClosed; /* (KdpLogLock) the last line has been written */
 static BOOLEAN KdpAtLineStart = TRUE; /* (KdpLogLock) */
@@ -78,6 +78,21 @@ static void KdpWriteLocked(const char *Text, SIZE_T Length, bool Message)
     KdpOpenLine = KdpAtLineStart ? NULL : Writer;
 }
 
+/* Interrupts are off. */
+static void KdpAcquireLog(void)
+{
+    while (__atomic_exchange_n(&KdpLogLock, 1, __ATOMIC_ACQUIRE) != 0) {
+        while (KdpLogLock != 0) {
+            ArchPause();
+        }
+    }
+}
+
+static void KdpReleaseLog(void)
+{
+    __atomic_store_n(&KdpLogLock, 0, __ATOMIC_RELEASE);
+}
+
 /* Once the bug check has taken over the log, a processor that is not its owner, and has not been frozen yet,
    has nothing to say any more. */
 static void KdpWrite(const char *Text, SIZE_T Length, bool Message, bool Last)
@@ -85,10 +100,10 @@ static void KdpWrite(const char *Text, SIZE_T Length, bool Message, bool Last)
     bool Enabled = ArchDisableInterrupts();
 
     if (!KdpTakenOver) {
-        KeAcquireLockAtDpc(&KdpLogLock);
+        KdpAcquireLog();
         KdpWriteLocked(Text, Length, Message);
         KdpLogClosed |= Last;
-        KeReleaseLockFromDpc(&KdpLogLock);
+        KdpReleaseLog();
     } else if (ArchCurrentPrcb()->Number == KdpOwner) {
         KdpEmit(Text, Length, Message);
     }
@@ -109,7 +124,7 @@ void KdpTakeOverLog(void)
 {
     KdpTakenOver = TRUE;
     /* The frozen holder of the lock may have stopped inside a line. */
-    if (KdpOpenLine != NULL || KdpLogLock.Held != 0) {
+    if (KdpOpenLine != NULL || KdpLogLock != 0) {
         KdpEmit("\n", 1, false);
     }
 }

@@ -117,7 +117,7 @@ void KiClockWork(PKPRCB Prcb)
     Prcb->ClockPending = FALSE;
     ULONG64 Time = KiCyclesToTime(Now);
     if (Time >= Prcb->Timers.NextDue) {
-        KiExpireTimers(Prcb, Time);
+        KeHandlers.ExpireTimers(Prcb, Time);
     }
     if (Now >= Prcb->ScanDue) {
         KiStarvationScan(Prcb, Now);

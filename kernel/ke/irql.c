@@ -146,34 +146,25 @@ void KiReturnToUserWork(PKTRAP_FRAME Frame)
             __atomic_and_fetch(&Thread->UserWork, ~KUSER_WORK_INTERRUPT, __ATOMIC_ACQ_REL);
         }
         if (Work & (KUSER_WORK_TERMINATE | KUSER_WORK_PROVIDER)) {
-            KiUserWorkHook(Frame);
+            KeHandlers.UserWork(Frame);
         } else if (Work & KUSER_WORK_SUSPEND) {
-            KiSuspendCurrentThread();
+            KeHandlers.SuspendCurrentThread();
         }
         ArchDisableInterrupts();
     }
 }
-
-void (*KiUserWorkHook)(PKTRAP_FRAME Frame);
 
 /* A system call came back to the entry code above PASSIVE_LEVEL or with APCs disabled. */
 NORETURN void KiProviderViolation(PKTRAP_FRAME Frame)
 {
     PKTHREAD Thread = ArchCurrentThread();
     KIRQL Irql = ArchGetIrql();
-    if (Thread->SystemCall == KiSystemService) {
+    if (Thread->SystemCall == KeHandlers.SystemService) {
         KdBugCheck(Irql != 0 ? IRQL_GT_ZERO_AT_SYSTEM_SERVICE : APC_INDEX_MISMATCH, Frame->ErrorCode, Irql,
                    Thread->ApcDisable, 0, Frame, "system service %lu returned at level %d, APC disable %x",
                    (ULONG)Frame->ErrorCode, Irql, Thread->ApcDisable);
     }
     KdBugCheck(PROVIDER_CONTRACT_VIOLATION, (ULONG64)Thread->SystemCall, Irql, Thread->ApcDisable, Frame->ErrorCode, Frame,
-               "provider '%s' returned from system call %lu at level %d, APC disable %x", KiProviderName(Thread),
+               "provider '%s' returned from system call %lu at level %d, APC disable %x", KeHandlers.ProviderName(Thread),
                (ULONG)Frame->ErrorCode, Irql, Thread->ApcDisable);
 }
-
-/* ps knows providers' names. */
-static const char *KiUnknownProvider(PKTHREAD Thread)
-{
-    return "?";
-}
-const char *(*KiProviderName)(PKTHREAD Thread) = KiUnknownProvider;

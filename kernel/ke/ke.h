@@ -239,7 +239,6 @@ C_ASSERT(FIELD_OFFSET(KPRCB, CurrentThread) == 8);
 extern PKPRCB KiProcessorBlock[MAXIMUM_PROCESSORS]; /* [0, KeNumberProcessors) valid */
 extern volatile ULONG KeNumberProcessors;           /* online */
 extern volatile KAFFINITY KeActiveProcessors;
-extern KPRCB KiBootPrcb;
 extern KADDRESS_SPACE KiKernelSpace;                /* the System process's */
 
 static inline PKPRCB KeGetCurrentPrcb(void)
@@ -298,16 +297,8 @@ void KeYieldExecution(void);
 /* The end of the current thread: State Terminated, never runs again; its object has been signalled and it
    stands in the reaper's list. DISPATCH_LEVEL. Its stack may go when SwapBusy is 0. */
 NORETURN void KiExitThread(void);
-/* Sets KUSER_WORK_INTERRUPT, ends a wait of the thread that may be broken (an alertable one; when the thread
-   is to terminate every one in UserMode, too; it returns STATUS_USER_APC when the thread is to terminate,
-   else STATUS_ALERTED), and makes it come past the return-to-user test if it runs in user mode now. The
-   caller has set its own UserWork bit before. <= DISPATCH. */
-void KeInterruptThread(PKTHREAD Thread);
 /* The processor arms its timer for its next event; an earlier setting stays. DISPATCH, on the processor itself. */
 void KiArmTimer(PKPRCB Prcb);
-/* Timer queues (sync/timerq.c): a processor's is made; what is due there expires. DISPATCH. */
-void KiInitializeTimerQueue(KTIMER_QUEUE *Queue);
-void KiExpireTimers(PKPRCB Prcb, ULONG64 Now);
 /* Total processor time of a thread that may be running, in cycles. */
 ULONG64 KeThreadCycles(PKTHREAD Thread);
 /* The interrupt time that a due time of the documented kind means (100 ns): negative = from now, else a
@@ -315,14 +306,7 @@ ULONG64 KeThreadCycles(PKTHREAD Thread);
 ULONG64 KiDueTime(LONGLONG Time);
 KAFFINITY KeSetAffinityThread(PKTHREAD Thread, KAFFINITY Affinity);
 
-/* The object of the current thread or of a process is signalled for ever. <= DISPATCH. (sync) */
-void KeSignalObject(PDISPATCHER_HEADER Header, KPRIORITY Increment);
 void KeInitializeProcess(PKPROCESS Process, PKADDRESS_SPACE AddressSpace);
-
-/* Suspension: the thread waits on its way to user mode while the count is not 0. */
-void KiSuspendCurrentThread(void);
-NTSTATUS KeSuspendThread(PKTHREAD Thread, PULONG PreviousCount);
-ULONG KeResumeThread(PKTHREAD Thread);
 
 /* Uses another process's address space until detached; nests one deep a call pair. <= APC. Returns what was
    attached. */
@@ -352,10 +336,36 @@ extern ULONG KiRandomSeed; /* not 0: quanta are random (option seed=, debug buil
 /* The boot processor's idle thread ends here. */
 NORETURN void KeIdleLoop(void);
 
-/* ps's hook at the way back to user mode: termination, provider. PASSIVE_LEVEL; called with UserWork bits
-   other than suspension set. */
-extern void (*KiUserWorkHook)(PKTRAP_FRAME Frame);
-/* ps's answer to "whose system calls are these?" for a bug check's message. */
-extern const char *(*KiProviderName)(PKTHREAD Thread);
+/* ---- What the machine calls (ArchHandlers: arch.h has the contracts) ---- */
+
+NORETURN void KiProcessorStartup(PKPRCB Prcb);
+NORETURN void KiThreadStartup(void);
+void KiClockInterrupt(void);
+void KiIpiInterrupt(void);
+void KiInterruptExit(KIRQL ReturnIrql);
+void KiReturnToUserWork(PKTRAP_FRAME Frame);
+NORETURN void KiProviderViolation(PKTRAP_FRAME Frame);
+void KiDispatchException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
+
+/* ---- What ke calls above it: a constant of kernel/init/handlers.c ---- */
+
+typedef struct _KE_HANDLERS {
+    /* sync. A processor's timer queue is made; what is due there expires (DISPATCH, on the processor itself); what a
+       thread needs in order to wait and to be suspended is made; the current thread waits until its suspension ends
+       (PASSIVE). */
+    void (*InitializeTimerQueue)(KTIMER_QUEUE *Queue);
+    void (*ExpireTimers)(PKPRCB Prcb, ULONG64 Now);
+    void (*InitializeThreadWaits)(PKTHREAD Thread);
+    void (*SuspendCurrentThread)(void);
+    /* ps. On the way back to user mode: termination, provider (PASSIVE, with UserWork bits other than suspension set); an
+       exception of user mode; whose system calls these are, for a bug check's message. */
+    void (*UserWork)(PKTRAP_FRAME Frame);
+    void (*UserException)(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
+    const char *(*ProviderName)(PKTHREAD Thread);
+    /* What SYSCALL calls for a thread without provider: interrupts on, PASSIVE_LEVEL. The result goes into the frame. */
+    void (*SystemService)(PKTRAP_FRAME Frame);
+} KE_HANDLERS;
+
+extern const KE_HANDLERS KeHandlers;
 
 #endif

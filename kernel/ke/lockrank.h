@@ -26,8 +26,7 @@
     X(KlcPageCache, 73, "page cache", "one processor's few free page frames")                                          \
     X(KlcPages, 75, "page frames", "free lists of the page-frame allocator")                                           \
     X(KlcSerial, 78, "serial port", "one port's transmitter; interrupts stay on, so below what handlers take")         \
-    X(KlcDpc, 80, "DPC queue", "one processor's DPC queue; interrupts off")                                            \
-    X(KlcLog, 90, "log", "the log ring; interrupts off")
+    X(KlcDpc, 80, "DPC queue", "one processor's DPC queue; interrupts off")
 
 typedef enum _KLOCK_CLASS {
 #define X(Class, Rank, Name, What) Class,

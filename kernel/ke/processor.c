@@ -6,7 +6,6 @@
  */
 #include "kernel/ke/ki.h"
 
-KPRCB KiBootPrcb;
 PKPRCB KiProcessorBlock[MAXIMUM_PROCESSORS];
 volatile ULONG KeNumberProcessors;
 volatile KAFFINITY KeActiveProcessors;
@@ -34,7 +33,7 @@ void KeInitializePrcb(PKPRCB Prcb, ULONG Number, PKTHREAD IdleThread, void *DpcS
     }
     KeInitializeLock(&Prcb->DpcLock, KlcDpc);
     InitializeListHead(&Prcb->DpcQueue);
-    KiInitializeTimerQueue(&Prcb->Timers);
+    KeHandlers.InitializeTimerQueue(&Prcb->Timers);
     IdleThread->State = Running;
     IdleThread->SwapBusy = 1;
     IdleThread->Processor = Number;
@@ -56,10 +55,10 @@ void KeJoinProcessors(PKPRCB Prcb)
 /* The first words of the kernel: locks, DISPATCH_LEVEL and the current thread are usable afterwards. */
 void KeInitializeBootProcessor(PKTHREAD IdleThread)
 {
-    KiBootPrcb.CurrentThread = IdleThread;
-    KeInitializePrcb(&KiBootPrcb, 0, IdleThread, KiBootDpcStack + sizeof(KiBootDpcStack));
+    ArchBootPrcb.CurrentThread = IdleThread;
+    KeInitializePrcb(&ArchBootPrcb, 0, IdleThread, KiBootDpcStack + sizeof(KiBootDpcStack));
     ArchSetIrql(DISPATCH_LEVEL);
-    KeJoinProcessors(&KiBootPrcb);
+    KeJoinProcessors(&ArchBootPrcb);
 }
 
 /* Another processor's first C lines, on its idle thread's stack. */

@@ -10,9 +10,6 @@
 #include "kernel/ke/ke.h"
 #include "kernel/kd/kd.h"
 #include "kernel/rtl/export.h"
-#include "kernel/mm/mm.h"
-
-void (*ExUserExceptionHook)(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
 
 /* ---- Blocks ---- */
 
@@ -118,7 +115,7 @@ static void ExpRefuseKernelAddress(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame)
 {
     const ULONG_PTR *Information = Record->ExceptionInformation;
 
-    if (Record->ExceptionCode == STATUS_ACCESS_VIOLATION && Information[1] >= MM_USER_HIGHEST) {
+    if (Record->ExceptionCode == STATUS_ACCESS_VIOLATION && Information[1] >= ARCH_USER_END) {
         KdBugCheck(PAGE_FAULT_IN_NONPAGED_AREA, Information[1], Information[0], Frame->Rip, 0, Frame,
                    "access to %p, or to an address that is not canonical", (PVOID)Information[1]);
     }
@@ -127,8 +124,8 @@ static void ExpRefuseKernelAddress(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame)
 void KiDispatchException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame)
 {
     KdTrace(KdTraceException, (ULONG)Record->ExceptionCode, Frame->Rip);
-    if (KTRAP_FROM_USER(Frame) && ExUserExceptionHook != NULL) {
-        ExUserExceptionHook(Record, Frame);
+    if (KTRAP_FROM_USER(Frame)) {
+        KeHandlers.UserException(Record, Frame);
         return;
     }
     ExpRefuseKernelAddress(Record, Frame);

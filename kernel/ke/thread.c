@@ -11,7 +11,7 @@ void KeInitializeThread(PKTHREAD Thread, PKPROCESS Process, PVOID StackTop, KSTA
     Thread->Header.Type = ThreadObject;
     Thread->Header.Size = sizeof(KTHREAD) / 4 > 255 ? 255 : sizeof(KTHREAD) / 4;
     InitializeListHead(&Thread->Header.WaitListHead);
-    Thread->SystemCall = KiSystemService;
+    Thread->SystemCall = KeHandlers.SystemService;
     Thread->SystemThread = SystemThread;
     Thread->Process = Process;
     Thread->AttachedProcess = Process;
@@ -28,12 +28,7 @@ void KeInitializeThread(PKTHREAD Thread, PKPROCESS Process, PVOID StackTop, KSTA
     Thread->IdealProcessor = Thread->Processor;
     Thread->StartRoutine = StartRoutine;
     Thread->StartContext = StartContext;
-    for (ULONG i = 0; i < THREAD_WAIT_OBJECTS; i++) {
-        Thread->WaitBlock[i].Thread = Thread;
-    }
-    KeInitializeTimer(&Thread->WaitTimer);
-    Thread->WaitTimer.Header.Type = ThreadWaitTimerObject;
-    KeInitializeEvent(&Thread->ResumeEvent, SynchronizationEvent, FALSE);
+    KeHandlers.InitializeThreadWaits(Thread);
     Thread->Arch.StackTop = StackTop;
     if (StackTop != NULL) {
         ArchInitializeThread(Thread);

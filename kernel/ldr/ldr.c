@@ -15,17 +15,16 @@
 #include "kernel/rtl/export.h"
 #include "kernel/mm/mm.h"
 #include "kernel/rtl/rtl.h"
+#include "ps/ps.h"
 #include <ntapi.h>
 #include <ntstrsafe.h>
 
 #define LDRP_TAG 'rdLP'
 
 static EX_PUSH_LOCK LdrpLock;
-static KLOCK LdrpListLock;
-static LIST_ENTRY LdrpModules;
-
-const char *(*LdrModuleInUse)(PLDR_MODULE Module);
-void (*LdrImageNotifyHook)(PCUNICODE_STRING FullImageName, PVOID ImageBase, SIZE_T ImageSize);
+/* Usable before there is a module: routines are looked up from the first worker thread on. */
+static KLOCK LdrpListLock = KLOCK_INITIALIZER(KlcModules);
+static LIST_ENTRY LdrpModules = {&LdrpModules, &LdrpModules};
 
 static void LdrpAcquire(void)
 {
@@ -99,7 +98,7 @@ static void LdrpUnlinkModule(PLDR_MODULE Module)
     KeReleaseLock(&LdrpListLock, Irql);
 }
 
-PLDR_MODULE LdrReferenceModuleByAddress(const void *Address)
+PEX_MODULE LdrReferenceModule(const void *Address)
 {
     PLDR_MODULE Found = NULL;
     KIRQL Irql = KeAcquireLock(&LdrpListLock);
@@ -111,17 +110,11 @@ PLDR_MODULE LdrReferenceModuleByAddress(const void *Address)
         }
     }
     /* Within the lock: a module that is on the list is still in memory. */
-    if (Found != NULL && !ExAcquireRundownProtection(&Found->Rundown)) {
+    if (Found != NULL && !ExAcquireRundownProtection(&Found->Image.Rundown)) {
         Found = NULL;
     }
     KeReleaseLock(&LdrpListLock, Irql);
-    return Found;
-}
-
-static PEX_RUNDOWN_REF LdrpReferenceRoutine(const void *Routine)
-{
-    PLDR_MODULE Module = LdrReferenceModuleByAddress(Routine);
-    return Module != NULL ? &Module->Rundown : NULL;
+    return Found != NULL ? &Found->Image : NULL;
 }
 
 /* ---- Names ---- */
@@ -171,7 +164,7 @@ static NTSTATUS LdrpCollectSymbols(PLDR_MODULE Module, const LDR_ELF_MODULE *Elf
     KD_SYMBOLS *Symbols = &Module->Symbols;
 
     Symbols->Module = Module->Name;
-    Symbols->Base = (ULONG64)Module->Base;
+    Symbols->Base = (ULONG64)Module->Image.Base;
     Symbols->Names = (PCSTR)Elf->File + Elf->SymbolNames.Offset;
     Symbols->Symbol = ExAllocatePoolWithTag(NonPagedPoolNx, Elf->SymbolCount * sizeof(KD_SYMBOL), LDRP_TAG);
     if (Symbols->Symbol == NULL) {
@@ -189,7 +182,7 @@ static NTSTATUS LdrpCheckVersion(PLDR_MODULE Module, const LDR_ELF_MODULE *Elf)
     LDR_ELF_RANGE Range = {0, 0};
 
     LdrFindElfModuleSection(Elf, ".modinfo", &Range);
-    const ULONG *Version = Add2Ptr(Module->Base, Range.Offset);
+    const ULONG *Version = Add2Ptr(Module->Image.Base, Range.Offset);
     ULONG Count = (ULONG)(Range.Size / sizeof(ULONG));
     for (ULONG i = 0; i < Count; i++) {
         if (Version[i] != PRIMER_INTERFACE_VERSION) {
@@ -216,7 +209,7 @@ static NTSTATUS LdrpProtect(PLDR_MODULE Module, const LDR_ELF_MODULE *Elf)
 
     for (ULONG i = 0; i < LdrElfGroupCount && NT_SUCCESS(Status); i++) {
         if (Elf->Groups[i].Size != 0) {
-            Status = MmProtectImageSpace(Add2Ptr(Module->Base, Elf->Groups[i].Offset),
+            Status = MmProtectImageSpace(Add2Ptr(Module->Image.Base, Elf->Groups[i].Offset),
                                          ROUND_TO_PAGES(Elf->Groups[i].Size), Flags[i]);
         }
     }
@@ -227,15 +220,15 @@ static NTSTATUS LdrpBuildImage(PLDR_MODULE Module, PLDR_ELF_MODULE Elf)
 {
     LDR_ELF_IMPORTS Imports = {LdrpResolve, LdrpReportMissing, Module};
 
-    Module->Size = Elf->Size;
-    Module->Base = MmAllocateImageSpace(Module->Size);
-    if (Module->Base == NULL) {
+    Module->Image.Size = Elf->Size;
+    Module->Image.Base = MmAllocateImageSpace(Module->Image.Size);
+    if (Module->Image.Base == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    Module->Symbols.Start = (ULONG64)Module->Base + Elf->Groups[LdrElfText].Offset;
+    Module->Symbols.Start = (ULONG64)Module->Image.Base + Elf->Groups[LdrElfText].Offset;
     Module->Symbols.End = Module->Symbols.Start + Elf->Groups[LdrElfText].Size;
 
-    NTSTATUS Status = LdrLoadElfModule(Elf, Module->Base, (ULONG64)Module->Base, &Imports);
+    NTSTATUS Status = LdrLoadElfModule(Elf, Module->Image.Base, (ULONG64)Module->Image.Base, &Imports);
     if (NT_SUCCESS(Status)) {
         Status = LdrpCheckVersion(Module, Elf);
     }
@@ -278,8 +271,8 @@ static NTSTATUS LdrpCreateDriverObject(PLDR_MODULE Module, ULONG64 Entry)
     LdrpMakeName(&New->Name, Module, "\\Driver\\", "");
     New->Driver.Type = 4; /* as documented */
     New->Driver.Size = sizeof(New->Driver);
-    New->Driver.DriverStart = Module->Base;
-    New->Driver.DriverSize = (ULONG)Module->Size;
+    New->Driver.DriverStart = Module->Image.Base;
+    New->Driver.DriverSize = (ULONG)Module->Image.Size;
     New->Driver.DriverSection = Module;
     New->Driver.DriverInit = (PDRIVER_INITIALIZE)Entry;
     New->Driver.DriverName = New->Name.String;
@@ -297,8 +290,8 @@ static void LdrpFreeModule(PLDR_MODULE Module)
     if (Module->Symbols.Symbol != NULL) {
         ExFreePoolWithTag(Module->Symbols.Symbol, LDRP_TAG);
     }
-    if (Module->Base != NULL) {
-        MmFreeImageSpace(Module->Base, Module->Size);
+    if (Module->Image.Base != NULL) {
+        MmFreeImageSpace(Module->Image.Base, Module->Image.Size);
     }
     ExFreePoolWithTag(Module, LDRP_TAG);
 }
@@ -316,7 +309,7 @@ static NTSTATUS LdrpParseAndBuild(PLDR_MODULE Module, const IO_ARCHIVE_FILE *Fil
         Status = LdrpBuildImage(Module, Elf);
     }
     if (NT_SUCCESS(Status)) {
-        Status = LdrpCreateDriverObject(Module, (ULONG64)Module->Base + Elf->EntryOffset);
+        Status = LdrpCreateDriverObject(Module, (ULONG64)Module->Image.Base + Elf->EntryOffset);
     } else if (Elf->Problem != NULL) {
         DbgPrint("ldr: %s: %s (%I64u)\n", Module->Name, Elf->Problem, Elf->ProblemValue);
     }
@@ -338,7 +331,7 @@ static NTSTATUS LdrpCreateModule(const char *Short, PLDR_MODULE *Created)
     }
     RtlZeroMemory(Module, sizeof(*Module));
     memcpy(Module->Name, Short, strlen(Short) + 1);
-    ExInitializeRundownProtection(&Module->Rundown);
+    ExInitializeRundownProtection(&Module->Image.Rundown);
     Module->State = LdrModuleStarting;
     NTSTATUS Status = LdrpParseAndBuild(Module, File);
     if (!NT_SUCCESS(Status)) {
@@ -378,10 +371,8 @@ static void LdrpNotifyImage(PLDR_MODULE Module)
 {
     LDRP_NAME Name;
 
-    if (LdrImageNotifyHook != NULL) {
-        LdrpMakeName(&Name, Module, "\\Boot\\modules\\", ".sys");
-        LdrImageNotifyHook(&Name.String, Module->Base, Module->Size);
-    }
+    LdrpMakeName(&Name, Module, "\\Boot\\modules\\", ".sys");
+    PsNotifyModuleImage(&Name.String, Module->Image.Base, Module->Image.Size);
 }
 
 static NTSTATUS LdrpCallEntry(PLDR_MODULE Module)
@@ -396,14 +387,14 @@ static NTSTATUS LdrpCallEntry(PLDR_MODULE Module)
    still lead into it is waited for, or stops the machine. */
 static void LdrpDiscard(PLDR_MODULE Module)
 {
-    const char *Left = LdrModuleInUse != NULL ? LdrModuleInUse(Module) : NULL;
+    const char *Left = PsModuleInUse(&Module->Image);
 
     if (Left != NULL) {
-        KdBugCheck(DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS, (ULONG64)Module->Base, Module->Size,
+        KdBugCheck(DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS, (ULONG64)Module->Image.Base, Module->Image.Size,
                    0, 0, NULL, "module %s is gone and has left behind: %s", Module->Name, Left);
     }
     KeFlushQueuedDpcs();
-    ExWaitForRundownProtectionRelease(&Module->Rundown);
+    ExWaitForRundownProtectionRelease(&Module->Image.Rundown);
 
     LdrpAcquire();
     LdrpUnlinkModule(Module);
@@ -444,7 +435,7 @@ static NTSTATUS LdrpLoadModule(const char *Name)
         DbgPrint("ldr: %s not loaded (%08x)\n", Name, Status);
         return Status;
     }
-    DbgPrint("ldr: %s at %p, %I64u KiB, text %p\n", Name, Module->Base, (ULONG64)Module->Size / 1024,
+    DbgPrint("ldr: %s at %p, %I64u KiB, text %p\n", Name, Module->Image.Base, (ULONG64)Module->Image.Size / 1024,
              (PVOID)Module->Symbols.Start);
     LdrpNotifyImage(Module);
     Status = LdrpCallEntry(Module);
@@ -561,11 +552,8 @@ NTSTATUS NtUnloadDriver(PUNICODE_STRING DriverServiceName)
 void LdrInitialize(void)
 {
     ExInitializePushLock(&LdrpLock);
-    KeInitializeLock(&LdrpListLock, KlcModules);
-    InitializeListHead(&LdrpModules);
     for (const LDR_EXPORT *Export = __kexport_start + 1; Export < __kexport_end; Export++) {
         KI_ASSERT(strcmp(Export[-1].Name, Export->Name) < 0, "%s stands before %s", Export[-1].Name,
                   Export->Name);
     }
-    ExReferenceRoutine = LdrpReferenceRoutine;
 }

@@ -6,6 +6,7 @@
 #define PRIMER_LDR_H
 
 #include <ntddk.h>
+#include "kernel/ex/ex.h"
 #include "kernel/kd/kd.h"
 
 /*
@@ -25,23 +26,14 @@ typedef enum _LDR_MODULE_STATE {
 typedef struct _LDR_MODULE {
     LIST_ENTRY Links;            /* (l) in the order of loading */
     char Name[32];               /* (c) "watch" */
-    PVOID Base;                  /* (c) */
-    SIZE_T Size;                 /* (c) */
-    EX_RUNDOWN_REF Rundown;      /* held by callbacks in progress into the module */
+    EX_MODULE Image;             /* (c) but for its run-down */
     PDRIVER_OBJECT DriverObject; /* (c) */
     KD_SYMBOLS Symbols;          /* (c) with the range of its text */
     LDR_MODULE_STATE State;      /* (l) */
 } LDR_MODULE, *PLDR_MODULE;
 
-/* The module whose text contains Address, with its run-down acquired (release with
-   ExReleaseRundownProtection(&Module->Rundown)); NULL: the kernel itself, or nobody, or its memory is about
-   to go. <= DISPATCH. */
-PLDR_MODULE LdrReferenceModuleByAddress(const void *Address);
-/* ps sets this: does the module still have something registered? Called by unload after DriverUnload. Answers
-   a word for it, or NULL. */
-extern const char *(*LdrModuleInUse)(PLDR_MODULE Module);
-/* ps sets this: tells the load-image callbacks, before DriverEntry. PASSIVE. */
-extern void (*LdrImageNotifyHook)(PCUNICODE_STRING FullImageName, PVOID ImageBase, SIZE_T ImageSize);
+/* EX_HANDLERS.ReferenceModule. */
+PEX_MODULE LdrReferenceModule(const void *Address);
 
 void LdrInitialize(void);
 

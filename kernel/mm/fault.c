@@ -208,7 +208,7 @@ static NORETURN void MiFatalFault(ULONG Code, PKTRAP_FRAME Frame, uintptr_t Addr
  * A fault at or above DISPATCH_LEVEL, or on a kernel address in kernel mode, ends the system. What user mode may not touch,
  * and what the kernel must not execute, is an access violation. The rest is for the address space that the thread uses now.
  */
-NTSTATUS KiPageFault(PKTRAP_FRAME Frame, uintptr_t Address, ULONG Access)
+NTSTATUS MmHandlePageFault(PKTRAP_FRAME Frame, uintptr_t Address, ULONG Access)
 {
     KdTrace(KdTraceFault, Address, Access);
 

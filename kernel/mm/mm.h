@@ -142,9 +142,11 @@ typedef struct _MM_WAIT_KEY {
 } MM_WAIT_KEY;
 NTSTATUS MmQueryWaitKey(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, BOOLEAN Shared, MM_WAIT_KEY *Key);
 
-/* A fault at a user address, from user mode or from a copy routine: Access as for KiPageFault. <= APC, interrupts on.
+/* A fault at a user address, from user mode or from a copy routine: Access as for MmHandlePageFault. <= APC, interrupts on.
    STATUS_SUCCESS, STATUS_ACCESS_VIOLATION (no region, or not allowed), STATUS_IN_PAGE_ERROR, STATUS_NO_MEMORY,
    STATUS_GUARD_PAGE_VIOLATION. */
 NTSTATUS MmPageFault(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, ULONG Access);
+/* What the machine calls (ArchHandlers: arch.h has the contract). */
+NTSTATUS MmHandlePageFault(PKTRAP_FRAME Frame, uintptr_t Address, ULONG Access);
 
 #endif

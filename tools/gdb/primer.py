@@ -355,8 +355,8 @@ def _lsmod(_):
     for module in entries(head, "struct _LDR_MODULE", "Links"):
         name = c_string(module["Name"])
         state = enumerator(MODULE_STATES, module["State"])
-        print(f"{name:<16} {int(module['Base']):#018x} {int(module['Size']):>8} {state:<10} "
-              f"{add_module_symbols(name, int(module['Base']))}")
+        print(f"{name:<16} {int(module['Image']['Base']):#018x} {int(module['Image']['Size']):>8} {state:<10} "
+              f"{add_module_symbols(name, int(module['Image']['Base']))}")
 
 
 @command("dmesg")

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every way in which the kernel calls upwards: who stands below declares a table and says what it needs of those above;
+ * here each entry gets its routine. The tables are constants in read-only memory. InitCheckHandlers finds one that a new
+ * entry was forgotten in.
+ */
+#include "kernel/ex/ex.h"
+#include "kernel/init/init.h"
+#include "kernel/kd/kd.h"
+#include "kernel/ke/ke.h"
+#include "kernel/ldr/ldr.h"
+#include "kernel/mm/mm.h"
+#include "ps/ps.h"
+#include "sync/wait.h"
+
+const ARCH_HANDLERS ArchHandlers = {
+    .SystemStartup = InitSystemStartup,
+    .ProcessorStartup = KiProcessorStartup,
+    .ThreadStartup = KiThreadStartup,
+    .ClockInterrupt = KiClockInterrupt,
+    .IpiInterrupt = KiIpiInterrupt,
+    .InterruptExit = KiInterruptExit,
+    .ReturnToUser = KiReturnToUserWork,
+    .SystemCallViolation = KiProviderViolation,
+    .PageFault = MmHandlePageFault,
+    .Exception = KiDispatchException,
+    .Nmi = KdHandleNmi,
+    .FatalTrap = KdHandleFatalTrap,
+};
+
+const KE_HANDLERS KeHandlers = {
+    .InitializeTimerQueue = KiInitializeTimerQueue,
+    .ExpireTimers = KiExpireTimers,
+    .InitializeThreadWaits = KiInitializeThreadWaits,
+    .SuspendCurrentThread = KiSuspendCurrentThread,
+    .UserWork = PspUserWork,
+    .UserException = PspUserException,
+    .ProviderName = PspProviderName,
+    .SystemService = KiSystemService,
+};
+
+const KD_HOOKS KdHooks = {
+    .ProcessorBlock = KiProcessorBlock,
+    .NumberProcessors = &KeNumberProcessors,
+    .ActiveProcessors = &KeActiveProcessors,
+    .IsStackGuard = MmIsStackGuard,
+    .QueryThreadIds = PspQueryThreadIds,
+};
+
+const EX_HANDLERS ExHandlers = {
+    .CreateSystemThread = InitCreateSystemThread,
+    .ReferenceModule = LdrReferenceModule,
+};
+
+/* A table is as good as an array of pointers. */
+static void InitCheckTable(const char *Name, const void *const *Entry, SIZE_T Size)
+{
+    for (ULONG i = 0; i < Size / sizeof(*Entry); i++) {
+        if (Entry[i] == NULL) {
+            KdBugCheck(PHASE0_INITIALIZATION_FAILED, (ULONG64)Entry, i, 0, 0, NULL, "%s has no entry %u", Name, i);
+        }
+    }
+}
+
+void InitCheckHandlers(void)
+{
+    InitCheckTable("ArchHandlers", (const void *const *)&ArchHandlers, sizeof(ArchHandlers));
+    InitCheckTable("KeHandlers", (const void *const *)&KeHandlers, sizeof(KeHandlers));
+    InitCheckTable("KdHooks", (const void *const *)&KdHooks, sizeof(KdHooks));
+    InitCheckTable("ExHandlers", (const void *const *)&ExHandlers, sizeof(ExHandlers));
+}
