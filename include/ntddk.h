@@ -283,6 +283,79 @@ BOOLEAN KeTryToAcquireGuardedMutex(_Inout_ PKGUARDED_MUTEX Mutex);
 VOID KeAcquireGuardedMutexUnsafe(_Inout_ PKGUARDED_MUTEX Mutex);
 VOID KeReleaseGuardedMutexUnsafe(_Inout_ PKGUARDED_MUTEX Mutex);
 
+/* ---- Executive resources ---- */
+
+typedef ULONG_PTR ERESOURCE_THREAD, *PERESOURCE_THREAD;
+
+typedef struct _OWNER_ENTRY {
+    ERESOURCE_THREAD OwnerThread; /* a thread, or a pointer with its two lowest bits set; 0: the entry is free */
+    union {
+        struct {
+            ULONG IoPriorityBoosted : 1;
+            ULONG OwnerReferenced : 1;
+            ULONG IoQoSPriorityBoosted : 1;
+            ULONG OwnerCount : 29; /* acquisitions */
+        };
+        ULONG TableSize; /* of the first entry of a table, which is no owner's */
+    };
+} OWNER_ENTRY, *POWNER_ENTRY;
+
+typedef struct _ERESOURCE {
+    LIST_ENTRY SystemResourcesList;
+    POWNER_ENTRY OwnerTable; /* of further owners than OwnerEntry's; NULL: there were none yet */
+    SHORT ActiveCount;       /* 0: free */
+    union {
+        USHORT Flag;
+        struct {
+            UCHAR ReservedLowFlags;
+            UCHAR WaiterPriority;
+        };
+    };
+    PVOID SharedWaiters;    /* the last of each kind in a circle that leads round to the first; NULL: none */
+    PVOID ExclusiveWaiters;
+    OWNER_ENTRY OwnerEntry; /* the exclusive owner, or one of the shared ones */
+    ULONG ActiveEntries;    /* owners */
+    ULONG ContentionCount;  /* acquisitions that had to wait */
+    ULONG NumberOfSharedWaiters;
+    ULONG NumberOfExclusiveWaiters;
+    PVOID Reserved2;
+    union {
+        PVOID Address;
+        ULONG_PTR CreatorBackTraceIndex;
+    };
+    KSPIN_LOCK SpinLock; /* guards all of it but the list's links */
+} ERESOURCE, *PERESOURCE;
+C_ASSERT(sizeof(OWNER_ENTRY) == 16 && sizeof(ERESOURCE) == 104);
+
+#define ResourceOwnedExclusive       0x80 /* Flag */
+#define FLAG_OWNER_POINTER_IS_THREAD 0x1
+
+#define ExGetCurrentResourceThread() ((ERESOURCE_THREAD)KeGetCurrentThread())
+
+NTSTATUS ExInitializeResourceLite(_Out_ PERESOURCE Resource);
+NTSTATUS ExReinitializeResourceLite(_Inout_ PERESOURCE Resource);
+NTSTATUS ExDeleteResourceLite(_Inout_ PERESOURCE Resource);
+BOOLEAN ExAcquireResourceExclusiveLite(_Inout_ PERESOURCE Resource, _In_ BOOLEAN Wait);
+BOOLEAN ExTryToAcquireResourceExclusiveLite(_Inout_ PERESOURCE Resource);
+BOOLEAN ExAcquireResourceSharedLite(_Inout_ PERESOURCE Resource, _In_ BOOLEAN Wait);
+BOOLEAN ExAcquireSharedStarveExclusive(_Inout_ PERESOURCE Resource, _In_ BOOLEAN Wait);
+BOOLEAN ExAcquireSharedWaitForExclusive(_Inout_ PERESOURCE Resource, _In_ BOOLEAN Wait);
+VOID ExConvertExclusiveToSharedLite(_Inout_ PERESOURCE Resource);
+VOID ExReleaseResourceLite(_Inout_ PERESOURCE Resource);
+VOID ExReleaseResourceForThreadLite(_Inout_ PERESOURCE Resource, _In_ ERESOURCE_THREAD ResourceThreadId);
+VOID ExSetResourceOwnerPointer(_Inout_ PERESOURCE Resource, _In_ PVOID OwnerPointer);
+VOID ExSetResourceOwnerPointerEx(_Inout_ PERESOURCE Resource, _In_ PVOID OwnerPointer, _In_ ULONG Flags);
+BOOLEAN ExIsResourceAcquiredExclusiveLite(_In_ PERESOURCE Resource);
+ULONG ExIsResourceAcquiredSharedLite(_In_ PERESOURCE Resource);
+#define ExIsResourceAcquiredLite ExIsResourceAcquiredSharedLite
+ULONG ExGetExclusiveWaiterCount(_In_ PERESOURCE Resource);
+ULONG ExGetSharedWaiterCount(_In_ PERESOURCE Resource);
+VOID ExDisableResourceBoostLite(_In_ PERESOURCE Resource);
+PVOID ExEnterCriticalRegionAndAcquireResourceExclusive(_Inout_ PERESOURCE Resource);
+PVOID ExEnterCriticalRegionAndAcquireResourceShared(_Inout_ PERESOURCE Resource);
+PVOID ExEnterCriticalRegionAndAcquireSharedWaitForExclusive(_Inout_ PERESOURCE Resource);
+VOID ExReleaseResourceAndLeaveCriticalRegion(_Inout_ PERESOURCE Resource);
+
 /* ---- Run-down protection and push locks ---- */
 
 typedef struct _EX_RUNDOWN_REF {

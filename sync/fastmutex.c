@@ -41,7 +41,7 @@ static inline void ExpAcquireFastMutex(PFAST_MUTEX Mutex, const void *Place)
         KeWaitForSingleObject(&Mutex->Event, WrFastMutex, KernelMode, FALSE, NULL);
     }
     Mutex->Owner = ArchCurrentThread();
-    KiNoteBlockingAcquired(Mutex, KbkFastMutex, FALSE, Place);
+    KiNoteBlockingAcquired(ArchCurrentThread(), Mutex, KbkFastMutex, FALSE, Place);
 }
 
 /* The last touch of the mutex either marks it free or sets the event: its memory may be given up by the next holder. */
@@ -93,7 +93,7 @@ BOOLEAN ExTryToAcquireFastMutex(PFAST_MUTEX FastMutex)
     }
     FastMutex->Owner = ArchCurrentThread();
     FastMutex->OldIrql = OldIrql;
-    KiNoteBlockingAcquired(FastMutex, KbkFastMutex, FALSE, KI_CALLER());
+    KiNoteBlockingAcquired(ArchCurrentThread(), FastMutex, KbkFastMutex, FALSE, KI_CALLER());
     return TRUE;
 }
 EXPORT(ExTryToAcquireFastMutex);

@@ -54,10 +54,9 @@ void KiNoteBlockingAcquire(const void *Lock, KBLOCKING_KIND Kind, const void *Pl
 }
 
 /* A thread may hold more than the list has room for: those are counted, and not checked. */
-void KiNoteBlockingAcquired(const void *Lock, KBLOCKING_KIND Kind, BOOLEAN Shared, const void *Place)
+void KiNoteBlockingAcquired(PKTHREAD Thread, const void *Lock, KBLOCKING_KIND Kind, BOOLEAN Shared,
+                            const void *Place)
 {
-    PKTHREAD Thread = ArchCurrentThread();
-
     KIRQL Irql = KeAcquireLock(&Thread->HeldLock);
     if (Thread->HeldBlockingCount < KHELD_BLOCKING_LOCKS) {
         Thread->HeldBlocking[Thread->HeldBlockingCount++] =

@@ -29,8 +29,9 @@ typedef enum _KBLOCKING_KIND {
 #if DBG
 /* The current thread is about to acquire a lock, and to wait for it if need be: it may not hold it already. */
 void KiNoteBlockingAcquire(const void *Lock, KBLOCKING_KIND Kind, const void *Place);
-/* It has acquired it. */
-void KiNoteBlockingAcquired(const void *Lock, KBLOCKING_KIND Kind, BOOLEAN Shared, const void *Place);
+/* Holder, usually the current thread, has acquired it. */
+void KiNoteBlockingAcquired(PKTHREAD Holder, const void *Lock, KBLOCKING_KIND Kind, BOOLEAN Shared,
+                            const void *Place);
 /* Holder, usually the current thread, gives it up. Owner: the thread that the lock names as its owner, if it does. */
 void KiNoteBlockingRelease(PKTHREAD Holder, const void *Lock, KBLOCKING_KIND Kind, const void *Owner, const void *Place);
 /* Does the thread's list hold the lock? */
@@ -42,7 +43,7 @@ ULONG KiBlockingLocksHeld(PKTHREAD Thread);
 void KiCheckApcsOff(const void *Lock, KBLOCKING_KIND Kind, const void *Place);
 #else
 #define KiNoteBlockingAcquire(Lock, Kind, Place)                  ((void)0)
-#define KiNoteBlockingAcquired(Lock, Kind, Shared, Place)         ((void)0)
+#define KiNoteBlockingAcquired(Holder, Lock, Kind, Shared, Place) ((void)0)
 #define KiNoteBlockingRelease(Holder, Lock, Kind, Owner, Place)   ((void)0)
 #define KiCheckApcsOff(Lock, Kind, Place)                         ((void)0)
 #endif

@@ -154,7 +154,7 @@ static inline void ExpAcquirePush(PEX_PUSH_LOCK PushLock, bool Exclusive, const 
     if (!ExpTryPush(PushLock, Exclusive, false)) {
         ExpAcquireSlow(PushLock, Exclusive);
     }
-    KiNoteBlockingAcquired(PushLock, KbkPushLock, !Exclusive, Place);
+    KiNoteBlockingAcquired(ArchCurrentThread(), PushLock, KbkPushLock, !Exclusive, Place);
 }
 
 /* Waits until the push lock is the caller's alone. Not recursive. The caller is in a critical region, or at APC_LEVEL,
@@ -179,7 +179,7 @@ static inline BOOLEAN ExpTryAcquirePush(PEX_PUSH_LOCK PushLock, bool Exclusive, 
     if (!ExpTryPush(PushLock, Exclusive, false)) {
         return FALSE;
     }
-    KiNoteBlockingAcquired(PushLock, KbkPushLock, !Exclusive, Place);
+    KiNoteBlockingAcquired(ArchCurrentThread(), PushLock, KbkPushLock, !Exclusive, Place);
     return TRUE;
 }
 

@@ -17,11 +17,18 @@ MISUSES = {
     "push-mode": (0x50004, "ASSERTION_FAILED", "push lock"),
     "push-region": (0x50005, "BLOCKING_LOCK_WITH_APCS_ENABLED", "push lock .* outside a critical region"),
     "push-end": (0x50004, "ASSERTION_FAILED", "ends with 1 push locks or mutexes held"),
+    "resource-free": (0xE3, "RESOURCE_NOT_OWNED", "does not own resource"),
+    "resource-foreign": (0xE3, "RESOURCE_NOT_OWNED", "does not own resource"),
+    "resource-target": (0x16E, "ERESOURCE_INVALID_RELEASE", "released for .* does not own it"),
+    "resource-convert": (0xE3, "RESOURCE_NOT_OWNED", "does not own resource"),
+    "resource-upgrade": (0xC4, VERIFIER, "acquires, though it holds it, resource"),
+    "resource-region": (0x50005, "BLOCKING_LOCK_WITH_APCS_ENABLED", "resource .* outside a critical region"),
+    "resource-delete": (0x50004, "ASSERTION_FAILED", "is deleted while it has 1 owners"),
 }
-ALWAYS = {"fast-high"}      # found in release builds, too
+ALWAYS = {"fast-high", "resource-free", "resource-foreign", "resource-target", "resource-convert"}      # found in release builds, too
 
 CASES = [Kernel(f"kernel/{name}/{smp}", modules=(name,), smp=smp, random=True, alone=True)
-         for name in ("passive",) for smp in (1, 8)]
+         for name in ("passive", "resources") for smp in (1, 8)]
 CASES += [Bugcheck(f"misuse/{name}", modules=("misuse",), options=f"misuse.kind={name}", code=code, symbol=symbol,
                    log=log, debug=name not in ALWAYS)
           for name, (code, symbol, log) in MISUSES.items()]

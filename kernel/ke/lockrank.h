@@ -15,6 +15,7 @@
     X(KlcWorkQueue, 20, "work queue", "queued work items")                                                             \
     X(KlcPushLock, 21, "push-lock waiters", "one bucket of threads that wait for push locks")                          \
     X(KlcProvider, 22, "provider list", "registered subsystem providers")                                              \
+    X(KlcExecutive, 24, "executive", "lists of resources, lookaside lists and callbacks")                             \
     X(KlcConsole, 25, "console", "input ring and waiting readers of the console")                                      \
     X(KlcTimerQueue, 30, "timer queue", "one processor's timers; KTIMERs queued there")                                \
     X(KlcObject, 40, "dispatcher object", "Header.Lock: signal state and wait list of one object")                     \

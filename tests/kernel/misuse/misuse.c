@@ -8,9 +8,11 @@
 
 static FAST_MUTEX Mutex;
 static EX_PUSH_LOCK PushLock;
+static ERESOURCE Resource;
 
 static VOID Prepare(VOID)
 {
+    ExInitializeResourceLite(&Resource);
     ExInitializeFastMutex(&Mutex);
     ExInitializePushLock(&PushLock);
 }
@@ -178,6 +180,82 @@ static VOID PushEnd(BOOLEAN Right)
     }
 }
 
+static VOID ResourceFree(BOOLEAN Right)
+{
+    if (Right) {
+        ExAcquireResourceSharedLite(&Resource, TRUE);
+    }
+    ExReleaseResourceLite(&Resource);
+}
+
+static VOID ReleaseResource(PVOID Context)
+{
+    ExReleaseResourceLite(&Resource);
+}
+
+static VOID ResourceForeign(BOOLEAN Right)
+{
+    ExAcquireResourceExclusiveLite(&Resource, TRUE);
+    if (!Right) {
+        Elsewhere(ReleaseResource);
+    }
+    ExReleaseResourceLite(&Resource);
+}
+
+static VOID ResourceTarget(BOOLEAN Right)
+{
+    ExAcquireResourceSharedLite(&Resource, TRUE);
+    ExReleaseResourceForThreadLite(&Resource, Right ? ExGetCurrentResourceThread() : (ERESOURCE_THREAD)&Resource);
+}
+
+static VOID ResourceConvert(BOOLEAN Right)
+{
+    if (Right) {
+        ExAcquireResourceExclusiveLite(&Resource, TRUE);
+    } else {
+        ExAcquireResourceSharedLite(&Resource, TRUE);
+    }
+    ExConvertExclusiveToSharedLite(&Resource);
+    ExReleaseResourceLite(&Resource);
+}
+
+static VOID ResourceUpgrade(BOOLEAN Right)
+{
+    ExAcquireResourceSharedLite(&Resource, TRUE);
+    if (!ExAcquireResourceExclusiveLite(&Resource, !Right)) {
+        ExReleaseResourceLite(&Resource);
+    }
+}
+
+static VOID ResourceThread(PVOID Context)
+{
+    if (Context == NULL) {
+        KeLeaveCriticalRegion();
+    }
+    ExAcquireResourceSharedLite(&Resource, TRUE);
+    ExReleaseResourceLite(&Resource);
+    if (Context == NULL) {
+        KeEnterCriticalRegion();
+    }
+}
+
+static VOID ResourceRegion(BOOLEAN Right)
+{
+    PETHREAD Thread = KtestStart(ResourceThread, Right ? &Resource : NULL);
+    if (Thread != NULL) {
+        KtestJoin(Thread);
+    }
+}
+
+static VOID ResourceDelete(BOOLEAN Right)
+{
+    ExAcquireResourceSharedLite(&Resource, TRUE);
+    if (Right) {
+        ExReleaseResourceLite(&Resource);
+    }
+    ExDeleteResourceLite(&Resource);
+}
+
 static const struct {
     PCSTR Name;
     VOID (*Routine)(BOOLEAN Right);
@@ -185,6 +263,9 @@ static const struct {
     {"fast-self", FastSelf}, {"fast-foreign", FastForeign}, {"fast-free", FastFree}, {"fast-high", FastHigh},
     {"unsafe-region", UnsafeRegion}, {"push-self", PushSelf}, {"push-shared", PushShared},
     {"push-foreign", PushForeign}, {"push-mode", PushMode}, {"push-region", PushRegion}, {"push-end", PushEnd},
+    {"resource-free", ResourceFree}, {"resource-foreign", ResourceForeign}, {"resource-target", ResourceTarget},
+    {"resource-convert", ResourceConvert}, {"resource-upgrade", ResourceUpgrade}, {"resource-region", ResourceRegion},
+    {"resource-delete", ResourceDelete},
 };
 
 NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
