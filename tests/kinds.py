@@ -58,12 +58,12 @@ class Report:
         return ok
 
 
-def call(argv, stdin=b"", timeout=None, **options):
+def call(argv, stdin=b"", timeout=None, cwd=ROOT, **options):
     """Status, standard output, standard error."""
     with tempfile.TemporaryFile() as source:
         source.write(stdin)
         source.seek(0)
-        process = subprocess.run(argv, cwd=ROOT, stdin=source, capture_output=True, timeout=timeout, **options)
+        process = subprocess.run(argv, cwd=cwd, stdin=source, capture_output=True, timeout=timeout, **options)
     status = process.returncode
     return 128 - status if status < 0 else status, process.stdout, process.stderr
 
