@@ -11,6 +11,59 @@
 VOID PrimerTestLockOrder(BOOLEAN Right);
 /* Waits after releasing an internal lock, or while holding it (bug check LOCK_HELD_WHILE_BLOCKING). */
 VOID PrimerTestBlockHolding(BOOLEAN Right);
+/*
+ * The schedule controller (debug builds): named points in the kernel's code at which a test holds one thread until others
+ * have come past theirs.
+ *
+ * A step is a point and an actor: an object, usually a thread, that the point is about (the waiter, for all points of
+ * a wait, whoever takes the step). PrimerStartScript arms a list of steps; whoever comes to one of them waits, with
+ * interrupts on and at its level, until all steps before it have been taken, and takes it. What the script does not
+ * name, and points that are passed once more, are not held. When somebody has been held for the given time (guest
+ * milliseconds), the script is given up and all go on.
+ *
+ * PrimerEndScript disarms it and returns how many steps were taken in order: all of them, or the script was not met. On
+ * one processor a point at DISPATCH_LEVEL cannot wait for another thread: such scripts are met only where the order
+ * comes about by itself.
+ */
+#define PRIMER_POINTS(X)                                                                                               \
+    X(WaitPrepared, "the waiter is registered, and its wait can be ended; no lock")                                    \
+    X(WaitLooked, "it has found no interruption, and is about to commit; no lock, or those of all objects")            \
+    X(WaitCommitted, "it has committed; it goes to sleep next; no lock")                                               \
+    X(WaitWoken, "it runs again, its blocks are still on their lists; no lock")                                        \
+    X(SignalFound, "a signaller has found its block, and is about to claim the wait; object's lock")                   \
+    X(SignalClaimed, "the signaller has claimed, or failed to; object's lock")                                         \
+    X(SignalUnlocked, "the signaller has let go of the object, and readies the waiter next; no lock")                  \
+    X(TimeoutFound, "the waiter's timer has expired, the wait is claimed next; timer queue's lock")                    \
+    X(TimeoutClaimed, "the expiry has claimed, or failed to; timer queue's lock")                                      \
+    X(AlertAnnounced, "an alert or a termination is visible, the wait is claimed next; no lock")                       \
+    X(AlertClaimed, "the alerter has claimed, or failed to; no lock")                                                  \
+    X(ApcQueued, "an APC is on the waiter's list, the wait is claimed next; no lock above DISPATCH_LEVEL")             \
+    X(ApcClaimed, "whoever queued it has claimed, or failed to; no lock above DISPATCH_LEVEL")                         \
+    X(QueueJoined, "a processor has joined an in-stack queued lock, and is not linked yet; subject: the lock")         \
+    X(QueueLeaving, "the holder of such a lock has found no successor, and is about to free it; subject: the lock")    \
+    X(PushLockBusy, "a push lock was taken, the thread is about to queue; subject: the lock")                          \
+    X(PushLockReleased, "the last holder is out, waiters are woken next; subject: the lock")
+
+typedef enum _PRIMER_POINT {
+#define X(Name, Where) PrimerPoint##Name,
+    PRIMER_POINTS(X)
+#undef X
+    PrimerPointOwn = 64, /* from here on: the test's own, in its own code */
+} PRIMER_POINT;
+
+typedef struct _PRIMER_STEP {
+    UCHAR Point; /* PRIMER_POINT */
+    UCHAR Actor; /* the number that PrimerSetActor gave */
+} PRIMER_STEP;
+
+/* Actor Number (less than 16) is Subject from now on. While no script runs. */
+VOID PrimerSetActor(ULONG Number, PVOID Subject);
+/* At most 32 steps. While no script runs. */
+VOID PrimerStartScript(const PRIMER_STEP *Steps, ULONG Count, ULONG Milliseconds);
+ULONG PrimerEndScript(VOID);
+/* A point in the test's own code. Interrupts on. */
+VOID PrimerReachPoint(ULONG Point, PVOID Subject);
+
 /* After more allocations of pages, pool or kernel stacks by the calling thread, Count of them fail (0: none any more). One thread at
    a time. Returns how many have failed since the call before. */
 ULONG PrimerFailAllocations(ULONG After, ULONG Count);

@@ -42,6 +42,7 @@ class Report:
     passed: list = dataclasses.field(default_factory=list)      # names
     failed: list = dataclasses.field(default_factory=list)      # "name: why"
     skipped: list = dataclasses.field(default_factory=list)
+    note: str = ""                                              # a figure worth seeing
     repeat: str = ""                                            # the command that does it again
     details: str = ""                                           # what a failure shows
 

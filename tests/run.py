@@ -86,7 +86,8 @@ def show(case, report, seconds, context, totals):
     if not report.failed:
         state = "skip" if report.skipped and not report.passed else "ok  "
         why = "".join(f"\n       skipped: {line}" for line in report.skipped)
-        return say(f"{state}   {case.name:44} {count}, {seconds:.1f} s{why}")
+        note = report.note and f"   {report.note}"
+        return say(f"{state}   {case.name:44} {count}, {seconds:.1f} s{note}{why}")
     totals.bad += [f"{case.name}: {line}" for line in report.failed]
     text = "\n".join("    " + line for line in report.details.strip().splitlines())
     say(f"FAIL   {case.name:44} {len(report.failed)} failed, {count}, {seconds:.1f} s\n"
