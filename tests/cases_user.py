@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The native programs of user/ and the example modules of drivers/, as somebody sees them who tries them out. The native test
 programs of tests/user list themselves, in cases.py."""
-from kinds import Command
+from kinds import HOST, Command, Program
 
 # Typed into the shell's standard input, line by line; what must come out again.
 SHELL = (
@@ -26,7 +26,16 @@ def shell(name, line, **more):
     return Command(f"user/sh-{name}", command=("sh", "-c", line), native=True, **more)
 
 
+def far(name, **more):
+    return Program(f"user/far-{name}", command=("far",), native=True,
+                   puts=("{B}/native/far:native/far", "{B}/native/child:native/child"), **more)
+
+
 CASES = [
+    far("one-processor", smp=1),
+    far("no-smap", run_args=("--cpu", "qemu64")),       # a right far return works there
+    Command("linux/far-one-processor", command=("/far",), oracle=("{T}/linux/far.musl",), smp=1,
+            files=("{T}/linux/far.musl:/far",), stdout=HOST),
     Command("user/hello", command=("hello",), native=True, stdout=r"^hello from process \d+, thread \d+$", stderr=b""),
     Command("user/tasks", command=("tasks",), native=True, stdout=r"(?s)ID PARENT NAME.*System +kernel.*tasks +native"),
     Command("user/mem", command=("mem",), native=True, stdout=r"(?s)^total +\d+ KiB.*^free +\d+ KiB"),

@@ -30,6 +30,7 @@
 #define VECTOR_BOUND          5
 #define VECTOR_INVALID_OPCODE 6
 #define VECTOR_DOUBLE_FAULT   8
+#define VECTOR_TSS            10
 #define VECTOR_NO_SEGMENT     11
 #define VECTOR_STACK          12
 #define VECTOR_PROTECTION     13
@@ -95,6 +96,7 @@
 #define MSR_GS_BASE        0xc0000101
 #define MSR_KERNEL_GS_BASE 0xc0000102
 
+#define PAGE_FAULT_PRESENT  0x1u
 #define PAGE_FAULT_WRITE    0x2u
 #define PAGE_FAULT_USER     0x4u
 #define PAGE_FAULT_RESERVED 0x8u

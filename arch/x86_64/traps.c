@@ -52,23 +52,43 @@ static void DispatchMemoryFault(PKTRAP_FRAME Frame, NTSTATUS Code, ULONG_PTR Kin
     ArchHandlers.Exception(&Record, Frame);
 }
 
-/* Kernel code that touches a user page outside a copy routine or an open window, or executes there, is wrong:
-   nothing above could resolve that fault. Where SMAP and SMEP are missing the processor does not tell. */
-static bool IsForbidden(PKTRAP_FRAME Frame, uintptr_t Address)
+/*
+ * An access to a user page that no page-table entry could make right. For the kernel: a touch outside a
+ * copy routine or an open window, or execution. For a program: an access with the kernel's rights.
+ * Processors make none for a program, but QEMU makes those of far calls and returns so (docs/hazards), and
+ * SMAP refuses them however often they are tried. Where SMAP and SMEP are missing the processor does not
+ * tell.
+ */
+static bool IsForbidden(const KTRAP_FRAME *Frame, uintptr_t Address)
 {
-    if (KTRAP_FROM_USER(Frame) || Address >= ARCH_USER_END) {
+    if (Address >= ARCH_USER_END) {
         return false;
+    }
+    if (KTRAP_FROM_USER(Frame)) {
+        uint64_t Rights = Frame->ErrorCode & (PAGE_FAULT_PRESENT | PAGE_FAULT_USER);
+        return ArchpFeatures.Smap && Rights == PAGE_FAULT_PRESENT;
     }
     return (Frame->ErrorCode & PAGE_FAULT_FETCH) != 0 || (ArchpFeatures.Smap && !(Frame->Rflags & RFLAGS_AC));
 }
 
-static ULONG AccessOf(uint64_t ErrorCode)
+/* Whose access it was is told by the frame. The user bit of the error code tells with whose rights it was
+   made, which is not the same for a program's far call or return under QEMU (docs/hazards). */
+static ULONG AccessOf(const KTRAP_FRAME *Frame)
 {
-    ULONG Access = ErrorCode & PAGE_FAULT_USER ? ARCH_PAGE_USER : 0;
-    if (ErrorCode & PAGE_FAULT_FETCH) {
+    ULONG Access = KTRAP_FROM_USER(Frame) ? ARCH_PAGE_USER : 0;
+    if (Frame->ErrorCode & PAGE_FAULT_FETCH) {
         return Access | ARCH_PAGE_EXECUTE;
     }
-    return Access | (ErrorCode & PAGE_FAULT_WRITE ? ARCH_PAGE_WRITE : ARCH_PAGE_READ);
+    return Access | (Frame->ErrorCode & PAGE_FAULT_WRITE ? ARCH_PAGE_WRITE : ARCH_PAGE_READ);
+}
+
+/* What a program's handlers may see of the error code: that the access was the program's, and of a kernel
+   address nothing that tells whether a page is there. */
+static void HideKernelPages(PKTRAP_FRAME Frame, uintptr_t Address)
+{
+    if (KTRAP_FROM_USER(Frame)) {
+        Frame->ErrorCode |= PAGE_FAULT_USER | (Address >= ARCH_USER_END ? PAGE_FAULT_PRESENT : 0);
+    }
 }
 
 static ULONG_PTR FaultKindOf(ULONG Access)
@@ -80,12 +100,13 @@ static ULONG_PTR FaultKindOf(ULONG Access)
 
 static void HandlePageFault(PKTRAP_FRAME Frame, uintptr_t Address)
 {
-    ULONG Access = AccessOf(Frame->ErrorCode);
+    ULONG Access = AccessOf(Frame);
     NTSTATUS Status = STATUS_ACCESS_VIOLATION;
     if (Frame->ErrorCode & PAGE_FAULT_RESERVED) {
         ArchHandlers.FatalTrap(Frame); /* a page-table entry of ours is malformed */
     }
-    if (ArchGetIrql() >= DISPATCH_LEVEL || !IsForbidden(Frame, Address)) { /* the level comes first: a bug check of its own */
+    /* A fault at DISPATCH_LEVEL, forbidden or not, is a bug check of its own. */
+    if (ArchGetIrql() >= DISPATCH_LEVEL || !IsForbidden(Frame, Address)) {
         Status = ArchHandlers.PageFault(Frame, Address, Access);
     }
     if (Status == STATUS_SUCCESS) {
@@ -94,6 +115,7 @@ static void HandlePageFault(PKTRAP_FRAME Frame, uintptr_t Address)
     if (!KTRAP_FROM_USER(Frame) && Address < ARCH_USER_END && FixUp(Frame)) {
         return;
     }
+    HideKernelPages(Frame, Address);
     DispatchMemoryFault(Frame, Status, FaultKindOf(Access), Address);
 }
 
@@ -182,7 +204,7 @@ static bool IsPrivilegedAt(uintptr_t Rip)
     return ArchCopyFromUser(Code, (const void *)Rip, Length) == STATUS_SUCCESS && IsPrivileged(Code);
 }
 
-/* #GP and #SS tell no address: the documented record says "read of -1". */
+/* #TS, #NP, #SS and #GP tell no address: the documented record says "read of -1". */
 static void HandleProtectionFault(PKTRAP_FRAME Frame)
 {
     if (KTRAP_FROM_USER(Frame) && IsPrivilegedAt(Frame->Rip)) {
@@ -214,6 +236,7 @@ static void HandleException(PKTRAP_FRAME Frame, uintptr_t FaultAddress)
     case VECTOR_DEBUG:
         HandleDebug(Frame);
         break;
+    case VECTOR_TSS:
     case VECTOR_NO_SEGMENT:
     case VECTOR_STACK:
     case VECTOR_PROTECTION:

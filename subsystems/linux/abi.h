@@ -437,6 +437,11 @@ struct rt_sigframe {
     siginfo_t info;
 };
 
+/* Of sigcontext.trapno: an absent segment, a bad stack, a page fault. */
+#define X86_TRAP_NP 11
+#define X86_TRAP_SS 12
+#define X86_TRAP_PF 14
+
 /* In the bytes of an FXSAVE image that the processor leaves to software: says that an XSAVE image follows. */
 struct fpx_sw_bytes {
     u32 magic1;

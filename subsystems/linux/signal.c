@@ -585,7 +585,9 @@ static void memory_fault(const EXCEPTION_RECORD *record, KTRAP_FRAME *frame)
 
     if (record->ExceptionCode == STATUS_IN_PAGE_ERROR) {
         force_signal(SIGBUS, BUS_ADRERR, address, frame);
-    } else if (address == ~0UL) {
+    } else if (frame->Vector == X86_TRAP_NP || frame->Vector == X86_TRAP_SS) {
+        force_signal(SIGBUS, SI_KERNEL, 0, frame);
+    } else if (frame->Vector != X86_TRAP_PF) {
         force_signal(SIGSEGV, SI_KERNEL, 0, frame); /* a protection fault: the processor tells no address */
     } else {
         force_signal(SIGSEGV, segv_code(address), address, frame);

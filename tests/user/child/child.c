@@ -8,6 +8,7 @@
  *   threads N         makes and ends N threads, then ends with 0
  *   arguments ...     ends with a check sum of the arguments behind it
  *   fault KIND        commits the fault of that name
+ *   far KIND PLACE    far calls and returns with the stack pointer at a place (far.c)
  *   shootdown         loses the right to write to a page while another processor writes to it
  *   feign             writes to the log what only the first program and the kernel may say
  *   wild SEED COUNT   four threads call every system service with wild values (wild.c)
@@ -289,6 +290,9 @@ int main(int argc, char **argv)
     }
     if (strcmp(Role, "fault") == 0 && argc > 2) {
         return Fault(argv[2]);
+    }
+    if (strcmp(Role, "far") == 0 && argc > 3) {
+        return GoFar(First, Second);
     }
     if (strcmp(Role, "shootdown") == 0) {
         return LoseThePage();

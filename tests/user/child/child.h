@@ -7,6 +7,21 @@
 
 int ChildArgumentSum(int Count, char **Arguments);
 
+/* ---- far.c ---- */
+
+/* Kinds of far transfer and places for the stack pointer, by number. A call writes to its stack; the places
+   that would take it, the kernel's own memory under QEMU (docs/hazards), stand last and are for returns
+   only. */
+#define FAR_RETURNS     7
+#define FAR_KINDS       10
+#define FAR_CALL_PLACES 9
+#define FAR_PLACES      12
+/* The program's own stack, with what the transfer needs: it works, or is refused. */
+#define FAR_OWN  100
+#define FAR_DONE 5
+
+int GoFar(ULONG64 Kind, ULONG64 Place);
+
 /* ---- wild.c ---- */
 
 #define SCRATCH_SIZE   0x4000 /* followed by a page that is not there */
