@@ -138,20 +138,6 @@ static PVOID PspCurrentThreadObject(void)
     return PspCurrentThread();
 }
 
-static PHANDLE_TABLE PspAcquireTable(PVOID Object)
-{
-    PEPROCESS Process = Object;
-    if (Process == &PspIdleProcess || !PsAcquireProcessAccess(Process)) {
-        return NULL; /* it has none, or none any more */
-    }
-    return Process->HandleTable;
-}
-
-static void PspReleaseTable(PVOID Object)
-{
-    PsReleaseProcessAccess(Object);
-}
-
 void PsInitializePhase0(void)
 {
     PspCreateTypes();
@@ -160,8 +146,6 @@ void PsInitializePhase0(void)
     ObCurrentHandleTable = PspCurrentHandleTable;
     ObCurrentProcess = PspCurrentProcessObject;
     ObCurrentThread = PspCurrentThreadObject;
-    ObAcquireProcessTable = PspAcquireTable;
-    ObReleaseProcessTable = PspReleaseTable;
 }
 
 const char *PsModuleInUse(PEX_MODULE Module)

@@ -164,6 +164,18 @@ void PsReleaseProcessAccess(PEPROCESS Process)
     ExReleaseRundownProtection(&Process->Access);
 }
 
+PHANDLE_TABLE PsAcquireHandleTable(PEPROCESS Process)
+{
+    /* The table stays where it is until the end, which access holds up. Idle never has one. */
+    if (!PsAcquireProcessAccess(Process)) {
+        return NULL;
+    }
+    if (Process->HandleTable == NULL) {
+        PsReleaseProcessAccess(Process);
+    }
+    return Process->HandleTable;
+}
+
 NTSTATUS PsReferenceAddressSpace(PEPROCESS Process, PMM_ADDRESS_SPACE *Space)
 {
     if (Process->SystemProcess) {

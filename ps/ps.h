@@ -161,6 +161,8 @@ VOID PsDrainReaper(VOID);
    PASSIVE. */
 BOOLEAN PsAcquireProcessAccess(PEPROCESS Process);
 void PsReleaseProcessAccess(PEPROCESS Process);
+/* The process's handle table, with access to the process (release it); NULL: it has none, or none any more. PASSIVE. */
+PHANDLE_TABLE PsAcquireHandleTable(PEPROCESS Process);
 /* The address space of a process, referenced (MmDereferenceAddressSpace). STATUS_PROCESS_IS_TERMINATING;
    STATUS_ACCESS_DENIED for System and Idle. PASSIVE. */
 NTSTATUS PsReferenceAddressSpace(PEPROCESS Process, PMM_ADDRESS_SPACE *Space);

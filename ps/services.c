@@ -45,7 +45,7 @@ NTSTATUS PspReturnObject(PVOID Object, ACCESS_MASK Access, ULONG Flags, PHANDLE 
     HANDLE Handle;
     NTSTATUS Status = ObInsertHandle(ObCurrentHandleTable(), Object, Access, Flags, &Handle);
     ObDereferenceObject(Object);
-    return NT_SUCCESS(Status) ? ExReturnHandle(Result, Handle, ExGetPreviousMode()) : Status;
+    return NT_SUCCESS(Status) ? ObReturnHandle(ObCurrentHandleTable(), Result, Handle, ExGetPreviousMode()) : Status;
 }
 
 /* A program may look at the kernel's own processes and threads (System) and wait for them, and that is all:

@@ -140,7 +140,7 @@ void PspInitializeReaper(void)
         KdBugCheck(PHASE1_INITIALIZATION_FAILED, (ULONG64)Status, 0, 0, 0, NULL,
                    "the reaper cannot be made: %08x", Status);
     }
-    ZwClose(Handle);
+    ObCloseHandle(ObCurrentHandleTable(), Handle, KernelMode);
 }
 
 /* ---- Making ---- */

@@ -3,7 +3,6 @@
  * Arguments of system services: copied once, checked afterwards, in the caller's mode. No lock.
  */
 #include "kernel/ex/ex.h"
-#include "kernel/ob/ob.h"
 
 #define EXP_STRING_TAG     'rtSE'
 #define EXP_MAX_NAME_BYTES 1024
@@ -94,14 +93,4 @@ NTSTATUS ExCaptureTimeout(PLARGE_INTEGER Captured, PLARGE_INTEGER *Pointer, PLAR
 {
     *Pointer = Source != NULL ? Captured : NULL;
     return Source != NULL ? ExCopyIn(Captured, Source, sizeof(*Captured), Mode) : STATUS_SUCCESS;
-}
-
-NTSTATUS ExReturnHandle(PHANDLE Destination, HANDLE Handle, KPROCESSOR_MODE Mode)
-{
-    NTSTATUS Status = ExCopyOut(Destination, &Handle, sizeof(Handle), Mode);
-
-    if (!NT_SUCCESS(Status)) {
-        ObCloseHandle(ObCurrentHandleTable(), Handle, KernelMode);
-    }
-    return Status;
 }

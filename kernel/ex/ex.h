@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ex for the rest of the kernel: system services and their arguments, work queues, structured
- * exceptions, kernel options.
+ * ex for the rest of the kernel: the arguments of system services, work queues, kernel options. What stands above ex calls
+ * it: the services themselves are in kernel/services.
  */
 #ifndef PRIMER_EX_H
 #define PRIMER_EX_H
 
 #include "kernel/ke/ke.h"
 
-/* ---- System services ---- */
+/* ---- Arguments of system services ---- */
 
-/* KE_HANDLERS.SystemService. */
-void KiSystemService(PKTRAP_FRAME Frame);
-
-/* The mode of the caller of the current service: UserMode between KiSystemService and its return, KernelMode
+/* The mode of the caller of the current service: UserMode between the entry of a system call and its return, KernelMode
    when kernel code calls Nt/Zw routines itself. */
 static inline KPROCESSOR_MODE ExGetPreviousMode(void)
 {
@@ -51,8 +48,6 @@ NTSTATUS ExCaptureObjectAttributes(EX_OBJECT_ATTRIBUTES *Captured, POBJECT_ATTRI
 /* A time-out argument: *Pointer is Captured, or NULL for none. */
 NTSTATUS ExCaptureTimeout(PLARGE_INTEGER Captured, PLARGE_INTEGER *Pointer, PLARGE_INTEGER Source,
                           KPROCESSOR_MODE Mode);
-/* Writes a handle to the caller's variable; closes it (in the current process) when that fails. */
-NTSTATUS ExReturnHandle(PHANDLE Destination, HANDLE Handle, KPROCESSOR_MODE Mode);
 
 /* ---- Work queues, worker threads ---- */
 void ExInitializeWorkQueues(void);
@@ -76,13 +71,7 @@ typedef struct _EX_HANDLERS {
 
 extern const EX_HANDLERS ExHandlers;
 
-/* Whose lines for the log may be messages. Set at start-up, compared only. */
-extern PKPROCESS ExInitialProcess;
-
 /* ---- Start-up ---- */
-
-/* The event type; the service table needs nothing. After ObInitialize. */
-void ExInitialize(void);
 
 /* Kernel options, parsed from the command line once. */
 void ExInitializeOptions(PBOOT_INFORMATION Boot);

@@ -10,6 +10,7 @@
 #include "kernel/ke/ke.h"
 #include "kernel/ldr/ldr.h"
 #include "kernel/mm/mm.h"
+#include "kernel/services/services.h"
 #include "ps/ps.h"
 #include "sync/wait.h"
 
@@ -36,7 +37,7 @@ const KE_HANDLERS KeHandlers = {
     .UserWork = PspUserWork,
     .UserException = PspUserException,
     .ProviderName = PspProviderName,
-    .SystemService = KiSystemService,
+    .SystemService = SvcDispatch,
 };
 
 const KD_HOOKS KdHooks = {

@@ -2,7 +2,7 @@
 /*
  * The first process: native/init, whose arguments are the words of the kernel's command line.
  */
-#include "kernel/ex/ex.h"
+#include "kernel/services/services.h"
 #include "kernel/init/init.h"
 #include "kernel/rtl/rtl.h"
 #include "ps/ps.h"
@@ -50,7 +50,7 @@ static NTSTATUS InitCreateProcess(PRTL_USER_PROCESS_PARAMETERS Parameters, PEPRO
     }
     Status = ObReferenceObjectByHandle(ProcessHandle, SYNCHRONIZE, *PsProcessType, KernelMode, (PVOID *)Process, NULL);
     if (NT_SUCCESS(Status)) {
-        ExInitialProcess = &(*Process)->Pcb; /* before it runs */
+        SvcInitialProcess = &(*Process)->Pcb; /* before it runs */
         Status = NtResumeThread(ThreadHandle, NULL);
     }
     ZwClose(ThreadHandle);

@@ -13,6 +13,7 @@
 #include "kernel/mm/mm.h"
 #include "kernel/ob/ob.h"
 #include "kernel/rtl/rtl.h"
+#include "kernel/services/services.h"
 #include "ps/ps.h"
 #include <ntapi.h>
 
@@ -75,7 +76,7 @@ NORETURN void InitSystemStartup(PBOOT_INFORMATION Boot)
     ArchSetIrql(PASSIVE_LEVEL); /* push locks may be taken, but interrupts are off and nobody else runs */
     ObInitialize();
     PsInitializePhase0();
-    ExInitialize();
+    SvcInitialize();
     InitCreatePhase1();
     ArchSetIrql(DISPATCH_LEVEL);
     KeStartClock();
@@ -134,7 +135,7 @@ static void InitRunInitialProcess(void)
     KeWaitForSingleObject(Process, Executive, KernelMode, FALSE, NULL);
     DbgPrint("the initial process has ended, status %08x\n", PsGetProcessExitStatus(Process));
     DbgPrint("@exit %u\n", INIT_FAILED);
-    ExInitialProcess = NULL; /* another may get its memory, and must not get its word */
+    SvcInitialProcess = NULL; /* another may get its memory, and must not get its word */
     ObDereferenceObject(Process);
 }
 

@@ -44,6 +44,11 @@ const IO_ARCHIVE_FILE *IoNextArchiveFile(const IO_ARCHIVE_FILE *File, const char
 /* The section over the file's bytes, made once and kept; referenced for the caller. */
 NTSTATUS IoArchiveSection(const IO_ARCHIVE_FILE *File, PMM_SECTION *Section);
 NTSTATUS IoOpenArchiveFile(const IO_ARCHIVE_FILE *File, PFILE_OBJECT *FileObject);
+BOOLEAN IoIsArchiveDirectory(const IO_ARCHIVE_FILE *File);
+/* A file object for a stream of the console, or for a file or folder of the archives, with the rights FILE_READ_DATA and
+   FILE_WRITE_DATA of Access. STATUS_OBJECT_PATH_SYNTAX_BAD, STATUS_OBJECT_NAME_INVALID, STATUS_OBJECT_NAME_NOT_FOUND,
+   STATUS_ACCESS_DENIED, STATUS_MEDIA_WRITE_PROTECTED, STATUS_INSUFFICIENT_RESOURCES. PASSIVE. */
+NTSTATUS IoOpenFileByName(PCUNICODE_STRING Name, ACCESS_MASK Access, PFILE_OBJECT *File);
 
 /* Console: kernel buffers, resident. Reads wait in UserMode (termination breaks them: STATUS_ALERTED or the
    like, 0 bytes); 0 bytes and STATUS_SUCCESS: the end of input. Writes send all of it before they return; stream 0 is the

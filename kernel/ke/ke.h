@@ -65,7 +65,7 @@ typedef struct _KHELD_BLOCKING {
 struct _KTHREAD {
     DISPATCHER_HEADER Header;           /* signalled at the thread's end */
     ARCH_THREAD Arch;                   /* (p) stack, FPU, bases */
-    void (*SystemCall)(PKTRAP_FRAME);   /* (c) KiSystemService, or the provider's DispatchSystemCall */
+    void (*SystemCall)(PKTRAP_FRAME);   /* (c) KeHandlers.SystemService, or the provider's DispatchSystemCall */
     volatile UCHAR SwapBusy;            /* (a) 1 from the moment it runs until its context is saved */
     BOOLEAN SystemThread;               /* (c) never leaves the kernel */
     UCHAR PreviousMode;                 /* (o) of the caller of the current system service: ex.h */

@@ -481,7 +481,7 @@ static NTSTATUS LdrpUnloadModule(const char *Name)
     return Status;
 }
 
-/* ---- For programs ---- */
+/* ---- Requests ---- */
 
 /* Module code runs in a system thread, as documented, whoever asked for it. */
 typedef struct _LDRP_REQUEST {
@@ -499,54 +499,38 @@ static VOID LdrpRequestThread(PVOID Context)
 static NTSTATUS LdrpRunRequest(PLDRP_REQUEST Request)
 {
     OBJECT_ATTRIBUTES Attributes;
-    HANDLE Thread;
+    HANDLE Handle;
+    PVOID Thread;
 
     InitializeObjectAttributes(&Attributes, NULL, OBJ_KERNEL_HANDLE, NULL, NULL);
     NTSTATUS Status =
-        PsCreateSystemThread(&Thread, THREAD_ALL_ACCESS, &Attributes, NULL, NULL, LdrpRequestThread, Request);
+        PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, &Attributes, NULL, NULL, LdrpRequestThread, Request);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    ZwWaitForSingleObject(Thread, FALSE, NULL);
-    ZwClose(Thread);
+    Status = ObReferenceObjectByHandle(Handle, SYNCHRONIZE, *PsThreadType, KernelMode, &Thread, NULL);
+    KI_ASSERT(NT_SUCCESS(Status), "the handle of a new thread means nothing: %08x", Status);
+    KeWaitForSingleObject(Thread, Executive, KernelMode, FALSE, NULL);
+    ObDereferenceObject(Thread);
+    ObCloseHandle(ObCurrentHandleTable(), Handle, KernelMode);
     return Request->Status;
 }
 
-static NTSTATUS LdrpRequest(PUNICODE_STRING Name, NTSTATUS (*Routine)(const char *Name))
+static NTSTATUS LdrpRequest(PCUNICODE_STRING Name, NTSTATUS (*Routine)(const char *Name))
 {
     LDRP_REQUEST Request = {.Routine = Routine};
-    UNICODE_STRING Captured;
-    NTSTATUS Status = ExCaptureUnicodeString(&Captured, Name, 512, ExGetPreviousMode());
-
-    if (NT_SUCCESS(Status)) {
-        Status = LdrpShortName(&Captured, Request.Name);
-    }
-    ExFreeUnicodeString(&Captured);
+    NTSTATUS Status = LdrpShortName(Name, Request.Name);
     return NT_SUCCESS(Status) ? LdrpRunRequest(&Request) : Status;
 }
 
-/*
- * Loads modules/NAME.sys of the boot archive and calls its DriverEntry, with previous mode KernelMode and no
- * lock held. The name may be "tiny", "tiny.sys" or "\Boot\modules\tiny.sys". STATUS_OBJECT_NAME_INVALID,
- * STATUS_OBJECT_NAME_NOT_FOUND, STATUS_IMAGE_ALREADY_LOADED, STATUS_INVALID_IMAGE_FORMAT and its like,
- * STATUS_ENTRYPOINT_NOT_FOUND (unresolved symbols: each is named in the log), STATUS_REVISION_MISMATCH,
- * STATUS_INSUFFICIENT_RESOURCES, or what DriverEntry returned (the module is gone again then). PASSIVE.
- * ddi:zwloaddriver
- */
-NTSTATUS NtLoadDriver(PUNICODE_STRING DriverServiceName)
+NTSTATUS LdrLoadModule(PCUNICODE_STRING Name)
 {
-    return LdrpRequest(DriverServiceName, LdrpLoadModule);
+    return LdrpRequest(Name, LdrpLoadModule);
 }
 
-/*
- * Calls DriverUnload, waits for the run-down, frees. STATUS_OBJECT_NAME_NOT_FOUND;
- * STATUS_INVALID_DEVICE_REQUEST without DriverUnload; STATUS_DEVICE_BUSY while it is starting or unloading.
- * DriverUnload returns nothing: what it left registered is a bug check that names it
- * (DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS). PASSIVE. ddi:zwunloaddriver
- */
-NTSTATUS NtUnloadDriver(PUNICODE_STRING DriverServiceName)
+NTSTATUS LdrUnloadModule(PCUNICODE_STRING Name)
 {
-    return LdrpRequest(DriverServiceName, LdrpUnloadModule);
+    return LdrpRequest(Name, LdrpUnloadModule);
 }
 
 void LdrInitialize(void)

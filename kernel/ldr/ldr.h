@@ -35,6 +35,14 @@ typedef struct _LDR_MODULE {
 /* EX_HANDLERS.ReferenceModule. */
 PEX_MODULE LdrReferenceModule(const void *Address);
 
+/*
+ * Loads modules/NAME.sys of the boot archive and calls its DriverEntry; or calls DriverUnload, waits for the run-down and
+ * frees the module: in a system thread, whoever asks, with no lock held. The name may be "tiny", "tiny.sys" or
+ * "\Boot\modules\tiny.sys". The errors are those of NtLoadDriver and NtUnloadDriver. PASSIVE.
+ */
+NTSTATUS LdrLoadModule(PCUNICODE_STRING Name);
+NTSTATUS LdrUnloadModule(PCUNICODE_STRING Name);
+
 void LdrInitialize(void);
 
 #endif

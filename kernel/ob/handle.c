@@ -16,8 +16,6 @@ PHANDLE_TABLE ObKernelHandleTable;
 PHANDLE_TABLE (*ObCurrentHandleTable)(void);
 PVOID (*ObCurrentProcess)(void);
 PVOID (*ObCurrentThread)(void);
-PHANDLE_TABLE (*ObAcquireProcessTable)(PVOID Process);
-void (*ObReleaseProcessTable)(PVOID Process);
 
 /* ---- Values ---- */
 
@@ -247,5 +245,14 @@ NTSTATUS ObDuplicateHandles(PHANDLE_TABLE Source, PHANDLE_TABLE Target)
         ObfDereferenceObject(Found.Object);
     }
     ObpRebuildFreeList(Target);
+    return Status;
+}
+
+NTSTATUS ObReturnHandle(PHANDLE_TABLE Table, PHANDLE Destination, HANDLE Handle, KPROCESSOR_MODE Mode)
+{
+    NTSTATUS Status = ExCopyOut(Destination, &Handle, sizeof(Handle), Mode);
+    if (!NT_SUCCESS(Status)) {
+        ObpCloseHandle(Table, Handle, KernelMode, TRUE);
+    }
     return Status;
 }

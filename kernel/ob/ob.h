@@ -51,10 +51,6 @@ extern PHANDLE_TABLE (*ObCurrentHandleTable)(void); /* set by ps */
 /* What the pseudo handles -1 and -2 mean (not referenced). Set by ps. */
 extern PVOID (*ObCurrentProcess)(void);
 extern PVOID (*ObCurrentThread)(void);
-/* The table of another process, held until released so that the process's end waits; NULL when the process
-   has ended or has none. Set by ps; both or none. */
-extern PHANDLE_TABLE (*ObAcquireProcessTable)(PVOID Process);
-extern void (*ObReleaseProcessTable)(PVOID Process);
 
 /* A handle in Table: references the object itself. Access: any generic right, or MAXIMUM_ALLOWED, means all
    rights of the type. Attributes: OBJ_INHERIT, OBJ_PROTECT_CLOSE, OBJ_KERNEL_HANDLE (then Table is ignored).
@@ -63,6 +59,9 @@ extern void (*ObReleaseProcessTable)(PVOID Process);
 NTSTATUS ObInsertHandle(PHANDLE_TABLE Table, PVOID Object, ACCESS_MASK Access, ULONG Attributes,
                         PHANDLE Handle);
 NTSTATUS ObCloseHandle(PHANDLE_TABLE Table, HANDLE Handle, KPROCESSOR_MODE Mode);
+/* Writes a new handle of the table to the variable of a service's caller; when that fails the handle is closed, protected
+   or not, for nobody has been told of it. */
+NTSTATUS ObReturnHandle(PHANDLE_TABLE Table, PHANDLE Destination, HANDLE Handle, KPROCESSOR_MODE Mode);
 NTSTATUS ObReferenceHandle(PHANDLE_TABLE Table, HANDLE Handle, ACCESS_MASK Access, POBJECT_TYPE Type,
                            KPROCESSOR_MODE Mode, PVOID *Object, POBJECT_HANDLE_INFORMATION Information);
 /* Copies inheritable handles, same values, to a new table that nobody else knows. On failure those copied

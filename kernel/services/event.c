@@ -3,17 +3,16 @@
  * Event objects for programs: handles around KEVENTs. The events' own locks are sync's affair; no other lock
  * here. Events have no names: there is no name space, and asking for a name is refused.
  */
-#include "kernel/ex/ex.h"
+#include "kernel/services/services.h"
 #include "kernel/kd/kd.h"
 #include "kernel/rtl/export.h"
-#include "kernel/ob/ob.h"
 #include <ntapi.h>
 
-static POBJECT_TYPE ExpEventType;
-POBJECT_TYPE *ExEventObjectType = &ExpEventType;
+static POBJECT_TYPE SvcEventType;
+POBJECT_TYPE *ExEventObjectType = &SvcEventType;
 EXPORT(ExEventObjectType);
 
-static const OB_TYPE_ROUTINES ExpEventRoutines = {
+static const OB_TYPE_ROUTINES SvcEventRoutines = {
     .Name = "Event",
     .PoolTag = 'nevE',
     .BodySize = sizeof(KEVENT),
@@ -21,9 +20,9 @@ static const OB_TYPE_ROUTINES ExpEventRoutines = {
     .Waitable = TRUE,
 };
 
-void ExInitialize(void)
+void SvcInitialize(void)
 {
-    if (!NT_SUCCESS(ObCreateType(&ExpEventRoutines, &ExpEventType))) {
+    if (!NT_SUCCESS(ObCreateType(&SvcEventRoutines, &SvcEventType))) {
         KdBugCheck(PHASE0_INITIALIZATION_FAILED, 0, 0, 0, 0, NULL, "no memory for the event type");
     }
 }
@@ -49,36 +48,36 @@ NTSTATUS NtCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_A
         ExFreeUnicodeString(&Attributes.Name);
         return STATUS_NOT_IMPLEMENTED;
     }
-    Status = ObCreateObject(ExpEventType, (PVOID *)&Event);
+    Status = ObCreateObject(SvcEventType, (PVOID *)&Event);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
     KeInitializeEvent(Event, Type, InitialState != FALSE);
     Status = ObInsertHandle(ObCurrentHandleTable(), Event, DesiredAccess, Attributes.Attributes, &Handle);
     if (NT_SUCCESS(Status)) {
-        Status = ExReturnHandle(EventHandle, Handle, Mode);
+        Status = ObReturnHandle(ObCurrentHandleTable(), EventHandle, Handle, Mode);
     }
     ObDereferenceObject(Event);
     return Status;
 }
 
-static LONG ExpSet(PKEVENT Event)
+static LONG SvcSet(PKEVENT Event)
 {
     return KeSetEvent(Event, EVENT_INCREMENT, FALSE);
 }
 
-static LONG ExpPulse(PKEVENT Event)
+static LONG SvcPulse(PKEVENT Event)
 {
     return KePulseEvent(Event, EVENT_INCREMENT, FALSE);
 }
 
 /* Changes the event; the state it had goes to *PreviousState when that is wanted. */
-static NTSTATUS ExpChangeEvent(HANDLE Handle, LONG (*Change)(PKEVENT), PLONG PreviousState)
+static NTSTATUS SvcChangeEvent(HANDLE Handle, LONG (*Change)(PKEVENT), PLONG PreviousState)
 {
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
     PKEVENT Event;
     NTSTATUS Status =
-        ObReferenceObjectByHandle(Handle, EVENT_MODIFY_STATE, ExpEventType, Mode, (PVOID *)&Event, NULL);
+        ObReferenceObjectByHandle(Handle, EVENT_MODIFY_STATE, SvcEventType, Mode, (PVOID *)&Event, NULL);
 
     if (!NT_SUCCESS(Status)) {
         return Status;
@@ -90,20 +89,20 @@ static NTSTATUS ExpChangeEvent(HANDLE Handle, LONG (*Change)(PKEVENT), PLONG Pre
 
 NTSTATUS NtSetEvent(HANDLE EventHandle, PLONG PreviousState)
 {
-    return ExpChangeEvent(EventHandle, ExpSet, PreviousState);
+    return SvcChangeEvent(EventHandle, SvcSet, PreviousState);
 }
 
 NTSTATUS NtResetEvent(HANDLE EventHandle, PLONG PreviousState)
 {
-    return ExpChangeEvent(EventHandle, KeResetEvent, PreviousState);
+    return SvcChangeEvent(EventHandle, KeResetEvent, PreviousState);
 }
 
 NTSTATUS NtPulseEvent(HANDLE EventHandle, PLONG PreviousState)
 {
-    return ExpChangeEvent(EventHandle, ExpPulse, PreviousState);
+    return SvcChangeEvent(EventHandle, SvcPulse, PreviousState);
 }
 
 NTSTATUS NtClearEvent(HANDLE EventHandle)
 {
-    return ExpChangeEvent(EventHandle, KeResetEvent, NULL);
+    return SvcChangeEvent(EventHandle, KeResetEvent, NULL);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The object manager's system services: NtClose, NtDuplicateObject.
+ * Services on handles: NtClose, NtDuplicateObject.
  */
-#include "kernel/ex/ex.h"
-#include "kernel/ob/obp.h"
+#include "kernel/rtl/export.h"
+#include "kernel/services/services.h"
+#include "ps/ps.h"
 #include <ntapi.h>
 
 /* Closes a handle; pseudo handles stay as they are. STATUS_INVALID_HANDLE, STATUS_HANDLE_NOT_CLOSABLE.
@@ -24,40 +25,43 @@ EXPORT(ZwClose);
 
 /* ---- NtDuplicateObject ---- */
 
-/* A process whose table the caller may work in until ObpLeaveProcess. */
-typedef struct _OBP_PROCESS {
-    PVOID Process;
+/* A process whose table the caller may work in until SvcLeaveProcess. */
+typedef struct _SVC_PROCESS {
+    PEPROCESS Process;
     PHANDLE_TABLE Table;
-} OBP_PROCESS;
+} SVC_PROCESS;
 
-static NTSTATUS ObpEnterProcess(HANDLE Handle, KPROCESSOR_MODE Mode, OBP_PROCESS *Entered)
+static NTSTATUS SvcEnterProcess(HANDLE Handle, KPROCESSOR_MODE Mode, SVC_PROCESS *Entered)
 {
-    if (ObAcquireProcessTable == NULL) {
-        return STATUS_NOT_IMPLEMENTED;
-    }
-    NTSTATUS Status =
-        ObReferenceObjectByHandle(Handle, PROCESS_DUP_HANDLE, *PsProcessType, Mode, &Entered->Process, NULL);
+    NTSTATUS Status = ObReferenceObjectByHandle(Handle, PROCESS_DUP_HANDLE, *PsProcessType, Mode,
+                                                (PVOID *)&Entered->Process, NULL);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    Entered->Table = ObAcquireProcessTable(Entered->Process);
+    Entered->Table = PsAcquireHandleTable(Entered->Process);
     if (Entered->Table == NULL) {
-        ObfDereferenceObject(Entered->Process);
+        ObDereferenceObject(Entered->Process);
         return STATUS_PROCESS_IS_TERMINATING;
     }
     return STATUS_SUCCESS;
 }
 
-static void ObpLeaveProcess(OBP_PROCESS *Entered)
+static void SvcLeaveProcess(SVC_PROCESS *Entered)
 {
-    ObReleaseProcessTable(Entered->Process);
-    ObfDereferenceObject(Entered->Process);
+    PsReleaseProcessAccess(Entered->Process);
+    ObDereferenceObject(Entered->Process);
 }
+
+/* The object of a handle that is to be, and what the handle gives. */
+typedef struct _SVC_DUPLICATE {
+    PVOID Object;
+    OBJECT_HANDLE_INFORMATION Handle;
+} SVC_DUPLICATE;
 
 /* What the new handle is to have, New->Handle being what was asked for: a caller from user mode gets no right that the old one does
    not have. New->Object is referenced. */
-static NTSTATUS ObpPrepareDuplicate(PHANDLE_TABLE Source, HANDLE Handle, KPROCESSOR_MODE Mode, ULONG Options,
-                                    OBP_FOUND *New)
+static NTSTATUS SvcPrepareDuplicate(PHANDLE_TABLE Source, HANDLE Handle, KPROCESSOR_MODE Mode, ULONG Options,
+                                    SVC_DUPLICATE *New)
 {
     OBJECT_HANDLE_INFORMATION Old;
     ACCESS_MASK Wanted = Options & DUPLICATE_SAME_ACCESS ? 0 : New->Handle.GrantedAccess;
@@ -72,12 +76,12 @@ static NTSTATUS ObpPrepareDuplicate(PHANDLE_TABLE Source, HANDLE Handle, KPROCES
     return Status;
 }
 
-static NTSTATUS ObpInsertDuplicate(HANDLE TargetProcess, const OBP_FOUND *New, KPROCESSOR_MODE Mode,
+static NTSTATUS SvcInsertDuplicate(HANDLE TargetProcess, const SVC_DUPLICATE *New, KPROCESSOR_MODE Mode,
                                    PHANDLE TargetHandle)
 {
-    OBP_PROCESS Target;
+    SVC_PROCESS Target;
     HANDLE Handle;
-    NTSTATUS Status = ObpEnterProcess(TargetProcess, Mode, &Target);
+    NTSTATUS Status = SvcEnterProcess(TargetProcess, Mode, &Target);
 
     if (!NT_SUCCESS(Status)) {
         return Status;
@@ -85,12 +89,9 @@ static NTSTATUS ObpInsertDuplicate(HANDLE TargetProcess, const OBP_FOUND *New, K
     Status = ObInsertHandle(Target.Table, New->Object, New->Handle.GrantedAccess,
                             New->Handle.HandleAttributes, &Handle);
     if (NT_SUCCESS(Status) && TargetHandle != NULL) {
-        Status = ExCopyOut(TargetHandle, &Handle, sizeof(Handle), Mode);
-        if (!NT_SUCCESS(Status)) {
-            ObpCloseHandle(Target.Table, Handle, KernelMode, TRUE);
-        }
+        Status = ObReturnHandle(Target.Table, TargetHandle, Handle, Mode);
     }
-    ObpLeaveProcess(&Target);
+    SvcLeaveProcess(&Target);
     return Status;
 }
 
@@ -104,29 +105,29 @@ NTSTATUS NtDuplicateObject(HANDLE SourceProcess, HANDLE SourceHandle, HANDLE Tar
                            PHANDLE TargetHandle, ACCESS_MASK DesiredAccess, ULONG Attributes, ULONG Options)
 {
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
-    OBP_FOUND New = {
+    SVC_DUPLICATE New = {
         NULL,
         {.GrantedAccess = DesiredAccess, .HandleAttributes = Attributes & (OBJ_INHERIT | OBJ_PROTECT_CLOSE)}};
-    OBP_PROCESS Source;
+    SVC_PROCESS Source;
 
     if (TargetProcess == NULL && !(Options & DUPLICATE_CLOSE_SOURCE)) {
         return STATUS_INVALID_PARAMETER;
     }
-    NTSTATUS Status = ObpEnterProcess(SourceProcess, Mode, &Source);
+    NTSTATUS Status = SvcEnterProcess(SourceProcess, Mode, &Source);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
     if (TargetProcess != NULL) {
-        Status = ObpPrepareDuplicate(Source.Table, SourceHandle, Mode, Options, &New);
+        Status = SvcPrepareDuplicate(Source.Table, SourceHandle, Mode, Options, &New);
         if (NT_SUCCESS(Status)) {
-            Status = ObpInsertDuplicate(TargetProcess, &New, Mode, TargetHandle);
-            ObfDereferenceObject(New.Object);
+            Status = SvcInsertDuplicate(TargetProcess, &New, Mode, TargetHandle);
+            ObDereferenceObject(New.Object);
         }
     }
     if (Options & DUPLICATE_CLOSE_SOURCE) {
         NTSTATUS Closed = ObCloseHandle(Source.Table, SourceHandle, Mode);
         Status = TargetProcess == NULL ? Closed : Status;
     }
-    ObpLeaveProcess(&Source);
+    SvcLeaveProcess(&Source);
     return Status;
 }

@@ -2,23 +2,23 @@
 /*
  * Services about the machine as a whole: a line for the log, the end. No lock.
  */
-#include "kernel/ex/ex.h"
+#include "kernel/services/services.h"
 #include "kernel/io/io.h"
 #include "kernel/kd/kd.h"
 #include "kernel/rtl/rtl.h"
 #include <ntapi.h>
 
-#define EXP_MAX_DISPLAY 2048 /* bytes of UTF-16 */
-#define EXP_DISPLAY_TAG 'psiD'
+#define SVC_MAX_DISPLAY 2048 /* bytes of UTF-16 */
+#define SVC_DISPLAY_TAG 'psiD'
 
-PKPROCESS ExInitialProcess;
+PKPROCESS SvcInitialProcess;
 
 /* Writes the text as UTF-8, and ends its line. */
-static NTSTATUS ExpDisplay(PCUNICODE_STRING String)
+static NTSTATUS SvcDisplay(PCUNICODE_STRING String)
 {
     ULONG Room = String->Length / sizeof(WCHAR) * 3 + 1; /* a unit becomes three bytes at most */
     ULONG Length = 0;
-    PCHAR Text = ExAllocatePoolWithTag(NonPagedPoolNx, Room, EXP_DISPLAY_TAG);
+    PCHAR Text = ExAllocatePoolWithTag(NonPagedPoolNx, Room, SVC_DISPLAY_TAG);
 
     if (Text == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
@@ -27,8 +27,8 @@ static NTSTATUS ExpDisplay(PCUNICODE_STRING String)
     if (Length == 0 || Text[Length - 1] != '\n') {
         Text[Length++] = '\n';
     }
-    KdWrite(Text, Length, ArchCurrentThread()->Process == ExInitialProcess);
-    ExFreePoolWithTag(Text, EXP_DISPLAY_TAG);
+    KdWrite(Text, Length, ArchCurrentThread()->Process == SvcInitialProcess);
+    ExFreePoolWithTag(Text, SVC_DISPLAY_TAG);
     return STATUS_SUCCESS;
 }
 
@@ -37,10 +37,10 @@ static NTSTATUS ExpDisplay(PCUNICODE_STRING String)
 NTSTATUS NtDisplayString(PUNICODE_STRING String)
 {
     UNICODE_STRING Captured;
-    NTSTATUS Status = ExCaptureUnicodeString(&Captured, String, EXP_MAX_DISPLAY, ExGetPreviousMode());
+    NTSTATUS Status = ExCaptureUnicodeString(&Captured, String, SVC_MAX_DISPLAY, ExGetPreviousMode());
 
     if (NT_SUCCESS(Status) && Captured.Length != 0) {
-        Status = ExpDisplay(&Captured);
+        Status = SvcDisplay(&Captured);
     }
     ExFreeUnicodeString(&Captured);
     return Status;

@@ -2,15 +2,14 @@
 /*
  * The services that wait: objects are found by handle and held while they are waited for. No lock.
  */
-#include "kernel/ex/ex.h"
+#include "kernel/services/services.h"
 #include "kernel/rtl/export.h"
-#include "kernel/ob/ob.h"
 #include <ntapi.h>
 
-#define EXP_WAIT_TAG 'tiaW'
+#define SVC_WAIT_TAG 'tiaW'
 
 /* The object of a handle with the right SYNCHRONIZE, referenced; it is what is waited for. */
-static NTSTATUS ExpReferenceWaitable(HANDLE Handle, PVOID *Object)
+static NTSTATUS SvcReferenceWaitable(HANDLE Handle, PVOID *Object)
 {
     NTSTATUS Status = ObReferenceObjectByHandle(Handle, SYNCHRONIZE, NULL, ExGetPreviousMode(), Object, NULL);
 
@@ -31,7 +30,7 @@ NTSTATUS NtWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER 
     NTSTATUS Status = ExCaptureTimeout(&Captured, &Timeout, Timeout, Mode);
 
     if (NT_SUCCESS(Status)) {
-        Status = ExpReferenceWaitable(Handle, &Object);
+        Status = SvcReferenceWaitable(Handle, &Object);
     }
     if (!NT_SUCCESS(Status)) {
         return Status;
@@ -52,30 +51,30 @@ EXPORT(ZwWaitForSingleObject);
 
 /* ---- Several objects ---- */
 
-typedef struct _EXP_WAIT {
+typedef struct _SVC_WAIT {
     ULONG Count; /* of Object: those that are referenced */
     HANDLE Handle[MAXIMUM_WAIT_OBJECTS];
     PVOID Object[MAXIMUM_WAIT_OBJECTS];
     KWAIT_BLOCK Block[MAXIMUM_WAIT_OBJECTS];
-} EXP_WAIT, *PEXP_WAIT;
+} SVC_WAIT, *PEXP_WAIT;
 
-static NTSTATUS ExpReferenceAll(PEXP_WAIT Wait, ULONG Count)
+static NTSTATUS SvcReferenceAll(PEXP_WAIT Wait, ULONG Count)
 {
     NTSTATUS Status = STATUS_SUCCESS;
 
     while (Wait->Count < Count && NT_SUCCESS(Status)) {
-        Status = ExpReferenceWaitable(Wait->Handle[Wait->Count], &Wait->Object[Wait->Count]);
+        Status = SvcReferenceWaitable(Wait->Handle[Wait->Count], &Wait->Object[Wait->Count]);
         Wait->Count += NT_SUCCESS(Status);
     }
     return Status;
 }
 
-static void ExpFreeWait(PEXP_WAIT Wait)
+static void SvcFreeWait(PEXP_WAIT Wait)
 {
     while (Wait->Count != 0) {
         ObDereferenceObject(Wait->Object[--Wait->Count]);
     }
-    ExFreePoolWithTag(Wait, EXP_WAIT_TAG);
+    ExFreePoolWithTag(Wait, SVC_WAIT_TAG);
 }
 
 /* As KeWaitForMultipleObjects, 1 to 64 objects (STATUS_INVALID_PARAMETER_1), and as above. PASSIVE. */
@@ -91,7 +90,7 @@ NTSTATUS NtWaitForMultipleObjects(ULONG Count, HANDLE *Handles, WAIT_TYPE WaitTy
     if (WaitType != WaitAll && WaitType != WaitAny) {
         return STATUS_INVALID_PARAMETER_3;
     }
-    PEXP_WAIT Wait = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(*Wait), EXP_WAIT_TAG);
+    PEXP_WAIT Wait = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(*Wait), SVC_WAIT_TAG);
     if (Wait == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
@@ -101,13 +100,13 @@ NTSTATUS NtWaitForMultipleObjects(ULONG Count, HANDLE *Handles, WAIT_TYPE WaitTy
         Status = ExCaptureTimeout(&Captured, &Timeout, Timeout, Mode);
     }
     if (NT_SUCCESS(Status)) {
-        Status = ExpReferenceAll(Wait, Count);
+        Status = SvcReferenceAll(Wait, Count);
     }
     if (NT_SUCCESS(Status)) {
         Status = KeWaitForMultipleObjects(Count, Wait->Object, WaitType, UserRequest, Mode, Alertable,
                                           Timeout, Wait->Block);
     }
-    ExpFreeWait(Wait);
+    SvcFreeWait(Wait);
     return Status;
 }
 

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The system services: the routines that programs call, above everything that they call in turn. Each follows one pattern:
+ * it captures its arguments (the caller's memory is read once, checked afterwards), references the objects that the handles
+ * mean, acts, and returns answers and handles to the caller's memory.
+ */
+#ifndef PRIMER_SERVICES_H
+#define PRIMER_SERVICES_H
+
+#include "kernel/ex/ex.h"
+#include "kernel/ob/ob.h"
+
+/* What SYSCALL calls for a thread without provider (KE_HANDLERS.SystemService). */
+void SvcDispatch(PKTRAP_FRAME Frame);
+/* The event type. After ObInitialize. */
+void SvcInitialize(void);
+/* Whose lines for the log may be messages. Set at start-up, compared only. */
+extern PKPROCESS SvcInitialProcess;
+
+#endif
