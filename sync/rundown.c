@@ -1,19 +1,40 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Run-down protection: a count of users that closes. The word is twice the count while it is open; when
- * somebody waits for its end, it is the address of that one's RUNDOWN_WAIT plus 1, which then holds the
- * count; 1 alone: run down.
+ * Run-down protection: a count of users that closes. While it is open, the word is twice the count. While somebody
+ * waits for its end, it is the address of that one's RUNDOWN_WAIT plus 1, and the count is there. 1 alone means that
+ * it has been run down.
+ *
+ * Whoever closes it is its first waiter; others who wait for the same end join that one's list, and are woken by it.
+ * ExpRundownLock guards the lists, and keeps a RUNDOWN_WAIT in place while somebody joins: the first waiter replaces
+ * its address in the word, holding the lock, before its stack frame goes.
+ *
+ * A cache-aware reference (kernel/ex/rundown.c) is a row of such words, one for each processor, which are closed one
+ * after the other. A user may come in at one word and leave at another, so that the count of a single one may become
+ * negative; only their sum means anything.
  */
+#include "sync/rundown.h"
 #include "sync/sync.h"
 
 #define RUNDOWN_CLOSED 1
 #define RUNDOWN_ONE    2
 
-typedef struct _RUNDOWN_WAIT {
-    volatile LONG64 Count; /* (a) users left, once the word points here */
+/* Keeps RUNDOWN_WAIT.Count above 0 while the words are still being closed. */
+#define RUNDOWN_BIAS (1LL << 40)
+
+typedef struct _RUNDOWN_JOINER {
+    struct _RUNDOWN_JOINER *Next;
     KEVENT Done;
+} RUNDOWN_JOINER;
+
+typedef struct _RUNDOWN_WAIT {
+    volatile LONG64 Count;   /* (a) users left, once the words point here */
+    KEVENT Done;             /* set by the last of them */
+    RUNDOWN_JOINER *Joiners; /* (ExpRundownLock) */
 } RUNDOWN_WAIT;
 
+static KLOCK ExpRundownLock = KLOCK_INITIALIZER(KlcPushLock);
+
+/* Makes an open reference without users. Any IRQL. (WDK page of the name) */
 VOID ExInitializeRundownProtection(PEX_RUNDOWN_REF RunRef)
 {
     RunRef->Count = 0;
@@ -28,6 +49,7 @@ VOID ExReInitializeRundownProtection(PEX_RUNDOWN_REF RunRef)
 }
 EXPORT(ExReInitializeRundownProtection);
 
+/* Marks it as run down; for those who have waited for its end. Any IRQL. (WDK page of the name) */
 VOID ExRundownCompleted(PEX_RUNDOWN_REF RunRef)
 {
     __atomic_store_n(&RunRef->Count, RUNDOWN_CLOSED, __ATOMIC_RELEASE);
@@ -54,11 +76,12 @@ BOOLEAN ExAcquireRundownProtection(PEX_RUNDOWN_REF RunRef)
 }
 EXPORT(ExAcquireRundownProtection);
 
-VOID ExReleaseRundownProtectionEx(PEX_RUNDOWN_REF RunRef, ULONG Count)
+/* A user leaves. Alone: by the word at which it came. */
+static inline void ExpRelease(PEX_RUNDOWN_REF RunRef, ULONG Count, bool Alone)
 {
     ULONG_PTR Value = __atomic_load_n(&RunRef->Count, __ATOMIC_RELAXED);
     while ((Value & RUNDOWN_CLOSED) == 0) {
-        KI_ASSERT(Value >= (ULONG_PTR)Count * RUNDOWN_ONE, "released more often than acquired");
+        KI_ASSERT(!Alone || Value >= (ULONG_PTR)Count * RUNDOWN_ONE, "released more often than acquired");
         if (__atomic_compare_exchange_n(&RunRef->Count, &Value, Value - (ULONG_PTR)Count * RUNDOWN_ONE, false,
                                         __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
             return;
@@ -73,43 +96,104 @@ VOID ExReleaseRundownProtectionEx(PEX_RUNDOWN_REF RunRef, ULONG Count)
         KeSetEvent(&Wait->Done, IO_NO_INCREMENT, FALSE);
     }
 }
+
+void ExpReleaseRundownSlot(PEX_RUNDOWN_REF RunRef, ULONG Count)
+{
+    ExpRelease(RunRef, Count, false);
+}
+
+/* Count users leave; the last one wakes those who wait. <= DISPATCH_LEVEL. (WDK page of the name) */
+VOID ExReleaseRundownProtectionEx(PEX_RUNDOWN_REF RunRef, ULONG Count)
+{
+    ExpRelease(RunRef, Count, true);
+}
 EXPORT(ExReleaseRundownProtectionEx);
 
 VOID ExReleaseRundownProtection(PEX_RUNDOWN_REF RunRef)
 {
-    ExReleaseRundownProtectionEx(RunRef, 1);
+    ExpRelease(RunRef, 1, true);
 }
 EXPORT(ExReleaseRundownProtection);
 
-/* Somebody else is closing it: returns when it is closed. */
-static void ExpAwaitOtherRundown(PEX_RUNDOWN_REF RunRef)
+/* Somebody else has closed it: returns when that one is through, at once when it is already. */
+static void ExpJoinRundown(PEX_RUNDOWN_REF RunRef)
 {
-    LARGE_INTEGER Millisecond = {.QuadPart = -10000};
-    while (__atomic_load_n(&RunRef->Count, __ATOMIC_ACQUIRE) != RUNDOWN_CLOSED) {
-        KeDelayExecutionThread(KernelMode, FALSE, &Millisecond);
+    RUNDOWN_JOINER Joiner;
+
+    KeInitializeEvent(&Joiner.Done, SynchronizationEvent, FALSE);
+    KIRQL Irql = KeAcquireLock(&ExpRundownLock);
+    ULONG_PTR Value = RunRef->Count;
+    bool Joined = (Value & RUNDOWN_CLOSED) != 0 && Value != RUNDOWN_CLOSED; /* not run down, nor open again since then */
+    if (Joined) {
+        RUNDOWN_WAIT *Wait = (RUNDOWN_WAIT *)(Value - RUNDOWN_CLOSED);
+        Joiner.Next = Wait->Joiners;
+        Wait->Joiners = &Joiner;
+    }
+    KeReleaseLock(&ExpRundownLock, Irql);
+    if (Joined) {
+        KeWaitForSingleObject(&Joiner.Done, WrRundown, KernelMode, FALSE, NULL);
     }
 }
 
-/* New users are refused from now on; returns when the last has gone, at once when it is run down already. <=
-   APC_LEVEL. (WDK page of the name) */
-VOID ExWaitForRundownProtectionRelease(PEX_RUNDOWN_REF RunRef)
+/* Points an open word to Wait, and adds its users to *Users; false when it is closed. */
+static bool ExpCloseSlot(PEX_RUNDOWN_REF Slot, RUNDOWN_WAIT *Wait, LONG64 *Users)
 {
-    RUNDOWN_WAIT Wait;
-    ULONG_PTR Value = __atomic_load_n(&RunRef->Count, __ATOMIC_RELAXED);
-
-    KeInitializeEvent(&Wait.Done, SynchronizationEvent, FALSE);
+    ULONG_PTR Value = __atomic_load_n(&Slot->Count, __ATOMIC_RELAXED);
     do {
         if (Value & RUNDOWN_CLOSED) {
-            ExpAwaitOtherRundown(RunRef);
-            return;
+            return false;
         }
-        Wait.Count = (LONG64)(Value / RUNDOWN_ONE);
-    } while (!__atomic_compare_exchange_n(&RunRef->Count, &Value,
-                                          Value == 0 ? RUNDOWN_CLOSED : (ULONG_PTR)&Wait + RUNDOWN_CLOSED, false,
+    } while (!__atomic_compare_exchange_n(&Slot->Count, &Value, (ULONG_PTR)Wait + RUNDOWN_CLOSED, false,
                                           __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
-    if (Value != 0) {
-        KeWaitForSingleObject(&Wait.Done, WrRundown, KernelMode, FALSE, NULL);
-        __atomic_store_n(&RunRef->Count, RUNDOWN_CLOSED, __ATOMIC_RELEASE);
+    *Users += (LONG64)Value / RUNDOWN_ONE;
+    return true;
+}
+
+static PEX_RUNDOWN_REF ExpSlot(PEX_RUNDOWN_REF First, ULONG Number, SIZE_T Stride)
+{
+    return (PEX_RUNDOWN_REF)((PUCHAR)First + Number * Stride);
+}
+
+/* All users have gone. */
+static void ExpEndRundown(PEX_RUNDOWN_REF First, ULONG Slots, SIZE_T Stride, RUNDOWN_WAIT *Wait)
+{
+    KIRQL Irql = KeAcquireLock(&ExpRundownLock);
+    for (ULONG i = 0; i < Slots; i++) {
+        __atomic_store_n(&ExpSlot(First, i, Stride)->Count, RUNDOWN_CLOSED, __ATOMIC_RELEASE);
     }
+    RUNDOWN_JOINER *Joiner = Wait->Joiners;
+    KeReleaseLock(&ExpRundownLock, Irql);
+    while (Joiner != NULL) {
+        RUNDOWN_JOINER *Next = Joiner->Next; /* its stack frame may go with the signal */
+        KeSetEvent(&Joiner->Done, IO_NO_INCREMENT, FALSE);
+        Joiner = Next;
+    }
+}
+
+void ExpWaitForRundownSlots(PEX_RUNDOWN_REF First, ULONG Slots, SIZE_T Stride)
+{
+    RUNDOWN_WAIT Wait = {.Count = RUNDOWN_BIAS};
+    LONG64 Users = 0;
+
+    KeInitializeEvent(&Wait.Done, SynchronizationEvent, FALSE);
+    if (!ExpCloseSlot(First, &Wait, &Users)) {
+        ExpJoinRundown(First);
+        return;
+    }
+    for (ULONG i = 1; i < Slots; i++) {
+        ExpCloseSlot(ExpSlot(First, i, Stride), &Wait, &Users);
+    }
+    if (__atomic_add_fetch(&Wait.Count, Users - RUNDOWN_BIAS, __ATOMIC_ACQ_REL) != 0) {
+        KeWaitForSingleObject(&Wait.Done, WrRundown, KernelMode, FALSE, NULL);
+    }
+    ExpEndRundown(First, Slots, Stride, &Wait);
+}
+
+/* New users are refused from now on. Returns when the last has left, at once when it has been run down already; any
+   number of threads may wait. Users should be in a critical region, or else one that is suspended delays this.
+   <= APC_LEVEL. May block. (WDK page of the name) */
+VOID ExWaitForRundownProtectionRelease(PEX_RUNDOWN_REF RunRef)
+{
+    ExpWaitForRundownSlots(RunRef, 1, 0);
 }
 EXPORT(ExWaitForRundownProtectionRelease);

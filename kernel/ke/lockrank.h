@@ -13,7 +13,7 @@
     X(KlcDriver, 10, "driver spin lock", "whatever a module protects with a KSPIN_LOCK")                               \
     X(KlcReaper, 15, "reaper list", "threads that have ended and wait to be freed")                                    \
     X(KlcWorkQueue, 20, "work queue", "queued work items")                                                             \
-    X(KlcPushLock, 21, "push-lock waiters", "one bucket of threads that wait for push locks")                          \
+    X(KlcPushLock, 21, "push-lock waiters", "one bucket of threads that wait for push locks; joiners of run-downs")                          \
     X(KlcProvider, 22, "provider list", "registered subsystem providers")                                              \
     X(KlcExecutive, 24, "executive", "lists of resources, lookaside lists and callbacks")                             \
     X(KlcConsole, 25, "console", "input ring and waiting readers of the console")                                      \

@@ -323,6 +323,138 @@ static PCSTR TestPushShares(VOID)
     return NULL;
 }
 
+/* ---- Run-down protection ---- */
+
+static EX_RUNDOWN_REF Rundown;
+static PEX_RUNDOWN_REF_CACHE_AWARE Aware;
+
+static PCSTR TestRundownRows(VOID)
+{
+    EX_RUNDOWN_REF Ref;
+    memset(&Ref, 0x55, sizeof(Ref));
+    ExInitializeRundownProtection(&Ref);
+    KTEST_CHECK(ExAcquireRundownProtection(&Ref) && ExAcquireRundownProtectionEx(&Ref, 3));
+    ExReleaseRundownProtectionEx(&Ref, 4); /* what is counted is the sum */
+    ExWaitForRundownProtectionRelease(&Ref);
+    KTEST_CHECK(!ExAcquireRundownProtection(&Ref) && !ExAcquireRundownProtectionEx(&Ref, 2));
+    ExWaitForRundownProtectionRelease(&Ref); /* a second time: at once */
+    ExReInitializeRundownProtection(&Ref);
+    KTEST_CHECK(ExAcquireRundownProtection(&Ref));
+    ExReleaseRundownProtection(&Ref);
+    ExRundownCompleted(&Ref); /* marks it without waiting */
+    KTEST_CHECK(!ExAcquireRundownProtection(&Ref));
+    ExWaitForRundownProtectionRelease(&Ref);
+    return NULL;
+}
+
+static VOID CloseRundown(PVOID Context)
+{
+    if (Context != NULL) {
+        ExWaitForRundownProtectionReleaseCacheAware(Aware);
+    } else {
+        ExWaitForRundownProtectionRelease(&Rundown);
+    }
+    InterlockedIncrement(&Arrived);
+}
+
+/* Several threads wait for one run-down, and the reference is opened again at once when one of them comes through:
+   none of them may miss the end that it has waited for. */
+static PCSTR TestSeveralWaiters(VOID)
+{
+    for (ULONG Round = 0; Round < 100; Round++) {
+        PETHREAD Threads[CROWD];
+        ExInitializeRundownProtection(&Rundown);
+        Arrived = 0;
+        KTEST_CHECK(ExAcquireRundownProtection(&Rundown));
+        for (ULONG i = 0; i < CROWD; i++) {
+            Threads[i] = KtestStart(CloseRundown, NULL);
+            KTEST_CHECK(Threads[i] != NULL);
+        }
+        while ((Rundown.Count & 1) == 0) {
+            KtestSleep(1);
+        }
+        KtestSleep(Round < 3 ? 20 : 0); /* all of them wait; or some come while it ends */
+        LONG Early = Arrived;
+        ExReleaseRundownProtection(&Rundown);
+        while (Rundown.Count != 1) {
+            KtestSleep(0);
+        }
+        if (Round < 3) {
+            ExReInitializeRundownProtection(&Rundown);
+            LARGE_INTEGER Limit = KtestMs(5000);
+            for (ULONG i = 0; i < CROWD; i++) {
+                KTEST_CHECK(KeWaitForSingleObject(Threads[i], Executive, KernelMode, FALSE, &Limit) == STATUS_SUCCESS);
+            }
+        }
+        for (ULONG i = 0; i < CROWD; i++) {
+            KtestJoin(Threads[i]);
+        }
+        KTEST_CHECK(Early == 0 && Arrived == CROWD);
+    }
+    return NULL;
+}
+
+/* Comes in on one processor and leaves on another. */
+static VOID AwareThread(PVOID Context)
+{
+    ULONG Processors = KeQueryActiveProcessorCount(NULL), Number = (ULONG)(ULONG_PTR)Context;
+    for (ULONG i = 0;; i++) {
+        KAFFINITY Old = KeSetSystemAffinityThreadEx((KAFFINITY)1 << (Number + i) % Processors);
+        BOOLEAN Entered = ExAcquireRundownProtectionCacheAware(Aware);
+        if (Entered) {
+            InterlockedIncrement(&Inside);
+            if (Broken < 0) {
+                Broken = 1;
+            }
+            KeSetSystemAffinityThreadEx((KAFFINITY)1 << (Number + i + 1) % Processors);
+            InterlockedDecrement(&Inside);
+            ExReleaseRundownProtectionCacheAware(Aware);
+        }
+        KeRevertToUserAffinityThreadEx(Old);
+        if (!Entered) {
+            return;
+        }
+    }
+}
+
+static PCSTR TestCacheAware(VOID)
+{
+    Aware = ExAllocateCacheAwareRundownProtection(NonPagedPoolNx, 'trwA');
+    KTEST_CHECK(Aware != NULL);
+    for (ULONG Round = 0; Round < 20; Round++) {
+        PETHREAD Threads[4];
+        Inside = Broken = 0;
+        for (ULONG i = 0; i < 4; i++) {
+            Threads[i] = KtestStart(AwareThread, (PVOID)(ULONG_PTR)i);
+            KTEST_CHECK(Threads[i] != NULL);
+        }
+        KtestSleep(Round % 4);
+        ExWaitForRundownProtectionReleaseCacheAware(Aware);
+        LONG Left = InterlockedExchange(&Broken, -1) == 0 ? Inside : -1; /* nobody may come in from now on */
+        for (ULONG i = 0; i < 4; i++) {
+            KtestJoin(Threads[i]);
+        }
+        KTEST_CHECK(Left == 0 && Broken == -1);
+        ExReInitializeRundownProtectionCacheAware(Aware);
+    }
+    KTEST_CHECK(ExAcquireRundownProtectionCacheAwareEx(Aware, 2));
+    Arrived = 0;
+    PETHREAD First = KtestStart(CloseRundown, Aware), Second = KtestStart(CloseRundown, Aware);
+    KTEST_CHECK(First != NULL && Second != NULL);
+    KtestSleep(5);
+    ExReleaseRundownProtectionCacheAware(Aware);
+    KtestSleep(5);
+    LONG Early = Arrived;
+    ExReleaseRundownProtectionCacheAware(Aware);
+    KtestJoin(First);
+    KtestJoin(Second);
+    KTEST_CHECK(Early == 0 && Arrived == 2);
+    ExRundownCompletedCacheAware(Aware);
+    KTEST_CHECK(!ExAcquireRundownProtectionCacheAware(Aware));
+    ExFreeCacheAwareRundownProtection(Aware);
+    return NULL;
+}
+
 NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
     KtestRun("passive.mutex-initial-values", TestInitialValues);
@@ -338,5 +470,8 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     KtestRun("passive.unsafe-keeps-the-level", TestUnsafeKeepsLevel);
     KtestRun("passive.push-shared-waits-behind-exclusive-waiter", TestPushSharedAgainstWaiter);
     KtestRun("passive.push-shared-together", TestPushShares);
+    KtestRun("passive.rundown-rows", TestRundownRows);
+    KtestRun("passive.rundown-several-waiters", TestSeveralWaiters);
+    KtestRun("passive.rundown-cache-aware", TestCacheAware);
     return STATUS_SUCCESS;
 }

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Cache-aware run-down protection: a word for each processor, each in a cache line of its own, so that users on
+ * different processors do not fight for one. Waiting for its end costs more in return. The words' protocol stands in
+ * sync/rundown.c.
+ */
+#include "sync/rundown.h"
+#include "kernel/kd/kd.h"
+#include "kernel/ke/ke.h"
+#include "kernel/rtl/export.h"
+
+#define EXP_LINE 64
+
+struct _EX_RUNDOWN_REF_CACHE_AWARE {
+    PEX_RUNDOWN_REF First;
+    ULONG Slots;
+    ULONG PoolTag; /* 0: the caller's memory */
+};
+
+/* The word of the processor that the caller happens to run on. */
+static PEX_RUNDOWN_REF ExpMySlot(PEX_RUNDOWN_REF_CACHE_AWARE RunRef)
+{
+    return (PEX_RUNDOWN_REF)((PUCHAR)RunRef->First + KeGetCurrentProcessorNumber() % RunRef->Slots * EXP_LINE);
+}
+
+static void ExpForEachSlot(PEX_RUNDOWN_REF_CACHE_AWARE RunRef, VOID (*Routine)(PEX_RUNDOWN_REF))
+{
+    for (ULONG i = 0; i < RunRef->Slots; i++) {
+        Routine((PEX_RUNDOWN_REF)((PUCHAR)RunRef->First + (SIZE_T)i * EXP_LINE));
+    }
+}
+
+/* Bytes that ExInitializeRundownProtectionCacheAware needs. Any IRQL. (WDK page of the name) */
+SIZE_T ExSizeOfRundownProtectionCacheAware(VOID)
+{
+    return sizeof(EX_RUNDOWN_REF_CACHE_AWARE) + ((SIZE_T)KeQueryActiveProcessorCount(NULL) + 1) * EXP_LINE;
+}
+EXPORT(ExSizeOfRundownProtectionCacheAware);
+
+/* Makes a reference in resident memory of the caller's, of the size above. <= DISPATCH_LEVEL. (WDK page of the name) */
+VOID ExInitializeRundownProtectionCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware, SIZE_T RunRefSize)
+{
+    ULONG_PTR First = ALIGN_UP_BY((ULONG_PTR)(RunRefCacheAware + 1), EXP_LINE);
+
+    RunRefCacheAware->First = (PEX_RUNDOWN_REF)First;
+    RunRefCacheAware->Slots = (ULONG)(((ULONG_PTR)RunRefCacheAware + RunRefSize - First) / EXP_LINE);
+    RunRefCacheAware->PoolTag = 0;
+    KI_ASSERT(RunRefCacheAware->Slots != 0, "%I64u bytes are not enough for a run-down reference", RunRefSize);
+    ExpForEachSlot(RunRefCacheAware, ExInitializeRundownProtection);
+}
+EXPORT(ExInitializeRundownProtectionCacheAware);
+
+/* The same in memory of its own; NULL when there is none. <= DISPATCH_LEVEL. (WDK page of the name) */
+PEX_RUNDOWN_REF_CACHE_AWARE ExAllocateCacheAwareRundownProtection(POOL_TYPE PoolType, ULONG PoolTag)
+{
+    SIZE_T Size = ExSizeOfRundownProtectionCacheAware();
+    PEX_RUNDOWN_REF_CACHE_AWARE New = ExAllocatePoolWithTag(PoolType, Size, PoolTag);
+
+    if (New != NULL) {
+        ExInitializeRundownProtectionCacheAware(New, Size);
+        New->PoolTag = PoolTag;
+    }
+    return New;
+}
+EXPORT(ExAllocateCacheAwareRundownProtection);
+
+VOID ExFreeCacheAwareRundownProtection(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware)
+{
+    ExFreePoolWithTag(RunRefCacheAware, RunRefCacheAware->PoolTag);
+}
+EXPORT(ExFreeCacheAwareRundownProtection);
+
+/* As the plain routines of similar names. (WDK pages of the names) */
+BOOLEAN ExAcquireRundownProtectionCacheAwareEx(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware, ULONG Count)
+{
+    return ExAcquireRundownProtectionEx(ExpMySlot(RunRefCacheAware), Count);
+}
+EXPORT(ExAcquireRundownProtectionCacheAwareEx);
+
+BOOLEAN ExAcquireRundownProtectionCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware)
+{
+    return ExAcquireRundownProtectionEx(ExpMySlot(RunRefCacheAware), 1);
+}
+EXPORT(ExAcquireRundownProtectionCacheAware);
+
+VOID ExReleaseRundownProtectionCacheAwareEx(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware, ULONG Count)
+{
+    ExpReleaseRundownSlot(ExpMySlot(RunRefCacheAware), Count);
+}
+EXPORT(ExReleaseRundownProtectionCacheAwareEx);
+
+VOID ExReleaseRundownProtectionCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware)
+{
+    ExpReleaseRundownSlot(ExpMySlot(RunRefCacheAware), 1);
+}
+EXPORT(ExReleaseRundownProtectionCacheAware);
+
+VOID ExWaitForRundownProtectionReleaseCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware)
+{
+    ExpWaitForRundownSlots(RunRefCacheAware->First, RunRefCacheAware->Slots, EXP_LINE);
+}
+EXPORT(ExWaitForRundownProtectionReleaseCacheAware);
+
+VOID ExReInitializeRundownProtectionCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware)
+{
+    ExpForEachSlot(RunRefCacheAware, ExReInitializeRundownProtection);
+}
+EXPORT(ExReInitializeRundownProtectionCacheAware);
+
+VOID ExRundownCompletedCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware)
+{
+    ExpForEachSlot(RunRefCacheAware, ExRundownCompleted);
+}
+EXPORT(ExRundownCompletedCacheAware);
