@@ -11,7 +11,7 @@
  */
 #include "kernel/ke/ki.h"
 
-ULONG64 KiQuantumCycles;
+ULONG64 KiCyclesPerQuantumUnit;
 ULONG64 KiCyclesPerSecond;
 ULONG KiRandomSeed;
 
@@ -21,13 +21,10 @@ static ULONG64 KiCyclesPerTime;      /* cycles a 100 ns unit, 32.32 fixed point 
 static ULONG64 KiSystemTimeBias;     /* system time - interrupt time */
 #define KI_SCALE 40
 
-void KiStarvationScan(PKPRCB Prcb, ULONG64 Now);
-void KiQuantumEnd(PKPRCB Prcb);
-
 void KeInitializeTime(void)
 {
     KiCyclesPerSecond = ArchCyclesPerSecond();
-    KiQuantumCycles = KiCyclesPerSecond / 1000 * KI_QUANTUM_MS;
+    KiCyclesPerQuantumUnit = KiCyclesPerSecond / 1000 * KI_TICK_MS / KI_UNITS_PER_TICK;
     KiStartCycles = ArchReadCycles();
     KiTimePerCycle = (10000000ULL << KI_SCALE) / KiCyclesPerSecond; /* 2^63.3 at most */
     KiCyclesPerTime = (KiCyclesPerSecond << 24) / 10000000 << 8;    /* 2^24 keeps 64 bits up to 1 THz */
@@ -87,7 +84,7 @@ EXPORT(KeStallExecutionProcessor);
    again). DISPATCH, on the processor itself. */
 void KiArmTimer(PKPRCB Prcb)
 {
-    ULONG64 Next = ArchReadCycles() + KI_WATCH_SECONDS * KiCyclesPerSecond;
+    ULONG64 Now = ArchReadCycles(), Next = Now + KI_WATCH_SECONDS * KiCyclesPerSecond;
     if (Prcb->Timers.NextDue != UINT64_MAX) {
         ULONG64 Timer = KiTimeToCycles(Prcb->Timers.NextDue);
         Next = Timer < Next ? Timer : Next;
@@ -97,8 +94,11 @@ void KiArmTimer(PKPRCB Prcb)
     if (Ready != 0 && Prcb->ScanDue < Next) {
         Next = Prcb->ScanDue;
     }
-    if ((Ready >> Prcb->RunningBase) != 0 && Prcb->QuantumDue < Next) {
-        Next = Prcb->QuantumDue;
+    if ((Ready >> Prcb->RunningBase) != 0) {
+        if (Now >= Prcb->QuantumDue && Prcb->ArmedFor > Prcb->QuantumDue) { /* it had no rival then */
+            KiRenewQuantum(Prcb, Now);
+        }
+        Next = Prcb->QuantumDue < Next ? Prcb->QuantumDue : Next;
     }
     if (Next < Prcb->ArmedFor) {
         Prcb->ArmedFor = Next;
@@ -122,9 +122,10 @@ void KiClockWork(PKPRCB Prcb)
     if (Now >= Prcb->ScanDue) {
         KiStarvationScan(Prcb, Now);
     }
-    if (Now >= Prcb->QuantumDue) {
+    if (Now >= Prcb->QuantumDue && Prcb->QuantumWatched && (Prcb->ReadySummary >> Prcb->RunningBase) != 0) {
         KiQuantumEnd(Prcb);
     }
+    Prcb->QuantumWatched = FALSE;
     KiArmTimer(Prcb);
 }
 
@@ -164,6 +165,7 @@ void KiClockInterrupt(void)
         Now - Prcb->ClockSince > KI_HANG_SECONDS * KiCyclesPerSecond) {
         KdReportHang(Prcb->Number, "has not been below DISPATCH_LEVEL");
     }
+    Prcb->QuantumWatched |= Prcb->ArmedFor <= Prcb->QuantumDue;
     Prcb->ArmedFor = Now + KiCyclesPerSecond; /* until the work is done: the watch over ourselves */
     ArchArmTimer(Prcb->ArmedFor);
     KiAnnounceClockWork(Prcb, Now);

@@ -20,7 +20,8 @@
  *   from          to            by                                            under
  *   Initialized   Ready         KeStartThread                                 t, r
  *   Ready         Running       KiCommitSwitch, on the processor it waited on r
- *   Ready         Standby       KiStealFrom, on an idle processor             t, r of the other one
+ *   Ready         Ready         KiPull: it outranks what runs elsewhere       t, r of the one, then of the other
+ *   Ready         Standby       KiSteal, on an idle processor                 t, r of the other one
  *   Standby       Running       KiCommitSwitch, on that processor             r
  *   Running       Ready         KiReschedule: preemption, quantum end, yield, t, r
  *                               or a change of affinity
@@ -91,15 +92,16 @@ struct _KTHREAD {
         };
         USHORT Priorities;              /* both */
     };
+    BOOLEAN Movable;                    /* (r) queued, and counted as one that another processor might run */
     UCHAR StarvationBoost;              /* (t) lifted by the starvation scan: back to base at quantum end */
     volatile ULONG Processor;           /* (t) runs there, is queued there, or ran there last */
-    ULONG IdealProcessor;               /* (c) */
+    ULONG IdealProcessor;               /* (t) preferred where several would do */
     KAFFINITY Affinity;                 /* (t) in force */
     KAFFINITY UserAffinity;             /* (t) */
     KAFFINITY SystemAffinity;           /* (o) 0: none */
     LONG64 QuantumLeft;                 /* (p) cycles */
     LIST_ENTRY ReadyListEntry;          /* (r) */
-    ULONG ReadySince;                   /* (r) the processor's ScanCount then */
+    ULONG ReadySince;                   /* (r) queued: the processor's ScanCount then; else minus its age in scans */
     struct _KTHREAD *WakeNext;          /* (whoever claimed it) circle of threads to be readied */
     KPRIORITY WakeIncrement;            /* (whoever claimed it) */
     ULONG64 CycleTime;                  /* (p) processor time used, cycles */
@@ -133,6 +135,7 @@ typedef struct _KPROCESS {
     DISPATCHER_HEADER Header;     /* signalled at the process's end */
     PKADDRESS_SPACE AddressSpace; /* (c) from the first thread's start to the process's end */
     SCHAR BasePriority;
+    UCHAR QuantumReset;           /* (a) length of its threads' quanta, in thirds of a tick; not 0 */
     KAFFINITY Affinity;
     volatile ULONG64 CycleTime;   /* (a) of threads that have ended */
 } KPROCESS;
@@ -166,72 +169,83 @@ typedef struct _KCALL {
 #define KHELD_LOCKS 72
 #endif
 
+/*
+ * A processor's control block, laid out by who writes: a processor that reads or writes something of another one
+ * must not take the cache line away that the other one uses all the time. Each group starts a line.
+ */
+#define KPRCB_GROUP __attribute__((aligned(64)))
+
 struct _KPRCB {
+    /* Written by this processor alone, and looked at by nobody else while it runs. */
     PKPRCB Self;                  /* at GS:0 */
     PKTHREAD CurrentThread;       /* at GS:8 */
     volatile UCHAR Irql;
-    volatile UCHAR PendingSoft;   /* written by this processor only, one instruction each */
-    UCHAR Number;
+    volatile UCHAR PendingSoft;   /* one instruction each */
     volatile UCHAR DpcActive;     /* this processor is on its DPC stack */
-    volatile UCHAR Reschedule;    /* this processor only: look at the ready queues */
-    volatile UCHAR ClockPending;  /* this processor only: the timer has fired */
-    UCHAR QuantumEnd;             /* this processor only: the current thread goes behind its equals */
-    volatile UCHAR Online;
+    volatile UCHAR Reschedule;    /* look at the ready queues */
+    volatile UCHAR ClockPending;  /* the timer has fired */
+    volatile UCHAR Frozen;        /* answered the freeze NMI */
+    UCHAR QuantumEnd;             /* why the current thread goes behind its equals: KI_TURN_*, 0: it does not */
+    BOOLEAN QuantumWatched;       /* the timer that has fired was to fire before the quantum's end, or then */
     ARCH_PROCESSOR Arch;
-
-    PKTHREAD IdleThread;
     PKADDRESS_SPACE AddressSpace; /* loaded now */
-    void *DpcStackTop;
-    void *IdleStackTop;
-
-    KLOCK ReadyLock;
-    volatile ULONG ReadySummary;  /* (r) a bit a level that has a ready thread */
-    ULONG ReadyCount;             /* (r) read without it as a hint for stealing */
-    LIST_ENTRY ReadyQueue[32];    /* (r) */
-    union {
-        struct {
-            volatile SCHAR RunningPriority; /* of RunningThread, -1 when idle; (r), read elsewhere as a hint */
-            SCHAR RunningBase;    /* (r) its base priority */
-        };
-        USHORT RunningPriorities; /* both */
-    };
-    PKTHREAD RunningThread;       /* (r) whose these are: CurrentThread, or what is about to be */
-
-    ULONG64 SwitchCycles;         /* when the current thread began to run */
-    ULONG64 ArmedFor;             /* cycles at which the timer is to fire; UINT64_MAX: not armed */
-    ULONG64 QuantumDue;           /* cycles at which the current thread's quantum ends */
-    ULONG64 ScanDue;              /* next starvation scan, cycles; UINT64_MAX: nothing is ready */
-    ULONG ScanCount;              /* (r) scans made: the clock of ReadySince */
+    PKTRAP_FRAME FrozenFrame;
     ULONG64 ClockSince;           /* when ClockPending was set */
     ULONG ClockOverdue;           /* clock interrupts since then */
-
-    KLOCK DpcLock;                /* taken with interrupts off */
-    LIST_ENTRY DpcQueue;          /* (DpcLock) */
-    KTIMER_QUEUE Timers;
-
-    volatile ULONG IpiRequests;   /* (a) KIPI_* */
-    volatile KAFFINITY CallRequests; /* (a) processors whose Call awaits us */
-    KCALL Call;                   /* of this processor as the caller */
-
     ULONG64 WatchedArmed;         /* the neighbour's ArmedFor when it was first seen overdue */
     ULONG64 WatchedSince;
-    volatile UCHAR Frozen;        /* answered the freeze NMI */
-    PKTRAP_FRAME FrozenFrame;
-
-    /* Counters */
-    ULONG64 Interrupts, Ipis, Dpcs, Steals, ClockInterrupts, TbFlushes;
-    ULONG64 IdleCycles;
-
-    void *PageCache;              /* mm: a few free page frames of this processor */
-    void *PoolCache;              /* mm: free blocks of this processor */
     ULONG64 RandomState;          /* debug: random preemption */
+    ULONG64 Interrupts, Ipis, Dpcs, Steals, Pulls, ClockInterrupts, TbFlushes;
 #if DBG
-    ULONG HeldCount;              /* this processor only */
+    ULONG HeldCount;
     struct {
         const void *Lock;
         UCHAR Class;
     } Held[KHELD_LOCKS];
 #endif
+
+    /* Constant once the processor is online (Others grows while the machine starts): read by everybody. */
+    KPRCB_GROUP UCHAR Number;
+    volatile UCHAR Online;
+    volatile KAFFINITY Others;    /* all processors but this one */
+    PKTHREAD IdleThread;
+    void *DpcStackTop;
+    void *IdleStackTop;
+    void *PageCache;              /* mm: a few free page frames of this processor */
+    void *PoolCache;              /* mm: free blocks of this processor */
+
+    /* The ready queues: written by whoever holds ReadyLock. */
+    KPRCB_GROUP KLOCK ReadyLock;
+    BOOLEAN Surplus;              /* (r) this processor's bit in KiSurplusMask */
+    ULONG ScanCount;              /* (r) starvation scans made: the clock of ReadySince */
+    PKTHREAD RunningThread;       /* (r) CurrentThread, or what is about to be */
+    ULONG64 SwitchCycles;         /* (r) when it began to run */
+    ULONG ReadyAt[32];            /* (r) how many wait at each level; read without it as a hint */
+    ULONG MovableAt[32];          /* (r) how many of these another processor might run */
+    LIST_ENTRY ReadyQueue[32];    /* (r) */
+
+    /* Of this, what others look at without the lock, as a hint. */
+    KPRCB_GROUP union {
+        struct {
+            volatile SCHAR RunningPriority; /* (r) of RunningThread, -1 when idle */
+            SCHAR RunningBase;    /* (r) its base priority */
+        };
+        USHORT RunningPriorities; /* both */
+    };
+    volatile ULONG ReadySummary;  /* (r) a bit a level at which a thread waits */
+    volatile ULONG MovableSummary; /* (r) a bit a level at which one waits that another processor might run */
+    volatile KAFFINITY MovableAffinity; /* (r) where these may run, at most; 0 when there are none */
+    volatile ULONG64 ArmedFor;    /* cycles at which the timer is to fire; UINT64_MAX: not armed; this processor only */
+    volatile ULONG64 QuantumDue;  /* cycles at which the current thread's quantum ends; this processor only */
+    volatile ULONG64 ScanDue;     /* (r) next starvation scan, cycles; UINT64_MAX: nothing has been ready for a while */
+
+    /* Written by other processors. */
+    KPRCB_GROUP volatile ULONG IpiRequests; /* (a) KIPI_* */
+    volatile KAFFINITY CallRequests; /* (a) processors whose Call awaits us */
+    KPRCB_GROUP KCALL Call;       /* of this processor as the caller */
+    KPRCB_GROUP KLOCK DpcLock;    /* taken with interrupts off */
+    LIST_ENTRY DpcQueue;          /* (DpcLock) */
+    KPRCB_GROUP KTIMER_QUEUE Timers;
 } __attribute__((aligned(64)));
 
 C_ASSERT(FIELD_OFFSET(KPRCB, CurrentThread) == 8);

@@ -8,7 +8,8 @@
 #include "kernel/rtl/bits.h"
 #include "kernel/rtl/export.h"
 
-#define KI_QUANTUM_MS      30 /* two ticks of the classic clock */
+#define KI_TICK_MS         15 /* of the classic clock, of which this kernel has none: it is the measure of a quantum */
+#define KI_UNITS_PER_TICK  3  /* KPROCESS.QuantumReset counts thirds */
 #define KI_STARVED_SECONDS 4
 #define KI_SCAN_THREADS    16 /* the most threads of a level that one starvation scan looks at */
 #define KI_SCAN_BOOSTS     10 /* the most threads that it lifts */
@@ -17,12 +18,29 @@
 #define KI_HANG_SECONDS    10
 
 extern volatile KAFFINITY KiIdleMask; /* (a) processors that have nothing to run; whoever clears a bit has claimed it */
-extern ULONG64 KiQuantumCycles;
+extern ULONG64 KiCyclesPerQuantumUnit;
 extern ULONG64 KiCyclesPerSecond;
+
+/* KPRCB.QuantumEnd: why the running thread goes behind its equals. */
+#define KI_TURN_YIELDED 1 /* it gives way, this time */
+#define KI_TURN_ENDED   2 /* its quantum is over */
+
+/* Where a thread is placed. */
+typedef enum _KI_PLACE {
+    KiPlaceTail, /* behind its equals */
+    KiPlaceHead, /* before them: it was preempted */
+    KiPlaceTurn, /* behind its equals, where the fewest of them wait: its quantum is over */
+} KI_PLACE;
 
 static inline KAFFINITY KiProcessorBit(ULONG Number)
 {
     return (KAFFINITY)1 << Number;
+}
+
+/* A whole quantum of the thread, in cycles. */
+static inline ULONG64 KiQuantumOf(PKTHREAD Thread)
+{
+    return Thread->Process->QuantumReset * KiCyclesPerQuantumUnit;
 }
 
 /* sched.c */
@@ -30,14 +48,28 @@ void KiReschedule(void);
 void KiStartRunning(PKTHREAD Thread);
 /* Thread->Lock held, released on return; it is on no queue. Queues it somewhere and asks for a reschedule
    where that is due. The thread may be gone on return unless the caller holds a reference. */
-void KiPlaceThread(PKTHREAD Thread, bool Head);
+void KiPlaceThread(PKTHREAD Thread, KI_PLACE Place);
+/* ReadyLock held. The second pair: the thread stays where it is in its queue, but may from now on run elsewhere, or not. */
 void KiInsertReady(PKPRCB Prcb, PKTHREAD Thread, bool Head);
 void KiRemoveReady(PKPRCB Prcb, PKTHREAD Thread);
+void KiCountMovable(PKPRCB Prcb, PKTHREAD Thread);
+void KiUncountMovable(PKPRCB Prcb, PKTHREAD Thread);
+/* A movable thread of that affinity and priority waits: an idle processor, or one that runs something lower, is told. */
+void KiOfferWaiting(KAFFINITY Affinity, KPRIORITY Priority);
+/* There is work for others to take from the processor. ReadyLock held. */
+void KiAnnounceSurplus(PKPRCB Prcb);
 void KiRequestReschedule(PKPRCB Prcb);
-/* The processor arms its timer for the end of the running quantum. */
-void KiRequestQuantum(PKPRCB Prcb);
-bool KiNeedsQuantum(PKPRCB Prcb, KPRIORITY Priority);
-void KiKickIdle(KAFFINITY Affinity);
+/* The processor arms its timer anew. */
+void KiRequestClock(PKPRCB Prcb);
+bool KiNeedsClock(PKPRCB Prcb, KPRIORITY Priority);
+
+/* priority.c */
+/* The thread's priority after so many quanta used up. Thread->Lock held. */
+KPRIORITY KiDecayedPriority(PKTHREAD Thread, LONG64 Quanta);
+/* The running thread of this processor has used up quanta without a rival. DISPATCH, no lock held. */
+void KiRenewQuantum(PKPRCB Prcb, ULONG64 Now);
+void KiStarvationScan(PKPRCB Prcb, ULONG64 Now);
+void KiQuantumEnd(PKPRCB Prcb);
 
 /* clock.c */
 void KiClockWork(PKPRCB Prcb);

@@ -26,23 +26,23 @@ static bool KiLockQueued(PKTHREAD Thread, PKPRCB *Prcb)
 static void KiRunningPriorityChanged(PKTHREAD Thread)
 {
     PKPRCB Prcb = KiProcessorBlock[Thread->Processor];
-    bool Outranked = false, Quantum = false;
+    bool Lowered = false, Quantum = false;
     KeAcquireLockAtDpc(&Prcb->ReadyLock);
     if (Prcb->RunningThread == Thread) {
+        Lowered = Thread->Priority < Prcb->RunningPriority;
         Prcb->RunningPriority = Thread->Priority;
         Prcb->RunningBase = Thread->BasePriority;
         if (Prcb->ReadySummary != 0) {
-            KPRIORITY Highest = RtlHighestBit(Prcb->ReadySummary);
-            Outranked = Highest > Thread->Priority;
-            Quantum = !Outranked && KiNeedsQuantum(Prcb, Highest);
+            Quantum = KiNeedsClock(Prcb, RtlHighestBit(Prcb->ReadySummary));
         }
     }
     KeReleaseLockFromDpc(&Prcb->ReadyLock);
     KeReleaseLockFromDpc(&Thread->Lock);
-    if (Outranked) {
+    if (Lowered) { /* somebody here or, if he waits on another processor, there may outrank it now */
         KiRequestReschedule(Prcb);
-    } else if (Quantum) {
-        KiRequestQuantum(Prcb);
+    }
+    if (Quantum) {
+        KiRequestClock(Prcb);
     }
 }
 
@@ -50,11 +50,11 @@ static void KiRunningPriorityChanged(PKTHREAD Thread)
 static void KiSetPriority(PKTHREAD Thread, KPRIORITY Priority)
 {
     PKPRCB Prcb;
-    if (KiLockQueued(Thread, &Prcb)) {
+    if (Priority != Thread->Priority && KiLockQueued(Thread, &Prcb)) {
         KiRemoveReady(Prcb, Thread);
         KeReleaseLockFromDpc(&Prcb->ReadyLock);
         Thread->Priority = (SCHAR)Priority;
-        KiPlaceThread(Thread, false);
+        KiPlaceThread(Thread, KiPlaceTail);
         return;
     }
     Thread->Priority = (SCHAR)Priority;
@@ -102,24 +102,51 @@ LONG KeSetBasePriorityThread(PKTHREAD Thread, LONG Increment)
 }
 EXPORT(KeSetBasePriorityThread);
 
+/* The affinity of a thread that is queued on a processor that it may still use: it keeps its place. Thread->Lock and
+   ReadyLock held, released. */
+static void KiChangeQueuedAffinity(PKPRCB Prcb, PKTHREAD Thread, KAFFINITY Affinity)
+{
+    KPRIORITY Priority = Thread->Priority;
+    if (Thread->Movable) {
+        KiUncountMovable(Prcb, Thread);
+    }
+    Thread->Affinity = Affinity;
+    bool Movable = (Affinity & Prcb->Others) != 0;
+    if (Movable) {
+        KiCountMovable(Prcb, Thread);
+        KiAnnounceSurplus(Prcb);
+    }
+    KeReleaseLockFromDpc(&Prcb->ReadyLock);
+    KeReleaseLockFromDpc(&Thread->Lock);
+    if (Movable) {
+        KiOfferWaiting(Affinity, Priority);
+    }
+}
+
 /* The affinity in force follows from the thread's two: it leaves a processor that it may no longer use.
    Thread->Lock held, released; lowers the level. */
 static void KiApplyAffinity(PKTHREAD Thread, KIRQL Irql)
 {
     PKPRCB Prcb;
     ULONG Processor = Thread->Processor;
-    Thread->Affinity = Thread->SystemAffinity != 0 ? Thread->SystemAffinity : Thread->UserAffinity;
-    bool MustMove = (Thread->Affinity & KiProcessorBit(Processor)) == 0;
-    if (KiLockQueued(Thread, &Prcb)) {
-        KiRemoveReady(Prcb, Thread);
-        KeReleaseLockFromDpc(&Prcb->ReadyLock);
-        KiPlaceThread(Thread, false); /* also when it need not move: more processors may run it now */
-    } else {
+    KAFFINITY Affinity = Thread->SystemAffinity != 0 ? Thread->SystemAffinity : Thread->UserAffinity;
+    bool MustMove = (Affinity & KiProcessorBit(Processor)) == 0;
+    if (Affinity == Thread->Affinity) {
+        KeReleaseLockFromDpc(&Thread->Lock);
+    } else if (!KiLockQueued(Thread, &Prcb)) {
         bool Runs = Thread->State != Initialized; /* Waiting may be on its way back; a request too many is harmless */
+        Thread->Affinity = Affinity;
         KeReleaseLockFromDpc(&Thread->Lock);
         if (MustMove && Runs) {
             KiRequestReschedule(KiProcessorBlock[Processor]);
         }
+    } else if (MustMove) {
+        KiRemoveReady(Prcb, Thread);
+        Thread->Affinity = Affinity;
+        KeReleaseLockFromDpc(&Prcb->ReadyLock);
+        KiPlaceThread(Thread, KiPlaceTail);
+    } else {
+        KiChangeQueuedAffinity(Prcb, Thread, Affinity);
     }
     KiLower(Irql);
 }
@@ -216,25 +243,47 @@ void KiStarvationScan(PKPRCB Prcb, ULONG64 Now)
     }
 }
 
-/* The quantum of the running thread is over: a boost decays by one level, a starved thread falls back to its
-   base; then its equals come first. DISPATCH, on the thread's processor. */
-void KiQuantumEnd(PKPRCB Prcb)
+KPRIORITY KiDecayedPriority(PKTHREAD Thread, LONG64 Quanta)
 {
-    PKTHREAD Thread = Prcb->CurrentThread;
-    KeAcquireLockAtDpc(&Thread->Lock);
-    KPRIORITY Priority = Thread->Priority;
-    if (Thread->StarvationBoost) {
-        Thread->StarvationBoost = FALSE;
-        Priority = Thread->BasePriority;
-    } else if (Priority > Thread->BasePriority) {
-        Priority--;
+    KPRIORITY Boost = Thread->Priority - Thread->BasePriority;
+    if (Boost <= 0) {
+        return Thread->Priority;
     }
+    if (Thread->StarvationBoost || Quanta >= Boost) {
+        Thread->StarvationBoost = FALSE;
+        return Thread->BasePriority;
+    }
+    return Thread->Priority - (KPRIORITY)Quanta;
+}
+
+/* The current thread has used so many quanta up. DISPATCH, no lock held. */
+static void KiDecay(PKTHREAD Thread, LONG64 Quanta)
+{
+    KeAcquireLockAtDpc(&Thread->Lock);
+    KPRIORITY Priority = KiDecayedPriority(Thread, Quanta);
     if (Priority != Thread->Priority) {
         KiSetPriority(Thread, Priority);
     } else {
         KeReleaseLockFromDpc(&Thread->Lock);
     }
-    Prcb->QuantumDue = ArchReadCycles() + KiQuantumCycles;
-    Prcb->QuantumEnd = TRUE;
+}
+
+void KiRenewQuantum(PKPRCB Prcb, ULONG64 Now)
+{
+    if (Now >= Prcb->QuantumDue) {
+        ULONG64 Quantum = KiQuantumOf(Prcb->CurrentThread);
+        ULONG64 Used = (Now - Prcb->QuantumDue) / Quantum + 1;
+        Prcb->QuantumDue += Used * Quantum;
+        KiDecay(Prcb->CurrentThread, (LONG64)Used);
+    }
+}
+
+/* The quantum of the running thread is over: a boost decays by one level, a starved thread falls back to its
+   base; then its equals come first. DISPATCH, on the thread's processor. */
+void KiQuantumEnd(PKPRCB Prcb)
+{
+    Prcb->QuantumDue = ArchReadCycles() + KiQuantumOf(Prcb->CurrentThread);
+    Prcb->QuantumEnd = KI_TURN_ENDED;
+    KiDecay(Prcb->CurrentThread, 1);
     KiRequestReschedule(Prcb);
 }

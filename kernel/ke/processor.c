@@ -23,6 +23,7 @@ void KeInitializePrcb(PKPRCB Prcb, ULONG Number, PKTHREAD IdleThread, void *DpcS
     Prcb->DpcStackTop = DpcStackTop;
     Prcb->AddressSpace = &KiKernelSpace;
     Prcb->Irql = HIGH_LEVEL;
+    Prcb->RunningThread = IdleThread;
     Prcb->RunningPriority = -1;
     Prcb->ArmedFor = UINT64_MAX;
     Prcb->QuantumDue = UINT64_MAX;
@@ -47,6 +48,10 @@ void KeJoinProcessors(PKPRCB Prcb)
 {
     Prcb->SwitchCycles = ArchReadCycles();
     KiProcessorBlock[Prcb->Number] = Prcb;
+    for (ULONG i = 0; i < KeNumberProcessors; i++) { /* they join one after the other */
+        Prcb->Others |= KiProcessorBit(i);
+        __atomic_fetch_or(&KiProcessorBlock[i]->Others, KiProcessorBit(Prcb->Number), __ATOMIC_SEQ_CST);
+    }
     __atomic_fetch_add(&KeNumberProcessors, 1, __ATOMIC_SEQ_CST);
     __atomic_fetch_or(&KeActiveProcessors, KiProcessorBit(Prcb->Number), __ATOMIC_SEQ_CST);
     Prcb->Online = TRUE;

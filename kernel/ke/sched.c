@@ -5,21 +5,62 @@
  * Locks: Thread->Lock, then KPRCB.ReadyLock; never two ready locks together. A thread that is queued by one
  * processor while another still saves its context is safe to choose: ArchSwapContext waits for SwapBusy.
  *
- * Two fenced pairs keep work from being forgotten:
- *   idle against enqueue   an idle processor sets its bit in KiIdleMask, fences, then looks at all queues; an enqueuer
- *                          queues, fences, then looks at the mask and kicks an idle processor (KiKickIdle).
- *   timer against enqueue  a processor writes QuantumDue or ArmedFor, fences, then looks for a rival (KiArmTimer); an
- *                          enqueuer queues, fences, then looks whether the quantum end is armed (KiNeedsQuantum).
+ * Fenced pairs keep work from being forgotten. Each side writes its own, fences, and then reads the other's:
+ *   idle against enqueue     an idle processor sets its bit in KiIdleMask and looks at the processors that have threads
+ *                            to give away (KiSurplusMask); an enqueuer queues, sets that bit, and looks for idle ones.
+ *   weaker against enqueue   a processor makes a lower priority its running one and looks at KiSurplusMask (KiLookAround);
+ *                            an enqueuer whose thread has to wait looks at the running priorities (KiOfferWaiting).
+ *   timer against enqueue    a processor writes QuantumDue or ArmedFor and looks for a rival (KiArmTimer); an enqueuer
+ *                            queues, and looks whether the timer comes early enough (KiNeedsClock).
  */
 #include "kernel/ke/ki.h"
 
 volatile KAFFINITY KiIdleMask;
+/* (a) Processors with a movable thread that waits, and not only until the processor has noticed it. */
+static volatile KAFFINITY KiSurplusMask;
 
 /* On the way from a signal to the thread that it wakes: inlined here, though other files call it too. */
 #define KI_HOT __attribute__((always_inline)) inline
 
 /* ---- Ready queues (the ReadyLock is held) ---- */
 
+/* A thread is movable while another processor might run it. Those are counted apart, so that a processor that looks
+   for work does not search queues of threads that are bound to their processor. */
+void KiCountMovable(PKPRCB Prcb, PKTHREAD Thread)
+{
+    Thread->Movable = TRUE;
+    Prcb->MovableAt[Thread->Priority]++;
+    Prcb->MovableSummary |= 1u << Thread->Priority;
+    Prcb->MovableAffinity |= Thread->Affinity;
+}
+
+void KiUncountMovable(PKPRCB Prcb, PKTHREAD Thread)
+{
+    Thread->Movable = FALSE;
+    if (--Prcb->MovableAt[Thread->Priority] != 0) {
+        return;
+    }
+    Prcb->MovableSummary &= ~(1u << Thread->Priority);
+    if (Prcb->MovableSummary == 0) {
+        Prcb->MovableAffinity = 0;
+        if (Prcb->Surplus) {
+            Prcb->Surplus = FALSE;
+            __atomic_fetch_and(&KiSurplusMask, ~KiProcessorBit(Prcb->Number), __ATOMIC_SEQ_CST);
+        }
+    }
+}
+
+/* Movable threads will wait here: others may come for them. */
+void KiAnnounceSurplus(PKPRCB Prcb)
+{
+    if (!Prcb->Surplus) {
+        Prcb->Surplus = TRUE;
+        __atomic_fetch_or(&KiSurplusMask, KiProcessorBit(Prcb->Number), __ATOMIC_SEQ_CST);
+    }
+}
+
+/* Thread->ReadySince is a scan number while the thread is queued, and minus its age in scans while it is not: so its
+   age goes along when it changes its queue. */
 KI_HOT void KiInsertReady(PKPRCB Prcb, PKTHREAD Thread, bool Head)
 {
     ULONG Priority = (ULONG)Thread->Priority;
@@ -30,20 +71,31 @@ KI_HOT void KiInsertReady(PKPRCB Prcb, PKTHREAD Thread, bool Head)
         InsertTailList(Queue, &Thread->ReadyListEntry);
     }
     Prcb->ReadySummary |= 1u << Priority;
-    Prcb->ReadyCount++;
-    Thread->ReadySince = Prcb->ScanCount;
+    Prcb->ReadyAt[Priority]++;
+    if (Thread->Affinity & Prcb->Others) {
+        KiCountMovable(Prcb, Thread);
+    }
+    Thread->ReadySince += Prcb->ScanCount;
     if (Prcb->ScanDue == UINT64_MAX) {
         Prcb->ScanDue = ArchReadCycles() + KiCyclesPerSecond;
+    }
+}
+
+static inline void KiForgetReady(PKPRCB Prcb, PKTHREAD Thread, ULONG Level)
+{
+    if (--Prcb->ReadyAt[Level] == 0) {
+        Prcb->ReadySummary &= ~(1u << Level);
+    }
+    if (Thread->Movable) {
+        KiUncountMovable(Prcb, Thread);
     }
 }
 
 void KiRemoveReady(PKPRCB Prcb, PKTHREAD Thread)
 {
     RemoveEntryList(&Thread->ReadyListEntry);
-    if (IsListEmpty(&Prcb->ReadyQueue[Thread->Priority])) {
-        Prcb->ReadySummary &= ~(1u << Thread->Priority);
-    }
-    Prcb->ReadyCount--;
+    KiForgetReady(Prcb, Thread, (ULONG)Thread->Priority);
+    Thread->ReadySince -= Prcb->ScanCount;
 }
 
 /* The highest ready thread of this processor, taken off its queue; the idle thread when there is none. */
@@ -54,12 +106,12 @@ static KI_HOT PKTHREAD KiSelectNextThread(PKPRCB Prcb)
         return Prcb->IdleThread;
     }
     ULONG Level = (ULONG)RtlHighestBit(Summary);
-    PLIST_ENTRY Queue = &Prcb->ReadyQueue[Level];
-    PKTHREAD Thread = CONTAINING_RECORD(RemoveHeadList(Queue), KTHREAD, ReadyListEntry);
-    if (IsListEmpty(Queue)) {
-        Prcb->ReadySummary = Summary & ~(1u << Level);
+    PKTHREAD Thread = CONTAINING_RECORD(RemoveHeadList(&Prcb->ReadyQueue[Level]), KTHREAD, ReadyListEntry);
+    KiForgetReady(Prcb, Thread, Level);
+    Thread->ReadySince = 0;
+    if (Prcb->MovableSummary != 0) {
+        KiAnnounceSurplus(Prcb);
     }
-    Prcb->ReadyCount--;
     return Thread;
 }
 
@@ -75,42 +127,51 @@ void KiRequestReschedule(PKPRCB Prcb)
     }
 }
 
-/* Takes an idle processor of the set for oneself: whoever clears its bit has it. */
-static bool KiClaimIdle(KAFFINITY Wanted, ULONG *Number)
+/* The first processor of the set from From upwards, round the end. */
+static inline ULONG KiNextProcessor(KAFFINITY Set, ULONG From)
+{
+    KAFFINITY Above = Set >> From << From;
+    return (ULONG)RtlLowestBit(Above != 0 ? Above : Set);
+}
+
+/* Takes an idle processor of the set for oneself, the first from From on: whoever clears its bit has it. */
+static bool KiClaimIdle(KAFFINITY Wanted, ULONG From, ULONG *Number)
 {
     for (;;) {
         KAFFINITY Idle = KiIdleMask & Wanted;
         if (Idle == 0) {
             return false;
         }
-        ULONG Lowest = RtlLowestBit(Idle);
-        if (__atomic_fetch_and(&KiIdleMask, ~KiProcessorBit(Lowest), __ATOMIC_SEQ_CST) & KiProcessorBit(Lowest)) {
-            *Number = Lowest;
+        ULONG Next = KiNextProcessor(Idle, From);
+        if (__atomic_fetch_and(&KiIdleMask, ~KiProcessorBit(Next), __ATOMIC_SEQ_CST) & KiProcessorBit(Next)) {
+            *Number = Next;
             return true;
         }
     }
 }
 
-/* A thread was queued behind others: an idle processor that may run it is told to come and take it. */
-void KiKickIdle(KAFFINITY Affinity)
+/* A thread waits in a queue: an idle processor of the set is told to come and take it. False when there is none. */
+static bool KiKickIdle(KAFFINITY Affinity)
 {
     ULONG Number;
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if ((KiIdleMask & Affinity) != 0 && KiClaimIdle(Affinity, &Number)) {
-        KiRequestReschedule(KiProcessorBlock[Number]);
+    if (!KiClaimIdle(Affinity, 0, &Number)) {
+        return false;
     }
+    KiRequestReschedule(KiProcessorBlock[Number]);
+    return true;
 }
 
-/* Would a thread of this priority wait for the end of the running thread's quantum, and is that end not
-   armed? ReadyLock held; the processor itself may be moving ArmedFor and QuantumDue: see the fenced pair
-   above. */
-bool KiNeedsQuantum(PKPRCB Prcb, KPRIORITY Priority)
+/* A thread of this priority has been queued, and does not preempt. Does something that concerns it, the end of the
+   running quantum or the starvation scan, come before the timer is set to fire? ReadyLock held; the processor itself
+   may be moving ArmedFor and QuantumDue: see the fenced pair above. */
+bool KiNeedsClock(PKPRCB Prcb, KPRIORITY Priority)
 {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    return Priority >= Prcb->RunningBase && Prcb->ArmedFor > Prcb->QuantumDue;
+    ULONG64 Armed = Prcb->ArmedFor;
+    return (Priority >= Prcb->RunningBase && Armed > Prcb->QuantumDue) || Armed > Prcb->ScanDue;
 }
 
-void KiRequestQuantum(PKPRCB Prcb)
+void KiRequestClock(PKPRCB Prcb)
 {
     if (Prcb == KeGetCurrentPrcb()) {
         KiArmTimer(Prcb);
@@ -121,80 +182,113 @@ void KiRequestQuantum(PKPRCB Prcb)
 
 /* ---- Placement ---- */
 
-/* The processor whose running thread has the lowest priority, if that is lower than the thread's own. Reads
-   the priorities without the locks: a hint; the reschedule request is decided again under the lock. */
-static bool KiFindWeakest(PKTHREAD Thread, ULONG *Number)
+/* The priority that a processor runs, or is about to. Read without the lock: a hint; a request for a reschedule is
+   decided again under the lock. */
+static inline KPRIORITY KiPriorityAt(PKPRCB Prcb)
 {
-    SCHAR Lowest = Thread->Priority;
-    bool Found = false;
-    for (KAFFINITY Left = Thread->Affinity & KeActiveProcessors; Left != 0; Left &= Left - 1) {
-        ULONG Candidate = RtlLowestBit(Left);
-        SCHAR Running = KiProcessorBlock[Candidate]->RunningPriority;
-        if (Running < Lowest) {
-            Lowest = Running;
-            *Number = Candidate;
-            Found = true;
+    KPRIORITY Running = Prcb->RunningPriority;
+    ULONG Waiting = Prcb->ReadySummary;
+    KPRIORITY Highest = Waiting != 0 ? RtlHighestBit(Waiting) : -1;
+    return Highest > Running ? Highest : Running;
+}
+
+/* Those of the processors that run the lowest priority, if that is lower than the given one; else none. */
+static KAFFINITY KiFindWeakest(KAFFINITY Processors, KPRIORITY Priority)
+{
+    KPRIORITY Lowest = Priority - 1;
+    KAFFINITY Weakest = 0;
+    for (; Processors != 0; Processors &= Processors - 1) {
+        KPRIORITY Level = KiPriorityAt(KiProcessorBlock[RtlLowestBit(Processors)]);
+        if (Level < Lowest) {
+            Lowest = Level;
+            Weakest = 0;
+        }
+        if (Level == Lowest) {
+            Weakest |= Processors & -Processors;
         }
     }
-    return Found;
+    return Weakest;
 }
 
-/* Where a woken thread goes: see architecture, "Threads and the scheduler". With KI_CLAIMED: the processor
-   was idle, and has been taken for this thread. */
-#define KI_CLAIMED 0x80000000u
-
-static ULONG KiChooseProcessor(PKTHREAD Thread)
+/* Its quantum is over and its equals come first: they wait everywhere. The processor on which the fewest wait, if
+   these are not more than here; with as many elsewhere it goes there, or one that shares its processor would never
+   change places with one that has a processor to itself. The numbers are hints. */
+static ULONG KiFindLightest(PKTHREAD Thread, KAFFINITY Processors)
 {
-    ULONG Number;
+    ULONG Level = (ULONG)Thread->Priority, Best = Thread->Processor;
+    ULONG Fewest = KiProcessorBlock[Best]->ReadyAt[Level] + 1;
+    Processors &= ~KiProcessorBit(Best);
+    for (ULONG From = Best; Processors != 0; Processors &= ~KiProcessorBit(From)) {
+        From = KiNextProcessor(Processors, From);
+        PKPRCB Prcb = KiProcessorBlock[From];
+        if (Prcb->RunningPriority == Thread->Priority && Prcb->ReadyAt[Level] < Fewest) {
+            Fewest = Prcb->ReadyAt[Level];
+            Best = From;
+        }
+    }
+    return Best;
+}
+
+/* Where a thread goes: docs/architecture.md, "The scheduler". Where several would do: the one where it ran last, else the
+   first from its ideal one on. An idle one has been claimed for it. */
+static ULONG KiChooseProcessor(PKTHREAD Thread, KI_PLACE Place)
+{
+    ULONG Number, Last = Thread->Processor, Ideal = Thread->IdealProcessor;
     KAFFINITY Affinity = Thread->Affinity & KeActiveProcessors;
     if ((KiIdleMask & Affinity) != 0 &&
-        (KiClaimIdle(Affinity & KiProcessorBit(Thread->Processor), &Number) ||
-         KiClaimIdle(Affinity & KiProcessorBit(Thread->IdealProcessor), &Number) || KiClaimIdle(Affinity, &Number))) {
-        return Number | KI_CLAIMED;
-    }
-    if (KiFindWeakest(Thread, &Number)) {
+        (KiClaimIdle(Affinity & KiProcessorBit(Last), Last, &Number) || KiClaimIdle(Affinity, Ideal, &Number))) {
         return Number;
     }
-    return (Affinity & KiProcessorBit(Thread->Processor)) ? Thread->Processor : (ULONG)RtlLowestBit(Affinity);
+    KAFFINITY Choice = KiFindWeakest(Affinity, Thread->Priority);
+    if (Choice == 0 && Place == KiPlaceTurn) {
+        return KiFindLightest(Thread, Affinity);
+    }
+    Choice = Choice != 0 ? Choice : Affinity;
+    return (Choice & KiProcessorBit(Last)) ? Last : KiNextProcessor(Choice, Ideal);
 }
 
-/* What a placement asks of processors. Kick: idle ones of the set may have the thread, or whom it displaces.
-   */
-__attribute__((noinline)) static void KiTellPlaced(PKPRCB Prcb, bool Preempt, bool Quantum, KAFFINITY Kick)
+/* A movable thread waits. Whoever has become idle, or runs something lower, since its place was chosen is told. */
+void KiOfferWaiting(KAFFINITY Affinity, KPRIORITY Priority)
 {
-    if (Preempt) {
-        KiRequestReschedule(Prcb);
-    } else if (Quantum) {
-        KiRequestQuantum(Prcb);
-    }
-    if (Kick != 0) {
-        KiKickIdle(Kick);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (!KiKickIdle(Affinity)) {
+        KAFFINITY Weakest = KiFindWeakest(Affinity & KeActiveProcessors, Priority);
+        if (Weakest != 0) {
+            KiRequestReschedule(KiProcessorBlock[RtlLowestBit(Weakest)]);
+        }
     }
 }
 
-/* Thread->Lock is let go before the ready lock: from then on the thread may run, end, and be freed. A claimed
-   processor that it does not preempt has found other work before the thread stood in its queue: then another
-   idle one is to take it. */
-KI_HOT void KiPlaceThread(PKTHREAD Thread, bool Head)
+/* Thread->Lock is let go before the ready lock: from then on the thread may run, end, and be freed. A processor that
+   was claimed for it, but that it does not preempt, has found other work meanwhile: then the thread waits like any. */
+KI_HOT void KiPlaceThread(PKTHREAD Thread, KI_PLACE Place)
 {
-    bool Alone = KeNumberProcessors == 1;
-    ULONG Choice = Alone ? KI_CLAIMED : KiChooseProcessor(Thread);
-    ULONG Number = Choice & ~KI_CLAIMED;
+    ULONG Number = KeNumberProcessors == 1 ? 0 : KiChooseProcessor(Thread, Place);
     PKPRCB Prcb = KiProcessorBlock[Number];
-    KAFFINITY Affinity = Thread->Affinity;
 
     KeAcquireLockAtDpc(&Prcb->ReadyLock);
     Thread->Processor = Number;
     Thread->State = Ready;
-    KiInsertReady(Prcb, Thread, Head);
-    bool Preempt = Thread->Priority > Prcb->RunningPriority;
-    bool Quantum = !Preempt && KiNeedsQuantum(Prcb, Thread->Priority);
+    KiInsertReady(Prcb, Thread, Place == KiPlaceHead);
+    KAFFINITY Affinity = Thread->Affinity;
+    KPRIORITY Priority = Thread->Priority;
+    bool Preempt = Priority > Prcb->RunningPriority;
+    bool Clock = !Preempt && KiNeedsClock(Prcb, Priority);
+    bool Offer = !Preempt && Thread->Movable;
+    if (Offer) {
+        KiAnnounceSurplus(Prcb);
+    }
     KdTrace(KdTraceReady, (ULONG64)Thread, Number);
     KeReleaseLockFromDpc(&Thread->Lock);
     KeReleaseLockFromDpc(&Prcb->ReadyLock);
 
-    if (Preempt || Quantum || !Alone) {
-        KiTellPlaced(Prcb, Preempt, Quantum, (Choice & KI_CLAIMED) && Preempt ? 0 : Affinity);
+    if (Preempt) {
+        KiRequestReschedule(Prcb);
+    } else if (Clock) {
+        KiRequestClock(Prcb);
+    }
+    if (Offer) {
+        KiOfferWaiting(Affinity, Priority);
     }
 }
 
@@ -210,12 +304,25 @@ static inline void KiBoostThread(PKTHREAD Thread, KPRIORITY Increment)
     }
 }
 
+/* The thread has used up its quantum, and perhaps more of them, without a rival to give way to: each has cost a level
+   of its boost all the same, and it is in the middle of the next one. Thread->Lock held; the thread is not running. */
+__attribute__((noinline)) static void KiSettleQuantum(PKTHREAD Thread)
+{
+    LONG64 Quantum = (LONG64)KiQuantumOf(Thread);
+    LONG64 Used = -Thread->QuantumLeft / Quantum + 1;
+    Thread->QuantumLeft += Used * Quantum;
+    Thread->Priority = (SCHAR)KiDecayedPriority(Thread, Used);
+}
+
 void KiReady(PKTHREAD Thread, KPRIORITY Increment)
 {
     KeAcquireLockAtDpc(&Thread->Lock);
     KI_ASSERT(Thread->State == Waiting, "thread %p has state %d", Thread, Thread->State);
+    if (Thread->QuantumLeft <= 0) {
+        KiSettleQuantum(Thread);
+    }
     KiBoostThread(Thread, Increment);
-    KiPlaceThread(Thread, false);
+    KiPlaceThread(Thread, KiPlaceTail);
 }
 
 void KiReadyChain(PKTHREAD Chain)
@@ -236,7 +343,7 @@ void KeStartThread(PKTHREAD Thread)
 {
     KIRQL Irql = KeAcquireLock(&Thread->Lock);
     KI_ASSERT(Thread->State == Initialized, "thread %p has state %d", Thread, Thread->State);
-    KiPlaceThread(Thread, false);
+    KiPlaceThread(Thread, KiPlaceTail);
     KiLower(Irql);
 }
 
@@ -261,17 +368,80 @@ static inline void KiCommitSwitch(PKPRCB Prcb, PKTHREAD Old, PKTHREAD New)
     Old->QuantumLeft = (LONG64)(Prcb->QuantumDue - Now);
     Prcb->SwitchCycles = Now;
     Prcb->QuantumDue = UINT64_MAX;
-    Prcb->QuantumEnd = FALSE;
+    Prcb->QuantumEnd = 0;
     New->State = Running;
     KiSetRunning(Prcb, New);
 }
 
-/* Arms the quantum end if a rival is ready: the other half of the fenced pair with KiNeedsQuantum. */
-static inline void KiWatchQuantum(PKPRCB Prcb)
+/* The highest movable thread that waits on Victim, above the given level, and may run on Prcb: taken off its queue, its lock
+   held. *Busy: one was passed over because its lock was taken at the moment (it is ranked above the ready lock, and so
+   is only tried). */
+static PKTHREAD KiTakeFrom(PKPRCB Victim, PKPRCB Prcb, KPRIORITY Above, bool *Busy)
+{
+    PKTHREAD Found = NULL;
+    KeAcquireLockAtDpc(&Victim->ReadyLock);
+    for (ULONG Left = Victim->MovableSummary; Left != 0 && Found == NULL && RtlHighestBit(Left) > Above;
+         Left &= ~(1u << RtlHighestBit(Left))) {
+        PLIST_ENTRY Queue = &Victim->ReadyQueue[RtlHighestBit(Left)];
+        for (PLIST_ENTRY Entry = Queue->Flink; Entry != Queue && Found == NULL; Entry = Entry->Flink) {
+            PKTHREAD Thread = CONTAINING_RECORD(Entry, KTHREAD, ReadyListEntry);
+            if ((Thread->Affinity & KiProcessorBit(Prcb->Number)) == 0) {
+                continue;
+            } else if (KeTryAcquireLockAtDpc(&Thread->Lock)) {
+                Found = Thread;
+            } else {
+                *Busy = true;
+            }
+        }
+    }
+    if (Found != NULL) {
+        KiRemoveReady(Victim, Found);
+    }
+    KeReleaseLockFromDpc(&Victim->ReadyLock);
+    return Found;
+}
+
+/* A thread waits on Victim that outranks what runs here: it is placed anew, most likely here. */
+static void KiPull(PKPRCB Victim, PKPRCB Prcb)
+{
+    bool Busy;
+    do {
+        Busy = false;
+        PKTHREAD Thread = KiTakeFrom(Victim, Prcb, Prcb->RunningPriority, &Busy);
+        if (Thread != NULL) {
+            Prcb->Pulls++;
+            KiPlaceThread(Thread, KiPlaceHead);
+            return;
+        }
+    } while (Busy);
+}
+
+/* Threads wait on some processors though others may run them. Each that an idle processor may run, or that outranks
+   what runs here, does not wait any longer. */
+__attribute__((noinline)) static void KiSpread(PKPRCB Prcb)
+{
+    for (KAFFINITY Left = KiSurplusMask; Left != 0; Left &= Left - 1) {
+        PKPRCB Victim = KiProcessorBlock[RtlLowestBit(Left)];
+        KAFFINITY Affinity = Victim->MovableAffinity;
+        ULONG Levels = Victim->MovableSummary;
+        if ((KiIdleMask & Affinity) != 0) {
+            KiKickIdle(Affinity);
+        } else if (Victim != Prcb && (Affinity & KiProcessorBit(Prcb->Number)) && Levels >> (Prcb->RunningPriority + 1) != 0) {
+            KiPull(Victim, Prcb);
+        }
+    }
+}
+
+/* What runs here has changed: is the end of its quantum to be watched, is there somebody better? These are the other
+   halves of two fenced pairs. DISPATCH, no lock held; not on the idle thread. */
+static inline void KiLookAround(PKPRCB Prcb)
 {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if ((Prcb->ReadySummary >> Prcb->RunningBase) != 0 && Prcb->ArmedFor > Prcb->QuantumDue) {
         KiArmTimer(Prcb);
+    }
+    if (KiSurplusMask != 0) {
+        KiSpread(Prcb);
     }
 }
 
@@ -283,17 +453,17 @@ KI_HOT void KiStartRunning(PKTHREAD Thread)
     if (Thread == Prcb->IdleThread) {
         return;
     }
-    if ((ULONG64)Thread->QuantumLeft - 1 >= KiQuantumCycles) { /* used up, or never begun */
-        Thread->QuantumLeft = (LONG64)KiQuantumCycles;
+    if (Thread->QuantumLeft <= 0) { /* never begun; or used up so recently that whoever readied it did not know */
+        Thread->QuantumLeft = (LONG64)KiQuantumOf(Thread);
     }
 #if DBG
     if (KiRandomSeed != 0) {
         Prcb->RandomState = Prcb->RandomState * 6364136223846793005ULL + KiRandomSeed + Prcb->Number;
-        Thread->QuantumLeft = (LONG64)((Prcb->RandomState >> 40) % KiQuantumCycles / 16 + 1000);
+        Thread->QuantumLeft = (LONG64)((Prcb->RandomState >> 40) % KiQuantumOf(Thread) / 16 + 1000);
     }
 #endif
     Prcb->QuantumDue = Prcb->SwitchCycles + (ULONG64)Thread->QuantumLeft;
-    KiWatchQuantum(Prcb);
+    KiLookAround(Prcb);
 }
 
 /* Continues New; returns when somebody continues Old, perhaps on another processor. No lock held. */
@@ -325,7 +495,7 @@ void KiBlock(void)
         Thread->State = Running;
         KiSetRunning(Prcb, Thread);
         KeReleaseLockFromDpc(&Prcb->ReadyLock);
-        KiWatchQuantum(Prcb);
+        KiLookAround(Prcb);
         return;
     }
     KiCommitSwitch(Prcb, Thread, Next);
@@ -349,85 +519,68 @@ static bool KiMustGiveWay(PKPRCB Prcb, PKTHREAD Thread)
         return false;
     }
     KPRIORITY Highest = RtlHighestBit(Prcb->ReadySummary);
-    return Highest > Thread->Priority || (Prcb->QuantumEnd && Highest == Thread->Priority);
+    return Highest > Thread->Priority || (Prcb->QuantumEnd != 0 && Highest == Thread->Priority);
 }
 
 /* The running thread gives way if it has to, or may not stay on this processor; then it is placed as a woken
-   one is, but, unless its quantum is over, at the head of its level and with what is left of its quantum. */
+   one is, but, unless its turn is over, at the head of its level and with what is left of its quantum. */
 static void KiPreempt(PKPRCB Prcb, PKTHREAD Thread)
 {
     KeAcquireLockAtDpc(&Thread->Lock);
     KeAcquireLockAtDpc(&Prcb->ReadyLock);
     bool MustMove = (Thread->Affinity & KiProcessorBit(Prcb->Number)) == 0;
     if (!MustMove && !KiMustGiveWay(Prcb, Thread)) {
-        Prcb->QuantumEnd = FALSE;
+        Prcb->QuantumEnd = 0;
         KeReleaseLockFromDpc(&Prcb->ReadyLock);
         KeReleaseLockFromDpc(&Thread->Lock);
+        KiLookAround(Prcb);
         return;
     }
+    KI_PLACE Place = MustMove || Prcb->QuantumEnd == 0        ? KiPlaceHead
+                     : Prcb->QuantumEnd == KI_TURN_YIELDED ? KiPlaceTail
+                                                              : KiPlaceTurn;
     PKTHREAD Next = KiSelectNextThread(Prcb);
-    bool Head = MustMove || !Prcb->QuantumEnd;
     KiCommitSwitch(Prcb, Thread, Next);
     KeReleaseLockFromDpc(&Prcb->ReadyLock);
-    KiPlaceThread(Thread, Head);
+    if (Thread->QuantumLeft <= 0) {
+        KiSettleQuantum(Thread);
+    }
+    KiPlaceThread(Thread, Place);
     KiSwapThread(Prcb, Thread, Next);
 }
 
 /* ---- Idle ---- */
 
-/* Takes a ready thread off another processor's queues, the highest that may run here. *Busy: one was passed
-   over because its lock was taken at the moment. */
-static PKTHREAD KiStealFrom(PKPRCB Victim, PKPRCB Prcb, bool *Busy)
+/* Of these processors the one with the highest movable thread, NULL when none has any. Reads the summaries without the
+   locks: a hint. */
+static PKPRCB KiRichest(KAFFINITY Processors)
 {
-    PKTHREAD Found = NULL;
-    KeAcquireLockAtDpc(&Victim->ReadyLock);
-    for (ULONG Left = Victim->ReadySummary; Left != 0 && Found == NULL; Left &= ~(1u << RtlHighestBit(Left))) {
-        PLIST_ENTRY Queue = &Victim->ReadyQueue[RtlHighestBit(Left)];
-        for (PLIST_ENTRY Entry = Queue->Flink; Entry != Queue && Found == NULL; Entry = Entry->Flink) {
-            PKTHREAD Thread = CONTAINING_RECORD(Entry, KTHREAD, ReadyListEntry);
-            if (!KeTryAcquireLockAtDpc(&Thread->Lock)) { /* ranked above the ready lock: only tried */
-                *Busy = true;
-                continue;
-            }
-            if (Thread->Affinity & KiProcessorBit(Prcb->Number)) {
-                Found = Thread;
-                KiRemoveReady(Victim, Thread);
-                Thread->State = Standby;
-                Thread->Processor = Prcb->Number;
-            }
-            KeReleaseLockFromDpc(&Thread->Lock);
-        }
-    }
-    KeReleaseLockFromDpc(&Victim->ReadyLock);
-    return Found;
-}
-
-/* The one of these processors with the most ready threads, NULL when none has any. Reads the counts without
-   the locks: a hint. */
-static PKPRCB KiBusiest(KAFFINITY Processors)
-{
-    PKPRCB Busiest = NULL;
+    PKPRCB Richest = NULL;
     ULONG Most = 0;
     for (; Processors != 0; Processors &= Processors - 1) {
         PKPRCB Candidate = KiProcessorBlock[RtlLowestBit(Processors)];
-        ULONG Count = __atomic_load_n(&Candidate->ReadyCount, __ATOMIC_RELAXED);
-        if (Count > Most) {
-            Busiest = Candidate;
-            Most = Count;
+        ULONG Levels = Candidate->MovableSummary;
+        if (Levels > Most) {
+            Richest = Candidate;
+            Most = Levels;
         }
     }
-    return Busiest;
+    return Richest;
 }
 
 static PKTHREAD KiSteal(PKPRCB Prcb)
 {
     for (;;) {
         bool Busy = false;
-        KAFFINITY Left = KeActiveProcessors & ~KiProcessorBit(Prcb->Number);
+        KAFFINITY Left = KiSurplusMask & Prcb->Others;
         PKPRCB Victim;
-        while ((Victim = KiBusiest(Left)) != NULL) {
-            PKTHREAD Thread = KiStealFrom(Victim, Prcb, &Busy);
+        while ((Victim = KiRichest(Left)) != NULL) {
+            PKTHREAD Thread = KiTakeFrom(Victim, Prcb, -1, &Busy);
             if (Thread != NULL) {
+                Thread->State = Standby;
+                Thread->Processor = Prcb->Number;
+                Thread->ReadySince = 0;
+                KeReleaseLockFromDpc(&Thread->Lock);
                 Prcb->Steals++;
                 return Thread;
             }
@@ -437,21 +590,6 @@ static PKTHREAD KiSteal(PKPRCB Prcb)
             return NULL;
         }
         ArchPause();
-    }
-}
-
-/* A kick that was meant for this processor may be spent on it now that it has found other work: the other idle
-   ones get it, all of them, for which may run the thread nobody remembers. Who kicks has inserted before
-   claiming our bit, so that a kick which is lost is seen as a ready thread; KiPlaceThread, which claims first,
-   sees for itself. */
-static void KiPassOnKick(void)
-{
-    KAFFINITY Idle = KiIdleMask;
-    if (Idle == 0 || KiBusiest(KeActiveProcessors) == NULL) {
-        return;
-    }
-    for (; Idle != 0; Idle &= Idle - 1) {
-        KiKickIdle(Idle & -Idle);
     }
 }
 
@@ -477,7 +615,6 @@ static bool KiRunFromIdle(void)
     KiCommitSwitch(Prcb, Prcb->IdleThread, Next);
     KeReleaseLockFromDpc(&Prcb->ReadyLock);
     __atomic_fetch_and(&KiIdleMask, ~KiProcessorBit(Prcb->Number), __ATOMIC_SEQ_CST);
-    KiPassOnKick();
     KiSwapThread(Prcb, Prcb->IdleThread, Next);
     return true;
 }
@@ -498,9 +635,7 @@ NORETURN void KeIdleLoop(void)
             ArchEnableInterrupts();
             continue;
         }
-        ULONG64 Start = ArchReadCycles();
         ArchWaitForInterrupt();
-        Prcb->IdleCycles += ArchReadCycles() - Start;
     }
 }
 
@@ -523,7 +658,7 @@ void KeYieldExecution(void)
     PKPRCB Prcb = KeGetCurrentPrcb();
     KI_ASSERT(Irql <= APC_LEVEL && !Prcb->DpcActive && KiLocksHeld() == 0, "yield at level %d", Irql);
     if (Prcb->ReadySummary != 0) { /* a thread that is queued this instant is as good as one queued after the yield */
-        Prcb->QuantumEnd = TRUE;
+        Prcb->QuantumEnd = KI_TURN_YIELDED;
         KiPreempt(Prcb, Prcb->CurrentThread);
     }
     KiLower(Irql);

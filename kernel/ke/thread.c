@@ -5,6 +5,21 @@
  */
 #include "kernel/ke/ki.h"
 
+/* The ideal processors of new threads take turns. */
+static ULONG KiNextIdealProcessor(KAFFINITY Affinity)
+{
+    static volatile ULONG Turn; /* (a) */
+    Affinity &= KeActiveProcessors;
+    if (Affinity == 0) { /* the first threads of all */
+        return 0;
+    }
+    ULONG Skip = __atomic_fetch_add(&Turn, 1, __ATOMIC_RELAXED) % RtlCountBits(Affinity);
+    while (Skip-- != 0) {
+        Affinity &= Affinity - 1;
+    }
+    return (ULONG)RtlLowestBit(Affinity);
+}
+
 void KeInitializeThread(PKTHREAD Thread, PKPROCESS Process, PVOID StackTop, KSTART_ROUTINE *StartRoutine,
                         PVOID StartContext, BOOLEAN SystemThread)
 {
@@ -24,8 +39,8 @@ void KeInitializeThread(PKTHREAD Thread, PKPROCESS Process, PVOID StackTop, KSTA
     Thread->BasePriority = Process->BasePriority;
     Thread->UserAffinity = Process->Affinity;
     Thread->Affinity = Process->Affinity;
-    Thread->Processor = KeGetCurrentProcessorNumber();
-    Thread->IdealProcessor = Thread->Processor;
+    Thread->IdealProcessor = KiNextIdealProcessor(Process->Affinity);
+    Thread->Processor = Thread->IdealProcessor;
     Thread->StartRoutine = StartRoutine;
     Thread->StartContext = StartContext;
     KeHandlers.InitializeThreadWaits(Thread);
@@ -42,6 +57,7 @@ void KeInitializeProcess(PKPROCESS Process, PKADDRESS_SPACE AddressSpace)
     InitializeListHead(&Process->Header.WaitListHead);
     Process->AddressSpace = AddressSpace;
     Process->BasePriority = 8;
+    Process->QuantumReset = 2 * KI_UNITS_PER_TICK;
     Process->Affinity = ~(KAFFINITY)0;
 }
 
@@ -62,15 +78,20 @@ PKTHREAD KeGetCurrentThread(VOID)
 }
 EXPORT(KeGetCurrentThread);
 
-/* Updated at each switch; what the current stretch adds is not in it unless the caller asks about itself. */
+/* The stretch that the thread runs at the moment is in it, wherever it runs: the three numbers belong together while the
+   processor's ReadyLock is held. If the thread has left that processor meanwhile, its own number has grown by then. */
 ULONG64 KeThreadCycles(PKTHREAD Thread)
 {
+    KIRQL Irql = KiRaiseToDispatch();
+    PKPRCB Prcb = KiProcessorBlock[Thread->Processor];
+    KeAcquireLockAtDpc(&Prcb->ReadyLock);
     ULONG64 Cycles = Thread->CycleTime;
-    if (Thread == ArchCurrentThread()) {
-        KIRQL Irql = KiRaiseToDispatch();
-        Cycles = Thread->CycleTime + (ArchReadCycles() - KeGetCurrentPrcb()->SwitchCycles);
-        KiLower(Irql);
+    ULONG64 Now = ArchReadCycles();
+    if (Prcb->RunningThread == Thread && Now > Prcb->SwitchCycles) { /* two processors' counters may differ a little */
+        Cycles += Now - Prcb->SwitchCycles;
     }
+    KeReleaseLockFromDpc(&Prcb->ReadyLock);
+    KiLower(Irql);
     return Cycles;
 }
 
