@@ -6,8 +6,6 @@
  */
 #include "sync/sync.h"
 
-#define TIME_PER_MS 10000
-
 /* A thread's own timer ends that thread's wait. */
 static PKTHREAD KiExpireThreadTimer(PKTIMER Timer, PKTHREAD Chain)
 {
@@ -19,24 +17,45 @@ static PKTHREAD KiExpireThreadTimer(PKTIMER Timer, PKTHREAD Chain)
     return Chain;
 }
 
-PKTHREAD KiTimerExpired(PKTIMER Timer, PKTHREAD Chain)
+/* The next due time of a periodic timer: the first of its series that lies ahead. Periods that were missed are
+   not made up, and the series keeps its phase. */
+static ULONG64 KiNextDue(PKTIMER Timer, ULONG64 Now)
+{
+    ULONG64 Period = (ULONG64)Timer->Period * TIME_PER_MS;
+    ULONG64 Due = Timer->DueTime.QuadPart;
+    return Due + Period * (1 + (Now - Due) / Period);
+}
+
+/*
+ * The DPC is queued before anybody can see the signal: whoever sees it, and then removes or flushes the DPC, may
+ * free it. But its processor cannot take it off the queue before the object is unlocked: the DPC itself may free
+ * the timer.
+ */
+static void KiSignalTimer(PKTIMER Timer, PKTHREAD *Chain)
+{
+    KDPC_INSERTION Insertion;
+    PKDPC Dpc = Timer->Dpc; /* once unlocked, the timer may be gone */
+    KiLockObject(&Timer->Header);
+    Timer->Header.SignalState = 1;
+    *Chain = KiReleaseWaiters(&Timer->Header, IO_NO_INCREMENT, *Chain);
+    if (Dpc == NULL) {
+        KiUnlockObject(&Timer->Header);
+        return;
+    }
+    KiBeginInsertDpc(&Insertion, Dpc, NULL, NULL);
+    KiUnlockObject(&Timer->Header);
+    KiEndInsertDpc(&Insertion);
+}
+
+PKTHREAD KiTimerExpired(PKTIMER Timer, ULONG64 Now, PKTHREAD Chain)
 {
     if (Timer->Header.Type == ThreadWaitTimerObject) {
         return KiExpireThreadTimer(Timer, Chain);
     }
     if (Timer->Period != 0) {
-        ULONG64 Next = Timer->DueTime.QuadPart + (ULONG64)Timer->Period * TIME_PER_MS;
-        ULONG64 Now = KeQueryInterruptTime();
-        KiRequeueTimer(Timer, Next > Now ? Next : Now + TIME_PER_MS); /* periods that were missed are not made up */
+        KiRequeueTimer(Timer, KiNextDue(Timer, Now));
     }
-    PKDPC Dpc = Timer->Dpc; /* once unlocked and signalled, the timer may be gone */
-    KiLockObject(&Timer->Header);
-    Timer->Header.SignalState = 1;
-    Chain = KiReleaseWaiters(&Timer->Header, IO_NO_INCREMENT, Chain);
-    KiUnlockObject(&Timer->Header);
-    if (Dpc != NULL) {
-        KeInsertQueueDpc(Dpc, NULL, NULL);
-    }
+    KiSignalTimer(Timer, &Chain);
     return Chain;
 }
 
@@ -47,6 +66,7 @@ VOID KeInitializeTimerEx(PKTIMER Timer, TIMER_TYPE Type)
     Timer->DueTime.QuadPart = 0;
     Timer->Dpc = NULL;
     Timer->Processor = 0;
+    Timer->TolerableDelay = 0;
     Timer->Period = 0;
 }
 EXPORT(KeInitializeTimerEx);
@@ -57,33 +77,61 @@ VOID KeInitializeTimer(PKTIMER Timer)
 }
 EXPORT(KeInitializeTimer);
 
-/* Sets the timer and clears its signal; an earlier setting is cancelled. DueTime: negative from now, else
-   system time (100 ns). Period in ms, 0: once. TRUE when it was set before. <= DISPATCH_LEVEL. (WDK page of
-   the name) */
-BOOLEAN KeSetTimerEx(PKTIMER Timer, LARGE_INTEGER DueTime, LONG Period, PKDPC Dpc)
+static BOOLEAN KiSetTimer(PKTIMER Timer, LARGE_INTEGER DueTime, ULONG Period, ULONG TolerableDelay, PKDPC Dpc)
 {
     ULONG64 Due = KiDueTime(DueTime.QuadPart);
+    ULONG64 Now = KeQueryInterruptTime();
     KIRQL Irql = KiRaiseToDispatch();
     bool WasSet = KiTakeTimer(Timer);
     KiLockObject(&Timer->Header);
     Timer->Header.SignalState = 0;
     KiUnlockObject(&Timer->Header);
     Timer->Dpc = Dpc;
-    Timer->Period = Period < 0 ? 0 : (ULONG)Period;
-    KiQueueTimer(Timer, Due);
+    Timer->Period = Period;
+    Timer->TolerableDelay = (USHORT)(TolerableDelay < MAXUSHORT ? TolerableDelay : MAXUSHORT);
+    KiQueueTimer(Timer, Due > Now ? Due : Now); /* a series begins now at the earliest */
     KiLower(Irql);
     return WasSet;
 }
+
+/* Sets the timer and clears its signal; an earlier setting is cancelled. At the due time the timer is signalled
+   and its DPC, if there is one, queued; a due time that has passed comes at once.
+   DueTime: negative from now, else system time (100 ns). The system time is never set while Primer runs, so that
+   an absolute due time is turned into interrupt time here, once.
+   Period: in ms, 0: once. A periodic timer expires at the due time (or now, whichever is later) + n periods;
+   periods that passed while the processor could not look are not made up. Its DPC may still be running when it is
+   queued again, on another processor.
+   TRUE when the timer was set before. <= DISPATCH_LEVEL; never blocks. (WDK page of the name) */
+BOOLEAN KeSetTimerEx(PKTIMER Timer, LARGE_INTEGER DueTime, LONG Period, PKDPC Dpc)
+{
+    return KiSetTimer(Timer, DueTime, Period < 0 ? 0 : (ULONG)Period, 0, Dpc);
+}
 EXPORT(KeSetTimerEx);
 
+/* KeSetTimerEx without a period. (WDK page of the name) */
 BOOLEAN KeSetTimer(PKTIMER Timer, LARGE_INTEGER DueTime, PKDPC Dpc)
 {
-    return KeSetTimerEx(Timer, DueTime, 0, Dpc);
+    return KiSetTimer(Timer, DueTime, 0, 0, Dpc);
 }
 EXPORT(KeSetTimer);
 
+/* KeSetTimerEx with leave to be late: each expiry comes within TolerableDelay ms (at most 65535 count) after its
+   time, together with whatever else makes the processor's timer fire in that window. A time that has passed already
+   is no exception. The gaps of a periodic timer are Period +- TolerableDelay, without drift.
+   <= DISPATCH_LEVEL; never blocks. (WDK page of the name) */
+BOOLEAN KeSetCoalescableTimer(PKTIMER Timer, LARGE_INTEGER DueTime, ULONG Period, ULONG TolerableDelay, PKDPC Dpc)
+{
+    return KiSetTimer(Timer, DueTime, Period, TolerableDelay, Dpc);
+}
+EXPORT(KeSetCoalescableTimer);
+
+/* Whether the timer is signalled. Under the object's lock, for whoever sees the signal may rely on the DPC being
+   queued. <= DISPATCH_LEVEL. (WDK page of the name) */
 BOOLEAN KeReadStateTimer(PKTIMER Timer)
 {
-    return *(volatile LONG *)&Timer->Header.SignalState != 0;
+    KIRQL Irql = KiAcquireObject(&Timer->Header);
+    BOOLEAN Signalled = Timer->Header.SignalState != 0;
+    KiFinishSignal(&Timer->Header, NULL, Irql, FALSE);
+    return Signalled;
 }
 EXPORT(KeReadStateTimer);

@@ -9,16 +9,18 @@
 
 #include "kernel/ke/ke.h"
 
+#define TIME_PER_MS 10000 /* interrupt time: 100 ns */
+
 /* Takes the timer off its queue; returns whether it was on one. It now belongs to the current processor,
-   whose queue is locked on return. DISPATCH. */
+   whose queue is locked on return: KiQueueTimer must follow. DISPATCH. */
 bool KiTakeTimer(PKTIMER Timer);
 /* Queues a timer that has been taken so, for an interrupt time, and unlocks. */
 void KiQueueTimer(PKTIMER Timer, ULONG64 Due);
 /* A periodic timer goes back into the queue whose lock the caller (KiTimerExpired) holds. */
 void KiRequeueTimer(PKTIMER Timer, ULONG64 Due);
 
-/* sync's part of the expiry: the timer is off its queue, which is locked. Appends committed waiters to the
+/* sync's part of the expiry at interrupt time Now: the timer is off its queue, which is locked. Appends committed waiters to the
    chain. */
-PKTHREAD KiTimerExpired(PKTIMER Timer, PKTHREAD Chain);
+PKTHREAD KiTimerExpired(PKTIMER Timer, ULONG64 Now, PKTHREAD Chain);
 
 #endif

@@ -20,6 +20,9 @@ void KeInterruptThread(PKTHREAD Thread);
 NTSTATUS KeSuspendThread(PKTHREAD Thread, PULONG PreviousCount);
 ULONG KeResumeThread(PKTHREAD Thread);
 
+/* The life of the thread that runs the threaded DPCs of a processor; the context is the processor's number. */
+KSTART_ROUTINE KeThreadedDpcThread;
+
 /* ---- What ke calls (KeHandlers: ke.h has the contracts) ---- */
 
 void KiInitializeTimerQueue(KTIMER_QUEUE *Queue);

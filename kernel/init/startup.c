@@ -15,6 +15,7 @@
 #include "kernel/rtl/rtl.h"
 #include "kernel/services/services.h"
 #include "ps/ps.h"
+#include "sync/wait.h"
 #include <ntapi.h>
 
 #define INIT_FAILED 125 /* what tools/run then ends with */
@@ -72,6 +73,7 @@ NORETURN void InitSystemStartup(PBOOT_INFORMATION Boot)
     RtlSetStringAllocator(InitAllocateString, ExFreePool);
     KeInitializeTime();
     KiRandomSeed = (ULONG)ExOptionNumber("seed", 0);
+    KiDpcLimitMs = (ULONG)ExOptionNumber("dpc.limit", KiDpcLimitMs);
     ExpInitializePushLocks();
     ArchSetIrql(PASSIVE_LEVEL); /* push locks may be taken, but interrupts are off and nobody else runs */
     ObInitialize();
@@ -120,6 +122,20 @@ static void InitStartProcessors(void)
     DbgPrint("@boot cpus=%u\n", KeNumberProcessors);
 }
 
+/* A thread for each processor that runs its threaded DPCs; without them (option dpc.threaded=0) they are ordinary. */
+static void InitStartThreadedDpcs(void)
+{
+    if (ExOptionNumber("dpc.threaded", 1) == 0) {
+        return;
+    }
+    for (ULONG_PTR i = 0; i < KeNumberProcessors; i++) {
+        NTSTATUS Status = InitCreateSystemThread(KeThreadedDpcThread, (PVOID)i);
+        if (!NT_SUCCESS(Status)) {
+            KdBugCheck(PHASE1_INITIALIZATION_FAILED, (ULONG64)Status, i, 0, 0, NULL, "no thread for threaded DPCs");
+        }
+    }
+}
+
 /* The initial process, native/init, which switches the machine off itself; coming back from here is a failure. */
 static void InitRunInitialProcess(void)
 {
@@ -142,6 +158,7 @@ static void InitRunInitialProcess(void)
 static VOID InitPhase1(PVOID Context)
 {
     InitStartProcessors();
+    InitStartThreadedDpcs();
     ExInitializeWorkQueues();
     PsInitializePhase1();
     LdrInitialize();

@@ -64,6 +64,7 @@ void KdRemoveSymbols(KD_SYMBOLS *Symbols);
     X(WORKER_THREAD_RETURNED_AT_BAD_IRQL, 0xE1)                                                              \
     X(WORKER_INVALID, 0xE4)                                                                                  \
     X(CLOCK_WATCHDOG_TIMEOUT, 0x101)                                                                         \
+    X(DPC_WATCHDOG_VIOLATION, 0x133)                                                                         \
     X(KERNEL_SECURITY_CHECK_FAILURE, 0x139)                                                                  \
     X(INVALID_RUNDOWN_PROTECTION_FLAGS, 0x16C)                                                               \
     X(ERESOURCE_INVALID_RELEASE, 0x16E)                                                                      \

@@ -89,6 +89,9 @@ void KiArmTimer(PKPRCB Prcb)
         ULONG64 Timer = KiTimeToCycles(Prcb->Timers.NextDue);
         Next = Timer < Next ? Timer : Next;
     }
+    if (Prcb->LazyDue < Next) {
+        Next = Prcb->LazyDue;
+    }
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     ULONG Ready = Prcb->ReadySummary;
     if (Ready != 0 && Prcb->ScanDue < Next) {
@@ -116,7 +119,7 @@ void KiClockWork(PKPRCB Prcb)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     Prcb->ClockPending = FALSE;
     ULONG64 Time = KiCyclesToTime(Now);
-    if (Time >= Prcb->Timers.NextDue) {
+    if (Time >= Prcb->Timers.FirstDue) {
         KeHandlers.ExpireTimers(Prcb, Time);
     }
     if (Now >= Prcb->ScanDue) {
@@ -126,6 +129,9 @@ void KiClockWork(PKPRCB Prcb)
         KiQuantumEnd(Prcb);
     }
     Prcb->QuantumWatched = FALSE;
+    if (Now >= Prcb->LazyDue) {
+        KiKickLazyDpcs(Prcb);
+    }
     KiArmTimer(Prcb);
 }
 
@@ -161,12 +167,16 @@ void KiClockInterrupt(void)
     PKPRCB Prcb = KeGetCurrentPrcb();
     ULONG64 Now = ArchReadCycles();
     Prcb->ClockInterrupts++;
-    if (Prcb->ClockPending && ++Prcb->ClockOverdue >= KI_HANG_SECONDS - 2 && /* a pause of the machine counts as one */
-        Now - Prcb->ClockSince > KI_HANG_SECONDS * KiCyclesPerSecond) {
+    ULONG64 Next = KiCyclesPerSecond; /* until the work is done: the watch over ourselves */
+    if (Prcb->DpcActive) {
+        Next = KiWatchDpcs(Prcb);
+    } else if (Prcb->ClockPending &&
+               ++Prcb->ClockOverdue >= KI_HANG_SECONDS - 2 && /* a pause of the machine counts as one */
+               Now - Prcb->ClockSince > KI_HANG_SECONDS * KiCyclesPerSecond) {
         KdReportHang(Prcb->Number, "has not been below DISPATCH_LEVEL");
     }
     Prcb->QuantumWatched |= Prcb->ArmedFor <= Prcb->QuantumDue;
-    Prcb->ArmedFor = Now + KiCyclesPerSecond; /* until the work is done: the watch over ourselves */
+    Prcb->ArmedFor = Now + Next;
     ArchArmTimer(Prcb->ArmedFor);
     KiAnnounceClockWork(Prcb, Now);
     KiWatchNeighbour(Prcb, Now);

@@ -1,32 +1,66 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Deferred procedure calls: a queue a processor, drained on the processor's DPC stack before its level drops
- * below DISPATCH. KDPC.DpcData names the processor whose queue it is on; it and the list change under that
- * processor's DpcLock, which is taken with interrupts off because interrupt handlers queue DPCs.
+ * Deferred procedure calls. Each processor has two queues: ordinary DPCs are drained on the processor's DPC stack
+ * before its level drops below DISPATCH_LEVEL; threaded ones by a thread of the processor (sync/threadeddpc.c),
+ * which an ordinary DPC wakes. KDPC.DpcData names the processor on one of whose queues the DPC is; it and the
+ * queues change under that processor's DpcLock, which is taken with interrupts off because interrupt handlers
+ * queue DPCs.
  *
- * Importance: HighImportance goes to the head. A DPC for another processor always interrupts it, whatever its
- * importance: a processor without a tick would not look at its queue for a long time.
+ * Importance, and what it does when the processor has its level below DISPATCH:
+ *
+ *   High         to the head; the processor looks at once
+ *   MediumHigh   to the tail; the processor looks at once
+ *   Medium       to the tail; the own processor looks at once, another one as for Low
+ *   Low          to the tail; the processor looks when it drains its queue for another reason, when it idles, when
+ *                KI_LAZY_DPCS such DPCs have come, or after KI_LAZY_DPC_MS: there is no tick that would look, so
+ *                whoever has queued the DPC remembers the processor, and interrupts it then
  */
 #include "kernel/ke/ki.h"
 
-VOID KeInitializeDpc(PRKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID DeferredContext)
+#define DPC_OBJECT          19 /* KDPC.Type */
+#define THREADED_DPC_OBJECT 24
+
+#define KI_LAZY_DPCS   4
+#define KI_LAZY_DPC_MS 10
+
+ULONG KiDpcLimitMs = 5000;
+
+static void KiInitializeDpc(PRKDPC Dpc, UCHAR Type, PKDEFERRED_ROUTINE DeferredRoutine, PVOID DeferredContext)
 {
-    Dpc->Type = 19;
+    Dpc->Type = Type;
     Dpc->Importance = MediumImportance;
     Dpc->Number = 0;
     Dpc->DeferredRoutine = DeferredRoutine;
     Dpc->DeferredContext = DeferredContext;
     Dpc->DpcData = NULL;
 }
+
+/* A DPC of medium importance for the processor that queues it. Any IRQL. (WDK page of the name) */
+VOID KeInitializeDpc(PRKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID DeferredContext)
+{
+    KiInitializeDpc(Dpc, DPC_OBJECT, DeferredRoutine, DeferredContext);
+}
 EXPORT(KeInitializeDpc);
 
+/* A threaded DPC: its routine runs at PASSIVE_LEVEL in a real-time thread of the processor, so that ordinary DPCs
+   interrupt it, but keeps to the rules of DISPATCH_LEVEL: it does not wait. With the kernel option dpc.threaded=0
+   it runs as an ordinary DPC. Any IRQL. (WDK page of the name) */
+VOID KeInitializeThreadedDpc(PRKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID DeferredContext)
+{
+    KiInitializeDpc(Dpc, THREADED_DPC_OBJECT, DeferredRoutine, DeferredContext);
+}
+EXPORT(KeInitializeThreadedDpc);
+
+/* How soon the DPC's processor looks at it: see the table above. Not while it is queued. Any IRQL.
+   (WDK page of the name) */
 VOID KeSetImportanceDpc(PRKDPC Dpc, KDPC_IMPORTANCE Importance)
 {
     Dpc->Importance = (UCHAR)Importance;
 }
 EXPORT(KeSetImportanceDpc);
 
-/* Number: a processor that is online; others are ignored. */
+/* Number: a processor that is online; others are ignored. Not while the DPC is queued. Any IRQL.
+   (WDK page of the name) */
 VOID KeSetTargetProcessorDpc(PRKDPC Dpc, CCHAR Number)
 {
     if (Number >= 0 && (ULONG)Number < KeNumberProcessors) {
@@ -35,45 +69,143 @@ VOID KeSetTargetProcessorDpc(PRKDPC Dpc, CCHAR Number)
 }
 EXPORT(KeSetTargetProcessorDpc);
 
-/* Queues under the target's lock; false when it is on a queue already. Interrupts off. */
-static bool KiLinkDpc(PKPRCB Target, PRKDPC Dpc, PVOID Argument1, PVOID Argument2)
+/* The same for a processor by group and number; STATUS_INVALID_PARAMETER, and nothing changed, when there is no such
+   processor. Any IRQL. (WDK page of the name) */
+NTSTATUS KeSetTargetProcessorDpcEx(PKDPC Dpc, PPROCESSOR_NUMBER ProcNumber)
+{
+    if (ProcNumber->Group != 0 || ProcNumber->Reserved != 0 || ProcNumber->Number >= KeNumberProcessors) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    Dpc->Number = ProcNumber->Number + 1;
+    return STATUS_SUCCESS;
+}
+EXPORT(KeSetTargetProcessorDpcEx);
+
+/* ---- Queueing ---- */
+
+/* Puts the DPC on a queue of the target; false when it is on one already, perhaps another processor's. */
+static inline bool KiLinkDpc(PKPRCB Target, PLIST_ENTRY Queue, PRKDPC Dpc, PVOID Argument1, PVOID Argument2)
 {
     PVOID Nowhere = NULL;
-    KeAcquireLockAtDpc(&Target->DpcLock);
-    bool Linked = __atomic_compare_exchange_n(&Dpc->DpcData, &Nowhere, (PVOID)Target, false, __ATOMIC_ACQ_REL,
-                                              __ATOMIC_RELAXED);
-    if (Linked) {
-        Dpc->SystemArgument1 = Argument1;
-        Dpc->SystemArgument2 = Argument2;
-        if (Dpc->Importance == HighImportance) {
-            InsertHeadList(&Target->DpcQueue, &Dpc->DpcListEntry);
-        } else {
-            InsertTailList(&Target->DpcQueue, &Dpc->DpcListEntry);
-        }
+    if (!__atomic_compare_exchange_n(&Dpc->DpcData, &Nowhere, (PVOID)Target, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+        return false;
     }
-    KeReleaseLockFromDpc(&Target->DpcLock);
-    return Linked;
+    Dpc->SystemArgument1 = Argument1;
+    Dpc->SystemArgument2 = Argument2;
+    if (Dpc->Importance == HighImportance) {
+        InsertHeadList(Queue, &Dpc->DpcListEntry);
+    } else {
+        InsertTailList(Queue, &Dpc->DpcListEntry);
+    }
+    return true;
 }
 
-/* Queues the DPC; FALSE (and nothing changed) when it is queued already. Below DISPATCH_LEVEL on its own
-   processor it has run before the return. Any IRQL. (WDK page of the name) */
-BOOLEAN KeInsertQueueDpc(PRKDPC Dpc, PVOID SystemArgument1, PVOID SystemArgument2)
+/* Must the processor look at its queue now for a DPC of this importance? Its DpcLock is held. An idle processor
+   has nothing better to do. */
+static bool KiIsUrgent(PKPRCB Prcb, PKPRCB Target, UCHAR Importance)
+{
+    if (Importance >= HighImportance || (Importance == MediumImportance && Target == Prcb)) {
+        return true;
+    }
+    return ++Target->LazyDpcs >= KI_LAZY_DPCS || (KiIdleMask & KiProcessorBit(Target->Number)) != 0;
+}
+
+/* The target is to look at its queue in a while, if it has not done so by itself. Interrupts off. */
+static void KiPostponeDpc(PKPRCB Prcb, PKPRCB Target)
+{
+    bool First = Prcb->LazyTargets == 0;
+    Prcb->LazyTargets |= KiProcessorBit(Target->Number);
+    if (!First) {
+        return;
+    }
+    ULONG64 Now = ArchReadCycles();
+    Prcb->LazyDue = Now + KiCyclesPerSecond / 1000 * KI_LAZY_DPC_MS;
+    if (ArchGetIrql() <= DISPATCH_LEVEL) {
+        KiArmTimer(Prcb);
+    } else { /* the timer is armed on the way below DISPATCH_LEVEL */
+        KiAnnounceClockWork(Prcb, Now);
+    }
+}
+
+void KiKickLazyDpcs(PKPRCB Prcb)
 {
     bool Interrupts = ArchDisableInterrupts();
+    KAFFINITY Left = Prcb->LazyTargets & ~KiProcessorBit(Prcb->Number); /* the caller drains our own queue next */
+    Prcb->LazyTargets = 0;
+    Prcb->LazyDue = UINT64_MAX;
+    ArchRestoreInterrupts(Interrupts);
+    for (; Left != 0; Left &= Left - 1) {
+        PKPRCB Target = KiProcessorBlock[RtlLowestBit(Left)];
+        if (!IsListEmpty(&Target->DpcQueue)) {
+            KiRequestIpi(Target, KIPI_DPC);
+        }
+    }
+}
+
+/* The DPC goes to the threaded queue, and the DPC that wakes the thread to the other one. */
+static bool KiLinkThreadedDpc(PKPRCB Target, PRKDPC Dpc, PVOID Argument1, PVOID Argument2)
+{
+    if (!KiLinkDpc(Target, &Target->ThreadedDpcQueue, Dpc, Argument1, Argument2)) {
+        return false;
+    }
+    KiLinkDpc(Target, &Target->DpcQueue, &Target->ThreadedDpcWake, NULL, NULL);
+    return true;
+}
+
+static inline void KiBeginInsert(KDPC_INSERTION *Insertion, PRKDPC Dpc, PVOID Argument1, PVOID Argument2)
+{
+    Insertion->Interrupts = ArchDisableInterrupts();
     PKPRCB Prcb = KeGetCurrentPrcb();
     PKPRCB Target = Dpc->Number == 0 ? Prcb : KiProcessorBlock[Dpc->Number - 1];
-    bool Linked = KiLinkDpc(Target, Dpc, SystemArgument1, SystemArgument2);
-    if (Linked && Target == Prcb) {
+    Insertion->Target = Target;
+    KeAcquireLockAtDpc(&Target->DpcLock);
+    if (Dpc->Type == THREADED_DPC_OBJECT && Target->ThreadedDpcs) {
+        Insertion->Linked = KiLinkThreadedDpc(Target, Dpc, Argument1, Argument2);
+        Insertion->Urgent = true;
+    } else {
+        Insertion->Linked = KiLinkDpc(Target, &Target->DpcQueue, Dpc, Argument1, Argument2);
+        Insertion->Urgent = Insertion->Linked && KiIsUrgent(Prcb, Target, Dpc->Importance);
+    }
+}
+
+static inline void KiEndInsert(const KDPC_INSERTION *Insertion)
+{
+    PKPRCB Prcb = KeGetCurrentPrcb();
+    PKPRCB Target = Insertion->Target;
+    KeReleaseLockFromDpc(&Target->DpcLock); /* the DPC may be gone from here on */
+    if (Insertion->Linked && !Insertion->Urgent) {
+        KiPostponeDpc(Prcb, Target);
+    } else if (Insertion->Linked && Target == Prcb) {
         ArchSetPendingSoft(KSOFT_DISPATCH);
-    } else if (Linked) {
+    } else if (Insertion->Linked) {
         KiRequestIpi(Target, KIPI_DPC);
     }
-    ArchRestoreInterrupts(Interrupts);
+    ArchRestoreInterrupts(Insertion->Interrupts);
+}
+
+void KiBeginInsertDpc(KDPC_INSERTION *Insertion, PRKDPC Dpc, PVOID Argument1, PVOID Argument2)
+{
+    KiBeginInsert(Insertion, Dpc, Argument1, Argument2);
+}
+
+void KiEndInsertDpc(const KDPC_INSERTION *Insertion)
+{
+    KiEndInsert(Insertion);
+}
+
+/* Queues the DPC; FALSE (and nothing changed, the arguments of the first call stay) when it is queued already. Of
+   medium or higher importance and for its own processor it has run before the return if the caller is below
+   DISPATCH_LEVEL. Any IRQL; never blocks. (WDK page of the name) */
+BOOLEAN KeInsertQueueDpc(PRKDPC Dpc, PVOID SystemArgument1, PVOID SystemArgument2)
+{
+    KDPC_INSERTION Insertion;
+    KiBeginInsert(&Insertion, Dpc, SystemArgument1, SystemArgument2);
+    KiEndInsert(&Insertion);
     KIRQL Irql = ArchGetIrql();
     if (ArchPendingSoft() >> Irql) {
         KiSoftInterrupt(Irql);
     }
-    return Linked;
+    return Insertion.Linked;
 }
 EXPORT(KeInsertQueueDpc);
 
@@ -98,14 +230,15 @@ BOOLEAN KeRemoveQueueDpc(PRKDPC Dpc)
 }
 EXPORT(KeRemoveQueueDpc);
 
-/* The next DPC, copied and unlinked, so that it may queue itself again or its memory go. */
-static bool KiTakeDpc(PKPRCB Prcb, PRKDPC *Original, KDPC *Copy)
+/* ---- Running ---- */
+
+bool KiTakeDpc(PKPRCB Prcb, PLIST_ENTRY Queue, PRKDPC *Original, KDPC *Copy)
 {
     ArchDisableInterrupts();
     KeAcquireLockAtDpc(&Prcb->DpcLock);
-    bool Found = !IsListEmpty(&Prcb->DpcQueue);
+    bool Found = !IsListEmpty(Queue);
     if (Found) {
-        *Original = CONTAINING_RECORD(RemoveHeadList(&Prcb->DpcQueue), KDPC, DpcListEntry);
+        *Original = CONTAINING_RECORD(RemoveHeadList(Queue), KDPC, DpcListEntry);
         *Copy = **Original;
         __atomic_store_n(&(*Original)->DpcData, NULL, __ATOMIC_RELEASE);
     }
@@ -120,8 +253,9 @@ static void KiRunDpcs(void *Context)
     PKPRCB Prcb = Context;
     PRKDPC Dpc;
     KDPC Copy;
-    while (KiTakeDpc(Prcb, &Dpc, &Copy)) {
+    while (KiTakeDpc(Prcb, &Prcb->DpcQueue, &Dpc, &Copy)) {
         Prcb->Dpcs++;
+        Prcb->DpcRoutine = Copy.DeferredRoutine;
         Copy.DeferredRoutine(Dpc, Copy.DeferredContext, Copy.SystemArgument1, Copy.SystemArgument2);
         if (ArchGetIrql() != DISPATCH_LEVEL) {
             KdBugCheck(IRQL_NOT_DISPATCH_LEVEL, (ULONG64)Copy.DeferredRoutine, ArchGetIrql(), 0, 0, NULL,
@@ -133,7 +267,36 @@ static void KiRunDpcs(void *Context)
 
 void KiRetireDpcs(PKPRCB Prcb)
 {
+    Prcb->DpcLooks = Prcb->DrainLooks = 0;
+    Prcb->LazyDpcs = 0; /* a DPC that comes at this moment may be forgotten: it is remembered by LazyTargets */
     Prcb->DpcActive = TRUE;
     ArchCallOnStack(Prcb->DpcStackTop, KiRunDpcs, Prcb);
     Prcb->DpcActive = FALSE;
+}
+
+/* ---- The watchdog ---- */
+
+/*
+ * Looks at the DPCs that a clock interrupt has interrupted; from then on the interrupts come every
+ * KI_DPC_LOOK_MS. A look counts only if the same DPC was there at the one before: each stands for a stretch of guest
+ * time and for an interrupt that this very processor has taken, so that a processor which is held up by its host
+ * collects none. Bug check DPC_WATCHDOG_VIOLATION when one DPC has run for KiDpcLimitMs (option dpc.limit), or DPCs
+ * without a pause for four times that.
+ */
+ULONG64 KiWatchDpcs(PKPRCB Prcb)
+{
+    ULONG Limit = KiDpcLimitMs / KI_DPC_LOOK_MS;
+    Prcb->DpcLooks = Prcb->WatchedDpc == Prcb->Dpcs ? Prcb->DpcLooks + 1 : 0;
+    Prcb->WatchedDpc = Prcb->Dpcs;
+    Prcb->DrainLooks++;
+    if (Prcb->DpcLooks > Limit) {
+        KdBugCheck(DPC_WATCHDOG_VIOLATION, 0, Prcb->DpcLooks, Limit, (ULONG64)Prcb->DpcRoutine, NULL,
+                   "a DPC (routine %p) has run for %u ms", Prcb->DpcRoutine, Prcb->DpcLooks * KI_DPC_LOOK_MS);
+    }
+    if (Prcb->DrainLooks > 4 * Limit) {
+        KdBugCheck(DPC_WATCHDOG_VIOLATION, 1, Prcb->DrainLooks, 4 * Limit, (ULONG64)Prcb->DpcRoutine, NULL,
+                   "DPCs have run without a pause for %u ms, now routine %p", Prcb->DrainLooks * KI_DPC_LOOK_MS,
+                   Prcb->DpcRoutine);
+    }
+    return KiCyclesPerSecond / 1000 * KI_DPC_LOOK_MS;
 }

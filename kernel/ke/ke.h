@@ -155,7 +155,8 @@ typedef struct _KPROCESS {
 typedef struct _KTIMER_QUEUE {
     KLOCK Lock;
     ULONG64 Occupied;                 /* a bit for each bucket that is not empty */
-    ULONG64 NextDue;                  /* interrupt time of the earliest, UINT64_MAX: none */
+    ULONG64 FirstDue;                 /* interrupt time at which the first may expire, UINT64_MAX: none */
+    ULONG64 NextDue;                  /* interrupt time at which one must have expired: a tolerable delay later */
     LIST_ENTRY Bucket[TIMER_BUCKETS]; /* each sorted by due time */
 } KTIMER_QUEUE;
 
@@ -192,6 +193,12 @@ struct _KPRCB {
     PKTRAP_FRAME FrozenFrame;
     ULONG64 ClockSince;           /* when ClockPending was set */
     ULONG ClockOverdue;           /* clock interrupts since then */
+    PKDEFERRED_ROUTINE DpcRoutine; /* of the DPC that runs, or ran last */
+    ULONG64 WatchedDpc;           /* the DPC watchdog: Dpcs at the last look */
+    ULONG DpcLooks, DrainLooks;   /* looks that found the same DPC; looks since the drain began */
+    KAFFINITY LazyTargets;        /* interrupts off: whom to interrupt at LazyDue for their DPCs */
+    ULONG64 LazyDue;              /* cycles; UINT64_MAX: no one */
+    KEVENT ThreadedDpcEvent;      /* wakes the thread for threaded DPCs; its waiter is of this processor, too */
     ULONG64 WatchedArmed;         /* the neighbour's ArmedFor when it was first seen overdue */
     ULONG64 WatchedSince;
     ULONG64 RandomState;          /* debug: random preemption */
@@ -244,7 +251,11 @@ struct _KPRCB {
     volatile KAFFINITY CallRequests; /* (a) processors whose Call awaits us */
     KPRCB_GROUP KCALL Call;       /* of this processor as the caller */
     KPRCB_GROUP KLOCK DpcLock;    /* taken with interrupts off */
+    volatile UCHAR ThreadedDpcs;  /* set once, when the thread for threaded DPCs runs */
+    volatile ULONG LazyDpcs;      /* (DpcLock) queued since the last drain by those who did not want to interrupt */
     LIST_ENTRY DpcQueue;          /* (DpcLock) */
+    LIST_ENTRY ThreadedDpcQueue;  /* (DpcLock) */
+    KDPC ThreadedDpcWake;         /* sets ThreadedDpcEvent */
     KPRCB_GROUP KTIMER_QUEUE Timers;
 } __attribute__((aligned(64)));
 
@@ -326,6 +337,23 @@ void KeInitializeProcess(PKPROCESS Process, PKADDRESS_SPACE AddressSpace);
    attached. */
 PKPROCESS KeAttachProcess(PKPROCESS Process);
 void KeDetachProcess(PKPROCESS Previous);
+
+/* ---- DPCs ---- */
+
+/* KeInsertQueueDpc in two halves. Between them the DPC is queued and cannot run yet. Interrupts are off: a few
+   instructions at most. The DPC's lock ranks below dispatcher objects. >= DISPATCH. */
+typedef struct _KDPC_INSERTION {
+    PKPRCB Target;
+    bool Linked;
+    bool Urgent;
+    bool Interrupts;
+} KDPC_INSERTION;
+void KiBeginInsertDpc(KDPC_INSERTION *Insertion, PRKDPC Dpc, PVOID Argument1, PVOID Argument2);
+void KiEndInsertDpc(const KDPC_INSERTION *Insertion);
+/* The next DPC of one of the processor's queues, copied and unlinked, so that it may queue itself again or its memory
+   go; false when there is none. On that processor, interrupts on. */
+bool KiTakeDpc(PKPRCB Prcb, PLIST_ENTRY Queue, PRKDPC *Original, KDPC *Copy);
+extern ULONG KiDpcLimitMs; /* option dpc.limit */
 
 /* ---- Between processors ---- */
 

@@ -77,7 +77,12 @@ void KiAnnounceClockWork(PKPRCB Prcb, ULONG64 Now);
 ULONG64 KiTimeToCycles(ULONG64 InterruptTime);
 
 /* dpc.c */
+#define KI_DPC_LOOK_MS 10
 void KiRetireDpcs(PKPRCB Prcb);
+/* Interrupts the processors whose low DPCs have waited long enough. DISPATCH, or interrupts off. */
+void KiKickLazyDpcs(PKPRCB Prcb);
+/* A clock interrupt has come while DPCs run. Returns after how many cycles the next one is wanted. */
+ULONG64 KiWatchDpcs(PKPRCB Prcb);
 
 /* irql.c: runs what is pending at DISPATCH_LEVEL. */
 void KiDrain(void);

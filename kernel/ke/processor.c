@@ -34,6 +34,8 @@ void KeInitializePrcb(PKPRCB Prcb, ULONG Number, PKTHREAD IdleThread, void *DpcS
     }
     KeInitializeLock(&Prcb->DpcLock, KlcDpc);
     InitializeListHead(&Prcb->DpcQueue);
+    InitializeListHead(&Prcb->ThreadedDpcQueue);
+    Prcb->LazyDue = UINT64_MAX;
     KeHandlers.InitializeTimerQueue(&Prcb->Timers);
     IdleThread->State = Running;
     IdleThread->SwapBusy = 1;
