@@ -56,43 +56,12 @@ typedef enum _TIMER_TYPE { NotificationTimer, SynchronizationTimer } TIMER_TYPE;
 typedef enum _WAIT_TYPE { WaitAll, WaitAny } WAIT_TYPE;
 
 typedef enum _KWAIT_REASON {
-    Executive = 0,
-    FreePage = 1,
-    PageIn = 2,
-    PoolAllocation = 3,
-    DelayExecution = 4,
-    Suspended = 5,
-    UserRequest = 6,
-    WrExecutive = 7,
-    WrFreePage,
-    WrPageIn,
-    WrPoolAllocation,
-    WrDelayExecution,
-    WrSuspended,
-    WrUserRequest,
-    WrEventPair,
-    WrQueue = 15,
-    WrLpcReceive,
-    WrLpcReply,
-    WrVirtualMemory,
-    WrPageOut,
-    WrRendezvous,
-    WrKeyedEvent,
-    WrTerminated,
-    WrProcessInSwap,
-    WrCpuRateControl,
-    WrCalloutStack,
-    WrKernel,
-    WrResource = 27,
-    WrPushLock,
-    WrMutex,
-    WrQuantumEnd,
-    WrDispatchInt,
-    WrPreempted,
-    WrYieldExecution,
-    WrFastMutex = 34,
-    WrGuardedMutex,
-    WrRundown,
+    Executive = 0, FreePage, PageIn, PoolAllocation, DelayExecution, Suspended, UserRequest, WrExecutive,
+    WrFreePage, WrPageIn, WrPoolAllocation, WrDelayExecution, WrSuspended, WrUserRequest, WrSpare0,
+    WrQueue = 15, WrLpcReceive, WrLpcReply, WrVirtualMemory, WrPageOut, WrRendezvous, WrKeyedEvent,
+    WrTerminated, WrProcessInSwap, WrCpuRateControl, WrCalloutStack, WrKernel, WrResource, WrPushLock = 28,
+    WrMutex, WrQuantumEnd, WrDispatchInt, WrPreempted, WrYieldExecution, WrFastMutex, WrGuardedMutex,
+    WrRundown = 36, WrAlertByThreadId, WrDeferredPreempt, WrPhysicalFault, WrIoRing, WrMdlCache, WrRcu,
     MaximumWaitReason
 } KWAIT_REASON;
 
@@ -102,7 +71,7 @@ typedef enum _KWAIT_REASON {
 typedef struct _KWAIT_BLOCK {
     LIST_ENTRY WaitListEntry;
     UCHAR WaitType;
-    volatile UCHAR BlockState; /* linked into the object's list or not; changed under the object's lock */
+    UCHAR BlockState; /* linked into the object's list or not; changed under the object's lock */
     USHORT WaitKey;
     ULONG Reserved;
     PKTHREAD Thread;
@@ -118,6 +87,49 @@ typedef struct _KSEMAPHORE {
     DISPATCHER_HEADER Header;
     LONG Limit;
 } KSEMAPHORE, *PKSEMAPHORE, *PRKSEMAPHORE;
+
+typedef struct _KMUTANT {
+    DISPATCHER_HEADER Header; /* SignalState: 1 free, 0 owned once, -1 owned twice, ... */
+    LIST_ENTRY MutantListEntry;
+    PKTHREAD OwnerThread;
+    BOOLEAN Abandoned;        /* its last owner ended without releasing it, and nobody has acquired it since */
+    UCHAR ApcDisable;         /* 1: a kernel mutex; who owns it is as in a critical region */
+} KMUTANT, *PKMUTANT, *PRKMUTANT, KMUTEX, *PKMUTEX, *PRKMUTEX;
+
+struct _KAPC;
+typedef VOID KNORMAL_ROUTINE(PVOID NormalContext, PVOID SystemArgument1, PVOID SystemArgument2);
+typedef KNORMAL_ROUTINE *PKNORMAL_ROUTINE;
+typedef VOID KKERNEL_ROUTINE(struct _KAPC *Apc, PKNORMAL_ROUTINE *NormalRoutine, PVOID *NormalContext,
+                             PVOID *SystemArgument1, PVOID *SystemArgument2);
+typedef KKERNEL_ROUTINE *PKKERNEL_ROUTINE;
+typedef VOID KRUNDOWN_ROUTINE(struct _KAPC *Apc);
+typedef KRUNDOWN_ROUTINE *PKRUNDOWN_ROUTINE;
+
+typedef enum _KAPC_ENVIRONMENT {
+    OriginalApcEnvironment,
+    AttachedApcEnvironment,
+    CurrentApcEnvironment,
+    InsertApcEnvironment
+} KAPC_ENVIRONMENT;
+
+typedef struct _KAPC {
+    UCHAR Type;
+    UCHAR SpareByte0;
+    UCHAR Size;
+    UCHAR SpareByte1;
+    ULONG SpareLong0;
+    PKTHREAD Thread;
+    LIST_ENTRY ApcListEntry;
+    PKKERNEL_ROUTINE KernelRoutine;
+    PKRUNDOWN_ROUTINE RundownRoutine;
+    PKNORMAL_ROUTINE NormalRoutine;
+    PVOID NormalContext;
+    PVOID SystemArgument1;
+    PVOID SystemArgument2;
+    CCHAR ApcStateIndex;
+    KPROCESSOR_MODE ApcMode;
+    BOOLEAN Inserted; /* changed under a lock of the thread */
+} KAPC, *PKAPC, *PRKAPC;
 
 struct _KDPC;
 typedef VOID KDEFERRED_ROUTINE(struct _KDPC *Dpc, PVOID DeferredContext, PVOID SystemArgument1, PVOID SystemArgument2);
@@ -149,7 +161,7 @@ typedef struct _KTIMER {
 } KTIMER, *PKTIMER, *PRKTIMER;
 
 C_ASSERT(sizeof(DISPATCHER_HEADER) == 24 && sizeof(KEVENT) == 24 && sizeof(KTIMER) == 64 && sizeof(KDPC) == 64);
-C_ASSERT(sizeof(KSEMAPHORE) == 32 && sizeof(KWAIT_BLOCK) == 48);
+C_ASSERT(sizeof(KSEMAPHORE) == 32 && sizeof(KWAIT_BLOCK) == 48 && sizeof(KMUTANT) == 56 && sizeof(KAPC) == 88);
 
 /* ---- IRQL ---- */
 
@@ -242,6 +254,8 @@ ULONG_PTR KeIpiGenericCall(_In_ PKIPI_BROADCAST_WORKER BroadcastFunction, _In_ U
 
 #define IO_NO_INCREMENT  0
 #define EVENT_INCREMENT  1
+#define SEMAPHORE_INCREMENT 1
+#define MUTANT_INCREMENT 1
 
 NTSTATUS KeWaitForSingleObject(_In_ PVOID Object, _In_ KWAIT_REASON WaitReason, _In_ KPROCESSOR_MODE WaitMode,
                                _In_ BOOLEAN Alertable, _In_opt_ PLARGE_INTEGER Timeout);
@@ -261,6 +275,11 @@ VOID KeInitializeSemaphore(_Out_ PRKSEMAPHORE Semaphore, _In_ LONG Count, _In_ L
 LONG KeReleaseSemaphore(_Inout_ PRKSEMAPHORE Semaphore, _In_ KPRIORITY Increment, _In_ LONG Adjustment,
                         _In_ BOOLEAN Wait);
 LONG KeReadStateSemaphore(_In_ PRKSEMAPHORE Semaphore);
+
+VOID KeInitializeMutex(_Out_ PRKMUTEX Mutex, _In_ ULONG Level);
+LONG KeReleaseMutex(_Inout_ PRKMUTEX Mutex, _In_ BOOLEAN Wait);
+LONG KeReadStateMutex(_In_ PRKMUTEX Mutex);
+VOID KeInitializeMutant(_Out_ PRKMUTANT Mutant, _In_ BOOLEAN InitialOwner);
 
 VOID KeEnterCriticalRegion(VOID);
 VOID KeLeaveCriticalRegion(VOID);
@@ -293,6 +312,17 @@ VOID KeReleaseGuardedMutex(_Inout_ PKGUARDED_MUTEX Mutex);
 BOOLEAN KeTryToAcquireGuardedMutex(_Inout_ PKGUARDED_MUTEX Mutex);
 VOID KeAcquireGuardedMutexUnsafe(_Inout_ PKGUARDED_MUTEX Mutex);
 VOID KeReleaseGuardedMutexUnsafe(_Inout_ PKGUARDED_MUTEX Mutex);
+
+/* ---- APCs and alerts ---- */
+
+VOID KeInitializeApc(_Out_ PRKAPC Apc, _In_ PRKTHREAD Thread, _In_ KAPC_ENVIRONMENT Environment,
+                     _In_ PKKERNEL_ROUTINE KernelRoutine, _In_opt_ PKRUNDOWN_ROUTINE RundownRoutine,
+                     _In_opt_ PKNORMAL_ROUTINE NormalRoutine, _In_ KPROCESSOR_MODE ApcMode, _In_opt_ PVOID NormalContext);
+BOOLEAN KeInsertQueueApc(_Inout_ PRKAPC Apc, _In_opt_ PVOID SystemArgument1, _In_opt_ PVOID SystemArgument2,
+                         _In_ KPRIORITY Increment);
+BOOLEAN KeRemoveQueueApc(_Inout_ PRKAPC Apc);
+BOOLEAN KeAlertThread(_Inout_ PKTHREAD Thread, _In_ KPROCESSOR_MODE AlertMode);
+BOOLEAN KeTestAlertThread(_In_ KPROCESSOR_MODE AlertMode);
 
 /* ---- Executive resources ---- */
 

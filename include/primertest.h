@@ -68,6 +68,12 @@ VOID PrimerReachPoint(ULONG Point, PVOID Subject);
    a time. Returns how many have failed since the call before. */
 ULONG PrimerFailAllocations(ULONG After, ULONG Count);
 
+/* User APCs of the process enter user mode at Address, with the routine, its three arguments, and the address of the saved
+   user frame; the test's own system call goes back to that one. */
+struct _KTRAP_FRAME;
+VOID PrimerSetUserApcDispatcher(PEPROCESS Process, ULONG64 Address);
+NTSTATUS PrimerPopUserFrame(struct _KTRAP_FRAME *Frame, ULONG64 Saved);
+
 /* Returns when the stacks of all threads that have ended before the call are freed. PASSIVE, not from the reaper. */
 VOID PsDrainReaper(VOID);
 

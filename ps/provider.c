@@ -292,6 +292,7 @@ static VOID PspCheckedSystemCall(PKTRAP_FRAME Frame)
 {
     PSP_PROVIDER_CALL Call = {.Provider = PspHomeProcess()->Provider};
     Call.Provider->Table.DispatchSystemCall(Frame);
+    KiCheckOwnedMutexes();
     PspCheckReturn(&Call, "DispatchSystemCall");
 }
 #endif

@@ -74,6 +74,7 @@ struct _EPROCESS {
     PVOID Peb;                /* (c) user address; NULL: none */
     ULONG_PTR ImageBase;      /* (c) */
     SIZE_T ImageSize;         /* (c) */
+    ULONG_PTR UserApcDispatcher; /* user address, entered with an APC's routine and its arguments; 0: takes no user APCs */
     EX_PUSH_LOCK VirtualLock; /* reserve, commit, decommit of one process, one at a time */
 
     /* Subsystem processes */
@@ -178,6 +179,8 @@ const char *PsModuleInUse(PEX_MODULE Module);
 
 void PspUserWork(PKTRAP_FRAME Frame);
 void PspUserException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
+bool PspTakesUserApcs(PKPROCESS Process);
+void PspUserApc(PKTRAP_FRAME Frame, PKNORMAL_ROUTINE Routine, PVOID Context, PVOID Argument1, PVOID Argument2);
 const char *PspProviderName(PKTHREAD Thread);
 BOOLEAN PspQueryThreadIds(PKTHREAD Thread, CLIENT_ID *Ids);
 

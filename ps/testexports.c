@@ -21,3 +21,15 @@ VOID PrimerQueryMemory(PPRIMER_MEMORY Memory)
     };
 }
 EXPORT(PrimerQueryMemory);
+
+VOID PrimerSetUserApcDispatcher(PEPROCESS Process, ULONG64 Address)
+{
+    Process->UserApcDispatcher = Address;
+}
+EXPORT(PrimerSetUserApcDispatcher);
+
+NTSTATUS PrimerPopUserFrame(PKTRAP_FRAME Frame, ULONG64 Saved)
+{
+    return ArchPopUserFrame(Frame, Saved);
+}
+EXPORT(PrimerPopUserFrame);

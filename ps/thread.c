@@ -266,6 +266,7 @@ static NTSTATUS PspAnnounceThread(PETHREAD Thread)
 
 void PspEndUnborn(PETHREAD Thread, NTSTATUS Status)
 {
+    KeRundownApcs(&Thread->Tcb);
     Thread->ExitStatus = Status;
     Thread->Terminating = TRUE;
     KeSignalObject(&Thread->Tcb.Header, IO_NO_INCREMENT);
@@ -275,6 +276,7 @@ void PspEndUnborn(PETHREAD Thread, NTSTATUS Status)
 static void PspAbandonThread(PETHREAD Thread, NTSTATUS Status)
 {
     PspTerminateProcess(PsThreadProcess(Thread), Status);
+    KeRundownApcs(&Thread->Tcb);
     PspLeaveProcess(Thread, FALSE);
     Thread->ExitStatus = Status;
     Thread->Terminating = TRUE;
@@ -449,6 +451,8 @@ NORETURN void PspExitThread(NTSTATUS ExitStatus)
         PspNotifyThreadExit(Thread);
     }
     PspReturnProviderContext(Thread);
+    KeRundownApcs(&Thread->Tcb);
+    KeAbandonMutants();
     PspFreeNativeArea(Thread);
     PspLeaveProcess(Thread, TRUE);
     PspGiveUpStack(Thread);
@@ -492,6 +496,23 @@ NTSTATUS PspResumeThread(PETHREAD Thread, PULONG PreviousCount)
         PspStartThread(Thread);
     }
     return STATUS_SUCCESS;
+}
+
+/* ---- User APCs ---- */
+
+bool PspTakesUserApcs(PKPROCESS Process)
+{
+    return CONTAINING_RECORD(Process, EPROCESS, Pcb)->UserApcDispatcher != 0;
+}
+
+/* Without room on its user stack the thread ends: it could not go on behind the routine. */
+void PspUserApc(PKTRAP_FRAME Frame, PKNORMAL_ROUTINE Routine, PVOID Context, PVOID Argument1, PVOID Argument2)
+{
+    ULONG64 Arguments[4] = {(ULONG64)Routine, (ULONG64)Context, (ULONG64)Argument1, (ULONG64)Argument2};
+    NTSTATUS Status = ArchPushUserFrame(Frame, PspHomeProcess()->UserApcDispatcher, Arguments);
+    if (!NT_SUCCESS(Status)) {
+        PspTerminateThread(PspCurrentThread(), Status);
+    }
 }
 
 /* ---- Questions ---- */

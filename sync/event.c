@@ -18,7 +18,7 @@ static inline LONG KiSetWaitedEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN
     PKWAIT_BLOCK Block = CONTAINING_RECORD(Header->WaitListHead.Flink, KWAIT_BLOCK, WaitListEntry);
     bool Committed;
     if (!Wait && Header->Type == EventSynchronizationObject && Block->WaitType == WaitAny &&
-        KiClaimWait(Block->Thread, WaitSatisfied, Block->WaitKey, &Committed)) {
+        KiClaimWait(Block->Thread, KiWaitEnd(WaitSatisfied, Block->WaitKey), &Committed)) {
         PKTHREAD Thread = Block->Thread;
         RemoveEntryList(&Block->WaitListEntry);
         Block->BlockState = BLOCK_UNLINKED;

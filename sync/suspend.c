@@ -66,7 +66,7 @@ void KiSuspendCurrentThread(void)
         if (!Held) {
             return;
         }
-        if (KeWaitForSingleObject(&Thread->ResumeEvent, Suspended, UserMode, TRUE, NULL) != STATUS_SUCCESS) {
+        if (KeWaitForSingleObject(&Thread->ResumeEvent, Suspended, UserMode, FALSE, NULL) != STATUS_SUCCESS) {
             return; /* the caller's loop looks what broke the wait, and comes back while the count stands */
         }
     }

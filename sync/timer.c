@@ -11,7 +11,7 @@ static PKTHREAD KiExpireThreadTimer(PKTIMER Timer, PKTHREAD Chain)
 {
     PKTHREAD Thread = CONTAINING_RECORD(Timer, KTHREAD, WaitTimer);
     bool Committed;
-    if (KiClaimWait(Thread, WaitTimedOut, 0, &Committed) && Committed) {
+    if (KiClaimWait(Thread, WaitTimedOut, &Committed) && Committed) {
         Chain = KiChainThread(Chain, Thread, IO_NO_INCREMENT);
     }
     return Chain;

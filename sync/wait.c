@@ -1,32 +1,50 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Waiting. The protocol stands in sync.h; here are the two sides of it: KiReleaseWaiters for signallers, and
- * the waits for one object, any of several, all of several, or only for time. There is no global dispatcher
- * lock.
+ * Waiting. The protocol stands in kernel/ke/waitword.h; here are the two sides of it: KiReleaseWaiters for signallers,
+ * and the waits for one object, any of several, all of several, or only for time. There is no global dispatcher lock.
+ *
+ * A wait that a kernel APC has broken off starts anew when the APC has run, with the deadline that it had: nobody
+ * notices, except that its place in the objects' queues is the last one then, and that a pulse meanwhile has missed it.
  */
 #include "sync/sync.h"
 
 /* ---- Signallers ---- */
 
+/* The waiter that was claimed with End has got the signal. Object locked. */
+static inline void KiGiveSignal(PDISPATCHER_HEADER Header, PKTHREAD Thread)
+{
+    if (Header->Type == MutantObject) {
+        KiConsumeMutant(KiMutantOf(Header), Thread);
+    } else {
+        KiConsumePlain(Header);
+    }
+}
+
+static inline ULONG64 KiSignalEnd(PDISPATCHER_HEADER Header, PKTHREAD Thread, ULONG Key)
+{
+    return Header->Type == MutantObject ? KiMutantEnd(KiMutantOf(Header), Thread, Key) : KiWaitEnd(WaitSatisfied, Key);
+}
+
 PKTHREAD KiReleaseWaiters(PDISPATCHER_HEADER Header, KPRIORITY Increment, PKTHREAD Chain)
 {
     PLIST_ENTRY Entry = Header->WaitListHead.Flink;
+    KI_ASSERT_OBJECT_LOCKED(Header);
     while (Entry != &Header->WaitListHead && Header->SignalState > 0) {
         PKWAIT_BLOCK Block = CONTAINING_RECORD(Entry, KWAIT_BLOCK, WaitListEntry);
         PKTHREAD Thread = Block->Thread;
         bool Committed;
         Entry = Entry->Flink;
         if (Block->WaitType == WaitAll) {
-            if (!KiClaimWait(Thread, WaitHint, 0, &Committed)) {
+            if (!KiClaimWait(Thread, WaitHint, &Committed)) {
                 continue;
             }
         } else {
-            if (!KiClaimWait(Thread, WaitSatisfied, Block->WaitKey, &Committed)) {
-                continue; /* it has another end already; its block goes when it comes by */
+            if (!KiClaimWait(Thread, KiSignalEnd(Header, Thread, Block->WaitKey), &Committed)) {
+                continue; /* it has another end already; the waiter takes its block off itself */
             }
             RemoveEntryList(&Block->WaitListEntry);
             Block->BlockState = BLOCK_UNLINKED;
-            KiConsumeSignal(Header);
+            KiGiveSignal(Header, Thread);
         }
         if (Committed) {
             Chain = KiChainThread(Chain, Thread, Increment);
@@ -42,26 +60,33 @@ void KeSignalObject(PDISPATCHER_HEADER Header, KPRIORITY Increment)
     KiFinishSignal(Header, KiReleaseWaiters(Header, Increment, NULL), Irql, FALSE);
 }
 
-void KeInterruptThread(PKTHREAD Thread)
-{
-    KIRQL Irql = KiRaiseToDispatch();
-    bool Committed;
-    __atomic_or_fetch(&Thread->UserWork, KUSER_WORK_INTERRUPT, __ATOMIC_SEQ_CST);
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (KiClaimWait(Thread, WaitAlerted, 0, &Committed) && Committed) {
-        KiReady(Thread, IO_NO_INCREMENT);
-    }
-    ULONG Processor = Thread->Processor; /* when it moves meanwhile, it passes the test before user mode on its way */
-    if (Thread->State == Running && Processor != KeGetCurrentPrcb()->Number) {
-        KiRequestIpi(KiProcessorBlock[Processor], KIPI_RESCHEDULE);
-    }
-    KiLower(Irql);
-}
-
 /* ---- Waiters: the parts ---- */
 
+#define WAIT_FOREVER UINT64_MAX
+
+/* What is waited for, and how: for every way but the first attempt at a single object. */
+typedef struct _KI_WAIT {
+    ULONG Count;
+    PVOID *Object;
+    PKWAIT_BLOCK Blocks;
+    UCHAR Type, Reason;
+    KPROCESSOR_MODE Mode;
+    BOOLEAN Alertable;
+    ULONG64 Due; /* interrupt time; 0: only look, WAIT_FOREVER */
+} KI_WAIT;
+
+static inline bool KiIsPoll(const LARGE_INTEGER *Timeout)
+{
+    return Timeout != NULL && Timeout->QuadPart == 0;
+}
+
+static inline ULONG64 KiWaitDue(const LARGE_INTEGER *Timeout)
+{
+    return Timeout == NULL ? WAIT_FOREVER : KiDueTime(Timeout->QuadPart);
+}
+
 /* Where a wait starts: the level that it restores at its end. */
-static KIRQL KiBeginWait(PKTHREAD Thread)
+static inline KIRQL KiBeginWait(PKTHREAD Thread)
 {
     if (Thread->WaitNext) {
         Thread->WaitNext = FALSE;
@@ -87,54 +112,63 @@ static inline void KiCheckMayBlock(PKTHREAD Thread, KIRQL Irql)
     }
 }
 
-/* A new wait, Preparing. Returns the word. What may break it off: a thread's end every wait in UserMode, an
-   interruption only an alertable one; an alertable one in KernelMode both; nothing while APCs are disabled.
-   */
-static inline ULONG64 KiPrepareWait(PKTHREAD Thread, KWAIT_REASON Reason, KPROCESSOR_MODE Mode, BOOLEAN Alertable)
+/* A new wait, Preparing. Returns the word. */
+static inline ULONG64 KiPrepareWait(PKTHREAD Thread, KIRQL Irql, KWAIT_REASON Reason, KPROCESSOR_MODE Mode,
+                                    BOOLEAN Alertable)
 {
-    ULONG64 Word = (Thread->WaitWord & ~(WAIT_SEQUENCE - 1)) + WAIT_SEQUENCE + WaitPreparing;
-    if ((Mode == UserMode || Alertable) && Thread->ApcDisable == 0) {
-        Word |= (KUSER_WORK_TERMINATE | (Alertable ? KUSER_WORK_INTERRUPT : 0)) << WAIT_BREAK_SHIFT;
-    }
+    ULONG64 Word = KiNewWait(Thread->WaitWord, Irql, Mode, Alertable);
+    KI_ASSERT((Thread->WaitWord & WAIT_UNDER_WAY) == 0, "thread %p waits inside a wait, word %llx", Thread,
+              Thread->WaitWord);
     Thread->WaitReason = (UCHAR)Reason;
     __atomic_store_n(&Thread->WaitWord, Word, __ATOMIC_SEQ_CST);
     return Word;
 }
 
-/* Preparing -> State, by the waiter; false when somebody else was first. */
-static bool KiMoveOwnWait(PKTHREAD Thread, WAIT_STATE State, ULONG64 Key)
+/* Preparing -> End, by the waiter; false when somebody else was first. */
+static bool KiMoveOwnWait(PKTHREAD Thread, ULONG64 End)
 {
     ULONG64 Word = Thread->WaitWord;
-    if ((Word & WAIT_STATE_MASK) != WaitPreparing) {
+    if (KiWaitState(Word) != WaitPreparing) {
         return false;
     }
-    ULONG64 New = (Word & ~WAIT_STATE_MASK) | Key << WAIT_KEY_SHIFT | State;
-    return __atomic_compare_exchange_n(&Thread->WaitWord, &Word, New, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+    return __atomic_compare_exchange_n(&Thread->WaitWord, &Word, KiWithEnd(Word, End), false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_ACQUIRE);
 }
 
-/* Word: Preparing, as it was written. */
+/* The waiter has found the object signalled, and takes the signal if its wait has not ended otherwise. Object locked. */
+static void KiTakeOwnSignal(PKTHREAD Thread, PDISPATCHER_HEADER Header, ULONG Key)
+{
+    ULONG64 End = KiSignalEnd(Header, Thread, Key);
+    if (KiMoveOwnWait(Thread, End) && KiWaitState(End) != WaitRefused) {
+        KiGiveSignal(Header, Thread);
+    }
+}
+
+/* Word: Preparing, as it was written. State is Waiting before anybody can ready the thread. If the commit fails, the
+   thread runs on; an APC that was queued while it seemed to wait is noticed here. */
 static inline bool KiCommitWait(PKTHREAD Thread, ULONG64 Word)
 {
-    Thread->State = Waiting; /* before anybody can ready it */
-    if (__atomic_compare_exchange_n(&Thread->WaitWord, &Word, Word - WaitPreparing + WaitCommitted, false,
+    Thread->State = Waiting;
+    if (__atomic_compare_exchange_n(&Thread->WaitWord, &Word, KiWithEnd(Word, WaitCommitted), false,
                                     __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
         return true;
     }
-    Thread->State = Running;
+    __atomic_store_n(&Thread->State, Running, __ATOMIC_SEQ_CST);
+    KiNoteKernelApcs(Thread);
     return false;
 }
 
-/* Block->Thread is set: once for the thread's own blocks, for an array by the caller. */
-static void KiLinkBlock(PKWAIT_BLOCK Block, PDISPATCHER_HEADER Header, WAIT_TYPE Type, ULONG Key)
+/* Block->Thread is set: once for the thread's own blocks, for an array by the caller. Object locked. */
+static inline void KiLinkBlock(PKWAIT_BLOCK Block, PDISPATCHER_HEADER Header, WAIT_TYPE Type, ULONG Key)
 {
-    C_ASSERT(FIELD_OFFSET(KWAIT_BLOCK, WaitKey) == FIELD_OFFSET(KWAIT_BLOCK, WaitType) + 2);
-    *(ULONG *)&Block->WaitType = Type | BLOCK_LINKED << 8 | Key << 16; /* WaitType, BlockState, WaitKey in one store */
+    KI_ASSERT_OBJECT_LOCKED(Header);
+    Block->WaitType = (UCHAR)Type;
+    Block->BlockState = BLOCK_LINKED;
+    Block->WaitKey = (USHORT)Key;
     Block->Object = Header;
     InsertTailList(&Header->WaitListHead, &Block->WaitListEntry);
 }
 
-/* The block comes off its list. Slept: the waiter was readied, so that a signaller who has unlinked its block
-   has also let go of the object; otherwise the lock is taken in any case. */
 static void KiUnlinkLocked(PKWAIT_BLOCK Block)
 {
     PDISPATCHER_HEADER Header = Block->Object;
@@ -146,141 +180,131 @@ static void KiUnlinkLocked(PKWAIT_BLOCK Block)
     KiUnlockObject(Header);
 }
 
+/* The block comes off its list. Slept: the waiter was readied, so that a signaller who has unlinked its block
+   has also let go of the object; otherwise the lock is taken in any case. */
 static inline void KiUnlinkBlock(PKWAIT_BLOCK Block, bool Slept)
 {
-    if (Block->BlockState == BLOCK_LINKED || !Slept) {
+    if (!Slept || __atomic_load_n(&Block->BlockState, __ATOMIC_RELAXED) == BLOCK_LINKED) {
         KiUnlinkLocked(Block);
     }
 }
 
-static inline bool KiIsPoll(const LARGE_INTEGER *Timeout)
-{
-    return Timeout != NULL && Timeout->QuadPart == 0;
-}
-
-#define WAIT_FOREVER UINT64_MAX
-
-/* The wait has been committed. Due: interrupt time. */
+/* The wait has been committed. */
 __attribute__((noinline)) static void KiBlockUntil(PKTHREAD Thread, ULONG64 Due)
 {
-    if (Due == WAIT_FOREVER) {
-        KiBlock();
-        return;
-    }
     KiTakeTimer(&Thread->WaitTimer);
     KiQueueTimer(&Thread->WaitTimer, Due);
     KiBlock();
     KeCancelTimer(&Thread->WaitTimer); /* even one that has gone: its expiry, which names this thread, is over then */
 }
 
-/* Commits the wait and blocks; false when it has ended before. */
-static inline bool KiSleep(PKTHREAD Thread, ULONG64 Word, const LARGE_INTEGER *Timeout)
+/* Commits the wait and blocks; false when it has ended before. Whoever has a reason to break it off after the look here
+   sees Preparing, and breaks it off. */
+static inline bool KiSleep(PKTHREAD Thread, ULONG64 Word, ULONG64 Due)
 {
-    if (KiIsInterrupted(Thread, Word)) { /* after Preparing is visible: who has a reason later breaks the wait */
-        KiMoveOwnWait(Thread, WaitAlerted, 0);
+    if (KiIsInterrupted(Thread, Word)) {
+        KiMoveOwnWait(Thread, WaitBroken);
         return false;
     }
     if (!KiCommitWait(Thread, Word)) {
         return false;
     }
-    if (Timeout == NULL) {
+    if (Due == WAIT_FOREVER) {
         KiBlock();
     } else {
-        KiBlockUntil(Thread, KiDueTime(Timeout->QuadPart));
+        KiBlockUntil(Thread, Due);
     }
     return true;
 }
 
-static NTSTATUS KiWaitResult(PKTHREAD Thread)
+/* ---- The end of a wait ---- */
+
+static inline ULONG KiLowestBit(ULONG Bits)
+{
+    return Bits & -Bits;
+}
+
+/* Why the wait was broken off. STATUS_KERNEL_APC: it begins anew, after the kernel APC, or because the reason has gone
+   (an APC was taken back). An alert, or an interruption, ends one wait. */
+__attribute__((noinline)) static NTSTATUS KiBreakStatus(PKTHREAD Thread, ULONG64 Word)
+{
+    const ULONG Alerts = KUSER_WORK_INTERRUPT | KUSER_WORK_ALERT_KERNEL | KUSER_WORK_ALERT_USER;
+    ULONG Reasons = KiWaitBreaks(Thread, Word) & __atomic_load_n(&Thread->UserWork, __ATOMIC_ACQUIRE);
+
+    if (Reasons & KUSER_WORK_TERMINATE) {
+        return STATUS_USER_APC;
+    }
+    if (Reasons & KUSER_WORK_KERNEL_APC) {
+        ArchSetPendingSoft(KSOFT_APC);
+        return STATUS_KERNEL_APC;
+    }
+    if (Reasons & Alerts) {
+        __atomic_fetch_and(&Thread->UserWork, ~KiLowestBit(Reasons & Alerts), __ATOMIC_SEQ_CST);
+        return STATUS_ALERTED;
+    }
+    if (Reasons & KUSER_WORK_USER_APC) {
+        if (Word & WAIT_USER_MODE) {
+            __atomic_fetch_or(&Thread->UserWork, KUSER_WORK_DELIVER, __ATOMIC_SEQ_CST);
+        }
+        return STATUS_USER_APC;
+    }
+    return STATUS_KERNEL_APC;
+}
+
+/* The wait has ended, its blocks are off all lists. Object: those that it was for. */
+static NTSTATUS KiWaitResult(PKTHREAD Thread, PVOID Object[])
 {
     ULONG64 Word = Thread->WaitWord;
-    ULONG64 State = Word & WAIT_STATE_MASK;
-    if (State == WaitSatisfied) {
-        return STATUS_WAIT_0 + (NTSTATUS)((Word >> WAIT_KEY_SHIFT) & 0xff);
-    } else if (State == WaitTimedOut) {
+    ULONG Key = KiWaitKey(Word);
+    switch (KiWaitState(Word)) {
+    case WaitOwned:
+        KiEnterMutant(Thread, Object[Key & ~WAIT_ABANDONED]);
+        return STATUS_WAIT_0 + (NTSTATUS)Key;
+    case WaitSatisfied:
+        return STATUS_WAIT_0 + (NTSTATUS)Key;
+    case WaitTimedOut:
         return STATUS_TIMEOUT;
-    } else {
-        return (Thread->UserWork & KUSER_WORK_TERMINATE) ? STATUS_USER_APC : STATUS_ALERTED;
+    case WaitRefused:
+        return STATUS_MUTANT_LIMIT_EXCEEDED;
+    default:
+        return KiBreakStatus(Thread, Word);
     }
 }
-
-/* ---- One object ---- */
-
-/* Waits until the object is signalled, and takes the signal where its kind is taken. Timeout: NULL for ever,
-   0 only look, negative from now, positive a system time (100 ns). STATUS_SUCCESS, STATUS_TIMEOUT; with
-   WaitMode UserMode or Alertable also STATUS_USER_APC (the thread is to end), with Alertable STATUS_ALERTED.
-   <= APC_LEVEL; a zero time-out <= DISPATCH_LEVEL. (WDK page of the name) */
-NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode, BOOLEAN Alertable,
-                               PLARGE_INTEGER Timeout)
-{
-    PDISPATCHER_HEADER Header = Object;
-    PKTHREAD Thread = ArchCurrentThread();
-    PKWAIT_BLOCK Block = &Thread->WaitBlock[0];
-    KIRQL Irql = KiBeginWait(Thread);
-
-    KiLockObject(Header);
-    bool Signalled = Header->SignalState > 0;
-    if (Signalled || KiIsPoll(Timeout)) {
-        if (Signalled) {
-            KiConsumeSignal(Header);
-        }
-        KiUnlockObject(Header);
-        KiLower(Irql);
-        return Signalled ? STATUS_SUCCESS : STATUS_TIMEOUT;
-    }
-    KiCheckMayBlock(Thread, Irql);
-    ULONG64 Word = KiPrepareWait(Thread, WaitReason, WaitMode, Alertable);
-    KiLinkBlock(Block, Header, WaitAny, 0);
-    KiUnlockObject(Header);
-
-    bool Slept = KiSleep(Thread, Word, Timeout);
-    NTSTATUS Status = STATUS_SUCCESS;
-    if (!Slept || Thread->WaitWord != Word - WaitPreparing + WaitSatisfied) { /* else the signaller has unlinked the block */
-        KiUnlinkBlock(Block, Slept);
-        Status = KiWaitResult(Thread);
-    }
-    KiLower(Irql);
-    return Status;
-}
-EXPORT(KeWaitForSingleObject);
 
 /* ---- Any of several ---- */
 
 /* Registers with the objects in order, until one is signalled (its signal is taken) or the wait has ended
    otherwise. Returns how many blocks were linked. */
-static ULONG KiRegisterAny(PKTHREAD Thread, ULONG Count, PVOID Object[], PKWAIT_BLOCK Blocks)
+static ULONG KiRegisterAny(PKTHREAD Thread, const KI_WAIT *Wait)
 {
-    for (ULONG i = 0; i < Count; i++) {
-        PDISPATCHER_HEADER Header = Object[i];
+    for (ULONG i = 0; i < Wait->Count; i++) {
+        PDISPATCHER_HEADER Header = Wait->Object[i];
         KiLockObject(Header);
-        if (Header->SignalState > 0) {
-            if (KiMoveOwnWait(Thread, WaitSatisfied, i)) {
-                KiConsumeSignal(Header);
-            }
+        if (KiIsSignalled(Header, Thread)) {
+            KiTakeOwnSignal(Thread, Header, i);
             KiUnlockObject(Header);
             return i;
         }
-        Blocks[i].Thread = Thread;
-        KiLinkBlock(&Blocks[i], Header, WaitAny, i);
+        Wait->Blocks[i].Thread = Thread;
+        KiLinkBlock(&Wait->Blocks[i], Header, WaitAny, i);
         KiUnlockObject(Header);
     }
-    return Count;
+    return Wait->Count;
 }
 
-static NTSTATUS KiWaitForAny(PKTHREAD Thread, ULONG64 Word, ULONG Count, PVOID Object[], const LARGE_INTEGER *Timeout,
-                             PKWAIT_BLOCK Blocks)
+static NTSTATUS KiWaitForAny(PKTHREAD Thread, ULONG64 Word, const KI_WAIT *Wait)
 {
     bool Slept = false;
-    ULONG Linked = KiRegisterAny(Thread, Count, Object, Blocks);
-    if (Linked == Count && KiIsPoll(Timeout)) {
-        KiMoveOwnWait(Thread, WaitTimedOut, 0);
-    } else if (Linked == Count) {
-        Slept = KiSleep(Thread, Word, Timeout);
+    ULONG Linked = KiRegisterAny(Thread, Wait);
+    if (Linked == Wait->Count && Wait->Due != 0) {
+        Slept = KiSleep(Thread, Word, Wait->Due);
+    } else if (Linked == Wait->Count) { /* only a look; but a reason to break off comes before the time-out */
+        KiMoveOwnWait(Thread, KiIsInterrupted(Thread, Word) ? WaitBroken : WaitTimedOut);
     }
     for (ULONG i = 0; i < Linked; i++) {
-        KiUnlinkBlock(&Blocks[i], Slept);
+        KiUnlinkBlock(&Wait->Blocks[i], Slept);
     }
-    return KiWaitResult(Thread);
+    return KiWaitResult(Thread, Wait->Object);
 }
 
 /* ---- All of several ---- */
@@ -326,69 +350,206 @@ static void KiUnlockAll(const WAIT_ALL *All)
     }
 }
 
-static bool KiAllSignalled(const WAIT_ALL *All)
+static bool KiAllSignalled(PKTHREAD Thread, const WAIT_ALL *All)
 {
     for (ULONG i = 0; i < All->Count; i++) {
-        if (All->Object[i]->SignalState <= 0) {
+        if (!KiIsSignalled(All->Object[i], Thread)) {
             return false;
         }
     }
     return true;
 }
 
+/* How a wait ends that takes all its objects: refused by one, or with the first abandoned mutant, or neither. All are
+   locked. */
+static ULONG64 KiAllEnd(PKTHREAD Thread, const KI_WAIT *Wait)
+{
+    ULONG64 End = WaitSatisfied;
+    for (ULONG i = 0; i < Wait->Count; i++) {
+        ULONG64 One = KiSignalEnd(Wait->Object[i], Thread, i);
+        if (KiWaitState(One) == WaitRefused) {
+            return WaitRefused;
+        }
+        if ((KiWaitKey(One) & WAIT_ABANDONED) && End == WaitSatisfied) {
+            End = KiWaitEnd(WaitSatisfied, KiWaitKey(One));
+        }
+    }
+    return End;
+}
+
+/* Takes all the objects, or none if the wait has ended otherwise. All are locked and signalled. */
+static void KiTakeAll(PKTHREAD Thread, const KI_WAIT *Wait, const WAIT_ALL *All)
+{
+    ULONG64 End = KiAllEnd(Thread, Wait);
+    if (!KiMoveOwnWait(Thread, End) || KiWaitState(End) == WaitRefused) {
+        return;
+    }
+    for (ULONG i = 0; i < All->Count; i++) {
+        bool Mutant = All->Object[i]->Type == MutantObject;
+        KiGiveSignal(All->Object[i], Thread);
+        if (Mutant) {
+            KiEnterMutant(Thread, KiMutantOf(All->Object[i]));
+        }
+    }
+}
+
+static void KiLinkAll(PKTHREAD Thread, WAIT_ALL *All, PKWAIT_BLOCK Blocks)
+{
+    for (; All->Linked < All->Count; All->Linked++) {
+        Blocks[All->Linked].Thread = Thread;
+        KiLinkBlock(&Blocks[All->Linked], All->Object[All->Linked], WaitAll, All->Linked);
+    }
+}
+
 /* One look at all objects, locked together: takes all or none. When they are not all signalled, the wait
-   moves to Otherwise; true when that was WaitCommitted, and has been done. */
-static bool KiTryAll(PKTHREAD Thread, ULONG64 Word, WAIT_ALL *All, PKWAIT_BLOCK Blocks, WAIT_STATE Otherwise)
+   moves to Otherwise; true when that was WaitCommitted, and has been done: a signal from then on finds a committed
+   waiter. */
+static bool KiTryAll(PKTHREAD Thread, ULONG64 Word, const KI_WAIT *Wait, WAIT_ALL *All, WAIT_STATE Otherwise)
 {
     bool Committed = false;
     KiLockAll(All);
-    if (KiAllSignalled(All)) {
-        if (KiMoveOwnWait(Thread, WaitSatisfied, 0)) {
-            for (ULONG i = 0; i < All->Count; i++) {
-                KiConsumeSignal(All->Object[i]);
-            }
-        }
+    if (KiAllSignalled(Thread, All)) {
+        KiTakeAll(Thread, Wait, All);
     } else if (Otherwise != WaitCommitted) {
-        KiMoveOwnWait(Thread, Otherwise, 0);
+        KiMoveOwnWait(Thread, Otherwise);
     } else {
-        for (; All->Linked < All->Count; All->Linked++) {
-            Blocks[All->Linked].Thread = Thread;
-            KiLinkBlock(&Blocks[All->Linked], All->Object[All->Linked], WaitAll, All->Linked);
-        }
-        Committed = KiCommitWait(Thread, Word); /* a signal from here on finds a committed waiter */
+        KiLinkAll(Thread, All, Wait->Blocks);
+        Committed = KiCommitWait(Thread, Word);
     }
     KiUnlockAll(All);
     return Committed;
 }
 
-static NTSTATUS KiWaitForAll(PKTHREAD Thread, ULONG64 Word, ULONG Count, PVOID Object[], const LARGE_INTEGER *Timeout,
-                             PKWAIT_BLOCK Blocks)
+static NTSTATUS KiWaitForAll(PKTHREAD Thread, ULONG64 Word, const KI_WAIT *Wait)
 {
-    ULONG64 Due = Timeout == NULL ? WAIT_FOREVER : KiDueTime(Timeout->QuadPart); /* 0 for a look only */
     WAIT_ALL All;
-    KiSortObjects(&All, Count, Object);
+    KiSortObjects(&All, Wait->Count, Wait->Object);
     for (;;) {
-        WAIT_STATE Otherwise = Due <= KeQueryInterruptTime()     ? WaitTimedOut
-                               : KiIsInterrupted(Thread, Word) ? WaitAlerted
-                                                               : WaitCommitted;
-        if (KiTryAll(Thread, Word, &All, Blocks, Otherwise)) {
-            KiBlockUntil(Thread, Due);
+        WAIT_STATE Otherwise = KiIsInterrupted(Thread, Word)          ? WaitBroken
+                               : Wait->Due <= KeQueryInterruptTime() ? WaitTimedOut
+                                                                      : WaitCommitted;
+        if (KiTryAll(Thread, Word, Wait, &All, Otherwise)) {
+            if (Wait->Due == WAIT_FOREVER) {
+                KiBlock();
+            } else {
+                KiBlockUntil(Thread, Wait->Due);
+            }
         }
-        if ((Thread->WaitWord & WAIT_STATE_MASK) != WaitHint) {
+        if (KiWaitState(Thread->WaitWord) != WaitHint) {
             break;
         }
-        /* A hint: look again. Nobody else moves the word out of Hint; who came meanwhile, time or
-           interruption, is seen above. */
+        /* A hint: look again. Nobody else moves the word out of Hint; time or interruption that came meanwhile is
+           seen above. */
         __atomic_store_n(&Thread->WaitWord, Word, __ATOMIC_SEQ_CST);
     }
     for (ULONG i = 0; i < All.Linked; i++) {
-        KiUnlinkBlock(&Blocks[i], false);
+        KiUnlinkBlock(&Wait->Blocks[i], false);
     }
-    return KiWaitResult(Thread);
+    return KiWaitResult(Thread, Wait->Object);
 }
 
-/* Waits for any or all of up to 64 objects. WaitAny: STATUS_WAIT_0 + the index; WaitAll: STATUS_SUCCESS, and
-   no object is taken until all can be. More than THREAD_WAIT_OBJECTS need a block array; bug check
+/* ---- The waits ---- */
+
+/* A mutant that is owned too often makes the wait raise, when all is as it was before. */
+static NTSTATUS KiEndWait(NTSTATUS Status, KIRQL Irql)
+{
+    KiLower(Irql);
+    if (!NT_SUCCESS(Status)) {
+        ExRaiseStatus(Status);
+    }
+    return Status;
+}
+
+/* Waits, as often as kernel APCs break the wait off, and lowers the level to Irql. DISPATCH_LEVEL. */
+static NTSTATUS KiPerformWait(PKTHREAD Thread, const KI_WAIT *Wait, KIRQL Irql)
+{
+    for (;;) {
+        ULONG64 Word = KiPrepareWait(Thread, Irql, Wait->Reason, Wait->Mode, Wait->Alertable);
+        NTSTATUS Status = Wait->Type == WaitAny ? KiWaitForAny(Thread, Word, Wait) : KiWaitForAll(Thread, Word, Wait);
+        if (Status != STATUS_KERNEL_APC) {
+            return KiEndWait(Status, Irql);
+        }
+        KiLower(Irql); /* the APC runs */
+        KiRaiseToDispatch();
+    }
+}
+
+/* The wait for one object has ended otherwise than by a signal that woke it. */
+__attribute__((noinline)) static NTSTATUS KiFinishSingle(PKTHREAD Thread, const KI_WAIT *Wait, bool Slept, KIRQL Irql)
+{
+    KiUnlinkBlock(Wait->Blocks, Slept);
+    NTSTATUS Status = KiWaitResult(Thread, Wait->Object);
+    if (Status != STATUS_KERNEL_APC) {
+        return KiEndWait(Status, Irql);
+    }
+    KiLower(Irql); /* the APC runs */
+    KiRaiseToDispatch();
+    return KiPerformWait(Thread, Wait, Irql);
+}
+
+/* The single object, locked, is a mutant that is free, or the thread's own. Unlocks. */
+__attribute__((noinline)) static NTSTATUS KiTakeSingleMutant(PKTHREAD Thread, PKMUTANT Mutant, KIRQL Irql)
+{
+    ULONG64 End = KiMutantEnd(Mutant, Thread, 0);
+    if (KiWaitState(End) != WaitRefused) {
+        KiConsumeMutant(Mutant, Thread);
+        KiEnterMutant(Thread, Mutant);
+    }
+    KiUnlockObject(&Mutant->Header);
+    return KiEndWait(KiWaitState(End) == WaitRefused ? STATUS_MUTANT_LIMIT_EXCEEDED
+                                                     : STATUS_WAIT_0 + (NTSTATUS)KiWaitKey(End), Irql);
+}
+
+/* Waits until the object is signalled, and takes the signal where its kind is taken. Timeout: NULL for ever,
+   0 only look, negative from now, positive a system time (100 ns). STATUS_SUCCESS, STATUS_TIMEOUT; STATUS_ABANDONED_WAIT_0:
+   satisfied by a mutant whose last owner has ended. What breaks it off, also when it only looks and the object is not
+   signalled (WDK: Waits and APCs): the thread's end, with WaitMode UserMode or Alertable (STATUS_USER_APC); an alert
+   (STATUS_ALERTED) and a user APC (STATUS_USER_APC; delivered only after a wait in UserMode), with Alertable. All but alerts wait
+   while APCs are disabled. Raises STATUS_MUTANT_LIMIT_EXCEEDED. After a signal with Wait TRUE the level returns to what it
+   was before that. <= APC_LEVEL; a zero time-out <= DISPATCH_LEVEL. (WDK page of the name) */
+NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode, BOOLEAN Alertable,
+                               PLARGE_INTEGER Timeout)
+{
+    PDISPATCHER_HEADER Header = Object;
+    PKTHREAD Thread = ArchCurrentThread();
+    KIRQL Irql = KiBeginWait(Thread);
+
+    KiLockObject(Header);
+    if (KiIsSignalled(Header, Thread)) {
+        if (Header->Type == MutantObject) {
+            return KiTakeSingleMutant(Thread, KiMutantOf(Header), Irql);
+        }
+        KiConsumePlain(Header);
+        KiUnlockObject(Header);
+        KiLower(Irql);
+        return STATUS_SUCCESS;
+    }
+    bool Poll = KiIsPoll(Timeout);
+    if (Poll && Thread->UserWork == 0) {
+        KiUnlockObject(Header);
+        KiLower(Irql);
+        return STATUS_TIMEOUT;
+    }
+    ULONG64 Due = Poll ? 0 : KiWaitDue(Timeout);
+    if (!Poll) {
+        KiCheckMayBlock(Thread, Irql);
+    }
+    ULONG64 Word = KiPrepareWait(Thread, Irql, WaitReason, WaitMode, Alertable);
+    KiLinkBlock(&Thread->WaitBlock[0], Header, WaitAny, 0);
+    KiUnlockObject(Header);
+    bool Slept = KiSleep(Thread, Word, Due);
+    if (Slept && KiWaitState(Thread->WaitWord) == WaitSatisfied) { /* the signaller has unlinked the block */
+        KiLower(Irql);
+        return STATUS_SUCCESS;
+    }
+    KI_WAIT Wait = {1, &Object, Thread->WaitBlock, WaitAny, (UCHAR)WaitReason, WaitMode, Alertable, Due};
+    return KiFinishSingle(Thread, &Wait, Slept, Irql);
+}
+EXPORT(KeWaitForSingleObject);
+
+/* Waits for any or all of up to 64 objects. WaitAny: STATUS_WAIT_0 + the index, the lowest that is signalled; WaitAll:
+   STATUS_SUCCESS, and no object is taken until all can be. With an abandoned mutant (WaitAll: the first) STATUS_ABANDONED_WAIT_0
+   + its index. More than THREAD_WAIT_OBJECTS need a block array; bug check
    MAXIMUM_WAIT_OBJECTS_EXCEEDED otherwise. Time-outs, modes, levels: KeWaitForSingleObject. (WDK page of the
    name) */
 NTSTATUS KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitType, KWAIT_REASON WaitReason,
@@ -396,33 +557,33 @@ NTSTATUS KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitTyp
                                   PKWAIT_BLOCK WaitBlockArray)
 {
     PKTHREAD Thread = ArchCurrentThread();
-    PKWAIT_BLOCK Blocks = WaitBlockArray != NULL ? WaitBlockArray : Thread->WaitBlock;
+    KI_WAIT Wait = {Count, Object, WaitBlockArray, (UCHAR)WaitType, (UCHAR)WaitReason, WaitMode, Alertable, 0};
     if (Count > MAXIMUM_WAIT_OBJECTS || (WaitBlockArray == NULL && Count > THREAD_WAIT_OBJECTS)) {
         KdBugCheck(MAXIMUM_WAIT_OBJECTS_EXCEEDED, Count, 0, 0, 0, NULL, "a wait for %u objects", Count);
+    }
+    if (WaitBlockArray == NULL) {
+        Wait.Blocks = Thread->WaitBlock;
     }
     KIRQL Irql = KiBeginWait(Thread);
     if (!KiIsPoll(Timeout)) {
         KiCheckMayBlock(Thread, Irql);
+        Wait.Due = KiWaitDue(Timeout);
     }
-    ULONG64 Word = KiPrepareWait(Thread, WaitReason, WaitMode, Alertable);
-    NTSTATUS Status = WaitType == WaitAny ? KiWaitForAny(Thread, Word, Count, Object, Timeout, Blocks)
-                                          : KiWaitForAll(Thread, Word, Count, Object, Timeout, Blocks);
-    KiLower(Irql);
-    return Status;
+    return KiPerformWait(Thread, &Wait, Irql);
 }
 EXPORT(KeWaitForMultipleObjects);
 
-/* ---- Time only ---- */
-
-/* Sleeps until the time (as a wait's time-out). STATUS_SUCCESS when it has come; zero gives way to others
-   once. <= APC_LEVEL. (WDK page of the name) */
+/* Sleeps until the time (as a wait's time-out); what breaks off a wait breaks this. STATUS_SUCCESS when the time has come;
+   zero gives way to others once. <= APC_LEVEL. (WDK page of the name) */
 NTSTATUS KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Interval)
 {
+    NTSTATUS Status = KeWaitForMultipleObjects(0, NULL, WaitAny, DelayExecution, WaitMode, Alertable, Interval, NULL);
+    if (Status != STATUS_TIMEOUT) {
+        return Status;
+    }
     if (Interval->QuadPart == 0) {
         KeYieldExecution();
-        return STATUS_SUCCESS;
     }
-    NTSTATUS Status = KeWaitForMultipleObjects(0, NULL, WaitAny, DelayExecution, WaitMode, Alertable, Interval, NULL);
-    return Status == STATUS_TIMEOUT ? STATUS_SUCCESS : Status;
+    return STATUS_SUCCESS;
 }
 EXPORT(KeDelayExecutionThread);

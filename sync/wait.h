@@ -10,11 +10,9 @@
 /* The object of the current thread or of a process is signalled for ever. <= DISPATCH. */
 void KeSignalObject(PDISPATCHER_HEADER Header, KPRIORITY Increment);
 
-/* Sets KUSER_WORK_INTERRUPT, ends a wait of the thread that may be broken (an alertable one; when the thread
-   is to terminate every one in UserMode, too; it returns STATUS_USER_APC when the thread is to terminate,
-   else STATUS_ALERTED), and makes it come past the return-to-user test if it runs in user mode now. The
-   caller has set its own UserWork bit before. <= DISPATCH. */
-void KeInterruptThread(PKTHREAD Thread);
+/* The current thread ends: the mutants that it owns are abandoned; bug check THREAD_TERMINATE_HELD_MUTEX when one is a
+   kernel mutex. PASSIVE. */
+void KeAbandonMutants(void);
 
 /* Suspension: the thread waits on its way to user mode while the count is not 0. */
 NTSTATUS KeSuspendThread(PKTHREAD Thread, PULONG PreviousCount);

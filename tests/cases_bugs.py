@@ -14,6 +14,10 @@ BUGS = {
     "wait-at-dispatch": (0x0A, "IRQL_NOT_LESS_OR_EQUAL", "waits at level 2"),
     "wait-in-dpc": (0xB8, "ATTEMPTED_SWITCH_FROM_DPC", "WaitInDpc"),
     "too-many-objects": (0x0C, "MAXIMUM_WAIT_OBJECTS_EXCEEDED", "4 objects"),
+    "end-owning": (0x4000008A, "THREAD_TERMINATE_HELD_MUTEX", "ends and owns mutex"),
+    "release-unowned": (0x1E, "KMODE_EXCEPTION_NOT_HANDLED", "exception c0000046"),
+    "wait-true-lower": (0x50010, "WAIT_EXPECTED", "lowers the level to 0 instead of waiting"),
+    "wait-true-block": (0x0A, "IRQL_NOT_LESS_OR_EQUAL", "level 2"),
     "touch-nothing": (0x50, "PAGE_FAULT_IN_NONPAGED_AREA", "TouchNothing"),
     "touch-at-dispatch": (0x0A, "IRQL_NOT_LESS_OR_EQUAL", "TouchAtDispatch"),
     "stack-overflow": (0x7F, "UNEXPECTED_KERNEL_MODE_TRAP", "Recurse"),
@@ -27,7 +31,7 @@ BUGS = {
     "block-holding": (0x50002, "LOCK_HELD_WHILE_BLOCKING", "blocks holding 1 spin locks"),
 }
 DEBUG = {"self-deadlock", "release-free", "wrong-level", "lock-above-dispatch", "double-free", "wrong-tag", "overrun",
-         "lock-order", "block-holding"}
+         "lock-order", "block-holding", "wait-true-lower", "wait-true-block"}
 # Twins that have nothing to do rightly but not do it are still run: the module must load and pass.
 
 CASES = [Bugcheck(f"bug/{name}", modules=("bug",), options=f"bug.kind={name}", code=code, symbol=symbol, log=log,
@@ -37,6 +41,9 @@ CASES += [Kernel(f"bug/{name}-ok", modules=("bug",), options=f"bug.kind={name}-o
           for name in BUGS]
 
 # A provider that breaks its contract is named.
+MUTEX = Bugcheck("bug/provider-mutex", modules=("providers",), options="providers.break=mutex", code=0x39,
+                 symbol="SYSTEM_EXIT_OWNED_MUTEX", log="returns to user mode and owns mutex")
+CASES += [MUTEX, Kernel("bug/provider-mutex-ok", modules=("providers",), options="providers.break=mutex-ok")]
 PROVIDER = {"level": "'test' returned from .* at level 1", "apcs": "'test' returned from .* APC disable ffff",
             "spin-lock": "'test' returned from .* at level 2", "push-lock": "'test' .* DispatchSystemCall .* 1 locks held",
             "exception-lock": "'test' .* DispatchException .* 1 locks held"}

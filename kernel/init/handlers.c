@@ -36,6 +36,8 @@ const KE_HANDLERS KeHandlers = {
     .SuspendCurrentThread = KiSuspendCurrentThread,
     .UserWork = PspUserWork,
     .UserException = PspUserException,
+    .TakesUserApcs = PspTakesUserApcs,
+    .UserApc = PspUserApc,
     .ProviderName = PspProviderName,
     .SystemService = SvcDispatch,
 };

@@ -50,6 +50,7 @@ void KdRemoveSymbols(KD_SYMBOLS *Symbols);
     X(KMODE_EXCEPTION_NOT_HANDLED, 0x1E)                                                                     \
     X(PHASE0_INITIALIZATION_FAILED, 0x31)                                                                    \
     X(PHASE1_INITIALIZATION_FAILED, 0x32)                                                                    \
+    X(SYSTEM_EXIT_OWNED_MUTEX, 0x39)                                                                         \
     X(PAGE_FAULT_WITH_INTERRUPTS_OFF, 0x49)                                                                  \
     X(IRQL_GT_ZERO_AT_SYSTEM_SERVICE, 0x4A)                                                                  \
     X(PAGE_FAULT_IN_NONPAGED_AREA, 0x50)                                                                     \
@@ -66,8 +67,10 @@ void KdRemoveSymbols(KD_SYMBOLS *Symbols);
     X(CLOCK_WATCHDOG_TIMEOUT, 0x101)                                                                         \
     X(DPC_WATCHDOG_VIOLATION, 0x133)                                                                         \
     X(KERNEL_SECURITY_CHECK_FAILURE, 0x139)                                                                  \
+    X(THREAD_TERMINATE_HELD_MUTEX, 0x4000008A)                                                               \
     X(INVALID_RUNDOWN_PROTECTION_FLAGS, 0x16C)                                                               \
     X(ERESOURCE_INVALID_RELEASE, 0x16E)                                                                      \
+    X(WAIT_EXPECTED, 0x50010)                                                                                \
     X(LOCK_ORDER_VIOLATION, 0x50001)                                                                         \
     X(LOCK_HELD_WHILE_BLOCKING, 0x50002)                                                                     \
     X(PROVIDER_CONTRACT_VIOLATION, 0x50003)                                                                  \

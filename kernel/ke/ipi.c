@@ -50,6 +50,9 @@ void KiIpiInterrupt(void)
     if (Requests & (KIPI_RESCHEDULE | KIPI_DPC)) {
         ArchSetPendingSoft(KSOFT_DISPATCH);
     }
+    if (Requests & KIPI_APC) {
+        ArchSetPendingSoft(KSOFT_APC);
+    }
 }
 
 /* Asks others to run Routine(Context) at IPI_LEVEL. >= DISPATCH_LEVEL, interrupts on; KiAwaitCall before

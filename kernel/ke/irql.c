@@ -28,6 +28,19 @@ void KiDrain(void)
     } while (ArchPendingSoft() & KSOFT_DISPATCH);
 }
 
+/* Does what is pending for a level below DISPATCH_LEVEL, or the first part of it. Interrupts on; the caller sets the level
+   afterwards and looks again. The thread may have moved to another processor on return. */
+static void KiServeSoft(void)
+{
+    if (ArchPendingSoft() & KSOFT_DISPATCH) {
+        ArchSetIrql(DISPATCH_LEVEL);
+        KiDrain();
+    } else { /* KSOFT_APC, at PASSIVE_LEVEL */
+        ArchSetIrql(APC_LEVEL);
+        KiDeliverKernelApcs();
+    }
+}
+
 /* The level has dropped to NewIrql and something is pending for it. With interrupts off (start-up only) it
    stays pending for the next interrupt's exit. */
 void KiSoftInterrupt(KIRQL NewIrql)
@@ -36,22 +49,33 @@ void KiSoftInterrupt(KIRQL NewIrql)
         return;
     }
     while (ArchPendingSoft() >> NewIrql) {
-        ArchSetIrql(DISPATCH_LEVEL);
-        KiDrain();
+        KiServeSoft();
         ArchSetIrql(NewIrql);
     }
 }
 
+/* The level drops only while interrupts are off: else the exits of further interrupts would pile up on the stack. */
 void KiInterruptExit(KIRQL ReturnIrql)
 {
     do {
         ArchSetIrql(DISPATCH_LEVEL);
         ArchEnableInterrupts();
-        KiDrain();
+        KiServeSoft();
         ArchDisableInterrupts();
         ArchSetIrql(ReturnIrql);
     } while (ArchPendingSoft() >> ReturnIrql);
 }
+
+#if DBG
+void KiCheckLower(KIRQL NewIrql)
+{
+    PKTHREAD Thread = ArchCurrentThread();
+    if (NewIrql < DISPATCH_LEVEL && Thread->WaitNext) {
+        KdBugCheck(WAIT_EXPECTED, (ULONG64)Thread, NewIrql, Thread->WaitIrql, 0, NULL,
+                   "thread %p has signalled with Wait TRUE, and lowers the level to %d instead of waiting", Thread, NewIrql);
+    }
+}
+#endif
 
 KIRQL KeGetCurrentIrql(VOID)
 {
@@ -133,11 +157,12 @@ void KiReturnToUserWork(PKTRAP_FRAME Frame)
 {
     PKTHREAD Thread = ArchCurrentThread();
     for (;;) {
+        KiNoteKernelApcs(Thread);
         if (ArchPendingSoft() != 0) {
             KiInterruptExit(PASSIVE_LEVEL);
             continue;
         }
-        ULONG Work = __atomic_load_n(&Thread->UserWork, __ATOMIC_ACQUIRE);
+        ULONG Work = __atomic_load_n(&Thread->UserWork, __ATOMIC_ACQUIRE) & KUSER_WORK_BEFORE_USER;
         if (Work == 0) {
             return;
         }
@@ -149,6 +174,8 @@ void KiReturnToUserWork(PKTRAP_FRAME Frame)
             KeHandlers.UserWork(Frame);
         } else if (Work & KUSER_WORK_SUSPEND) {
             KeHandlers.SuspendCurrentThread();
+        } else if (Work & KUSER_WORK_DELIVER) {
+            KiDeliverUserApc(Frame);
         }
         ArchDisableInterrupts();
     }
@@ -159,6 +186,7 @@ NORETURN void KiProviderViolation(PKTRAP_FRAME Frame)
 {
     PKTHREAD Thread = ArchCurrentThread();
     KIRQL Irql = ArchGetIrql();
+    KiCheckOwnedMutexes();
     if (Thread->SystemCall == KeHandlers.SystemService) {
         KdBugCheck(Irql != 0 ? IRQL_GT_ZERO_AT_SYSTEM_SERVICE : APC_INDEX_MISMATCH, Frame->ErrorCode, Irql,
                    Thread->ApcDisable, 0, Frame, "system service %lu returned at level %d, APC disable %x",

@@ -41,12 +41,27 @@ typedef enum _KTHREAD_STATE {
     Waiting,
 } KTHREAD_STATE;
 
-/* Thread->UserWork: why the thread may not simply return to user mode. Set by anyone, by atomic or; cleared
-   by the thread. */
-#define KUSER_WORK_TERMINATE 1 /* end yourself (ps) */
-#define KUSER_WORK_SUSPEND   2 /* wait until SuspendCount is 0 */
-#define KUSER_WORK_PROVIDER  4 /* the provider asked for ReturnToUser */
-#define KUSER_WORK_INTERRUPT 8 /* alertable waits are broken off until the thread has come past this point (KeInterruptThread) */
+/*
+ * Thread->UserWork: what others want of the thread. Set by anyone, by atomic or; cleared by the thread, and the bits
+ * that tell what its APC lists hold by whoever changes these (t).
+ *
+ * The first group must be done before the thread returns to user mode. Bits of all groups break waits off:
+ * KiWaitBreaks.
+ */
+#define KUSER_WORK_TERMINATE    0x01 /* end yourself (ps) */
+#define KUSER_WORK_SUSPEND      0x02 /* wait until SuspendCount is 0 */
+#define KUSER_WORK_PROVIDER     0x04 /* the provider asked for ReturnToUser */
+#define KUSER_WORK_INTERRUPT    0x08 /* break off one alertable wait before the thread has come past this point */
+#define KUSER_WORK_DELIVER      0x10 /* a user APC is to be delivered: the thread has waited for it */
+#define KUSER_WORK_BEFORE_USER  0x1f
+
+#define KUSER_WORK_SPECIAL_APC  0x20 /* a special kernel APC is queued */
+#define KUSER_WORK_NORMAL_APC   0x40 /* a normal kernel APC is queued */
+#define KUSER_WORK_KERNEL_APC   (KUSER_WORK_SPECIAL_APC | KUSER_WORK_NORMAL_APC)
+
+#define KUSER_WORK_USER_APC     0x80  /* a user APC is queued */
+#define KUSER_WORK_ALERT_KERNEL 0x100 /* KeAlertThread: break off one alertable wait */
+#define KUSER_WORK_ALERT_USER   0x200 /* the same, one in UserMode */
 
 #if DBG
 /* A blocking lock that a thread holds. */
@@ -75,9 +90,13 @@ struct _KTHREAD {
         volatile ULONG ApcDisable;      /* (o) both counters; not 0: no termination, no interrupted waits */
         struct {
             SHORT KernelApcDisable;     /* (o) critical regions */
-            SHORT SpecialApcDisable;    /* (o) guarded regions */
+            SHORT SpecialApcDisable;    /* (o) guarded regions; being attached counts as one */
         };
     };
+    BOOLEAN KernelApcInProgress;        /* (o) a normal kernel APC's routine runs: no other one does */
+    BOOLEAN ApcQueueable;               /* (t) until the thread's end */
+    LIST_ENTRY ApcListHead[2];          /* (t) by mode; kernel: special ones first */
+    LIST_ENTRY MutantListHead;          /* (o) mutants that it owns */
     PKPROCESS Process;                  /* (c) */
     PKPROCESS AttachedProcess;          /* (o) whose address space it uses now; Process when not attached */
     struct _SEH_FRAME *ExceptionList;   /* (o) innermost structured-exception block */
@@ -149,6 +168,7 @@ typedef struct _KPROCESS {
 #define KIPI_CALL       2
 #define KIPI_DPC        4
 #define KIPI_CLOCK      8
+#define KIPI_APC        16
 
 #define TIMER_BUCKETS 64
 
@@ -282,8 +302,16 @@ static inline KIRQL KiRaiseToDispatch(void)
     return Old;
 }
 
+#if DBG
+/* After a signal with Wait TRUE nothing but a wait lowers the level. */
+void KiCheckLower(KIRQL NewIrql);
+#else
+#define KiCheckLower(NewIrql) ((void)0)
+#endif
+
 static inline void KiLower(KIRQL NewIrql)
 {
+    KiCheckLower(NewIrql);
     ArchSetIrql(NewIrql);
     if (ArchPendingSoft() > NewIrql) { /* cheap, and never false when it should be true; KiSoftInterrupt looks exactly */
         KiSoftInterrupt(ArchGetIrql());
@@ -322,6 +350,19 @@ void KeYieldExecution(void);
 /* The end of the current thread: State Terminated, never runs again; its object has been signalled and it
    stands in the reaper's list. DISPATCH_LEVEL. Its stack may go when SwapBusy is 0. */
 NORETURN void KiExitThread(void);
+/* Sets KUSER_WORK_INTERRUPT, breaks off a wait of the thread that may be broken (one in UserMode when the thread is to
+   terminate, and an alertable one), and makes it come past the return-to-user test if it runs in user mode now. The
+   caller has set its own UserWork bit before. <= DISPATCH. */
+void KeInterruptThread(PKTHREAD Thread);
+/* The current thread has begun to run, or has left a region: are there kernel APCs that may run when the level
+   allows? DISPATCH_LEVEL, or on the way there. */
+void KiNoteKernelApcs(PKTHREAD Thread);
+/* No APC is accepted for the thread any more; those that are queued are told so (RundownRoutine). The current thread,
+   at its end, or one that will never run. PASSIVE. */
+void KeRundownApcs(PKTHREAD Thread);
+/* The current thread is about to leave the kernel in a critical or guarded region: if owning a kernel mutex is the
+   reason, bug check SYSTEM_EXIT_OWNED_MUTEX. */
+void KiCheckOwnedMutexes(void);
 /* The processor arms its timer for its next event; an earlier setting stays. DISPATCH, on the processor itself. */
 void KiArmTimer(PKPRCB Prcb);
 /* Total processor time of a thread that may be running, in cycles. */
@@ -403,6 +444,10 @@ typedef struct _KE_HANDLERS {
        exception of user mode; whose system calls these are, for a bug check's message. */
     void (*UserWork)(PKTRAP_FRAME Frame);
     void (*UserException)(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
+    /* ps. Whether user mode of this process knows how to call an APC's routine: else user APCs stay queued. And enters one
+       in the user frame, so that user mode begins with its routine (PASSIVE). */
+    bool (*TakesUserApcs)(PKPROCESS Process);
+    void (*UserApc)(PKTRAP_FRAME Frame, PKNORMAL_ROUTINE Routine, PVOID Context, PVOID Argument1, PVOID Argument2);
     const char *(*ProviderName)(PKTHREAD Thread);
     /* What SYSCALL calls for a thread without provider: interrupts on, PASSIVE_LEVEL. The result goes into the frame. */
     void (*SystemService)(PKTRAP_FRAME Frame);

@@ -84,6 +84,10 @@ void KiKickLazyDpcs(PKPRCB Prcb);
 /* A clock interrupt has come while DPCs run. Returns after how many cycles the next one is wanted. */
 ULONG64 KiWatchDpcs(PKPRCB Prcb);
 
+/* apc.c. Runs the current thread's kernel APCs that may run now. APC_LEVEL, at PASSIVE_LEVEL inside. */
+void KiDeliverKernelApcs(void);
+/* One user APC, if there is one, goes into the user frame. PASSIVE_LEVEL. */
+void KiDeliverUserApc(PKTRAP_FRAME Frame);
 /* irql.c: runs what is pending at DISPATCH_LEVEL. */
 void KiDrain(void);
 

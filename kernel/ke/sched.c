@@ -445,6 +445,15 @@ static inline void KiLookAround(PKPRCB Prcb)
     }
 }
 
+/* Whoever queues an APC sets UserWork, then looks whether the thread runs, and where; we have said that it runs, and
+   fenced (KiLookAround). */
+static inline void KiWatchApcs(PKTHREAD Thread)
+{
+    if (__builtin_expect((Thread->UserWork & KUSER_WORK_KERNEL_APC) != 0, 0)) {
+        KiNoteKernelApcs(Thread);
+    }
+}
+
 /* The current thread has just been switched to: its quantum begins, or goes on. DISPATCH. */
 KI_HOT void KiStartRunning(PKTHREAD Thread)
 {
@@ -464,6 +473,7 @@ KI_HOT void KiStartRunning(PKTHREAD Thread)
 #endif
     Prcb->QuantumDue = Prcb->SwitchCycles + (ULONG64)Thread->QuantumLeft;
     KiLookAround(Prcb);
+    KiWatchApcs(Thread);
 }
 
 /* Continues New; returns when somebody continues Old, perhaps on another processor. No lock held. */
@@ -496,6 +506,7 @@ void KiBlock(void)
         KiSetRunning(Prcb, Thread);
         KeReleaseLockFromDpc(&Prcb->ReadyLock);
         KiLookAround(Prcb);
+        KiWatchApcs(Thread);
         return;
     }
     KiCommitSwitch(Prcb, Thread, Next);

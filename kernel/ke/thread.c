@@ -34,6 +34,10 @@ void KeInitializeThread(PKTHREAD Thread, PKPROCESS Process, PVOID StackTop, KSTA
 #if DBG
     KeInitializeLock(&Thread->HeldLock, KlcThread);
 #endif
+    Thread->ApcQueueable = TRUE;
+    InitializeListHead(&Thread->ApcListHead[KernelMode]);
+    InitializeListHead(&Thread->ApcListHead[UserMode]);
+    InitializeListHead(&Thread->MutantListHead);
     Thread->State = Initialized;
     Thread->Priority = Process->BasePriority;
     Thread->BasePriority = Process->BasePriority;
@@ -97,6 +101,21 @@ ULONG64 KeThreadCycles(PKTHREAD Thread)
 
 /* ---- Critical and guarded regions: counters of the thread itself ---- */
 
+/* The last step out of a region: APCs that it has kept away run now, or when the level drops. Whoever queues one sets
+   UserWork first, then interrupts this processor, if the thread runs: so the look here comes late enough. */
+static inline void KiLeftRegion(PKTHREAD Thread)
+{
+    if (__builtin_expect((Thread->UserWork & KUSER_WORK_KERNEL_APC) != 0, 0)) {
+        KIRQL Irql = ArchGetIrql();
+        KiNoteKernelApcs(Thread);
+        if (ArchPendingSoft() >> Irql) {
+            KiSoftInterrupt(Irql);
+        }
+    }
+}
+
+/* Normal kernel APCs, user APCs and the thread's end wait until the region is left; regions nest. Any IRQL. (WDK page of
+   the name) */
 VOID KeEnterCriticalRegion(VOID)
 {
     ArchCurrentThread()->KernelApcDisable--;
@@ -105,10 +124,13 @@ EXPORT(KeEnterCriticalRegion);
 
 VOID KeLeaveCriticalRegion(VOID)
 {
-    ArchCurrentThread()->KernelApcDisable++;
+    PKTHREAD Thread = ArchCurrentThread();
+    Thread->KernelApcDisable++;
+    KiLeftRegion(Thread);
 }
 EXPORT(KeLeaveCriticalRegion);
 
+/* The same, and special kernel APCs wait, too. <= APC_LEVEL. (WDK page of the name) */
 VOID KeEnterGuardedRegion(VOID)
 {
     ArchCurrentThread()->SpecialApcDisable--;
@@ -117,7 +139,9 @@ EXPORT(KeEnterGuardedRegion);
 
 VOID KeLeaveGuardedRegion(VOID)
 {
-    ArchCurrentThread()->SpecialApcDisable++;
+    PKTHREAD Thread = ArchCurrentThread();
+    Thread->SpecialApcDisable++;
+    KiLeftRegion(Thread);
 }
 EXPORT(KeLeaveGuardedRegion);
 
@@ -134,6 +158,18 @@ BOOLEAN KeAreAllApcsDisabled(VOID)
 }
 EXPORT(KeAreAllApcsDisabled);
 
+void KiCheckOwnedMutexes(void)
+{
+    PKTHREAD Thread = ArchCurrentThread();
+    for (PLIST_ENTRY Entry = Thread->MutantListHead.Flink; Entry != &Thread->MutantListHead; Entry = Entry->Flink) {
+        PKMUTANT Mutant = CONTAINING_RECORD(Entry, KMUTANT, MutantListEntry);
+        if (Mutant->ApcDisable != 0) {
+            KdBugCheck(SYSTEM_EXIT_OWNED_MUTEX, (ULONG64)Mutant, (ULONG64)Thread, 0, 0, NULL,
+                       "thread %p returns to user mode and owns mutex %p", Thread, Mutant);
+        }
+    }
+}
+
 /* ---- Attachment ---- */
 
 static void KiUseProcess(PKPROCESS Process)
@@ -144,9 +180,11 @@ static void KiUseProcess(PKPROCESS Process)
     KiLower(Irql);
 }
 
+/* APCs are meant for the thread's own process: while it is attached they wait, as in a guarded region. */
 PKPROCESS KeAttachProcess(PKPROCESS Process)
 {
     PKPROCESS Previous = ArchCurrentThread()->AttachedProcess;
+    KeEnterGuardedRegion();
     KiUseProcess(Process);
     return Previous;
 }
@@ -154,4 +192,5 @@ PKPROCESS KeAttachProcess(PKPROCESS Process)
 void KeDetachProcess(PKPROCESS Previous)
 {
     KiUseProcess(Previous);
+    KeLeaveGuardedRegion();
 }

@@ -66,6 +66,7 @@ static NORETURN NOINLINE __attribute__((cold)) void SvcBadReturn(ULONG64 Number)
         KdBugCheck(IRQL_GT_ZERO_AT_SYSTEM_SERVICE, (ULONG64)SvcServices[Number].Routine, ArchGetIrql(), 0,
                    Number, NULL, "system service %I64u returned at level %u", Number, ArchGetIrql());
     }
+    KiCheckOwnedMutexes();
     KdBugCheck(APC_INDEX_MISMATCH, (ULONG64)SvcServices[Number].Routine, 0, Thread->ApcDisable, Number, NULL,
                "system service %I64u returned with APCs disabled (%d, %d)", Number, Thread->KernelApcDisable,
                Thread->SpecialApcDisable);

@@ -89,6 +89,53 @@ static VOID DpcWaits(BOOLEAN Right)
     KeFlushQueuedDpcs();
 }
 
+static KMUTEX Mutex;
+
+static VOID EndOwning(PVOID Context)
+{
+    KeWaitForSingleObject(&Mutex, Executive, KernelMode, FALSE, NULL);
+    if (Context != NULL) {
+        KeReleaseMutex(&Mutex, FALSE);
+    }
+}
+
+static VOID ThreadEnds(BOOLEAN Right)
+{
+    KeInitializeMutex(&Mutex, 0);
+    KtestJoin(KtestStart(EndOwning, Right ? &Mutex : NULL));
+}
+
+static VOID ReleaseUnowned(BOOLEAN Right)
+{
+    KeInitializeMutex(&Mutex, 0);
+    if (Right) {
+        KeWaitForSingleObject(&Mutex, Executive, KernelMode, FALSE, NULL);
+    }
+    KeReleaseMutex(&Mutex, FALSE);
+}
+
+static VOID WaitTrueLower(BOOLEAN Right)
+{
+    KeInitializeEvent(&Event, NotificationEvent, FALSE);
+    KeSetEvent(&Event, 0, TRUE);
+    if (!Right) {
+        KeLowerIrql(PASSIVE_LEVEL);
+    }
+    KeWaitForSingleObject(&Event, Executive, KernelMode, FALSE, NULL);
+}
+
+/* The creation of a thread, which locks and allocates, instead of a wait. */
+static VOID WaitTrueBlock(BOOLEAN Right)
+{
+    KSEMAPHORE Semaphore;
+    KeInitializeSemaphore(&Semaphore, 0, 1);
+    KeReleaseSemaphore(&Semaphore, 0, 1, TRUE);
+    if (!Right) {
+        KtestStart(EndOwning, &Mutex);
+    }
+    KeWaitForSingleObject(&Semaphore, Executive, KernelMode, FALSE, NULL);
+}
+
 static VOID TooMany(BOOLEAN Right)
 {
     static KEVENT Events[4];
@@ -237,7 +284,8 @@ static const struct {
 } Bugs[] = {
     {"self-deadlock", SelfDeadlock}, {"release-free", ReleaseFree}, {"wrong-level", WrongLevel},
     {"lock-above-dispatch", LockAbove}, {"raise-down", RaiseDown}, {"lower-up", LowerUp},
-    {"wait-at-dispatch", WaitAtDispatch}, {"wait-in-dpc", DpcWaits}, {"too-many-objects", TooMany},
+    {"wait-at-dispatch", WaitAtDispatch}, {"wait-in-dpc", DpcWaits}, {"end-owning", ThreadEnds}, {"release-unowned", ReleaseUnowned},
+    {"wait-true-lower", WaitTrueLower}, {"wait-true-block", WaitTrueBlock}, {"too-many-objects", TooMany},
     {"touch-nothing", TouchNothing}, {"touch-at-dispatch", TouchAtDispatch}, {"stack-overflow", StackOverflow},
     {"divide", DivideByZero}, {"work-level", WorkLevel}, {"hang-dispatch", HangDispatch}, {"hang-deaf", HangDeaf},
     {"double-free", DoubleFree}, {"wrong-tag", WrongTag}, {"overrun", Overrun}, {"call", Caller},

@@ -53,6 +53,13 @@ static VOID DoWrong(VOID)
         if (Right) {
             KeLeaveCriticalRegion();
         }
+    } else if (Breaks("mutex")) {
+        static KMUTEX Mutex;
+        KeInitializeMutex(&Mutex, 0);
+        KeWaitForSingleObject(&Mutex, Executive, KernelMode, FALSE, NULL);
+        if (Right) {
+            KeReleaseMutex(&Mutex, FALSE);
+        }
     } else if (Breaks("spin-lock")) {
         KeAcquireSpinLock(&SpinLock, &Irql);
         if (Right) {

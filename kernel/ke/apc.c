@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What others want of a thread: asynchronous procedure calls, alerts, interruptions. Each sets a bit of the thread's
+ * UserWork and then makes the thread notice it (KiNoticeWork): a wait that may be broken is, a processor that runs the
+ * thread is interrupted, and a thread that does neither looks for itself when it is switched to, or when it leaves the
+ * region that has kept the APCs away.
+ *
+ * Locks: Thread->Lock guards the two APC lists, KAPC.Inserted of what is to be queued there, and the UserWork bits that
+ * tell what the lists hold.
+ *
+ * A kernel APC is delivered by the thread itself, when the level drops below APC_LEVEL: the software interrupt KSOFT_APC.
+ * That bit is a hint of the processor's, set too often rather than too seldom; whether an APC may run now is decided here.
+ */
+#include "kernel/ke/ki.h"
+#include "kernel/ke/waitword.h"
+
+#define APC_OBJECT 18 /* KAPC.Type, as the debugger's documentation shows it */
+
+/* ---- Which of them may be done now ---- */
+
+ULONG KiWaitBreaks(PKTHREAD Thread, ULONG64 Word)
+{
+    bool UserWait = (Word & WAIT_USER_MODE) != 0, Alertable = (Word & WAIT_ALERTABLE) != 0;
+    ULONG Breaks = Alertable ? KUSER_WORK_ALERT_KERNEL | (UserWait ? KUSER_WORK_ALERT_USER : 0) : 0;
+
+    if ((Word >> WAIT_IRQL_SHIFT & 0xf) >= APC_LEVEL || Thread->SpecialApcDisable != 0) {
+        return Breaks;
+    }
+    Breaks |= KUSER_WORK_SPECIAL_APC;
+    if (Thread->KernelApcDisable != 0) { /* while kernel APCs are disabled, user APCs and the thread's end are, too */
+        return Breaks;
+    }
+    return Breaks | (Thread->KernelApcInProgress ? 0 : KUSER_WORK_NORMAL_APC) |
+           (UserWait || Alertable ? KUSER_WORK_TERMINATE : 0) |
+           (Alertable ? KUSER_WORK_INTERRUPT | KUSER_WORK_USER_APC : 0);
+}
+
+static bool KiKernelApcMayRun(PKTHREAD Thread)
+{
+    ULONG Work = __atomic_load_n(&Thread->UserWork, __ATOMIC_ACQUIRE);
+    return ((Work & KUSER_WORK_SPECIAL_APC) && Thread->SpecialApcDisable == 0) ||
+           ((Work & KUSER_WORK_NORMAL_APC) && Thread->ApcDisable == 0 && !Thread->KernelApcInProgress);
+}
+
+void KiNoteKernelApcs(PKTHREAD Thread)
+{
+    if (KiKernelApcMayRun(Thread)) {
+        ArchSetPendingSoft(KSOFT_APC);
+    }
+}
+
+/* ---- Making a thread notice ---- */
+
+/* A bit of the thread's UserWork has been set. Request: what its processor is told if it runs on another one. A thread
+   that moves meanwhile looks at UserWork when it is switched to. DISPATCH_LEVEL. */
+static void KiNoticeWork(PKTHREAD Thread, KPRIORITY Increment, ULONG Request)
+{
+    bool Committed;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (KiClaimWait(Thread, WaitBroken, &Committed)) {
+        if (Committed) {
+            KiReady(Thread, Increment);
+        }
+        return; /* one that was Preparing finds out at its commit */
+    }
+    ULONG Processor = Thread->Processor;
+    if (Thread->State == Running && Processor != KeGetCurrentPrcb()->Number) {
+        KiRequestIpi(KiProcessorBlock[Processor], Request);
+    }
+}
+
+static ULONG KiSetWork(PKTHREAD Thread, ULONG Bit)
+{
+    KIRQL Irql = KiRaiseToDispatch();
+    ULONG Before = __atomic_fetch_or(&Thread->UserWork, Bit, __ATOMIC_SEQ_CST);
+    KiNoticeWork(Thread, IO_NO_INCREMENT, KIPI_RESCHEDULE);
+    KiLower(Irql);
+    return Before;
+}
+
+void KeInterruptThread(PKTHREAD Thread)
+{
+    KiSetWork(Thread, KUSER_WORK_INTERRUPT);
+}
+
+static ULONG KiAlertBit(KPROCESSOR_MODE Mode)
+{
+    return Mode == KernelMode ? KUSER_WORK_ALERT_KERNEL : KUSER_WORK_ALERT_USER;
+}
+
+/* Alerts the thread: one alertable wait, the one it is in or the next, ends with STATUS_ALERTED; with AlertMode UserMode
+   only a wait in UserMode. An alert that has not been taken yet is not counted twice. Returns whether the thread was
+   alerted in this mode already. <= DISPATCH_LEVEL. */
+BOOLEAN KeAlertThread(PKTHREAD Thread, KPROCESSOR_MODE AlertMode)
+{
+    return (KiSetWork(Thread, KiAlertBit(AlertMode)) & KiAlertBit(AlertMode)) != 0;
+}
+EXPORT(KeAlertThread);
+
+/* Takes the current thread's alert of this mode back, and returns whether there was one. If there was none, AlertMode is
+   UserMode and user APCs are queued, they are delivered on the way to user mode. Any IRQL. */
+BOOLEAN KeTestAlertThread(KPROCESSOR_MODE AlertMode)
+{
+    PKTHREAD Thread = ArchCurrentThread();
+    ULONG Before = __atomic_fetch_and(&Thread->UserWork, ~KiAlertBit(AlertMode), __ATOMIC_SEQ_CST);
+    if (Before & KiAlertBit(AlertMode)) {
+        return TRUE;
+    }
+    if (AlertMode != KernelMode && (Before & KUSER_WORK_USER_APC)) {
+        __atomic_fetch_or(&Thread->UserWork, KUSER_WORK_DELIVER, __ATOMIC_SEQ_CST);
+    }
+    return FALSE;
+}
+EXPORT(KeTestAlertThread);
+
+/* ---- The queues ---- */
+
+/* Makes an APC for Thread. KernelRoutine runs at APC_LEVEL in the thread, and may change what the NormalRoutine is called
+   with, or put NULL in its place. NormalRoutine NULL: a special kernel APC (ApcMode does not count then); else it runs at
+   PASSIVE_LEVEL, in kernel mode or, with ApcMode UserMode, in user mode. RundownRoutine is called instead of both when the
+   thread ends before. Environment: recorded alone; while the thread is attached to another process, all its APCs wait. Any
+   IRQL. */
+VOID KeInitializeApc(PRKAPC Apc, PRKTHREAD Thread, KAPC_ENVIRONMENT Environment, PKKERNEL_ROUTINE KernelRoutine,
+                     PKRUNDOWN_ROUTINE RundownRoutine, PKNORMAL_ROUTINE NormalRoutine, KPROCESSOR_MODE ApcMode,
+                     PVOID NormalContext)
+{
+    *Apc = (KAPC){
+        .Type = APC_OBJECT,
+        .Size = sizeof(KAPC),
+        .Thread = Thread,
+        .KernelRoutine = KernelRoutine,
+        .RundownRoutine = RundownRoutine,
+        .NormalRoutine = NormalRoutine,
+        .NormalContext = NormalRoutine == NULL ? NULL : NormalContext,
+        .ApcStateIndex = (CCHAR)Environment,
+        .ApcMode = NormalRoutine == NULL || ApcMode == KernelMode ? KernelMode : UserMode,
+    };
+}
+EXPORT(KeInitializeApc);
+
+static PKAPC KiApcOf(PLIST_ENTRY Entry)
+{
+    return CONTAINING_RECORD(Entry, KAPC, ApcListEntry);
+}
+
+static bool KiIsSpecial(PKAPC Apc)
+{
+    return Apc->NormalRoutine == NULL;
+}
+
+/* Special kernel APCs stand before normal ones; otherwise in the order in which they came. Thread->Lock held. */
+static void KiLinkApc(PKTHREAD Thread, PKAPC Apc)
+{
+    PLIST_ENTRY Head = &Thread->ApcListHead[Apc->ApcMode == KernelMode ? KernelMode : UserMode];
+    PLIST_ENTRY After = Head->Blink;
+    while (KiIsSpecial(Apc) && After != Head && !KiIsSpecial(KiApcOf(After))) {
+        After = After->Blink;
+    }
+    InsertHeadList(After, &Apc->ApcListEntry);
+    Apc->Inserted = TRUE;
+    __atomic_fetch_or(&Thread->UserWork,
+                      Apc->ApcMode != KernelMode ? KUSER_WORK_USER_APC
+                      : KiIsSpecial(Apc)         ? KUSER_WORK_SPECIAL_APC
+                                                 : KUSER_WORK_NORMAL_APC,
+                      __ATOMIC_SEQ_CST);
+}
+
+/* Thread->Lock held. A bit whose last APC has gone is cleared; new ones were set by KiLinkApc. */
+static void KiUnlinkApc(PKTHREAD Thread, PKAPC Apc)
+{
+    PLIST_ENTRY Kernel = &Thread->ApcListHead[KernelMode], User = &Thread->ApcListHead[UserMode];
+    ULONG Gone = 0;
+
+    RemoveEntryList(&Apc->ApcListEntry);
+    Apc->Inserted = FALSE;
+    if (IsListEmpty(Kernel) || !KiIsSpecial(KiApcOf(Kernel->Flink))) {
+        Gone |= KUSER_WORK_SPECIAL_APC;
+    }
+    if (IsListEmpty(Kernel) || KiIsSpecial(KiApcOf(Kernel->Blink))) {
+        Gone |= KUSER_WORK_NORMAL_APC;
+    }
+    if (IsListEmpty(User)) {
+        Gone |= KUSER_WORK_USER_APC;
+    }
+    __atomic_fetch_and(&Thread->UserWork, ~Gone, __ATOMIC_SEQ_CST);
+}
+
+/* Queues the APC to its thread, which the caller keeps from being freed. FALSE, and nothing changed: it is queued already, or the
+   thread has ended. A thread that waits, and may be woken for it, gets the boost Increment. On the current thread, at
+   PASSIVE_LEVEL with APCs enabled, a kernel APC has run before the return. <= DISPATCH_LEVEL. */
+BOOLEAN KeInsertQueueApc(PRKAPC Apc, PVOID SystemArgument1, PVOID SystemArgument2, KPRIORITY Increment)
+{
+    PKTHREAD Thread = Apc->Thread;
+    KIRQL Irql = KeAcquireLock(&Thread->Lock);
+    bool Accepted = Thread->ApcQueueable && !Apc->Inserted;
+    bool KernelApc = Apc->ApcMode == KernelMode; /* once unlocked, it may run and be gone */
+    if (Accepted) {
+        Apc->SystemArgument1 = SystemArgument1;
+        Apc->SystemArgument2 = SystemArgument2;
+        KiLinkApc(Thread, Apc);
+    }
+    KeReleaseLockFromDpc(&Thread->Lock);
+    if (Accepted && Thread != ArchCurrentThread()) {
+        KiNoticeWork(Thread, Increment, KernelApc ? KIPI_APC : KIPI_RESCHEDULE);
+    } else if (Accepted) {
+        KiNoteKernelApcs(Thread);
+    }
+    KiLower(Irql);
+    return Accepted;
+}
+EXPORT(KeInsertQueueApc);
+
+/* Takes the APC off its queue; FALSE: it was on none (its routines have run, or are about to). <= DISPATCH_LEVEL. */
+BOOLEAN KeRemoveQueueApc(PRKAPC Apc)
+{
+    PKTHREAD Thread = Apc->Thread;
+    KIRQL Irql = KeAcquireLock(&Thread->Lock);
+    BOOLEAN WasInserted = Apc->Inserted;
+    if (WasInserted) {
+        KiUnlinkApc(Thread, Apc);
+    }
+    KeReleaseLock(&Thread->Lock, Irql);
+    return WasInserted;
+}
+EXPORT(KeRemoveQueueApc);
+
+/* ---- Delivery, on the thread itself ---- */
+
+/* A copy of what an APC is called with: its routines may free it. */
+typedef struct _KI_APC_CALL {
+    PKAPC Apc;
+    bool Special;
+    PKKERNEL_ROUTINE KernelRoutine;
+    PKNORMAL_ROUTINE NormalRoutine;
+    PVOID Context, Argument1, Argument2;
+} KI_APC_CALL;
+
+/* Thread->Lock held. */
+static void KiTakeApc(PKTHREAD Thread, PKAPC Apc, KI_APC_CALL *Call)
+{
+    *Call = (KI_APC_CALL){Apc,
+                          KiIsSpecial(Apc),
+                          Apc->KernelRoutine,
+                          Apc->NormalRoutine,
+                          Apc->NormalContext,
+                          Apc->SystemArgument1,
+                          Apc->SystemArgument2};
+    KiUnlinkApc(Thread, Apc);
+}
+
+/* The first kernel APC, if it may run now: a special one stands before all others. */
+static bool KiTakeKernelApc(PKTHREAD Thread, KI_APC_CALL *Call)
+{
+    PLIST_ENTRY Head = &Thread->ApcListHead[KernelMode];
+    KIRQL Irql = KeAcquireLock(&Thread->Lock);
+    bool Taken = KiKernelApcMayRun(Thread);
+    if (Taken) {
+        KiTakeApc(Thread, KiApcOf(Head->Flink), Call);
+    }
+    KeReleaseLock(&Thread->Lock, Irql);
+    return Taken;
+}
+
+/* An APC's routine leaves level and regions as they were. */
+static void KiCheckApcReturn(void *Routine, KIRQL Irql, ULONG ApcDisable)
+{
+    PKTHREAD Thread = ArchCurrentThread();
+    if (ArchGetIrql() != Irql || Thread->ApcDisable != ApcDisable) {
+        KdBugCheck(APC_INDEX_MISMATCH, (ULONG64)Routine, ArchGetIrql(), Thread->ApcDisable, ApcDisable, NULL,
+                   "an APC's routine %p returned at level %d, APC disable %x; it was called at %d, %x", Routine,
+                   ArchGetIrql(), Thread->ApcDisable, Irql, ApcDisable);
+    }
+}
+
+static void KiCallKernelRoutine(KI_APC_CALL *Call)
+{
+    ULONG ApcDisable = ArchCurrentThread()->ApcDisable;
+    Call->KernelRoutine(Call->Apc, &Call->NormalRoutine, &Call->Context, &Call->Argument1, &Call->Argument2);
+    KiCheckApcReturn((void *)Call->KernelRoutine, APC_LEVEL, ApcDisable);
+}
+
+static void KiCallNormalRoutine(PKTHREAD Thread, const KI_APC_CALL *Call)
+{
+    ULONG ApcDisable = Thread->ApcDisable;
+    Thread->KernelApcInProgress = TRUE;
+    KiLower(PASSIVE_LEVEL);
+    Call->NormalRoutine(Call->Context, Call->Argument1, Call->Argument2);
+    KiCheckApcReturn((void *)Call->NormalRoutine, PASSIVE_LEVEL, ApcDisable);
+    ArchSetIrql(APC_LEVEL);
+    Thread->KernelApcInProgress = FALSE;
+}
+
+/* The interrupted code's exception blocks, user-access window and previous mode are not the APC's: an exception must
+   not cross an interrupt. */
+void KiDeliverKernelApcs(void)
+{
+    PKTHREAD Thread = ArchCurrentThread();
+    KI_APC_CALL Call;
+
+    ArchClearPendingSoft(KSOFT_APC);
+    if (!KiKernelApcMayRun(Thread)) {
+        return;
+    }
+    struct _SEH_FRAME *Exceptions = Thread->ExceptionList;
+    UCHAR PreviousMode = Thread->PreviousMode;
+    bool UserAccess = ArchOpenUserAccess();
+    ArchCloseUserAccess(false);
+    Thread->ExceptionList = NULL;
+    Thread->PreviousMode = KernelMode;
+    while (KiTakeKernelApc(Thread, &Call)) {
+        KiCallKernelRoutine(&Call);
+        if (!Call.Special && Call.NormalRoutine != NULL) {
+            KiCallNormalRoutine(Thread, &Call);
+        }
+    }
+    Thread->PreviousMode = PreviousMode;
+    Thread->ExceptionList = Exceptions;
+    if (UserAccess) {
+        ArchOpenUserAccess();
+    }
+}
+
+static bool KiTakeUserApc(PKTHREAD Thread, KI_APC_CALL *Call)
+{
+    PLIST_ENTRY Head = &Thread->ApcListHead[UserMode];
+    KeAcquireLockAtDpc(&Thread->Lock);
+    bool Taken = !IsListEmpty(Head);
+    if (Taken) {
+        KiTakeApc(Thread, KiApcOf(Head->Flink), Call);
+    }
+    KeReleaseLockFromDpc(&Thread->Lock);
+    return Taken;
+}
+
+/* One a time: user mode asks for the next, when the routine has returned. An APC that its KernelRoutine has done with makes
+   place for the next. */
+void KiDeliverUserApc(PKTRAP_FRAME Frame)
+{
+    PKTHREAD Thread = ArchCurrentThread();
+    KI_APC_CALL Call;
+
+    __atomic_fetch_and(&Thread->UserWork, ~KUSER_WORK_DELIVER, __ATOMIC_SEQ_CST);
+    do {
+        KIRQL Irql = KiRaiseToDispatch();
+        if (!KeHandlers.TakesUserApcs(Thread->Process) || !KiTakeUserApc(Thread, &Call)) {
+            KiLower(Irql);
+            return;
+        }
+        KiLower(APC_LEVEL);
+        KiCallKernelRoutine(&Call);
+        KiLower(Irql);
+    } while (Call.NormalRoutine == NULL);
+    KeHandlers.UserApc(Frame, Call.NormalRoutine, Call.Context, Call.Argument1, Call.Argument2);
+}
+
+/* ---- The thread's end ---- */
+
+static PKAPC KiTakeForRundown(PKTHREAD Thread)
+{
+    PKAPC Apc = NULL;
+    KIRQL Irql = KeAcquireLock(&Thread->Lock);
+    Thread->ApcQueueable = FALSE;
+    for (ULONG Mode = KernelMode; Mode <= UserMode && Apc == NULL; Mode++) {
+        if (!IsListEmpty(&Thread->ApcListHead[Mode])) {
+            Apc = KiApcOf(Thread->ApcListHead[Mode].Flink);
+            KiUnlinkApc(Thread, Apc);
+        }
+    }
+    KeReleaseLock(&Thread->Lock, Irql);
+    return Apc;
+}
+
+void KeRundownApcs(PKTHREAD Thread)
+{
+    PKAPC Apc;
+    while ((Apc = KiTakeForRundown(Thread)) != NULL) {
+        if (Apc->RundownRoutine != NULL) {
+            Apc->RundownRoutine(Apc);
+        }
+    }
+}
