@@ -23,12 +23,16 @@ MISUSES = {
     "resource-convert": (0xE3, "RESOURCE_NOT_OWNED", "does not own resource"),
     "resource-upgrade": (0xC4, VERIFIER, "acquires, though it holds it, resource"),
     "resource-region": (0x50005, "BLOCKING_LOCK_WITH_APCS_ENABLED", "resource .* outside a critical region"),
+    "remove-tag": (0xC4, VERIFIER, "with which nobody has acquired it"),
+    "rundown-twice": (0x50004, "ASSERTION_FAILED", "released more often than acquired"),
+    "rundown-late": (0x16C, "INVALID_RUNDOWN_PROTECTION_FLAGS", "after the run-down was complete"),
+    "paged-high": (0x50004, "ASSERTION_FAILED", "paged lookaside list used at level 2"),
     "resource-delete": (0x50004, "ASSERTION_FAILED", "is deleted while it has 1 owners"),
 }
-ALWAYS = {"fast-high", "resource-free", "resource-foreign", "resource-target", "resource-convert"}      # found in release builds, too
+ALWAYS = {"fast-high", "resource-free", "resource-foreign", "resource-target", "resource-convert", "rundown-late"}      # found in release builds, too
 
 CASES = [Kernel(f"kernel/{name}/{smp}", modules=(name,), smp=smp, random=True, alone=True)
-         for name in ("passive", "resources") for smp in (1, 8)]
+         for name in ("passive", "resources", "exhelpers") for smp in (1, 8)]
 CASES += [Bugcheck(f"misuse/{name}", modules=("misuse",), options=f"misuse.kind={name}", code=code, symbol=symbol,
                    log=log, debug=name not in ALWAYS)
           for name, (code, symbol, log) in MISUSES.items()]

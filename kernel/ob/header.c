@@ -189,4 +189,5 @@ void ObInitialize(void)
         KdBugCheck(PHASE0_INITIALIZATION_FAILED, 0, 0, 0, 0, NULL,
                    "no memory for the table of kernel handles");
     }
+    ObpInitializeCallbacks();
 }

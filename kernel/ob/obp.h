@@ -116,5 +116,6 @@ void ObpRebuildFreeList(PHANDLE_TABLE Table);
 NTSTATUS ObpCloseHandle(PHANDLE_TABLE Table, HANDLE Handle, KPROCESSOR_MODE Mode, BOOLEAN EvenProtected);
 
 void ObpInitializeClientIds(void);
+void ObpInitializeCallbacks(void);
 
 #endif

@@ -256,6 +256,46 @@ static VOID ResourceDelete(BOOLEAN Right)
     ExDeleteResourceLite(&Resource);
 }
 
+static VOID RemoveTag(BOOLEAN Right)
+{
+    static IO_REMOVE_LOCK RemoveLock;
+    IoInitializeRemoveLock(&RemoveLock, 'siMR', 0, 0);
+    IoAcquireRemoveLock(&RemoveLock, &Mutex);
+    IoReleaseRemoveLock(&RemoveLock, Right ? (PVOID)&Mutex : (PVOID)&PushLock);
+}
+
+static VOID RundownTwice(BOOLEAN Right)
+{
+    EX_RUNDOWN_REF Ref;
+    ExInitializeRundownProtection(&Ref);
+    ExAcquireRundownProtection(&Ref);
+    ExReleaseRundownProtection(&Ref);
+    if (!Right) {
+        ExReleaseRundownProtection(&Ref);
+    }
+}
+
+static VOID RundownLate(BOOLEAN Right)
+{
+    EX_RUNDOWN_REF Ref;
+    ExInitializeRundownProtection(&Ref);
+    ExWaitForRundownProtectionRelease(&Ref);
+    if (!Right) {
+        ExReleaseRundownProtection(&Ref);
+    }
+}
+
+static VOID PagedHigh(BOOLEAN Right)
+{
+    static PAGED_LOOKASIDE_LIST List;
+    KIRQL Irql;
+    ExInitializePagedLookasideList(&List, NULL, NULL, 0, 32, 'siML', 0);
+    KeRaiseIrql(Right ? APC_LEVEL : DISPATCH_LEVEL, &Irql);
+    ExFreeToPagedLookasideList(&List, ExAllocateFromPagedLookasideList(&List));
+    KeLowerIrql(Irql);
+    ExDeletePagedLookasideList(&List);
+}
+
 static const struct {
     PCSTR Name;
     VOID (*Routine)(BOOLEAN Right);
@@ -265,7 +305,8 @@ static const struct {
     {"push-foreign", PushForeign}, {"push-mode", PushMode}, {"push-region", PushRegion}, {"push-end", PushEnd},
     {"resource-free", ResourceFree}, {"resource-foreign", ResourceForeign}, {"resource-target", ResourceTarget},
     {"resource-convert", ResourceConvert}, {"resource-upgrade", ResourceUpgrade}, {"resource-region", ResourceRegion},
-    {"resource-delete", ResourceDelete},
+    {"resource-delete", ResourceDelete}, {"remove-tag", RemoveTag}, {"rundown-twice", RundownTwice},
+    {"rundown-late", RundownLate}, {"paged-high", PagedHigh},
 };
 
 NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lookaside lists: blocks of one size, a few of which are kept when they are freed, so that the next allocation need not
+ * go to the pool, or to wherever the list's owner takes them from.
+ *
+ * How many are kept is tuned to the use: after every EXP_TUNE_PERIOD allocations, the depth doubles if more than one in
+ * 16 of them found the list empty, and shrinks by an eighth if none did.
+ *
+ * Lock: each list's own; it is not held while the owner's routines are called. All pool is resident, so that a paged
+ * list differs from the others only in the level at which it may be used.
+ */
+#include "kernel/ex/ex.h"
+#include "kernel/kd/kd.h"
+#include "kernel/rtl/export.h"
+
+#define EXP_MINIMUM_DEPTH 4
+#define EXP_MAXIMUM_DEPTH 256
+#define EXP_TUNE_PERIOD   256
+
+/* ---- The list itself ---- */
+
+static VOID ExpInitializeLookaside(PGENERAL_LOOKASIDE List, POOL_TYPE Type, ULONG Flags, SIZE_T Size, ULONG Tag)
+{
+    RtlZeroMemory(List, sizeof(*List));
+    KeInitializeSpinLock(&List->Lock);
+    List->Depth = EXP_MINIMUM_DEPTH;
+    List->MaximumDepth = EXP_MAXIMUM_DEPTH;
+    List->Type = Type;
+    List->Tag = Tag;
+    List->Size = (ULONG)(Size > LOOKASIDE_MINIMUM_BLOCK_SIZE ? Size : LOOKASIDE_MINIMUM_BLOCK_SIZE);
+    List->Future = Flags;
+}
+
+static VOID ExpTune(PGENERAL_LOOKASIDE List)
+{
+    ULONG Misses = List->AllocateMisses - List->LastAllocateMisses;
+    ULONG Depth = List->Depth;
+
+    if (Misses > EXP_TUNE_PERIOD / 16) {
+        Depth *= 2;
+    } else if (Misses == 0) {
+        Depth -= Depth / 8;
+    }
+    Depth = Depth < List->MaximumDepth ? Depth : List->MaximumDepth;
+    List->Depth = (USHORT)(Depth > EXP_MINIMUM_DEPTH ? Depth : EXP_MINIMUM_DEPTH);
+    List->LastTotalAllocates = List->TotalAllocates;
+    List->LastAllocateMisses = List->AllocateMisses;
+}
+
+/* A kept block, or NULL. */
+static PVOID ExpPop(PGENERAL_LOOKASIDE List)
+{
+    KIRQL Irql;
+
+    KI_ASSERT(List->Type != PagedPool || ArchGetIrql() <= APC_LEVEL, "paged lookaside list used at level %d", ArchGetIrql());
+    KeAcquireSpinLock(&List->Lock, &Irql);
+    PSINGLE_LIST_ENTRY Entry = List->SingleListHead.Next;
+    List->TotalAllocates++;
+    if (Entry != NULL) {
+        List->SingleListHead.Next = Entry->Next;
+        List->Count--;
+    } else {
+        List->AllocateMisses++;
+    }
+    if (List->TotalAllocates - List->LastTotalAllocates >= EXP_TUNE_PERIOD) {
+        ExpTune(List);
+    }
+    KeReleaseSpinLock(&List->Lock, Irql);
+    return Entry;
+}
+
+/* Keeps a block; FALSE when there are enough of them. */
+static BOOLEAN ExpPush(PGENERAL_LOOKASIDE List, PVOID Block)
+{
+    KIRQL Irql;
+    PSINGLE_LIST_ENTRY Entry = Block;
+
+    KI_ASSERT(List->Type != PagedPool || ArchGetIrql() <= APC_LEVEL, "paged lookaside list used at level %d", ArchGetIrql());
+    KeAcquireSpinLock(&List->Lock, &Irql);
+    List->TotalFrees++;
+    BOOLEAN Keep = List->Count < List->Depth;
+    if (Keep) {
+        Entry->Next = List->SingleListHead.Next;
+        List->SingleListHead.Next = Entry;
+        List->Count++;
+    } else {
+        List->FreeMisses++;
+    }
+    KeReleaseSpinLock(&List->Lock, Irql);
+    return Keep;
+}
+
+/* All kept blocks, as a chain. */
+static PSINGLE_LIST_ENTRY ExpPopAll(PGENERAL_LOOKASIDE List)
+{
+    KIRQL Irql;
+
+    KeAcquireSpinLock(&List->Lock, &Irql);
+    PSINGLE_LIST_ENTRY Chain = List->SingleListHead.Next;
+    List->SingleListHead.Next = NULL;
+    List->Count = 0;
+    KeReleaseSpinLock(&List->Lock, Irql);
+    return Chain;
+}
+
+/* ---- LOOKASIDE_LIST_EX ---- */
+
+static PVOID ExpAllocateEx(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag, PLOOKASIDE_LIST_EX Lookaside)
+{
+    return ExAllocatePoolWithTag(PoolType, NumberOfBytes, Tag);
+}
+
+static VOID ExpFreeEx(PVOID Buffer, PLOOKASIDE_LIST_EX Lookaside)
+{
+    ExFreePoolWithTag(Buffer, Lookaside->L.Tag);
+}
+
+/*
+ * Makes an empty list in resident, 16-byte aligned memory of the caller's. Allocate and Free, where they are given, take
+ * the pool's place. Flags: EX_LOOKASIDE_LIST_EX_FLAGS_RAISE_ON_FAIL makes an allocation that fails raise
+ * STATUS_INSUFFICIENT_RESOURCES, ..._FAIL_NO_RAISE passes POOL_QUOTA_FAIL_INSTEAD_OF_RAISE to Allocate. Depth means
+ * nothing. STATUS_INVALID_PARAMETER_4: no such pool. STATUS_INVALID_PARAMETER_5: unknown flags, or both.
+ * <= DISPATCH_LEVEL. (WDK page of the name)
+ */
+NTSTATUS ExInitializeLookasideListEx(PLOOKASIDE_LIST_EX Lookaside, PALLOCATE_FUNCTION_EX Allocate, PFREE_FUNCTION_EX Free,
+                                     POOL_TYPE PoolType, ULONG Flags, SIZE_T Size, ULONG Tag, USHORT Depth)
+{
+    if (PoolType != NonPagedPool && PoolType != PagedPool && PoolType != NonPagedPoolNx) {
+        return STATUS_INVALID_PARAMETER_4;
+    }
+    if (Flags > EX_LOOKASIDE_LIST_EX_FLAGS_FAIL_NO_RAISE) {
+        return STATUS_INVALID_PARAMETER_5;
+    }
+    ExpInitializeLookaside(&Lookaside->L, PoolType, Flags, Size, Tag);
+    Lookaside->L.AllocateEx = Allocate != NULL ? Allocate : ExpAllocateEx;
+    Lookaside->L.FreeEx = Free != NULL ? Free : ExpFreeEx;
+    return STATUS_SUCCESS;
+}
+EXPORT(ExInitializeLookasideListEx);
+
+/* A block, its contents undefined; NULL, or the exception asked for, when there is none. <= DISPATCH_LEVEL, a paged list
+   <= APC_LEVEL. (WDK page of the name) */
+PVOID ExAllocateFromLookasideListEx(PLOOKASIDE_LIST_EX Lookaside)
+{
+    PGENERAL_LOOKASIDE List = &Lookaside->L;
+    PVOID Block = ExpPop(List);
+
+    if (Block == NULL) {
+        ULONG Type = List->Type;
+        if (List->Future == EX_LOOKASIDE_LIST_EX_FLAGS_FAIL_NO_RAISE) {
+            Type |= POOL_QUOTA_FAIL_INSTEAD_OF_RAISE;
+        }
+        Block = List->AllocateEx((POOL_TYPE)Type, List->Size, List->Tag, Lookaside);
+    }
+    if (Block == NULL && List->Future == EX_LOOKASIDE_LIST_EX_FLAGS_RAISE_ON_FAIL) {
+        ExRaiseStatus(STATUS_INSUFFICIENT_RESOURCES);
+    }
+    return Block;
+}
+EXPORT(ExAllocateFromLookasideListEx);
+
+/* Gives a block of the list's back. Level as above. (WDK page of the name) */
+VOID ExFreeToLookasideListEx(PLOOKASIDE_LIST_EX Lookaside, PVOID Entry)
+{
+    if (!ExpPush(&Lookaside->L, Entry)) {
+        Lookaside->L.FreeEx(Entry, Lookaside);
+    }
+}
+EXPORT(ExFreeToLookasideListEx);
+
+/* Frees all blocks that are kept. Level as above. (WDK page of the name) */
+VOID ExFlushLookasideListEx(PLOOKASIDE_LIST_EX Lookaside)
+{
+    PSINGLE_LIST_ENTRY Entry = ExpPopAll(&Lookaside->L);
+
+    while (Entry != NULL) {
+        PSINGLE_LIST_ENTRY Next = Entry->Next;
+        Lookaside->L.FreeEx(Entry, Lookaside);
+        Entry = Next;
+    }
+}
+EXPORT(ExFlushLookasideListEx);
+
+/* The same for the last time: the list's memory may go. (WDK page of the name) */
+VOID ExDeleteLookasideListEx(PLOOKASIDE_LIST_EX Lookaside)
+{
+    ExFlushLookasideListEx(Lookaside);
+}
+EXPORT(ExDeleteLookasideListEx);
+
+/* ---- The older forms: their routines do not get the list ---- */
+
+static VOID ExpInitializeOld(PGENERAL_LOOKASIDE List, PALLOCATE_FUNCTION Allocate, PFREE_FUNCTION Free, POOL_TYPE Type,
+                             ULONG Flags, SIZE_T Size, ULONG Tag)
+{
+    ExpInitializeLookaside(List, (POOL_TYPE)(Type | (Flags & POOL_NX_ALLOCATION)), Flags, Size, Tag);
+    List->Allocate = Allocate != NULL ? Allocate : ExAllocatePoolWithTag;
+    List->Free = Free != NULL ? Free : ExFreePool;
+}
+
+static PVOID ExpAllocateOld(PGENERAL_LOOKASIDE List)
+{
+    PVOID Block = ExpPop(List);
+
+    if (Block == NULL) {
+        Block = List->Allocate(List->Type, List->Size, List->Tag);
+    }
+    if (Block == NULL && (List->Future & POOL_RAISE_IF_ALLOCATION_FAILURE) != 0) {
+        ExRaiseStatus(STATUS_INSUFFICIENT_RESOURCES);
+    }
+    return Block;
+}
+
+static VOID ExpFreeOld(PGENERAL_LOOKASIDE List, PVOID Entry)
+{
+    if (!ExpPush(List, Entry)) {
+        List->Free(Entry);
+    }
+}
+
+static VOID ExpDeleteOld(PGENERAL_LOOKASIDE List)
+{
+    PSINGLE_LIST_ENTRY Entry = ExpPopAll(List);
+
+    while (Entry != NULL) {
+        PSINGLE_LIST_ENTRY Next = Entry->Next;
+        List->Free(Entry);
+        Entry = Next;
+    }
+}
+
+/* As the routines above. Flags: 0, POOL_NX_ALLOCATION, POOL_RAISE_IF_ALLOCATION_FAILURE. (WDK pages of the names) */
+VOID ExInitializeNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside, PALLOCATE_FUNCTION Allocate, PFREE_FUNCTION Free,
+                                     ULONG Flags, SIZE_T Size, ULONG Tag, USHORT Depth)
+{
+    ExpInitializeOld(&Lookaside->L, Allocate, Free, NonPagedPool, Flags, Size, Tag);
+}
+EXPORT(ExInitializeNPagedLookasideList);
+
+PVOID ExAllocateFromNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside)
+{
+    return ExpAllocateOld(&Lookaside->L);
+}
+EXPORT(ExAllocateFromNPagedLookasideList);
+
+VOID ExFreeToNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside, PVOID Entry)
+{
+    ExpFreeOld(&Lookaside->L, Entry);
+}
+EXPORT(ExFreeToNPagedLookasideList);
+
+VOID ExDeleteNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside)
+{
+    ExpDeleteOld(&Lookaside->L);
+}
+EXPORT(ExDeleteNPagedLookasideList);
+
+VOID ExInitializePagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside, PALLOCATE_FUNCTION Allocate, PFREE_FUNCTION Free,
+                                    ULONG Flags, SIZE_T Size, ULONG Tag, USHORT Depth)
+{
+    ExpInitializeOld(&Lookaside->L, Allocate, Free, PagedPool, Flags & POOL_RAISE_IF_ALLOCATION_FAILURE, Size, Tag);
+}
+EXPORT(ExInitializePagedLookasideList);
+
+PVOID ExAllocateFromPagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside)
+{
+    return ExpAllocateOld(&Lookaside->L);
+}
+EXPORT(ExAllocateFromPagedLookasideList);
+
+VOID ExFreeToPagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside, PVOID Entry)
+{
+    ExpFreeOld(&Lookaside->L, Entry);
+}
+EXPORT(ExFreeToPagedLookasideList);
+
+VOID ExDeletePagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside)
+{
+    ExpDeleteOld(&Lookaside->L);
+}
+EXPORT(ExDeletePagedLookasideList);

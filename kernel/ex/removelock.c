@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Remove locks: a driver counts the operations that use a device, and waits for the last of them before it removes the
+ * device. IoCount starts at 1, for the device itself; whoever removes it gives that up together with its own
+ * acquisition.
+ *
+ * Debug builds keep each acquisition with its tag in a list (Dbg.Spin guards it), so that a release of what was not
+ * acquired with that tag is noticed at once. Where memory for the list is out, acquisitions are only counted.
+ */
+#include "kernel/ex/ex.h"
+#include "kernel/kd/kd.h"
+#include "kernel/rtl/export.h"
+#include "sync/held.h"
+
+/* Makes a lock in resident memory of the caller's. AllocateTag is for the list's memory. MaxLockedMinutes (0: any time)
+   and HighWatermark (0: any number) are what debug builds report as too long and too many. PASSIVE_LEVEL.
+   (WDK page IoInitializeRemoveLock) */
+VOID IoInitializeRemoveLockEx(PIO_REMOVE_LOCK Lock, ULONG AllocateTag, ULONG MaxLockedMinutes, ULONG HighWatermark,
+                              ULONG RemlockSize)
+{
+    KI_ASSERT(RemlockSize == sizeof(*Lock), "a remove lock of %u bytes", RemlockSize);
+    RtlZeroMemory(Lock, sizeof(*Lock));
+    Lock->Common.IoCount = 1;
+    KeInitializeEvent(&Lock->Common.RemoveEvent, SynchronizationEvent, FALSE);
+    Lock->Dbg.AllocateTag = (LONG)AllocateTag;
+    Lock->Dbg.MaxLockedTicks = (LONGLONG)MaxLockedMinutes * 60 * 10000000;
+    Lock->Dbg.HighWatermark = HighWatermark;
+    KeInitializeSpinLock(&Lock->Dbg.Spin);
+}
+EXPORT(IoInitializeRemoveLockEx);
+
+#if DBG
+
+struct _IO_REMOVE_LOCK_TRACKING_BLOCK {
+    PIO_REMOVE_LOCK_TRACKING_BLOCK Next;
+    PVOID Tag;
+    PCSTR File;
+    ULONG Line;
+    ULONGLONG Since; /* interrupt time, 100 ns */
+};
+
+static VOID ExpTrackAcquire(PIO_REMOVE_LOCK Lock, PVOID Tag, PCSTR File, ULONG Line)
+{
+    KIRQL Irql;
+    PIO_REMOVE_LOCK_TRACKING_BLOCK Block =
+        ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(*Block), (ULONG)Lock->Dbg.AllocateTag);
+
+    if (Block == NULL) {
+        InterlockedIncrement(&Lock->Dbg.LowMemoryCount);
+        return;
+    }
+    *Block = (IO_REMOVE_LOCK_TRACKING_BLOCK){.Tag = Tag, .File = File, .Line = Line, .Since = KeQueryInterruptTime()};
+    KeAcquireSpinLock(&Lock->Dbg.Spin, &Irql);
+    Block->Next = Lock->Dbg.Blocks;
+    Lock->Dbg.Blocks = Block;
+    KeReleaseSpinLock(&Lock->Dbg.Spin, Irql);
+    if (Lock->Dbg.HighWatermark != 0 && (ULONG)Lock->Common.IoCount - 1 > Lock->Dbg.HighWatermark) {
+        DbgPrint("remove lock %p: %d acquisitions at once (%s:%u)\n", Lock, Lock->Common.IoCount - 1, File, Line);
+    }
+}
+
+/* The youngest acquisition with this tag, off the list; NULL when there is none. */
+static PIO_REMOVE_LOCK_TRACKING_BLOCK ExpUntrack(PIO_REMOVE_LOCK Lock, PVOID Tag)
+{
+    KIRQL Irql;
+
+    KeAcquireSpinLock(&Lock->Dbg.Spin, &Irql);
+    PIO_REMOVE_LOCK_TRACKING_BLOCK *Link = &Lock->Dbg.Blocks;
+    while (*Link != NULL && (*Link)->Tag != Tag) {
+        Link = &(*Link)->Next;
+    }
+    PIO_REMOVE_LOCK_TRACKING_BLOCK Block = *Link;
+    if (Block != NULL) {
+        *Link = Block->Next;
+    }
+    KeReleaseSpinLock(&Lock->Dbg.Spin, Irql);
+    return Block;
+}
+
+static VOID ExpTrackRelease(PIO_REMOVE_LOCK Lock, PVOID Tag, const void *Place)
+{
+    PIO_REMOVE_LOCK_TRACKING_BLOCK Block = ExpUntrack(Lock, Tag);
+
+    if (Block == NULL) {
+        if (InterlockedDecrement(&Lock->Dbg.LowMemoryCount) < 0) {
+            KdBugCheck(DRIVER_VERIFIER_DETECTED_VIOLATION, KI_VIOLATION_NOT_HELD, (ULONG64)Lock, (ULONG64)Tag,
+                       (ULONG64)Place, NULL, "remove lock %p released with tag %p, with which nobody has acquired it",
+                       Lock, Tag);
+        }
+        return;
+    }
+    LONGLONG Held = (LONGLONG)(KeQueryInterruptTime() - Block->Since);
+    if (Lock->Dbg.MaxLockedTicks != 0 && Held > Lock->Dbg.MaxLockedTicks) {
+        DbgPrint("remove lock %p: held for %I64d s, acquired at %s:%u\n", Lock, Held / 10000000, Block->File,
+                 Block->Line);
+    }
+    ExFreePoolWithTag(Block, (ULONG)Lock->Dbg.AllocateTag);
+}
+
+#else
+#define ExpTrackAcquire(Lock, Tag, File, Line) ((void)0)
+#define ExpTrackRelease(Lock, Tag, Place)      ((void)0)
+#endif
+
+/* Adds a user. STATUS_SUCCESS, or STATUS_DELETE_PENDING when the removal has begun. <= DISPATCH_LEVEL.
+   (WDK page IoAcquireRemoveLock) */
+NTSTATUS IoAcquireRemoveLockEx(PIO_REMOVE_LOCK RemoveLock, PVOID Tag, PCSTR File, ULONG Line, ULONG RemlockSize)
+{
+    InterlockedIncrement(&RemoveLock->Common.IoCount);
+    /* Counted first, then looked: whoever removes the device marks it first, then counts. */
+    if (*(volatile BOOLEAN *)&RemoveLock->Common.Removed) {
+        if (InterlockedDecrement(&RemoveLock->Common.IoCount) == 0) {
+            KeSetEvent(&RemoveLock->Common.RemoveEvent, IO_NO_INCREMENT, FALSE);
+        }
+        return STATUS_DELETE_PENDING;
+    }
+    ExpTrackAcquire(RemoveLock, Tag, File, Line);
+    return STATUS_SUCCESS;
+}
+EXPORT(IoAcquireRemoveLockEx);
+
+/* A user leaves, with the tag of its acquisition. <= DISPATCH_LEVEL. (WDK page IoReleaseRemoveLock) */
+VOID IoReleaseRemoveLockEx(PIO_REMOVE_LOCK RemoveLock, PVOID Tag, ULONG RemlockSize)
+{
+    ExpTrackRelease(RemoveLock, Tag, KI_CALLER());
+    if (InterlockedDecrement(&RemoveLock->Common.IoCount) == 0) {
+        KI_ASSERT(RemoveLock->Common.Removed, "remove lock %p released more often than acquired", RemoveLock);
+        KeSetEvent(&RemoveLock->Common.RemoveEvent, IO_NO_INCREMENT, FALSE);
+    }
+}
+EXPORT(IoReleaseRemoveLockEx);
+
+/* The caller, which is a user itself, refuses new ones for ever and leaves; returns when all the others have left, too.
+   The lock cannot be used again. PASSIVE_LEVEL; may block. (WDK page IoReleaseRemoveLockAndWait) */
+VOID IoReleaseRemoveLockAndWaitEx(PIO_REMOVE_LOCK RemoveLock, PVOID Tag, ULONG RemlockSize)
+{
+    PAGED_CODE();
+    ExpTrackRelease(RemoveLock, Tag, KI_CALLER());
+    __atomic_store_n(&RemoveLock->Common.Removed, TRUE, __ATOMIC_SEQ_CST);
+    if (InterlockedExchangeAdd(&RemoveLock->Common.IoCount, -2) != 2) {
+        KeWaitForSingleObject(&RemoveLock->Common.RemoveEvent, Executive, KernelMode, FALSE, NULL);
+    }
+}
+EXPORT(IoReleaseRemoveLockAndWaitEx);

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Callback objects: a name under which drivers register routines, and under which one of them has all of these called.
+ * They stand in ob for their names: until there is a name space, ObpCallbackNames lists the callback objects that
+ * exist, and ObpFindCallback is the one routine that looks a name up.
+ *
+ * Locks: ObpCallbackNamesLock guards the list of names; each object's Lock (KlcExecutive) its registrations. No lock is
+ * held while a routine is called: a call stands in the list of its registration, and the registration stays in the
+ * object's list as long as a call does.
+ */
+#include "kernel/ex/ex.h"
+#include "kernel/ob/obp.h"
+#include "sync/pushlock.h"
+
+#define OBP_CALLBACK_TAG 'blCO'
+
+/* (n) ObpCallbackNamesLock   (l) Lock   (c) constant */
+struct _CALLBACK_OBJECT {
+    KLOCK Lock;
+    BOOLEAN AllowMultiple;    /* (c) */
+    LIST_ENTRY Registrations; /* (l) in their order */
+    UNICODE_STRING Name;      /* (c) in pool */
+    LIST_ENTRY NameLink;      /* (n) */
+};
+
+/* A call in progress, on the caller's stack. */
+typedef struct _OBP_CALLBACK_CALL {
+    struct _OBP_CALLBACK_CALL *Next;
+    PKTHREAD Thread;
+} OBP_CALLBACK_CALL, *POBP_CALLBACK_CALL;
+
+typedef struct _OBP_REGISTRATION {
+    LIST_ENTRY Link; /* (l) */
+    PCALLBACK_OBJECT Object;
+    PCALLBACK_FUNCTION Function;
+    PVOID Context;
+    POBP_CALLBACK_CALL Calls; /* (l) */
+    BOOLEAN Leaving;          /* (l) not called any more */
+    BOOLEAN FreeAtEnd;        /* (l) unregistered by its own call: the last call frees it */
+    PKEVENT Waiter;           /* (l) set whenever a call ends, for the thread that unregisters */
+} OBP_REGISTRATION, *POBP_REGISTRATION;
+
+static POBJECT_TYPE ObpCallbackType;
+static EX_PUSH_LOCK ObpCallbackNamesLock;
+static LIST_ENTRY ObpCallbackNames = {&ObpCallbackNames, &ObpCallbackNames};
+
+/* ---- Names ---- */
+
+/* The object of this name, with a reference, or NULL. ObpCallbackNamesLock held. */
+static PCALLBACK_OBJECT ObpFindCallback(PCUNICODE_STRING Name, BOOLEAN CaseInsensitive)
+{
+    for (PLIST_ENTRY Link = ObpCallbackNames.Flink; Link != &ObpCallbackNames; Link = Link->Flink) {
+        PCALLBACK_OBJECT Object = CONTAINING_RECORD(Link, CALLBACK_OBJECT, NameLink);
+        /* The list holds no reference: an object whose last one has gone waits here for its deletion. */
+        if (RtlEqualUnicodeString(Name, &Object->Name, CaseInsensitive) && ObReferenceObjectSafe(Object)) {
+            return Object;
+        }
+    }
+    return NULL;
+}
+
+static void ObpDeleteCallback(PVOID Body)
+{
+    PCALLBACK_OBJECT Object = Body;
+
+    KeLockExclusive(&ObpCallbackNamesLock);
+    RemoveEntryList(&Object->NameLink);
+    KeUnlockExclusive(&ObpCallbackNamesLock);
+    ExFreePoolWithTag(Object->Name.Buffer, OBP_CALLBACK_TAG);
+}
+
+static const OB_TYPE_ROUTINES ObpCallbackRoutines = {
+    .Name = "Callback",
+    .PoolTag = OBP_CALLBACK_TAG,
+    .BodySize = sizeof(CALLBACK_OBJECT),
+    .Delete = ObpDeleteCallback,
+};
+
+/* A new object of this name. ObpCallbackNamesLock held. */
+static NTSTATUS ObpMakeCallback(PCUNICODE_STRING Name, BOOLEAN AllowMultiple, PCALLBACK_OBJECT *Object)
+{
+    PWSTR Buffer = ExAllocatePoolWithTag(NonPagedPoolNx, Name->Length, OBP_CALLBACK_TAG);
+    PCALLBACK_OBJECT New;
+
+    if (Buffer == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    NTSTATUS Status = ObCreateObject(ObpCallbackType, (PVOID *)&New);
+    if (!NT_SUCCESS(Status)) {
+        ExFreePoolWithTag(Buffer, OBP_CALLBACK_TAG);
+        return Status;
+    }
+    RtlCopyMemory(Buffer, Name->Buffer, Name->Length);
+    New->Name = (UNICODE_STRING){.Length = Name->Length, .MaximumLength = Name->Length, .Buffer = Buffer};
+    KeInitializeLock(&New->Lock, KlcExecutive);
+    InitializeListHead(&New->Registrations);
+    New->AllowMultiple = AllowMultiple;
+    InsertTailList(&ObpCallbackNames, &New->NameLink);
+    *Object = New;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS ObpOpenCallback(POBJECT_ATTRIBUTES Attributes, BOOLEAN Create, BOOLEAN AllowMultiple,
+                                PCALLBACK_OBJECT *Object)
+{
+    *Object = ObpFindCallback(Attributes->ObjectName, (Attributes->Attributes & OBJ_CASE_INSENSITIVE) != 0);
+    if (*Object != NULL) {
+        return STATUS_SUCCESS;
+    }
+    if (!Create) {
+        return STATUS_OBJECT_NAME_NOT_FOUND;
+    }
+    NTSTATUS Status = ObpMakeCallback(Attributes->ObjectName, AllowMultiple, Object);
+    if (NT_SUCCESS(Status) && (Attributes->Attributes & OBJ_PERMANENT) != 0) {
+        ObReferenceObject(*Object); /* for its name, which stays for ever */
+    }
+    return Status;
+}
+
+static bool ObpIsCallbackName(PCUNICODE_STRING Name)
+{
+    static const UNICODE_STRING Folder = RTL_CONSTANT_STRING(L"\\Callback\\");
+    return Name->Length > Folder.Length && RtlPrefixUnicodeString(&Folder, Name, TRUE);
+}
+
+/*
+ * Opens the callback object that ObjectAttributes names, \Callback\Something, or with Create makes it if there is none;
+ * AllowMultipleCallbacks means something for a new one only. The caller gets a reference (ObDereferenceObject). Without
+ * OBJ_PERMANENT the name goes with the last reference. STATUS_UNSUCCESSFUL without a name; STATUS_OBJECT_NAME_NOT_FOUND;
+ * STATUS_OBJECT_PATH_NOT_FOUND for a name elsewhere; STATUS_INSUFFICIENT_RESOURCES. <= APC_LEVEL. (WDK page of the name)
+ */
+NTSTATUS ExCreateCallback(PCALLBACK_OBJECT *CallbackObject, POBJECT_ATTRIBUTES ObjectAttributes, BOOLEAN Create,
+                          BOOLEAN AllowMultipleCallbacks)
+{
+    PAGED_CODE();
+    if (ObjectAttributes == NULL || ObjectAttributes->ObjectName == NULL || ObjectAttributes->ObjectName->Length == 0) {
+        return STATUS_UNSUCCESSFUL;
+    }
+    if (ObjectAttributes->RootDirectory != NULL || !ObpIsCallbackName(ObjectAttributes->ObjectName)) {
+        return STATUS_OBJECT_PATH_NOT_FOUND;
+    }
+    KeLockExclusive(&ObpCallbackNamesLock);
+    NTSTATUS Status = ObpOpenCallback(ObjectAttributes, Create, AllowMultipleCallbacks, CallbackObject);
+    KeUnlockExclusive(&ObpCallbackNamesLock);
+    return Status;
+}
+EXPORT(ExCreateCallback);
+
+/* ---- Registrations ---- */
+
+/* Has the object, which is locked, a registration that is not about to go? */
+static bool ObpHasRegistration(PCALLBACK_OBJECT Object)
+{
+    for (PLIST_ENTRY Link = Object->Registrations.Flink; Link != &Object->Registrations; Link = Link->Flink) {
+        if (!CONTAINING_RECORD(Link, OBP_REGISTRATION, Link)->Leaving) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Adds a routine behind those that are registered. Returns what ExUnregisterCallback needs, or NULL: the object takes
+   one routine only, and has it; or memory is out. <= APC_LEVEL. (WDK page of the name) */
+PVOID ExRegisterCallback(PCALLBACK_OBJECT CallbackObject, PCALLBACK_FUNCTION CallbackFunction, PVOID CallbackContext)
+{
+    POBP_REGISTRATION New = ExAllocatePool2(POOL_FLAG_NON_PAGED, sizeof(*New), OBP_CALLBACK_TAG);
+
+    PAGED_CODE();
+    if (New == NULL) {
+        return NULL;
+    }
+    New->Object = CallbackObject;
+    New->Function = CallbackFunction;
+    New->Context = CallbackContext;
+    KIRQL Irql = KeAcquireLock(&CallbackObject->Lock);
+    bool Refused = !CallbackObject->AllowMultiple && ObpHasRegistration(CallbackObject);
+    if (!Refused) {
+        ObReferenceObject(CallbackObject);
+        InsertTailList(&CallbackObject->Registrations, &New->Link);
+    }
+    KeReleaseLock(&CallbackObject->Lock, Irql);
+    if (Refused) {
+        ExFreePoolWithTag(New, OBP_CALLBACK_TAG);
+        New = NULL;
+    }
+    return New;
+}
+EXPORT(ExRegisterCallback);
+
+static void ObpFreeRegistration(POBP_REGISTRATION Registration)
+{
+    PCALLBACK_OBJECT Object = Registration->Object;
+
+    ExFreePoolWithTag(Registration, OBP_CALLBACK_TAG);
+    ObDereferenceObject(Object);
+}
+
+static void ObpRemoveCall(POBP_REGISTRATION Registration, POBP_CALLBACK_CALL Call)
+{
+    POBP_CALLBACK_CALL *Link = &Registration->Calls;
+
+    while (*Link != Call) {
+        Link = &(*Link)->Next;
+    }
+    *Link = Call->Next;
+}
+
+/* Calls a registered routine. The object is locked before and after, and not meanwhile. Returns the next registration's
+   link. A registration that was left for this call to free goes into the list Gone. */
+static PLIST_ENTRY ObpCallRegistration(POBP_REGISTRATION Registration, PVOID Argument1, PVOID Argument2, KIRQL *Irql,
+                                       PLIST_ENTRY Gone)
+{
+    PCALLBACK_OBJECT Object = Registration->Object;
+    OBP_CALLBACK_CALL Call = {.Next = Registration->Calls, .Thread = ArchCurrentThread()};
+
+    Registration->Calls = &Call;
+    KeReleaseLock(&Object->Lock, *Irql);
+    Registration->Function(Registration->Context, Argument1, Argument2);
+    *Irql = KeAcquireLock(&Object->Lock);
+    ObpRemoveCall(Registration, &Call);
+    PLIST_ENTRY Next = Registration->Link.Flink;
+    if (Registration->Waiter != NULL) {
+        KeSetEvent(Registration->Waiter, IO_NO_INCREMENT, FALSE);
+    } else if (Registration->FreeAtEnd && Registration->Calls == NULL) {
+        RemoveEntryList(&Registration->Link);
+        InsertTailList(Gone, &Registration->Link);
+    }
+    return Next;
+}
+
+/* Calls all registered routines, in the order of registration, at the caller's level. The objects that the system
+   makes are the system's to notify. <= DISPATCH_LEVEL. (WDK page of the name) */
+VOID ExNotifyCallback(PVOID CallbackObject, PVOID Argument1, PVOID Argument2)
+{
+    PCALLBACK_OBJECT Object = CallbackObject;
+    LIST_ENTRY Gone;
+
+    InitializeListHead(&Gone);
+    KIRQL Irql = KeAcquireLock(&Object->Lock);
+    PLIST_ENTRY Link = Object->Registrations.Flink;
+    while (Link != &Object->Registrations) {
+        POBP_REGISTRATION Registration = CONTAINING_RECORD(Link, OBP_REGISTRATION, Link);
+        Link = Registration->Leaving ? Link->Flink
+                                     : ObpCallRegistration(Registration, Argument1, Argument2, &Irql, &Gone);
+    }
+    KeReleaseLock(&Object->Lock, Irql);
+    while (!IsListEmpty(&Gone)) {
+        ObpFreeRegistration(CONTAINING_RECORD(RemoveHeadList(&Gone), OBP_REGISTRATION, Link));
+    }
+}
+EXPORT(ExNotifyCallback);
+
+/* Does a thread other than the caller run the routine? Locked. */
+static bool ObpOthersCall(POBP_REGISTRATION Registration)
+{
+    POBP_CALLBACK_CALL Call = Registration->Calls;
+
+    while (Call != NULL && Call->Thread == ArchCurrentThread()) {
+        Call = Call->Next;
+    }
+    return Call != NULL;
+}
+
+/*
+ * The routine is not called any more. Returns when no call of it is in progress but the caller's own: a routine may
+ * unregister itself from inside its call, which then goes on to its end. Each registration is unregistered once.
+ * <= APC_LEVEL; may block. (WDK page of the name)
+ */
+VOID ExUnregisterCallback(PVOID CallbackRegistration)
+{
+    POBP_REGISTRATION Registration = CallbackRegistration;
+    PCALLBACK_OBJECT Object = Registration->Object;
+    KEVENT Ended;
+
+    PAGED_CODE();
+    KeInitializeEvent(&Ended, SynchronizationEvent, FALSE);
+    KIRQL Irql = KeAcquireLock(&Object->Lock);
+    KI_ASSERT(!Registration->Leaving, "callback registration %p is unregistered twice", Registration);
+    Registration->Leaving = TRUE;
+    while (ObpOthersCall(Registration)) {
+        Registration->Waiter = &Ended;
+        KeReleaseLock(&Object->Lock, Irql);
+        KeWaitForSingleObject(&Ended, WrRundown, KernelMode, FALSE, NULL);
+        Irql = KeAcquireLock(&Object->Lock);
+    }
+    Registration->Waiter = NULL;
+    bool Own = Registration->Calls != NULL;
+    Registration->FreeAtEnd = Own;
+    if (!Own) {
+        RemoveEntryList(&Registration->Link);
+    }
+    KeReleaseLock(&Object->Lock, Irql);
+    if (!Own) {
+        ObpFreeRegistration(Registration);
+    }
+}
+EXPORT(ExUnregisterCallback);
+
+/* ---- Start-up ---- */
+
+static void ObpMakeSystemCallback(PCWSTR Text)
+{
+    UNICODE_STRING Name;
+    OBJECT_ATTRIBUTES Attributes;
+    PCALLBACK_OBJECT Object;
+
+    RtlInitUnicodeString(&Name, Text);
+    InitializeObjectAttributes(&Attributes, &Name, OBJ_PERMANENT | OBJ_CASE_INSENSITIVE, NULL, NULL);
+    NTSTATUS Status = ExCreateCallback(&Object, &Attributes, TRUE, TRUE);
+    if (!NT_SUCCESS(Status)) {
+        KdBugCheck(PHASE0_INITIALIZATION_FAILED, (ULONG64)Status, 0, 0, 0, NULL, "no memory for callback objects");
+    }
+    ObDereferenceObject(Object);
+}
+
+/* The objects that the documentation names. Nothing notifies them yet: processors come before drivers do, and nobody can
+   set the time. */
+void ObpInitializeCallbacks(void)
+{
+    if (!NT_SUCCESS(ObCreateType(&ObpCallbackRoutines, &ObpCallbackType))) {
+        KdBugCheck(PHASE0_INITIALIZATION_FAILED, 0, 0, 0, 0, NULL, "no memory for the callback type");
+    }
+    ObpMakeSystemCallback(L"\\Callback\\SetSystemTime");
+    ObpMakeSystemCallback(L"\\Callback\\PowerState");
+    ObpMakeSystemCallback(L"\\Callback\\ProcessorAdd");
+}

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+MODULE := exhelpers
+SOURCES := exhelpers.c
