@@ -349,10 +349,10 @@ NTSTATUS NtCreateUserProcess(PHANDLE ProcessHandle, PHANDLE ThreadHandle, ACCESS
     }
     NTSTATUS Status = PspCheckCreateInfo(CreateInfo, Creation.Mode);
     if (NT_SUCCESS(Status)) {
-        Status = PspCaptureAttributes(ProcessAttributes, Creation.Mode, &Creation.ProcessFlags);
+        Status = ExCaptureHandleAttributes(ProcessAttributes, Creation.Mode, &Creation.ProcessFlags);
     }
     if (NT_SUCCESS(Status)) {
-        Status = PspCaptureAttributes(ThreadAttributes, Creation.Mode, &Creation.ThreadFlags);
+        Status = ExCaptureHandleAttributes(ThreadAttributes, Creation.Mode, &Creation.ThreadFlags);
     }
     if (NT_SUCCESS(Status)) {
         Status = PspCaptureAttributeList(&Creation.Attributes, AttributeList, Creation.Mode);
@@ -385,12 +385,12 @@ NTSTATUS NtCreateThreadEx(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess,
     if ((CreateFlags & ~THREAD_CREATE_FLAGS_CREATE_SUSPENDED) || ZeroBits != 0) {
         return STATUS_INVALID_PARAMETER;
     }
-    NTSTATUS Status = PspCaptureAttributes(ObjectAttributes, Creation.Mode, &Creation.ThreadFlags);
+    NTSTATUS Status = ExCaptureHandleAttributes(ObjectAttributes, Creation.Mode, &Creation.ThreadFlags);
     if (NT_SUCCESS(Status)) {
         Status = PspCaptureAttributeList(&Creation.Attributes, AttributeList, Creation.Mode);
     }
     if (NT_SUCCESS(Status)) {
-        Status = PspReferenceProcessHandle(ProcessHandle, PROCESS_CREATE_THREAD, &Creation.Process);
+        Status = PsReferenceProcessHandle(ProcessHandle, PROCESS_CREATE_THREAD, &Creation.Process);
     }
     if (NT_SUCCESS(Status)) {
         Status = PspCreateNativeThread(Creation.Process, (ULONG_PTR)StartRoutine, (ULONG_PTR)Argument,

@@ -202,7 +202,7 @@ static NTSTATUS PspMapSegment(const PSP_MAPPER *Mapper, const LDR_ELF_SEGMENT *S
 NTSTATUS PspMapImage(PEPROCESS Process, const PSP_IMAGE *Image)
 {
     ULONG_PTR Base = Image->Elf.Start + Image->Bias;
-    PSP_MAPPER Mapper = {PspSpace(Process), Image, PSP_VM_TAG(Base, PSP_VM_KERNEL | PAGE_WRITECOPY)};
+    PSP_MAPPER Mapper = {PspSpace(Process), Image, PS_VM_TAG(Base, PS_VM_KERNEL | PAGE_WRITECOPY)};
 
     for (ULONG i = 0; i < Image->Elf.SegmentCount; i++) {
         NTSTATUS Status = PspMapSegment(&Mapper, &Image->Elf.Segments[i]);
@@ -247,7 +247,7 @@ NTSTATUS PspCreatePeb(PEPROCESS Process, PSP_PEB_BLOCK *Block, SIZE_T Size)
     PMM_ADDRESS_SPACE Space = PspSpace(Process);
     /* The base is known afterwards; of the tag only its low bits are asked. */
     NTSTATUS Status =
-        PspMapNearImage(Process, Space, Size, PSP_VM_TAG(0, PSP_VM_KERNEL | PAGE_READWRITE), &Base);
+        PspMapNearImage(Process, Space, Size, PS_VM_TAG(0, PS_VM_KERNEL | PAGE_READWRITE), &Base);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
@@ -278,7 +278,7 @@ static NTSTATUS PspMakeNativeArea(PETHREAD Thread, PMM_ADDRESS_SPACE Space, SIZE
     SIZE_T Size = StackSize + 2 * (SIZE_T)PAGE_SIZE;
     ULONG_PTR Base;
     NTSTATUS Status = PspMapNearImage(PsThreadProcess(Thread), Space, Size,
-                                      PSP_VM_TAG(0, PSP_VM_KERNEL | PAGE_READWRITE), &Base);
+                                      PS_VM_TAG(0, PS_VM_KERNEL | PAGE_READWRITE), &Base);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
@@ -315,7 +315,7 @@ NTSTATUS PspCreateNativeThread(PEPROCESS Process, ULONG_PTR StartAddress, ULONG_
         return STATUS_INVALID_PARAMETER;
     }
     StackSize = StackSize != 0 ? ROUND_TO_PAGES(StackSize) : PSP_DEFAULT_USER_STACK;
-    NTSTATUS Status = PspAcquireSpace(Process, &Space);
+    NTSTATUS Status = PsAcquireSpace(Process, &Space);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
@@ -330,7 +330,7 @@ NTSTATUS PspCreateNativeThread(PEPROCESS Process, ULONG_PTR StartAddress, ULONG_
             ObDereferenceObject(Thread);
         }
     }
-    PspReleaseSpace(Process, Space);
+    PsReleaseSpace(Process, Space);
     return Status;
 }
 
@@ -338,9 +338,9 @@ void PspDiscardNativeThread(PETHREAD Thread, NTSTATUS Status)
 {
     PEPROCESS Process = PsThreadProcess(Thread);
     PMM_ADDRESS_SPACE Space;
-    if (NT_SUCCESS(PspAcquireSpace(Process, &Space))) {
+    if (NT_SUCCESS(PsAcquireSpace(Process, &Space))) {
         MmUnmapRegion(Space, Thread->UserArea, Thread->UserAreaSize);
-        PspReleaseSpace(Process, Space);
+        PsReleaseSpace(Process, Space);
     }
     PspEndUnborn(Thread, Status);
 }

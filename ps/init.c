@@ -17,7 +17,7 @@ EXPORT(PsInitialSystemProcess);
 
 LIST_ENTRY PspActiveProcessHead = {&PspActiveProcessHead, &PspActiveProcessHead};
 EX_PUSH_LOCK PspActiveProcessLock;
-EX_PUSH_LOCK PspImageLock;
+EX_PUSH_LOCK PsImageLock;
 
 /* What the boot processor needs before anything of ps runs: whose thread it is on, and in which address
    space. */

@@ -164,6 +164,18 @@ void PsReleaseProcessAccess(PEPROCESS Process)
     ExReleaseRundownProtection(&Process->Access);
 }
 
+ULONG64 PsProcessCycles(PEPROCESS Process)
+{
+    KeLockShared(&Process->Lock);
+    ULONG64 Cycles = Process->Pcb.CycleTime;
+    for (PLIST_ENTRY Entry = Process->ThreadListHead.Flink; Entry != &Process->ThreadListHead;
+         Entry = Entry->Flink) {
+        Cycles += KeThreadCycles(&CONTAINING_RECORD(Entry, ETHREAD, ThreadListEntry)->Tcb);
+    }
+    KeUnlockShared(&Process->Lock);
+    return Cycles;
+}
+
 PHANDLE_TABLE PsAcquireHandleTable(PEPROCESS Process)
 {
     /* The table stays where it is until the end, which access holds up. Idle never has one. */
@@ -191,7 +203,7 @@ NTSTATUS PsReferenceAddressSpace(PEPROCESS Process, PMM_ADDRESS_SPACE *Space)
     return There ? STATUS_SUCCESS : STATUS_PROCESS_IS_TERMINATING;
 }
 
-NTSTATUS PspAcquireSpace(PEPROCESS Process, PMM_ADDRESS_SPACE *Space)
+NTSTATUS PsAcquireSpace(PEPROCESS Process, PMM_ADDRESS_SPACE *Space)
 {
     if (Process != PspHomeProcess() || Process->SystemProcess) {
         return PsReferenceAddressSpace(Process, Space);
@@ -200,7 +212,7 @@ NTSTATUS PspAcquireSpace(PEPROCESS Process, PMM_ADDRESS_SPACE *Space)
     return STATUS_SUCCESS;
 }
 
-void PspReleaseSpace(PEPROCESS Process, PMM_ADDRESS_SPACE Space)
+void PsReleaseSpace(PEPROCESS Process, PMM_ADDRESS_SPACE Space)
 {
     if (Process != PspHomeProcess()) {
         MmDereferenceAddressSpace(Space);
@@ -359,7 +371,7 @@ static void PspTerminateThreads(PEPROCESS Process, PETHREAD Except, NTSTATUS Exi
          Entry = Entry->Flink) {
         PETHREAD Thread = CONTAINING_RECORD(Entry, ETHREAD, ThreadListEntry);
         if (Thread != Except) {
-            PspTerminateThread(Thread, ExitStatus); /* refusals: system threads, and those that end already */
+            PsTerminateThread(Thread, ExitStatus); /* refusals: system threads, and those that end already */
         }
     }
 }
@@ -431,7 +443,7 @@ NTSTATUS NtTerminateProcess(HANDLE ProcessHandle, NTSTATUS ExitStatus)
     if (ProcessHandle == NULL) {
         return PspTerminateOtherThreads(ExitStatus);
     }
-    NTSTATUS Status = PspReferenceProcessHandle(ProcessHandle, PROCESS_TERMINATE, &Process);
+    NTSTATUS Status = PsReferenceProcessHandle(ProcessHandle, PROCESS_TERMINATE, &Process);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }

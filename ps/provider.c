@@ -227,7 +227,7 @@ const char *PspModuleProviderInUse(PEX_MODULE Module)
     return What;
 }
 
-SIZE_T PspProviderNames(char *Buffer, SIZE_T Size)
+SIZE_T PsProviderNames(char *Buffer, SIZE_T Size)
 {
     SIZE_T Used = 0;
     KIRQL Irql = KeAcquireLock(&PspProviderLock);
@@ -341,14 +341,14 @@ static void PspUnhandledException(PEXCEPTION_RECORD Record)
     PETHREAD Thread = PspCurrentThread();
     PEPROCESS Process = PsThreadProcess(Thread);
 
-    KeLockShared(&PspImageLock);
+    KeLockShared(&PsImageLock);
     DbgPrint("process %lu (%wZ) thread %lu: unhandled exception %08x at %p, address %p; the process ends\n",
              HandleToULong(Thread->Cid.UniqueProcess), &Process->ImageFileName,
              HandleToULong(Thread->Cid.UniqueThread), Record->ExceptionCode, Record->ExceptionAddress,
              Record->NumberParameters > 1 ? (PVOID)Record->ExceptionInformation[1] : NULL);
-    KeUnlockShared(&PspImageLock);
+    KeUnlockShared(&PsImageLock);
     PspTerminateProcess(Process, Record->ExceptionCode);
-    PspTerminateThread(Thread, Record->ExceptionCode); /* also where another terminator was first */
+    PsTerminateThread(Thread, Record->ExceptionCode); /* also where another terminator was first */
 }
 
 void PspUserException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame)
@@ -513,7 +513,7 @@ NTSTATUS NtCreateSubsystemProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAcce
     PEPROCESS Process;
     ULONG Flags;
 
-    NTSTATUS Status = PspCaptureAttributes(ObjectAttributes, Mode, &Flags);
+    NTSTATUS Status = ExCaptureHandleAttributes(ObjectAttributes, Mode, &Flags);
     if (NT_SUCCESS(Status)) {
         Status = PspCaptureProgram(&Captured, Program, Mode);
     }
@@ -522,5 +522,5 @@ NTSTATUS NtCreateSubsystemProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAcce
     }
     Status = PspStartProgram(Captured, &Process);
     ExFreePoolWithTag(Captured, PSP_TAG);
-    return NT_SUCCESS(Status) ? PspReturnObject(Process, DesiredAccess, Flags, ProcessHandle) : Status;
+    return NT_SUCCESS(Status) ? ObReturnObject(Process, DesiredAccess, Flags, ProcessHandle, Mode) : Status;
 }

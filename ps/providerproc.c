@@ -178,10 +178,10 @@ static NTSTATUS PspSetImageName(PEPROCESS Process, PCUNICODE_STRING ImageFileNam
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    KeLockExclusive(&PspImageLock);
+    KeLockExclusive(&PsImageLock);
     Old = Process->ImageFileName;
     Process->ImageFileName = Copy;
-    KeUnlockExclusive(&PspImageLock);
+    KeUnlockExclusive(&PsImageLock);
     ExFreeUnicodeString(&Old);
     return STATUS_SUCCESS;
 }
@@ -302,7 +302,7 @@ C_ASSERT(PS_MAP_FIXED == MM_MAP_FIXED && PS_MAP_NOREPLACE == MM_MAP_NOREPLACE &&
 /* Gives the space back when Status, which it returns, is known. */
 static NTSTATUS PspDone(PEPROCESS Process, PMM_ADDRESS_SPACE Space, NTSTATUS Status)
 {
-    PspReleaseSpace(Process, Space);
+    PsReleaseSpace(Process, Space);
     return Status;
 }
 
@@ -311,7 +311,7 @@ static NTSTATUS PspMapRegion(PEPROCESS Process, ULONG_PTR *Base, SIZE_T Size, UL
                              PVOID Tag)
 {
     PMM_ADDRESS_SPACE Space;
-    NTSTATUS Status = PspAcquireSpace(Process, &Space);
+    NTSTATUS Status = PsAcquireSpace(Process, &Space);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
@@ -322,14 +322,14 @@ static NTSTATUS PspMapRegion(PEPROCESS Process, ULONG_PTR *Base, SIZE_T Size, UL
 static NTSTATUS PspUnmapRegion(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size)
 {
     PMM_ADDRESS_SPACE Space;
-    NTSTATUS Status = PspAcquireSpace(Process, &Space);
+    NTSTATUS Status = PsAcquireSpace(Process, &Space);
     return NT_SUCCESS(Status) ? PspDone(Process, Space, MmUnmapRegion(Space, Base, Size)) : Status;
 }
 
 static NTSTATUS PspProtectRegion(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size, ULONG Protection)
 {
     PMM_ADDRESS_SPACE Space;
-    NTSTATUS Status = PspAcquireSpace(Process, &Space);
+    NTSTATUS Status = PsAcquireSpace(Process, &Space);
     return NT_SUCCESS(Status) ? PspDone(Process, Space, MmProtectRegion(Space, Base, Size, Protection))
                               : Status;
 }
@@ -337,7 +337,7 @@ static NTSTATUS PspProtectRegion(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size,
 static NTSTATUS PspSetRegionInherit(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size, BOOLEAN Inherit)
 {
     PMM_ADDRESS_SPACE Space;
-    NTSTATUS Status = PspAcquireSpace(Process, &Space);
+    NTSTATUS Status = PsAcquireSpace(Process, &Space);
     return NT_SUCCESS(Status) ? PspDone(Process, Space, MmSetRegionInherit(Space, Base, Size, Inherit))
                               : Status;
 }
@@ -345,14 +345,14 @@ static NTSTATUS PspSetRegionInherit(PEPROCESS Process, ULONG_PTR Base, SIZE_T Si
 static NTSTATUS PspDiscardRegion(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size)
 {
     PMM_ADDRESS_SPACE Space;
-    NTSTATUS Status = PspAcquireSpace(Process, &Space);
+    NTSTATUS Status = PsAcquireSpace(Process, &Space);
     return NT_SUCCESS(Status) ? PspDone(Process, Space, MmDiscardRegion(Space, Base, Size)) : Status;
 }
 
 static NTSTATUS PspReadMemory(PEPROCESS Process, ULONG_PTR Address, PVOID Buffer, SIZE_T Size)
 {
     PMM_ADDRESS_SPACE Space;
-    NTSTATUS Status = PspAcquireSpace(Process, &Space);
+    NTSTATUS Status = PsAcquireSpace(Process, &Space);
     return NT_SUCCESS(Status) ? PspDone(Process, Space, MmReadAddressSpace(Space, Address, Buffer, Size))
                               : Status;
 }
@@ -361,7 +361,7 @@ static NTSTATUS PspWriteMemory(PEPROCESS Process, ULONG_PTR Address, const VOID 
                                BOOLEAN Force)
 {
     PMM_ADDRESS_SPACE Space;
-    NTSTATUS Status = PspAcquireSpace(Process, &Space);
+    NTSTATUS Status = PsAcquireSpace(Process, &Space);
     return NT_SUCCESS(Status)
                ? PspDone(Process, Space, MmWriteAddressSpace(Space, Address, Buffer, Size, Force))
                : Status;
@@ -371,7 +371,7 @@ static NTSTATUS PspQueryRegion(PEPROCESS Process, ULONG_PTR Address, PS_REGION_I
 {
     MM_REGION_INFORMATION Region;
     PMM_ADDRESS_SPACE Space;
-    NTSTATUS Status = PspAcquireSpace(Process, &Space);
+    NTSTATUS Status = PsAcquireSpace(Process, &Space);
     if (NT_SUCCESS(Status)) {
         Status = PspDone(Process, Space, MmQueryRegion(Space, Address, &Region));
     }
@@ -402,10 +402,10 @@ static VOID PspQueryMemory(PEPROCESS Process, PS_MEMORY_STATISTICS *Statistics)
         .TotalBytes = Machine.TotalPages * PAGE_SIZE,
         .FreeBytes = Machine.FreePages * PAGE_SIZE,
     };
-    if (Process != NULL && NT_SUCCESS(PspAcquireSpace(Process, &Space))) {
+    if (Process != NULL && NT_SUCCESS(PsAcquireSpace(Process, &Space))) {
         Statistics->RegionBytes = Space->Regions.Pages * PAGE_SIZE; /* one word each: as old as any answer */
         Statistics->ResidentBytes = Space->ResidentPages * PAGE_SIZE;
-        PspReleaseSpace(Process, Space);
+        PsReleaseSpace(Process, Space);
     }
 }
 
@@ -413,7 +413,7 @@ static NTSTATUS PspQueryWaitKey(ULONG_PTR Address, BOOLEAN Shared, PS_WAIT_KEY *
 {
     MM_WAIT_KEY Found;
     PMM_ADDRESS_SPACE Space;
-    NTSTATUS Status = PspAcquireSpace(PspHomeProcess(), &Space); /* not from a system thread */
+    NTSTATUS Status = PsAcquireSpace(PspHomeProcess(), &Space); /* not from a system thread */
     if (NT_SUCCESS(Status)) {
         Status = MmQueryWaitKey(Space, Address, Shared, &Found);
     }
@@ -443,9 +443,9 @@ const PS_SUBSYSTEM_ROUTINES PspSubsystemRoutines = {
 
     .CreateProcess = PspSubsystemCreateProcess,
     .CreateThread = PspSubsystemCreateThread,
-    .SuspendThread = PspSuspendThread,
-    .ResumeThread = PspResumeThread,
-    .TerminateThread = PspTerminateThread,
+    .SuspendThread = PsSuspendThread,
+    .ResumeThread = PsResumeThread,
+    .TerminateThread = PsTerminateThread,
     .TerminateProcess = PspTerminateProcess,
     .GetProcessContext = PspGetProcessContext,
     .GetThreadContext = PspGetThreadContext,
@@ -460,7 +460,7 @@ const PS_SUBSYSTEM_ROUTINES PspSubsystemRoutines = {
     .RequestReturnToUser = PspRequestReturnToUser,
     .ReplaceAddressSpace = PspReplaceAddressSpace,
     .SetImageName = PspSetImageName,
-    .GetProcessCycles = PspProcessCycles,
+    .GetProcessCycles = PsProcessCycles,
     .GetThreadCycles = PspGetThreadCycles,
 
     .MapRegion = PspMapRegion,

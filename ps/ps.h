@@ -3,7 +3,7 @@
  * ps for the rest of the kernel: processes and threads as objects, and what start-up, loader and tests call.
  *
  * Locks, outermost first: EPROCESS.Lock (life: creation against end), EPROCESS.VirtualLock (native
- * allocations), then mm's and ob's push locks; PspActiveProcessLock, PspImageLock and the notify tables' lock
+ * allocations), then mm's and ob's push locks; PspActiveProcessLock, PsImageLock and the notify tables' lock
  * are leaves. No lock is held while a callback or a provider is called.
  */
 #ifndef PRIMER_PS_H
@@ -41,7 +41,7 @@ typedef enum _PS_PROCESS_STATE {
 } PS_PROCESS_STATE;
 
 /*
- * Fields:  (c) constant once it has its id   (l) Lock   (L) PspActiveProcessLock   (i) PspImageLock
+ * Fields:  (c) constant once it has its id   (l) Lock   (L) PspActiveProcessLock   (i) PsImageLock
  *          (a) atomic operations   (e) written by the process's end only; read after the state says so
  *
  * References: one of its own from PspInsertProcess to the end; one of each thread object; one of each handle.
@@ -174,6 +174,43 @@ PEPROCESS PsNextProcess(PEPROCESS Previous);
 void PsNotifyModuleImage(PCUNICODE_STRING FullImageName, PVOID ImageBase, SIZE_T ImageSize);
 /* Does a module that has run its DriverUnload still have something registered? A word for it, or NULL. PASSIVE. */
 const char *PsModuleInUse(PEX_MODULE Module);
+
+/* ---- For the services ---- */
+
+extern EX_PUSH_LOCK PsImageLock; /* EPROCESS.ImageFileName */
+
+/* The space of any process, for the caller to use until it is released; the caller's own costs nothing.
+   Errors as PsReferenceAddressSpace. */
+NTSTATUS PsAcquireSpace(PEPROCESS Process, PMM_ADDRESS_SPACE *Space);
+void PsReleaseSpace(PEPROCESS Process, PMM_ADDRESS_SPACE Space);
+
+/* The tag of native regions: the allocation's base, and in its low bits how it was made. */
+#define PS_VM_PROTECT          0x1ff /* PAGE_* it was allocated with */
+#define PS_VM_RESERVED         0x200 /* no page of it is committed */
+#define PS_VM_KERNEL           0x400 /* image, PEB, TEB, stack: not to be freed by services */
+#define PS_VM_TAG(Base, Flags) ((PVOID)((ULONG_PTR)(Base) | (Flags)))
+
+/* Marks the thread; it ends itself on its way to user mode. STATUS_THREAD_IS_TERMINATING: it was marked
+   already; STATUS_INVALID_PARAMETER: a system thread. <= APC. */
+NTSTATUS PsTerminateThread(PETHREAD Thread, NTSTATUS ExitStatus);
+NTSTATUS PsSuspendThread(PETHREAD Thread, PULONG PreviousCount);
+NTSTATUS PsResumeThread(PETHREAD Thread, PULONG PreviousCount);
+/* Processor time of all its threads, those that have ended included, in cycles. PASSIVE. */
+ULONG64 PsProcessCycles(PEPROCESS Process);
+/* Names of the providers, NUL-separated, an empty one at the end; returns the bytes that they take. At most Size are
+   written. */
+SIZE_T PsProviderNames(char *Buffer, SIZE_T Size);
+
+/* The object of a handle that the caller of the current service gave, referenced. */
+static inline NTSTATUS PsReferenceProcessHandle(HANDLE Handle, ACCESS_MASK Access, PEPROCESS *Process)
+{
+    return ObReferenceObjectByHandle(Handle, Access, *PsProcessType, ExGetPreviousMode(), (PVOID *)Process, NULL);
+}
+
+static inline NTSTATUS PsReferenceThreadHandle(HANDLE Handle, ACCESS_MASK Access, PETHREAD *Thread)
+{
+    return ObReferenceObjectByHandle(Handle, Access, *PsThreadType, ExGetPreviousMode(), (PVOID *)Thread, NULL);
+}
 
 /* ---- What ke and kd call (KeHandlers, KdHooks: ke.h and kd.h have the contracts) ---- */
 

@@ -27,7 +27,6 @@
 extern POBJECT_TYPE PspProcessType, PspThreadType;
 extern LIST_ENTRY PspActiveProcessHead;
 extern EX_PUSH_LOCK PspActiveProcessLock;
-extern EX_PUSH_LOCK PspImageLock;
 
 /* ---- Small tools ---- */
 
@@ -47,11 +46,6 @@ static inline PMM_ADDRESS_SPACE PspSpace(PEPROCESS Process)
 {
     return CONTAINING_RECORD(Process->Pcb.AddressSpace, MM_ADDRESS_SPACE, Kernel);
 }
-
-/* The space of any process, for the caller to use until it is released; the caller's own costs nothing.
-   Errors as PsReferenceAddressSpace. */
-NTSTATUS PspAcquireSpace(PEPROCESS Process, PMM_ADDRESS_SPACE *Space);
-void PspReleaseSpace(PEPROCESS Process, PMM_ADDRESS_SPACE Space);
 
 /* A copy, given back with ExFreeUnicodeString; an empty or NULL source gives an empty string without a buffer. */
 static inline NTSTATUS PspCopyString(PUNICODE_STRING Copy, PCUNICODE_STRING Source)
@@ -108,11 +102,6 @@ NTSTATUS PspLaunchThread(PETHREAD Thread, BOOLEAN Suspended);
    wait for it. Its creator dereferences it then. */
 void PspEndUnborn(PETHREAD Thread, NTSTATUS Status);
 void PspStartThread(PETHREAD Thread);
-/* Marks the thread; it ends itself on its way to user mode. STATUS_THREAD_IS_TERMINATING: it was marked
-   already; STATUS_INVALID_PARAMETER: a system thread. <= APC. */
-NTSTATUS PspTerminateThread(PETHREAD Thread, NTSTATUS ExitStatus);
-NTSTATUS PspSuspendThread(PETHREAD Thread, PULONG PreviousCount);
-NTSTATUS PspResumeThread(PETHREAD Thread, PULONG PreviousCount);
 /* The current thread's end. PASSIVE, any APC state. */
 NORETURN void PspExitThread(NTSTATUS ExitStatus);
 /* What a user thread runs first and last in the kernel: its begin callbacks, then its user frame. */
@@ -179,27 +168,6 @@ void PspLeaveProvider(PSP_PROVIDER_CALL *Call, const char *Routine);
 /* The thread's system calls go to its process's provider. */
 void PspBindThread(PETHREAD Thread);
 const char *PspModuleProviderInUse(PEX_MODULE Module);
-/* Names, NUL-separated, an empty one at the end; returns the bytes that they take. At most Size are written.
-   */
-SIZE_T PspProviderNames(char *Buffer, SIZE_T Size);
 extern const PS_SUBSYSTEM_ROUTINES PspSubsystemRoutines; /* providerproc.c */
-
-/* ---- System services (query.c, virtual.c) ---- */
-
-NTSTATUS PspReferenceProcessHandle(HANDLE Handle, ACCESS_MASK Access, PEPROCESS *Process);
-NTSTATUS PspReferenceThreadHandle(HANDLE Handle, ACCESS_MASK Access, PETHREAD *Thread);
-/* Gives the caller of a service a handle in *Result. The caller's own reference goes, also on failure. */
-NTSTATUS PspReturnObject(PVOID Object, ACCESS_MASK Access, ULONG Flags, PHANDLE Result);
-/* The Attributes member of an OBJECT_ATTRIBUTES argument that may not name anything.
-   STATUS_INVALID_PARAMETER. */
-NTSTATUS PspCaptureAttributes(const OBJECT_ATTRIBUTES *Attributes, KPROCESSOR_MODE Mode, PULONG Flags);
-ULONG64 PspCyclesToTime(ULONG64 Cycles); /* 100 ns */
-ULONG64 PspProcessCycles(PEPROCESS Process);
-
-/* The tag of native regions: the allocation's base, and in its low bits how it was made. */
-#define PSP_VM_PROTECT          0x1ff /* PAGE_* it was allocated with */
-#define PSP_VM_RESERVED         0x200 /* no page of it is committed */
-#define PSP_VM_KERNEL           0x400 /* image, PEB, TEB, stack: not to be freed by services */
-#define PSP_VM_TAG(Base, Flags) ((PVOID)((ULONG_PTR)(Base) | (Flags)))
 
 #endif

@@ -361,7 +361,7 @@ NTSTATUS PsCreateSystemThread(PHANDLE ThreadHandle, ULONG DesiredAccess, POBJECT
     PETHREAD Thread;
     ULONG Flags;
 
-    NTSTATUS Status = PspCaptureAttributes(ObjectAttributes, KernelMode, &Flags);
+    NTSTATUS Status = ExCaptureHandleAttributes(ObjectAttributes, KernelMode, &Flags);
     if (!NT_SUCCESS(Status) || StartRoutine == NULL || ThreadHandle == NULL) {
         return STATUS_INVALID_PARAMETER;
     }
@@ -458,7 +458,7 @@ NORETURN void PspExitThread(NTSTATUS ExitStatus)
     PspGiveUpStack(Thread);
 }
 
-NTSTATUS PspTerminateThread(PETHREAD Thread, NTSTATUS ExitStatus)
+NTSTATUS PsTerminateThread(PETHREAD Thread, NTSTATUS ExitStatus)
 {
     if (Thread->Tcb.SystemThread) {
         return STATUS_INVALID_PARAMETER;
@@ -475,7 +475,7 @@ NTSTATUS PspTerminateThread(PETHREAD Thread, NTSTATUS ExitStatus)
 
 /* ---- Suspension ---- */
 
-NTSTATUS PspSuspendThread(PETHREAD Thread, PULONG PreviousCount)
+NTSTATUS PsSuspendThread(PETHREAD Thread, PULONG PreviousCount)
 {
     if (Thread->Tcb.SystemThread) {
         return STATUS_INVALID_PARAMETER;
@@ -486,7 +486,7 @@ NTSTATUS PspSuspendThread(PETHREAD Thread, PULONG PreviousCount)
     return KeSuspendThread(&Thread->Tcb, PreviousCount);
 }
 
-NTSTATUS PspResumeThread(PETHREAD Thread, PULONG PreviousCount)
+NTSTATUS PsResumeThread(PETHREAD Thread, PULONG PreviousCount)
 {
     ULONG Previous = KeResumeThread(&Thread->Tcb);
     if (PreviousCount != NULL) {

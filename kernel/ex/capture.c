@@ -66,22 +66,46 @@ void ExFreeUnicodeString(PUNICODE_STRING String)
     RtlZeroMemory(String, sizeof(*String));
 }
 
-NTSTATUS ExCaptureObjectAttributes(EX_OBJECT_ATTRIBUTES *Captured, POBJECT_ATTRIBUTES Source,
-                                   KPROCESSOR_MODE Mode)
+/* All empty when Source is NULL. Valid: the attributes that may be given. */
+static NTSTATUS ExpCaptureAttributes(POBJECT_ATTRIBUTES Captured, const OBJECT_ATTRIBUTES *Source, ULONG Valid,
+                                     KPROCESSOR_MODE Mode)
 {
-    OBJECT_ATTRIBUTES Given;
-
     RtlZeroMemory(Captured, sizeof(*Captured));
     if (Source == NULL) {
         return STATUS_SUCCESS;
     }
-    NTSTATUS Status = ExCopyIn(&Given, Source, sizeof(Given), Mode);
+    NTSTATUS Status = ExCopyIn(Captured, Source, sizeof(*Captured), Mode);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
+    return Captured->Length == sizeof(*Captured) && (Captured->Attributes & ~Valid) == 0 ? STATUS_SUCCESS
+                                                                                         : STATUS_INVALID_PARAMETER;
+}
+
+NTSTATUS ExCaptureHandleAttributes(const OBJECT_ATTRIBUTES *Source, KPROCESSOR_MODE Mode, PULONG Attributes)
+{
+    const ULONG KernelOnly = OBJ_KERNEL_HANDLE | OBJ_OPENLINK | OBJ_FORCE_ACCESS_CHECK;
+    const ULONG Valid = OBJ_INHERIT | OBJ_CASE_INSENSITIVE | (Mode == KernelMode ? KernelOnly : 0);
+    OBJECT_ATTRIBUTES Given;
+    NTSTATUS Status = ExpCaptureAttributes(&Given, Source, Valid, Mode);
+
+    if (NT_SUCCESS(Status) && Given.ObjectName != NULL) {
+        Status = STATUS_INVALID_PARAMETER;
+    }
+    *Attributes = NT_SUCCESS(Status) ? Given.Attributes : 0;
+    return Status;
+}
+
+NTSTATUS ExCaptureObjectAttributes(EX_OBJECT_ATTRIBUTES *Captured, POBJECT_ATTRIBUTES Source,
+                                   KPROCESSOR_MODE Mode)
+{
+    OBJECT_ATTRIBUTES Given;
     ULONG Valid = Mode == KernelMode ? OBJ_VALID_ATTRIBUTES : OBJ_VALID_ATTRIBUTES & ~OBJ_KERNEL_HANDLE;
-    if (Given.Length != sizeof(Given) || (Given.Attributes & ~Valid)) {
-        return STATUS_INVALID_PARAMETER;
+    NTSTATUS Status = ExpCaptureAttributes(&Given, Source, Valid, Mode);
+
+    RtlZeroMemory(Captured, sizeof(*Captured));
+    if (!NT_SUCCESS(Status)) {
+        return Status;
     }
     Captured->Attributes = Given.Attributes;
     Captured->RootDirectory = Given.RootDirectory;

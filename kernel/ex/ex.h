@@ -45,6 +45,8 @@ typedef struct _EX_OBJECT_ATTRIBUTES {
 } EX_OBJECT_ATTRIBUTES;
 NTSTATUS ExCaptureObjectAttributes(EX_OBJECT_ATTRIBUTES *Captured, POBJECT_ATTRIBUTES Source,
                                    KPROCESSOR_MODE Mode);
+/* The same for an object that cannot be named: only its attributes. A name is STATUS_INVALID_PARAMETER. */
+NTSTATUS ExCaptureHandleAttributes(const OBJECT_ATTRIBUTES *Source, KPROCESSOR_MODE Mode, PULONG Attributes);
 /* A time-out argument: *Pointer is Captured, or NULL for none. */
 NTSTATUS ExCaptureTimeout(PLARGE_INTEGER Captured, PLARGE_INTEGER *Pointer, PLARGE_INTEGER Source,
                           KPROCESSOR_MODE Mode);

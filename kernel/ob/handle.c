@@ -256,3 +256,12 @@ NTSTATUS ObReturnHandle(PHANDLE_TABLE Table, PHANDLE Destination, HANDLE Handle,
     }
     return Status;
 }
+
+NTSTATUS ObReturnObject(PVOID Object, ACCESS_MASK Access, ULONG Attributes, PHANDLE Destination, KPROCESSOR_MODE Mode)
+{
+    PHANDLE_TABLE Table = ObCurrentHandleTable();
+    HANDLE Handle;
+    NTSTATUS Status = ObInsertHandle(Table, Object, Access, Attributes, &Handle);
+    ObDereferenceObject(Object);
+    return NT_SUCCESS(Status) ? ObReturnHandle(Table, Destination, Handle, Mode) : Status;
+}

@@ -62,6 +62,9 @@ NTSTATUS ObCloseHandle(PHANDLE_TABLE Table, HANDLE Handle, KPROCESSOR_MODE Mode)
 /* Writes a new handle of the table to the variable of a service's caller; when that fails the handle is closed, protected
    or not, for nobody has been told of it. */
 NTSTATUS ObReturnHandle(PHANDLE_TABLE Table, PHANDLE Destination, HANDLE Handle, KPROCESSOR_MODE Mode);
+/* The end of a service that makes or opens something: a handle of the current process in the caller's variable. The
+   service's own reference goes, also on failure. */
+NTSTATUS ObReturnObject(PVOID Object, ACCESS_MASK Access, ULONG Attributes, PHANDLE Destination, KPROCESSOR_MODE Mode);
 NTSTATUS ObReferenceHandle(PHANDLE_TABLE Table, HANDLE Handle, ACCESS_MASK Access, POBJECT_TYPE Type,
                            KPROCESSOR_MODE Mode, PVOID *Object, POBJECT_HANDLE_INFORMATION Information);
 /* Copies inheritable handles, same values, to a new table that nobody else knows. On failure those copied

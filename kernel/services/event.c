@@ -35,7 +35,6 @@ NTSTATUS NtCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_A
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
     EX_OBJECT_ATTRIBUTES Attributes;
     PKEVENT Event;
-    HANDLE Handle;
 
     if (Type != NotificationEvent && Type != SynchronizationEvent) {
         return STATUS_INVALID_PARAMETER;
@@ -53,12 +52,7 @@ NTSTATUS NtCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_A
         return Status;
     }
     KeInitializeEvent(Event, Type, InitialState != FALSE);
-    Status = ObInsertHandle(ObCurrentHandleTable(), Event, DesiredAccess, Attributes.Attributes, &Handle);
-    if (NT_SUCCESS(Status)) {
-        Status = ObReturnHandle(ObCurrentHandleTable(), EventHandle, Handle, Mode);
-    }
-    ObDereferenceObject(Event);
-    return Status;
+    return ObReturnObject(Event, DesiredAccess, Attributes.Attributes, EventHandle, Mode);
 }
 
 static LONG SvcSet(PKEVENT Event)

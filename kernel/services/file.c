@@ -52,7 +52,6 @@ NTSTATUS NtOpenFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRI
     ACCESS_MASK Access = SvcMapAccess(DesiredAccess);
     EX_OBJECT_ATTRIBUTES Attributes;
     PFILE_OBJECT File;
-    HANDLE Handle;
     NTSTATUS Status = ExCaptureObjectAttributes(&Attributes, ObjectAttributes, Mode);
 
     if (!NT_SUCCESS(Status)) {
@@ -66,11 +65,11 @@ NTSTATUS NtOpenFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRI
     }
     /* First what can fail without leaving a handle. */
     Status = SvcReturnStatus(IoStatusBlock, STATUS_SUCCESS, Opened, Mode);
-    if (NT_SUCCESS(Status)) {
-        Status = ObInsertHandle(ObCurrentHandleTable(), File, Access, Attributes.Attributes, &Handle);
+    if (!NT_SUCCESS(Status)) {
+        ObDereferenceObject(File);
+        return Status;
     }
-    ObDereferenceObject(File);
-    return NT_SUCCESS(Status) ? ObReturnHandle(ObCurrentHandleTable(), FileHandle, Handle, Mode) : Status;
+    return ObReturnObject(File, Access, Attributes.Attributes, FileHandle, Mode);
 }
 
 /* ---- Reading and writing ---- */

@@ -1,70 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * System services on processes and threads as objects: handles, opening by id, ending, suspending. (Creation:
- * create.c; NtTerminateProcess: process.c; questions: query.c.)
+ * ps/create.c; NtTerminateProcess: ps/process.c; questions: query.c.)
  */
-#include "ps/psp.h"
-
-NTSTATUS PspReferenceProcessHandle(HANDLE Handle, ACCESS_MASK Access, PEPROCESS *Process)
-{
-    return ObReferenceObjectByHandle(Handle, Access, PspProcessType, ExGetPreviousMode(), (PVOID *)Process,
-                                     NULL);
-}
-
-NTSTATUS PspReferenceThreadHandle(HANDLE Handle, ACCESS_MASK Access, PETHREAD *Thread)
-{
-    return ObReferenceObjectByHandle(Handle, Access, PspThreadType, ExGetPreviousMode(), (PVOID *)Thread,
-                                     NULL);
-}
-
-NTSTATUS PspCaptureAttributes(const OBJECT_ATTRIBUTES *Attributes, KPROCESSOR_MODE Mode, PULONG Flags)
-{
-    const ULONG KernelOnly = OBJ_KERNEL_HANDLE | OBJ_OPENLINK | OBJ_FORCE_ACCESS_CHECK;
-    const ULONG Allowed = OBJ_INHERIT | OBJ_CASE_INSENSITIVE | (Mode == KernelMode ? KernelOnly : 0);
-    OBJECT_ATTRIBUTES Copy;
-
-    *Flags = 0;
-    if (Attributes == NULL) {
-        return STATUS_SUCCESS;
-    }
-    NTSTATUS Status = ExCopyIn(&Copy, Attributes, sizeof(Copy), Mode);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    if (Copy.Length != sizeof(Copy) || Copy.ObjectName != NULL || (Copy.Attributes & ~Allowed)) {
-        return STATUS_INVALID_PARAMETER;
-    }
-    *Flags = Copy.Attributes;
-    return STATUS_SUCCESS;
-}
+#include "kernel/services/services.h"
+#include "ps/ps.h"
+#include "sync/pushlock.h"
+#include <ntapi.h>
 
 /* ---- Opening ---- */
 
-NTSTATUS PspReturnObject(PVOID Object, ACCESS_MASK Access, ULONG Flags, PHANDLE Result)
-{
-    HANDLE Handle;
-    NTSTATUS Status = ObInsertHandle(ObCurrentHandleTable(), Object, Access, Flags, &Handle);
-    ObDereferenceObject(Object);
-    return NT_SUCCESS(Status) ? ObReturnHandle(ObCurrentHandleTable(), Result, Handle, ExGetPreviousMode()) : Status;
-}
-
 /* A program may look at the kernel's own processes and threads (System) and wait for them, and that is all:
    their handles, for one, would be all kernel handles. The caller's reference goes. */
-static NTSTATUS PspOpenObject(PVOID Object, BOOLEAN System, ACCESS_MASK Access, ACCESS_MASK Looking,
+static NTSTATUS SvcOpenObject(PVOID Object, BOOLEAN System, ACCESS_MASK Access, ACCESS_MASK Looking,
                               ULONG Flags, PHANDLE Result)
 {
     if (System && ExGetPreviousMode() != KernelMode && (Access & ~(Looking | SYNCHRONIZE)) != 0) {
         ObDereferenceObject(Object);
         return STATUS_ACCESS_DENIED;
     }
-    return PspReturnObject(Object, Access, Flags, Result);
+    return ObReturnObject(Object, Access, Flags, Result, ExGetPreviousMode());
 }
 
-static NTSTATUS PspCaptureClientId(PCLIENT_ID Captured, PCLIENT_ID Source,
+static NTSTATUS SvcCaptureClientId(PCLIENT_ID Captured, PCLIENT_ID Source,
                                    const OBJECT_ATTRIBUTES *Attributes, PULONG Flags)
 {
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
-    NTSTATUS Status = PspCaptureAttributes(Attributes, Mode, Flags);
+    NTSTATUS Status = ExCaptureHandleAttributes(Attributes, Mode, Flags);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
@@ -72,7 +34,7 @@ static NTSTATUS PspCaptureClientId(PCLIENT_ID Captured, PCLIENT_ID Source,
                           : STATUS_INVALID_PARAMETER_MIX;
 }
 
-static NTSTATUS PspLookupProcess(PCLIENT_ID ClientId, PEPROCESS *Process)
+static NTSTATUS SvcLookupProcess(PCLIENT_ID ClientId, PEPROCESS *Process)
 {
     PETHREAD Thread;
     if (ClientId->UniqueThread == NULL) {
@@ -94,18 +56,18 @@ NTSTATUS NtOpenProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAccess, POBJECT
     CLIENT_ID Cid;
     ULONG Flags;
     PEPROCESS Process;
-    NTSTATUS Status = PspCaptureClientId(&Cid, ClientId, ObjectAttributes, &Flags);
+    NTSTATUS Status = SvcCaptureClientId(&Cid, ClientId, ObjectAttributes, &Flags);
     if (NT_SUCCESS(Status)) {
-        Status = PspLookupProcess(&Cid, &Process);
+        Status = SvcLookupProcess(&Cid, &Process);
     }
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    return PspOpenObject(Process, Process->SystemProcess, DesiredAccess,
+    return SvcOpenObject(Process, Process->SystemProcess, DesiredAccess,
                          PROCESS_QUERY_INFORMATION | PROCESS_QUERY_LIMITED_INFORMATION, Flags, ProcessHandle);
 }
 
-static NTSTATUS PspLookupThread(PCLIENT_ID ClientId, PETHREAD *Thread)
+static NTSTATUS SvcLookupThread(PCLIENT_ID ClientId, PETHREAD *Thread)
 {
     if (ClientId->UniqueProcess != NULL) {
         return PsLookupProcessThreadByCid(ClientId, NULL, Thread);
@@ -122,23 +84,23 @@ NTSTATUS NtOpenThread(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess, POBJECT_A
     CLIENT_ID Cid;
     ULONG Flags;
     PETHREAD Thread;
-    NTSTATUS Status = PspCaptureClientId(&Cid, ClientId, ObjectAttributes, &Flags);
+    NTSTATUS Status = SvcCaptureClientId(&Cid, ClientId, ObjectAttributes, &Flags);
     if (NT_SUCCESS(Status)) {
-        Status = PspLookupThread(&Cid, &Thread);
+        Status = SvcLookupThread(&Cid, &Thread);
     }
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    return PspOpenObject(Thread, Thread->Tcb.SystemThread, DesiredAccess,
+    return SvcOpenObject(Thread, Thread->Tcb.SystemThread, DesiredAccess,
                          THREAD_QUERY_INFORMATION | THREAD_QUERY_LIMITED_INFORMATION, Flags, ThreadHandle);
 }
 
 /* ---- Ending ---- */
 
 /* The last of its process? A hint, as every answer is the moment it is given. */
-static bool PspIsLastThread(void)
+static bool SvcIsLastThread(void)
 {
-    return PspHomeProcess()->ActiveThreads == 1;
+    return PsThreadProcess(PsGetCurrentThread())->ActiveThreads == 1;
 }
 
 /*
@@ -151,12 +113,12 @@ NTSTATUS NtTerminateThread(HANDLE ThreadHandle, NTSTATUS ExitStatus)
 {
     PETHREAD Thread;
     if (ThreadHandle == NULL) {
-        return PspIsLastThread() ? STATUS_CANT_TERMINATE_SELF
-                                 : PspTerminateThread(PspCurrentThread(), ExitStatus);
+        return SvcIsLastThread() ? STATUS_CANT_TERMINATE_SELF
+                                 : PsTerminateThread(PsGetCurrentThread(), ExitStatus);
     }
-    NTSTATUS Status = PspReferenceThreadHandle(ThreadHandle, THREAD_TERMINATE, &Thread);
+    NTSTATUS Status = PsReferenceThreadHandle(ThreadHandle, THREAD_TERMINATE, &Thread);
     if (NT_SUCCESS(Status)) {
-        Status = PspTerminateThread(Thread, ExitStatus);
+        Status = PsTerminateThread(Thread, ExitStatus);
         ObDereferenceObject(Thread);
     }
     return Status;
@@ -166,12 +128,12 @@ NTSTATUS NtTerminateThread(HANDLE ThreadHandle, NTSTATUS ExitStatus)
 
 /* *PreviousCount, when asked for, receives the count before. What has been done stays when it cannot be
    written. */
-static NTSTATUS PspChangeSuspension(HANDLE ThreadHandle, PULONG PreviousCount,
+static NTSTATUS SvcChangeSuspension(HANDLE ThreadHandle, PULONG PreviousCount,
                                     NTSTATUS (*Change)(PETHREAD Thread, PULONG PreviousCount))
 {
     PETHREAD Thread;
     ULONG Previous;
-    NTSTATUS Status = PspReferenceThreadHandle(ThreadHandle, THREAD_SUSPEND_RESUME, &Thread);
+    NTSTATUS Status = PsReferenceThreadHandle(ThreadHandle, THREAD_SUSPEND_RESUME, &Thread);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
@@ -188,12 +150,12 @@ static NTSTATUS PspChangeSuspension(HANDLE ThreadHandle, PULONG PreviousCount,
    handle errors. PASSIVE. */
 NTSTATUS NtSuspendThread(HANDLE ThreadHandle, PULONG PreviousSuspendCount)
 {
-    return PspChangeSuspension(ThreadHandle, PreviousSuspendCount, PspSuspendThread);
+    return SvcChangeSuspension(ThreadHandle, PreviousSuspendCount, PsSuspendThread);
 }
 
 /* Takes one suspension back; a thread that is not suspended: nothing happens, previous count 0. Handle
    errors. PASSIVE. */
 NTSTATUS NtResumeThread(HANDLE ThreadHandle, PULONG PreviousSuspendCount)
 {
-    return PspChangeSuspension(ThreadHandle, PreviousSuspendCount, PspResumeThread);
+    return SvcChangeSuspension(ThreadHandle, PreviousSuspendCount, PsResumeThread);
 }

@@ -9,16 +9,21 @@
  * apart: mm's own lock is held for each step only. A subsystem process's regions carry its provider's tags:
  * these services do not change them.
  */
-#include "ps/psp.h"
+#include "kernel/services/services.h"
+#include "ps/ps.h"
+#include "sync/pushlock.h"
+#include <ntapi.h>
 
-#define PSP_GRANULARITY 0x10000
+#define SVC_COPY_TAG 'ypcS'
+
+#define SVC_GRANULARITY 0x10000
 
 /* ---- Protections ---- */
 
 /* PAGE_* of private memory and MM_*. */
 static const struct {
     UCHAR Page, Protection;
-} PspProtection[] = {
+} SvcProtection[] = {
     {PAGE_NOACCESS, 0},
     {PAGE_READONLY, MM_READ},
     {PAGE_READWRITE, MM_READ | MM_WRITE},
@@ -28,41 +33,41 @@ static const struct {
 };
 
 /* FALSE: there is no such protection; a guard needs an access to watch for. */
-static bool PspProtectionFromPage(ULONG Page, PULONG Protection)
+static bool SvcProtectionFromPage(ULONG Page, PULONG Protection)
 {
-    for (ULONG i = 0; i < ARRAYSIZE(PspProtection); i++) {
-        if (PspProtection[i].Page == (Page & ~PAGE_GUARD)) {
-            *Protection = PspProtection[i].Protection | (Page & PAGE_GUARD ? MM_GUARD : 0);
+    for (ULONG i = 0; i < ARRAYSIZE(SvcProtection); i++) {
+        if (SvcProtection[i].Page == (Page & ~PAGE_GUARD)) {
+            *Protection = SvcProtection[i].Protection | (Page & PAGE_GUARD ? MM_GUARD : 0);
             return *Protection != MM_GUARD;
         }
     }
     return false;
 }
 
-static ULONG PspPageFromProtection(ULONG Protection)
+static ULONG SvcPageFromProtection(ULONG Protection)
 {
     ULONG Access = Protection & (MM_READ | MM_WRITE | MM_EXECUTE), i = 0;
     Access |= Access & MM_WRITE ? MM_READ : 0; /* a provider's regions may say one without the other */
-    while (PspProtection[i].Protection != Access) {
+    while (SvcProtection[i].Protection != Access) {
         i++;
     }
-    return PspProtection[i].Page | (Protection & MM_GUARD ? PAGE_GUARD : 0);
+    return SvcProtection[i].Page | (Protection & MM_GUARD ? PAGE_GUARD : 0);
 }
 
 /* ---- A request ---- */
 
 /* What the services have in common: the process, its space, the range in whole pages, what is to be done. */
-typedef struct _PSP_VM_REQUEST {
+typedef struct _SVC_VM_REQUEST {
     PEPROCESS Process;
     PMM_ADDRESS_SPACE Space;
     ULONG_PTR Base, End; /* page aligned; equal: the caller's size was 0 */
     ULONG Type;          /* MEM_* */
     ULONG Page;          /* PAGE_* asked for; receives the one before */
     ULONG Protection;    /* the same as MM_* */
-} PSP_VM_REQUEST;
+} SVC_VM_REQUEST;
 
 /* [Base, Base + Size) to whole pages of user memory. */
-static NTSTATUS PspCaptureRange(PSP_VM_REQUEST *Request, PVOID *BaseAddress, PSIZE_T RegionSize)
+static NTSTATUS SvcCaptureRange(SVC_VM_REQUEST *Request, PVOID *BaseAddress, PSIZE_T RegionSize)
 {
     ULONG_PTR Base;
     SIZE_T Size;
@@ -81,40 +86,40 @@ static NTSTATUS PspCaptureRange(PSP_VM_REQUEST *Request, PVOID *BaseAddress, PSI
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS PspReturnRange(PVOID *BaseAddress, PSIZE_T RegionSize, const PSP_VM_REQUEST *Request)
+static NTSTATUS SvcReturnRange(PVOID *BaseAddress, PSIZE_T RegionSize, const SVC_VM_REQUEST *Request)
 {
     SIZE_T Size = Request->End - Request->Base;
     NTSTATUS Status = ExCopyOut(BaseAddress, &Request->Base, sizeof(Request->Base), ExGetPreviousMode());
     return NT_SUCCESS(Status) ? ExCopyOut(RegionSize, &Size, sizeof(Size), ExGetPreviousMode()) : Status;
 }
 
-static NTSTATUS PspOpenRequest(PSP_VM_REQUEST *Request, HANDLE Handle, ACCESS_MASK Access)
+static NTSTATUS SvcOpenRequest(SVC_VM_REQUEST *Request, HANDLE Handle, ACCESS_MASK Access)
 {
-    NTSTATUS Status = PspReferenceProcessHandle(Handle, Access, &Request->Process);
+    NTSTATUS Status = PsReferenceProcessHandle(Handle, Access, &Request->Process);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    Status = PspAcquireSpace(Request->Process, &Request->Space);
+    Status = PsAcquireSpace(Request->Process, &Request->Space);
     if (!NT_SUCCESS(Status)) {
         ObDereferenceObject(Request->Process);
     }
     return Status;
 }
 
-static void PspCloseRequest(PSP_VM_REQUEST *Request)
+static void SvcCloseRequest(SVC_VM_REQUEST *Request)
 {
-    PspReleaseSpace(Request->Process, Request->Space);
+    PsReleaseSpace(Request->Process, Request->Space);
     ObDereferenceObject(Request->Process);
 }
 
 /* A change of a native process's memory, one at a time. The range comes from the caller's variables, and what
    has become of it goes back there. */
-static NTSTATUS PspChangeMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize,
-                                PSP_VM_REQUEST *Request, NTSTATUS (*Change)(PSP_VM_REQUEST *))
+static NTSTATUS SvcChangeMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize,
+                                SVC_VM_REQUEST *Request, NTSTATUS (*Change)(SVC_VM_REQUEST *))
 {
-    NTSTATUS Status = PspCaptureRange(Request, BaseAddress, RegionSize);
+    NTSTATUS Status = SvcCaptureRange(Request, BaseAddress, RegionSize);
     if (NT_SUCCESS(Status)) {
-        Status = PspOpenRequest(Request, ProcessHandle, PROCESS_VM_OPERATION);
+        Status = SvcOpenRequest(Request, ProcessHandle, PROCESS_VM_OPERATION);
     }
     if (!NT_SUCCESS(Status)) {
         return Status;
@@ -122,26 +127,26 @@ static NTSTATUS PspChangeMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_
     KeLockExclusive(&Request->Process->VirtualLock);
     Status = Request->Process->SubsystemProcess ? STATUS_NOT_SUPPORTED : Change(Request);
     KeUnlockExclusive(&Request->Process->VirtualLock);
-    PspCloseRequest(Request);
-    return NT_SUCCESS(Status) ? PspReturnRange(BaseAddress, RegionSize, Request) : Status;
+    SvcCloseRequest(Request);
+    return NT_SUCCESS(Status) ? SvcReturnRange(BaseAddress, RegionSize, Request) : Status;
 }
 
 /* ---- Regions of a range ---- */
 
-static ULONG PspTagFlags(const MM_REGION_INFORMATION *Region)
+static ULONG SvcTagFlags(const MM_REGION_INFORMATION *Region)
 {
     return (ULONG)(ULONG_PTR)Region->Tag & (PAGE_SIZE - 1);
 }
 
 /* The kernel's own regions carry no base: each counts as an allocation. */
-static ULONG_PTR PspTagBase(const MM_REGION_INFORMATION *Region)
+static ULONG_PTR SvcTagBase(const MM_REGION_INFORMATION *Region)
 {
     ULONG_PTR Base = ALIGN_DOWN_BY((ULONG_PTR)Region->Tag, PAGE_SIZE);
     return Base != 0 ? Base : Region->Start;
 }
 
 /* Hole: the answer when part of the range is not mapped; Wrong: when part of it has one of Flags in its tag. */
-static NTSTATUS PspCheckRange(const PSP_VM_REQUEST *Request, ULONG Flags, NTSTATUS Wrong, NTSTATUS Hole)
+static NTSTATUS SvcCheckRange(const SVC_VM_REQUEST *Request, ULONG Flags, NTSTATUS Wrong, NTSTATUS Hole)
 {
     MM_REGION_INFORMATION Region;
     for (ULONG_PTR Next = Request->Base; Next < Request->End; Next = Region.End) {
@@ -152,7 +157,7 @@ static NTSTATUS PspCheckRange(const PSP_VM_REQUEST *Request, ULONG Flags, NTSTAT
         if (!Region.Mapped) {
             return Hole;
         }
-        if (PspTagFlags(&Region) & Flags) {
+        if (SvcTagFlags(&Region) & Flags) {
             return Wrong;
         }
     }
@@ -161,7 +166,7 @@ static NTSTATUS PspCheckRange(const PSP_VM_REQUEST *Request, ULONG Flags, NTSTAT
 
 /* Commit: reserved pages become zeros with the request's protection; those committed already keep what is in
    them. Else all become reserved. The range has been checked. */
-static NTSTATUS PspSetCommitted(const PSP_VM_REQUEST *Request, bool Commit)
+static NTSTATUS SvcSetCommitted(const SVC_VM_REQUEST *Request, bool Commit)
 {
     MM_REGION_INFORMATION Region;
     ULONG Protection = Commit ? Request->Protection : 0;
@@ -172,14 +177,14 @@ static NTSTATUS PspSetCommitted(const PSP_VM_REQUEST *Request, bool Commit)
             return Status;
         }
         SIZE_T Size = (Region.End < Request->End ? Region.End : Request->End) - Next;
-        ULONG Flags = PspTagFlags(&Region);
-        if (Commit && !(Flags & PSP_VM_RESERVED)) {
+        ULONG Flags = SvcTagFlags(&Region);
+        if (Commit && !(Flags & PS_VM_RESERVED)) {
             Status = MmProtectRegion(Request->Space, Next, Size, Protection);
             continue;
         }
-        Flags = Commit ? Flags & ~PSP_VM_RESERVED : Flags | PSP_VM_RESERVED;
+        Flags = Commit ? Flags & ~PS_VM_RESERVED : Flags | PS_VM_RESERVED;
         Status = MmMapRegion(Request->Space, &Next, Size, MM_MAP_FIXED, Protection, NULL, 0, 0,
-                             PSP_VM_TAG(PspTagBase(&Region), Flags));
+                             PS_VM_TAG(SvcTagBase(&Region), Flags));
     }
     return Status;
 }
@@ -187,28 +192,28 @@ static NTSTATUS PspSetCommitted(const PSP_VM_REQUEST *Request, bool Commit)
 /* ---- Allocation ---- */
 
 /* [Base, End), where nothing is yet. */
-static NTSTATUS PspReserve(PSP_VM_REQUEST *Request, ULONG_PTR Base, ULONG_PTR End)
+static NTSTATUS SvcReserve(SVC_VM_REQUEST *Request, ULONG_PTR Base, ULONG_PTR End)
 {
     bool Commit = (Request->Type & MEM_COMMIT) != 0;
-    ULONG Flags = Request->Page | (Commit ? 0 : PSP_VM_RESERVED);
+    ULONG Flags = Request->Page | (Commit ? 0 : PS_VM_RESERVED);
     Request->Base = Base;
     Request->End = End;
     return MmMapRegion(Request->Space, &Base, End - Base, MM_MAP_FIXED | MM_MAP_NOREPLACE,
-                       Commit ? Request->Protection : 0, NULL, 0, 0, PSP_VM_TAG(Base, Flags));
+                       Commit ? Request->Protection : 0, NULL, 0, 0, PS_VM_TAG(Base, Flags));
 }
 
 /* Size bytes somewhere behind the image, on a 64 KiB boundary. */
-static NTSTATUS PspReserveAnywhere(PSP_VM_REQUEST *Request, SIZE_T Size)
+static NTSTATUS SvcReserveAnywhere(SVC_VM_REQUEST *Request, SIZE_T Size)
 {
-    ULONG_PTR Next = ALIGN_UP_BY(Request->Process->ImageBase + Request->Process->ImageSize, PSP_GRANULARITY);
+    ULONG_PTR Next = ALIGN_UP_BY(Request->Process->ImageBase + Request->Process->ImageSize, SVC_GRANULARITY);
     MM_REGION_INFORMATION Region;
 
     while (Next < MM_USER_HIGHEST && NT_SUCCESS(MmQueryRegion(Request->Space, Next, &Region))) {
         if (Region.Mapped || Region.End - Next < Size) {
-            Next = ALIGN_UP_BY(Region.End, PSP_GRANULARITY);
+            Next = ALIGN_UP_BY(Region.End, SVC_GRANULARITY);
             continue;
         }
-        NTSTATUS Status = PspReserve(Request, Next, Next + Size);
+        NTSTATUS Status = SvcReserve(Request, Next, Next + Size);
         if (Status != STATUS_CONFLICTING_ADDRESSES) {
             return Status;
         }
@@ -217,22 +222,22 @@ static NTSTATUS PspReserveAnywhere(PSP_VM_REQUEST *Request, SIZE_T Size)
     return STATUS_NO_MEMORY;
 }
 
-static NTSTATUS PspAllocate(PSP_VM_REQUEST *Request)
+static NTSTATUS SvcAllocate(SVC_VM_REQUEST *Request)
 {
-    ULONG_PTR Base = ALIGN_DOWN_BY(Request->Base, PSP_GRANULARITY);
+    ULONG_PTR Base = ALIGN_DOWN_BY(Request->Base, SVC_GRANULARITY);
     if (Request->Base == Request->End) {
         return STATUS_INVALID_PARAMETER;
     }
     if (Request->Base == 0) {
-        return PspReserveAnywhere(Request, Request->End);
+        return SvcReserveAnywhere(Request, Request->End);
     }
     if (Request->Type & MEM_RESERVE) {
-        return Base >= MM_USER_LOWEST ? PspReserve(Request, Base, Request->End) : STATUS_INVALID_PARAMETER;
+        return Base >= MM_USER_LOWEST ? SvcReserve(Request, Base, Request->End) : STATUS_INVALID_PARAMETER;
     }
     /* Image, stacks, PEB and TEBs are not the program's to commit. */
     NTSTATUS Status =
-        PspCheckRange(Request, PSP_VM_KERNEL, STATUS_CONFLICTING_ADDRESSES, STATUS_CONFLICTING_ADDRESSES);
-    return NT_SUCCESS(Status) ? PspSetCommitted(Request, true) : Status;
+        SvcCheckRange(Request, PS_VM_KERNEL, STATUS_CONFLICTING_ADDRESSES, STATUS_CONFLICTING_ADDRESSES);
+    return NT_SUCCESS(Status) ? SvcSetCommitted(Request, true) : Status;
 }
 
 /*
@@ -247,7 +252,7 @@ static NTSTATUS PspAllocate(PSP_VM_REQUEST *Request)
 NTSTATUS NtAllocateVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, ULONG_PTR ZeroBits,
                                  PSIZE_T RegionSize, ULONG AllocationType, ULONG Protect)
 {
-    PSP_VM_REQUEST Request = {.Type = AllocationType, .Page = Protect};
+    SVC_VM_REQUEST Request = {.Type = AllocationType, .Page = Protect};
 
     if (ZeroBits != 0) {
         return STATUS_INVALID_PARAMETER_3;
@@ -255,41 +260,41 @@ NTSTATUS NtAllocateVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, ULONG
     if ((AllocationType & ~(MEM_COMMIT | MEM_RESERVE)) || AllocationType == 0) {
         return STATUS_INVALID_PARAMETER;
     }
-    if (!PspProtectionFromPage(Protect, &Request.Protection)) {
+    if (!SvcProtectionFromPage(Protect, &Request.Protection)) {
         return STATUS_INVALID_PAGE_PROTECTION;
     }
-    return PspChangeMemory(ProcessHandle, BaseAddress, RegionSize, &Request, PspAllocate);
+    return SvcChangeMemory(ProcessHandle, BaseAddress, RegionSize, &Request, SvcAllocate);
 }
 
 /* ---- Freeing ---- */
 
 /* Sets the range to the allocation that starts at its base. */
-static NTSTATUS PspFindAllocation(PSP_VM_REQUEST *Request)
+static NTSTATUS SvcFindAllocation(SVC_VM_REQUEST *Request)
 {
     MM_REGION_INFORMATION Region;
     NTSTATUS Status = MmQueryRegion(Request->Space, Request->Base, &Region);
     if (!NT_SUCCESS(Status) || !Region.Mapped) {
         return STATUS_MEMORY_NOT_ALLOCATED;
     }
-    if (PspTagFlags(&Region) & PSP_VM_KERNEL) {
+    if (SvcTagFlags(&Region) & PS_VM_KERNEL) {
         return STATUS_UNABLE_TO_FREE_VM;
     }
-    if (PspTagBase(&Region) != Request->Base) {
+    if (SvcTagBase(&Region) != Request->Base) {
         return STATUS_FREE_VM_NOT_AT_BASE;
     }
     do {
         Request->End = Region.End;
     } while (Request->End < MM_USER_HIGHEST &&
              NT_SUCCESS(MmQueryRegion(Request->Space, Request->End, &Region)) && Region.Mapped &&
-             PspTagBase(&Region) == Request->Base);
+             SvcTagBase(&Region) == Request->Base);
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS PspFree(PSP_VM_REQUEST *Request)
+static NTSTATUS SvcFree(SVC_VM_REQUEST *Request)
 {
     ULONG_PTR End = Request->End;
     bool Whole = Request->Base == End, Release = Request->Type == MEM_RELEASE;
-    NTSTATUS Status = Whole || Release ? PspFindAllocation(Request) : STATUS_SUCCESS;
+    NTSTATUS Status = Whole || Release ? SvcFindAllocation(Request) : STATUS_SUCCESS;
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
@@ -298,8 +303,8 @@ static NTSTATUS PspFree(PSP_VM_REQUEST *Request)
                    ? MmUnmapRegion(Request->Space, Request->Base, Request->End - Request->Base)
                    : STATUS_INVALID_PARAMETER;
     }
-    Status = PspCheckRange(Request, PSP_VM_KERNEL, STATUS_UNABLE_TO_FREE_VM, STATUS_MEMORY_NOT_ALLOCATED);
-    return NT_SUCCESS(Status) ? PspSetCommitted(Request, false) : Status;
+    Status = SvcCheckRange(Request, PS_VM_KERNEL, STATUS_UNABLE_TO_FREE_VM, STATUS_MEMORY_NOT_ALLOCATED);
+    return NT_SUCCESS(Status) ? SvcSetCommitted(Request, false) : Status;
 }
 
 /*
@@ -311,29 +316,29 @@ static NTSTATUS PspFree(PSP_VM_REQUEST *Request)
  */
 NTSTATUS NtFreeVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize, ULONG FreeType)
 {
-    PSP_VM_REQUEST Request = {.Type = FreeType};
+    SVC_VM_REQUEST Request = {.Type = FreeType};
     if (FreeType != MEM_DECOMMIT && FreeType != MEM_RELEASE) {
         return STATUS_INVALID_PARAMETER;
     }
-    return PspChangeMemory(ProcessHandle, BaseAddress, RegionSize, &Request, PspFree);
+    return SvcChangeMemory(ProcessHandle, BaseAddress, RegionSize, &Request, SvcFree);
 }
 
 /* ---- Protection ---- */
 
-static NTSTATUS PspProtect(PSP_VM_REQUEST *Request)
+static NTSTATUS SvcProtect(SVC_VM_REQUEST *Request)
 {
     MM_REGION_INFORMATION First;
     if (Request->Base == Request->End) {
         return STATUS_INVALID_PARAMETER;
     }
-    NTSTATUS Status = PspCheckRange(Request, PSP_VM_RESERVED, STATUS_NOT_COMMITTED, STATUS_NOT_COMMITTED);
+    NTSTATUS Status = SvcCheckRange(Request, PS_VM_RESERVED, STATUS_NOT_COMMITTED, STATUS_NOT_COMMITTED);
     if (NT_SUCCESS(Status)) {
         Status = MmQueryRegion(Request->Space, Request->Base, &First);
     }
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    Request->Page = PspPageFromProtection(First.Protection);
+    Request->Page = SvcPageFromProtection(First.Protection);
     return MmProtectRegion(Request->Space, Request->Base, Request->End - Request->Base, Request->Protection);
 }
 
@@ -345,21 +350,21 @@ static NTSTATUS PspProtect(PSP_VM_REQUEST *Request)
 NTSTATUS NtProtectVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize,
                                 ULONG NewProtect, PULONG OldProtect)
 {
-    PSP_VM_REQUEST Request = {.Page = NewProtect};
-    if (!PspProtectionFromPage(NewProtect, &Request.Protection)) {
+    SVC_VM_REQUEST Request = {.Page = NewProtect};
+    if (!SvcProtectionFromPage(NewProtect, &Request.Protection)) {
         return STATUS_INVALID_PAGE_PROTECTION;
     }
-    NTSTATUS Status = PspChangeMemory(ProcessHandle, BaseAddress, RegionSize, &Request, PspProtect);
+    NTSTATUS Status = SvcChangeMemory(ProcessHandle, BaseAddress, RegionSize, &Request, SvcProtect);
     return NT_SUCCESS(Status) ? ExCopyOut(OldProtect, &Request.Page, sizeof(ULONG), ExGetPreviousMode())
                               : Status;
 }
 
 /* ---- Questions ---- */
 
-static void PspDescribeRegion(MEMORY_BASIC_INFORMATION *Data, const MM_REGION_INFORMATION *Region,
+static void SvcDescribeRegion(MEMORY_BASIC_INFORMATION *Data, const MM_REGION_INFORMATION *Region,
                               ULONG_PTR Address, BOOLEAN Native)
 {
-    bool Reserved = Native && (PspTagFlags(Region) & PSP_VM_RESERVED);
+    bool Reserved = Native && (SvcTagFlags(Region) & PS_VM_RESERVED);
     RtlZeroMemory(Data, sizeof(*Data)); /* padding, too */
     Data->BaseAddress = (PVOID)ALIGN_DOWN_BY(Address, PAGE_SIZE);
     Data->RegionSize = Region->End - (ULONG_PTR)Data->BaseAddress;
@@ -368,11 +373,11 @@ static void PspDescribeRegion(MEMORY_BASIC_INFORMATION *Data, const MM_REGION_IN
         Data->Protect = PAGE_NOACCESS;
         return;
     }
-    Data->Protect = Reserved ? 0 : PspPageFromProtection(Region->Protection);
+    Data->Protect = Reserved ? 0 : SvcPageFromProtection(Region->Protection);
     Data->State = Reserved ? MEM_RESERVE : MEM_COMMIT;
     Data->Type = Region->HasSection ? MEM_MAPPED : MEM_PRIVATE;
-    Data->AllocationBase = (PVOID)(Native ? PspTagBase(Region) : Region->Start);
-    Data->AllocationProtect = Native ? PspTagFlags(Region) & PSP_VM_PROTECT : Data->Protect;
+    Data->AllocationBase = (PVOID)(Native ? SvcTagBase(Region) : Region->Start);
+    Data->AllocationProtect = Native ? SvcTagFlags(Region) & PS_VM_PROTECT : Data->Protect;
 }
 
 #define MemoryBasicInformation 0
@@ -386,7 +391,7 @@ NTSTATUS NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, ULONG Cla
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
     MEMORY_BASIC_INFORMATION Data;
     MM_REGION_INFORMATION Region;
-    PSP_VM_REQUEST Request;
+    SVC_VM_REQUEST Request;
 
     if (Class != MemoryBasicInformation) {
         return STATUS_INVALID_INFO_CLASS;
@@ -397,15 +402,15 @@ NTSTATUS NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, ULONG Cla
     if ((ULONG_PTR)BaseAddress >= MM_USER_HIGHEST) {
         return STATUS_INVALID_PARAMETER;
     }
-    NTSTATUS Status = PspOpenRequest(&Request, ProcessHandle, PROCESS_QUERY_LIMITED_INFORMATION);
+    NTSTATUS Status = SvcOpenRequest(&Request, ProcessHandle, PROCESS_QUERY_LIMITED_INFORMATION);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
     Status = MmQueryRegion(Request.Space, (ULONG_PTR)BaseAddress, &Region);
     if (NT_SUCCESS(Status)) {
-        PspDescribeRegion(&Data, &Region, (ULONG_PTR)BaseAddress, !Request.Process->SubsystemProcess);
+        SvcDescribeRegion(&Data, &Region, (ULONG_PTR)BaseAddress, !Request.Process->SubsystemProcess);
     }
-    PspCloseRequest(&Request);
+    SvcCloseRequest(&Request);
     if (NT_SUCCESS(Status)) {
         Status = ExCopyOut(Information, &Data, sizeof(Data), Mode);
     }
@@ -419,17 +424,17 @@ NTSTATUS NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, ULONG Cla
 /* ---- Another process's memory ---- */
 
 /* A copy between the caller's memory and another process's, by way of one kernel page. */
-typedef struct _PSP_VM_COPY {
-    PSP_VM_REQUEST Request;
+typedef struct _SVC_VM_COPY {
+    SVC_VM_REQUEST Request;
     ULONG_PTR Address; /* in the other process */
     PUCHAR Buffer;     /* the caller's */
     SIZE_T Size;       /* what is left */
     BOOLEAN Write;
     PVOID Page;
-} PSP_VM_COPY;
+} SVC_VM_COPY;
 
 /* The next Part bytes, which lie in one page of the other process: what has been done is known exactly. */
-static NTSTATUS PspCopyPart(const PSP_VM_COPY *Copy, SIZE_T Part)
+static NTSTATUS SvcCopyPart(const SVC_VM_COPY *Copy, SIZE_T Part)
 {
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
     PMM_ADDRESS_SPACE Space = Copy->Request.Space;
@@ -446,12 +451,12 @@ static NTSTATUS PspCopyPart(const PSP_VM_COPY *Copy, SIZE_T Part)
     return Status;
 }
 
-static NTSTATUS PspCopyAll(PSP_VM_COPY *Copy)
+static NTSTATUS SvcCopyAll(SVC_VM_COPY *Copy)
 {
     while (Copy->Size != 0) {
         SIZE_T Part = PAGE_SIZE - (Copy->Address & (PAGE_SIZE - 1));
         Part = Part < Copy->Size ? Part : Copy->Size;
-        NTSTATUS Status = PspCopyPart(Copy, Part);
+        NTSTATUS Status = SvcCopyPart(Copy, Part);
         if (!NT_SUCCESS(Status)) {
             return Status;
         }
@@ -462,23 +467,23 @@ static NTSTATUS PspCopyAll(PSP_VM_COPY *Copy)
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS PspCopyVirtualMemory(HANDLE ProcessHandle, PSP_VM_COPY *Copy, PSIZE_T Done)
+static NTSTATUS SvcCopyVirtualMemory(HANDLE ProcessHandle, SVC_VM_COPY *Copy, PSIZE_T Done)
 {
     ACCESS_MASK Access = Copy->Write ? PROCESS_VM_WRITE | PROCESS_VM_OPERATION : PROCESS_VM_READ;
     SIZE_T Size = Copy->Size;
     if (Copy->Address >= MM_USER_HIGHEST || Size > MM_USER_HIGHEST - Copy->Address) {
         return STATUS_ACCESS_VIOLATION;
     }
-    Copy->Page = ExAllocatePoolWithTag(NonPagedPoolNx, PAGE_SIZE, PSP_TAG);
+    Copy->Page = ExAllocatePoolWithTag(NonPagedPoolNx, PAGE_SIZE, SVC_COPY_TAG);
     if (Copy->Page == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    NTSTATUS Status = PspOpenRequest(&Copy->Request, ProcessHandle, Access);
+    NTSTATUS Status = SvcOpenRequest(&Copy->Request, ProcessHandle, Access);
     if (NT_SUCCESS(Status)) {
-        Status = PspCopyAll(Copy);
-        PspCloseRequest(&Copy->Request);
+        Status = SvcCopyAll(Copy);
+        SvcCloseRequest(&Copy->Request);
     }
-    ExFreePoolWithTag(Copy->Page, PSP_TAG);
+    ExFreePoolWithTag(Copy->Page, SVC_COPY_TAG);
     if (Done != NULL) {
         Size -= Copy->Size;
         NTSTATUS Written = ExCopyOut(Done, &Size, sizeof(Size), ExGetPreviousMode());
@@ -492,8 +497,8 @@ static NTSTATUS PspCopyVirtualMemory(HANDLE ProcessHandle, PSP_VM_COPY *Copy, PS
    errors (PROCESS_VM_READ). PASSIVE. */
 NTSTATUS NtReadVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, PVOID Buffer, SIZE_T Size, PSIZE_T Done)
 {
-    PSP_VM_COPY Copy = {.Address = (ULONG_PTR)BaseAddress, .Buffer = Buffer, .Size = Size};
-    return PspCopyVirtualMemory(ProcessHandle, &Copy, Done);
+    SVC_VM_COPY Copy = {.Address = (ULONG_PTR)BaseAddress, .Buffer = Buffer, .Size = Size};
+    return SvcCopyVirtualMemory(ProcessHandle, &Copy, Done);
 }
 
 /* The other way about (PROCESS_VM_WRITE and PROCESS_VM_OPERATION); pages must be writable by the process
@@ -501,6 +506,6 @@ NTSTATUS NtReadVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, PVOID Buff
 NTSTATUS NtWriteVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, PVOID Buffer, SIZE_T Size,
                               PSIZE_T Done)
 {
-    PSP_VM_COPY Copy = {.Address = (ULONG_PTR)BaseAddress, .Buffer = Buffer, .Size = Size, .Write = TRUE};
-    return PspCopyVirtualMemory(ProcessHandle, &Copy, Done);
+    SVC_VM_COPY Copy = {.Address = (ULONG_PTR)BaseAddress, .Buffer = Buffer, .Size = Size, .Write = TRUE};
+    return SvcCopyVirtualMemory(ProcessHandle, &Copy, Done);
 }

@@ -5,19 +5,24 @@
  * All classes of fixed size want exactly that size. An answer is put together in kernel memory and copied out
  * in one piece; nothing is locked while it is. Order of the checks: alignment, class, length, handle.
  */
-#include "ps/psp.h"
+#include "kernel/services/services.h"
+#include "ps/ps.h"
+#include "sync/pushlock.h"
+#include <ntapi.h>
+
+#define SVC_QUERY_TAG 'yrqS'
 
 /* ---- Answers ---- */
 
 /* Where an answer goes: the caller's arguments. */
-typedef struct _PSP_ANSWER {
+typedef struct _SVC_ANSWER {
     PVOID Information;
     ULONG Length;
     PULONG ReturnLength; /* may be NULL */
     KPROCESSOR_MODE Mode;
-} PSP_ANSWER;
+} SVC_ANSWER;
 
-static NTSTATUS PspCheckAnswer(const PSP_ANSWER *Answer)
+static NTSTATUS SvcCheckAnswer(const SVC_ANSWER *Answer)
 {
     if (Answer->Mode == UserMode &&
         (((ULONG_PTR)Answer->Information | (ULONG_PTR)Answer->ReturnLength) & 3)) {
@@ -26,7 +31,7 @@ static NTSTATUS PspCheckAnswer(const PSP_ANSWER *Answer)
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS PspReturnLength(const PSP_ANSWER *Answer, SIZE_T Size)
+static NTSTATUS SvcReturnLength(const SVC_ANSWER *Answer, SIZE_T Size)
 {
     ULONG Length = (ULONG)Size;
     return Answer->ReturnLength != NULL
@@ -35,58 +40,46 @@ static NTSTATUS PspReturnLength(const PSP_ANSWER *Answer, SIZE_T Size)
 }
 
 /* The size is wrong: the caller learns the right one. */
-static NTSTATUS PspWrongLength(const PSP_ANSWER *Answer, SIZE_T Size)
+static NTSTATUS SvcWrongLength(const SVC_ANSWER *Answer, SIZE_T Size)
 {
-    NTSTATUS Status = PspReturnLength(Answer, Size);
+    NTSTATUS Status = SvcReturnLength(Answer, Size);
     return NT_SUCCESS(Status) ? STATUS_INFO_LENGTH_MISMATCH : Status;
 }
 
-static NTSTATUS PspGiveAnswer(const PSP_ANSWER *Answer, const VOID *Data, SIZE_T Size)
+static NTSTATUS SvcGiveAnswer(const SVC_ANSWER *Answer, const VOID *Data, SIZE_T Size)
 {
     NTSTATUS Status = ExCopyOut(Answer->Information, Data, Size, Answer->Mode);
-    return NT_SUCCESS(Status) ? PspReturnLength(Answer, Size) : Status;
+    return NT_SUCCESS(Status) ? SvcReturnLength(Answer, Size) : Status;
 }
 
 /* ---- Times ---- */
 
-ULONG64 PspCyclesToTime(ULONG64 Cycles)
+static ULONG64 SvcCyclesToTime(ULONG64 Cycles)
 {
     ULONG64 Rate = ArchCyclesPerSecond();
     return Cycles / Rate * 10000000 + Cycles % Rate * 10000000 / Rate;
 }
 
-ULONG64 PspProcessCycles(PEPROCESS Process)
-{
-    KeLockShared(&Process->Lock);
-    ULONG64 Cycles = Process->Pcb.CycleTime;
-    for (PLIST_ENTRY Entry = Process->ThreadListHead.Flink; Entry != &Process->ThreadListHead;
-         Entry = Entry->Flink) {
-        Cycles += KeThreadCycles(&CONTAINING_RECORD(Entry, ETHREAD, ThreadListEntry)->Tcb);
-    }
-    KeUnlockShared(&Process->Lock);
-    return Cycles;
-}
-
 /* User and kernel time are not told apart: all is kernel time. */
-static void PspFillTimes(KERNEL_USER_TIMES *Times, LARGE_INTEGER Create, LARGE_INTEGER Exit, ULONG64 Cycles)
+static void SvcFillTimes(KERNEL_USER_TIMES *Times, LARGE_INTEGER Create, LARGE_INTEGER Exit, ULONG64 Cycles)
 {
     Times->CreateTime = Create;
     Times->ExitTime = Exit;
-    Times->KernelTime.QuadPart = (LONGLONG)PspCyclesToTime(Cycles);
+    Times->KernelTime.QuadPart = (LONGLONG)SvcCyclesToTime(Cycles);
     Times->UserTime.QuadPart = 0;
 }
 
 /* ---- One process, one thread ---- */
 
 /* A class of fixed size. Data is zeroed: what Fill leaves out, padding included, is 0. */
-typedef struct _PSP_CLASS {
+typedef struct _SVC_CLASS {
     ULONG Class, Size;
     void (*Fill)(PVOID Data, PVOID Object);
-} PSP_CLASS;
+} SVC_CLASS;
 
-#define PSP_LARGEST_ANSWER 48
+#define SVC_LARGEST_ANSWER 48
 
-static const PSP_CLASS *PspFindClass(const PSP_CLASS *Classes, ULONG Count, ULONG Class)
+static const SVC_CLASS *SvcFindClass(const SVC_CLASS *Classes, ULONG Count, ULONG Class)
 {
     for (ULONG i = 0; i < Count; i++) {
         if (Classes[i].Class == Class) {
@@ -97,13 +90,13 @@ static const PSP_CLASS *PspFindClass(const PSP_CLASS *Classes, ULONG Count, ULON
 }
 
 /* Class NULL: there is none. Type: of the object behind Handle. */
-static NTSTATUS PspQueryObject(const PSP_CLASS *Class, HANDLE Handle, ACCESS_MASK Access, POBJECT_TYPE Type,
-                               const PSP_ANSWER *Answer)
+static NTSTATUS SvcQueryObject(const SVC_CLASS *Class, HANDLE Handle, ACCESS_MASK Access, POBJECT_TYPE Type,
+                               const SVC_ANSWER *Answer)
 {
-    ULONG64 Data[PSP_LARGEST_ANSWER / sizeof(ULONG64)] = {0};
+    ULONG64 Data[SVC_LARGEST_ANSWER / sizeof(ULONG64)] = {0};
     PVOID Object;
 
-    NTSTATUS Status = PspCheckAnswer(Answer);
+    NTSTATUS Status = SvcCheckAnswer(Answer);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
@@ -111,7 +104,7 @@ static NTSTATUS PspQueryObject(const PSP_CLASS *Class, HANDLE Handle, ACCESS_MAS
         return STATUS_INVALID_INFO_CLASS;
     }
     if (Answer->Length != Class->Size) {
-        return PspWrongLength(Answer, Class->Size);
+        return SvcWrongLength(Answer, Class->Size);
     }
     Status = ObReferenceObjectByHandle(Handle, Access, Type, Answer->Mode, &Object, NULL);
     if (!NT_SUCCESS(Status)) {
@@ -119,12 +112,12 @@ static NTSTATUS PspQueryObject(const PSP_CLASS *Class, HANDLE Handle, ACCESS_MAS
     }
     Class->Fill(Data, Object);
     ObDereferenceObject(Object);
-    return PspGiveAnswer(Answer, Data, Class->Size);
+    return SvcGiveAnswer(Answer, Data, Class->Size);
 }
 
 /* ---- Processes ---- */
 
-static ULONG PspHandleCount(PEPROCESS Process)
+static ULONG SvcHandleCount(PEPROCESS Process)
 {
     ULONG Count = 0;
     if (PsAcquireProcessAccess(Process)) {
@@ -134,7 +127,7 @@ static ULONG PspHandleCount(PEPROCESS Process)
     return Count;
 }
 
-static void PspFillProcessBasic(PVOID Data, PVOID Object)
+static void SvcFillProcessBasic(PVOID Data, PVOID Object)
 {
     PROCESS_BASIC_INFORMATION *Basic = Data;
     PEPROCESS Process = Object;
@@ -146,36 +139,36 @@ static void PspFillProcessBasic(PVOID Data, PVOID Object)
     Basic->InheritedFromUniqueProcessId = (ULONG_PTR)Process->InheritedFromUniqueProcessId;
 }
 
-static void PspFillProcessTimes(PVOID Data, PVOID Object)
+static void SvcFillProcessTimes(PVOID Data, PVOID Object)
 {
     PEPROCESS Process = Object;
-    PspFillTimes(Data, Process->CreateTime, Process->ExitTime, PspProcessCycles(Process));
+    SvcFillTimes(Data, Process->CreateTime, Process->ExitTime, PsProcessCycles(Process));
 }
 
-static void PspFillHandleCount(PVOID Data, PVOID Object)
+static void SvcFillHandleCount(PVOID Data, PVOID Object)
 {
-    *(PULONG)Data = PspHandleCount(Object);
+    *(PULONG)Data = SvcHandleCount(Object);
 }
 
-static void PspFillProcessSubsystem(PVOID Data, PVOID Object)
+static void SvcFillProcessSubsystem(PVOID Data, PVOID Object)
 {
     *(SUBSYSTEM_INFORMATION_TYPE *)Data = ((PEPROCESS)Object)->SubsystemInformationType;
 }
 
-static const PSP_CLASS PspProcessClasses[] = {
-    {ProcessBasicInformation, sizeof(PROCESS_BASIC_INFORMATION), PspFillProcessBasic},
-    {ProcessTimes, sizeof(KERNEL_USER_TIMES), PspFillProcessTimes},
-    {ProcessHandleCount, sizeof(ULONG), PspFillHandleCount},
-    {ProcessSubsystemInformation, sizeof(SUBSYSTEM_INFORMATION_TYPE), PspFillProcessSubsystem},
+static const SVC_CLASS SvcProcessClasses[] = {
+    {ProcessBasicInformation, sizeof(PROCESS_BASIC_INFORMATION), SvcFillProcessBasic},
+    {ProcessTimes, sizeof(KERNEL_USER_TIMES), SvcFillProcessTimes},
+    {ProcessHandleCount, sizeof(ULONG), SvcFillHandleCount},
+    {ProcessSubsystemInformation, sizeof(SUBSYSTEM_INFORMATION_TYPE), SvcFillProcessSubsystem},
 };
 
 /* A UNICODE_STRING and behind it its text, for a reader at Address. Pool, or NULL. */
-static PUNICODE_STRING PspPackImageName(PEPROCESS Process, PVOID Address, SIZE_T *Size)
+static PUNICODE_STRING SvcPackImageName(PEPROCESS Process, PVOID Address, SIZE_T *Size)
 {
-    KeLockShared(&PspImageLock);
+    KeLockShared(&PsImageLock);
     USHORT Length = Process->ImageFileName.Length;
     *Size = sizeof(UNICODE_STRING) + Length + sizeof(WCHAR);
-    PUNICODE_STRING Packed = ExAllocatePoolWithTag(NonPagedPoolNx, *Size, PSP_TAG_NAME);
+    PUNICODE_STRING Packed = ExAllocatePoolWithTag(NonPagedPoolNx, *Size, SVC_QUERY_TAG);
     if (Packed != NULL) {
         RtlZeroMemory(Packed, *Size);
         memcpy(Packed + 1, Process->ImageFileName.Buffer, Length);
@@ -183,29 +176,29 @@ static PUNICODE_STRING PspPackImageName(PEPROCESS Process, PVOID Address, SIZE_T
         Packed->MaximumLength = Length + sizeof(WCHAR);
         Packed->Buffer = (PWCHAR)((PUNICODE_STRING)Address + 1);
     }
-    KeUnlockShared(&PspImageLock);
+    KeUnlockShared(&PsImageLock);
     return Packed;
 }
 
-static NTSTATUS PspQueryImageName(HANDLE ProcessHandle, const PSP_ANSWER *Answer)
+static NTSTATUS SvcQueryImageName(HANDLE ProcessHandle, const SVC_ANSWER *Answer)
 {
     PEPROCESS Process;
     SIZE_T Size;
 
-    NTSTATUS Status = PspCheckAnswer(Answer);
+    NTSTATUS Status = SvcCheckAnswer(Answer);
     if (NT_SUCCESS(Status)) {
-        Status = PspReferenceProcessHandle(ProcessHandle, PROCESS_QUERY_LIMITED_INFORMATION, &Process);
+        Status = PsReferenceProcessHandle(ProcessHandle, PROCESS_QUERY_LIMITED_INFORMATION, &Process);
     }
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    PUNICODE_STRING Packed = PspPackImageName(Process, Answer->Information, &Size);
+    PUNICODE_STRING Packed = SvcPackImageName(Process, Answer->Information, &Size);
     ObDereferenceObject(Process);
     if (Packed == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    Status = Answer->Length < Size ? PspWrongLength(Answer, Size) : PspGiveAnswer(Answer, Packed, Size);
-    ExFreePoolWithTag(Packed, PSP_TAG_NAME);
+    Status = Answer->Length < Size ? SvcWrongLength(Answer, Size) : SvcGiveAnswer(Answer, Packed, Size);
+    ExFreePoolWithTag(Packed, SVC_QUERY_TAG);
     return Status;
 }
 
@@ -218,17 +211,17 @@ static NTSTATUS PspQueryImageName(HANDLE ProcessHandle, const PSP_ANSWER *Answer
 NTSTATUS NtQueryInformationProcess(HANDLE ProcessHandle, PROCESSINFOCLASS Class, PVOID Information,
                                    ULONG Length, PULONG ReturnLength)
 {
-    PSP_ANSWER Answer = {Information, Length, ReturnLength, ExGetPreviousMode()};
+    SVC_ANSWER Answer = {Information, Length, ReturnLength, ExGetPreviousMode()};
     if (Class == ProcessImageFileName) {
-        return PspQueryImageName(ProcessHandle, &Answer);
+        return SvcQueryImageName(ProcessHandle, &Answer);
     }
-    return PspQueryObject(PspFindClass(PspProcessClasses, ARRAYSIZE(PspProcessClasses), Class), ProcessHandle,
-                          PROCESS_QUERY_LIMITED_INFORMATION, PspProcessType, &Answer);
+    return SvcQueryObject(SvcFindClass(SvcProcessClasses, ARRAYSIZE(SvcProcessClasses), Class), ProcessHandle,
+                          PROCESS_QUERY_LIMITED_INFORMATION, *PsProcessType, &Answer);
 }
 
 /* ---- Threads ---- */
 
-static void PspFillThreadBasic(PVOID Data, PVOID Object)
+static void SvcFillThreadBasic(PVOID Data, PVOID Object)
 {
     THREAD_BASIC_INFORMATION *Basic = Data;
     PETHREAD Thread = Object;
@@ -240,58 +233,58 @@ static void PspFillThreadBasic(PVOID Data, PVOID Object)
     Basic->BasePriority = Thread->Tcb.BasePriority;
 }
 
-static void PspFillThreadTimes(PVOID Data, PVOID Object)
+static void SvcFillThreadTimes(PVOID Data, PVOID Object)
 {
     PETHREAD Thread = Object;
-    PspFillTimes(Data, Thread->CreateTime, Thread->ExitTime, KeThreadCycles(&Thread->Tcb));
+    SvcFillTimes(Data, Thread->CreateTime, Thread->ExitTime, KeThreadCycles(&Thread->Tcb));
 }
 
-static void PspFillIsLast(PVOID Data, PVOID Object)
+static void SvcFillIsLast(PVOID Data, PVOID Object)
 {
     *(PULONG)Data = PsThreadProcess(Object)->ActiveThreads == 1;
 }
 
 /* By its signal: a status of STATUS_PENDING may be what it ended with. */
-static void PspFillIsTerminated(PVOID Data, PVOID Object)
+static void SvcFillIsTerminated(PVOID Data, PVOID Object)
 {
     *(PULONG)Data = ((PETHREAD)Object)->Tcb.Header.SignalState != 0;
 }
 
-static void PspFillSuspendCount(PVOID Data, PVOID Object)
+static void SvcFillSuspendCount(PVOID Data, PVOID Object)
 {
     *(PULONG)Data = (ULONG)((PETHREAD)Object)->Tcb.SuspendCount;
 }
 
-static void PspFillThreadSubsystem(PVOID Data, PVOID Object)
+static void SvcFillThreadSubsystem(PVOID Data, PVOID Object)
 {
-    PspFillProcessSubsystem(Data, PsThreadProcess(Object));
+    SvcFillProcessSubsystem(Data, PsThreadProcess(Object));
 }
 
-static const PSP_CLASS PspThreadClasses[] = {
-    {ThreadBasicInformation, sizeof(THREAD_BASIC_INFORMATION), PspFillThreadBasic},
-    {ThreadTimes, sizeof(KERNEL_USER_TIMES), PspFillThreadTimes},
-    {ThreadAmILastThread, sizeof(ULONG), PspFillIsLast},
-    {ThreadIsTerminated, sizeof(ULONG), PspFillIsTerminated},
-    {ThreadSuspendCount, sizeof(ULONG), PspFillSuspendCount},
-    {ThreadSubsystemInformation, sizeof(SUBSYSTEM_INFORMATION_TYPE), PspFillThreadSubsystem},
+static const SVC_CLASS SvcThreadClasses[] = {
+    {ThreadBasicInformation, sizeof(THREAD_BASIC_INFORMATION), SvcFillThreadBasic},
+    {ThreadTimes, sizeof(KERNEL_USER_TIMES), SvcFillThreadTimes},
+    {ThreadAmILastThread, sizeof(ULONG), SvcFillIsLast},
+    {ThreadIsTerminated, sizeof(ULONG), SvcFillIsTerminated},
+    {ThreadSuspendCount, sizeof(ULONG), SvcFillSuspendCount},
+    {ThreadSubsystemInformation, sizeof(SUBSYSTEM_INFORMATION_TYPE), SvcFillThreadSubsystem},
 };
-C_ASSERT(sizeof(PROCESS_BASIC_INFORMATION) <= PSP_LARGEST_ANSWER &&
-         sizeof(THREAD_BASIC_INFORMATION) <= PSP_LARGEST_ANSWER &&
-         sizeof(KERNEL_USER_TIMES) <= PSP_LARGEST_ANSWER);
+C_ASSERT(sizeof(PROCESS_BASIC_INFORMATION) <= SVC_LARGEST_ANSWER &&
+         sizeof(THREAD_BASIC_INFORMATION) <= SVC_LARGEST_ANSWER &&
+         sizeof(KERNEL_USER_TIMES) <= SVC_LARGEST_ANSWER);
 
 /* Classes: basic, times, "am I the last", terminated, suspend count, subsystem. Errors as
    NtQueryInformationProcess (THREAD_QUERY_LIMITED_INFORMATION). PASSIVE. */
 NTSTATUS NtQueryInformationThread(HANDLE ThreadHandle, THREADINFOCLASS Class, PVOID Information, ULONG Length,
                                   PULONG ReturnLength)
 {
-    PSP_ANSWER Answer = {Information, Length, ReturnLength, ExGetPreviousMode()};
-    return PspQueryObject(PspFindClass(PspThreadClasses, ARRAYSIZE(PspThreadClasses), Class), ThreadHandle,
-                          THREAD_QUERY_LIMITED_INFORMATION, PspThreadType, &Answer);
+    SVC_ANSWER Answer = {Information, Length, ReturnLength, ExGetPreviousMode()};
+    return SvcQueryObject(SvcFindClass(SvcThreadClasses, ARRAYSIZE(SvcThreadClasses), Class), ThreadHandle,
+                          THREAD_QUERY_LIMITED_INFORMATION, *PsThreadType, &Answer);
 }
 
 /* 1 to 15; the real-time priorities are the kernel's: a program that had them could keep the reaper from
    running. */
-static NTSTATUS PspSetPriority(PETHREAD Thread, KPRIORITY Priority)
+static NTSTATUS SvcSetPriority(PETHREAD Thread, KPRIORITY Priority)
 {
     if (Priority < 1 || Priority > 31) {
         return STATUS_INVALID_PARAMETER;
@@ -303,7 +296,7 @@ static NTSTATUS PspSetPriority(PETHREAD Thread, KPRIORITY Priority)
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS PspSetAffinity(PETHREAD Thread, KAFFINITY Affinity)
+static NTSTATUS SvcSetAffinity(PETHREAD Thread, KAFFINITY Affinity)
 {
     if (Affinity == 0 || (Affinity & ~KeActiveProcessors) != 0) {
         return STATUS_INVALID_PARAMETER;
@@ -331,7 +324,7 @@ NTSTATUS NtSetInformationThread(HANDLE ThreadHandle, THREADINFOCLASS Class, PVOI
     }
     NTSTATUS Status = ExCopyIn(&Value, Information, Length, ExGetPreviousMode());
     if (NT_SUCCESS(Status)) {
-        Status = PspReferenceThreadHandle(ThreadHandle, THREAD_SET_INFORMATION, &Thread);
+        Status = PsReferenceThreadHandle(ThreadHandle, THREAD_SET_INFORMATION, &Thread);
     }
     if (!NT_SUCCESS(Status)) {
         return Status;
@@ -339,9 +332,9 @@ NTSTATUS NtSetInformationThread(HANDLE ThreadHandle, THREADINFOCLASS Class, PVOI
     if (Thread->Tcb.Header.SignalState != 0) {
         Status = STATUS_THREAD_IS_TERMINATING;
     } else if (Class == ThreadPriority) {
-        Status = PspSetPriority(Thread, Value.Priority);
+        Status = SvcSetPriority(Thread, Value.Priority);
     } else {
-        Status = PspSetAffinity(Thread, Value.Affinity);
+        Status = SvcSetAffinity(Thread, Value.Affinity);
     }
     ObDereferenceObject(Thread);
     return Status;
@@ -350,14 +343,14 @@ NTSTATUS NtSetInformationThread(HANDLE ThreadHandle, THREADINFOCLASS Class, PVOI
 /* ---- The list of processes ---- */
 
 /* A buffer that is filled while there is room; Used counts on. */
-typedef struct _PSP_WRITER {
+typedef struct _SVC_WRITER {
     PUCHAR Buffer; /* zeroed */
     SIZE_T Size, Used;
     ULONG_PTR Address; /* where the reader will find Buffer */
-} PSP_WRITER;
+} SVC_WRITER;
 
-/* The part of an image's name behind the last separator. PspImageLock held. */
-static UNICODE_STRING PspBaseName(PCUNICODE_STRING Name)
+/* The part of an image's name behind the last separator. PsImageLock held. */
+static UNICODE_STRING SvcBaseName(PCUNICODE_STRING Name)
 {
     USHORT Start = Name->Length / sizeof(WCHAR);
     while (Start > 0 && Name->Buffer[Start - 1] != L'\\' && Name->Buffer[Start - 1] != L'/') {
@@ -368,10 +361,10 @@ static UNICODE_STRING PspBaseName(PCUNICODE_STRING Name)
 }
 
 /* Entry is zeroed. */
-static void PspDescribeThread(SYSTEM_THREAD_INFORMATION *Entry, PETHREAD Thread)
+static void SvcDescribeThread(SYSTEM_THREAD_INFORMATION *Entry, PETHREAD Thread)
 {
     PKTHREAD Tcb = &Thread->Tcb; /* scheduling fields, read without their locks: as old as any answer */
-    Entry->KernelTime.QuadPart = (LONGLONG)PspCyclesToTime(KeThreadCycles(Tcb));
+    Entry->KernelTime.QuadPart = (LONGLONG)SvcCyclesToTime(KeThreadCycles(Tcb));
     Entry->CreateTime = Thread->CreateTime;
     Entry->StartAddress = Thread->StartAddress;
     Entry->ClientId = Thread->Cid;
@@ -384,26 +377,26 @@ static void PspDescribeThread(SYSTEM_THREAD_INFORMATION *Entry, PETHREAD Thread)
 }
 C_ASSERT(Initialized == 0 && Ready == 1 && Running == 2 && Standby == 3 && Terminated == 4 && Waiting == 5);
 
-static void PspDescribeProcess(SYSTEM_PROCESS_INFORMATION *Entry, PEPROCESS Process)
+static void SvcDescribeProcess(SYSTEM_PROCESS_INFORMATION *Entry, PEPROCESS Process)
 {
     PMM_ADDRESS_SPACE Space;
     Entry->CreateTime = Process->CreateTime;
-    Entry->KernelTime.QuadPart = (LONGLONG)PspCyclesToTime(PspProcessCycles(Process));
+    Entry->KernelTime.QuadPart = (LONGLONG)SvcCyclesToTime(PsProcessCycles(Process));
     Entry->BasePriority = (KPRIORITY)Process->Pcb.BasePriority;
     Entry->UniqueProcessId = Process->UniqueProcessId;
     Entry->InheritedFromUniqueProcessId = Process->InheritedFromUniqueProcessId;
-    Entry->HandleCount = PspHandleCount(Process);
+    Entry->HandleCount = SvcHandleCount(Process);
     Entry->SubsystemType = (ULONG)Process->SubsystemInformationType;
     memcpy(Entry->SubsystemName, Process->SubsystemName, sizeof(Entry->SubsystemName));
-    if (NT_SUCCESS(PspAcquireSpace(Process, &Space))) {
+    if (NT_SUCCESS(PsAcquireSpace(Process, &Space))) {
         Entry->ResidentPages = Space->ResidentPages;
-        PspReleaseSpace(Process, Space);
+        PsReleaseSpace(Process, Space);
     }
 }
 
-/* The bytes that its entry takes now: (l) and PspImageLock are held, under which its parts change. *NameAt: where
+/* The bytes that its entry takes now: (l) and PsImageLock are held, under which its parts change. *NameAt: where
    in it the name stands. */
-static SIZE_T PspEntrySize(PEPROCESS Process, SIZE_T NameLength, SIZE_T *NameAt)
+static SIZE_T SvcEntrySize(PEPROCESS Process, SIZE_T NameLength, SIZE_T *NameAt)
 {
     *NameAt = UFIELD_OFFSET(SYSTEM_PROCESS_INFORMATION, Threads) +
               (SIZE_T)Process->ActiveThreads * sizeof(SYSTEM_THREAD_INFORMATION);
@@ -411,14 +404,14 @@ static SIZE_T PspEntrySize(PEPROCESS Process, SIZE_T NameLength, SIZE_T *NameAt)
 }
 
 /* The threads and the name, and where they are in the buffer. Locks as above. */
-static void PspDescribeParts(SYSTEM_PROCESS_INFORMATION *Entry, PEPROCESS Process, PCUNICODE_STRING Name,
+static void SvcDescribeParts(SYSTEM_PROCESS_INFORMATION *Entry, PEPROCESS Process, PCUNICODE_STRING Name,
                              SIZE_T NameAt, ULONG_PTR Address)
 {
     ULONG Index = 0;
     Entry->NumberOfThreads = Process->ActiveThreads;
     for (PLIST_ENTRY Link = Process->ThreadListHead.Flink; Link != &Process->ThreadListHead;
          Link = Link->Flink) {
-        PspDescribeThread(&Entry->Threads[Index++], CONTAINING_RECORD(Link, ETHREAD, ThreadListEntry));
+        SvcDescribeThread(&Entry->Threads[Index++], CONTAINING_RECORD(Link, ETHREAD, ThreadListEntry));
     }
     memcpy((PUCHAR)Entry + NameAt, Name->Buffer, Name->Length);
     Entry->ImageName.Length = Name->Length;
@@ -427,38 +420,38 @@ static void PspDescribeParts(SYSTEM_PROCESS_INFORMATION *Entry, PEPROCESS Proces
 }
 
 /* Returns the entry, when there was room for it. */
-static SYSTEM_PROCESS_INFORMATION *PspWriteProcess(PSP_WRITER *Writer, PEPROCESS Process)
+static SYSTEM_PROCESS_INFORMATION *SvcWriteProcess(SVC_WRITER *Writer, PEPROCESS Process)
 {
     SYSTEM_PROCESS_INFORMATION *Entry = NULL;
     SIZE_T NameAt;
 
     KeLockShared(&Process->Lock);
-    KeLockShared(&PspImageLock);
-    UNICODE_STRING Name = PspBaseName(&Process->ImageFileName);
-    SIZE_T Size = PspEntrySize(Process, Name.Length, &NameAt);
+    KeLockShared(&PsImageLock);
+    UNICODE_STRING Name = SvcBaseName(&Process->ImageFileName);
+    SIZE_T Size = SvcEntrySize(Process, Name.Length, &NameAt);
     if (Writer->Used + Size <= Writer->Size) {
         Entry = Add2Ptr(Writer->Buffer, Writer->Used);
-        PspDescribeParts(Entry, Process, &Name, NameAt, Writer->Address + Writer->Used);
+        SvcDescribeParts(Entry, Process, &Name, NameAt, Writer->Address + Writer->Used);
     }
-    KeUnlockShared(&PspImageLock);
+    KeUnlockShared(&PsImageLock);
     KeUnlockShared(&Process->Lock);
 
     Writer->Used += Size;
     if (Entry != NULL) {
-        PspDescribeProcess(Entry, Process);
+        SvcDescribeProcess(Entry, Process);
     }
     return Entry;
 }
 
 /* Those that have ended and are still referenced are left out. */
-static void PspWriteProcesses(PSP_WRITER *Writer)
+static void SvcWriteProcesses(SVC_WRITER *Writer)
 {
     SYSTEM_PROCESS_INFORMATION *Last = NULL;
     for (PEPROCESS Process = PsNextProcess(NULL); Process != NULL; Process = PsNextProcess(Process)) {
         if (Process->State == PsProcessEnded) {
             continue;
         }
-        SYSTEM_PROCESS_INFORMATION *Entry = PspWriteProcess(Writer, Process);
+        SYSTEM_PROCESS_INFORMATION *Entry = SvcWriteProcess(Writer, Process);
         if (Last != NULL && Entry != NULL) {
             Last->NextEntryOffset = (ULONG)((PUCHAR)Entry - (PUCHAR)Last);
         }
@@ -466,33 +459,33 @@ static void PspWriteProcesses(PSP_WRITER *Writer)
     }
 }
 
-#define PSP_LIST_SLACK 4096 /* for what comes between counting and writing */
+#define SVC_LIST_SLACK 4096 /* for what comes between counting and writing */
 
-static NTSTATUS PspQueryProcesses(const PSP_ANSWER *Answer)
+static NTSTATUS SvcQueryProcesses(const SVC_ANSWER *Answer)
 {
-    PSP_WRITER Writer = {0};
-    PspWriteProcesses(&Writer); /* counts */
+    SVC_WRITER Writer = {0};
+    SvcWriteProcesses(&Writer); /* counts */
     if (Answer->Length < Writer.Used) {
-        return PspWrongLength(Answer, Writer.Used);
+        return SvcWrongLength(Answer, Writer.Used);
     }
-    SIZE_T Size = Writer.Used + PSP_LIST_SLACK;
+    SIZE_T Size = Writer.Used + SVC_LIST_SLACK;
     Size = Size < Answer->Length ? Size : Answer->Length;
-    Writer = (PSP_WRITER){.Size = Size, .Address = (ULONG_PTR)Answer->Information};
-    Writer.Buffer = ExAllocatePoolWithTag(NonPagedPoolNx, Size, PSP_TAG);
+    Writer = (SVC_WRITER){.Size = Size, .Address = (ULONG_PTR)Answer->Information};
+    Writer.Buffer = ExAllocatePoolWithTag(NonPagedPoolNx, Size, SVC_QUERY_TAG);
     if (Writer.Buffer == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     RtlZeroMemory(Writer.Buffer, Size);
-    PspWriteProcesses(&Writer);
-    NTSTATUS Status = Writer.Used <= Size ? PspGiveAnswer(Answer, Writer.Buffer, Writer.Used)
-                                          : PspWrongLength(Answer, Writer.Used);
-    ExFreePoolWithTag(Writer.Buffer, PSP_TAG);
+    SvcWriteProcesses(&Writer);
+    NTSTATUS Status = Writer.Used <= Size ? SvcGiveAnswer(Answer, Writer.Buffer, Writer.Used)
+                                          : SvcWrongLength(Answer, Writer.Used);
+    ExFreePoolWithTag(Writer.Buffer, SVC_QUERY_TAG);
     return Status;
 }
 
 /* ---- The machine ---- */
 
-static NTSTATUS PspQueryBasic(const PSP_ANSWER *Answer)
+static NTSTATUS SvcQueryBasic(const SVC_ANSWER *Answer)
 {
     MM_STATISTICS Memory;
     SYSTEM_BASIC_INFORMATION Data;
@@ -508,12 +501,12 @@ static NTSTATUS PspQueryBasic(const PSP_ANSWER *Answer)
     Data.MaximumUserModeAddress = MM_USER_HIGHEST - 1;
     Data.ActiveProcessorsAffinityMask = KeActiveProcessors;
     Data.NumberOfProcessors = (CCHAR)KeNumberProcessors;
-    return Answer->Length == sizeof(Data) ? PspGiveAnswer(Answer, &Data, sizeof(Data))
-                                          : PspWrongLength(Answer, sizeof(Data));
+    return Answer->Length == sizeof(Data) ? SvcGiveAnswer(Answer, &Data, sizeof(Data))
+                                          : SvcWrongLength(Answer, sizeof(Data));
 }
 
 /* What has ended is reaped and caches are emptied first: two answers can be compared, to the page. */
-static NTSTATUS PspQueryMemoryUsage(const PSP_ANSWER *Answer)
+static NTSTATUS SvcQueryMemoryUsage(const SVC_ANSWER *Answer)
 {
     MM_STATISTICS Memory;
     PsDrainReaper();
@@ -528,18 +521,18 @@ static NTSTATUS PspQueryMemoryUsage(const PSP_ANSWER *Answer)
         .KernelStacks = Memory.KernelStacks,
         .PageTablePages = Memory.PageTablePages,
     };
-    return Answer->Length == sizeof(Data) ? PspGiveAnswer(Answer, &Data, sizeof(Data))
-                                          : PspWrongLength(Answer, sizeof(Data));
+    return Answer->Length == sizeof(Data) ? SvcGiveAnswer(Answer, &Data, sizeof(Data))
+                                          : SvcWrongLength(Answer, sizeof(Data));
 }
 
-static NTSTATUS PspQueryProviders(const PSP_ANSWER *Answer)
+static NTSTATUS SvcQueryProviders(const SVC_ANSWER *Answer)
 {
     char Names[1024];
-    SIZE_T Size = PspProviderNames(Names, sizeof(Names));
+    SIZE_T Size = PsProviderNames(Names, sizeof(Names));
     if (Size > sizeof(Names)) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    return Answer->Length >= Size ? PspGiveAnswer(Answer, Names, Size) : PspWrongLength(Answer, Size);
+    return Answer->Length >= Size ? SvcGiveAnswer(Answer, Names, Size) : SvcWrongLength(Answer, Size);
 }
 
 /*
@@ -551,20 +544,20 @@ static NTSTATUS PspQueryProviders(const PSP_ANSWER *Answer)
 NTSTATUS NtQuerySystemInformation(SYSTEM_INFORMATION_CLASS Class, PVOID Information, ULONG Length,
                                   PULONG ReturnLength)
 {
-    PSP_ANSWER Answer = {Information, Length, ReturnLength, ExGetPreviousMode()};
-    NTSTATUS Status = Class == SystemProviderInformation ? STATUS_SUCCESS : PspCheckAnswer(&Answer);
+    SVC_ANSWER Answer = {Information, Length, ReturnLength, ExGetPreviousMode()};
+    NTSTATUS Status = Class == SystemProviderInformation ? STATUS_SUCCESS : SvcCheckAnswer(&Answer);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
     switch (Class) {
     case SystemBasicInformation:
-        return PspQueryBasic(&Answer);
+        return SvcQueryBasic(&Answer);
     case SystemProcessInformation:
-        return PspQueryProcesses(&Answer);
+        return SvcQueryProcesses(&Answer);
     case SystemMemoryUsageInformation:
-        return PspQueryMemoryUsage(&Answer);
+        return SvcQueryMemoryUsage(&Answer);
     case SystemProviderInformation:
-        return PspQueryProviders(&Answer);
+        return SvcQueryProviders(&Answer);
     default:
         return STATUS_INVALID_INFO_CLASS;
     }
