@@ -511,7 +511,7 @@ void PspUserApc(PKTRAP_FRAME Frame, PKNORMAL_ROUTINE Routine, PVOID Context, PVO
     ULONG64 Arguments[4] = {(ULONG64)Routine, (ULONG64)Context, (ULONG64)Argument1, (ULONG64)Argument2};
     NTSTATUS Status = ArchPushUserFrame(Frame, PspHomeProcess()->UserApcDispatcher, Arguments);
     if (!NT_SUCCESS(Status)) {
-        PspTerminateThread(PspCurrentThread(), Status);
+        PsTerminateThread(PspCurrentThread(), Status);
     }
 }
 
