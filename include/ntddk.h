@@ -708,6 +708,8 @@ BOOLEAN PsGetVersion(_Out_opt_ PULONG MajorVersion, _Out_opt_ PULONG MinorVersio
 KPRIORITY KeSetPriorityThread(_Inout_ PKTHREAD Thread, _In_ KPRIORITY Priority);
 KPRIORITY KeQueryPriorityThread(_In_ PKTHREAD Thread);
 LONG KeSetBasePriorityThread(_Inout_ PKTHREAD Thread, _In_ LONG Increment);
+KAFFINITY KeSetAffinityThread(_Inout_ PKTHREAD Thread, _In_ KAFFINITY Affinity);
+UCHAR KeSetIdealProcessorThread(_Inout_ PKTHREAD Thread, _In_ UCHAR Processor);
 KAFFINITY KeSetSystemAffinityThreadEx(_In_ KAFFINITY Affinity);
 VOID KeRevertToUserAffinityThreadEx(_In_ KAFFINITY Affinity);
 

@@ -87,4 +87,14 @@ typedef struct _PRIMER_MEMORY {
 } PRIMER_MEMORY, *PPRIMER_MEMORY;
 VOID PrimerQueryMemory(_Out_ PPRIMER_MEMORY Memory);
 
+/* Counters of a processor that is online, each as old as any answer. <= DISPATCH. */
+typedef struct _PRIMER_PROCESSOR {
+    ULONG64 Ipis, ClockInterrupts;
+    ULONG64 Steals, Pulls; /* threads taken from other processors' queues: when idle; for they outranked what ran here */
+    ULONG64 IdleCycles;
+} PRIMER_PROCESSOR, *PPRIMER_PROCESSOR;
+VOID PrimerQueryProcessor(ULONG Number, _Out_ PPRIMER_PROCESSOR Counters);
+/* Processor time of a thread, up to now, cycles of the performance counter. <= DISPATCH. */
+ULONG64 PrimerThreadCycles(_In_ PKTHREAD Thread);
+
 #endif

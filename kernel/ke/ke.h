@@ -370,7 +370,6 @@ ULONG64 KeThreadCycles(PKTHREAD Thread);
 /* The interrupt time that a due time of the documented kind means (100 ns): negative = from now, else a
    system time. 0 for what lies before start-up. */
 ULONG64 KiDueTime(LONGLONG Time);
-KAFFINITY KeSetAffinityThread(PKTHREAD Thread, KAFFINITY Affinity);
 
 void KeInitializeProcess(PKPROCESS Process, PKADDRESS_SPACE AddressSpace);
 

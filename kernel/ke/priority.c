@@ -151,8 +151,9 @@ static void KiApplyAffinity(PKTHREAD Thread, KIRQL Irql)
     KiLower(Irql);
 }
 
-/* Sets the user affinity; processors that are not active do not count. Returns the old one; bug check
-   INVALID_AFFINITY_SET when none is left. <= DISPATCH. */
+/* Sets the processors on which the thread may run while it has no system affinity. Those that are not active do not
+   count. Returns the old set; bug check INVALID_AFFINITY_SET when none is left. <= DISPATCH_LEVEL. It does not wait until a
+   running thread has moved, except that the current thread has, below DISPATCH_LEVEL. (WDK page of the name) */
 KAFFINITY KeSetAffinityThread(PKTHREAD Thread, KAFFINITY Affinity)
 {
     Affinity &= KeActiveProcessors;
@@ -165,6 +166,21 @@ KAFFINITY KeSetAffinityThread(PKTHREAD Thread, KAFFINITY Affinity)
     KiApplyAffinity(Thread, Irql);
     return Old;
 }
+EXPORT(KeSetAffinityThread);
+
+/* Sets the processor that is preferred for the thread where several would do; MAXIMUM_PROCESSORS, or one that is not
+   active, leaves it as it is. Returns the one before. <= DISPATCH_LEVEL. */
+UCHAR KeSetIdealProcessorThread(PKTHREAD Thread, UCHAR Processor)
+{
+    KIRQL Irql = KeAcquireLock(&Thread->Lock);
+    ULONG Old = Thread->IdealProcessor;
+    if (Processor < KeNumberProcessors) {
+        Thread->IdealProcessor = Processor;
+    }
+    KeReleaseLock(&Thread->Lock, Irql);
+    return (UCHAR)Old;
+}
+EXPORT(KeSetIdealProcessorThread);
 
 static KAFFINITY KiSetSystemAffinity(KAFFINITY Affinity)
 {

@@ -2,13 +2,33 @@
 """Wrong schedulers."""
 from mutant import Mutant
 
-SCHED, PRIORITY = "kernel/ke/sched.c", "kernel/ke/priority.c"
+CASE = "kernel/balance/4"
+
+
+def mutant(name, file, old, new, line):
+    return Mutant(name, f"kernel/ke/{file}.c", old, new, CASE, "balance." + line)
+
 
 MUTANTS = [
-    Mutant("stealing-off", SCHED, "Prcb->ReadySummary == 0 ? KiSteal(Prcb) : NULL", "NULL",
-           "kernel/balance/4", "balance.steals"),
-    Mutant("boosts-never-decay", PRIORITY, "    return Thread->Priority - (KPRIORITY)Quanta;", "    return Thread->Priority;",
-           "kernel/balance/4", "balance.boost-decays"),
-    Mutant("preempted-to-the-tail", SCHED, "KiPlaceThread(Thread, Place);\n    KiSwap", "KiPlaceThread(Thread, KiPlaceTail);\n    KiSwap",
-           "kernel/balance/4", "balance.preempted-goes-on"),
+    mutant("stealing-off", "sched", "Prcb->ReadySummary == 0 ? KiSteal(Prcb) : NULL", "NULL", "steals"),
+    mutant("waiting-not-offered", "sched", "    if (!KiKickIdle(Affinity)) {\n", "    if (0) {\n", "let-loose"),
+    mutant("nothing-pulled", "sched", "            KiPull(Victim, Prcb);", "            ;", "moves-to-weaker"),
+    mutant("sinking-unnoticed", "priority", "    if (Lowered) {", "    if (0) {", "moves-to-weaker"),
+    mutant("busy-never-balanced", "sched", "Choice == 0 && Place == KiPlaceTurn", "0", "shares"),
+    mutant("ties-to-the-first", "sched", "return (Choice & KiProcessorBit(Last)) ? Last : KiNextProcessor(Choice, Ideal);",
+           "return RtlLowestBit(Choice);", "places"),
+    mutant("one-ideal-processor", "thread", "    while (Skip-- != 0) {", "    while (0) {", "ideal-turns"),
+    mutant("bound-threads-offered", "sched", "    if (Thread->Affinity & Prcb->Others) {\n        KiCountMovable",
+           "    Prcb->MovableAffinity = ~0ULL;\n    if (1) {\n        KiCountMovable", "bound-threads"),
+    mutant("boosts-never-decay", "priority", "    return Thread->Priority - (KPRIORITY)Quanta;", "    return Thread->Priority;",
+           "boost-decays"),
+    mutant("boost-outlives-quanta", "sched", "    Thread->Priority = (SCHAR)KiDecayedPriority(Thread, Used);", "",
+           "boost-decays-alone"),
+    mutant("preempted-to-the-tail", "sched", "KiPlaceThread(Thread, Place);\n    KiSwap",
+           "KiPlaceThread(Thread, KiPlaceTail);\n    KiSwap", "preempted-goes-on"),
+    mutant("same-priority-moves", "priority", "if (Priority != Thread->Priority && KiLock", "if (KiLock", "keeps-place"),
+    mutant("scan-not-armed", "sched", " || Armed > Prcb->ScanDue;", ";", "starvation-arms"),
+    mutant("age-starts-anew", "sched", "    Thread->ReadySince -= Prcb->ScanCount;", "    Thread->ReadySince = 0;",
+           "starvation-arms"),
+    mutant("times-stand-still", "thread", "Cycles += Now - Prcb->SwitchCycles;", "Cycles += 0;", "times-grow"),
 ]

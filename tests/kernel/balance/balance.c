@@ -4,6 +4,7 @@
  * equals, boosts decay. The cases run without random quanta, for lengths of time are judged here.
  */
 #include "../ktest.h"
+#include <primertest.h>
 
 static ULONG Processors;
 static volatile LONG StopAll;
@@ -109,8 +110,11 @@ typedef struct _MOVER {
     KPRIORITY Priority;
     KEVENT Ready, Go;
     volatile LONG RanOn; /* -1: not yet */
+    volatile LONG Order; /* of all movers that have run */
     PETHREAD Thread;
 } MOVER;
+
+static volatile LONG MoversRun;
 
 static VOID MoverThread(PVOID Context)
 {
@@ -120,6 +124,7 @@ static VOID MoverThread(PVOID Context)
     KeSetPriorityThread(KeGetCurrentThread(), Mover->Priority);
     KeRevertToUserAffinityThreadEx(0);
     KeWaitForSingleObject(&Mover->Go, Executive, KernelMode, FALSE, NULL);
+    Mover->Order = InterlockedIncrement(&MoversRun);
     Mover->RanOn = (LONG)KeGetCurrentProcessorNumber();
 }
 
@@ -252,6 +257,401 @@ static PCSTR TestPreemptedGoesOn(VOID)
     return NULL;
 }
 
+/* A boost does not outlive quanta that were used up without a rival: the thread has had the processor to itself for
+   300 ms, and has its base priority when it is released the next time, without an increment. */
+static volatile KPRIORITY LaterPriority;
+
+static VOID LonelyThread(PVOID Context)
+{
+    PinTo(Processors - 1);
+    KeWaitForSingleObject(&BoostGo, Executive, KernelMode, FALSE, NULL);
+    Level[0] = KeQueryPriorityThread(KeGetCurrentThread());
+    for (ULONGLONG Start = KeQueryInterruptTime(); KeQueryInterruptTime() - Start < 3000000;) {
+    }
+    KeWaitForSingleObject(&BoostGo, Executive, KernelMode, FALSE, NULL);
+    LaterPriority = KeQueryPriorityThread(KeGetCurrentThread());
+}
+
+static PCSTR TestBoostDecaysAlone(VOID)
+{
+    KeInitializeEvent(&BoostGo, SynchronizationEvent, FALSE);
+    PETHREAD Thread = KtestStart(LonelyThread, NULL);
+    KTEST_CHECK(Thread != NULL && WAIT_FOR(!IsListEmpty(&BoostGo.Header.WaitListHead), 5000));
+    KeSetEvent(&BoostGo, 5, FALSE);
+    KtestSleep(500);
+    KTEST_CHECK(WAIT_FOR(!IsListEmpty(&BoostGo.Header.WaitListHead), 5000));
+    KeSetEvent(&BoostGo, IO_NO_INCREMENT, FALSE);
+    KtestJoin(Thread);
+    KTEST_CHECK(Level[0] == 13);
+    KTEST_CHECK(LaterPriority == 8);
+    return NULL;
+}
+
+/* ---- Placement ---- */
+
+/* Every processor but ours runs something of priority 8. A thread of priority 12 outranks them all: it goes to the one where
+   it ran last. If that one is ours, which runs something better, its ideal processor is next. */
+static PCSTR PlacedOn(ULONG From, ULONG Ideal, ULONG Expected)
+{
+    MOVER Mover;
+    KTEST_CHECK(StartMover(&Mover, From, 12));
+    KeSetIdealProcessorThread((PKTHREAD)Mover.Thread, (UCHAR)Ideal);
+    KTEST_CHECK(HoldAll(8));
+    KeSetEvent(&Mover.Go, IO_NO_INCREMENT, FALSE);
+    for (ULONGLONG Start = KeQueryInterruptTime(); Mover.RanOn < 0 && KeQueryInterruptTime() - Start < 10000000;) {
+    }
+    LONG RanOn = Mover.RanOn;
+    ReleaseAll();
+    KtestJoin(Mover.Thread);
+    KTEST_CHECK(RanOn == (LONG)Expected);
+    return NULL;
+}
+
+static PCSTR TestPlaces(VOID)
+{
+    PCSTR Why = NULL;
+    for (ULONG i = 1; Why == NULL && i < Processors; i++) {
+        Why = PlacedOn(i, 0, i);
+        Why = Why == NULL ? PlacedOn(0, i, i) : Why;
+    }
+    return Why;
+}
+
+static VOID Nothing(PVOID Context)
+{
+}
+
+/* The ideal processors of new threads take turns: of four rounds no processor gets more than six threads, or less than
+   two (somebody else may make a thread now and then). */
+static PCSTR TestIdealTurns(VOID)
+{
+    ULONG Count[KTEST_MAX_THREADS] = {0};
+    for (ULONG i = 0; i < Processors * 4; i++) {
+        PETHREAD Thread = KtestStart(Nothing, NULL);
+        KTEST_CHECK(Thread != NULL);
+        Count[KeSetIdealProcessorThread((PKTHREAD)Thread, 255)]++;
+        KtestJoin(Thread);
+    }
+    for (ULONG i = 0; i < Processors; i++) {
+        KTEST_CHECK(Processors == 1 || (Count[i] >= 2 && Count[i] <= 6));
+    }
+    return NULL;
+}
+
+/* ---- A thread that waits though another processor runs something lower ---- */
+
+/* All processors run something of priority 11 or above, and a thread of priority 10 waits on the first. On the second one a
+   thread of priority 8 waits, too. When the upper thread there ends, or sinks to a level below, 10 runs and not 8, or the
+   one that sank. */
+static PCSTR MovesToWeaker(BOOLEAN Sink)
+{
+    MOVER Mover;
+    HOLDER Low;
+    KTEST_CHECK(StartMover(&Mover, 0, 10));
+    KTEST_CHECK(StartHolder(&Low, 1, 8));
+    KTEST_CHECK(HoldAll(11));
+    KeSetEvent(&Mover.Go, IO_NO_INCREMENT, FALSE);
+    KtestSleep(20);
+    LONG Early = Mover.RanOn;
+    if (Sink) {
+        KeSetPriorityThread((PKTHREAD)Holders[1].Thread, 9);
+    } else {
+        StopHolder(&Holders[1]);
+    }
+    BOOLEAN Moved = WAIT_FOR(Mover.RanOn >= 0, 1500);
+    LONG RanOn = Mover.RanOn;
+    if (!Sink) {
+        KTEST_CHECK(StartHolder(&Holders[1], 1, 11));
+    }
+    ReleaseAll();
+    StopHolder(&Low);
+    KtestJoin(Mover.Thread);
+    KTEST_CHECK(Early == -1);
+    KTEST_CHECK(Moved && RanOn == 1);
+    return NULL;
+}
+
+static PCSTR TestMovesToWeaker(VOID)
+{
+    PCSTR Why = NULL;
+    for (ULONG i = 0; Why == NULL && Processors > 1 && i < 2; i++) {
+        Why = MovesToWeaker(i != 0);
+    }
+    return Why;
+}
+
+/* A thread that was bound to a busy processor, and waits there, is let loose: a processor that idles takes it at once. */
+static PCSTR TestLetLoose(VOID)
+{
+    MOVER Mover;
+    HOLDER Busy;
+    if (Processors == 1) {
+        return NULL;
+    }
+    KTEST_CHECK(StartMover(&Mover, 0, 8));
+    KeSetAffinityThread((PKTHREAD)Mover.Thread, 1);
+    KTEST_CHECK(StartHolder(&Busy, 0, 10));
+    KeSetEvent(&Mover.Go, IO_NO_INCREMENT, FALSE);
+    KtestSleep(20);
+    LONG Early = Mover.RanOn;
+    KTEST_CHECK(KeSetAffinityThread((PKTHREAD)Mover.Thread, ~(KAFFINITY)0) == 1);
+    BOOLEAN Ran = WAIT_FOR(Mover.RanOn >= 0, 1500);
+    LONG RanOn = Mover.RanOn;
+    StopHolder(&Busy);
+    KtestJoin(Mover.Thread);
+    KTEST_CHECK(Early == -1);
+    KTEST_CHECK(Ran && RanOn > 0);
+    return NULL;
+}
+
+/* ---- Shares ---- */
+
+static KEVENT ShareGo;
+
+static VOID ShareThread(PVOID Context)
+{
+    PinTo(0);
+    KeWaitForSingleObject(&ShareGo, Executive, KernelMode, FALSE, NULL);
+    KeRevertToUserAffinityThreadEx(0);
+    while (!StopAll) {
+    }
+}
+
+typedef struct _SHARES {
+    ULONG Count;
+    PETHREAD Thread[KTEST_MAX_THREADS];
+    ULONG64 Before[KTEST_MAX_THREADS];
+} SHARES;
+
+/* What the least served has got since the beginning of what the most served has got, %. */
+static ULONG LeastServed(const SHARES *Shares, ULONG64 *Sum)
+{
+    ULONG64 Least = ~0ULL, Most = 1;
+    *Sum = 0;
+    for (ULONG i = 0; i < Shares->Count; i++) {
+        ULONG64 Share = PrimerThreadCycles((PKTHREAD)Shares->Thread[i]) - Shares->Before[i];
+        Least = Share < Least ? Share : Least;
+        Most = Share > Most ? Share : Most;
+        *Sum += Share;
+    }
+    return (ULONG)(Least * 100 / Most);
+}
+
+/* Half as many spinners again as there are processors, but six at least, all made on the first one: after a second they
+   have equal shares of all processors. Time is judged that each has run, not the work that it has done, which depends on
+   the host's processors. When the host stops a processor for long, whoever runs there gets that time: so the times are
+   summed up for some seconds more where they are not equal yet. Shares that are unequal stay so however long one sums. */
+static PCSTR TestShares(VOID)
+{
+    SHARES Shares = {.Count = Processors * 3 / 2 < 6 ? 6 : Processors * 3 / 2};
+    ULONG64 Sum = 0, Start, Took;
+    ULONG Least = 0;
+    KeInitializeEvent(&ShareGo, NotificationEvent, FALSE);
+    for (ULONG i = 0; i < Shares.Count; i++) {
+        Shares.Thread[i] = KtestStart(ShareThread, NULL);
+        KTEST_CHECK(Shares.Thread[i] != NULL);
+    }
+    KtestSleep(50);
+    KeSetEvent(&ShareGo, IO_NO_INCREMENT, FALSE);
+    KtestSleep(1000);
+    Start = (ULONG64)KeQueryPerformanceCounter(NULL).QuadPart;
+    for (ULONG i = 0; i < Shares.Count; i++) {
+        Shares.Before[i] = PrimerThreadCycles((PKTHREAD)Shares.Thread[i]);
+    }
+    for (ULONG i = 0; i < 6 && Least <= 75; i++) {
+        KtestSleep(1500);
+        Least = LeastServed(&Shares, &Sum);
+    }
+    Took = (ULONG64)KeQueryPerformanceCounter(NULL).QuadPart - Start;
+    StopAll = 1;
+    for (ULONG i = 0; i < Shares.Count; i++) {
+        KtestJoin(Shares.Thread[i]);
+    }
+    DbgPrint("balance: %u spinners on %u processors: the least served got %u %% of the most served, all together %I64u %%\n",
+             Shares.Count, Processors, Least, Sum * 100 / (Took * Processors));
+    KTEST_CHECK(Least > 70);
+    KTEST_CHECK(Sum * 100 / (Took * Processors) > 90);
+    return NULL;
+}
+
+/* ---- Time ---- */
+
+/* The processor time of a thread grows while it runs on another processor, and that of an idle processor, too. */
+static PCSTR TestTimesGrow(VOID)
+{
+    HOLDER Holder;
+    PRIMER_PROCESSOR Idle;
+    LARGE_INTEGER Frequency;
+    KeQueryPerformanceCounter(&Frequency);
+    ULONG64 Ms = (ULONG64)Frequency.QuadPart / 1000;
+    if (Processors == 1) {
+        return NULL;
+    }
+    PrimerQueryProcessor(1, &Idle);
+    ULONG64 IdleBefore = Idle.IdleCycles;
+    KtestSleep(50);
+    PrimerQueryProcessor(1, &Idle);
+    KTEST_CHECK(StartHolder(&Holder, 1, 8));
+    ULONG64 Before = PrimerThreadCycles((PKTHREAD)Holder.Thread);
+    KtestSleep(50);
+    ULONG64 Ran = PrimerThreadCycles((PKTHREAD)Holder.Thread) - Before;
+    ULONG64 Last = 0;
+    BOOLEAN Backwards = FALSE;
+    for (ULONG i = 0; i < 100000; i++) {
+        ULONG64 Now = PrimerThreadCycles((PKTHREAD)Holder.Thread);
+        Backwards |= Now < Last;
+        Last = Now;
+    }
+    StopHolder(&Holder);
+    KTEST_CHECK(Idle.IdleCycles - IdleBefore > 25 * Ms);
+    KTEST_CHECK(Ran > 25 * Ms);
+    KTEST_CHECK(!Backwards);
+    return NULL;
+}
+
+/* ---- Threads that wait behind better ones ---- */
+
+/* Waits on the processor, bound to it, once Go is set. */
+static BOOLEAN StartBound(MOVER *Mover, ULONG Processor, KPRIORITY Priority)
+{
+    if (!StartMover(Mover, Processor, Priority)) {
+        return FALSE;
+    }
+    KeSetAffinityThread((PKTHREAD)Mover->Thread, (KAFFINITY)1 << Processor);
+    return TRUE;
+}
+
+/* A thread keeps its place in the queue, and the time for which it has waited, when it is given the priority or the
+   affinity that it has, or may run elsewhere, too. */
+static PCSTR TestKeepsPlace(VOID)
+{
+    MOVER First, Second;
+    HOLDER Upper;
+    ULONG Last = Processors - 1;
+    KAFFINITY Bit = (KAFFINITY)1 << Last;
+    KTEST_CHECK(StartBound(&First, Last, 4) && StartBound(&Second, Last, 4));
+    KTEST_CHECK(HoldAll(9) && StartHolder(&Upper, Last, 10));
+    KeSetEvent(&First.Go, IO_NO_INCREMENT, FALSE);
+    KtestSleep(5);
+    KeSetEvent(&Second.Go, IO_NO_INCREMENT, FALSE);
+    KtestSleep(5);
+    KTEST_CHECK(KeSetPriorityThread((PKTHREAD)First.Thread, 4) == 4);
+    KTEST_CHECK(KeSetAffinityThread((PKTHREAD)First.Thread, Bit) == Bit);
+    KTEST_CHECK(KeSetAffinityThread((PKTHREAD)First.Thread, ~(KAFFINITY)0) == Bit);
+    KTEST_CHECK(First.RanOn == -1 && Second.RanOn == -1);
+    StopHolder(&Upper);
+    ReleaseAll();
+    KtestJoin(First.Thread);
+    KtestJoin(Second.Thread);
+    KTEST_CHECK(First.Order < Second.Order);
+    return NULL;
+}
+
+/* Two threads of priority 2 wait behind one of priority 10 on a processor where nothing else happens. They are lifted after
+   4 s, though no timer is due there, and though the second one's priority is changed again and again. */
+static PCSTR TestStarvationArms(VOID)
+{
+    MOVER Still, Changing;
+    HOLDER Upper;
+    ULONG Last = Processors - 1;
+    KTEST_CHECK(StartBound(&Still, Last, 2) && StartBound(&Changing, Last, 2));
+    KTEST_CHECK(StartHolder(&Upper, Last, 10));
+    PinTo(Last);
+    KtestSleep(1); /* its timer has fired just now: it is armed for a watch of some seconds */
+    PinTo(0);
+    ULONGLONG Start = KeQueryInterruptTime(), StillTook = 0, ChangingTook = 0;
+    KeSetEvent(&Still.Go, IO_NO_INCREMENT, FALSE);
+    KeSetEvent(&Changing.Go, IO_NO_INCREMENT, FALSE);
+    for (ULONG i = 0; i < 90 && (StillTook == 0 || ChangingTook == 0); i++) {
+        KtestSleep(100);
+        if (i % 4 == 3 && ChangingTook == 0) {
+            KeSetPriorityThread((PKTHREAD)Changing.Thread, 2 + (i / 4) % 2);
+        }
+        ULONGLONG Took = KeQueryInterruptTime() - Start;
+        StillTook = StillTook == 0 && Still.RanOn >= 0 ? Took : StillTook;
+        ChangingTook = ChangingTook == 0 && Changing.RanOn >= 0 ? Took : ChangingTook;
+    }
+    StopHolder(&Upper);
+    KtestJoin(Still.Thread);
+    KtestJoin(Changing.Thread);
+    DbgPrint("balance: starved for %I64u ms, and for %I64u ms while its priority changed\n", StillTook / 10000, ChangingTook / 10000);
+    KTEST_CHECK(StillTook > 30000000 && StillTook < 58000000);
+    KTEST_CHECK(ChangingTook > 30000000 && ChangingTook < 58000000);
+    return NULL;
+}
+
+/* ---- What bound threads cost others ---- */
+
+#define BOUND  2000
+#define ROUNDS 2000
+
+static PETHREAD BoundThreads[BOUND];
+static KEVENT BoundGo, Ping, Pong;
+
+static VOID BoundThread(PVOID Context)
+{
+    KeWaitForSingleObject(&BoundGo, Executive, KernelMode, FALSE, NULL);
+}
+
+static VOID PingThread(PVOID Context)
+{
+    for (ULONG i = 0; i < ROUNDS; i++) {
+        KeSetEvent(Context != NULL ? &Ping : &Pong, IO_NO_INCREMENT, FALSE);
+        KeWaitForSingleObject(Context != NULL ? &Pong : &Ping, Executive, KernelMode, FALSE, NULL);
+    }
+    KeSetEvent(Context != NULL ? &Ping : &Pong, IO_NO_INCREMENT, FALSE);
+}
+
+static ULONG64 AllIpis(VOID)
+{
+    ULONG64 Sum = 0;
+    for (ULONG i = 0; i < Processors; i++) {
+        PRIMER_PROCESSOR Counters;
+        PrimerQueryProcessor(i, &Counters);
+        Sum += Counters.Ipis;
+    }
+    return Sum;
+}
+
+/* Interrupts between processors while two threads hand events to and fro. */
+static ULONG64 Play(VOID)
+{
+    KeInitializeEvent(&Ping, SynchronizationEvent, FALSE);
+    KeInitializeEvent(&Pong, SynchronizationEvent, FALSE);
+    ULONG64 Before = AllIpis();
+    KtestCrowd(2, PingThread);
+    return AllIpis() - Before;
+}
+
+/* 2,000 threads wait for a processor, bound to it; other processors play, with an idle moment at every move. That takes as
+   many interrupts between processors as without these threads: nobody looks for work there, or calls others to it. */
+static PCSTR TestBoundThreads(VOID)
+{
+    HOLDER Holder;
+    if (Processors == 1) {
+        return NULL;
+    }
+    KeInitializeEvent(&BoundGo, NotificationEvent, FALSE);
+    KTEST_CHECK(StartHolder(&Holder, 0, 12));
+    ULONG64 Without = Play();
+    for (ULONG i = 0; i < BOUND; i++) {
+        BoundThreads[i] = KtestStart(BoundThread, NULL);
+        KTEST_CHECK(BoundThreads[i] != NULL);
+        KeSetPriorityThread((PKTHREAD)BoundThreads[i], 4);
+        KeSetAffinityThread((PKTHREAD)BoundThreads[i], 1);
+    }
+    KeSetEvent(&BoundGo, IO_NO_INCREMENT, FALSE);
+    ULONG64 With = Play();
+    StopHolder(&Holder);
+    for (ULONG i = 0; i < BOUND; i++) {
+        KtestJoin(BoundThreads[i]);
+    }
+    DbgPrint("balance: %u round trips took %I64u interrupts between processors, beside 2,000 bound threads %I64u\n", ROUNDS,
+             Without, With);
+    KTEST_CHECK(With < Without + Without / 4 + 200);
+    return NULL;
+}
+
 NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
     Processors = KeQueryActiveProcessorCount(NULL);
@@ -259,5 +659,15 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     RunUpper("balance.steals", TestSteals);
     RunUpper("balance.boost-decays", TestBoostDecays);
     RunUpper("balance.preempted-goes-on", TestPreemptedGoesOn);
+    RunUpper("balance.boost-decays-alone", TestBoostDecaysAlone);
+    RunUpper("balance.places", TestPlaces);
+    RunUpper("balance.ideal-turns", TestIdealTurns);
+    RunUpper("balance.moves-to-weaker", TestMovesToWeaker);
+    RunUpper("balance.let-loose", TestLetLoose);
+    RunUpper("balance.shares", TestShares);
+    RunUpper("balance.times-grow", TestTimesGrow);
+    RunUpper("balance.keeps-place", TestKeepsPlace);
+    RunUpper("balance.starvation-arms", TestStarvationArms);
+    RunUpper("balance.bound-threads", TestBoundThreads);
     return STATUS_SUCCESS;
 }

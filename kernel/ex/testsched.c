@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What only tests ask of the scheduler (primertest.h).
+ */
+#include "kernel/ke/ke.h"
+#include "kernel/rtl/export.h"
+#include <primertest.h>
+
+VOID PrimerQueryProcessor(ULONG Number, PPRIMER_PROCESSOR Counters)
+{
+    PKPRCB Prcb = KiProcessorBlock[Number];
+    Counters->Ipis = Prcb->Ipis;
+    Counters->ClockInterrupts = Prcb->ClockInterrupts;
+    Counters->Steals = Prcb->Steals;
+    Counters->Pulls = Prcb->Pulls;
+    Counters->IdleCycles = KeThreadCycles(Prcb->IdleThread);
+}
+EXPORT(PrimerQueryProcessor);
+
+ULONG64 PrimerThreadCycles(PKTHREAD Thread)
+{
+    return KeThreadCycles(Thread);
+}
+EXPORT(PrimerThreadCycles);
