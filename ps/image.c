@@ -69,7 +69,7 @@ static NTSTATUS PspFindImageFile(PSP_IMAGE *Image, PCUNICODE_STRING Name)
 
 static NTSTATUS PspParseImage(PSP_IMAGE *Image)
 {
-    static const LDR_ELF_LIMITS Limits = {MM_USER_LOWEST, MM_USER_HIGHEST};
+    static const LDR_ELF_LIMITS Limits = {MM_USER_LOWEST, MM_USER_END};
     PLDR_ELF_IMAGE Elf = &Image->Elf;
     NTSTATUS Status = LdrParseElfImage(Image->File->Data, Image->File->Size, Image->File->Size, &Limits, Elf);
     if (!NT_SUCCESS(Status)) {

@@ -99,6 +99,7 @@ make BUILD=$BUILD >$TMP/out
 CASES = [
     Script("tools/second-make", SECOND_MAKE, alone=True),
     Script("tools/layers", LAYERS),
+    Script("tools/lines", "make -s lines", needs=("cloc",)),
     Script("tools/multiboot2", MULTIBOOT2),
     Script("tools/archives", ARCHIVES),
     Script("tools/module-outside-the-tree", OUTSIDE_MODULE),

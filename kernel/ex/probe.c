@@ -17,7 +17,7 @@ static void ExpCheckUserRange(ULONG64 Address, SIZE_T Length, ULONG Alignment)
     if (Alignment > 1 && (Address & (Alignment - 1)) != 0) {
         ExRaiseDatatypeMisalignment();
     }
-    if (Address >= MM_USER_HIGHEST || Length > MM_USER_HIGHEST - Address) {
+    if (Address >= MM_USER_END || Length > MM_USER_END - Address) {
         ExRaiseAccessViolation();
     }
 }

@@ -168,7 +168,7 @@ NTSTATUS MiResolvePage(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, ULONG Access,
 
 NTSTATUS MmPageFault(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, ULONG Access)
 {
-    if (MI_UNLIKELY(Address >= MM_USER_HIGHEST)) {
+    if (MI_UNLIKELY(Address >= MM_USER_END)) {
         return STATUS_ACCESS_VIOLATION;
     }
     KeLockExclusive(&Space->Lock);
@@ -216,7 +216,7 @@ NTSTATUS MmHandlePageFault(PKTRAP_FRAME Frame, uintptr_t Address, ULONG Access)
         MiFatalFault(IRQL_NOT_LESS_OR_EQUAL, Frame, Address, Access);
     }
     if (MI_UNLIKELY((Access & ARCH_PAGE_USER) == 0)) {
-        if (Address >= MM_USER_HIGHEST) {
+        if (Address >= MM_USER_END) {
             MiFatalFault(PAGE_FAULT_IN_NONPAGED_AREA, Frame, Address, Access);
         }
         if ((Access & ARCH_PAGE_EXECUTE) != 0) {

@@ -82,8 +82,8 @@ typedef struct _MM_ADDRESS_SPACE {
     ULONG64 ResidentPages;      /* (Lock) leaf entries; others read it as a statistic */
 } MM_ADDRESS_SPACE, *PMM_ADDRESS_SPACE;
 
-#define MM_USER_LOWEST  0x10000ULL
-#define MM_USER_HIGHEST 0x00007ffffffff000ULL /* first address that is never mapped */
+#define MM_USER_LOWEST 0x10000ULL
+#define MM_USER_END    0x00007ffffffff000ULL /* first address that is never mapped */
 
 #define MM_READ    1 /* region protection: any mixture; 0 = no access */
 #define MM_WRITE   2
@@ -117,7 +117,7 @@ void MmDereferenceAddressSpace(PMM_ADDRESS_SPACE Space);
 
 /* Base in/out; Size in bytes (rounded up to pages). Section NULL: demand-zero memory. STATUS_NO_MEMORY,
    STATUS_CONFLICTING_ADDRESSES, STATUS_INVALID_PARAMETER (also MM_MAP_SHARED without a section), STATUS_ACCESS_DENIED (a
-   writable shared mapping of a data section). Limit: the search for a hole stays below it (0: MM_USER_HIGHEST). */
+   writable shared mapping of a data section). Limit: the search for a hole stays below it (0: MM_USER_END). */
 NTSTATUS MmMapRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR *Base, SIZE_T Size, ULONG Flags, ULONG Protection,
                      PMM_SECTION Section, ULONG64 Offset, ULONG_PTR Limit, PVOID Tag);
 /* Holes in the range are no error. Splits regions at its ends. */

@@ -67,7 +67,7 @@ void MiUnmapPages(PMM_ADDRESS_SPACE Space, ULONG_PTR Start, ULONG_PTR End, BOOLE
 /* Rounds [Base, Base + Size) out to pages. FALSE when it is empty, wraps around or is no user range. */
 static BOOLEAN MiPageRange(ULONG_PTR Base, SIZE_T Size, ULONG_PTR *Start, ULONG_PTR *End)
 {
-    if (Size == 0 || Size > MM_USER_HIGHEST || Base > MM_USER_HIGHEST - Size) {
+    if (Size == 0 || Size > MM_USER_END || Base > MM_USER_END - Size) {
         return FALSE;
     }
     *Start = ALIGN_DOWN_BY(Base, PAGE_SIZE);
@@ -118,7 +118,7 @@ static NTSTATUS MiPlaceRegion(PMM_ADDRESS_SPACE Space, PMI_REGION Region, ULONG_
         ULONG_PTR Low =
             (Flags & MM_MAP_TOPDOWN) == 0 && Base > MM_USER_LOWEST ? ROUND_TO_PAGES(Base) : MM_USER_LOWEST;
         ULONG_PTR High =
-            Limit != 0 && Limit < MM_USER_HIGHEST ? ALIGN_DOWN_BY(Limit, PAGE_SIZE) : MM_USER_HIGHEST;
+            Limit != 0 && Limit < MM_USER_END ? ALIGN_DOWN_BY(Limit, PAGE_SIZE) : MM_USER_END;
         if (!MiFindHole(&Space->Regions, Size, Low, High, (Flags & MM_MAP_TOPDOWN) != 0, &Region->Start)) {
             return STATUS_NO_MEMORY;
         }
@@ -162,12 +162,12 @@ NTSTATUS MmMapRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR *Base, SIZE_T Size, ULON
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    if (Size > MM_USER_HIGHEST || *Base > MM_USER_HIGHEST) {
+    if (Size > MM_USER_END || *Base > MM_USER_END) {
         return (Flags & MM_MAP_FIXED) != 0 ? STATUS_INVALID_PARAMETER : STATUS_NO_MEMORY;
     }
     Size = ROUND_TO_PAGES(Size);
     if ((Flags & MM_MAP_FIXED) != 0 &&
-        ((*Base & (PAGE_SIZE - 1)) != 0 || *Base < MM_USER_LOWEST || *Base > MM_USER_HIGHEST - Size)) {
+        ((*Base & (PAGE_SIZE - 1)) != 0 || *Base < MM_USER_LOWEST || *Base > MM_USER_END - Size)) {
         return STATUS_INVALID_PARAMETER;
     }
     MI_REGION Template = {
@@ -324,7 +324,7 @@ static void MiDescribeHole(const MI_REGION_TREE *Regions, ULONG_PTR Address,
     PMI_REGION Below = MiFindRegionBelow(Regions, Address);
     PMI_REGION Above = MiFindRegionAbove(Regions, Address);
     Information->Start = Below != NULL ? Below->End : 0;
-    Information->End = Above != NULL ? Above->Start : MM_USER_HIGHEST;
+    Information->End = Above != NULL ? Above->Start : MM_USER_END;
 }
 
 static void MiDescribeRegion(const MI_REGION *Region, MM_REGION_INFORMATION *Information)
@@ -346,7 +346,7 @@ static void MiDescribeRegion(const MI_REGION *Region, MM_REGION_INFORMATION *Inf
 NTSTATUS MmQueryRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, MM_REGION_INFORMATION *Information)
 {
     *Information = (MM_REGION_INFORMATION){0};
-    if (Address >= MM_USER_HIGHEST) {
+    if (Address >= MM_USER_END) {
         return STATUS_INVALID_PARAMETER;
     }
     KeLockShared(&Space->Lock);
@@ -362,7 +362,7 @@ NTSTATUS MmQueryRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, MM_REGION_INF
 
 NTSTATUS MmQueryWaitKey(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, BOOLEAN Shared, MM_WAIT_KEY *Key)
 {
-    NTSTATUS Status = Address < MM_USER_HIGHEST ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
+    NTSTATUS Status = Address < MM_USER_END ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
 
     *Key = (MM_WAIT_KEY){Space, Address};
     if (!Shared || !NT_SUCCESS(Status)) {

@@ -138,7 +138,7 @@ NTSTATUS MmCloneAddressSpace(PMM_ADDRESS_SPACE Source, PMM_ADDRESS_SPACE *Clone)
     }
     ExReleasePushLockExclusive(&State.Clone->Lock);
     if (State.Downgraded) {
-        KeFlushTb(&Source->Kernel, 0, MM_USER_HIGHEST >> PAGE_SHIFT);
+        KeFlushTb(&Source->Kernel, 0, MM_USER_END >> PAGE_SHIFT);
     }
     KeUnlockExclusive(&Source->Lock);
     if (!NT_SUCCESS(State.Status)) {
@@ -176,7 +176,7 @@ static NTSTATUS MiAccessPage(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, void *B
 static NTSTATUS MiAccessSpace(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, void *Buffer, SIZE_T Size,
                               ULONG Access, BOOLEAN Force)
 {
-    if (Size > MM_USER_HIGHEST || Address > MM_USER_HIGHEST - Size) {
+    if (Size > MM_USER_END || Address > MM_USER_END - Size) {
         return STATUS_ACCESS_VIOLATION;
     }
     while (Size != 0) {
@@ -216,7 +216,7 @@ BOOLEAN MmIsAddressValid(PVOID VirtualAddress)
     ULONG64 Physical;
     ULONG Flags;
 
-    if (Address < MM_USER_HIGHEST) {
+    if (Address < MM_USER_END) {
         PKPROCESS Process = ArchCurrentThread()->AttachedProcess;
         if (Process == NULL || Process->AddressSpace == NULL) {
             return FALSE;

@@ -498,7 +498,7 @@ static NTSTATUS SvcQueryBasic(const SVC_ANSWER *Answer)
     Data.HighestPhysicalPageNumber = (ULONG)Memory.TotalPages;
     Data.AllocationGranularity = 0x10000;
     Data.MinimumUserModeAddress = MM_USER_LOWEST;
-    Data.MaximumUserModeAddress = MM_USER_HIGHEST - 1;
+    Data.MaximumUserModeAddress = MM_USER_END - 1;
     Data.ActiveProcessorsAffinityMask = KeActiveProcessors;
     Data.NumberOfProcessors = (CCHAR)KeNumberProcessors;
     return Answer->Length == sizeof(Data) ? SvcGiveAnswer(Answer, &Data, sizeof(Data))

@@ -78,7 +78,7 @@ static NTSTATUS SvcCaptureRange(SVC_VM_REQUEST *Request, PVOID *BaseAddress, PSI
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    if (Base > MM_USER_HIGHEST || Size > MM_USER_HIGHEST - Base) {
+    if (Base > MM_USER_END || Size > MM_USER_END - Base) {
         return STATUS_INVALID_PARAMETER;
     }
     Request->Base = ALIGN_DOWN_BY(Base, PAGE_SIZE);
@@ -208,7 +208,7 @@ static NTSTATUS SvcReserveAnywhere(SVC_VM_REQUEST *Request, SIZE_T Size)
     ULONG_PTR Next = ALIGN_UP_BY(Request->Process->ImageBase + Request->Process->ImageSize, SVC_GRANULARITY);
     MM_REGION_INFORMATION Region;
 
-    while (Next < MM_USER_HIGHEST && NT_SUCCESS(MmQueryRegion(Request->Space, Next, &Region))) {
+    while (Next < MM_USER_END && NT_SUCCESS(MmQueryRegion(Request->Space, Next, &Region))) {
         if (Region.Mapped || Region.End - Next < Size) {
             Next = ALIGN_UP_BY(Region.End, SVC_GRANULARITY);
             continue;
@@ -284,7 +284,7 @@ static NTSTATUS SvcFindAllocation(SVC_VM_REQUEST *Request)
     }
     do {
         Request->End = Region.End;
-    } while (Request->End < MM_USER_HIGHEST &&
+    } while (Request->End < MM_USER_END &&
              NT_SUCCESS(MmQueryRegion(Request->Space, Request->End, &Region)) && Region.Mapped &&
              SvcTagBase(&Region) == Request->Base);
     return STATUS_SUCCESS;
@@ -399,7 +399,7 @@ NTSTATUS NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, ULONG Cla
     if (Length < sizeof(Data)) {
         return STATUS_INFO_LENGTH_MISMATCH;
     }
-    if ((ULONG_PTR)BaseAddress >= MM_USER_HIGHEST) {
+    if ((ULONG_PTR)BaseAddress >= MM_USER_END) {
         return STATUS_INVALID_PARAMETER;
     }
     NTSTATUS Status = SvcOpenRequest(&Request, ProcessHandle, PROCESS_QUERY_LIMITED_INFORMATION);
@@ -471,7 +471,7 @@ static NTSTATUS SvcCopyVirtualMemory(HANDLE ProcessHandle, SVC_VM_COPY *Copy, PS
 {
     ACCESS_MASK Access = Copy->Write ? PROCESS_VM_WRITE | PROCESS_VM_OPERATION : PROCESS_VM_READ;
     SIZE_T Size = Copy->Size;
-    if (Copy->Address >= MM_USER_HIGHEST || Size > MM_USER_HIGHEST - Copy->Address) {
+    if (Copy->Address >= MM_USER_END || Size > MM_USER_END - Copy->Address) {
         return STATUS_ACCESS_VIOLATION;
     }
     Copy->Page = ExAllocatePoolWithTag(NonPagedPoolNx, PAGE_SIZE, SVC_COPY_TAG);
