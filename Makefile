@@ -210,7 +210,7 @@ C_SOURCES = $(shell find boot arch kernel ps sync subsystems drivers user includ
 lint: layers
 	@tools/lint '$(KERNEL_FLAGS)' $(C_SOURCES)
 
-layers: $(KERNEL_OBJECTS)
+layers: $(KERNEL_OBJECTS) $(patsubst %,$(B)/modules/%.sys,$(BOOT_MODULES))
 	@NM=$(NM) tools/layers $(B)
 
 lines:

@@ -96,10 +96,26 @@ make BUILD=$BUILD >$TMP/out
 ! grep -v Nothing $TMP/out
 """
 
+# The order holds. With another one in the header of a module that has layers of its own, or with a file in none, it does not.
+MODULE_LAYERS = r"""
+cp -r --parents arch boot kernel ps sync subsystems $TMP
+objects=$PWD/$B tool=$PWD/tools/layers header=subsystems/linux/linux.h
+cd $TMP
+$tool $objects
+expect() { sed "$1" right.h >$header; ! $tool $objects >faults; grep -x "$2" faults; }
+cp $header right.h
+expect 's/ time$//; s/^ \*   files .*/& time/' 'subsystems/linux/time.c: files may not use interrupted of signal.c in processes'
+expect 's/ time$//; s/^ \*   kinds .*/& time/' 'subsystems/linux/poll.c: monotonic_ns belongs to a kind of file.*'
+expect 's/ file$//; s/^ \*   kinds .*/& file/' 'subsystems/linux/console.c: file_open belongs to a kind of file.*'
+expect 's/ dir exec/ exec/' 'subsystems/linux/dir.c stands in no layer of linux.h'
+expect 's/ dir exec/ dir dirt exec/' 'linux.h lists dirt, but there is no subsystems/linux/dirt.c'
+"""
+
 CASES = [
     Script("tools/second-make", SECOND_MAKE, alone=True),
     Script("tools/layers", LAYERS),
     Script("tools/lines", "make -s lines", needs=("cloc",)),
+    Script("tools/module-layers", MODULE_LAYERS),
     Script("tools/multiboot2", MULTIBOOT2),
     Script("tools/archives", ARCHIVES),
     Script("tools/module-outside-the-tree", OUTSIDE_MODULE),

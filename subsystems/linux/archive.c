@@ -10,7 +10,7 @@ static long archive_read(struct file *file, struct iobuf *to, u64 *pos)
     return read_memory(file->inode->archive->Data, file->inode->archive->Size, to, pos);
 }
 
-const struct file_operations archive_file_ops = {.read = archive_read};
+static const struct file_operations archive_file_ops = {.read = archive_read};
 
 static long archive_readlink(struct inode *link, char *buffer, size_t size)
 {
@@ -21,6 +21,13 @@ static long archive_readlink(struct inode *link, char *buffer, size_t size)
 
 static const struct inode_operations archive_link_ops = {.readlink = archive_readlink};
 
+static NTSTATUS archive_section(struct inode *inode, PMM_SECTION_HANDLE *section)
+{
+    return kernel.CreateDataSection(inode->archive->Data, inode->archive->Size, section);
+}
+
+static const struct inode_operations archive_inode_ops = {.make_section = archive_section};
+
 static void archive_fill(struct inode *inode, const IO_ARCHIVE_FILE *archive)
 {
     inode->mode = archive->Mode;
@@ -28,7 +35,9 @@ static void archive_fill(struct inode *inode, const IO_ARCHIVE_FILE *archive)
     inode->size = S_ISDIR(archive->Mode) ? 0 : archive->Size;
     inode->archive = S_ISDIR(archive->Mode) ? NULL : archive;
     inode->fops = S_ISREG(archive->Mode) ? &archive_file_ops : NULL;
-    inode->ops = S_ISLNK(archive->Mode) ? &archive_link_ops : NULL;
+    inode->ops = S_ISLNK(archive->Mode)   ? &archive_link_ops
+                 : S_ISREG(archive->Mode) ? &archive_inode_ops
+                                          : NULL;
 }
 
 static const char *next_slash(const char *path)
@@ -77,7 +86,7 @@ static bool is_wanted(const IO_ARCHIVE_FILE *archive)
     return S_ISDIR(archive->Mode) || S_ISREG(archive->Mode) || S_ISLNK(archive->Mode);
 }
 
-long archive_populate(void)
+static long archive_start(void)
 {
     long error = 0;
     const IO_ARCHIVE_FILE *file = kernel.FirstFile(PREFIX);
@@ -89,3 +98,5 @@ long archive_populate(void)
     }
     return error;
 }
+
+const struct file_kind archive_kind = {.start = archive_start};

@@ -18,8 +18,8 @@ static struct {
     ULONG mode_before;      /* (lock) what the session's end brings back */
 } console;
 
-static struct inode *terminal;   /* /dev/console, permanent */
-static struct inode *streams[3]; /* standard streams that are no terminal */
+static struct inode *console_inode; /* /dev/console, permanent */
+static struct inode *streams[3];    /* standard streams that are no terminal */
 
 static const struct termios default_termios = {
     .c_iflag = ICRNL | IXON,
@@ -37,7 +37,7 @@ static bool must_not_wait(const struct file *file)
     if (file->flags & O_NONBLOCK) {
         return true;
     }
-    return file->inode == terminal && !(console.termios.c_lflag & ICANON) && console.termios.c_cc[VMIN] == 0;
+    return file->inode == console_inode && !(console.termios.c_lflag & ICANON) && console.termios.c_cc[VMIN] == 0;
 }
 
 /* What a read returns that must not wait and found nothing. */
@@ -238,7 +238,7 @@ static long tty_open(struct inode *inode, struct file *file)
         return -ENXIO; /* a program without a controlling terminal */
     }
     inode_put(file->inode);
-    file->inode = inode_get(terminal);
+    file->inode = inode_get(console_inode);
     return 0;
 }
 
@@ -302,44 +302,19 @@ static long add_terminal(struct inode *dev, const char *name, u32 minor, const s
     return 0;
 }
 
-long console_populate(struct inode *dev)
-{
-    mutex_init(&console.lock);
-    console.termios = default_termios;
-
-    long error = add_terminal(dev, "console", 1, &terminal_ops);
-    if (error == 0) {
-        error = add_terminal(dev, "tty", 0, &tty_ops);
-    }
-    terminal = error == 0 ? dir_find(dev, "console", 7) : NULL;
-    for (ULONG stream = 0; error == 0 && stream < ARRAYSIZE(streams); stream++) {
-        streams[stream] = stream_inode(stream);
-        error = streams[stream] != NULL ? 0 : -ENOMEM;
-    }
-    return error;
-}
-
-void console_destroy(void)
-{
-    for (ULONG stream = 0; stream < ARRAYSIZE(streams); stream++) {
-        inode_put(streams[stream]);
-        streams[stream] = NULL;
-    }
-}
-
 static struct file *open_stream(ULONG stream)
 {
     long error;
     bool is_terminal = kernel.ConsoleIsTerminal(stream);
     u32 flags = is_terminal ? O_RDWR : stream == 0 ? O_RDONLY : O_WRONLY;
-    struct file *file = file_open(is_terminal ? terminal : streams[stream], flags, &error);
+    struct file *file = file_open(is_terminal ? console_inode : streams[stream], flags, &error);
     if (file != NULL) {
         file->data = (void *)(ULONG_PTR)stream;
     }
     return file;
 }
 
-long console_open_standard(struct files *files)
+static long console_open_standard(struct files *files)
 {
     for (ULONG stream = 0; stream < 3; stream++) {
         struct file *file = open_stream(stream);
@@ -354,7 +329,7 @@ long console_open_standard(struct files *files)
     return 0;
 }
 
-void console_own(s32 group)
+static void console_own(s32 group)
 {
     if (!kernel.ConsoleIsTerminal(0)) {
         return;
@@ -370,7 +345,7 @@ void console_own(s32 group)
 
 /* Another mode than the session's own is somebody else's by now: of the shell, whose line is being edited
    while a program in the background ends. */
-void console_disown(s32 group)
+static void console_disown(s32 group)
 {
     mutex_lock(&console.lock);
     if (group != 0 && console.session == group) {
@@ -382,7 +357,8 @@ void console_disown(s32 group)
     mutex_unlock(&console.lock);
 }
 
-void console_signal(PVOID context, UCHAR character)
+/* ^C and its kin were typed. */
+static void console_signal(PVOID context, UCHAR character)
 {
     mutex_lock(&console.lock);
     s32 group = console.foreground;
@@ -396,3 +372,48 @@ void console_signal(PVOID context, UCHAR character)
         signal_group(group, sig);
     }
 }
+
+/* ---- Start and end ---- */
+
+static const struct terminal_operations console_terminal = {
+    .open_standard = console_open_standard,
+    .own = console_own,
+    .disown = console_disown,
+};
+
+static long console_start(void)
+{
+    struct inode *dev = dir_make(root_inode, "dev", 3);
+    if (dev == NULL) {
+        return -ENOMEM;
+    }
+    mutex_init(&console.lock);
+    console.termios = default_termios;
+
+    long error = add_terminal(dev, "console", 1, &terminal_ops);
+    if (error == 0) {
+        error = add_terminal(dev, "tty", 0, &tty_ops);
+    }
+    console_inode = error == 0 ? dir_find(dev, "console", 7) : NULL;
+    for (ULONG stream = 0; error == 0 && stream < ARRAYSIZE(streams); stream++) {
+        streams[stream] = stream_inode(stream);
+        error = streams[stream] != NULL ? 0 : -ENOMEM;
+    }
+    if (error == 0) {
+        terminal = &console_terminal;
+        IoSetConsoleSignalRoutine(console_signal, NULL);
+    }
+    return error;
+}
+
+/* All processes are gone; ^C may have ended the last of them. */
+static void console_stop(void)
+{
+    IoSetConsoleSignalRoutine(NULL, NULL);
+    for (ULONG stream = 0; stream < ARRAYSIZE(streams); stream++) {
+        inode_put(streams[stream]);
+        streams[stream] = NULL;
+    }
+}
+
+const struct file_kind console_kind = {.start = console_start, .stop = console_stop};

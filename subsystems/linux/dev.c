@@ -3,8 +3,6 @@
    file of its own. */
 #include "linux.h"
 
-#define CHUNK 512 /* bytes that pass through the kernel stack at a time */
-
 static long null_read(struct file *file, struct iobuf *to, u64 *pos)
 {
     return 0;
@@ -25,26 +23,9 @@ static long full_write(struct file *file, struct iobuf *from, u64 *pos)
     return -ENOSPC;
 }
 
-long read_random(struct iobuf *to)
-{
-    u8 chunk[CHUNK];
-    long done = 0;
-
-    while (to->left != 0) {
-        size_t size = min(to->left, sizeof(chunk));
-        kernel.RandomBytes(chunk, size);
-        long moved = iobuf_put(to, chunk, size);
-        if (moved < (long)size) {
-            return done + moved > 0 ? done + (moved > 0 ? moved : 0) : moved;
-        }
-        done += moved;
-    }
-    return done;
-}
-
 static long random_read(struct file *file, struct iobuf *to, u64 *pos)
 {
-    return read_random(to);
+    return iobuf_random(to);
 }
 
 static const struct file_operations null_ops = {.read = null_read, .write = null_write};
@@ -81,7 +62,7 @@ static long device_add(struct inode *dev, const struct device *device)
     return dir_add(dev, device->name, strlen(device->name), inode);
 }
 
-long dev_populate(void)
+static long dev_start(void)
 {
     struct inode *dev = dir_make(root_inode, "dev", 3);
     long error = dev != NULL ? 0 : -ENOMEM;
@@ -92,5 +73,7 @@ long dev_populate(void)
     for (size_t i = 0; error == 0 && i < ARRAYSIZE(links); i++) {
         error = dir_link(dev, links[i][0], links[i][1]) != NULL ? 0 : -ENOMEM;
     }
-    return error < 0 ? error : console_populate(dev);
+    return error;
 }
+
+const struct file_kind dev_kind = {.start = dev_start};

@@ -629,7 +629,7 @@ static struct task *first_task(struct process *process, const char *directory)
     inode_put(cwd);
     struct files *files = files_create();
 
-    if (fs == NULL || files == NULL || console_open_standard(files) < 0) {
+    if (fs == NULL || files == NULL || terminal->open_standard(files) < 0) {
         fs_put(fs);
         files_put(files);
         return NULL;

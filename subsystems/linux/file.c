@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Open files and descriptors: descriptor table -> open file description (offset, flags; shared by dup and
+ * Open files, working directories and descriptors: descriptor table -> open file description (offset, flags; shared by dup and
  * fork) -> inode. A table's lock is held only to look and to change it, never across an operation on a file.
  */
 #include "linux.h"
@@ -52,6 +52,36 @@ void file_put(struct file *file)
     }
     inode_put(file->inode);
     release(file);
+}
+
+/* ---- Working directories ---- */
+
+struct fs *fs_create(struct inode *cwd)
+{
+    struct fs *fs = zalloc(sizeof(*fs));
+    if (fs != NULL) {
+        fs->refs = 1;
+        mutex_init(&fs->lock);
+        fs->cwd = inode_get(cwd);
+        fs->umask = 022;
+    }
+    return fs;
+}
+
+void fs_put(struct fs *fs)
+{
+    if (fs != NULL && InterlockedDecrement(&fs->refs) == 0) {
+        inode_put(fs->cwd);
+        release(fs);
+    }
+}
+
+struct inode *fs_cwd(struct fs *fs)
+{
+    mutex_lock(&fs->lock);
+    struct inode *cwd = inode_get(fs->cwd);
+    mutex_unlock(&fs->lock);
+    return cwd;
 }
 
 /* ---- Descriptor tables ---- */

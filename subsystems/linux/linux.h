@@ -5,6 +5,23 @@
  * Programs' memory is touched only through copy_from_user and kin; a pointer marked __user is never
  * dereferenced. Functions that can fail return 0 or a positive result, or a negative errno.
  *
+ * Layers, from the bottom to the top. A file uses what layers below offer, and files of its own layer as
+ * long as that makes no circle; `make layers` reads this list and checks it:
+ *
+ *   tools      util stack
+ *   tree       vfs
+ *   files      file
+ *   processes  process signal time
+ *   kinds      archive dev console proc
+ *   calls      dir exec exit io mm poll stat sys
+ *   table      trace syscall
+ *   door       module
+ *
+ * The kinds of files know nothing of each other, and no call knows any of them: both meet in the tables of
+ * operations that inodes and open files carry. A new kind (pipes, sockets, a file system on a disk) is a
+ * file of its own: a struct file_kind, a line in module.c, and perhaps a call that makes files of it
+ * (pipe2, socket), whose name the system-call table alone knows.
+ *
  * Locks, outermost first; all are mutexes, taken at PASSIVE_LEVEL:
  *   mm->lock         one process's brk
  *   file->lock       one open file's offset, across the transfer
@@ -102,8 +119,9 @@ void print_char(struct text *text, char c);
 bool text_append(struct text *text, const void *bytes, size_t size); /* false: no memory, or no room */
 
 /*
- * One end of a transfer: memory of the program's, in one piece or in many, or of the kernel's. The helpers move
- * on by what they did: the bytes moved, fewer than asked for when the program's memory ends, -EFAULT for none.
+ * One end of a transfer: memory of the program's, in one piece or in many, or of the kernel's. The helpers
+ * move on by what they did: the bytes moved, fewer than asked for when the program's memory ends, -EFAULT
+ * for none.
  */
 struct iobuf {
     char *at;                 /* in the current piece, ... */
@@ -124,10 +142,11 @@ long iobuf_put(struct iobuf *buf, const void *from, size_t size); /* size <= buf
 long iobuf_get(struct iobuf *buf, void *to, size_t size);
 long iobuf_zero(struct iobuf *buf, size_t size);
 long iobuf_probe(struct iobuf buf, size_t size); /* how much iobuf_put would find room for */
+long iobuf_random(struct iobuf *to);             /* fills it with random bytes */
 /* Reads from size bytes at data. */
 long read_memory(const void *data, u64 size, struct iobuf *to, u64 *pos);
 
-/* ---- The file tree (vfs.c, and who fills it: archive.c, dev.c, proc.c) ---- */
+/* ---- The file tree (vfs.c) and the kinds of files in it (archive.c, dev.c, console.c, proc.c) ---- */
 
 struct inode;
 struct file;
@@ -145,6 +164,8 @@ struct inode_operations {
     long (*readlink)(struct inode *link, char *buffer, size_t size);
     /* Links that lead to an inode without a name's help (/proc/self/fd/1); NULL: readlink says all. */
     long (*follow)(struct inode *link, struct inode **out);
+    /* Regular files: a section over the bytes, for mmap and exec; NULL: there is none. See inode_section. */
+    NTSTATUS (*make_section)(struct inode *inode, PMM_SECTION_HANDLE *section);
 };
 
 struct file_operations {
@@ -158,6 +179,19 @@ struct file_operations {
     bool stream;                                                 /* no position: lseek and pread fail */
     bool anonymous;                                              /* mmap gives zeros (/dev/zero) */
 };
+
+/*
+ * A kind of file: what its folders, files and links do, in the tables of operations of its inodes. start
+ * puts those that have a place in the tree there; it runs when the module loads, after that of the kinds
+ * before it in the list of module.c. stop (NULL: nothing to do) runs when no process is left, in the
+ * reverse order, and also after a start that failed half-way.
+ */
+struct file_kind {
+    long (*start)(void);
+    void (*stop)(void);
+};
+
+extern const struct file_kind archive_kind, dev_kind, console_kind, proc_kind;
 
 /*
  * A file of the tree. Those of the archive and /dev are made when the module loads, never change after, and
@@ -177,7 +211,7 @@ struct inode {
     LIST_ENTRY entries;   /* directories: struct dirent */
     u64 next_position;    /* of the next dirent */
     const IO_ARCHIVE_FILE *archive;
-    PMM_SECTION_HANDLE volatile section; /* made on first use, from the archive's bytes */
+    PMM_SECTION_HANDLE volatile section; /* made on first use */
     u64 data;                            /* of whoever made it: a process id, a number */
     const void *entry;
     LIST_ENTRY all; /* permanent ones */
@@ -208,6 +242,10 @@ struct inode *dir_make(struct inode *dir, const char *name, size_t length); /* f
 struct inode *dir_link(struct inode *dir, const char *name, const char *target);
 long dir_read(struct inode *dir, u64 pos, struct dir_context *ctx);
 long inode_readlink(struct inode *link, char *buffer, size_t size);
+static inline bool inode_can_be_mapped(const struct inode *inode)
+{
+    return inode->ops != NULL && inode->ops->make_section != NULL;
+}
 PMM_SECTION_HANDLE inode_section(struct inode *inode);
 long path_of(struct inode *inode, char *buffer,
              size_t size); /* absolute, NUL-terminated; length with NUL, -ENAMETOOLONG */
@@ -220,14 +258,8 @@ long path_walk(struct inode *base, char *path, u32 flags, struct inode **out);
 long path_walk_parent(struct inode *base, char *path, struct inode **dir, char **last);
 
 extern BOOLEAN volatile tree_ready; /* before that no program starts */
-long tree_create(void);
+long tree_create(const struct file_kind *const *kinds, size_t count); /* the list stays */
 void tree_destroy(void);
-long archive_populate(void);
-long dev_populate(void);
-long read_random(struct iobuf *to);
-long proc_populate(void);
-extern const struct file_operations archive_file_ops, proc_text_ops;
-extern const struct inode_operations static_link_ops;
 
 /* ---- Open files (file.c) ---- */
 
@@ -254,6 +286,15 @@ struct files {
     struct descriptor *table; /* (lock) */
 };
 
+/* What its processes may share, too: where relative paths start, and the mode bits that new files do not
+   get. */
+struct fs {
+    volatile LONG refs;
+    struct mutex lock;
+    struct inode *cwd; /* (lock) */
+    volatile u32 umask;
+};
+
 #define NR_OPEN 65536 /* descriptors, whatever RLIMIT_NOFILE says */
 
 struct file *file_open(struct inode *inode, u32 flags, long *error); /* the inode is referenced anew */
@@ -266,6 +307,9 @@ long fd_install(struct files *files, struct file *file, u32 from,
 struct file *fd_get(int fd);                    /* of the current task, referenced; NULL: -EBADF */
 struct file *fd_get_io(int fd);                 /* likewise, but none opened with O_PATH */
 long files_next(struct files *files, u32 from); /* lowest open descriptor at or above; -ENOENT */
+struct fs *fs_create(struct inode *cwd);
+void fs_put(struct fs *fs);          /* NULL is fine */
+struct inode *fs_cwd(struct fs *fs); /* referenced */
 bool file_readable(const struct file *file);
 bool file_writable(const struct file *file);
 
@@ -278,13 +322,6 @@ long path_at(int dfd, char *path, u32 walk_flags, u32 at_flags, struct inode **o
 long base_of(int dfd, const char *path, struct inode **base);
 
 /* ---- Processes (process.c) ---- */
-
-struct fs {
-    volatile LONG refs;
-    struct mutex lock;
-    struct inode *cwd; /* (lock) */
-    volatile u32 umask;
-};
 
 /* A program's stack lies at the top, with a gap below it that nothing is mapped into. */
 #define STACK_TOP  TASK_SIZE
@@ -378,9 +415,18 @@ void process_set_program(struct process *process, struct inode *exe, const char 
                          size_t size);
 void process_exit_signal(struct process *process,
                          int sig); /* ends it as if by this signal's default action */
-struct fs *fs_create(struct inode *cwd);
-void fs_put(struct fs *fs);          /* NULL is fine */
-struct inode *fs_cwd(struct fs *fs); /* referenced */
+
+/* What a session does with its terminal. The kind of file that is the terminal registers this when it
+   starts. */
+struct terminal_operations {
+    long (*open_standard)(struct files *files); /* descriptors 0, 1, 2 */
+    void (*own)(s32 pgid);                      /* a new session's leader takes it */
+    void (*disown)(s32 pgid);                   /* and gives it back when it ends */
+};
+extern const struct terminal_operations *terminal; /* set before any program starts, constant afterwards */
+
+/* ---- Their end (exit.c) ---- */
+
 void linux_thread_exit(PETHREAD thread, PVOID context);
 void linux_process_exit(PEPROCESS object, PVOID context);
 NTSTATUS linux_terminate_process(PEPROCESS object, NTSTATUS status);
@@ -412,15 +458,6 @@ long restore_fpu(struct task *task, u64 fpstate);
 void signals_exec(struct process *process, struct task *task);
 void linux_return_to_user(KTRAP_FRAME *frame);
 BOOLEAN linux_exception(PEXCEPTION_RECORD record, KTRAP_FRAME *frame);
-
-/* ---- The console (console.c) ---- */
-
-long console_populate(struct inode *dev);
-void console_destroy(void);
-long console_open_standard(struct files *files);     /* descriptors 0, 1, 2 */
-void console_own(s32 pgid);                          /* a new session's leader takes it */
-void console_disown(s32 pgid);                       /* and gives it back when it ends */
-void console_signal(PVOID context, UCHAR character); /* ^C and its kin were typed */
 
 /* ---- Time (time.c) ---- */
 

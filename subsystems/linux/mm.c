@@ -122,7 +122,7 @@ static long file_section(struct mapping *m, struct file *file)
     if (file->ops != NULL && file->ops->anonymous) {
         return anonymous_section(m);
     }
-    if (file->inode->archive == NULL) {
+    if (!inode_can_be_mapped(file->inode)) {
         return -ENODEV;
     }
     if (m->flags & MAP_GROWSDOWN) {

@@ -5,9 +5,6 @@
  */
 #include "linux.h"
 
-PS_SUBSYSTEM_ROUTINES kernel = {.Version = PS_SUBSYSTEM_VERSION, .Size = sizeof(kernel)};
-PPS_PROVIDER provider;
-
 static const PS_SUBSYSTEM_PROVIDER plain_provider = {
     .Version = PS_SUBSYSTEM_VERSION,
     .Size = sizeof(plain_provider),
@@ -22,6 +19,9 @@ static const PS_SUBSYSTEM_PROVIDER plain_provider = {
     .StartProgram = linux_start_program,
 };
 
+/* All kinds of files, in the order in which they are started. */
+static const struct file_kind *const file_kinds[] = {&archive_kind, &dev_kind, &console_kind, &proc_kind};
+
 static bool is_tracing(void)
 {
     char value[4];
@@ -32,8 +32,6 @@ static bool is_tracing(void)
 static VOID linux_unload(PDRIVER_OBJECT driver)
 {
     PsUnregisterSubsystemProvider(provider, TRUE);
-    IoSetConsoleSignalRoutine(NULL, NULL); /* until now it may have ended the last of them */
-    console_destroy();
     tree_destroy();
 }
 
@@ -44,13 +42,11 @@ static NTSTATUS start(const PS_SUBSYSTEM_PROVIDER *table)
     if (!NT_SUCCESS(status)) {
         return status;
     }
-    if (tree_create() < 0) {
+    if (tree_create(file_kinds, ARRAYSIZE(file_kinds)) < 0) {
         PsUnregisterSubsystemProvider(provider, TRUE);
-        console_destroy();
         tree_destroy();
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    IoSetConsoleSignalRoutine(console_signal, NULL);
     return STATUS_SUCCESS;
 }
 

@@ -257,7 +257,7 @@ static long proc_read(struct file *file, struct iobuf *to, u64 *pos)
     return read_memory(text->data, text->used, to, pos);
 }
 
-const struct file_operations proc_text_ops = {.open = proc_open, .release = proc_release, .read = proc_read};
+static const struct file_operations proc_text_ops = {.open = proc_open, .release = proc_release, .read = proc_read};
 
 /* ---- Links ---- */
 
@@ -515,7 +515,7 @@ static long add_entry(struct inode *proc, const struct proc_entry *entry)
     return dir_add(proc, entry->name, strlen(entry->name), inode);
 }
 
-long proc_populate(void)
+static long proc_start(void)
 {
     struct inode *proc = dir_make(root_inode, "proc", 4);
     if (proc == NULL) {
@@ -529,3 +529,5 @@ long proc_populate(void)
     }
     return error;
 }
+
+const struct file_kind proc_kind = {.start = proc_start};

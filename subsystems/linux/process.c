@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processes (thread groups) and tasks (threads): making them, finding them, and their end.
+ * Processes (thread groups) and tasks (threads): making them and finding them. exit.c has their end.
  *
  * The kernel's process and thread objects carry ours as contexts. A context goes back exactly once: a task's
  * in linux_thread_exit, a process's in linux_process_exit; until then current_task() and current_process()
@@ -14,6 +14,7 @@
 
 struct mutex tasklist_lock;
 LIST_ENTRY processes = {&processes, &processes};
+const struct terminal_operations *terminal;
 
 /* ---- Parts ---- */
 
@@ -39,34 +40,6 @@ static void sighand_put(struct sighand *sighand)
     if (sighand != NULL && InterlockedDecrement(&sighand->refs) == 0) {
         release(sighand);
     }
-}
-
-struct fs *fs_create(struct inode *cwd)
-{
-    struct fs *fs = zalloc(sizeof(*fs));
-    if (fs != NULL) {
-        fs->refs = 1;
-        mutex_init(&fs->lock);
-        fs->cwd = inode_get(cwd);
-        fs->umask = 022;
-    }
-    return fs;
-}
-
-void fs_put(struct fs *fs)
-{
-    if (fs != NULL && InterlockedDecrement(&fs->refs) == 0) {
-        inode_put(fs->cwd);
-        release(fs);
-    }
-}
-
-struct inode *fs_cwd(struct fs *fs)
-{
-    mutex_lock(&fs->lock);
-    struct inode *cwd = inode_get(fs->cwd);
-    mutex_unlock(&fs->lock);
-    return cwd;
 }
 
 /* ---- Processes ---- */
@@ -210,7 +183,7 @@ void process_publish(struct process *process, struct task *task, PETHREAD thread
     process->live++;
     if (!process->exited) {
         InsertTailList(&processes, &process->links);
-        console_own(process->pgid); /* its end, which takes it back, is still to come */
+        terminal->own(process->pgid); /* its end, which takes it back, is still to come */
     }
     if (!task->exited) {
         InsertTailList(&process->tasks, &task->links);
@@ -219,83 +192,7 @@ void process_publish(struct process *process, struct task *task, PETHREAD thread
     mutex_unlock(&tasklist_lock);
 }
 
-/* ---- The end ---- */
-
 void process_exit_signal(struct process *process, int sig)
 {
     kernel.TerminateProcess(process->object, (NTSTATUS)(SUBSYSTEM_EXIT_SIGNAL | (ULONG)sig));
-}
-
-long sys_exit_group(int code)
-{
-    kernel.TerminateProcess(current_process()->object, code & 0xff);
-    return 0;
-}
-
-/* The process's exit code is its first task's, or the last one's if that was ended otherwise. */
-long sys_exit(int code)
-{
-    struct task *task = current_task();
-    struct process *process = task->process;
-
-    mutex_lock(&tasklist_lock);
-    bool last = --process->live == 0;
-    if (task->tid == process->pid) {
-        process->exit_code = code & 0xff;
-    }
-    mutex_unlock(&tasklist_lock);
-    if (last) {
-        return sys_exit_group(process->exit_code);
-    }
-    kernel.TerminateThread(task->thread, code & 0xff);
-    return 0;
-}
-
-void linux_thread_exit(PETHREAD thread, PVOID context)
-{
-    struct task *task = context;
-    u32 zero = 0;
-
-    if (task->clear_tid != NULL) {
-        copy_to_user(task->clear_tid, &zero, sizeof(zero)); /* waking who waits for it comes with futex */
-    }
-    mutex_lock(&tasklist_lock);
-    task->exited = true;
-    RemoveEntryList(&task->links); /* one that is not in the list yet is a list of its own */
-    mutex_unlock(&tasklist_lock);
-    task_put(task);
-}
-
-void linux_process_exit(PEPROCESS object, PVOID context)
-{
-    struct process *process = context;
-
-    mutex_lock(&tasklist_lock);
-    process->exited = true;
-    RemoveEntryList(&process->links);
-    mutex_unlock(&tasklist_lock);
-    console_disown(process->pid);
-    process_put(process);
-}
-
-/* Somebody outside ends a process: ^C's status is the signal, anything else is for the kernel to do. */
-NTSTATUS linux_terminate_process(PEPROCESS object, NTSTATUS status)
-{
-    struct process *process = kernel.GetProcessContext(object);
-    siginfo_t info = {.si_signo = SIGINT, .si_code = SI_KERNEL};
-
-    if (status != STATUS_CONTROL_C_EXIT || process == NULL) {
-        return STATUS_NOT_SUPPORTED;
-    }
-    mutex_lock(&tasklist_lock);
-    send_signal_locked(process, NULL, &info);
-    mutex_unlock(&tasklist_lock);
-    return STATUS_SUCCESS;
-}
-
-/* There are no children yet. */
-long sys_wait4(s32 pid, int __user *status, int options, struct rusage __user *usage)
-{
-    const u32 known = 0xe000000b; /* WNOHANG, WUNTRACED, WCONTINUED and __WNOTHREAD, __WALL, __WCLONE */
-    return options & ~known ? -EINVAL : pid == (s32)0x80000000 ? -ESRCH : -ECHILD;
 }

@@ -52,7 +52,7 @@ long sys_getrandom(void __user *buf, size_t count, u32 flags)
         (flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE)) {
         return -EINVAL;
     }
-    return access_ok(buf, to.left) ? read_random(&to) : -EFAULT;
+    return access_ok(buf, to.left) ? iobuf_random(&to) : -EFAULT;
 }
 
 /* ---- Ids: one user, root ---- */

@@ -17,14 +17,6 @@ static const syscall_t calls[NR_CALLS] = {
 #undef CALL
 #undef NONE
 
-#define CALL(number, name, arguments, parameters) [number] = {#name, arguments},
-#define NONE(number, name)                        [number] = {#name, NULL},
-const struct call_description call_descriptions[NR_CALLS] = {
-#include "calls.h"
-};
-#undef CALL
-#undef NONE
-
 static LONG
     told[(NR_CALLS + 31) / 32]; /* a bit for each number that the log has named; one bit for all beyond */
 

@@ -12,6 +12,14 @@
  */
 #include "linux.h"
 
+#define CALL(number, name, arguments, parameters) [number] = {#name, arguments},
+#define NONE(number, name)                        [number] = {#name, NULL},
+const struct call_description call_descriptions[NR_CALLS] = {
+#include "calls.h"
+};
+#undef CALL
+#undef NONE
+
 #define SHOWN 48 /* bytes of a string or buffer */
 
 static const char *const errno_names[] = {

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Small tools that all files of the module use: memory, errors, text, and the two ends of a transfer. */
+/* Small tools that all files of the module use: the kernel's table, memory, errors, text, and the two ends of a
+   transfer. */
 #include "linux.h"
 
 #define LINUX_TAG 'xniL'
+
+#define RANDOM_CHUNK 512 /* bytes that pass through the kernel stack at a time */
+
+PS_SUBSYSTEM_ROUTINES kernel = {.Version = PS_SUBSYSTEM_VERSION, .Size = sizeof(kernel)};
+PPS_PROVIDER provider;
 
 void *zalloc(size_t size)
 {
@@ -136,6 +142,23 @@ long iobuf_zero(struct iobuf *buf, size_t size)
 long iobuf_probe(struct iobuf buf, size_t size)
 {
     return iobuf_move(&buf, PROBE, NULL, size);
+}
+
+long iobuf_random(struct iobuf *to)
+{
+    u8 chunk[RANDOM_CHUNK];
+    long done = 0;
+
+    while (to->left != 0) {
+        size_t size = min(to->left, sizeof(chunk));
+        kernel.RandomBytes(chunk, size);
+        long moved = iobuf_put(to, chunk, size);
+        if (moved < (long)size) {
+            return done + moved > 0 ? done + (moved > 0 ? moved : 0) : moved;
+        }
+        done += moved;
+    }
+    return done;
 }
 
 long read_memory(const void *data, u64 size, struct iobuf *to, u64 *pos)

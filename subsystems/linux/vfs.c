@@ -8,6 +8,9 @@
 struct inode *root_inode;
 BOOLEAN volatile tree_ready;
 
+static const struct file_kind *const *file_kinds;
+static size_t started; /* so many of them */
+
 static LIST_ENTRY permanent_inodes = {&permanent_inodes, &permanent_inodes};
 static LONG64 next_inode_number;
 
@@ -65,10 +68,10 @@ PMM_SECTION_HANDLE inode_section(struct inode *inode)
 {
     PMM_SECTION_HANDLE section = inode->section;
 
-    if (section != NULL || inode->archive == NULL) {
+    if (section != NULL || !inode_can_be_mapped(inode)) {
         return section;
     }
-    if (!NT_SUCCESS(kernel.CreateDataSection(inode->archive->Data, inode->archive->Size, &section))) {
+    if (!NT_SUCCESS(inode->ops->make_section(inode, &section))) {
         return NULL;
     }
     PMM_SECTION_HANDLE first =
@@ -142,7 +145,7 @@ static long static_readlink(struct inode *link, char *buffer, size_t size)
     return min(length, size);
 }
 
-const struct inode_operations static_link_ops = {.readlink = static_readlink};
+static const struct inode_operations static_link_ops = {.readlink = static_readlink};
 
 /* A symbolic link whose target is a constant of the module. One that is there already stays. */
 struct inode *dir_link(struct inode *dir, const char *name, const char *target)
@@ -407,20 +410,26 @@ long path_of(struct inode *inode, char *buffer, size_t size)
 
 /* ---- The whole tree ---- */
 
-long tree_create(void)
+/* Each kind is started after those that stand before it in the list. */
+static long start_kinds(const struct file_kind *const *kinds, size_t count)
+{
+    long error = 0;
+
+    file_kinds = kinds;
+    for (started = 0; error == 0 && started < count; started++) {
+        error = kinds[started]->start();
+    }
+    return error;
+}
+
+long tree_create(const struct file_kind *const *kinds, size_t count)
 {
     root_inode = permanent(inode_new(S_IFDIR | 0755, DEV_ROOT));
     if (root_inode == NULL) {
         return -ENOMEM;
     }
     root_inode->parent = root_inode;
-    long error = archive_populate();
-    if (error == 0) {
-        error = dev_populate();
-    }
-    if (error == 0) {
-        error = proc_populate();
-    }
+    long error = start_kinds(kinds, count);
     if (error == 0) {
         WriteBooleanRelease(&tree_ready, TRUE);
     }
@@ -441,6 +450,12 @@ static void inode_free_permanent(struct inode *inode)
 /* Nobody uses the tree any more. */
 void tree_destroy(void)
 {
+    while (started > 0) {
+        const struct file_kind *kind = file_kinds[--started];
+        if (kind->stop != NULL) {
+            kind->stop();
+        }
+    }
     while (!IsListEmpty(&permanent_inodes)) {
         inode_free_permanent(CONTAINING_RECORD(RemoveHeadList(&permanent_inodes), struct inode, all));
     }

@@ -12,8 +12,6 @@
 
 /* ---- What the kernel would give ---- */
 
-PS_SUBSYSTEM_ROUTINES kernel;
-
 PVOID ExAllocatePool2(POOL_FLAGS Flags, SIZE_T Size, ULONG Tag)
 {
     return calloc(1, Size);
@@ -95,17 +93,43 @@ static long MagicFollow(struct inode *Link, struct inode **Out)
 
 static const struct inode_operations MagicOperations = {.follow = MagicFollow};
 
-long dev_populate(void)
+/* Kinds of files: the archive, one with a link that follows by itself, and one that refuses to start on demand. */
+static char Events[16]; /* what start and stop were called for */
+static long Refusal;
+
+static void Note(char Event)
+{
+    Events[strlen(Events)] = Event;
+}
+
+static long StartMagic(void)
 {
     struct inode *Link = dir_link(root_inode, "magic", "never read");
     Link->ops = &MagicOperations;
+    Note('M');
     return 0;
 }
 
-long proc_populate(void)
+static void StopMagic(void)
 {
-    return 0;
+    Note('m');
 }
+
+static long StartLast(void)
+{
+    Note('L');
+    return Refusal;
+}
+
+static void StopLast(void)
+{
+    Note('l');
+}
+
+static const struct file_kind MagicKind = {.start = StartMagic, .stop = StopMagic};
+static const struct file_kind LastKind = {.start = StartLast, .stop = StopLast};
+static const struct file_kind *const Kinds[] = {&archive_kind, &MagicKind, &LastKind};
+static const struct file_kind *const Refused[] = {&archive_kind, &LastKind, &MagicKind};
 
 /* ---- Tools ---- */
 
@@ -288,13 +312,34 @@ static void NumbersArePrinted(void)
     CHECK_TEXT("-7|   42|42   |00042|fedcba9876543210|10|s|ab  |c%", Line);
 }
 
+/* In the list's order; back in the other one. (The tree of the tests before is taken back here.) */
+static void KindsStartInOrderAndStopInReverse(void)
+{
+    CHECK_TEXT("ML", Events);
+    CHECK(tree_ready);
+    tree_destroy();
+    CHECK_TEXT("MLlm", Events);
+}
+
+/* A start that fails is stopped as well; what would come after it is not started. */
+static void AKindThatFailsEndsTheStart(void)
+{
+    memset(Events, 0, sizeof(Events));
+    tree_ready = FALSE;
+    Refusal = -ENOMEM;
+    CHECK_EQUAL(-ENOMEM, tree_create(Refused, ARRAYSIZE(Refused)));
+    CHECK(!tree_ready);
+    tree_destroy();
+    CHECK_TEXT("Ll", Events);
+}
+
 int main(void)
 {
     kernel.FirstFile = First;
     kernel.NextFile = Next;
     kernel.CreateDataSection = MakeSection;
     kernel.DereferenceSection = DropSection;
-    if (tree_create() < 0) {
+    if (tree_create(Kinds, ARRAYSIZE(Kinds)) < 0) {
         return 1;
     }
     RUN(PathsLeadWhereTheyShould);
@@ -306,6 +351,7 @@ int main(void)
     RUN(FilesAreWhatTheArchiveSays);
     RUN(PathsNeedRoom);
     RUN(NumbersArePrinted);
-    tree_destroy();
+    RUN(KindsStartInOrderAndStopInReverse);
+    RUN(AKindThatFailsEndsTheStart);
     return HostEnd();
 }
