@@ -62,6 +62,25 @@ static BOOLEAN LdrpResolve(PVOID Context, PCSTR Name, PULONG64 Address)
     return FALSE;
 }
 
+/* The address of what the kernel exports under this name; NULL: it exports no such thing. It stands here, where the
+   table of exports is. PASSIVE_LEVEL. (WDK page of the name) */
+PVOID MmGetSystemRoutineAddress(PUNICODE_STRING SystemRoutineName)
+{
+    char Name[128];
+    ULONG Length;
+    ULONG64 Address;
+
+    PAGED_CODE();
+    NTSTATUS Status = RtlUnicodeToUTF8N(Name, sizeof(Name) - 1, &Length, SystemRoutineName->Buffer,
+                                        SystemRoutineName->Length & ~1U);
+    if (Status != STATUS_SUCCESS) { /* too long, or ill-formed: no name of ours */
+        return NULL;
+    }
+    Name[Length] = 0;
+    return strlen(Name) == Length && LdrpResolve(NULL, Name, &Address) ? (PVOID)Address : NULL;
+}
+EXPORT(MmGetSystemRoutineAddress);
+
 static VOID LdrpReportMissing(PVOID Context, PCSTR Name)
 {
     PLDR_MODULE Module = Context;

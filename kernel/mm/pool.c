@@ -457,32 +457,94 @@ static inline PVOID MiAllocatePool(SIZE_T Size, ULONG Tag)
     return MiAllocateLarge(Size, Tag);
 }
 
+/* What of a pool type asks for more than a block. */
+#define MI_TYPE_CACHE_ALIGNED 4
+#define MI_TYPE_EXTRAS        (MI_TYPE_CACHE_ALIGNED | POOL_RAISE_IF_ALLOCATION_FAILURE | POOL_ZERO_ALLOCATION)
+
+/* Whole pages are aligned to a cache line, too. */
+static PVOID MiAllocateAligned(SIZE_T Size, ULONG Tag)
+{
+    KI_ASSERT(ArchGetIrql() <= DISPATCH_LEVEL, "pool allocation at IRQL %u", ArchGetIrql());
+    return MiFailNow() || Size > MI_LARGE_END - MI_LARGE_BASE ? NULL : MiAllocateLarge(Size != 0 ? Size : 1, Tag);
+}
+
+static NOINLINE PVOID MiAllocateWithExtras(ULONG PoolType, SIZE_T Size, ULONG Tag)
+{
+    PVOID P = PoolType & MI_TYPE_CACHE_ALIGNED ? MiAllocateAligned(Size, Tag) : MiAllocatePool(Size, Tag);
+
+    if (P == NULL && (PoolType & POOL_RAISE_IF_ALLOCATION_FAILURE) != 0) {
+        ExRaiseStatus(STATUS_INSUFFICIENT_RESOURCES);
+    }
+    if (P != NULL && (PoolType & POOL_ZERO_ALLOCATION) != 0) {
+        memset(P, 0, Size);
+    }
+    return P;
+}
+
 /*
- * ExAllocatePoolWithTag: Size bytes, 16-byte aligned, page-aligned from a page on; not initialised. All pool is resident, so
- * that the pool type does not matter; none of it can be executed. A size of 0 gives the smallest block. NULL when memory
- * is out. IRQL <= DISPATCH_LEVEL.
+ * ExAllocatePoolWithTag: Size bytes, 16-byte aligned, page-aligned from a page on and for the cache-aligned types; not
+ * initialised unless POOL_ZERO_ALLOCATION is given. All pool is resident, so that the pool type does not matter; none of it
+ * can be executed, with POOL_NX_ALLOCATION or without. A size of 0 gives the smallest block. NULL when memory is out, or
+ * STATUS_INSUFFICIENT_RESOURCES raised with POOL_RAISE_IF_ALLOCATION_FAILURE. IRQL <= DISPATCH_LEVEL.
  */
 PVOID ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
 {
+    if (MI_UNLIKELY(PoolType & MI_TYPE_EXTRAS)) {
+        return MiAllocateWithExtras(PoolType, NumberOfBytes, Tag);
+    }
     return MiAllocatePool(NumberOfBytes, Tag);
 }
 EXPORT(ExAllocatePoolWithTag);
 
+/* ExAllocatePool: the same, with a tag that stands for none. */
+PVOID ExAllocatePool(POOL_TYPE PoolType, SIZE_T NumberOfBytes)
+{
+    return ExAllocatePoolWithTag(PoolType, NumberOfBytes, 'enoN');
+}
+EXPORT(ExAllocatePool);
+
+/* ExAllocatePoolWithQuotaTag: the same, but it raises STATUS_INSUFFICIENT_RESOURCES when memory is out, unless
+   POOL_QUOTA_FAIL_INSTEAD_OF_RAISE is given. Processes have no quotas yet: nothing is charged. */
+PVOID ExAllocatePoolWithQuotaTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
+{
+    ULONG Raise = PoolType & POOL_QUOTA_FAIL_INSTEAD_OF_RAISE ? 0 : POOL_RAISE_IF_ALLOCATION_FAILURE;
+    return MiAllocateWithExtras(((ULONG)PoolType & ~(ULONG)POOL_RAISE_IF_ALLOCATION_FAILURE) | Raise, NumberOfBytes, Tag);
+}
+EXPORT(ExAllocatePoolWithQuotaTag);
+
+/* ExAllocatePoolWithTagPriority: as ExAllocatePoolWithTag; no priority is favoured over another. */
+PVOID ExAllocatePoolWithTagPriority(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag, EX_POOL_PRIORITY Priority)
+{
+    return ExAllocatePoolWithTag(PoolType, NumberOfBytes, Tag);
+}
+EXPORT(ExAllocatePoolWithTagPriority);
+
 #define MI_REQUIRED_FLAGS 0xffffffffULL
-#define MI_KNOWN_FLAGS    (POOL_FLAG_NON_PAGED | POOL_FLAG_PAGED | POOL_FLAG_UNINITIALIZED)
+#define MI_KNOWN_FLAGS                                                                                                  \
+    (POOL_FLAG_USE_QUOTA | POOL_FLAG_UNINITIALIZED | POOL_FLAG_CACHE_ALIGNED | POOL_FLAG_RAISE_ON_FAILURE |             \
+     POOL_FLAG_NON_PAGED | POOL_FLAG_PAGED)
 
 /*
  * ExAllocatePool2: the same, zeroed unless POOL_FLAG_UNINITIALIZED is given. As documented, an unknown flag among the lower
- * 32 makes the call fail, one among the upper 32 is ignored; one of the two kinds of pool must be named. A size of 0 fails.
+ * 32 makes the call fail (executable pool does not exist, so that its flag is unknown), one among the upper 32 is ignored;
+ * one of the two kinds of pool must be named. A size of 0 fails. Every failure raises its status with
+ * POOL_FLAG_RAISE_ON_FAILURE.
  */
 PVOID ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag)
 {
     ULONG64 Kind = Flags & (POOL_FLAG_NON_PAGED | POOL_FLAG_PAGED);
+    bool Raise = (Flags & POOL_FLAG_RAISE_ON_FAILURE) != 0;
     if ((Flags & MI_REQUIRED_FLAGS & ~MI_KNOWN_FLAGS) != 0 || (Kind & (Kind - 1)) != 0 || Kind == 0 ||
         NumberOfBytes == 0) {
+        if (Raise) {
+            ExRaiseStatus(STATUS_INVALID_PARAMETER);
+        }
         return NULL;
     }
-    PVOID P = MiAllocatePool(NumberOfBytes, Tag);
+    PVOID P = Flags & POOL_FLAG_CACHE_ALIGNED ? MiAllocateAligned(NumberOfBytes, Tag) : MiAllocatePool(NumberOfBytes, Tag);
+    if (P == NULL && Raise) {
+        ExRaiseStatus(STATUS_INSUFFICIENT_RESOURCES);
+    }
     if (P != NULL && (Flags & POOL_FLAG_UNINITIALIZED) == 0) {
         memset(P, 0, NumberOfBytes);
     }
@@ -514,6 +576,14 @@ VOID ExFreePool(PVOID P)
     ExFreePoolWithTag(P, 0);
 }
 EXPORT(ExFreePool);
+
+/* ExFreePool2: as ExFreePoolWithTag. There are no extended parameters: ParametersCount is 0. */
+VOID ExFreePool2(PVOID P, ULONG Tag, PCPOOL_EXTENDED_PARAMETER ExtendedParameters, ULONG ParametersCount)
+{
+    KI_ASSERT(ParametersCount == 0, "%u extended parameters for pool block %p", ParametersCount, P);
+    ExFreePoolWithTag(P, Tag);
+}
+EXPORT(ExFreePool2);
 
 /* ---- Start-up, trimming, statistics ---- */
 

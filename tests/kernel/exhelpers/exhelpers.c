@@ -530,6 +530,79 @@ static PCSTR TestRemoveRace(VOID)
     return NULL;
 }
 
+/* ---- Pool by its newer and older names; routines by name ---- */
+
+static BOOLEAN IsFilled(const UCHAR *Block, ULONG Size, UCHAR With)
+{
+    while (Size > 0 && Block[Size - 1] == With) {
+        Size--;
+    }
+    return Size == 0;
+}
+
+static PCSTR TestPoolNames(VOID)
+{
+    PUCHAR Block[8];
+    Block[0] = ExAllocatePoolZero(NonPagedPoolNx, 333, TAG);
+    Block[1] = ExAllocatePoolUninitialized(PagedPool, 333, TAG);
+    Block[2] = ExAllocatePoolQuotaZero(NonPagedPoolNx, 3000, TAG);
+    Block[3] = ExAllocatePool((POOL_TYPE)(NonPagedPool | POOL_NX_ALLOCATION), 20);
+    Block[4] = ExAllocatePoolWithTagPriority(NonPagedPoolNx, 20, TAG, HighPoolPriority);
+    Block[5] = ExAllocatePoolWithQuotaTag(NonPagedPoolNx, 20, TAG);
+    Block[6] = ExAllocatePoolWithTag(NonPagedPoolNxCacheAligned, 20, TAG);
+    Block[7] = ExAllocatePool2(POOL_FLAG_NON_PAGED | POOL_FLAG_CACHE_ALIGNED | POOL_FLAG_USE_QUOTA, 20, TAG);
+    for (ULONG i = 0; i < ARRAYSIZE(Block); i++) {
+        KTEST_CHECK(Block[i] != NULL);
+    }
+    KTEST_CHECK(IsFilled(Block[0], 333, 0) && IsFilled(Block[2], 3000, 0) && IsFilled(Block[7], 20, 0));
+    KTEST_CHECK((ULONG_PTR)Block[6] % 64 == 0 && (ULONG_PTR)Block[7] % 64 == 0);
+    KTEST_CHECK(ExAllocatePool2(POOL_FLAG_PAGED | 0x80, 20, TAG) == NULL);
+    for (ULONG i = 0; i < ARRAYSIZE(Block); i++) {
+        ExFreePool2(Block[i], i == 3 ? 0 : TAG, NULL, 0);
+    }
+    return NULL;
+}
+
+#define HUGE ((SIZE_T)1 << 46)
+
+static PCSTR TestPoolRaises(VOID)
+{
+    volatile ULONG Raised = 0;
+    KTEST_CHECK(ExAllocatePoolWithQuotaTag((POOL_TYPE)(NonPagedPoolNx | POOL_QUOTA_FAIL_INSTEAD_OF_RAISE), HUGE, TAG) == NULL);
+    for (volatile ULONG i = 0; i < 4; i++) {
+        _SEH2_TRY
+        {
+            PVOID Block = i == 0   ? ExAllocatePoolWithQuotaTag(NonPagedPoolNx, HUGE, TAG)
+                          : i == 1 ? ExAllocatePool2(POOL_FLAG_NON_PAGED | POOL_FLAG_RAISE_ON_FAILURE, HUGE, TAG)
+                          : i == 2 ? ExAllocatePoolZero((POOL_TYPE)POOL_RAISE_IF_ALLOCATION_FAILURE, HUGE, TAG)
+                                   : ExAllocatePoolQuotaZero(NonPagedPoolNxCacheAligned, HUGE, TAG);
+            DbgPrint("exhelpers: allocation %u gave %p\n", i, Block);
+        }
+        _SEH2_EXCEPT(EXCEPTION_EXECUTE_HANDLER)
+        {
+            Raised += _SEH2_GetExceptionCode() == STATUS_INSUFFICIENT_RESOURCES;
+        }
+        _SEH2_END;
+    }
+    KTEST_CHECK(Raised == 4);
+    return NULL;
+}
+
+static PVOID Address(PCWSTR Text)
+{
+    UNICODE_STRING Name;
+    RtlInitUnicodeString(&Name, Text);
+    return MmGetSystemRoutineAddress(&Name);
+}
+
+static PCSTR TestRoutineAddress(VOID)
+{
+    KTEST_CHECK(Address(L"KeSetEvent") == (PVOID)KeSetEvent && Address(L"PsProcessType") == (PVOID)&PsProcessType);
+    KTEST_CHECK(Address(L"KeSetEven") == NULL && Address(L"KeSetEvents") == NULL && Address(L"") == NULL);
+    KTEST_CHECK(Address(L"KiSwapThread") == NULL); /* the kernel's own */
+    return NULL;
+}
+
 NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
     KtestRun("exhelpers.lookaside-status-4-and-5", TestLookasideStatus);
@@ -550,5 +623,8 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     KtestRun("exhelpers.device-queue-crowd", TestDeviceCrowd);
     KtestRun("exhelpers.remove-lock", TestRemoveLock);
     KtestRun("exhelpers.remove-lock-race", TestRemoveRace);
+    KtestRun("exhelpers.pool-names", TestPoolNames);
+    KtestRun("exhelpers.pool-raises", TestPoolRaises);
+    KtestRun("exhelpers.routine-address", TestRoutineAddress);
     return STATUS_SUCCESS;
 }
