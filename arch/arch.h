@@ -33,6 +33,7 @@ typedef struct _BOOT_INFORMATION BOOT_INFORMATION, *PBOOT_INFORMATION;
  *  void     ArchRestoreInterrupts(bool)
  *  bool     ArchInterruptsEnabled(void)
  *  void     ArchPause(void)
+ *  void     ArchBreakPoint(uint64_t)       the exception STATUS_BREAKPOINT, with a number for a debugger
  *  void     ArchWaitForInterrupt(void)     STI and HLT back to back: called with interrupts off, returns with them on
  *  uint64_t ArchReadCycles(void)           the time-stamp counter
  *  uint64_t ArchFaultAddress(void)         the address of this processor's last page fault, for bug checks
@@ -77,9 +78,22 @@ void ArchStall(ULONG Microseconds);
 
 /* ---- Device interrupts ---- */
 
-/* Routes an ISA interrupt line (0..15, by the MADT's overrides) to one vector of the class of Irql (3..12), on the boot processor, unmasked; Routine(Context) runs there at Irql with interrupts
-   on (higher classes only). Returns STATUS_INSUFFICIENT_RESOURCES when no vector is left. */
-NTSTATUS ArchConnectInterrupt(ULONG IsaLine, KIRQL Irql, void (*Routine)(void *), void *Context);
+/* Routes an ISA interrupt line (0..15, by the MADT's overrides) to a processor, unmasked: Routine(Context) runs there at
+   Irql (3..12) with interrupts on (higher classes only). They must stay usable for ever: one interrupt can be on its way
+   when the line is masked. Callers take turns. STATUS_INVALID_PARAMETER; STATUS_INSUFFICIENT_RESOURCES when no I/O APIC
+   has the line. */
+NTSTATUS ArchConnectInterrupt(ULONG IsaLine, KIRQL Irql, ULONG Processor, void (*Routine)(void *), void *Context);
+/* Masks the line. */
+void ArchDisconnectInterrupt(ULONG IsaLine);
+
+/* ---- S-lists: any IRQL. What each does stands with InterlockedPopEntrySList and its like ---- */
+
+union _SLIST_HEADER;
+struct _SLIST_ENTRY *ArchPushSList(union _SLIST_HEADER *Header, struct _SLIST_ENTRY *First, struct _SLIST_ENTRY *Last,
+                                   ULONG Count);
+struct _SLIST_ENTRY *ArchPopSList(union _SLIST_HEADER *Header);
+struct _SLIST_ENTRY *ArchFlushSList(union _SLIST_HEADER *Header);
+extern volatile ULONG ArchSListRestarts; /* pops that found their entry's memory gone */
 
 /* ---- Threads ---- */
 
@@ -127,6 +141,12 @@ void ArchInitializeFpuState(PKTHREAD Thread, void *Block);
 void ArchCloneFpuState(PKTHREAD Destination);
 void ArchReadFpuState(PKTHREAD Thread, void *Image);
 NTSTATUS ArchWriteFpuState(PKTHREAD Thread, const void *Image);
+
+/* Kernel code is about to use the FPU in the current thread: its registers are kept in Block (ArchFpuBlockSize bytes) and
+   take their initial state. A thread that has no FPU state keeps the kernel's there meanwhile: true is returned, and
+   handed to the end. <= DISPATCH. */
+bool ArchBeginFpuUse(void *Block);
+void ArchEndFpuUse(void *Block, bool Attached);
 
 /* ---- Saved contexts: structured exceptions in kernel code (setjmp's shape) ---- */
 

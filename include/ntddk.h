@@ -210,6 +210,165 @@ VOID KeAcquireInStackQueuedSpinLock(_Inout_ PKSPIN_LOCK SpinLock, _Out_ PKLOCK_Q
 VOID KeReleaseInStackQueuedSpinLock(_In_ PKLOCK_QUEUE_HANDLE LockHandle);
 VOID KeAcquireInStackQueuedSpinLockAtDpcLevel(_Inout_ PKSPIN_LOCK SpinLock, _Out_ PKLOCK_QUEUE_HANDLE LockHandle);
 VOID KeReleaseInStackQueuedSpinLockFromDpcLevel(_In_ PKLOCK_QUEUE_HANDLE LockHandle);
+/* For DPC routines that may run as threaded ones: the level is raised where it is too low, and comes back. */
+KIRQL KeAcquireSpinLockForDpc(_Inout_ PKSPIN_LOCK SpinLock);
+VOID KeReleaseSpinLockForDpc(_Inout_ PKSPIN_LOCK SpinLock, _In_ KIRQL OldIrql);
+VOID KeAcquireInStackQueuedSpinLockForDpc(_Inout_ PKSPIN_LOCK SpinLock, _Out_ PKLOCK_QUEUE_HANDLE LockHandle);
+VOID KeReleaseInStackQueuedSpinLockForDpc(_In_ PKLOCK_QUEUE_HANDLE LockHandle);
+
+/* Reader-writer spin locks: 0 is free, and the way to initialise one. */
+typedef volatile LONG EX_SPIN_LOCK, *PEX_SPIN_LOCK;
+
+KIRQL ExAcquireSpinLockExclusive(_Inout_ PEX_SPIN_LOCK SpinLock);
+VOID ExReleaseSpinLockExclusive(_Inout_ PEX_SPIN_LOCK SpinLock, _In_ KIRQL OldIrql);
+VOID ExAcquireSpinLockExclusiveAtDpcLevel(_Inout_ PEX_SPIN_LOCK SpinLock);
+VOID ExReleaseSpinLockExclusiveFromDpcLevel(_Inout_ PEX_SPIN_LOCK SpinLock);
+BOOLEAN ExTryAcquireSpinLockExclusiveAtDpcLevel(_Inout_ PEX_SPIN_LOCK SpinLock);
+KIRQL ExAcquireSpinLockShared(_Inout_ PEX_SPIN_LOCK SpinLock);
+VOID ExReleaseSpinLockShared(_Inout_ PEX_SPIN_LOCK SpinLock, _In_ KIRQL OldIrql);
+VOID ExAcquireSpinLockSharedAtDpcLevel(_Inout_ PEX_SPIN_LOCK SpinLock);
+VOID ExReleaseSpinLockSharedFromDpcLevel(_Inout_ PEX_SPIN_LOCK SpinLock);
+BOOLEAN ExTryAcquireSpinLockSharedAtDpcLevel(_Inout_ PEX_SPIN_LOCK SpinLock);
+LOGICAL ExTryConvertSharedSpinLockExclusive(_Inout_ PEX_SPIN_LOCK SpinLock);
+
+/* ---- Interlocked lists and S-lists: any IRQL ---- */
+
+PLIST_ENTRY ExInterlockedInsertHeadList(_Inout_ PLIST_ENTRY ListHead, _Inout_ PLIST_ENTRY ListEntry,
+                                        _Inout_ PKSPIN_LOCK Lock);
+PLIST_ENTRY ExInterlockedInsertTailList(_Inout_ PLIST_ENTRY ListHead, _Inout_ PLIST_ENTRY ListEntry,
+                                        _Inout_ PKSPIN_LOCK Lock);
+PLIST_ENTRY ExInterlockedRemoveHeadList(_Inout_ PLIST_ENTRY ListHead, _Inout_ PKSPIN_LOCK Lock);
+PSINGLE_LIST_ENTRY ExInterlockedPushEntryList(_Inout_ PSINGLE_LIST_ENTRY ListHead,
+                                              _Inout_ PSINGLE_LIST_ENTRY ListEntry, _Inout_ PKSPIN_LOCK Lock);
+PSINGLE_LIST_ENTRY ExInterlockedPopEntryList(_Inout_ PSINGLE_LIST_ENTRY ListHead, _Inout_ PKSPIN_LOCK Lock);
+LARGE_INTEGER ExInterlockedAddLargeInteger(_Inout_ PLARGE_INTEGER Addend, _In_ LARGE_INTEGER Increment,
+                                           _Inout_ PKSPIN_LOCK Lock);
+ULONG ExInterlockedAddUlong(_Inout_ PULONG Addend, _In_ ULONG Increment, _Inout_ PKSPIN_LOCK Lock);
+#define ExInterlockedAddLargeStatistic(Addend, Increment) \
+    ((VOID)InterlockedExchangeAdd64(&(Addend)->QuadPart, (ULONG)(Increment)))
+
+#define MEMORY_ALLOCATION_ALIGNMENT 16
+
+typedef struct DECLSPEC_ALIGN(16) _SLIST_ENTRY {
+    struct _SLIST_ENTRY *Next;
+} SLIST_ENTRY, *PSLIST_ENTRY;
+
+typedef union DECLSPEC_ALIGN(16) _SLIST_HEADER {
+    struct {
+        ULONGLONG Alignment;
+        ULONGLONG Region;
+    };
+    struct {
+        ULONGLONG Depth : 16;
+        ULONGLONG Sequence : 48;
+        ULONGLONG Reserved : 4;
+        ULONGLONG NextEntry : 60; /* the first entry's address without its last four bits, which are 0 */
+    } HeaderX64;
+} SLIST_HEADER, *PSLIST_HEADER;
+
+VOID InitializeSListHead(_Out_ PSLIST_HEADER ListHead);
+PSLIST_ENTRY InterlockedPushEntrySList(_Inout_ PSLIST_HEADER ListHead, _Inout_ PSLIST_ENTRY ListEntry);
+PSLIST_ENTRY InterlockedPushListSListEx(_Inout_ PSLIST_HEADER ListHead, _Inout_ PSLIST_ENTRY List,
+                                        _Inout_ PSLIST_ENTRY ListEnd, _In_ ULONG Count);
+PSLIST_ENTRY InterlockedPopEntrySList(_Inout_ PSLIST_HEADER ListHead);
+PSLIST_ENTRY InterlockedFlushSList(_Inout_ PSLIST_HEADER ListHead);
+USHORT QueryDepthSList(_In_ PSLIST_HEADER ListHead);
+PSLIST_ENTRY RtlFirstEntrySList(_In_ const SLIST_HEADER *ListHead);
+
+/* The driver kit's older names. The lock that two of them take is not used. */
+#define ExInitializeSListHead     InitializeSListHead
+#define ExInterlockedFlushSList   InterlockedFlushSList
+#define ExQueryDepthSList         QueryDepthSList
+#define FirstEntrySList           RtlFirstEntrySList
+static inline PSLIST_ENTRY ExInterlockedPushEntrySList(_Inout_ PSLIST_HEADER ListHead, _Inout_ PSLIST_ENTRY ListEntry,
+                                                       _Inout_opt_ PKSPIN_LOCK Lock)
+{
+    return InterlockedPushEntrySList(ListHead, ListEntry);
+}
+
+static inline PSLIST_ENTRY ExInterlockedPopEntrySList(_Inout_ PSLIST_HEADER ListHead, _Inout_opt_ PKSPIN_LOCK Lock)
+{
+    return InterlockedPopEntrySList(ListHead);
+}
+
+C_ASSERT(sizeof(SLIST_HEADER) == 16 && sizeof(SLIST_ENTRY) == 16);
+
+/* ---- Interrupt objects ---- */
+
+typedef struct _KINTERRUPT KINTERRUPT, *PKINTERRUPT, *PRKINTERRUPT;
+typedef BOOLEAN KSERVICE_ROUTINE(struct _KINTERRUPT *Interrupt, PVOID ServiceContext);
+typedef KSERVICE_ROUTINE *PKSERVICE_ROUTINE;
+typedef BOOLEAN KSYNCHRONIZE_ROUTINE(PVOID SynchronizeContext);
+typedef KSYNCHRONIZE_ROUTINE *PKSYNCHRONIZE_ROUTINE;
+typedef enum _KINTERRUPT_MODE { LevelSensitive, Latched } KINTERRUPT_MODE;
+typedef enum _INTERFACE_TYPE { InterfaceTypeUndefined = -1, Internal, Isa, Eisa } INTERFACE_TYPE, *PINTERFACE_TYPE;
+
+/* The vector, level and possible processors of an ISA bus's line; 0: there is no such line. */
+ULONG HalGetInterruptVector(_In_ INTERFACE_TYPE InterfaceType, _In_ ULONG BusNumber, _In_ ULONG BusInterruptLevel,
+                            _In_ ULONG BusInterruptVector, _Out_ PKIRQL Irql, _Out_ PKAFFINITY Affinity);
+NTSTATUS IoConnectInterrupt(_Out_ PKINTERRUPT *InterruptObject, _In_ PKSERVICE_ROUTINE ServiceRoutine,
+                            _In_opt_ PVOID ServiceContext, _In_opt_ PKSPIN_LOCK SpinLock, _In_ ULONG Vector,
+                            _In_ KIRQL Irql, _In_ KIRQL SynchronizeIrql, _In_ KINTERRUPT_MODE InterruptMode,
+                            _In_ BOOLEAN ShareVector, _In_ KAFFINITY ProcessorEnableMask, _In_ BOOLEAN FloatingSave);
+VOID IoDisconnectInterrupt(_In_ PKINTERRUPT InterruptObject);
+KIRQL KeAcquireInterruptSpinLock(_Inout_ PKINTERRUPT Interrupt);
+VOID KeReleaseInterruptSpinLock(_Inout_ PKINTERRUPT Interrupt, _In_ KIRQL OldIrql);
+BOOLEAN KeSynchronizeExecution(_Inout_ PKINTERRUPT Interrupt, _In_ PKSYNCHRONIZE_ROUTINE SynchronizeRoutine,
+                               _In_opt_ PVOID SynchronizeContext);
+
+#define CONNECT_FULLY_SPECIFIED       0x1
+#define CONNECT_LINE_BASED            0x2
+#define CONNECT_MESSAGE_BASED         0x3
+#define CONNECT_FULLY_SPECIFIED_GROUP 0x4
+#define CONNECT_MESSAGE_BASED_PASSIVE 0x5
+#define CONNECT_CURRENT_VERSION       0x5
+
+typedef struct _IO_CONNECT_INTERRUPT_FULLY_SPECIFIED_PARAMETERS {
+    PDEVICE_OBJECT PhysicalDeviceObject; /* not looked at: there are no device objects yet */
+    PKINTERRUPT *InterruptObject;
+    PKSERVICE_ROUTINE ServiceRoutine;
+    PVOID ServiceContext;
+    PKSPIN_LOCK SpinLock;
+    KIRQL SynchronizeIrql;
+    BOOLEAN FloatingSave;
+    BOOLEAN ShareVector;
+    ULONG Vector;
+    KIRQL Irql;
+    KINTERRUPT_MODE InterruptMode;
+    KAFFINITY ProcessorEnableMask;
+    USHORT Group;
+} IO_CONNECT_INTERRUPT_FULLY_SPECIFIED_PARAMETERS, *PIO_CONNECT_INTERRUPT_FULLY_SPECIFIED_PARAMETERS;
+
+typedef struct _IO_CONNECT_INTERRUPT_LINE_BASED_PARAMETERS {
+    PDEVICE_OBJECT PhysicalDeviceObject;
+    PKINTERRUPT *InterruptObject;
+    PKSERVICE_ROUTINE ServiceRoutine;
+    PVOID ServiceContext;
+    PKSPIN_LOCK SpinLock;
+    KIRQL SynchronizeIrql;
+    BOOLEAN FloatingSave;
+} IO_CONNECT_INTERRUPT_LINE_BASED_PARAMETERS, *PIO_CONNECT_INTERRUPT_LINE_BASED_PARAMETERS;
+
+typedef struct _IO_CONNECT_INTERRUPT_PARAMETERS {
+    ULONG Version; /* CONNECT_*: after STATUS_NOT_SUPPORTED, the one that is supported */
+    union {
+        IO_CONNECT_INTERRUPT_FULLY_SPECIFIED_PARAMETERS FullySpecified;
+        IO_CONNECT_INTERRUPT_LINE_BASED_PARAMETERS LineBased;
+    };
+} IO_CONNECT_INTERRUPT_PARAMETERS, *PIO_CONNECT_INTERRUPT_PARAMETERS;
+
+typedef struct _IO_DISCONNECT_INTERRUPT_PARAMETERS {
+    ULONG Version;
+    union {
+        PVOID Generic;
+        PKINTERRUPT InterruptObject;
+    } ConnectionContext;
+} IO_DISCONNECT_INTERRUPT_PARAMETERS, *PIO_DISCONNECT_INTERRUPT_PARAMETERS;
+
+NTSTATUS IoConnectInterruptEx(_Inout_ PIO_CONNECT_INTERRUPT_PARAMETERS Parameters);
+VOID IoDisconnectInterruptEx(_In_ PIO_DISCONNECT_INTERRUPT_PARAMETERS Parameters);
+
+#include <ntport.h>
 
 /* ---- DPCs and timers ---- */
 
@@ -241,6 +400,40 @@ VOID KeStallExecutionProcessor(_In_ ULONG MicroSeconds);
 
 ULONG KeGetCurrentProcessorNumber(VOID);
 ULONG KeQueryActiveProcessorCount(_Out_opt_ PKAFFINITY ActiveProcessors);
+#define ALL_PROCESSOR_GROUPS    0xffff
+#define INVALID_PROCESSOR_INDEX 0xffffffff
+ULONG KeGetCurrentProcessorNumberEx(_Out_opt_ PPROCESSOR_NUMBER ProcNumber);
+#define KeGetCurrentProcessorIndex() KeGetCurrentProcessorNumberEx(NULL)
+KAFFINITY KeQueryActiveProcessors(VOID);
+ULONG KeQueryActiveProcessorCountEx(_In_ USHORT GroupNumber);
+ULONG KeQueryMaximumProcessorCount(VOID);
+ULONG KeQueryMaximumProcessorCountEx(_In_ USHORT GroupNumber);
+USHORT KeQueryActiveGroupCount(VOID);
+USHORT KeQueryMaximumGroupCount(VOID);
+KAFFINITY KeQueryGroupAffinity(_In_ USHORT GroupNumber);
+NTSTATUS KeGetProcessorNumberFromIndex(_In_ ULONG ProcIndex, _Out_ PPROCESSOR_NUMBER ProcNumber);
+ULONG KeGetProcessorIndexFromNumber(_In_ PPROCESSOR_NUMBER ProcNumber);
+#ifdef PRIMER_MODULE
+#define KeNumberProcessors ((CCHAR)KeQueryActiveProcessorCount(NULL))
+#endif
+
+/* Vector registers in kernel code: between save and restore they are the caller's, also across a change of
+   processor. Blocks nest. Kernel and modules are compiled without them. */
+typedef struct _KFLOATING_SAVE {
+    PVOID Block;
+    BOOLEAN Attached;
+} KFLOATING_SAVE, *PKFLOATING_SAVE;
+typedef KFLOATING_SAVE XSTATE_SAVE, *PXSTATE_SAVE;
+#define XSTATE_MASK_LEGACY_FLOATING_POINT 1ULL
+#define XSTATE_MASK_LEGACY_SSE            2ULL
+#define XSTATE_MASK_LEGACY                3ULL
+#define XSTATE_MASK_GSSE                  4ULL
+#define XSTATE_MASK_AVX                   XSTATE_MASK_GSSE
+NTSTATUS KeSaveFloatingPointState(_Out_ PKFLOATING_SAVE FloatSave);
+NTSTATUS KeRestoreFloatingPointState(_In_ PKFLOATING_SAVE FloatSave);
+NTSTATUS KeSaveExtendedProcessorState(_In_ ULONG64 Mask, _Out_ PXSTATE_SAVE XStateSave);
+VOID KeRestoreExtendedProcessorState(_In_ PXSTATE_SAVE XStateSave);
+
 typedef ULONG_PTR KIPI_BROADCAST_WORKER(ULONG_PTR Argument);
 typedef KIPI_BROADCAST_WORKER *PKIPI_BROADCAST_WORKER;
 ULONG_PTR KeIpiGenericCall(_In_ PKIPI_BROADCAST_WORKER BroadcastFunction, _In_ ULONG_PTR Context);
@@ -912,12 +1105,29 @@ NORETURN VOID KeBugCheck(_In_ ULONG BugCheckCode) __attribute__((cold));
 
 NORETURN VOID RtlpAssertFailed(PCSTR Expression, PCSTR File, ULONG Line) __attribute__((cold));
 #if DBG
-#define ASSERT(Expression)   ((Expression) ? (void)0 : RtlpAssertFailed(#Expression, __FILE__, __LINE__))
-#define NT_ASSERT(Expression) ASSERT(Expression)
+#define ASSERTMSG(Message, Expression) \
+    ((Expression) ? (void)0 : RtlpAssertFailed(Message ": " #Expression, __FILE__, __LINE__))
+#define ASSERT(Expression)    ((Expression) ? (void)0 : RtlpAssertFailed(#Expression, __FILE__, __LINE__))
+#define NT_VERIFY(Expression) ((Expression) ? TRUE : (RtlpAssertFailed(#Expression, __FILE__, __LINE__), FALSE))
 #else
-#define ASSERT(Expression)   ((void)0)
-#define NT_ASSERT(Expression) ((void)0)
+#define ASSERTMSG(Message, Expression) ((void)0)
+#define ASSERT(Expression)             ((void)0)
+#define NT_VERIFY(Expression)          ((Expression) ? TRUE : FALSE)
 #endif
+#define NT_ASSERT(Expression)             ASSERT(Expression)
+#define NT_ASSERTMSG(Message, Expression) ASSERTMSG(Message, Expression)
+#define NT_VERIFYMSG(Message, Expression) NT_VERIFY(Expression)
+
+VOID DbgBreakPoint(VOID);
+VOID DbgBreakPointWithStatus(_In_ ULONG Status);
+#if DBG
+#define KdBreakPoint() DbgBreakPoint()
+#else
+#define KdBreakPoint() ((void)0)
+#endif
+
+USHORT RtlCaptureStackBackTrace(_In_ ULONG FramesToSkip, _In_ ULONG FramesToCapture, _Out_ PVOID *BackTrace,
+                                _Out_opt_ PULONG BackTraceHash);
 #define PAGED_CODE() ASSERT(KeGetCurrentIrql() <= APC_LEVEL)
 
 /* The kernel option "Name=value" of the command line: copies the value, NUL-terminated; FALSE when it is not there. */

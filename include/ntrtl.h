@@ -35,6 +35,13 @@ int wcsncmp(const WCHAR *First, const WCHAR *Second, size_t Limit);
 
 /* ---- Memory -------------------------------------------------------------------------------------------- */
 
+#ifndef PRIMER_HOST
+VOID RtlCopyMemory(_Out_ VOID *Destination, _In_ const VOID *Source, _In_ SIZE_T Length);
+VOID RtlMoveMemory(_Out_ VOID *Destination, _In_ const VOID *Source, _In_ SIZE_T Length);
+VOID RtlFillMemory(_Out_ VOID *Destination, _In_ SIZE_T Length, _In_ int Fill);
+VOID RtlZeroMemory(_Out_ VOID *Destination, _In_ SIZE_T Length);
+LOGICAL RtlEqualMemory(_In_ const VOID *Left, _In_ const VOID *Right, _In_ SIZE_T Length);
+#endif
 #define RtlCopyMemory(Destination, Source, Length) memcpy((Destination), (Source), (Length))
 #define RtlMoveMemory(Destination, Source, Length) memmove((Destination), (Source), (Length))
 #define RtlFillMemory(Destination, Length, Fill)   memset((Destination), (Fill), (Length))
@@ -44,6 +51,14 @@ int wcsncmp(const WCHAR *First, const WCHAR *Second, size_t Limit);
 /* Counts the leading bytes that two blocks have in common; Length when they are equal. Any IRQL.
    ddi:rtlcomparememory */
 SIZE_T NTAPI RtlCompareMemory(_In_ const VOID *Source1, _In_ const VOID *Source2, _In_ SIZE_T Length);
+
+/* Zeroes memory that nobody reads again, which a compiler must not leave out. Returns the pointer. Any IRQL. */
+static inline PVOID RtlSecureZeroMemory(_Out_writes_bytes_all_(Length) PVOID Pointer, _In_ SIZE_T Length)
+{
+    memset(Pointer, 0, Length);
+    __asm__ volatile("" : : "r"(Pointer) : "memory");
+    return Pointer;
+}
 
 /* ---- Counted strings ----------------------------------------------------------------------------------- */
 

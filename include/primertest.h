@@ -74,6 +74,12 @@ struct _KTRAP_FRAME;
 VOID PrimerSetUserApcDispatcher(PEPROCESS Process, ULONG64 Address);
 NTSTATUS PrimerPopUserFrame(struct _KTRAP_FRAME *Frame, ULONG64 Saved);
 
+/* Kernel pages that are really gone after the unmapping, on every processor: a touch faults. NULL: no memory. PASSIVE. */
+PVOID PrimerMapPages(SIZE_T Pages);
+VOID PrimerUnmapPages(PVOID Base, SIZE_T Pages);
+/* How many S-list pops have started anew because their entry's memory was gone. */
+ULONG PrimerSListRestarts(VOID);
+
 /* Returns when the stacks of all threads that have ended before the call are freed. PASSIVE, not from the reaper. */
 VOID PsDrainReaper(VOID);
 

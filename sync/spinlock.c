@@ -1,10 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Drivers' spin locks: plain, and in-stack queued (first come, first served). A plain lock's word is 0 when
- * free; held, it is 1 in release builds and the owning thread's address + 1 in debug builds, which check
- * owners, order and levels.
+ * Drivers' spin locks: plain (spinlock.h), and in-stack queued, which are handed on in the order of arrival. Debug
+ * builds check owners, order and levels. The rules of documentation: a lock is used in one of the two ways only, and
+ * what has been acquired by a routine that raises the level is released by the one that lowers it.
  */
+#include "sync/spinlock.h"
 #include "sync/sync.h"
+
+#if DBG
+void KiCheckLockLevel(const void *Lock, KIRQL Lowest, const char *Routine)
+{
+    KIRQL Irql = ArchGetIrql();
+    if (Irql < Lowest) {
+        KdBugCheck(IRQL_NOT_DISPATCH_LEVEL, (ULONG64)Lock, Irql, DISPATCH_LEVEL, 0, NULL, "%s at level %d", Routine,
+                   Irql);
+    }
+    if (Lowest < DISPATCH_LEVEL && Irql > DISPATCH_LEVEL) {
+        KdBugCheck(IRQL_NOT_LESS_OR_EQUAL, (ULONG64)Lock, Irql, DISPATCH_LEVEL, 0, NULL, "%s at level %d", Routine,
+                   Irql);
+    }
+}
+#endif
+
+/* ---- Plain ---- */
 
 VOID KeInitializeSpinLock(PKSPIN_LOCK SpinLock)
 {
@@ -12,51 +30,12 @@ VOID KeInitializeSpinLock(PKSPIN_LOCK SpinLock)
 }
 EXPORT(KeInitializeSpinLock);
 
-#if DBG
-static KSPIN_LOCK KiHeldValue(void)
-{
-    return (KSPIN_LOCK)ArchCurrentThread() + 1;
-}
-#else
-#define KiHeldValue() 1
-#endif
-
-static inline bool KiSpinTry(PKSPIN_LOCK SpinLock)
-{
-    KSPIN_LOCK Free = 0;
-    return __atomic_compare_exchange_n(SpinLock, &Free, KiHeldValue(), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
-}
-
-static inline void KiSpinAcquire(PKSPIN_LOCK SpinLock)
-{
-    KiNoteAcquire(SpinLock, KlcDriver, FALSE);
-    while (!KiSpinTry(SpinLock)) {
-        while (*(volatile KSPIN_LOCK *)SpinLock != 0) {
-            ArchPause();
-        }
-    }
-    KiNoteAcquired(SpinLock, KlcDriver);
-}
-
-static inline void KiSpinRelease(PKSPIN_LOCK SpinLock)
-{
-    KiNoteRelease(SpinLock, KlcDriver);
-    __atomic_store_n(SpinLock, 0, __ATOMIC_RELEASE);
-}
-
-/* Raises to DISPATCH_LEVEL and acquires; returns the level before. <= DISPATCH_LEVEL. (WDK page of the name)
-   */
+/* Raises to DISPATCH_LEVEL and acquires; returns the level before. <= DISPATCH_LEVEL. (WDK page of the name) */
 KIRQL KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock)
 {
-    KIRQL Old = ArchGetIrql();
-#if DBG
-    if (Old > DISPATCH_LEVEL) {
-        KdBugCheck(IRQL_NOT_LESS_OR_EQUAL, (ULONG64)SpinLock, Old, DISPATCH_LEVEL, 0, NULL,
-                   "KeAcquireSpinLock at level %d", Old);
-    }
-#endif
-    ArchSetIrql(DISPATCH_LEVEL);
-    KiSpinAcquire(SpinLock);
+    KI_LOCK_RAISES(SpinLock);
+    KIRQL Old = KiRaiseToDispatch();
+    KiSpinAcquire(SpinLock, KlcDriver);
     return Old;
 }
 EXPORT(KeAcquireSpinLockRaiseToDpc);
@@ -69,34 +48,31 @@ EXPORT(KeAcquireSpinLock);
 
 VOID KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql)
 {
-    KI_ASSERT(ArchGetIrql() == DISPATCH_LEVEL, "KeReleaseSpinLock at level %d", ArchGetIrql());
-    KiSpinRelease(SpinLock);
+    KI_LOCK_AT_DPC(SpinLock);
+    KI_ASSERT(NewIrql <= ArchGetIrql(), "KeReleaseSpinLock raises the level from %d to %d", ArchGetIrql(), NewIrql);
+    KiSpinRelease(SpinLock, KlcDriver);
     KiLower(NewIrql);
 }
 EXPORT(KeReleaseSpinLock);
 
 VOID KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
 {
-#if DBG
-    if (ArchGetIrql() < DISPATCH_LEVEL) {
-        KdBugCheck(IRQL_NOT_DISPATCH_LEVEL, (ULONG64)SpinLock, ArchGetIrql(), DISPATCH_LEVEL, 0, NULL,
-                   "KeAcquireSpinLockAtDpcLevel at level %d", ArchGetIrql());
-    }
-#endif
-    KiSpinAcquire(SpinLock);
+    KI_LOCK_AT_DPC(SpinLock);
+    KiSpinAcquire(SpinLock, KlcDriver);
 }
 EXPORT(KeAcquireSpinLockAtDpcLevel);
 
 VOID KeReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock)
 {
-    KiSpinRelease(SpinLock);
+    KI_LOCK_AT_DPC(SpinLock);
+    KiSpinRelease(SpinLock, KlcDriver);
 }
 EXPORT(KeReleaseSpinLockFromDpcLevel);
 
-/* FALSE at once when it is held; held by this processor: a bug check in debug builds. (WDK page of the name)
-   */
+/* FALSE at once when it is held; held by this processor: a bug check in debug builds. (WDK page of the name) */
 BOOLEAN KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
 {
+    KI_LOCK_AT_DPC(SpinLock);
     KiNoteAcquire(SpinLock, KlcDriver, TRUE);
     bool Acquired = *(volatile KSPIN_LOCK *)SpinLock == 0 && KiSpinTry(SpinLock);
     if (Acquired) {
@@ -106,11 +82,26 @@ BOOLEAN KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
 }
 EXPORT(KeTryToAcquireSpinLockAtDpcLevel);
 
+/* TRUE when it is free, at this moment. Any IRQL. (WDK page of the name) */
 BOOLEAN KeTestSpinLock(PKSPIN_LOCK SpinLock)
 {
     return *(volatile KSPIN_LOCK *)SpinLock == 0;
 }
 EXPORT(KeTestSpinLock);
+
+/* For a DPC routine that may run as a threaded DPC: an ordinary one is at DISPATCH_LEVEL already, and stays there.
+   <= DISPATCH_LEVEL. (WDK page of the name) */
+KIRQL KeAcquireSpinLockForDpc(PKSPIN_LOCK SpinLock)
+{
+    return KeAcquireSpinLockRaiseToDpc(SpinLock);
+}
+EXPORT(KeAcquireSpinLockForDpc);
+
+VOID KeReleaseSpinLockForDpc(PKSPIN_LOCK SpinLock, KIRQL OldIrql)
+{
+    KeReleaseSpinLock(SpinLock, OldIrql);
+}
+EXPORT(KeReleaseSpinLockForDpc);
 
 /* ---- In-stack queued ---- */
 
@@ -119,41 +110,62 @@ EXPORT(KeTestSpinLock);
 #define QUEUE_WAIT  1
 #define QUEUE_OWNER 2
 
-VOID KeAcquireInStackQueuedSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle)
+static void KiWaitInQueue(PKSPIN_LOCK_QUEUE Last, PKSPIN_LOCK_QUEUE Entry)
 {
-    PKSPIN_LOCK_QUEUE Entry = &LockHandle->LockQueue;
+    KI_ASSERT(((ULONG_PTR)Last & 1) == 0, "queued spin lock %p is in use as a plain one", Entry->Lock);
+    __atomic_store_n(&Last->Next, Entry, __ATOMIC_RELEASE); /* @link */
+    /* @spin */
+    while ((ULONG_PTR)__atomic_load_n(&Entry->Lock, __ATOMIC_ACQUIRE) & QUEUE_WAIT) {
+        ArchPause();
+    }
+}
+
+static inline void KiQueueAcquire(PKSPIN_LOCK SpinLock, PKSPIN_LOCK_QUEUE Entry)
+{
     KiNoteAcquire(SpinLock, KlcDriver, FALSE);
     Entry->Next = NULL;
-    Entry->Lock = (PKSPIN_LOCK)((ULONG_PTR)SpinLock | QUEUE_WAIT);
+    Entry->Lock = (PKSPIN_LOCK)((ULONG_PTR)SpinLock | QUEUE_WAIT); /* @prepare */
+    /* @join */
     PKSPIN_LOCK_QUEUE Last = (PKSPIN_LOCK_QUEUE)__atomic_exchange_n(SpinLock, (KSPIN_LOCK)Entry, __ATOMIC_ACQ_REL);
     if (Last != NULL) {
-        __atomic_store_n(&Last->Next, Entry, __ATOMIC_RELEASE);
-        while ((ULONG_PTR)__atomic_load_n(&Entry->Lock, __ATOMIC_ACQUIRE) & QUEUE_WAIT) {
-            ArchPause();
-        }
+        KiWaitInQueue(Last, Entry);
     } else {
-        Entry->Lock = (PKSPIN_LOCK)((ULONG_PTR)SpinLock | QUEUE_OWNER);
+        Entry->Lock = (PKSPIN_LOCK)((ULONG_PTR)SpinLock | QUEUE_OWNER); /* @first */
     }
     KiNoteAcquired(SpinLock, KlcDriver);
 }
-EXPORT(KeAcquireInStackQueuedSpinLockAtDpcLevel);
 
-VOID KeReleaseInStackQueuedSpinLockFromDpcLevel(PKLOCK_QUEUE_HANDLE LockHandle)
+static inline void KiQueueRelease(PKSPIN_LOCK_QUEUE Entry)
 {
-    PKSPIN_LOCK_QUEUE Entry = &LockHandle->LockQueue;
     PKSPIN_LOCK SpinLock = (PKSPIN_LOCK)((ULONG_PTR)Entry->Lock & ~(ULONG_PTR)(QUEUE_WAIT | QUEUE_OWNER));
     KSPIN_LOCK Last = (KSPIN_LOCK)Entry;
     KiNoteRelease(SpinLock, KlcDriver);
     Entry->Lock = SpinLock;
+    /* @leave */
     if (Entry->Next == NULL &&
         __atomic_compare_exchange_n(SpinLock, &Last, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
         return;
     }
     PKSPIN_LOCK_QUEUE Next;
+    /* @await-link */
     while ((Next = __atomic_load_n(&Entry->Next, __ATOMIC_ACQUIRE)) == NULL) { /* it has joined, and is about to say so */
         ArchPause();
     }
+    /* @hand-over */
     __atomic_store_n(&Next->Lock, (PKSPIN_LOCK)((ULONG_PTR)SpinLock | QUEUE_OWNER), __ATOMIC_RELEASE);
+}
+
+VOID KeAcquireInStackQueuedSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle)
+{
+    KI_LOCK_AT_DPC(SpinLock);
+    KiQueueAcquire(SpinLock, &LockHandle->LockQueue);
+}
+EXPORT(KeAcquireInStackQueuedSpinLockAtDpcLevel);
+
+VOID KeReleaseInStackQueuedSpinLockFromDpcLevel(PKLOCK_QUEUE_HANDLE LockHandle)
+{
+    KI_LOCK_AT_DPC(LockHandle);
+    KiQueueRelease(&LockHandle->LockQueue);
 }
 EXPORT(KeReleaseInStackQueuedSpinLockFromDpcLevel);
 
@@ -161,15 +173,30 @@ EXPORT(KeReleaseInStackQueuedSpinLockFromDpcLevel);
    name) */
 VOID KeAcquireInStackQueuedSpinLock(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle)
 {
+    KI_LOCK_RAISES(SpinLock);
     LockHandle->OldIrql = KiRaiseToDispatch();
-    KeAcquireInStackQueuedSpinLockAtDpcLevel(SpinLock, LockHandle);
+    KiQueueAcquire(SpinLock, &LockHandle->LockQueue);
 }
 EXPORT(KeAcquireInStackQueuedSpinLock);
 
 VOID KeReleaseInStackQueuedSpinLock(PKLOCK_QUEUE_HANDLE LockHandle)
 {
+    KI_LOCK_AT_DPC(LockHandle);
     KIRQL Irql = LockHandle->OldIrql;
-    KeReleaseInStackQueuedSpinLockFromDpcLevel(LockHandle);
+    KiQueueRelease(&LockHandle->LockQueue);
     KiLower(Irql);
 }
 EXPORT(KeReleaseInStackQueuedSpinLock);
+
+/* For a DPC routine that may run as a threaded DPC, as KeAcquireSpinLockForDpc. (WDK page of the name) */
+VOID KeAcquireInStackQueuedSpinLockForDpc(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle)
+{
+    KeAcquireInStackQueuedSpinLock(SpinLock, LockHandle);
+}
+EXPORT(KeAcquireInStackQueuedSpinLockForDpc);
+
+VOID KeReleaseInStackQueuedSpinLockForDpc(PKLOCK_QUEUE_HANDLE LockHandle)
+{
+    KeReleaseInStackQueuedSpinLock(LockHandle);
+}
+EXPORT(KeReleaseInStackQueuedSpinLockForDpc);

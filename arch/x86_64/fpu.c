@@ -81,10 +81,50 @@ static void InitializeState(void *State)
     *(uint32_t *)((uint8_t *)State + FXSAVE_MXCSR) = DEFAULT_MXCSR;
 }
 
+static void *StateIn(void *Block)
+{
+    return (void *)ALIGN_UP_BY(Block, STATE_ALIGNMENT);
+}
+
 void ArchInitializeFpuState(PKTHREAD Thread, void *Block)
 {
-    Thread->Arch.FpuState = (void *)(((uintptr_t)Block + STATE_ALIGNMENT - 1) & ~(uintptr_t)(STATE_ALIGNMENT - 1));
+    Thread->Arch.FpuState = StateIn(Block);
     InitializeState(Thread->Arch.FpuState);
+}
+
+/* As after power-on, for FXRSTOR and, with no component in its header, for XRSTOR. */
+static const uint8_t Initial[FXSAVE_SIZE + sizeof(XSAVE_HEADER)] __attribute__((aligned(64))) = {
+    [0] = DEFAULT_CONTROL & 0xff,
+    [1] = DEFAULT_CONTROL >> 8,
+    [FXSAVE_MXCSR] = DEFAULT_MXCSR & 0xff,
+    [FXSAVE_MXCSR + 1] = DEFAULT_MXCSR >> 8,
+};
+
+/* Interrupts off: or a swap between the two steps would leave another thread's registers in ours. */
+bool ArchBeginFpuUse(void *Block)
+{
+    PKTHREAD Thread = ArchCurrentThread();
+    void *State = StateIn(Block);
+    bool Attach = Thread->Arch.FpuState == NULL;
+    InitializeState(State); /* XSAVE leaves the header's reserved part alone */
+    bool Enabled = ArchDisableInterrupts();
+    if (Attach) {
+        Thread->Arch.FpuState = State;
+    } else {
+        Save(State);
+    }
+    Restore(Initial);
+    ArchRestoreInterrupts(Enabled);
+    return Attach;
+}
+
+void ArchEndFpuUse(void *Block, bool Attached)
+{
+    if (Attached) {
+        ArchCurrentThread()->Arch.FpuState = NULL;
+    } else {
+        Restore(StateIn(Block));
+    }
 }
 
 void ArchCloneFpuState(PKTHREAD Destination)

@@ -79,32 +79,37 @@ static const ARCH_IO_APIC *FindIoApic(uint32_t Global)
     return NULL;
 }
 
-/* A vector of the class of Irql that nobody has. */
-static ULONG AllocateVector(KIRQL Irql)
+#define LOWEST_DEVICE_IRQL 3
+
+/* A vector's class is its IRQL; the line makes it unique in there. */
+static ULONG VectorOf(ULONG IsaLine, KIRQL Irql)
 {
-    for (ULONG Vector = Irql * 16u; Vector < Irql * 16u + 16; Vector++) {
-        if (ArchpHandler[Vector].Routine == NULL) {
-            return Vector;
-        }
-    }
-    return 0;
+    return Irql * 16u + IsaLine;
 }
 
-NTSTATUS ArchConnectInterrupt(ULONG IsaLine, KIRQL Irql, void (*Routine)(void *), void *Context)
+NTSTATUS ArchConnectInterrupt(ULONG IsaLine, KIRQL Irql, ULONG Processor, void (*Routine)(void *), void *Context)
 {
-    if (IsaLine >= RTL_NUMBER_OF(ArchpAcpi.IsaLine) || Irql < 3 || Irql > SYNCH_LEVEL) {
+    if (IsaLine >= RTL_NUMBER_OF(ArchpAcpi.IsaLine) || Irql < LOWEST_DEVICE_IRQL || Irql > SYNCH_LEVEL) {
         return STATUS_INVALID_PARAMETER;
     }
     const ARCH_ISA_LINE *Line = &ArchpAcpi.IsaLine[IsaLine];
     const ARCH_IO_APIC *Apic = FindIoApic(Line->GlobalInterrupt);
-    ULONG Vector = AllocateVector(Irql);
-    if (Apic == NULL || Vector == 0) {
+    ULONG Vector = VectorOf(IsaLine, Irql);
+    if (Apic == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    ArchpHandler[Vector] = (ARCH_HANDLER){.Routine = Routine, .Context = Context};
+    ArchpHandler[Vector].Context = Context;
+    __atomic_store_n(&ArchpHandler[Vector].Routine, Routine, __ATOMIC_RELEASE);
     uint32_t Entry = Vector; /* fixed delivery, physical destination */
     Entry |= Line->ActiveLow ? ENTRY_ACTIVE_LOW : 0;
     Entry |= Line->LevelTriggered ? ENTRY_LEVEL : 0;
-    WriteEntry(Apic, Line->GlobalInterrupt - Apic->First, Entry, ArchpApicIdOf[0]);
+    WriteEntry(Apic, Line->GlobalInterrupt - Apic->First, Entry, ArchpApicIdOf[Processor]);
     return STATUS_SUCCESS;
+}
+
+void ArchDisconnectInterrupt(ULONG IsaLine)
+{
+    uint32_t Global = ArchpAcpi.IsaLine[IsaLine].GlobalInterrupt;
+    const ARCH_IO_APIC *Apic = FindIoApic(Global);
+    WriteEntry(Apic, Global - Apic->First, ENTRY_MASKED, 0);
 }

@@ -150,6 +150,12 @@ static inline void ArchPause(void)
     __asm__ volatile("pause" : : : "memory");
 }
 
+/* The exception of a break point; a debugger finds Status in RDI. */
+static inline void ArchBreakPoint(uint64_t Status)
+{
+    __asm__ volatile("int3" : : "D"(Status) : "memory");
+}
+
 /* STI takes effect after the next instruction: no interrupt falls between it and HLT (SDM vol. 2, STI). */
 static inline void ArchWaitForInterrupt(void)
 {

@@ -13,13 +13,14 @@ void ArchpReturnToUser(PKTRAP_FRAME Frame);
 
 extern struct {
     int32_t Fault, Continue; /* relative to the field */
+    uint32_t Anywhere;       /* not only user addresses, and at any level */
 } __extable_start[], __extable_end[];
 
-/* The few dozen entries all belong to usercopy.asm: a linear search is quick beside the fault itself. */
-static bool FixUp(PKTRAP_FRAME Frame)
+/* The few dozen entries all belong to usercopy.asm and slist.asm: a linear search is quick beside the fault itself. */
+static bool FixUp(PKTRAP_FRAME Frame, bool Anywhere)
 {
     for (typeof(&__extable_start[0]) Entry = __extable_start; Entry < __extable_end; Entry++) {
-        if ((uint64_t)&Entry->Fault + (int64_t)Entry->Fault == Frame->Rip) {
+        if (Entry->Anywhere == Anywhere && (uint64_t)&Entry->Fault + (int64_t)Entry->Fault == Frame->Rip) {
             Frame->Rip = (uint64_t)&Entry->Continue + (int64_t)Entry->Continue;
             return true;
         }
@@ -105,6 +106,9 @@ static void HandlePageFault(PKTRAP_FRAME Frame, uintptr_t Address)
     if (Frame->ErrorCode & PAGE_FAULT_RESERVED) {
         ArchHandlers.FatalTrap(Frame); /* a page-table entry of ours is malformed */
     }
+    if (!KTRAP_FROM_USER(Frame) && FixUp(Frame, true)) {
+        return;
+    }
     /* A fault at DISPATCH_LEVEL, forbidden or not, is a bug check of its own. */
     if (ArchGetIrql() >= DISPATCH_LEVEL || !IsForbidden(Frame, Address)) {
         Status = ArchHandlers.PageFault(Frame, Address, Access);
@@ -112,7 +116,7 @@ static void HandlePageFault(PKTRAP_FRAME Frame, uintptr_t Address)
     if (Status == STATUS_SUCCESS) {
         return;
     }
-    if (!KTRAP_FROM_USER(Frame) && Address < ARCH_USER_END && FixUp(Frame)) {
+    if (!KTRAP_FROM_USER(Frame) && Address < ARCH_USER_END && FixUp(Frame, false)) {
         return;
     }
     HideKernelPages(Frame, Address);

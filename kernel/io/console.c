@@ -22,7 +22,6 @@
 
 #define IOP_RAW_SIZE     4096 /* powers of two */
 #define IOP_INPUT_SIZE   4096
-#define IOP_CONSOLE_IRQL 6
 #define IOP_FIFO         16   /* bytes that an empty transmitter takes at once */
 #define IOP_BURST        16   /* FIFOs' worth sent under one acquisition of the port's lock */
 #define IOP_SPINS        2000 /* looks at a busy transmitter before the writer sleeps */
@@ -424,8 +423,10 @@ static void IopThrottle(void)
 }
 
 /* Takes all that has come: the line is edge-triggered, and asks again only after it has fallen. */
-static void IopReceiveInterrupt(void *Context)
+static BOOLEAN IopReceiveInterrupt(PKINTERRUPT Interrupt, PVOID Context)
 {
+    ULONG Before = IopInput.RawIn;
+
     for (;;) {
         ULONG At = IopInput.RawIn % IOP_RAW_SIZE;
         ULONG Free = IOP_RAW_SIZE - (IopInput.RawIn - ReadULongAcquire(&IopInput.RawOut));
@@ -441,6 +442,19 @@ static void IopReceiveInterrupt(void *Context)
         WriteULongRelease(&IopInput.RawIn, IopInput.RawIn + Count);
     }
     KeInsertQueueDpc(&IopInput.Dpc, NULL, NULL);
+    return IopInput.RawIn != Before;
+}
+
+/* Port 2 has the same line. */
+static NTSTATUS IopConnectConsole(void)
+{
+    PKINTERRUPT Interrupt;
+    KIRQL Irql;
+    KAFFINITY Processors;
+    ULONG Vector = HalGetInterruptVector(Isa, 0, ArchSerialIsaLine(0), ArchSerialIsaLine(0), &Irql, &Processors);
+
+    return IoConnectInterrupt(&Interrupt, IopReceiveInterrupt, NULL, NULL, Vector, Irql, Irql, Latched, TRUE, Processors,
+                              FALSE);
 }
 
 /* ---- Input ---- */
@@ -600,8 +614,7 @@ void IoInitializeConsole(void)
 {
     IopInitializeState();
     IopChooseMode();
-    if (!NT_SUCCESS(
-            ArchConnectInterrupt(ArchSerialIsaLine(0), IOP_CONSOLE_IRQL, IopReceiveInterrupt, NULL))) {
+    if (!NT_SUCCESS(IopConnectConsole())) {
         DbgPrint("io: no interrupt for the console: it has no input\n");
     }
     IopOpenPort(0);

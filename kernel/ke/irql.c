@@ -83,6 +83,14 @@ KIRQL KeGetCurrentIrql(VOID)
 }
 EXPORT(KeGetCurrentIrql);
 
+#if DBG
+NORETURN void KiRefuseRaise(KIRQL Irql)
+{
+    KdBugCheck(IRQL_NOT_LESS_OR_EQUAL, 0, Irql, DISPATCH_LEVEL, (ULONG64)__builtin_return_address(0), NULL,
+               "at level %d, called what runs at DISPATCH_LEVEL or below", Irql);
+}
+#endif
+
 /* Explicit levels above DISPATCH reach the hardware. */
 static void KiSetHardwareLevel(KIRQL Irql)
 {
@@ -132,13 +140,11 @@ VOID KeLowerIrql(KIRQL NewIrql)
 }
 EXPORT(KeLowerIrql);
 
+/* Level -> DISPATCH_LEVEL; returns the level before. <= DISPATCH_LEVEL. (WDK page of the name) */
 KIRQL KeRaiseIrqlToDpcLevel(VOID)
 {
-    KIRQL Old = ArchGetIrql();
-    if (Old > DISPATCH_LEVEL) {
-        KdBugCheck(IRQL_NOT_GREATER_OR_EQUAL, Old, DISPATCH_LEVEL, 0, 0, NULL, "KeRaiseIrqlToDpcLevel at level %d", Old);
-    }
-    ArchSetIrql(DISPATCH_LEVEL);
+    KIRQL Old;
+    KeRaiseIrql(DISPATCH_LEVEL, &Old);
     return Old;
 }
 EXPORT(KeRaiseIrqlToDpcLevel);

@@ -295,9 +295,19 @@ static inline PKPRCB KeGetCurrentPrcb(void)
 
 void KiSoftInterrupt(KIRQL NewIrql);
 
+#if DBG
+/* The level is above DISPATCH_LEVEL: to "raise" would lower it silently. */
+NORETURN void KiRefuseRaise(KIRQL Irql) __attribute__((cold));
+#endif
+
 static inline KIRQL KiRaiseToDispatch(void)
 {
     KIRQL Old = ArchGetIrql();
+#if DBG
+    if (Old > DISPATCH_LEVEL) {
+        KiRefuseRaise(Old);
+    }
+#endif
     ArchSetIrql(DISPATCH_LEVEL);
     return Old;
 }

@@ -40,7 +40,7 @@ static bool KiOrderAllows(const void *Held, UCHAR HeldClass, const void *Lock, K
     if (KiLockClass[HeldClass].Rank != KiLockClass[Class].Rank) {
         return KiLockClass[HeldClass].Rank < KiLockClass[Class].Rank;
     }
-    return Class == KlcDriver || (Class == KlcObject && Held < Lock);
+    return Class == KlcDriver || Class == KlcInterrupt || (Class == KlcObject && Held < Lock);
 }
 
 void KiNoteAcquire(const void *Lock, KLOCK_CLASS Class, BOOLEAN Try)

@@ -4,7 +4,8 @@
  * control that holds one may acquire only those further down). X(class, rank, name, what it protects)
  *
  * Two locks of one class are never held together, but for dispatcher objects (WaitAll locks up to 64 in
- * address order) and drivers' own locks, whose order is the drivers' affair.
+ * address order), drivers' own locks, whose order is the drivers' affair, and interrupt spin locks, whose order is that of
+ * their levels.
  */
 #ifndef PRIMER_LOCKRANK_H
 #define PRIMER_LOCKRANK_H
@@ -27,7 +28,9 @@
     X(KlcPageCache, 73, "page cache", "one processor's few free page frames")                                          \
     X(KlcPages, 75, "page frames", "free lists of the page-frame allocator")                                           \
     X(KlcSerial, 78, "serial port", "one port's transmitter; interrupts stay on, so below what handlers take")         \
-    X(KlcDpc, 80, "DPC queue", "one processor's DPC queue; interrupts off")
+    X(KlcInterrupt, 79, "interrupt spin lock", "what a driver shares with its service routine; at the interrupt's level") \
+    X(KlcDpc, 80, "DPC queue", "one processor's DPC queue; interrupts off")                                            \
+    X(KlcInterlocked, 95, "interlocked list", "a KSPIN_LOCK inside an ExInterlocked routine; interrupts off")
 
 typedef enum _KLOCK_CLASS {
 #define X(Class, Rank, Name, What) Class,

@@ -12,6 +12,8 @@
  * themselves need none: whoever owns a range fills it.
  */
 #include "kernel/mm/mi.h"
+#include "kernel/rtl/export.h"
+#include <primertest.h>
 
 #define MI_STACK_SLOT       0x8000
 #define MI_STACK_SLOTS      65536
@@ -180,6 +182,18 @@ void MmFreeImageSpace(PVOID Base, SIZE_T Size)
 {
     MiFreeRange(&MiImageWindow, Base, BYTES_TO_PAGES(Size));
 }
+
+PVOID PrimerMapPages(SIZE_T Pages)
+{
+    return MmAllocateImageSpace(Pages * PAGE_SIZE);
+}
+EXPORT(PrimerMapPages);
+
+VOID PrimerUnmapPages(PVOID Base, SIZE_T Pages)
+{
+    MmFreeImageSpace(Base, Pages * PAGE_SIZE);
+}
+EXPORT(PrimerUnmapPages);
 
 /* ---- Stacks ---- */
 

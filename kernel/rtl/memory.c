@@ -93,3 +93,44 @@ RTLP_WEAK int memcmp(const void *First, const void *Second, size_t Length)
     return 0;
 }
 EXPORT(memcmp);
+
+/* ---- The documented names as functions: for who takes an address of one, or is linked against it. The macros of the same
+   names are the quicker way. Any IRQL. ---- */
+
+#ifndef PRIMER_HOST
+#undef RtlCopyMemory
+#undef RtlMoveMemory
+#undef RtlFillMemory
+#undef RtlZeroMemory
+#undef RtlEqualMemory
+
+VOID RtlCopyMemory(VOID *Destination, const VOID *Source, SIZE_T Length)
+{
+    memcpy(Destination, Source, Length);
+}
+EXPORT(RtlCopyMemory);
+
+VOID RtlMoveMemory(VOID *Destination, const VOID *Source, SIZE_T Length)
+{
+    memmove(Destination, Source, Length);
+}
+EXPORT(RtlMoveMemory);
+
+VOID RtlFillMemory(VOID *Destination, SIZE_T Length, int Fill)
+{
+    memset(Destination, Fill, Length);
+}
+EXPORT(RtlFillMemory);
+
+VOID RtlZeroMemory(VOID *Destination, SIZE_T Length)
+{
+    memset(Destination, 0, Length);
+}
+EXPORT(RtlZeroMemory);
+
+LOGICAL RtlEqualMemory(const VOID *Left, const VOID *Right, SIZE_T Length)
+{
+    return memcmp(Left, Right, Length) == 0;
+}
+EXPORT(RtlEqualMemory);
+#endif

@@ -31,13 +31,13 @@ proctype processor(byte me)
     :: else ->
         /* KeAcquireInStackQueuedSpinLockAtDpcLevel */
         STORE(NEXT(me), 0);
-        STORE(WAITS(me), 1);            /* @KeAcquireInStackQueuedSpinLockAtDpcLevel.prepare */
+        STORE(WAITS(me), 1);            /* @KiQueueAcquire.prepare */
 #ifdef NO_EXCHANGE
         last = LOAD(WORD);
         d_step { ticket = tickets; tickets++ }
         STORE(WORD, me + 1);
 #else
-        d_step {                        /* @KeAcquireInStackQueuedSpinLockAtDpcLevel.join */
+        d_step {                        /* @KiQueueAcquire.join */
             DRAINED;
             last = memory[WORD];
             memory[WORD] = me + 1;
@@ -47,10 +47,10 @@ proctype processor(byte me)
 #endif
         if
         :: last != 0 ->
-            STORE(NEXT(last - 1), me + 1); /* @KeAcquireInStackQueuedSpinLockAtDpcLevel.link */
-            LOAD(WAITS(me)) == 0           /* @KeAcquireInStackQueuedSpinLockAtDpcLevel.spin */
+            STORE(NEXT(last - 1), me + 1); /* @KiWaitInQueue.link */
+            LOAD(WAITS(me)) == 0           /* @KiWaitInQueue.spin */
         :: else ->
-            STORE(WAITS(me), 0)            /* @KeAcquireInStackQueuedSpinLockAtDpcLevel.first */
+            STORE(WAITS(me), 0)            /* @KiQueueAcquire.first */
         fi;
 
         d_step { assert(inside == 0); inside++; assert(ticket == serving) }
@@ -70,7 +70,7 @@ proctype processor(byte me)
             :: else
             fi
 #else
-            d_step {                     /* @KeReleaseInStackQueuedSpinLockFromDpcLevel.leave */
+            d_step {                     /* @KiQueueRelease.leave */
                 DRAINED;
                 if
                 :: memory[WORD] == me + 1 -> memory[WORD] = 0; value = 1
@@ -82,9 +82,9 @@ proctype processor(byte me)
         fi;
         if
         :: value == 0 ->
-            LOAD(NEXT(me)) != 0;         /* @KeReleaseInStackQueuedSpinLockFromDpcLevel.await-link */
+            LOAD(NEXT(me)) != 0;         /* @KiQueueRelease.await-link */
             last = LOAD(NEXT(me));
-            STORE(WAITS(last - 1), 0)    /* @KeReleaseInStackQueuedSpinLockFromDpcLevel.hand-over */
+            STORE(WAITS(last - 1), 0)    /* @KiQueueRelease.hand-over */
         :: else
         fi;
         d_step { round++; last = 0; value = 0; ticket = 0 }

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What drivers ask about processors, by number and by group (there is one group, of up to 64), and the use of vector
+ * registers in kernel code.
+ */
+#include "kernel/ex/ex.h"
+#include "kernel/kd/kd.h"
+#include "kernel/rtl/bits.h"
+#include "kernel/rtl/export.h"
+
+#define EXP_FPU_TAG 'pFxE'
+
+/* ---- Numbers ---- */
+
+static BOOLEAN ExpIsGroup(USHORT GroupNumber)
+{
+    return GroupNumber == 0 || GroupNumber == ALL_PROCESSOR_GROUPS;
+}
+
+/* The processor that the caller runs on; below DISPATCH_LEVEL it may be another one already. Returns its index over all
+   groups. Any IRQL. (WDK page of the name; so the others) */
+ULONG KeGetCurrentProcessorNumberEx(PPROCESSOR_NUMBER ProcNumber)
+{
+    ULONG Index = KeGetCurrentProcessorNumber();
+    if (ProcNumber != NULL) {
+        *ProcNumber = (PROCESSOR_NUMBER){.Number = (UCHAR)Index};
+    }
+    return Index;
+}
+EXPORT(KeGetCurrentProcessorNumberEx);
+
+/* The processors that are online, a bit each. Any IRQL. */
+KAFFINITY KeQueryActiveProcessors(VOID)
+{
+    return KeActiveProcessors;
+}
+EXPORT(KeQueryActiveProcessors);
+
+/* How many are online in the group, or with ALL_PROCESSOR_GROUPS altogether; 0 for a group that is not there. Any
+   IRQL. */
+ULONG KeQueryActiveProcessorCountEx(USHORT GroupNumber)
+{
+    return ExpIsGroup(GroupNumber) ? (ULONG)RtlCountBits(KeActiveProcessors) : 0;
+}
+EXPORT(KeQueryActiveProcessorCountEx);
+
+/* How many the machine has, whether or not they could be started. Any IRQL. */
+ULONG KeQueryMaximumProcessorCount(VOID)
+{
+    return ArchProcessorCount();
+}
+EXPORT(KeQueryMaximumProcessorCount);
+
+ULONG KeQueryMaximumProcessorCountEx(USHORT GroupNumber)
+{
+    return ExpIsGroup(GroupNumber) ? ArchProcessorCount() : 0;
+}
+EXPORT(KeQueryMaximumProcessorCountEx);
+
+USHORT KeQueryActiveGroupCount(VOID)
+{
+    return 1;
+}
+EXPORT(KeQueryActiveGroupCount);
+
+USHORT KeQueryMaximumGroupCount(VOID)
+{
+    return 1;
+}
+EXPORT(KeQueryMaximumGroupCount);
+
+/* The group's processors that are online; 0 for a group that is not there. Any IRQL. */
+KAFFINITY KeQueryGroupAffinity(USHORT GroupNumber)
+{
+    return GroupNumber == 0 ? KeActiveProcessors : 0;
+}
+EXPORT(KeQueryGroupAffinity);
+
+/* STATUS_INVALID_PARAMETER: no processor has that index. Any IRQL. */
+NTSTATUS KeGetProcessorNumberFromIndex(ULONG ProcIndex, PPROCESSOR_NUMBER ProcNumber)
+{
+    if (ProcIndex >= KeNumberProcessors) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    *ProcNumber = (PROCESSOR_NUMBER){.Number = (UCHAR)ProcIndex};
+    return STATUS_SUCCESS;
+}
+EXPORT(KeGetProcessorNumberFromIndex);
+
+/* INVALID_PROCESSOR_INDEX: no processor has that number, or Reserved is not 0. Any IRQL. */
+ULONG KeGetProcessorIndexFromNumber(PPROCESSOR_NUMBER ProcNumber)
+{
+    if (ProcNumber->Group != 0 || ProcNumber->Reserved != 0 || ProcNumber->Number >= KeNumberProcessors) {
+        return INVALID_PROCESSOR_INDEX;
+    }
+    return ProcNumber->Number;
+}
+EXPORT(KeGetProcessorIndexFromNumber);
+
+/* ---- Vector registers ---- */
+
+/* The registers are kept, with all that the processor has of them, and are in their initial state afterwards. The
+   thread may wait and move to another processor until it restores them. STATUS_INSUFFICIENT_RESOURCES. <=
+   DISPATCH_LEVEL. (WDK page of the name) */
+NTSTATUS KeSaveFloatingPointState(PKFLOATING_SAVE FloatSave)
+{
+    KI_ASSERT(ArchGetIrql() <= DISPATCH_LEVEL, "vector registers saved at level %d", ArchGetIrql());
+    FloatSave->Block = ExAllocatePoolWithTag(NonPagedPoolNx, ArchFpuBlockSize(), EXP_FPU_TAG);
+    if (FloatSave->Block == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    FloatSave->Attached = ArchBeginFpuUse(FloatSave->Block);
+    return STATUS_SUCCESS;
+}
+EXPORT(KeSaveFloatingPointState);
+
+/* In the thread (or DPC) that has saved them, the last first. */
+NTSTATUS KeRestoreFloatingPointState(PKFLOATING_SAVE FloatSave)
+{
+    ArchEndFpuUse(FloatSave->Block, FloatSave->Attached);
+    ExFreePoolWithTag(FloatSave->Block, EXP_FPU_TAG);
+    FloatSave->Block = NULL;
+    return STATUS_SUCCESS;
+}
+EXPORT(KeRestoreFloatingPointState);
+
+/* Mask: XSTATE_MASK_*; more than asked for is kept, and what the processor does not have is passed over. */
+NTSTATUS KeSaveExtendedProcessorState(ULONG64 Mask, PXSTATE_SAVE XStateSave)
+{
+    return KeSaveFloatingPointState(XStateSave);
+}
+EXPORT(KeSaveExtendedProcessorState);
+
+VOID KeRestoreExtendedProcessorState(PXSTATE_SAVE XStateSave)
+{
+    KeRestoreFloatingPointState(XStateSave);
+}
+EXPORT(KeRestoreExtendedProcessorState);

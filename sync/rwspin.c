@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reader-writer spin locks. The word counts the readers; its sign bit says that a writer holds the lock, or has
+ * claimed it and waits for the readers inside to leave. New readers stay out from then on, so that writers get their
+ * turn; that is why nobody may acquire such a lock twice, not even for reading, and debug builds check it.
+ */
+#include "sync/spinlock.h"
+#include "sync/sync.h"
+
+#define RW_WRITER ((LONG)0x80000000)
+
+static inline LONG KiReadWord(PEX_SPIN_LOCK SpinLock)
+{
+    return __atomic_load_n(SpinLock, __ATOMIC_ACQUIRE);
+}
+
+/* Of two writers the one that finds the bit clear goes on. */
+static void KiAcquireExclusive(PEX_SPIN_LOCK SpinLock)
+{
+    KiNoteAcquire((const void *)SpinLock, KlcDriver, FALSE);
+    while (__atomic_fetch_or(SpinLock, RW_WRITER, __ATOMIC_ACQUIRE) < 0) {
+        while (KiReadWord(SpinLock) < 0) {
+            ArchPause();
+        }
+    }
+    while (KiReadWord(SpinLock) != RW_WRITER) {
+        ArchPause();
+    }
+    KiNoteAcquired((const void *)SpinLock, KlcDriver);
+}
+
+/* One more reader; false when a writer is there or claims the lock. */
+static inline bool KiAddReader(PEX_SPIN_LOCK SpinLock)
+{
+    LONG Readers = KiReadWord(SpinLock);
+    while (Readers >= 0) {
+        if (__atomic_compare_exchange_n(SpinLock, &Readers, Readers + 1, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void KiAcquireShared(PEX_SPIN_LOCK SpinLock)
+{
+    KiNoteAcquire((const void *)SpinLock, KlcDriver, FALSE);
+    while (!KiAddReader(SpinLock)) {
+        ArchPause();
+    }
+    KiNoteAcquired((const void *)SpinLock, KlcDriver);
+}
+
+/* Who holds the lock in one mode must not release it in the other. */
+static inline void KiCheckMode(PEX_SPIN_LOCK SpinLock, bool Held, const char *Mode)
+{
+#if DBG
+    if (!Held) {
+        KdBugCheck(SPIN_LOCK_NOT_OWNED, (ULONG64)SpinLock, (ULONG)KiReadWord(SpinLock), 0, 0, NULL,
+                   "reader-writer spin lock %p released %s, which it is not held", SpinLock, Mode);
+    }
+#endif
+}
+
+static void KiReleaseExclusive(PEX_SPIN_LOCK SpinLock)
+{
+    KiNoteRelease((const void *)SpinLock, KlcDriver);
+    KiCheckMode(SpinLock, KiReadWord(SpinLock) == RW_WRITER, "exclusive");
+    __atomic_store_n(SpinLock, 0, __ATOMIC_RELEASE);
+}
+
+static void KiReleaseShared(PEX_SPIN_LOCK SpinLock)
+{
+    KiNoteRelease((const void *)SpinLock, KlcDriver);
+    KiCheckMode(SpinLock, (KiReadWord(SpinLock) & ~RW_WRITER) != 0, "shared");
+    __atomic_fetch_sub(SpinLock, 1, __ATOMIC_RELEASE);
+}
+
+/* Acquires for writing: alone. Raises to DISPATCH_LEVEL; returns the level before. <= DISPATCH_LEVEL. (WDK page of the
+   name; so the others) */
+KIRQL ExAcquireSpinLockExclusive(PEX_SPIN_LOCK SpinLock)
+{
+    KI_LOCK_RAISES((const void *)SpinLock);
+    KIRQL Old = KiRaiseToDispatch();
+    KiAcquireExclusive(SpinLock);
+    return Old;
+}
+EXPORT(ExAcquireSpinLockExclusive);
+
+VOID ExReleaseSpinLockExclusive(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql)
+{
+    KI_LOCK_AT_DPC((const void *)SpinLock);
+    KiReleaseExclusive(SpinLock);
+    KiLower(OldIrql);
+}
+EXPORT(ExReleaseSpinLockExclusive);
+
+VOID ExAcquireSpinLockExclusiveAtDpcLevel(PEX_SPIN_LOCK SpinLock)
+{
+    KI_LOCK_AT_DPC((const void *)SpinLock);
+    KiAcquireExclusive(SpinLock);
+}
+EXPORT(ExAcquireSpinLockExclusiveAtDpcLevel);
+
+VOID ExReleaseSpinLockExclusiveFromDpcLevel(PEX_SPIN_LOCK SpinLock)
+{
+    KI_LOCK_AT_DPC((const void *)SpinLock);
+    KiReleaseExclusive(SpinLock);
+}
+EXPORT(ExReleaseSpinLockExclusiveFromDpcLevel);
+
+/* Acquires for reading, together with other readers. Waits behind a writer that waits. */
+KIRQL ExAcquireSpinLockShared(PEX_SPIN_LOCK SpinLock)
+{
+    KI_LOCK_RAISES((const void *)SpinLock);
+    KIRQL Old = KiRaiseToDispatch();
+    KiAcquireShared(SpinLock);
+    return Old;
+}
+EXPORT(ExAcquireSpinLockShared);
+
+VOID ExReleaseSpinLockShared(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql)
+{
+    KI_LOCK_AT_DPC((const void *)SpinLock);
+    KiReleaseShared(SpinLock);
+    KiLower(OldIrql);
+}
+EXPORT(ExReleaseSpinLockShared);
+
+VOID ExAcquireSpinLockSharedAtDpcLevel(PEX_SPIN_LOCK SpinLock)
+{
+    KI_LOCK_AT_DPC((const void *)SpinLock);
+    KiAcquireShared(SpinLock);
+}
+EXPORT(ExAcquireSpinLockSharedAtDpcLevel);
+
+VOID ExReleaseSpinLockSharedFromDpcLevel(PEX_SPIN_LOCK SpinLock)
+{
+    KI_LOCK_AT_DPC((const void *)SpinLock);
+    KiReleaseShared(SpinLock);
+}
+EXPORT(ExReleaseSpinLockSharedFromDpcLevel);
+
+/* TRUE when nobody held it, and now the caller does. Never waits. DISPATCH_LEVEL. */
+BOOLEAN ExTryAcquireSpinLockExclusiveAtDpcLevel(PEX_SPIN_LOCK SpinLock)
+{
+    LONG Free = 0;
+    KI_LOCK_AT_DPC((const void *)SpinLock);
+    KiNoteAcquire((const void *)SpinLock, KlcDriver, TRUE);
+    if (!__atomic_compare_exchange_n(SpinLock, &Free, RW_WRITER, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+        return FALSE;
+    }
+    KiNoteAcquired((const void *)SpinLock, KlcDriver);
+    return TRUE;
+}
+EXPORT(ExTryAcquireSpinLockExclusiveAtDpcLevel);
+
+/* TRUE when no writer held or awaited it, and the caller is a reader now. Never waits. DISPATCH_LEVEL. */
+BOOLEAN ExTryAcquireSpinLockSharedAtDpcLevel(PEX_SPIN_LOCK SpinLock)
+{
+    KI_LOCK_AT_DPC((const void *)SpinLock);
+    KiNoteAcquire((const void *)SpinLock, KlcDriver, TRUE);
+    if (!KiAddReader(SpinLock)) {
+        return FALSE;
+    }
+    KiNoteAcquired((const void *)SpinLock, KlcDriver);
+    return TRUE;
+}
+EXPORT(ExTryAcquireSpinLockSharedAtDpcLevel);
+
+/* A reader becomes the writer, if it is the only reader and no writer waits. FALSE: it is a reader still. On TRUE the
+   lock is released as an exclusive one, to the level that the shared acquisition has returned. DISPATCH_LEVEL. */
+LOGICAL ExTryConvertSharedSpinLockExclusive(PEX_SPIN_LOCK SpinLock)
+{
+    LONG Alone = 1;
+    KI_LOCK_AT_DPC((const void *)SpinLock);
+    return __atomic_compare_exchange_n(SpinLock, &Alone, RW_WRITER, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+EXPORT(ExTryConvertSharedSpinLockExclusive);
