@@ -286,11 +286,11 @@ static PCSTR TestCrowd(VOID)
 
 /*
  * Entries in pages of their own. Threads, one a processor at least, pop them and push them back. Another thread, whose priority is higher, wakes every
- * millisecond on one of their processors, takes all that is on the list, and unmaps it: whoever it has interrupted between
- * reading the list's head and reading the entry finds nothing there when it goes on.
+ * millisecond on one of their processors, takes the first entry off the list, and unmaps its page: whoever it has
+ * interrupted between reading the list's head and reading the entry finds nothing there when it goes on.
  */
-#define PAGES    3
-#define RESTARTS 5     /* wanted */
+#define PAGES    24
+#define RESTARTS 2     /* wanted */
 #define LIMIT    20000 /* ms */
 
 static VOID PopThread(PVOID Context)
@@ -303,15 +303,6 @@ static VOID PopThread(PVOID Context)
             InterlockedPushEntrySList(&Head, &Item->Entry);
         }
     }
-}
-
-static ULONG CountChain(PSLIST_ENTRY Entry)
-{
-    ULONG Count = 0;
-    for (; Entry != NULL; Entry = Entry->Next) {
-        Count++;
-    }
-    return Count;
 }
 
 static ULONG UnmapChain(PSLIST_ENTRY Entry)
@@ -350,9 +341,12 @@ static PCSTR TestUnmapped(VOID)
     KPRIORITY Priority = KeSetPriorityThread(KeGetCurrentThread(), 17);
     while ((PrimerSListRestarts() - Before < RESTARTS || Rounds < 10) &&
            KeQueryInterruptTime() - Start < LIMIT * 10000ULL) {
-        PSLIST_ENTRY Chain = InterlockedFlushSList(&Head);
-        Mapped += MapPages(CountChain(Chain)); /* before the others go, so that these lie elsewhere */
-        Unmapped += UnmapChain(Chain);
+        PSLIST_ENTRY Entry = InterlockedPopEntrySList(&Head);
+        if (Entry != NULL) {
+            Mapped += MapPages(1); /* before the other one goes, so that it lies elsewhere */
+            PrimerUnmapPages(Entry, 1);
+            Unmapped++;
+        }
         KtestSleep(1);
         Rounds++;
     }
