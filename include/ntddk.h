@@ -130,6 +130,13 @@ typedef struct _KAPC {
     KPROCESSOR_MODE ApcMode;
     BOOLEAN Inserted; /* changed under a lock of the thread */
 } KAPC, *PKAPC, *PRKAPC;
+typedef struct _KQUEUE {
+    DISPATCHER_HEADER Header;
+    LIST_ENTRY EntryListHead;
+    volatile ULONG CurrentCount; /* threads that work on entries */
+    ULONG MaximumCount;          /* how many may */
+    LIST_ENTRY ThreadListHead;
+} KQUEUE, *PKQUEUE, *PRKQUEUE;
 
 struct _KDPC;
 typedef VOID KDEFERRED_ROUTINE(struct _KDPC *Dpc, PVOID DeferredContext, PVOID SystemArgument1, PVOID SystemArgument2);
@@ -162,6 +169,7 @@ typedef struct _KTIMER {
 
 C_ASSERT(sizeof(DISPATCHER_HEADER) == 24 && sizeof(KEVENT) == 24 && sizeof(KTIMER) == 64 && sizeof(KDPC) == 64);
 C_ASSERT(sizeof(KSEMAPHORE) == 32 && sizeof(KWAIT_BLOCK) == 48 && sizeof(KMUTANT) == 56 && sizeof(KAPC) == 88);
+C_ASSERT(sizeof(KQUEUE) == 64);
 
 /* ---- IRQL ---- */
 
@@ -473,6 +481,13 @@ VOID KeInitializeMutex(_Out_ PRKMUTEX Mutex, _In_ ULONG Level);
 LONG KeReleaseMutex(_Inout_ PRKMUTEX Mutex, _In_ BOOLEAN Wait);
 LONG KeReadStateMutex(_In_ PRKMUTEX Mutex);
 VOID KeInitializeMutant(_Out_ PRKMUTANT Mutant, _In_ BOOLEAN InitialOwner);
+
+VOID KeInitializeQueue(_Out_ PRKQUEUE Queue, _In_ ULONG Count);
+LONG KeReadStateQueue(_In_ PRKQUEUE Queue);
+LONG KeInsertQueue(_Inout_ PRKQUEUE Queue, _Inout_ PLIST_ENTRY Entry);
+LONG KeInsertHeadQueue(_Inout_ PRKQUEUE Queue, _Inout_ PLIST_ENTRY Entry);
+PLIST_ENTRY KeRemoveQueue(_Inout_ PRKQUEUE Queue, _In_ KPROCESSOR_MODE WaitMode, _In_opt_ PLARGE_INTEGER Timeout);
+PLIST_ENTRY KeRundownQueue(_Inout_ PRKQUEUE Queue);
 
 VOID KeEnterCriticalRegion(VOID);
 VOID KeLeaveCriticalRegion(VOID);

@@ -428,6 +428,7 @@ static void PspReturnProviderContext(PETHREAD Thread)
 static NORETURN void PspGiveUpStack(PETHREAD Thread)
 {
     KiRaiseToDispatch();
+    KeLeaveQueue(&Thread->Tcb);
     PspQueueReaper(Thread);
     PspSignalThread(Thread);
     KiExitThread();

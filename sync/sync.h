@@ -47,6 +47,19 @@ static inline void KiInitializeHeader(PDISPATCHER_HEADER Header, UCHAR Type, SIZ
     InitializeListHead(&Header->WaitListHead);
 }
 
+/* KiBlockThread for a thread that is active in a queue (queue.c). */
+void KiBlockInQueue(PKTHREAD Thread);
+
+/* The current thread blocks; its wait is committed. A thread that is active in a queue lets another one go. */
+static inline void KiBlockThread(PKTHREAD Thread)
+{
+    if (__builtin_expect(Thread->QueueActive, 0)) {
+        KiBlockInQueue(Thread);
+    } else {
+        KiBlock();
+    }
+}
+
 /* ---- Signals: what an object says to one thread, and what a satisfied wait takes from it ---- */
 
 static inline PKMUTANT KiMutantOf(PDISPATCHER_HEADER Header)

@@ -194,7 +194,7 @@ __attribute__((noinline)) static void KiBlockUntil(PKTHREAD Thread, ULONG64 Due)
 {
     KiTakeTimer(&Thread->WaitTimer);
     KiQueueTimer(&Thread->WaitTimer, Due);
-    KiBlock();
+    KiBlockThread(Thread);
     KeCancelTimer(&Thread->WaitTimer); /* even one that has gone: its expiry, which names this thread, is over then */
 }
 
@@ -210,7 +210,7 @@ static inline bool KiSleep(PKTHREAD Thread, ULONG64 Word, ULONG64 Due)
         return false;
     }
     if (Due == WAIT_FOREVER) {
-        KiBlock();
+        KiBlockThread(Thread);
     } else {
         KiBlockUntil(Thread, Due);
     }
@@ -430,7 +430,7 @@ static NTSTATUS KiWaitForAll(PKTHREAD Thread, ULONG64 Word, const KI_WAIT *Wait)
                                                                       : WaitCommitted;
         if (KiTryAll(Thread, Word, Wait, &All, Otherwise)) {
             if (Wait->Due == WAIT_FOREVER) {
-                KiBlock();
+                KiBlockThread(Thread);
             } else {
                 KiBlockUntil(Thread, Wait->Due);
             }

@@ -18,6 +18,9 @@ void KeAbandonMutants(void);
 NTSTATUS KeSuspendThread(PKTHREAD Thread, PULONG PreviousCount);
 ULONG KeResumeThread(PKTHREAD Thread);
 
+/* The current thread, which is about to end, does not belong to a queue any longer. <= DISPATCH. */
+void KeLeaveQueue(PKTHREAD Thread);
+
 /* The life of the thread that runs the threaded DPCs of a processor; the context is the processor's number. */
 KSTART_ROUTINE KeThreadedDpcThread;
 

@@ -3,7 +3,7 @@
 from kinds import Bugcheck, Kernel
 
 CASES = [Kernel(f"kernel/{name}/{smp}", modules=(name,), smp=smp, random=True, alone=True)
-         for name in ("timers", "dpcs") for smp in (1, 2, 8)]
+         for name in ("timers", "dpcs", "queues") for smp in (1, 2, 8)]
 # Threaded DPCs as ordinary ones.
 CASES += [Kernel("kernel/dpcs/unthreaded", modules=("dpcs",), options="dpc.threaded=0", alone=True)]
 

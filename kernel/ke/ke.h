@@ -76,7 +76,7 @@ typedef struct _KHELD_BLOCKING {
 
 /*
  * Fields:  (c) constant once started   (o) the thread itself only   (t) Thread->Lock   (r) ReadyLock of Processor
- *          (a) atomic operations   (p) the processor that runs it
+ *          (a) atomic operations   (p) the processor that runs it   (q) the lock of the queue
  */
 struct _KTHREAD {
     DISPATCHER_HEADER Header;           /* signalled at the thread's end */
@@ -131,6 +131,9 @@ struct _KTHREAD {
     /* Waiting: sync/wait.c has the protocol */
     volatile ULONG64 WaitWord;          /* (a) sequence, key, state */
     UCHAR WaitReason;                   /* (o) */
+    volatile UCHAR QueueActive;         /* (q) counts in Queue->CurrentCount; as Queue: sync/queue.c */
+    PRKQUEUE volatile Queue;            /* (q) the queue whose entries it works off, or NULL */
+    LIST_ENTRY QueueListEntry;          /* (q) */
     BOOLEAN WaitNext;                   /* (o) a set or release with Wait TRUE: the next wait restores WaitIrql */
     KIRQL WaitIrql;                     /* (o) */
     KWAIT_BLOCK WaitBlock[THREAD_WAIT_OBJECTS];

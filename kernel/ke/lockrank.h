@@ -18,6 +18,7 @@
     X(KlcProvider, 22, "provider list", "registered subsystem providers")                                              \
     X(KlcExecutive, 24, "executive", "lists of resources, lookaside lists and callbacks")                             \
     X(KlcConsole, 25, "console", "input ring and waiting readers of the console")                                      \
+    X(KlcQueue, 27, "queue", "KQUEUEs of one bucket: entries, threads, waiters")                                       \
     X(KlcTimerQueue, 30, "timer queue", "one processor's timers; KTIMERs queued there")                                \
     X(KlcObject, 40, "dispatcher object", "Header.Lock: signal state and wait list of one object")                     \
     X(KlcThread, 50, "thread", "priority, affinity, processor of one thread")                                          \
