@@ -117,6 +117,34 @@ BOOLEAN NTAPI RtlPrefixUnicodeString(_In_ PCUNICODE_STRING String1, _In_ PCUNICO
    ddi:rtlupcaseunicodechar */
 WCHAR NTAPI RtlUpcaseUnicodeChar(_In_ WCHAR SourceCharacter);
 
+/* The upper case of a whole string, into a buffer that is allocated (RtlFreeUnicodeString) or large enough: else
+   STATUS_BUFFER_OVERFLOW. Also STATUS_NO_MEMORY. No NUL is added. PASSIVE. ddi:rtlupcaseunicodestring */
+NTSTATUS NTAPI RtlUpcaseUnicodeString(_Inout_ PUNICODE_STRING DestinationString, _In_ PCUNICODE_STRING SourceString,
+                                      _In_ BOOLEAN AllocateDestinationString);
+
+/* 8-bit strings: as much as fits; upper case of ASCII; comparison as of 16-bit ones. Any IRQL. ddi:rtlcopystring,
+   ddi:rtlupperstring, ddi:rtlupperchar, ddi:rtlcomparestring, ddi:rtlequalstring */
+VOID NTAPI RtlCopyString(_Out_ PSTRING DestinationString, _In_opt_ const STRING *SourceString);
+VOID NTAPI RtlUpperString(_Inout_ PSTRING DestinationString, _In_ const STRING *SourceString);
+CHAR NTAPI RtlUpperChar(_In_ CHAR Character);
+LONG NTAPI RtlCompareString(_In_ const STRING *String1, _In_ const STRING *String2, _In_ BOOLEAN CaseInSensitive);
+BOOLEAN NTAPI RtlEqualString(_In_ const STRING *String1, _In_ const STRING *String2, _In_ BOOLEAN CaseInSensitive);
+
+/* ---- Numbers ------------------------------------------------------------------------------------------- */
+
+/* Reads a number: spaces, a sign, digits up to the first that is none of Base. Base is 2, 8, 10 or 16, or 0: what a
+   prefix 0b, 0o or 0x says, or 10. No digit at all gives 0; what exceeds 32 bits wraps. STATUS_INVALID_PARAMETER for
+   another base, *Value unchanged. PASSIVE as documented; here any IRQL. ddi:rtlunicodestringtointeger,
+   ddi:rtlchartointeger */
+NTSTATUS NTAPI RtlUnicodeStringToInteger(_In_ PCUNICODE_STRING String, _In_ ULONG Base, _Out_ PULONG Value);
+NTSTATUS NTAPI RtlCharToInteger(_In_ PCSZ String, _In_ ULONG Base, _Out_ PULONG Value);
+
+/* Writes a number without a sign or prefix; base as above, 0 means 10. A NUL follows where there is room for it.
+   STATUS_BUFFER_OVERFLOW, the string unchanged; STATUS_INVALID_PARAMETER. PASSIVE as documented; here any IRQL.
+   ddi:rtlintegertounicodestring, ddi:rtlint64tounicodestring */
+NTSTATUS NTAPI RtlIntegerToUnicodeString(_In_ ULONG Value, _In_ ULONG Base, _Inout_ PUNICODE_STRING String);
+NTSTATUS NTAPI RtlInt64ToUnicodeString(_In_ ULONGLONG Value, _In_ ULONG Base, _Inout_ PUNICODE_STRING String);
+
 /* ---- UTF-8 and UTF-16 ---------------------------------------------------------------------------------- */
 
 /*

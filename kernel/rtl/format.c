@@ -2,7 +2,7 @@
 /*
  * Formatted print, as DbgPrint and the safe-string routines need it. The text goes to a sink as it is made:
  * no buffer here limits it. 16-bit text leaves as UTF-8. The rules stand at RtlFormatV in rtl.h; they are the
- * driver kit's, where `l` means 32 bits and `I64` 64.
+ * driver kit's, where `l` means 32 bits and `I64` 64. The format itself is 8-bit or 16-bit text.
  */
 #include "kernel/rtl/rtl.h"
 
@@ -16,7 +16,8 @@ typedef struct _RTLP_FORMAT {
     RTL_FORMAT_SINK *Sink;
     PVOID Context;
     SIZE_T Total;     /* bytes given to the sink so far */
-    const char *Next; /* what is left of the format */
+    const VOID *Next; /* what is left of the format: char, or WCHAR if Wide */
+    bool Wide;        /* the format is 16-bit text, and so is what %c and %s stand for */
     va_list Arguments;
 } RTLP_FORMAT, *PRTLP_FORMAT;
 
@@ -190,11 +191,13 @@ static VOID RtlpFormatPointer(PRTLP_FORMAT Format, PRTLP_CONVERSION Conversion)
 
 /* ---- Text ---- */
 
-/* Whether c, s or Z mean 16-bit text: by its size if it has one; else C and S do. */
-static bool RtlpIsWideText(const RTLP_CONVERSION *Conversion)
+/* Whether c, s or Z mean 16-bit text: by its size if it has one; else C and S do in an 8-bit format, and c and s in a
+   16-bit one. */
+static bool RtlpIsWideText(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion)
 {
     if (Conversion->Size == SizeDefault) {
-        return Conversion->Type == 'C' || Conversion->Type == 'S';
+        bool Other = Conversion->Type == 'C' || Conversion->Type == 'S';
+        return Conversion->Type == 'Z' ? false : Other != Format->Wide;
     }
     return Conversion->Size != SizeChar && Conversion->Size != SizeShort;
 }
@@ -228,13 +231,13 @@ static VOID RtlpFormatCharacter(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conv
     ULONG Value =
         va_arg(Format->Arguments, ULONG); /* little-endian: its first byte or unit is the character */
 
-    RtlpEmitText(Format, Conversion, &Value, 1, RtlpIsWideText(Conversion));
+    RtlpEmitText(Format, Conversion, &Value, 1, RtlpIsWideText(Format, Conversion));
 }
 
 static VOID RtlpFormatString(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion)
 {
     const VOID *Text = va_arg(Format->Arguments, const VOID *);
-    bool Wide = RtlpIsWideText(Conversion);
+    bool Wide = RtlpIsWideText(Format, Conversion);
     SIZE_T Limit = RtlpTextLimit(Conversion, SIZE_MAX);
 
     if (Text == NULL) {
@@ -249,7 +252,7 @@ static VOID RtlpFormatString(PRTLP_FORMAT Format, const RTLP_CONVERSION *Convers
 static VOID RtlpFormatCounted(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion)
 {
     const STRING *String = va_arg(Format->Arguments, const STRING *);
-    bool Wide = RtlpIsWideText(Conversion);
+    bool Wide = RtlpIsWideText(Format, Conversion);
 
     if (String == NULL || String->Buffer == NULL) {
         RtlpEmitNull(Format, Conversion);
@@ -264,12 +267,35 @@ C_ASSERT(sizeof(UNICODE_STRING) == sizeof(STRING) &&
 
 /* ---- Reading the format ---- */
 
+/* The next unit of the format, 0 at its end. */
+static WCHAR RtlpPeek(PRTLP_FORMAT Format)
+{
+    return Format->Wide ? *(const WCHAR *)Format->Next : *(const UCHAR *)Format->Next;
+}
+
+static VOID RtlpSkip(PRTLP_FORMAT Format)
+{
+    Format->Next = (const UCHAR *)Format->Next + (Format->Wide ? sizeof(WCHAR) : 1);
+}
+
+/* What stands in the format from Start on is text. */
+static VOID RtlpEmitFormat(PRTLP_FORMAT Format, const VOID *Start)
+{
+    SIZE_T Bytes = (SIZE_T)((const UCHAR *)Format->Next - (const UCHAR *)Start);
+
+    if (Format->Wide) {
+        RtlpEmitWide(Format, Start, Bytes / sizeof(WCHAR));
+    } else {
+        RtlpEmit(Format, Start, Bytes);
+    }
+}
+
 static bool RtlpAccept(PRTLP_FORMAT Format, char Character)
 {
-    if (*Format->Next != Character) {
+    if (RtlpPeek(Format) != (WCHAR)Character) {
         return false;
     }
-    Format->Next++;
+    RtlpSkip(Format);
     return true;
 }
 
@@ -277,7 +303,9 @@ static VOID RtlpReadFlags(PRTLP_FORMAT Format, PRTLP_CONVERSION Conversion)
 {
     const char *Flag;
 
-    for (; *Format->Next != 0 && (Flag = strchr(RtlpFlags, *Format->Next)) != NULL; Format->Next++) {
+    for (; RtlpPeek(Format) != 0 && RtlpPeek(Format) < 0x80 &&
+           (Flag = strchr(RtlpFlags, RtlpPeek(Format))) != NULL;
+         RtlpSkip(Format)) {
         Conversion->Flags |= 1U << (Flag - RtlpFlags);
     }
 }
@@ -290,8 +318,8 @@ static LONG64 RtlpReadCount(PRTLP_FORMAT Format)
     if (RtlpAccept(Format, '*')) {
         return va_arg(Format->Arguments, LONG);
     }
-    for (; *Format->Next >= '0' && *Format->Next <= '9'; Format->Next++) {
-        Count = Count * 10 + (*Format->Next - '0');
+    for (; RtlpPeek(Format) >= '0' && RtlpPeek(Format) <= '9'; RtlpSkip(Format)) {
+        Count = Count * 10 + (RtlpPeek(Format) - '0');
         Count = Count < MAXLONG ? Count : MAXLONG;
     }
     return Count;
@@ -316,12 +344,14 @@ static VOID RtlpReadWidthAndPrecision(PRTLP_FORMAT Format, PRTLP_CONVERSION Conv
 /* I64, I32 or I alone (as wide as a pointer); the I has been read. */
 static RTLP_SIZE RtlpReadIntegerSize(PRTLP_FORMAT Format)
 {
-    if (*Format->Next == '3' && Format->Next[1] == '2') {
-        Format->Next += 2;
+    const VOID *Start = Format->Next;
+
+    if (RtlpAccept(Format, '3') && RtlpAccept(Format, '2')) {
         return SizeLong;
     }
-    if (*Format->Next == '6' && Format->Next[1] == '4') {
-        Format->Next += 2;
+    Format->Next = Start;
+    if (!RtlpAccept(Format, '6') || !RtlpAccept(Format, '4')) {
+        Format->Next = Start;
     }
     return SizeLongLong;
 }
@@ -388,29 +418,30 @@ static bool RtlpConvert(PRTLP_FORMAT Format, PRTLP_CONVERSION Conversion)
 static VOID RtlpFormatConversion(PRTLP_FORMAT Format)
 {
     RTLP_CONVERSION Conversion = {0};
-    const char *Start = Format->Next++;
+    const VOID *Start = Format->Next;
 
+    RtlpSkip(Format);
     RtlpReadFlags(Format, &Conversion);
     RtlpReadWidthAndPrecision(Format, &Conversion);
     Conversion.Size = RtlpReadSize(Format);
-    Conversion.Type = *Format->Next;
+    Conversion.Type = RtlpPeek(Format) < 0x80 ? (char)RtlpPeek(Format) : '?';
     if (Conversion.Type != 0) {
-        Format->Next++;
+        RtlpSkip(Format);
     }
     if (!RtlpConvert(Format, &Conversion)) {
-        RtlpEmit(Format, Start, (SIZE_T)(Format->Next - Start));
+        RtlpEmitFormat(Format, Start);
     }
 }
 
 static SIZE_T RtlpFormatAll(PRTLP_FORMAT Format)
 {
-    while (*Format->Next != 0) {
-        const char *Start = Format->Next;
-        while (*Format->Next != 0 && *Format->Next != '%') {
-            Format->Next++;
+    while (RtlpPeek(Format) != 0) {
+        const VOID *Start = Format->Next;
+        while (RtlpPeek(Format) != 0 && RtlpPeek(Format) != '%') {
+            RtlpSkip(Format);
         }
-        RtlpEmit(Format, Start, (SIZE_T)(Format->Next - Start));
-        if (*Format->Next == '%') {
+        RtlpEmitFormat(Format, Start);
+        if (RtlpPeek(Format) == '%') {
             RtlpFormatConversion(Format);
         }
     }
@@ -419,15 +450,23 @@ static SIZE_T RtlpFormatAll(PRTLP_FORMAT Format)
 
 /* ---- Ways in ---- */
 
-SIZE_T RtlFormatV(RTL_FORMAT_SINK *Sink, PVOID Context, PCSTR Format, va_list Arguments)
+static SIZE_T RtlpFormat(RTL_FORMAT_SINK *Sink, PVOID Context, const VOID *Format, bool Wide, va_list Arguments)
 {
-    RTLP_FORMAT State = {.Sink = Sink, .Context = Context};
+    RTLP_FORMAT State = {.Sink = Sink, .Context = Context, .Next = Format, .Wide = Wide};
 
-    State.Next = Format != NULL ? Format : "(null)";
+    if (Format == NULL) {
+        State.Next = "(null)";
+        State.Wide = false;
+    }
     va_copy(State.Arguments, Arguments);
     SIZE_T Total = RtlpFormatAll(&State);
     va_end(State.Arguments);
     return Total;
+}
+
+SIZE_T RtlFormatV(RTL_FORMAT_SINK *Sink, PVOID Context, PCSTR Format, va_list Arguments)
+{
+    return RtlpFormat(Sink, Context, Format, false, Arguments);
 }
 
 typedef struct _RTLP_BUFFER {
@@ -456,6 +495,41 @@ SIZE_T RtlPrintV(char *Buffer, SIZE_T Size, PCSTR Format, va_list Arguments)
         *Sink.Next = '\0';
     }
     return Length;
+}
+
+typedef struct _RTLP_WIDE_BUFFER {
+    PWCH Next;
+    SIZE_T Room;   /* units, without a NUL */
+    SIZE_T Length; /* of the whole text, units */
+} RTLP_WIDE_BUFFER, *PRTLP_WIDE_BUFFER;
+
+/* Whole characters come in one piece, so that each piece can be decoded by itself. */
+static VOID RtlpFillWideBuffer(PVOID Context, const char *Text, SIZE_T Length)
+{
+    PRTLP_WIDE_BUFFER Buffer = Context;
+    SIZE_T Consumed;
+
+    for (; Length != 0; Text += Consumed, Length -= Consumed) {
+        WCHAR Units[2];
+        ULONG Count = RtlEncodeUtf16(RtlDecodeUtf8(Text, Length, &Consumed), Units);
+        Buffer->Length += Count;
+        if (Count > Buffer->Room) {
+            Buffer->Room = 0; /* nothing may follow what was left out */
+            continue;
+        }
+        memcpy(Buffer->Next, Units, Count * sizeof(WCHAR));
+        Buffer->Next += Count;
+        Buffer->Room -= Count;
+    }
+}
+
+SIZE_T RtlPrintWideV(PWCH Buffer, SIZE_T Room, PSIZE_T Written, PCWSTR Format, va_list Arguments)
+{
+    RTLP_WIDE_BUFFER Sink = {Buffer, Room, 0};
+
+    RtlpFormat(RtlpFillWideBuffer, &Sink, Format, true, Arguments);
+    *Written = (SIZE_T)(Sink.Next - Buffer);
+    return Sink.Length;
 }
 
 /* NOLINTEND(clang-analyzer-valist.Uninitialized) */

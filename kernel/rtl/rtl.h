@@ -37,6 +37,11 @@ SIZE_T RtlFormatV(RTL_FORMAT_SINK *Sink, PVOID Context, PCSTR Format, va_list Ar
    that the whole text has, without the NUL: it was cut when that is >= Size. */
 SIZE_T RtlPrintV(char *Buffer, SIZE_T Size, PCSTR Format, va_list Arguments);
 
+/* The same from a 16-bit format, in which c and s mean 16-bit text and C and S 8-bit text, into a 16-bit buffer: at most
+   Room units, and no NUL. *Written: units. Returns the units that the whole text has. What is ill-formed becomes
+   U+FFFD. */
+SIZE_T RtlPrintWideV(PWCH Buffer, SIZE_T Room, PSIZE_T Written, PCWSTR Format, va_list Arguments);
+
 /* ---- One character at a time (utf.c) ------------------------------------------------------------------- */
 
 #define RTL_REPLACEMENT_CHARACTER 0xFFFD

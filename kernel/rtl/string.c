@@ -233,6 +233,23 @@ static NTSTATUS RtlpProvideBuffer(SIZE_T Bytes, BOOLEAN Allocate, PVOID *Buffer,
 C_ASSERT(sizeof(UNICODE_STRING) == sizeof(STRING) &&
          offsetof(UNICODE_STRING, Buffer) == offsetof(STRING, Buffer));
 
+NTSTATUS NTAPI RtlUpcaseUnicodeString(PUNICODE_STRING DestinationString, PCUNICODE_STRING SourceString,
+                                      BOOLEAN AllocateDestinationString)
+{
+    SIZE_T Units = RtlpUnits(SourceString);
+    NTSTATUS Status = RtlpProvideBuffer(Units * sizeof(WCHAR), AllocateDestinationString,
+                                        (PVOID *)&DestinationString->Buffer, &DestinationString->MaximumLength);
+
+    if (NT_SUCCESS(Status)) {
+        for (SIZE_T Index = 0; Index < Units; Index++) {
+            DestinationString->Buffer[Index] = RtlUpcaseUnicodeChar(SourceString->Buffer[Index]);
+        }
+        DestinationString->Length = (USHORT)(Units * sizeof(WCHAR));
+    }
+    return Status;
+}
+EXPORT(RtlUpcaseUnicodeString);
+
 static NTSTATUS RtlpTranscode(bool ToUnicode, PVOID To, ULONG Room, PULONG Bytes, const VOID *From,
                               ULONG Length)
 {
@@ -292,3 +309,54 @@ VOID NTAPI RtlFreeAnsiString(PANSI_STRING AnsiString)
     RtlpFreeString(AnsiString);
 }
 EXPORT(RtlFreeAnsiString);
+
+/* ---- 8-bit strings ---- */
+
+CHAR NTAPI RtlUpperChar(CHAR Character)
+{
+    return Character >= 'a' && Character <= 'z' ? (CHAR)(Character - 0x20) : Character;
+}
+EXPORT(RtlUpperChar);
+
+VOID NTAPI RtlCopyString(PSTRING DestinationString, const STRING *SourceString)
+{
+    USHORT Length = SourceString != NULL ? SourceString->Length : 0;
+
+    Length = Length < DestinationString->MaximumLength ? Length : DestinationString->MaximumLength;
+    if (Length != 0) {
+        memmove(DestinationString->Buffer, SourceString->Buffer, Length);
+    }
+    DestinationString->Length = Length;
+}
+EXPORT(RtlCopyString);
+
+VOID NTAPI RtlUpperString(PSTRING DestinationString, const STRING *SourceString)
+{
+    RtlCopyString(DestinationString, SourceString);
+    for (USHORT Index = 0; Index < DestinationString->Length; Index++) {
+        DestinationString->Buffer[Index] = RtlUpperChar(DestinationString->Buffer[Index]);
+    }
+}
+EXPORT(RtlUpperString);
+
+LONG NTAPI RtlCompareString(const STRING *String1, const STRING *String2, BOOLEAN CaseInSensitive)
+{
+    for (USHORT Index = 0; Index < String1->Length && Index < String2->Length; Index++) {
+        CHAR First = String1->Buffer[Index], Second = String2->Buffer[Index];
+        if (CaseInSensitive) {
+            First = RtlUpperChar(First);
+            Second = RtlUpperChar(Second);
+        }
+        if (First != Second) {
+            return (UCHAR)First - (UCHAR)Second;
+        }
+    }
+    return (LONG)String1->Length - (LONG)String2->Length;
+}
+EXPORT(RtlCompareString);
+
+BOOLEAN NTAPI RtlEqualString(const STRING *String1, const STRING *String2, BOOLEAN CaseInSensitive)
+{
+    return String1->Length == String2->Length && RtlCompareString(String1, String2, CaseInSensitive) == 0;
+}
+EXPORT(RtlEqualString);

@@ -44,3 +44,192 @@ NTSTATUS RtlStringCchCopyNA(PSTR Destination, SIZE_T Size, PCSTR Source, SIZE_T 
     return Cut ? STATUS_BUFFER_OVERFLOW : STATUS_SUCCESS;
 }
 EXPORT(RtlStringCchCopyNA);
+
+NTSTATUS RtlStringCchCatNA(PSTR Destination, SIZE_T Size, PCSTR Source, SIZE_T Count)
+{
+    SIZE_T At = RtlpIsSafeSize(Size) ? strnlen(Destination, Size) : Size;
+
+    return At < Size ? RtlStringCchCopyNA(Destination + At, Size - At, Source, Count) : STATUS_INVALID_PARAMETER;
+}
+EXPORT(RtlStringCchCatNA);
+
+NTSTATUS RtlStringCchLengthA(PCSTR Text, SIZE_T Maximum, PSIZE_T Length)
+{
+    SIZE_T Found = Text != NULL && Maximum <= NTSTRSAFE_MAX_CCH ? strnlen(Text, Maximum) : Maximum;
+
+    if (Length != NULL) {
+        *Length = Found < Maximum ? Found : 0;
+    }
+    return Found < Maximum ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+}
+EXPORT(RtlStringCchLengthA);
+
+/* ---- 16-bit ---- */
+
+NTSTATUS RtlStringCchVPrintfW(PWSTR Destination, SIZE_T Size, PCWSTR Format, va_list Arguments)
+{
+    SIZE_T Written;
+
+    if (!RtlpIsSafeSize(Size)) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    bool Cut = RtlPrintWideV(Destination, Size - 1, &Written, Format, Arguments) >= Size;
+    Destination[Written] = 0;
+    return Cut ? STATUS_BUFFER_OVERFLOW : STATUS_SUCCESS;
+}
+EXPORT(RtlStringCchVPrintfW);
+
+NTSTATUS RtlStringCchPrintfW(PWSTR Destination, SIZE_T Size, PCWSTR Format, ...)
+{
+    va_list Arguments;
+
+    va_start(Arguments, Format);
+    NTSTATUS Status = RtlStringCchVPrintfW(Destination, Size, Format, Arguments);
+    va_end(Arguments);
+    return Status;
+}
+EXPORT(RtlStringCchPrintfW);
+
+/* Copies what fits of at most Count units into Room units; returns whether that was all, and how much it was. */
+static bool RtlpFitW(PWCH Destination, SIZE_T Room, PCWSTR Source, SIZE_T Count, SIZE_T *Length)
+{
+    SIZE_T Limit = Count < Room + 1 ? Count : Room + 1;
+    SIZE_T Found = RtlBoundedLengthW(Source, Limit);
+
+    *Length = Found < Room ? Found : Room;
+    if (*Length != 0) {
+        memmove(Destination, Source, *Length * sizeof(WCHAR));
+    }
+    return Found <= Room;
+}
+
+NTSTATUS RtlStringCchCopyNW(PWSTR Destination, SIZE_T Size, PCWSTR Source, SIZE_T Count)
+{
+    SIZE_T Length;
+
+    if (!RtlpIsSafeSize(Size)) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    bool All = RtlpFitW(Destination, Size - 1, Source, Count, &Length);
+    Destination[Length] = 0;
+    return All ? STATUS_SUCCESS : STATUS_BUFFER_OVERFLOW;
+}
+EXPORT(RtlStringCchCopyNW);
+
+NTSTATUS RtlStringCchCatNW(PWSTR Destination, SIZE_T Size, PCWSTR Source, SIZE_T Count)
+{
+    SIZE_T At = RtlpIsSafeSize(Size) ? RtlBoundedLengthW(Destination, Size) : Size;
+
+    return At < Size ? RtlStringCchCopyNW(Destination + At, Size - At, Source, Count) : STATUS_INVALID_PARAMETER;
+}
+EXPORT(RtlStringCchCatNW);
+
+NTSTATUS RtlStringCchLengthW(PCWSTR Text, SIZE_T Maximum, PSIZE_T Length)
+{
+    SIZE_T Found = Text != NULL && Maximum <= NTSTRSAFE_MAX_CCH ? RtlBoundedLengthW(Text, Maximum) : Maximum;
+
+    if (Length != NULL) {
+        *Length = Found < Maximum ? Found : 0;
+    }
+    return Found < Maximum ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+}
+EXPORT(RtlStringCchLengthW);
+
+NTSTATUS RtlStringCbLengthW(PCWSTR Text, SIZE_T Maximum, PSIZE_T Length)
+{
+    NTSTATUS Status = RtlStringCchLengthW(Text, Maximum / sizeof(WCHAR), Length);
+
+    if (Length != NULL) {
+        *Length *= sizeof(WCHAR);
+    }
+    return Status;
+}
+EXPORT(RtlStringCbLengthW);
+
+/* ---- Counted ---- */
+
+NTSTATUS RtlUnicodeStringInit(PUNICODE_STRING DestinationString, PCWSTR Source)
+{
+    RtlInitUnicodeString(DestinationString, NULL);
+    if (Source != NULL && RtlBoundedLengthW(Source, NTSTRSAFE_UNICODE_STRING_MAX_CCH) == NTSTRSAFE_UNICODE_STRING_MAX_CCH) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    RtlInitUnicodeString(DestinationString, Source);
+    return STATUS_SUCCESS;
+}
+EXPORT(RtlUnicodeStringInit);
+
+NTSTATUS RtlUnicodeStringVPrintf(PUNICODE_STRING DestinationString, PCWSTR Format, va_list Arguments)
+{
+    SIZE_T Written, Room = DestinationString->MaximumLength / sizeof(WCHAR);
+    bool Cut = RtlPrintWideV(DestinationString->Buffer, Room, &Written, Format, Arguments) > Room;
+
+    DestinationString->Length = (USHORT)(Written * sizeof(WCHAR));
+    return Cut ? STATUS_BUFFER_OVERFLOW : STATUS_SUCCESS;
+}
+EXPORT(RtlUnicodeStringVPrintf);
+
+NTSTATUS RtlUnicodeStringPrintf(PUNICODE_STRING DestinationString, PCWSTR Format, ...)
+{
+    va_list Arguments;
+
+    va_start(Arguments, Format);
+    NTSTATUS Status = RtlUnicodeStringVPrintf(DestinationString, Format, Arguments);
+    va_end(Arguments);
+    return Status;
+}
+EXPORT(RtlUnicodeStringPrintf);
+
+/* Puts Source, which a NUL ends, behind the first At units, as much of it as fits. */
+static NTSTATUS RtlpPutAt(PUNICODE_STRING Destination, SIZE_T At, PCWSTR Source)
+{
+    SIZE_T Length, Room = Destination->MaximumLength / sizeof(WCHAR);
+
+    if (At > Room) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    bool All = RtlpFitW(Destination->Buffer + At, Room - At, Source, MAXUSHORT, &Length);
+    Destination->Length = (USHORT)((At + Length) * sizeof(WCHAR));
+    return All ? STATUS_SUCCESS : STATUS_BUFFER_OVERFLOW;
+}
+
+/* The same for a counted source, which may hold NULs. */
+static NTSTATUS RtlpPutCountedAt(PUNICODE_STRING Destination, SIZE_T At, PCUNICODE_STRING Source)
+{
+    SIZE_T Room = Destination->MaximumLength / sizeof(WCHAR), Length = Source->Length / sizeof(WCHAR);
+
+    if (At > Room) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    bool All = Length <= Room - At;
+    Length = All ? Length : Room - At;
+    if (Length != 0) {
+        memmove(Destination->Buffer + At, Source->Buffer, Length * sizeof(WCHAR));
+    }
+    Destination->Length = (USHORT)((At + Length) * sizeof(WCHAR));
+    return All ? STATUS_SUCCESS : STATUS_BUFFER_OVERFLOW;
+}
+
+NTSTATUS RtlUnicodeStringCopy(PUNICODE_STRING DestinationString, PCUNICODE_STRING SourceString)
+{
+    return RtlpPutCountedAt(DestinationString, 0, SourceString);
+}
+EXPORT(RtlUnicodeStringCopy);
+
+NTSTATUS RtlUnicodeStringCopyString(PUNICODE_STRING DestinationString, PCWSTR Source)
+{
+    return RtlpPutAt(DestinationString, 0, Source);
+}
+EXPORT(RtlUnicodeStringCopyString);
+
+NTSTATUS RtlUnicodeStringCat(PUNICODE_STRING DestinationString, PCUNICODE_STRING SourceString)
+{
+    return RtlpPutCountedAt(DestinationString, DestinationString->Length / sizeof(WCHAR), SourceString);
+}
+EXPORT(RtlUnicodeStringCat);
+
+NTSTATUS RtlUnicodeStringCatString(PUNICODE_STRING DestinationString, PCWSTR Source)
+{
+    return RtlpPutAt(DestinationString, DestinationString->Length / sizeof(WCHAR), Source);
+}
+EXPORT(RtlUnicodeStringCatString);
