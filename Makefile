@@ -126,19 +126,23 @@ $(B)/gen/asmoffsets.inc: arch/x86_64/asmoffsets.c $(B)/flags
 	$(Q)$(CC) $(KERNEL_FLAGS) -MMD -MP -MF $(@:.inc=.d) -MT $@ -S -o $(@:.inc=.s) $<
 	$(Q)sed -n 's/.*->\([A-Za-z0-9_]*\) *[$$]*\(-*[0-9][0-9a-fx]*\).*/%define \1 \2/p' $(@:.inc=.s) >$@
 
-# Linked twice: with an empty symbol table, then with the one made from the first link (see tools/ksyms.py).
+# Linked three times: with an empty symbol table; with the one made from that, which moves the data; with the one made from
+# that, which has the same size (see tools/ksyms.py).
 $(B)/gen/ksyms0.s: tools/ksyms.py
 	$(call say,GEN,$@)
 	$(Q)tools/ksyms.py </dev/null >$@
 
-$(B)/gen/ksyms.s: $(B)/gen/primer0.elf tools/ksyms.py
+$(B)/gen/ksyms1.s: $(B)/gen/primer0.elf tools/ksyms.py
+	$(Q)$(NM) -n $< | tools/ksyms.py >$@
+
+$(B)/gen/ksyms.s: $(B)/gen/primer1.elf tools/ksyms.py
 	$(call say,GEN,$@)
 	$(Q)$(NM) -n $< | tools/ksyms.py >$@
 
 $(B)/gen/%.o: $(B)/gen/%.s
 	$(Q)$(CC) $(filter --target%,$(COMMON)) -c -o $@ $<
 
-$(B)/gen/primer0.elf: $(KERNEL_OBJECTS) $(B)/gen/ksyms0.o linker.ld
+$(B)/gen/primer%.elf: $(KERNEL_OBJECTS) $(B)/gen/ksyms%.o linker.ld
 	$(Q)$(LD) $(LINK_FLAGS) -T linker.ld -o $@ $(filter %.o,$^)
 
 $(B)/primer.elf: $(KERNEL_OBJECTS) $(B)/gen/ksyms.o linker.ld

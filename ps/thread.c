@@ -236,6 +236,9 @@ void PspDeleteThread(PVOID Object)
     if (Thread->Cid.UniqueThread != NULL) {
         ObFreeClientId(Thread->Cid.UniqueThread);
     }
+#if DBG
+    KdForgetLockList(&Thread->Tcb.LockList);
+#endif
     PspFreeThreadMemory(Thread);
     ObDereferenceObject(PsThreadProcess(Thread));
 }

@@ -15,6 +15,7 @@
 /* Makes a free mutex. Any IRQL. (WDK pages ExInitializeFastMutex, KeInitializeGuardedMutex) */
 VOID ExInitializeFastMutex(PFAST_MUTEX FastMutex)
 {
+    KiNoteInitialize(FastMutex);
     FastMutex->Count = FAST_MUTEX_FREE;
     FastMutex->Owner = NULL;
     FastMutex->Contention = 0;

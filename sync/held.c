@@ -6,96 +6,64 @@
 
 #if DBG
 
-static const char *const KiBlockingName[] = {
-    [KbkPushLock] = "push lock",
-    [KbkFastMutex] = "fast mutex",
-    [KbkResource] = "resource",
+static const KD_LOCK_CLASS KiBlockingClass[] = {
+    [KbkPushLock] = {"push lock", 0, KD_CLASS_ORDERED},
+    [KbkFastMutex] = {"fast mutex", 0, KD_CLASS_ORDERED},
+    [KbkResource] = {"resource", 0, KD_CLASS_ORDERED},
+    [KbkMutex] = {"mutex", 0, KD_CLASS_ORDERED | KD_CLASS_RECURSIVE},
+    [KbkRundown] = {"run-down protection", 0, KD_CLASS_COUNTED},
 };
-
-/* The youngest entry of the lock; NULL when there is none. The list is locked. */
-static KHELD_BLOCKING *KiFindHeld(PKTHREAD Thread, const void *Lock)
-{
-    for (ULONG i = Thread->HeldBlockingCount; i > 0; i--) {
-        if (Thread->HeldBlocking[i - 1].Lock == Lock) {
-            return &Thread->HeldBlocking[i - 1];
-        }
-    }
-    return NULL;
-}
 
 BOOLEAN KiHoldsBlocking(PKTHREAD Thread, const void *Lock)
 {
-    KIRQL Irql = KeAcquireLock(&Thread->HeldLock);
-    BOOLEAN Holds = KiFindHeld(Thread, Lock) != NULL;
-    KeReleaseLock(&Thread->HeldLock, Irql);
-    return Holds;
+    return KdLockIsHeld(&Thread->LockList, Lock);
 }
 
 ULONG KiBlockingLocksHeld(PKTHREAD Thread)
 {
-    return Thread->HeldBlockingCount + Thread->HeldUnlisted;
+    return KdLocksHeld(&Thread->LockList);
 }
 
 static NORETURN void KiViolation(ULONG What, const void *Lock, KBLOCKING_KIND Kind, const void *Holder,
                                  const void *Place, const char *Text)
 {
+    char Name[KD_LOCK_NAME];
     KdBugCheck(DRIVER_VERIFIER_DETECTED_VIOLATION, What, (ULONG64)Lock, (ULONG64)Holder, (ULONG64)Place, NULL,
-               "thread %p %s %s %p at %p (held by: %p)", ArchCurrentThread(), Text, KiBlockingName[Kind], Lock, Place,
-               Holder);
+               "thread %p %s %s %s at %p (held by: %p)", ArchCurrentThread(), Text, KiBlockingClass[Kind].Name,
+               KdLockName(Lock, Name, sizeof(Name)), Place, Holder);
 }
 
 void KiNoteBlockingAcquire(const void *Lock, KBLOCKING_KIND Kind, const void *Place)
 {
     PKTHREAD Thread = ArchCurrentThread();
 
-    if (KiHoldsBlocking(Thread, Lock)) {
+    if (!KdLockWanted(&Thread->LockList, Lock, &KiBlockingClass[Kind], 0, __builtin_frame_address(0))) {
         KiViolation(KI_VIOLATION_SELF_DEADLOCK, Lock, Kind, Thread, Place, "acquires, though it holds it,");
     }
 }
 
-/* A thread may hold more than the list has room for: those are counted, and not checked. */
-void KiNoteBlockingAcquired(PKTHREAD Thread, const void *Lock, KBLOCKING_KIND Kind, BOOLEAN Shared,
-                            const void *Place)
+void KiNoteBlockingGivenUp(const void *Lock)
 {
-    KIRQL Irql = KeAcquireLock(&Thread->HeldLock);
-    if (Thread->HeldBlockingCount < KHELD_BLOCKING_LOCKS) {
-        Thread->HeldBlocking[Thread->HeldBlockingCount++] =
-            (KHELD_BLOCKING){.Lock = Lock, .Place = Place, .Kind = (UCHAR)Kind, .Shared = Shared};
-    } else {
-        Thread->HeldUnlisted++;
-    }
-    KeReleaseLock(&Thread->HeldLock, Irql);
+    KdLockGivenUp(&ArchCurrentThread()->LockList, Lock);
 }
 
-/* Takes the lock's entry off the list; false when the thread does not hold it. */
-static bool KiForgetHeld(PKTHREAD Thread, const void *Lock)
+void KiNoteBlockingAcquired(PKTHREAD Holder, const void *Lock, KBLOCKING_KIND Kind, BOOLEAN Shared, const void *Place)
 {
-    KHELD_BLOCKING *Entry = KiFindHeld(Thread, Lock);
-
-    if (Entry == NULL) {
-        if (Thread->HeldUnlisted == 0) {
-            return false;
-        }
-        Thread->HeldUnlisted--;
-        return true;
-    }
-    Thread->HeldBlockingCount--;
-    for (; Entry < &Thread->HeldBlocking[Thread->HeldBlockingCount]; Entry++) {
-        *Entry = Entry[1];
-    }
-    return true;
+    KdLockTaken(&Holder->LockList, Lock, &KiBlockingClass[Kind], Shared ? KD_LOCK_SHARED : 0,
+                __builtin_frame_address(0));
 }
 
 void KiNoteBlockingRelease(PKTHREAD Holder, const void *Lock, KBLOCKING_KIND Kind, const void *Owner, const void *Place)
 {
-    KIRQL Irql = KeAcquireLock(&Holder->HeldLock);
-    bool Held = KiForgetHeld(Holder, Lock);
-    KeReleaseLock(&Holder->HeldLock, Irql);
-
-    if (!Held) {
+    if (!KdLockReleased(&Holder->LockList, Lock, &KiBlockingClass[Kind], 0)) {
         KiViolation(Owner != NULL ? KI_VIOLATION_OTHER_THREAD : KI_VIOLATION_NOT_HELD, Lock, Kind, Owner, Place,
                     "releases, without holding it,");
     }
+}
+
+void KiNoteBlockingShared(PKTHREAD Holder, const void *Lock)
+{
+    KdLockConverted(&Holder->LockList, Lock, KD_LOCK_SHARED);
 }
 
 void KiCheckApcsOff(const void *Lock, KBLOCKING_KIND Kind, const void *Place)
@@ -104,11 +72,11 @@ void KiCheckApcsOff(const void *Lock, KBLOCKING_KIND Kind, const void *Place)
 
     if (Irql > APC_LEVEL) {
         KdBugCheck(IRQL_NOT_LESS_OR_EQUAL, (ULONG64)Lock, Irql, APC_LEVEL, (ULONG64)Place, NULL, "%s %p at level %d",
-                   KiBlockingName[Kind], Lock, Irql);
+                   KiBlockingClass[Kind].Name, Lock, Irql);
     }
     if (Irql < APC_LEVEL && ArchCurrentThread()->ApcDisable == 0) {
         KdBugCheck(BLOCKING_LOCK_WITH_APCS_ENABLED, (ULONG64)Lock, Kind, (ULONG64)Place, 0, NULL,
-                   "%s %p acquired at %p outside a critical region", KiBlockingName[Kind], Lock, Place);
+                   "%s %p acquired at %p outside a critical region", KiBlockingClass[Kind].Name, Lock, Place);
     }
 }
 

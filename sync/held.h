@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What debug builds know about blocking locks: each thread's list of those that it holds, in the order in which it
- * acquired them, each with the address of the instruction behind the acquiring call. Push locks, fast mutexes and
- * resources report here; release builds keep nothing.
- *
- * The list (KTHREAD.HeldBlocking) is guarded by KTHREAD.HeldLock, because a resource may be released on behalf of
- * another thread.
+ * What debug builds know about blocking locks: each thread's list of those that it holds or waits for, each with the stack
+ * of its acquisition (kernel/kd/locks.h), and the order in which they are taken. Push locks, fast mutexes, resources, mutexes
+ * and run-down protection report here; release builds keep nothing.
  */
 #ifndef PRIMER_HELD_H
 #define PRIMER_HELD_H
@@ -16,6 +13,8 @@ typedef enum _KBLOCKING_KIND {
     KbkPushLock,
     KbkFastMutex,
     KbkResource,
+    KbkMutex,
+    KbkRundown, /* any number of references, which another thread may release */
 } KBLOCKING_KIND;
 
 #define KI_CALLER() __builtin_return_address(0)
@@ -27,13 +26,17 @@ typedef enum _KBLOCKING_KIND {
 #define KI_VIOLATION_NOT_HELD      0x1007 /* released without having been acquired */
 
 #if DBG
-/* The current thread is about to acquire a lock, and to wait for it if need be: it may not hold it already. */
+/* The current thread is about to acquire a lock, and to wait for it without limit if need be: it may not hold it already
+   (a mutex excepted). KiNoteBlockingAcquired follows, or KiNoteBlockingGivenUp. Any level: the caller has checked that. */
 void KiNoteBlockingAcquire(const void *Lock, KBLOCKING_KIND Kind, const void *Place);
-/* Holder, usually the current thread, has acquired it. */
+void KiNoteBlockingGivenUp(const void *Lock);
+/* Holder, usually the current thread, has acquired it, with or without the announcement. */
 void KiNoteBlockingAcquired(PKTHREAD Holder, const void *Lock, KBLOCKING_KIND Kind, BOOLEAN Shared,
                             const void *Place);
 /* Holder, usually the current thread, gives it up. Owner: the thread that the lock names as its owner, if it does. */
 void KiNoteBlockingRelease(PKTHREAD Holder, const void *Lock, KBLOCKING_KIND Kind, const void *Owner, const void *Place);
+/* Held exclusively before, shared from now on. */
+void KiNoteBlockingShared(PKTHREAD Holder, const void *Lock);
 /* Does the thread's list hold the lock? */
 BOOLEAN KiHoldsBlocking(PKTHREAD Thread, const void *Lock);
 /* How many blocking locks the thread holds. */
@@ -43,8 +46,10 @@ ULONG KiBlockingLocksHeld(PKTHREAD Thread);
 void KiCheckApcsOff(const void *Lock, KBLOCKING_KIND Kind, const void *Place);
 #else
 #define KiNoteBlockingAcquire(Lock, Kind, Place)                  ((void)0)
+#define KiNoteBlockingGivenUp(Lock)                               ((void)0)
 #define KiNoteBlockingAcquired(Holder, Lock, Kind, Shared, Place) ((void)0)
 #define KiNoteBlockingRelease(Holder, Lock, Kind, Owner, Place)   ((void)0)
+#define KiNoteBlockingShared(Holder, Lock)                        ((void)0)
 #define KiCheckApcsOff(Lock, Kind, Place)                         ((void)0)
 #endif
 

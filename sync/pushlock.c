@@ -48,6 +48,7 @@ static EXP_BUCKET *ExpBucketOf(PEX_PUSH_LOCK PushLock)
 
 VOID ExInitializePushLock(PEX_PUSH_LOCK PushLock)
 {
+    KiNoteInitialize(PushLock);
     PushLock->Value = 0;
 }
 EXPORT(ExInitializePushLock);

@@ -12,6 +12,7 @@
  * after the other. A user may come in at one word and leave at another, so that the count of a single one may become
  * negative; only their sum means anything.
  */
+#include "sync/held.h"
 #include "sync/rundown.h"
 #include "sync/sync.h"
 
@@ -56,6 +57,19 @@ VOID ExRundownCompleted(PEX_RUNDOWN_REF RunRef)
 }
 EXPORT(ExRundownCompleted);
 
+/* A DPC holds nothing in the name of the thread that it has interrupted; and of several references taken at once nobody
+   knows how they are given up. */
+static inline void ExpNoteUser(PEX_RUNDOWN_REF RunRef, ULONG Count)
+{
+#if DBG
+    if (Count == 1 && !KeGetCurrentPrcb()->DpcActive) {
+        KiNoteBlockingAcquired(ArchCurrentThread(), RunRef, KbkRundown, TRUE, KI_CALLER());
+    } else {
+        KdLockTravels(RunRef);
+    }
+#endif
+}
+
 /* Count more users; FALSE as soon as run-down has begun. <= DISPATCH_LEVEL. (WDK page of the name) */
 BOOLEAN ExAcquireRundownProtectionEx(PEX_RUNDOWN_REF RunRef, ULONG Count)
 {
@@ -63,6 +77,7 @@ BOOLEAN ExAcquireRundownProtectionEx(PEX_RUNDOWN_REF RunRef, ULONG Count)
     while ((Value & RUNDOWN_CLOSED) == 0) {
         if (__atomic_compare_exchange_n(&RunRef->Count, &Value, Value + (ULONG_PTR)Count * RUNDOWN_ONE, false,
                                         __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+            ExpNoteUser(RunRef, Count);
             return TRUE;
         }
     }
@@ -80,6 +95,11 @@ EXPORT(ExAcquireRundownProtection);
 static inline void ExpRelease(PEX_RUNDOWN_REF RunRef, ULONG Count, bool Alone)
 {
     ULONG_PTR Value = __atomic_load_n(&RunRef->Count, __ATOMIC_RELAXED);
+    if (Alone) {
+        KiNoteBlockingRelease(ArchCurrentThread(), RunRef, KbkRundown, NULL, KI_CALLER());
+    } else {
+        KdLockTravels(RunRef);
+    }
     while ((Value & RUNDOWN_CLOSED) == 0) {
         KI_ASSERT(!Alone || Value >= (ULONG_PTR)Count * RUNDOWN_ONE, "released more often than acquired");
         if (__atomic_compare_exchange_n(&RunRef->Count, &Value, Value - (ULONG_PTR)Count * RUNDOWN_ONE, false,
@@ -131,7 +151,9 @@ static void ExpJoinRundown(PEX_RUNDOWN_REF RunRef)
     }
     KeReleaseLock(&ExpRundownLock, Irql);
     if (Joined) {
+        KiNoteBlockingAcquire(RunRef, KbkRundown, KI_CALLER());
         KeWaitForSingleObject(&Joiner.Done, WrRundown, KernelMode, FALSE, NULL);
+        KiNoteBlockingGivenUp(RunRef);
     }
 }
 
@@ -184,7 +206,9 @@ void ExpWaitForRundownSlots(PEX_RUNDOWN_REF First, ULONG Slots, SIZE_T Stride)
         ExpCloseSlot(ExpSlot(First, i, Stride), &Wait, &Users);
     }
     if (__atomic_add_fetch(&Wait.Count, Users - RUNDOWN_BIAS, __ATOMIC_ACQ_REL) != 0) {
+        KiNoteBlockingAcquire(First, KbkRundown, KI_CALLER());
         KeWaitForSingleObject(&Wait.Done, WrRundown, KernelMode, FALSE, NULL);
+        KiNoteBlockingGivenUp(First);
     }
     ExpEndRundown(First, Slots, Stride, &Wait);
 }

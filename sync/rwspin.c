@@ -17,7 +17,7 @@ static inline LONG KiReadWord(PEX_SPIN_LOCK SpinLock)
 /* Of two writers the one that finds the bit clear goes on. */
 static void KiAcquireExclusive(PEX_SPIN_LOCK SpinLock)
 {
-    KiNoteAcquire((const void *)SpinLock, KlcDriver, FALSE);
+    KiNoteAcquire((const void *)SpinLock, KlcReadWrite, FALSE);
     while (__atomic_fetch_or(SpinLock, RW_WRITER, __ATOMIC_ACQUIRE) < 0) {
         while (KiReadWord(SpinLock) < 0) {
             ArchPause();
@@ -26,7 +26,7 @@ static void KiAcquireExclusive(PEX_SPIN_LOCK SpinLock)
     while (KiReadWord(SpinLock) != RW_WRITER) {
         ArchPause();
     }
-    KiNoteAcquired((const void *)SpinLock, KlcDriver);
+    KiNoteAcquired((const void *)SpinLock, KlcReadWrite);
 }
 
 /* One more reader; false when a writer is there or claims the lock. */
@@ -43,11 +43,11 @@ static inline bool KiAddReader(PEX_SPIN_LOCK SpinLock)
 
 static void KiAcquireShared(PEX_SPIN_LOCK SpinLock)
 {
-    KiNoteAcquire((const void *)SpinLock, KlcDriver, FALSE);
+    KiNoteAcquire((const void *)SpinLock, KlcReadWrite | KLOCK_SHARED, FALSE);
     while (!KiAddReader(SpinLock)) {
         ArchPause();
     }
-    KiNoteAcquired((const void *)SpinLock, KlcDriver);
+    KiNoteAcquired((const void *)SpinLock, KlcReadWrite | KLOCK_SHARED);
 }
 
 /* Who holds the lock in one mode must not release it in the other. */
@@ -63,14 +63,14 @@ static inline void KiCheckMode(PEX_SPIN_LOCK SpinLock, bool Held, const char *Mo
 
 static void KiReleaseExclusive(PEX_SPIN_LOCK SpinLock)
 {
-    KiNoteRelease((const void *)SpinLock, KlcDriver);
+    KiNoteRelease((const void *)SpinLock, KlcReadWrite);
     KiCheckMode(SpinLock, KiReadWord(SpinLock) == RW_WRITER, "exclusive");
     __atomic_store_n(SpinLock, 0, __ATOMIC_RELEASE);
 }
 
 static void KiReleaseShared(PEX_SPIN_LOCK SpinLock)
 {
-    KiNoteRelease((const void *)SpinLock, KlcDriver);
+    KiNoteRelease((const void *)SpinLock, KlcReadWrite | KLOCK_SHARED);
     KiCheckMode(SpinLock, (KiReadWord(SpinLock) & ~RW_WRITER) != 0, "shared");
     __atomic_fetch_sub(SpinLock, 1, __ATOMIC_RELEASE);
 }
@@ -145,11 +145,11 @@ BOOLEAN ExTryAcquireSpinLockExclusiveAtDpcLevel(PEX_SPIN_LOCK SpinLock)
 {
     LONG Free = 0;
     KI_LOCK_AT_DPC((const void *)SpinLock);
-    KiNoteAcquire((const void *)SpinLock, KlcDriver, TRUE);
+    KiNoteAcquire((const void *)SpinLock, KlcReadWrite, TRUE);
     if (!__atomic_compare_exchange_n(SpinLock, &Free, RW_WRITER, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
         return FALSE;
     }
-    KiNoteAcquired((const void *)SpinLock, KlcDriver);
+    KiNoteAcquired((const void *)SpinLock, KlcReadWrite);
     return TRUE;
 }
 EXPORT(ExTryAcquireSpinLockExclusiveAtDpcLevel);
@@ -158,11 +158,11 @@ EXPORT(ExTryAcquireSpinLockExclusiveAtDpcLevel);
 BOOLEAN ExTryAcquireSpinLockSharedAtDpcLevel(PEX_SPIN_LOCK SpinLock)
 {
     KI_LOCK_AT_DPC((const void *)SpinLock);
-    KiNoteAcquire((const void *)SpinLock, KlcDriver, TRUE);
+    KiNoteAcquire((const void *)SpinLock, KlcReadWrite | KLOCK_SHARED, TRUE);
     if (!KiAddReader(SpinLock)) {
         return FALSE;
     }
-    KiNoteAcquired((const void *)SpinLock, KlcDriver);
+    KiNoteAcquired((const void *)SpinLock, KlcReadWrite | KLOCK_SHARED);
     return TRUE;
 }
 EXPORT(ExTryAcquireSpinLockSharedAtDpcLevel);
@@ -173,6 +173,10 @@ LOGICAL ExTryConvertSharedSpinLockExclusive(PEX_SPIN_LOCK SpinLock)
 {
     LONG Alone = 1;
     KI_LOCK_AT_DPC((const void *)SpinLock);
-    return __atomic_compare_exchange_n(SpinLock, &Alone, RW_WRITER, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+    if (!__atomic_compare_exchange_n(SpinLock, &Alone, RW_WRITER, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+        return FALSE;
+    }
+    KiNoteConverted((const void *)SpinLock, KlcReadWrite);
+    return TRUE;
 }
 EXPORT(ExTryConvertSharedSpinLockExclusive);

@@ -26,6 +26,7 @@ void KiCheckLockLevel(const void *Lock, KIRQL Lowest, const char *Routine)
 
 VOID KeInitializeSpinLock(PKSPIN_LOCK SpinLock)
 {
+    KiNoteInitialize(SpinLock);
     *SpinLock = 0;
 }
 EXPORT(KeInitializeSpinLock);
@@ -122,7 +123,7 @@ static void KiWaitInQueue(PKSPIN_LOCK_QUEUE Last, PKSPIN_LOCK_QUEUE Entry)
 
 static inline void KiQueueAcquire(PKSPIN_LOCK SpinLock, PKSPIN_LOCK_QUEUE Entry)
 {
-    KiNoteAcquire(SpinLock, KlcDriver, FALSE);
+    KiNoteAcquire(SpinLock, KlcQueued, FALSE);
     Entry->Next = NULL;
     Entry->Lock = (PKSPIN_LOCK)((ULONG_PTR)SpinLock | QUEUE_WAIT); /* @prepare */
     /* @join */
@@ -132,14 +133,14 @@ static inline void KiQueueAcquire(PKSPIN_LOCK SpinLock, PKSPIN_LOCK_QUEUE Entry)
     } else {
         Entry->Lock = (PKSPIN_LOCK)((ULONG_PTR)SpinLock | QUEUE_OWNER); /* @first */
     }
-    KiNoteAcquired(SpinLock, KlcDriver);
+    KiNoteAcquired(SpinLock, KlcQueued);
 }
 
 static inline void KiQueueRelease(PKSPIN_LOCK_QUEUE Entry)
 {
     PKSPIN_LOCK SpinLock = (PKSPIN_LOCK)((ULONG_PTR)Entry->Lock & ~(ULONG_PTR)(QUEUE_WAIT | QUEUE_OWNER));
     KSPIN_LOCK Last = (KSPIN_LOCK)Entry;
-    KiNoteRelease(SpinLock, KlcDriver);
+    KiNoteRelease(SpinLock, KlcQueued);
     Entry->Lock = SpinLock;
     /* @leave */
     if (Entry->Next == NULL &&

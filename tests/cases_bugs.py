@@ -5,7 +5,7 @@ from kinds import Bugcheck, Kernel
 
 # name: (code, name's pattern, what the log says)
 BUGS = {
-    "self-deadlock": (0x0F, "SPIN_LOCK_ALREADY_OWNED", "driver spin lock"),
+    "self-deadlock": (0x0F, "SPIN_LOCK_ALREADY_OWNED", "driver spin lock bug!Lock (?s:.*)holds driver spin lock bug!Lock, from .*SelfDeadlock"),
     "release-free": (0x10, "SPIN_LOCK_NOT_OWNED", "does not hold"),
     "wrong-level": (0x08, "IRQL_NOT_DISPATCH_LEVEL", "at level 0"),
     "lock-above-dispatch": (0x0A, "IRQL_NOT_LESS_OR_EQUAL", "at level 5"),

@@ -288,6 +288,11 @@ static BOOLEAN ExpAcquireResource(PERESOURCE Resource, EXP_REQUEST Request, BOOL
     EXP_OUTCOME Outcome;
 
     KiCheckApcsOff(Resource, KbkResource, Place);
+#if DBG
+    if (Wait && !KiHoldsBlocking(KeGetCurrentThread(), Resource)) {
+        KiNoteBlockingAcquire(Resource, KbkResource, Place);
+    }
+#endif
     KeInitializeEvent(&Waiter.Granted, SynchronizationEvent, FALSE);
     do {
         Outcome = ExpTryRequest(Resource, Request, Wait, &Waiter, &Size);
@@ -402,6 +407,7 @@ VOID ExConvertExclusiveToSharedLite(PERESOURCE Resource)
         ExpNotOwned(Resource, ExGetCurrentResourceThread());
     }
     Resource->Flag &= (USHORT)~ResourceOwnedExclusive;
+    KiNoteBlockingShared(KeGetCurrentThread(), Resource);
     PEXP_RESOURCE_WAITER Chain = ExpGrantShared(Resource);
     KeReleaseSpinLock(&Resource->SpinLock, Irql);
     ExpWakeResourceWaiters(Chain);
@@ -535,6 +541,7 @@ EXPORT(ExDisableResourceBoostLite);
    <= DISPATCH_LEVEL. (WDK page of the name) */
 NTSTATUS ExInitializeResourceLite(PERESOURCE Resource)
 {
+    KiNoteInitialize(Resource);
     RtlZeroMemory(Resource, sizeof(*Resource));
     KeInitializeSpinLock(&Resource->SpinLock);
     Resource->Address = (PVOID)KI_CALLER();

@@ -179,7 +179,7 @@ static void KdpPrintBackTrace(ULONG Processor)
     }
 }
 
-static void KdpPrintThread(PKTHREAD Thread)
+void KdpPrintThread(PKTHREAD Thread)
 {
     CLIENT_ID Ids;
 
@@ -219,6 +219,8 @@ static void KdpPrintAll(PKTRAP_FRAME Frame)
             KdpPrintProcessor(KdHooks.ProcessorBlock[i]);
         }
     }
+    KdpPrintOrderCycle();
+    KdpPrintHeldLocks();
     KdpPrintTrace(KDP_TRACE_SHOWN);
 }
 

@@ -7,6 +7,7 @@
 
 #include <ntddk.h>
 #include "arch/arch.h"
+#include "kernel/kd/locks.h"
 
 /* Writes text to the log (the caller ends its line with a line feed), and keeps it in a ring for the debugger.
    Message: an '@' at its beginning is meant (see log.c). Any IRQL, any context but NMI. */
@@ -75,7 +76,8 @@ void KdRemoveSymbols(KD_SYMBOLS *Symbols);
     X(LOCK_HELD_WHILE_BLOCKING, 0x50002)                                                                     \
     X(PROVIDER_CONTRACT_VIOLATION, 0x50003)                                                                  \
     X(ASSERTION_FAILED, 0x50004)                                                                             \
-    X(BLOCKING_LOCK_WITH_APCS_ENABLED, 0x50005)
+    X(BLOCKING_LOCK_WITH_APCS_ENABLED, 0x50005)                                                             \
+    X(LOCK_DEADLOCK, 0x50006)
 
 #define KD_DEFINE(Name, Code) Name = Code,
 enum {

@@ -5,18 +5,21 @@
  * own lock, changes the list by one store each time.
  */
 #include "kernel/kd/kdp.h"
+#include "kernel/rtl/rtl.h"
+
+#define KDP_SYMBOL_TEXT 160
 
 /* Made by tools/ksyms.py. */
 extern const ULONG KdSymbolCount;
 extern KD_SYMBOL KdSymbolTable[];
 extern const char KdSymbolNames[];
 
-extern const char __text_start[], __text_end[];
+extern const char __text_start[], __kernel_end[];
 
 static KD_SYMBOLS KdpKernelSymbols = {
     .Base = ARCH_KERNEL_BASE,
     .Start = (ULONG64)__text_start,
-    .End = (ULONG64)__text_end,
+    .End = (ULONG64)__kernel_end,
     .Symbol = KdSymbolTable,
     .Names = KdSymbolNames,
 };
@@ -41,26 +44,34 @@ static const KD_SYMBOL *KdpFindSymbol(const KD_SYMBOLS *Symbols, ULONG64 Offset)
     return Best;
 }
 
-static void KdpPrintSymbolOf(const KD_SYMBOLS *Symbols, ULONG64 Address, bool IsReturn)
-{
-    const KD_SYMBOL *Symbol = KdpFindSymbol(Symbols, Address - IsReturn - Symbols->Base);
-
-    if (Symbols->Module != NULL) {
-        DbgPrint("%s!", Symbols->Module);
-    }
-    DbgPrint("%s+%#I64x", Symbol != NULL ? Symbols->Names + Symbol->Name : ".text",
-             Address - Symbols->Base - (Symbol != NULL ? Symbol->Offset : 0));
-}
-
 /* A return address may lie behind its function's end, when the call was the last thing there: the call itself
    is looked up. */
-void KdpPrintSymbol(ULONG64 Address, bool IsReturn)
+static void KdpFormatSymbolOf(const KD_SYMBOLS *Symbols, ULONG64 Address, bool IsReturn, char *Buffer, SIZE_T Size)
+{
+    const KD_SYMBOL *Symbol = KdpFindSymbol(Symbols, Address - IsReturn - Symbols->Base);
+    ULONG64 Offset = Address - Symbols->Base - (Symbol != NULL ? Symbol->Offset : 0);
+
+    KdpFormat(Buffer, Size, Offset != 0 || IsReturn ? "%s%s%s+%#I64x" : "%s%s%s",
+             Symbols->Module != NULL ? Symbols->Module : "", Symbols->Module != NULL ? "!" : "",
+             Symbol != NULL ? Symbols->Names + Symbol->Name : ".text", Offset);
+}
+
+bool KdpFormatSymbol(ULONG64 Address, bool IsReturn, char *Buffer, SIZE_T Size)
 {
     for (KD_SYMBOLS *Symbols = KdpSymbols; Symbols != NULL; Symbols = Symbols->Next) {
         if (Address - IsReturn - Symbols->Start < Symbols->End - Symbols->Start) {
-            KdpPrintSymbolOf(Symbols, Address, IsReturn);
-            return;
+            KdpFormatSymbolOf(Symbols, Address, IsReturn, Buffer, Size);
+            return true;
         }
+    }
+    return false;
+}
+
+void KdpPrintSymbol(ULONG64 Address, bool IsReturn)
+{
+    char Text[KDP_SYMBOL_TEXT];
+    if (KdpFormatSymbol(Address, IsReturn, Text, sizeof(Text))) {
+        DbgPrint("%s", Text);
     }
 }
 

@@ -12,6 +12,11 @@
 #include "kernel/ke/lock.h"
 #include <ntddk.h>
 
+#if DBG
+#define KHELD_LOCKS          72 /* by a processor: WaitAll's objects and a few more */
+#define KHELD_BLOCKING_LOCKS 24 /* by a thread; further ones are only counted */
+#endif
+
 /* ---- Threads ---- */
 
 /*
@@ -62,17 +67,6 @@ typedef enum _KTHREAD_STATE {
 #define KUSER_WORK_USER_APC     0x80  /* a user APC is queued */
 #define KUSER_WORK_ALERT_KERNEL 0x100 /* KeAlertThread: break off one alertable wait */
 #define KUSER_WORK_ALERT_USER   0x200 /* the same, one in UserMode */
-
-#if DBG
-/* A blocking lock that a thread holds. */
-#define KHELD_BLOCKING_LOCKS 24
-typedef struct _KHELD_BLOCKING {
-    const void *Lock;
-    const void *Place; /* behind the call that acquired it */
-    UCHAR Kind;        /* KBLOCKING_KIND */
-    BOOLEAN Shared;
-} KHELD_BLOCKING;
-#endif
 
 /*
  * Fields:  (c) constant once started   (o) the thread itself only   (t) Thread->Lock   (r) ReadyLock of Processor
@@ -141,10 +135,8 @@ struct _KTHREAD {
     LONG SuspendCount;                  /* (t) */
     KEVENT ResumeEvent;                 /* synchronization; set when SuspendCount comes to 0 */
 #if DBG
-    KLOCK HeldLock;                     /* guards the list of blocking locks: sync/held.h */
-    ULONG HeldBlockingCount;            /* (HeldLock) */
-    ULONG HeldUnlisted;                 /* (HeldLock) held, too, but the list was full */
-    KHELD_BLOCKING HeldBlocking[KHELD_BLOCKING_LOCKS]; /* (HeldLock) in the order of acquisition */
+    KD_LOCK_LIST LockList;              /* blocking locks that it holds, or waits for: sync/held.h */
+    KD_LOCK LockEntries[KHELD_BLOCKING_LOCKS];
 #endif
 };
 
@@ -189,9 +181,6 @@ typedef struct _KCALL {
     volatile KAFFINITY Pending; /* (a) processors that have not finished it */
 } KCALL;
 
-#if DBG
-#define KHELD_LOCKS 72
-#endif
 
 /*
  * A processor's control block, laid out by who writes: a processor that reads or writes something of another one
@@ -227,11 +216,8 @@ struct _KPRCB {
     ULONG64 RandomState;          /* debug: random preemption */
     ULONG64 Interrupts, Ipis, Dpcs, Steals, Pulls, ClockInterrupts, TbFlushes;
 #if DBG
-    ULONG HeldCount;
-    struct {
-        const void *Lock;
-        UCHAR Class;
-    } Held[KHELD_LOCKS];
+    KD_LOCK_LIST LockList;        /* spin locks that it holds, or waits for */
+    KD_LOCK LockEntries[KHELD_LOCKS];
 #endif
 
     /* Constant once the processor is online (Others grows while the machine starts): read by everybody. */

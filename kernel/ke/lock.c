@@ -20,80 +20,62 @@ void KeReleaseLock(PKLOCK Lock, KIRQL OldIrql)
 
 #if DBG
 
-static const struct {
-    UCHAR Rank;
-    const char *Name;
-} KiLockClass[] = {
-#define X(Class, Rank, Name, What) {Rank, Name},
+static const KD_LOCK_CLASS KiLockClass[KlcCount] = {
+#define X(Class, Rank, Name, What)                                                                                     \
+    [Class] = {Name, Rank,                                                                                             \
+               Rank == KLOCK_DRIVER_RANK || Class == KlcInterrupt ? KD_CLASS_ORDERED                                  \
+               : Class == KlcObject                               ? KD_CLASS_ADDRESS                                  \
+                                                                  : 0},
     KLOCK_CLASSES(X)
 #undef X
 };
 
+#define KI_CLASS(Class) (&KiLockClass[(Class) & ~KLOCK_SHARED])
+#define KI_MODE(Class)  ((Class) & KLOCK_SHARED ? KD_LOCK_SHARED : 0)
+C_ASSERT(KlcCount < KLOCK_SHARED);
+
 ULONG KiLocksHeld(void)
 {
-    return KeGetCurrentPrcb()->HeldCount;
+    return KdLocksHeld(&KeGetCurrentPrcb()->LockList);
 }
 
-/* May Lock be acquired on top of a lock that is held? Same class: only where the rank table allows it. */
-static bool KiOrderAllows(const void *Held, UCHAR HeldClass, const void *Lock, KLOCK_CLASS Class)
+static NORETURN void KiLockMisused(ULONG Code, const void *Lock, ULONG Class, const char *Text)
 {
-    if (KiLockClass[HeldClass].Rank != KiLockClass[Class].Rank) {
-        return KiLockClass[HeldClass].Rank < KiLockClass[Class].Rank;
-    }
-    return Class == KlcDriver || Class == KlcInterrupt || (Class == KlcObject && Held < Lock);
-}
-
-void KiNoteAcquire(const void *Lock, KLOCK_CLASS Class, BOOLEAN Try)
-{
-    bool Interrupts = ArchDisableInterrupts();
+    char Name[KD_LOCK_NAME];
     PKPRCB Prcb = KeGetCurrentPrcb();
-    if (Prcb->Irql < DISPATCH_LEVEL && Interrupts) {
-        KdBugCheck(IRQL_NOT_GREATER_OR_EQUAL, (ULONG64)Lock, Prcb->Irql, DISPATCH_LEVEL, 0, NULL,
-                   "lock '%s' acquired at level %d", KiLockClass[Class].Name, Prcb->Irql);
-    }
-    for (ULONG i = 0; i < Prcb->HeldCount; i++) {
-        if (Prcb->Held[i].Lock == Lock) {
-            KdBugCheck(SPIN_LOCK_ALREADY_OWNED, (ULONG64)Lock, Class, 0, 0, NULL,
-                       "processor %d acquires lock '%s' that it holds", Prcb->Number, KiLockClass[Class].Name);
-        }
-        if (!Try && !KiOrderAllows(Prcb->Held[i].Lock, Prcb->Held[i].Class, Lock, Class)) {
-            KdBugCheck(LOCK_ORDER_VIOLATION, (ULONG64)Lock, Prcb->Held[i].Class, Class, Prcb->Number, NULL,
-                       "lock '%s' (rank %d) acquired while holding '%s' (rank %d)", KiLockClass[Class].Name,
-                       KiLockClass[Class].Rank, KiLockClass[Prcb->Held[i].Class].Name,
-                       KiLockClass[Prcb->Held[i].Class].Rank);
-        }
-    }
-    ArchRestoreInterrupts(Interrupts);
+    KdBugCheck(Code, (ULONG64)Lock, Prcb->Irql, Prcb->Number, 0, NULL, "%s %s %s (processor %u, level %d)",
+               KI_CLASS(Class)->Name, KdLockName(Lock, Name, sizeof(Name)), Text, Prcb->Number, Prcb->Irql);
 }
 
-void KiNoteAcquired(const void *Lock, KLOCK_CLASS Class)
+void KiNoteAcquire(const void *Lock, ULONG Class, BOOLEAN Try)
 {
-    bool Interrupts = ArchDisableInterrupts();
     PKPRCB Prcb = KeGetCurrentPrcb();
-    KI_ASSERT(Prcb->HeldCount < KHELD_LOCKS, "%u locks held", Prcb->HeldCount);
-    Prcb->Held[Prcb->HeldCount].Lock = Lock;
-    Prcb->Held[Prcb->HeldCount].Class = (UCHAR)Class;
-    Prcb->HeldCount++;
-    ArchRestoreInterrupts(Interrupts);
+    if (Prcb->Irql < DISPATCH_LEVEL && ArchInterruptsEnabled()) {
+        KiLockMisused(IRQL_NOT_GREATER_OR_EQUAL, Lock, Class, "is acquired below DISPATCH_LEVEL");
+    }
+    if (!KdLockWanted(&Prcb->LockList, Lock, KI_CLASS(Class), KI_MODE(Class) | (Try ? KD_LOCK_TRY : 0),
+                      __builtin_frame_address(0))) {
+        KiLockMisused(SPIN_LOCK_ALREADY_OWNED, Lock, Class, "is acquired by the processor that holds it");
+    }
 }
 
-void KiNoteRelease(const void *Lock, KLOCK_CLASS Class)
+void KiNoteAcquired(const void *Lock, ULONG Class)
 {
-    bool Interrupts = ArchDisableInterrupts();
     PKPRCB Prcb = KeGetCurrentPrcb();
-    ULONG i = Prcb->HeldCount;
-    while (i > 0 && Prcb->Held[i - 1].Lock != Lock) {
-        i--;
+    KdLockTaken(&Prcb->LockList, Lock, KI_CLASS(Class), KI_MODE(Class), __builtin_frame_address(0));
+    KI_ASSERT(Prcb->LockList.Lost == 0, "more than %u locks held", KHELD_LOCKS);
+}
+
+void KiNoteRelease(const void *Lock, ULONG Class)
+{
+    if (!KdLockReleased(&KeGetCurrentPrcb()->LockList, Lock, KI_CLASS(Class), KI_MODE(Class))) {
+        KiLockMisused(SPIN_LOCK_NOT_OWNED, Lock, Class, "is released by a processor that does not hold it so");
     }
-    if (i == 0) {
-        KdBugCheck(SPIN_LOCK_NOT_OWNED, (ULONG64)Lock, Class, 0, 0, NULL,
-                   "processor %d releases lock '%s' that it does not hold", Prcb->Number, KiLockClass[Class].Name);
-    }
-    for (; i < Prcb->HeldCount; i++) {
-        Prcb->Held[i - 1] = Prcb->Held[i];
-    }
-    Prcb->HeldCount--;
-    ArchRestoreInterrupts(Interrupts);
+}
+
+void KiNoteConverted(const void *Lock, ULONG Class)
+{
+    KdLockConverted(&KeGetCurrentPrcb()->LockList, Lock, KI_MODE(Class));
 }
 
 #endif

@@ -8,6 +8,7 @@
 #define PRIMER_LOCK_H
 
 #include "arch/arch.h"
+#include "kernel/kd/locks.h"
 #include "kernel/ke/lockrank.h"
 #include <ntddk.h>
 
@@ -18,19 +19,35 @@ typedef struct _KLOCK {
 #endif
 } KLOCK, *PKLOCK;
 
+#define KLOCK_SHARED 0x100
+
 #if DBG
-/* Rank, self-deadlock and IRQL checks, then the record; and the reverse. A try that fails records nothing. */
-void KiNoteAcquire(const void *Lock, KLOCK_CLASS Class, BOOLEAN Try);
-void KiNoteAcquired(const void *Lock, KLOCK_CLASS Class);
-void KiNoteRelease(const void *Lock, KLOCK_CLASS Class);
+/*
+ * The record of held locks (kernel/kd/locks.h), which all kinds of lock keep in debug builds.
+ *
+ * Spin locks, at DISPATCH_LEVEL or with interrupts off: KiNoteAcquire before spinning (a try, too, which only has its
+ * contracts checked), KiNoteAcquired once the lock is held, KiNoteRelease before it is let go. A class may have
+ * KLOCK_SHARED added, at all three.
+ * (Blocking locks: sync/held.h.)
+ */
+void KiNoteAcquire(const void *Lock, ULONG Class, BOOLEAN Try);
+void KiNoteAcquired(const void *Lock, ULONG Class);
+void KiNoteRelease(const void *Lock, ULONG Class);
+/* A reader has become the writer, or the reverse: the class tells. */
+void KiNoteConverted(const void *Lock, ULONG Class);
+
 /* How many spin locks this processor holds. */
 ULONG KiLocksHeld(void);
+/* In a routine that initialises a lock: its caller is what the order graph knows the lock by. */
+#define KiNoteInitialize(Lock) KdLockInitialized(Lock, (ULONG64)__builtin_return_address(0))
 #define KLOCK_CLASS_OF(Lock) ((KLOCK_CLASS)(Lock)->Class)
 #else
-#define KiNoteAcquire(Lock, Class, Try) ((void)0)
-#define KiNoteAcquired(Lock, Class)     ((void)0)
-#define KiNoteRelease(Lock, Class)      ((void)0)
-#define KLOCK_CLASS_OF(Lock)            KlcCount
+#define KiNoteAcquire(Lock, Class, Try)    ((void)0)
+#define KiNoteAcquired(Lock, Class)        ((void)0)
+#define KiNoteRelease(Lock, Class)         ((void)0)
+#define KiNoteConverted(Lock, Class)       ((void)0)
+#define KiNoteInitialize(Lock)             ((void)0)
+#define KLOCK_CLASS_OF(Lock)               KlcCount
 #endif
 
 /* A lock that is there before any code runs. */

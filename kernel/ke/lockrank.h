@@ -4,14 +4,15 @@
  * control that holds one may acquire only those further down). X(class, rank, name, what it protects)
  *
  * Two locks of one class are never held together, but for dispatcher objects (WaitAll locks up to 64 in
- * address order), drivers' own locks, whose order is the drivers' affair, and interrupt spin locks, whose order is that of
- * their levels.
+ * address order) and drivers' own locks, interrupt spin locks among them, whose order the order graph learns.
  */
 #ifndef PRIMER_LOCKRANK_H
 #define PRIMER_LOCKRANK_H
 
 #define KLOCK_CLASSES(X)                                                                                               \
     X(KlcDriver, 10, "driver spin lock", "whatever a module protects with a KSPIN_LOCK")                               \
+    X(KlcQueued, 10, "queued spin lock", "the same, with an in-stack queued lock")                                     \
+    X(KlcReadWrite, 10, "reader-writer lock", "the same, with an EX_SPIN_LOCK")                                        \
     X(KlcReaper, 15, "reaper list", "threads that have ended and wait to be freed")                                    \
     X(KlcWorkQueue, 20, "work queue", "queued work items")                                                             \
     X(KlcPushLock, 21, "push-lock waiters", "one bucket of threads that wait for push locks; joiners of run-downs")                          \
@@ -33,8 +34,11 @@
     X(KlcDpc, 80, "DPC queue", "one processor's DPC queue; interrupts off")                                            \
     X(KlcInterlocked, 95, "interlocked list", "a KSPIN_LOCK inside an ExInterlocked routine; interrupts off")
 
+/* Drivers' locks have no ranks among themselves: the order graph learns their order (kernel/kd/lockorder.c). */
+#define KLOCK_DRIVER_RANK 10
+
 typedef enum _KLOCK_CLASS {
-#define X(Class, Rank, Name, What) Class,
+#define X(Class, ...) Class,
     KLOCK_CLASSES(X)
 #undef X
     KlcCount

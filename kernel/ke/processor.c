@@ -28,6 +28,9 @@ void KeInitializePrcb(PKPRCB Prcb, ULONG Number, PKTHREAD IdleThread, void *DpcS
     Prcb->ArmedFor = UINT64_MAX;
     Prcb->QuantumDue = UINT64_MAX;
     Prcb->ScanDue = UINT64_MAX;
+#if DBG
+    KdInitializeLockList(&Prcb->LockList, Prcb->LockEntries, KHELD_LOCKS, NULL, Number);
+#endif
     KeInitializeLock(&Prcb->ReadyLock, KlcReady);
     for (ULONG i = 0; i < 32; i++) {
         InitializeListHead(&Prcb->ReadyQueue[i]);

@@ -495,8 +495,11 @@ void KiBlock(void)
     PKTHREAD Thread = Prcb->CurrentThread;
 #if DBG
     if (KiLocksHeld() != 0) {
-        KdBugCheck(LOCK_HELD_WHILE_BLOCKING, (ULONG64)Prcb->Held[0].Lock, Prcb->Held[0].Class, 0, 0, NULL,
-                   "thread %p blocks holding %u spin locks", Thread, KiLocksHeld());
+        char Name[KD_LOCK_NAME];
+        const KD_LOCK *Held = &Prcb->LockEntries[0];
+        KdBugCheck(LOCK_HELD_WHILE_BLOCKING, (ULONG64)Held->Lock, (ULONG64)Thread, Held->Place[0], 0, NULL,
+                   "thread %p blocks holding %u spin locks, the first: %s %s", Thread, KiLocksHeld(), Held->Class->Name,
+                   KdLockName((const void *)Held->Lock, Name, sizeof(Name)));
     }
 #endif
     KeAcquireLockAtDpc(&Prcb->ReadyLock);

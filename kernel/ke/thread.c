@@ -30,9 +30,8 @@ void KeInitializeThread(PKTHREAD Thread, PKPROCESS Process, PVOID StackTop, KSTA
     Thread->SystemThread = SystemThread;
     Thread->Process = Process;
     Thread->AttachedProcess = Process;
-    KeInitializeLock(&Thread->Lock, KlcThread);
 #if DBG
-    KeInitializeLock(&Thread->HeldLock, KlcThread);
+    KdInitializeLockList(&Thread->LockList, Thread->LockEntries, KHELD_BLOCKING_LOCKS, Thread, 0);
 #endif
     Thread->ApcQueueable = TRUE;
     InitializeListHead(&Thread->ApcListHead[KernelMode]);

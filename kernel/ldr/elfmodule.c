@@ -306,6 +306,19 @@ static bool LdrpIsTextSymbol(const LDR_ELF_MODULE *Module, const ELF64_SYMBOL *S
     return Symbol->Value < Placed->Range.Size;
 }
 
+/* A symbol that names a place in the module for who reads a report: a function, a label of the text, or a variable. */
+static bool LdrpIsNameOfPlace(const LDR_ELF_MODULE *Module, const ELF64_SYMBOL *Symbol, PULONG64 Offset)
+{
+    ULONG Type = ELF_SYMBOL_TYPE(Symbol->Info);
+    const LDR_ELF_PLACED *Placed = LdrpFindPlaced(Module, Symbol->Section);
+
+    if (Type > ELF_SYMBOL_FUNCTION || Placed == NULL || (Placed->Group != LdrElfText && Type != ELF_SYMBOL_OBJECT)) {
+        return false;
+    }
+    *Offset = Placed->Range.Offset + Symbol->Value;
+    return Symbol->Value < Placed->Range.Size;
+}
+
 static NTSTATUS LdrpFindEntry(PLDR_ELF_MODULE Module)
 {
     for (ULONG64 Index = 1; Index < Module->SymbolCount; Index++) {
@@ -327,8 +340,7 @@ VOID LdrVisitElfModuleSymbols(const LDR_ELF_MODULE *Module,
     for (ULONG64 Index = 1; Index < Module->SymbolCount; Index++) {
         ELF64_SYMBOL Symbol = LdrpSymbol(Module, Index);
         PCSTR Name = LdrpSymbolName(Module, &Symbol);
-        if (ELF_SYMBOL_TYPE(Symbol.Info) <= ELF_SYMBOL_FUNCTION && Name[0] != '\0' &&
-            LdrpIsTextSymbol(Module, &Symbol, &Offset)) {
+        if (Name[0] != '\0' && LdrpIsNameOfPlace(Module, &Symbol, &Offset)) {
             Visit(Context, Name, Offset);
         }
     }

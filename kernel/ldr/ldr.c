@@ -245,7 +245,7 @@ static NTSTATUS LdrpBuildImage(PLDR_MODULE Module, PLDR_ELF_MODULE Elf)
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     Module->Symbols.Start = (ULONG64)Module->Image.Base + Elf->Groups[LdrElfText].Offset;
-    Module->Symbols.End = Module->Symbols.Start + Elf->Groups[LdrElfText].Size;
+    Module->Symbols.End = (ULONG64)Module->Image.Base + Module->Image.Size;
 
     NTSTATUS Status = LdrLoadElfModule(Elf, Module->Image.Base, (ULONG64)Module->Image.Base, &Imports);
     if (NT_SUCCESS(Status)) {
@@ -310,6 +310,7 @@ static void LdrpFreeModule(PLDR_MODULE Module)
         ExFreePoolWithTag(Module->Symbols.Symbol, LDRP_TAG);
     }
     if (Module->Image.Base != NULL) {
+        KdForgetLocks(Module->Image.Base, Module->Image.Size);
         MmFreeImageSpace(Module->Image.Base, Module->Image.Size);
     }
     ExFreePoolWithTag(Module, LDRP_TAG);

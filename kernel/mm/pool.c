@@ -432,6 +432,7 @@ static NOINLINE void MiFreeLarge(PVOID P, ULONG Tag)
         MiBadFree(MI_BAD_FREE_ADDRESS, P, Page->Tag, Tag, "no block begins here");
     }
     MiCheckTag(P, Page->Tag, Tag);
+    KdForgetLocks(P, Page->Bytes);
     MiMarkLargeFreed(P, Page->Bytes, Page->Pages, Page->Tag);
     MiCountLarge(-(LONG64)Page->Pages, -1, Page->Bytes);
     MiReturnPages(P, Page, Page->Pages);
@@ -563,6 +564,7 @@ VOID ExFreePoolWithTag(PVOID P, ULONG Tag)
     KI_ASSERT(ArchGetIrql() <= DISPATCH_LEVEL, "pool block freed at IRQL %u", ArchGetIrql());
     if (MI_LIKELY(Physical < MiPhysicalEnd && MiPageOf(Physical)->Type == MiPageSlab)) {
         ULONG Class = MiPageOf(Physical)->Order;
+        KdForgetLocks(P, MiClassBytes[Class]);
         MiFreeSmall(Class, MiMarkFreed(P, MiClassBytes[Class], Tag));
     } else {
         MiFreeLarge(P, Tag);

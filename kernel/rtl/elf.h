@@ -129,6 +129,7 @@ static inline bool LdrpIsWithin(ULONG64 Offset, ULONG64 Size, ULONG64 Limit)
 #define ELF_SYMBOL_TYPE(Info)    ((Info)&15)
 #define ELF_BINDING_GLOBAL       1
 #define ELF_BINDING_WEAK         2
+#define ELF_SYMBOL_OBJECT        1
 #define ELF_SYMBOL_FUNCTION      2
 
 /* Relocations: S the symbol's address, A the addend, P the address of the place that is changed */
