@@ -195,9 +195,9 @@ RUN_FLAGS := --build $(BUILD) --smp $(SMP) --mem $(MEM) --accel $(ACCEL) $(if $(
 run: all
 	@tools/run $(RUN_FLAGS)
 
-# T="name..." chooses tests by name.
+# T="name..." chooses tests by name. NOSKIP=1: a test that is skipped is a failure.
 test: all tests
-	@tests/run.py --build $(BUILD) $(T)
+	@tests/run.py --build $(BUILD) $(if $(filter 1,$(NOSKIP)),--no-skips) $(T)
 
 bench:
 	@$(MAKE) BUILD=release all tests

@@ -111,12 +111,57 @@ expect 's/ dir exec/ exec/' 'subsystems/linux/dir.c stands in no layer of linux.
 expect 's/ dir exec/ dir dirt exec/' 'linux.h lists dirt, but there is no subsystems/linux/dirt.c'
 """
 
+# The runner itself: what proves nothing does not pass. Each line that must fail has a twin that passes.
+RUNNER = r"""
+python3 - <<'END'
+import sys
+sys.path.insert(0, "tests")
+sys.dont_write_bytecode = True
+import kinds, run
+
+context = kinds.Context("debug", 1, "build/tests/logs")
+printed = b""
+kinds.call = lambda *words, **options: (0, printed, b"")
+
+def passes(case):
+    report = case.run(context)
+    return bool(report.passed) and not report.failed
+
+def says(case, text):
+    case.boot_and_read = lambda *words: (0, printed, b"", text)
+    return case
+
+assert not passes(kinds.Host("x"))                                          # no result line
+printed = b"@pass a\n"
+assert passes(kinds.Host("x"))
+assert not passes(says(kinds.Kernel("x"), "@boot cpus=1\n@pass a\n"))       # another number of processors
+assert passes(says(kinds.Kernel("x"), "@boot cpus=4\n@pass a\n"))
+printed = b"f() == g(): NO\n"
+assert not passes(says(kinds.Command("x", stdout=kinds.HOST), ""))          # wrong here and there
+printed = b"f() == g(): yes\n"
+assert passes(says(kinds.Command("x", stdout=kinds.HOST), ""))
+missing = kinds.Command("x", files=("/no/such/program:/x",)).run(context)   # its compiler was missing
+assert missing.skipped and not missing.passed
+
+run.say = lambda text: None
+def totals(seconds, whole, skipped=(), no_skips=False):
+    sums = run.Totals(no_skips)
+    sums.add(kinds.Host("x"), kinds.Report(passed=["a"], skipped=list(skipped)), seconds)
+    sums.judge_groups(whole)
+    return sums.finish()
+
+assert totals(run.SHARES["host"] + 1, True) == 1 and totals(run.SHARES["host"] + 1, False) == 0
+assert totals(1, True, ["b"], no_skips=True) == 1 and totals(1, True, ["b"]) == 0
+END
+"""
+
 CASES = [
     Script("tools/second-make", SECOND_MAKE, alone=True),
     Script("tools/layers", LAYERS),
     Script("tools/lines", "make -s lines", needs=("cloc",)),
     Script("tools/module-layers", MODULE_LAYERS),
     Script("tools/multiboot2", MULTIBOOT2),
+    Script("tools/runner", RUNNER),
     Script("tools/archives", ARCHIVES),
     Script("tools/module-outside-the-tree", OUTSIDE_MODULE),
     Script("tools/run-call-errors", CALL_ERRORS),

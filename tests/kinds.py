@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The kinds of test case that tests/cases*.py lists. Each case has a name and `run(context)`, which returns a Report.
 
-    Host       a unit test on this machine                          build/tests/host/NAME
+    Host       a unit test on this machine, which prints such lines build/tests/host/NAME
     Kernel     a kernel module that prints '@pass NAME', '@fail NAME: why', '@skip NAME: why' to the log
     Bugcheck   a kernel module that must end in a certain bug check
     Command    a program in the guest: its output and status, as given or as the same program has them on this machine
@@ -118,7 +118,7 @@ class Host:
         if status != 0 and not report.failed:
             report.failed.append(f"{self.program}: status {status}")
         elif not any_line:
-            report.passed.append(self.program)
+            report.failed.append(f"{self.program}: no @pass, @fail or @skip line")
         report.details = tail(out) + tail(err)
         return report
 
@@ -193,7 +193,10 @@ class Guest:
 
 
 class Kernel(Guest):
-    """Loads the modules, the last of which holds the tests. Every result line counts; none at all is a failure."""
+    """
+    Loads the modules, the last of which holds the tests. Every result line counts; none at all is a failure, and so is
+    another number of processors than was asked for: a race that is tested on one processor is no race.
+    """
 
     def run(self, context):
         log = self.log_path(context)
@@ -205,6 +208,7 @@ class Kernel(Guest):
             report.failed.append(f"{self.name}: tools/run ended with {status}")
         elif not any_line:
             report.failed.append(f"{self.name}: the log holds no @pass, @fail or @skip line")
+        report.check(self.name, re.search(rf"^@boot cpus={self.smp}$", text, re.M), f"not {self.smp} processors are online")
         report.details = tail(err) if status else tail(text)
         return report
 
@@ -278,6 +282,9 @@ class Command(Guest):
             elif want is not None:
                 report.check(self.name, got == want, f"{key}: " + (
                     f"{got}, expected {want}" if key == "status" else difference(got, want)))
+        for line in re.findall(rb"^.*: NO\b.*$", out, re.M) if self.stdout is HOST else ():
+            # Wrong in both worlds is not right: see HOLDS in tests/linux/test.h.
+            report.check(self.name, False, f"stdout: {short(line)}, whatever this machine says")
         report.check(self.name, re.search(self.log, text, re.M), f"the log does not match {self.log!r}")
         if not report.failed:
             report.passed.append(self.name)

@@ -6,7 +6,9 @@
     tests/run.py --bench [NAME]...                            the measures, with their limits
     tests/run.py --soak COUNT                                 COUNT boots each at 1, 2, 4 and 8 processors
 
-The last line is "N passed, N failed", with ", N skipped" if any were. Logs stay in build/tests/logs.
+The last line is "N passed, N failed", with ", N skipped" if any were. Before it stands how long each group of cases took (the
+part of the names before the first slash): a whole run fails when a group takes longer than its share. --no-skips: what is
+skipped is a failure, for a machine that should have all that the tests need. Logs stay in build/tests/logs.
 """
 import argparse
 import concurrent.futures
@@ -24,6 +26,13 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 import kinds                                                                                # noqa: E402
+
+# What a group may take in a whole run, in seconds of its cases, added up: on two cores they run two at a time, but for those
+# that run alone. Generous: about three times what they take on an idle machine of two cores. A group without a share of its
+# own gets OTHER_SHARE.
+SHARES = {"bad": 300, "boot": 200, "bug": 400, "host": 200, "kernel": 1500, "linux": 400, "misuse": 300, "models": 600,
+          "run": 600, "tools": 400, "user": 400}
+OTHER_SHARE = 200
 
 PRINTING = threading.Lock()
 
@@ -53,13 +62,30 @@ def chosen(cases, wanted):
 # ---- Tests ----------------------------------------------------------------------------------------------------------
 
 class Totals:
-    def __init__(self):
-        self.passed, self.failed, self.skipped, self.bad = 0, 0, 0, []
+    def __init__(self, no_skips=False):
+        self.passed, self.failed, self.skipped, self.bad, self.seconds = 0, 0, 0, [], {}
+        self.no_skips = no_skips
 
-    def add(self, report):
+    def add(self, case, report, seconds):
         self.passed += len(report.passed)
         self.failed += len(report.failed)
         self.skipped += len(report.skipped)
+        if self.no_skips:
+            self.failed += len(report.skipped)
+            self.bad += [f"{case.name}: skipped: {line}" for line in report.skipped]
+        group = case.name.partition("/")[0]
+        self.seconds[group] = self.seconds.get(group, 0) + seconds
+
+    def judge_groups(self, whole):
+        """Prints what each group took. Of a whole run none may take more than its share."""
+        say("")
+        for group, seconds in sorted(self.seconds.items()):
+            share = SHARES.get(group, OTHER_SHARE)
+            over = whole and seconds > share
+            say(f"{group:10} {seconds:8.1f} s of {share:5} s{'   OVER' if over else ''}")
+            if over:
+                self.failed += 1
+                self.bad.append(f"{group}: {seconds:.0f} s, its share is {share} s")
 
     def finish(self):
         if self.bad:
@@ -81,7 +107,7 @@ def run_case(case, context):
 
 
 def show(case, report, seconds, context, totals):
-    totals.add(report)
+    totals.add(case, report, seconds)
     count = f"{len(report.passed)} passed" if len(report.passed) != 1 else "passed"
     if not report.failed:
         state = "skip" if report.skipped and not report.passed else "ok  "
@@ -96,8 +122,8 @@ def show(case, report, seconds, context, totals):
         + f"  seed {context.seed}; to repeat it: {report.repeat or 'tests/run.py ' + case.name}")
 
 
-def run_tests(cases, context, jobs):
-    totals = Totals()
+def run_tests(cases, context, jobs, whole, no_skips):
+    totals = Totals(no_skips)
     say(f"{len(cases)} cases, build {context.build}, seed {context.seed}")
     together = [case for case in cases if not getattr(case, "alone", False)]
     alone = [case for case in cases if getattr(case, "alone", False)]
@@ -111,6 +137,7 @@ def run_tests(cases, context, jobs):
             raise
     for case in alone:
         show(case, *run_case(case, context), context, totals)
+    totals.judge_groups(whole)
     return totals.finish()
 
 
@@ -158,7 +185,7 @@ def run_soak(count, context, jobs):
             if report.failed:
                 show(case, report, seconds, context, totals)
             else:
-                totals.add(report)
+                totals.add(case, report, seconds)
             if number % 40 == 0:
                 say(f"  {number} boots, {totals.failed} failed, {time.monotonic() - started:.0f} s")
     return totals.finish()
@@ -172,6 +199,7 @@ def main():
     p.add_argument("--build", choices=["debug", "release"], default="debug")
     p.add_argument("--seed", type=int, default=random.randrange(1, 1 << 31))
     p.add_argument("--list", action="store_true")
+    p.add_argument("--no-skips", action="store_true", help="what is skipped is a failure")
     p.add_argument("--bench", action="store_true")
     p.add_argument("--soak", type=int, metavar="COUNT")
     p.add_argument("names", nargs="*")
@@ -185,7 +213,7 @@ def main():
     if args.list:
         print("\n".join(case.name for case in cases))
         return 0
-    return run_bench(cases, context) if args.bench else run_tests(cases, context, args.j)
+    return run_bench(cases, context) if args.bench else run_tests(cases, context, args.j, not args.names, args.no_skips)
 
 
 if __name__ == "__main__":

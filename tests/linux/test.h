@@ -17,7 +17,7 @@
 
 /* A call's result: the value, or the error. */
 #define SHOW(expression) show(#expression, (long)(expression))
-/* Whether something holds that is no number to compare. */
+/* Whether something holds that is no number to compare. "NO" is a failure, also where the host says the same. */
 #define HOLDS(expression) printf("%s: %s\n", #expression, (expression) ? "yes" : "NO")
 
 /* The same, of a call that answers so since a version of Linux; an older kernel's own answer does not count. */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A plain counter under each kind of lock, by as many threads as there are processors and more: no increment
- * may get lost. Every test first asserts that several processors are online, when the machine was started
- * with several.
+ * may get lost. The runner checks that as many processors are online as it asked for (tests/kinds.py).
  */
 #include "../ktest.h"
 
