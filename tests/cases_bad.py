@@ -295,7 +295,7 @@ CHILD = "{B}/native/child:native/child"
 CASES += [Kernel(f"kernel/{name}/{smp}", modules=(name,), smp=smp, random=True, alone=True)
           for name in ("waits", "sched", "locks") for smp in (1, 2, 8)]
 CASES += [Kernel(f"kernel/{name}/{smp}", modules=(name,), smp=smp, random=True, alone=True)
-          for name in ("mutants",) for smp in (1, 2)]
+          for name in ("mutants", "apcs") for smp in (1, 2)]
 CASES += [Program(f"user/procs/{smp}", command=("procs",), native=True, smp=smp, timeout=300,
                   puts=("{B}/native/procs:native/procs", CHILD)) for smp in (1, 2, 8)]
 # GRUB and the kernel's start on each kind of firmware.

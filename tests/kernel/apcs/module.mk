@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+MODULE := apcs
+SOURCES := apcs.c user.c
