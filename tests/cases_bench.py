@@ -13,6 +13,9 @@ BENCHES = [
     # tests/kernel/bench: routines as a driver sees them.
     Bench("bench/kernel", modules=("bench",), limits={
         "spin-lock": 25,                    # acquire and release
+        "signalled-wait": 90,
+        "mutex": 180,                       # wait and release
+        "special-apc": 400,                 # to the current thread, insert and run
         "event-round-trip": 700,            # two switches
         "system-thread": 8_000,             # create, run, end, reap
     }),
