@@ -985,6 +985,10 @@ KAFFINITY KeSetAffinityThread(_Inout_ PKTHREAD Thread, _In_ KAFFINITY Affinity);
 UCHAR KeSetIdealProcessorThread(_Inout_ PKTHREAD Thread, _In_ UCHAR Processor);
 KAFFINITY KeSetSystemAffinityThreadEx(_In_ KAFFINITY Affinity);
 VOID KeRevertToUserAffinityThreadEx(_In_ KAFFINITY Affinity);
+VOID KeSetSystemAffinityThread(_In_ KAFFINITY Affinity);
+VOID KeRevertToUserAffinityThread(VOID);
+VOID KeSetSystemGroupAffinityThread(_In_ PGROUP_AFFINITY Affinity, _Out_opt_ PGROUP_AFFINITY PreviousAffinity);
+VOID KeRevertToUserGroupAffinityThread(_In_ PGROUP_AFFINITY PreviousAffinity);
 
 /* ---- Notify callbacks ---- */
 

@@ -97,10 +97,12 @@ VOID PrimerQueryMemory(_Out_ PPRIMER_MEMORY Memory);
 typedef struct _PRIMER_PROCESSOR {
     ULONG64 Ipis, ClockInterrupts;
     ULONG64 Steals, Pulls; /* threads taken from other processors' queues: when idle; for they outranked what ran here */
-    ULONG64 IdleCycles;
+    ULONG64 IdleCycles, DpcCycles, InterruptCycles;
 } PRIMER_PROCESSOR, *PPRIMER_PROCESSOR;
 VOID PrimerQueryProcessor(ULONG Number, _Out_ PPRIMER_PROCESSOR Counters);
 /* Processor time of a thread, up to now, cycles of the performance counter. <= DISPATCH. */
 ULONG64 PrimerThreadCycles(_In_ PKTHREAD Thread);
+/* Sets the quantum of the threads of the current thread's process, in thirds of a tick, 1 to 255; returns the one before. */
+UCHAR PrimerSetQuantum(_In_ UCHAR Units);
 
 #endif

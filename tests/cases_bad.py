@@ -270,7 +270,7 @@ CASES = [
 
     command("option-unknown", BUSYBOX, "true", options="nosuch nosuch=2 =3 stdio=pipe", boot="bios",
             log=r"(?s)unknown option 'nosuch' ignored.*unknown option 'nosuch=2' ignored.*unknown option '=3' ignored"),
-    command("option-value", BUSYBOX, "true", options="seed=xyz tty.rows=18446744073709551640 linux.trace= smp.max=abc stdio=pipe"),
+    command("option-value", BUSYBOX, "true", options="sched.seed=xyz tty.rows=18446744073709551640 linux.trace= smp.max=abc stdio=pipe"),
     command("long-command-line", BUSYBOX, "true", options="long." + "x" * 3000,
             log="the command line is too long: its end is ignored"),
     command("long-command-line-grub", BUSYBOX, "true", options="long." + "x" * 3000, boot="bios",

@@ -13,6 +13,7 @@ BUGS = {
     "lower-up": (0x0A, "IRQL_NOT_LESS_OR_EQUAL", "from 0 up to 2"),
     "wait-at-dispatch": (0x0A, "IRQL_NOT_LESS_OR_EQUAL", "waits at level 2"),
     "wait-in-dpc": (0xB8, "ATTEMPTED_SWITCH_FROM_DPC", "WaitInDpc"),
+    "no-processor": (0x03, "INVALID_AFFINITY_SET", "no active processor"),
     "too-many-objects": (0x0C, "MAXIMUM_WAIT_OBJECTS_EXCEEDED", "4 objects"),
     "end-owning": (0x4000008A, "THREAD_TERMINATE_HELD_MUTEX", "ends and owns mutex"),
     "release-unowned": (0x1E, "KMODE_EXCEPTION_NOT_HANDLED", "exception c0000046"),

@@ -129,6 +129,7 @@ class Script:
     script: str
     timeout: float = 300
     alone: bool = False
+    debug: bool = False         # needs the debug build: skipped in others
     needs: tuple = ()           # commands or files without which it is skipped
 
     def run(self, context):
@@ -162,7 +163,7 @@ class Guest:
     timeout: float = 120
     boot: str = "direct"        # or "bios", "uefi": through GRUB
     alone: bool = False         # runs while no other case does
-    random: bool = False        # give the kernel the seed of the day (seed=N)
+    random: bool = False        # give the kernel the seed of the day (sched.seed=N)
     debug: bool = False         # needs the checks of the debug build: skipped in others
 
     def machine(self, context, log, command=()):
@@ -171,7 +172,7 @@ class Guest:
         for module in self.modules:
             path = module if "/" in module else f"{{B}}/modules/{module}.sys"
             argv += ["--module", path.format(**context.names)]
-        options = self.options + (f" seed={context.seed}" if self.random else "")
+        options = self.options + (f" sched.seed={context.seed}" if self.random else "")
         if options.strip():
             argv += ["--append", options.strip()]
         argv += [arg.format(**context.names) for arg in self.run_args]

@@ -172,7 +172,7 @@ def soak_cases(count, seed):
     """Boots through GRUB now and then, for the most part directly; each with a seed of its own."""
     generator = random.Random(seed)
     return [kinds.Command(f"soak/{smp}/{number}", smp=smp, boot="direct" if number % 10 else "bios", timeout=60,
-                          options=f"seed={generator.randrange(1 << 31)}", command=("/bin/busybox", "true"))
+                          options=f"sched.seed={generator.randrange(1 << 31)}", command=("/bin/busybox", "true"))
             for number in range(count) for smp in (1, 2, 4, 8)]
 
 

@@ -351,6 +351,7 @@ void ArchpHandleInterrupt(PKTRAP_FRAME Frame)
     KIRQL OldMask = Prcb->Arch.PriorityMask;
     Prcb->Interrupts++;
     if (!IsSpurious(Vector)) {
+        uint64_t Start = ArchReadCycles(), Before = Prcb->InterruptCycles;
         ArchSetIrql((KIRQL)(Vector >> 4));
         RunHandler(Vector);
         ArchDisableInterrupts();
@@ -359,6 +360,7 @@ void ArchpHandleInterrupt(PKTRAP_FRAME Frame)
             ArchSetPriorityMask(OldMask);
         }
         ArchSetIrql(OldIrql);
+        Prcb->InterruptCycles = Before + (ArchReadCycles() - Start); /* one that came in between is part of it */
     }
     if (KTRAP_FROM_USER(Frame)) {
         ArchpReturnToUser(Frame);

@@ -14,6 +14,8 @@ VOID PrimerQueryProcessor(ULONG Number, PPRIMER_PROCESSOR Counters)
     Counters->Steals = Prcb->Steals;
     Counters->Pulls = Prcb->Pulls;
     Counters->IdleCycles = KeThreadCycles(Prcb->IdleThread);
+    Counters->DpcCycles = Prcb->DpcCycles;
+    Counters->InterruptCycles = Prcb->InterruptCycles;
 }
 EXPORT(PrimerQueryProcessor);
 
@@ -22,3 +24,9 @@ ULONG64 PrimerThreadCycles(PKTHREAD Thread)
     return KeThreadCycles(Thread);
 }
 EXPORT(PrimerThreadCycles);
+
+UCHAR PrimerSetQuantum(UCHAR Units)
+{
+    return __atomic_exchange_n(&ArchCurrentThread()->Process->QuantumReset, Units, __ATOMIC_RELAXED);
+}
+EXPORT(PrimerSetQuantum);

@@ -72,7 +72,7 @@ NORETURN void InitSystemStartup(PBOOT_INFORMATION Boot)
     ArchInitializeMachine(Boot);
     RtlSetStringAllocator(InitAllocateString, ExFreePool);
     KeInitializeTime();
-    KiRandomSeed = (ULONG)ExOptionNumber("seed", 0);
+    KiRandomSeed = (ULONG)ExOptionNumber("sched.seed", 0);
     KiDpcLimitMs = (ULONG)ExOptionNumber("dpc.limit", KiDpcLimitMs);
     ExpInitializePushLocks();
     ArchSetIrql(PASSIVE_LEVEL); /* push locks may be taken, but interrupts are off and nobody else runs */

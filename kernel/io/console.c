@@ -7,6 +7,8 @@
  *                the same, but standard output goes to port 2, standard error to port 1, as it is
  *   stdio=pipe   port 0 sends standard output as it is, and receives chunks [length 1..255][bytes], length 0:
  *                end of input; port 1 sends standard error as it is
+ *   stdio=output the same, but input is at its end from the start: no interrupt comes in at a time that nobody can
+ *                repeat
  *
  *   receiver --interrupt--> raw ring --DPC or reader--> line discipline, or chunks --> input ring --> reader
  *
@@ -52,7 +54,8 @@ static const IOP_MODE IopModes[] = {{"tty", {FALSE, FALSE, FALSE}},
                                     {"tty-out", {FALSE, TRUE, FALSE}},
                                     {"tty-err", {FALSE, FALSE, TRUE}},
                                     {"tty-out-err", {FALSE, TRUE, TRUE}},
-                                    {"pipe", {TRUE, TRUE, TRUE}}};
+                                    {"pipe", {TRUE, TRUE, TRUE}},
+                                    {"output", {TRUE, TRUE, TRUE}}};
 static const IOP_MODE *IopMode = &IopModes[0]; /* (c) stdio=NAME */
 
 /*
@@ -607,7 +610,7 @@ static void IopChooseMode(void)
             return;
         }
     }
-    DbgPrint("io: option stdio=%s: none of tty, tty-out, tty-err, tty-out-err, pipe; taken as tty\n", Name);
+    DbgPrint("io: option stdio=%s: none of tty, tty-out, tty-err, tty-out-err, pipe, output; taken as tty\n", Name);
 }
 
 void IoInitializeConsole(void)
@@ -624,6 +627,11 @@ void IoInitializeConsole(void)
     if (IopPortOfStream(1) != 0) {
         IopOpenPort(IopPortOfStream(1));
     }
-    ArchSerialEnableReceiveInterrupt(0, true);
+    if (strcmp(IopMode->Name, "output") == 0) {
+        IopInput.PipeEnded = TRUE;
+        KeSetEvent(&IopInput.Ready, IO_NO_INCREMENT, FALSE);
+    } else {
+        ArchSerialEnableReceiveInterrupt(0, true);
+    }
     DbgPrint("@stdio\n");
 }

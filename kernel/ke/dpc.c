@@ -269,9 +269,11 @@ void KiRetireDpcs(PKPRCB Prcb)
 {
     Prcb->DpcLooks = Prcb->DrainLooks = 0;
     Prcb->LazyDpcs = 0; /* a DPC that comes at this moment may be forgotten: it is remembered by LazyTargets */
+    ULONG64 Start = ArchReadCycles() - Prcb->InterruptCycles; /* interrupts in between are not its time */
     Prcb->DpcActive = TRUE;
     ArchCallOnStack(Prcb->DpcStackTop, KiRunDpcs, Prcb);
     Prcb->DpcActive = FALSE;
+    Prcb->DpcCycles += ArchReadCycles() - Prcb->InterruptCycles - Start;
 }
 
 /* ---- The watchdog ---- */

@@ -215,6 +215,7 @@ struct _KPRCB {
     ULONG64 WatchedSince;
     ULONG64 RandomState;          /* debug: random preemption */
     ULONG64 Interrupts, Ipis, Dpcs, Steals, Pulls, ClockInterrupts, TbFlushes;
+    ULONG64 InterruptCycles, DpcCycles; /* spent in handlers and DPCs; the interrupted thread is charged with it, too */
 #if DBG
     KD_LOCK_LIST LockList;        /* spin locks that it holds, or waits for */
     KD_LOCK LockEntries[KHELD_LOCKS];
@@ -413,7 +414,7 @@ void KeInitializeBootProcessor(PKTHREAD IdleThread);
 void KeInitializePrcb(PKPRCB Prcb, ULONG Number, PKTHREAD IdleThread, void *DpcStackTop);
 void KeJoinProcessors(PKPRCB Prcb);
 void KeInitializeTime(void);
-extern ULONG KiRandomSeed; /* not 0: quanta are random (option seed=, debug builds) */
+extern ULONG KiRandomSeed; /* not 0: quanta are random (option sched.seed=, debug builds) */
 /* The boot processor's idle thread ends here. */
 NORETURN void KeIdleLoop(void);
 

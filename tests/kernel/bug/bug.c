@@ -237,6 +237,12 @@ static VOID HangDeaf(BOOLEAN Right)
     Hang(Right, SpinDeaf);
 }
 
+static VOID NoProcessor(BOOLEAN Right)
+{
+    KAFFINITY Active = KeQueryActiveProcessors();
+    KeSetAffinityThread(KeGetCurrentThread(), Right ? Active : ~Active);
+}
+
 static VOID DoubleFree(BOOLEAN Right)
 {
     PVOID Block = ExAllocatePoolWithTag(NonPagedPoolNx, 100, 'tsTB');
@@ -288,7 +294,7 @@ static const struct {
     {"wait-true-lower", WaitTrueLower}, {"wait-true-block", WaitTrueBlock}, {"too-many-objects", TooMany},
     {"touch-nothing", TouchNothing}, {"touch-at-dispatch", TouchAtDispatch}, {"stack-overflow", StackOverflow},
     {"divide", DivideByZero}, {"work-level", WorkLevel}, {"hang-dispatch", HangDispatch}, {"hang-deaf", HangDeaf},
-    {"double-free", DoubleFree}, {"wrong-tag", WrongTag}, {"overrun", Overrun}, {"call", Caller},
+    {"no-processor", NoProcessor}, {"double-free", DoubleFree}, {"wrong-tag", WrongTag}, {"overrun", Overrun}, {"call", Caller},
 #if DBG
     {"lock-order", LockOrder}, {"block-holding", BlockHolding},
 #endif

@@ -5,7 +5,7 @@
  */
 #include "../ktest.h"
 
-static BOOLEAN RandomQuanta; /* option seed=: quanta of fractions of a millisecond */
+static BOOLEAN RandomQuanta; /* option sched.seed=: quanta of fractions of a millisecond */
 static volatile LONG Stop;
 static volatile ULONG64 Work[KTEST_MAX_THREADS];
 static volatile KAFFINITY Seen;
@@ -436,7 +436,7 @@ static PCSTR TestCreateMany(VOID)
 NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
     char Seed[16];
-    RandomQuanta = ExQueryKernelOption("seed", Seed, sizeof(Seed));
+    RandomQuanta = ExQueryKernelOption("sched.seed", Seed, sizeof(Seed));
     KtestRun("sched.preemption", TestPreemption);
     KtestRun("sched.priority", TestPriority);
     KtestRun("sched.preempts-setter", TestPreemptSetter);
