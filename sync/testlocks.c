@@ -12,7 +12,7 @@ static KLOCK KiTestOuter, KiTestInner;
 
 VOID PrimerTestLockOrder(BOOLEAN Right)
 {
-    KeInitializeLock(&KiTestOuter, KlcWorkQueue);
+    KeInitializeLock(&KiTestOuter, KlcReaper);
     KeInitializeLock(&KiTestInner, KlcSerial);
     KIRQL Irql = KeAcquireLock(Right ? &KiTestOuter : &KiTestInner);
     KeAcquireLockAtDpc(Right ? &KiTestInner : &KiTestOuter);
@@ -26,7 +26,7 @@ VOID PrimerTestBlockHolding(BOOLEAN Right)
     KEVENT Event;
     LARGE_INTEGER Millisecond = {.QuadPart = -10000};
     KeInitializeEvent(&Event, NotificationEvent, FALSE);
-    KeInitializeLock(&KiTestOuter, KlcWorkQueue);
+    KeInitializeLock(&KiTestOuter, KlcReaper);
     KIRQL Irql = KeAcquireLock(&KiTestOuter);
     if (Right) {
         KeReleaseLock(&KiTestOuter, Irql);

@@ -1,59 +1,58 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Work items: routines that system threads call at PASSIVE_LEVEL on behalf of those who may not wait. Three
- * queues, each with a few worker threads; items start in the order in which they were queued.
+ * Work items: routines that system threads call at PASSIVE_LEVEL on behalf of those who may not wait. Three kernel
+ * queues (KQUEUE) with threads of their own; items start in the order in which they were queued. A queue lets as many
+ * threads be active as there are processors; a routine that blocks lets another one go.
  *
- * Locks: EXP_WORK_QUEUE.Lock (KlcWorkQueue) guards a queue's list.
+ * The number of threads follows the need. When items wait, less threads are active than might be, and none is left that
+ * could take one (all the others are blocked in their routines), the manager thread makes another, up to
+ * EXP_MAX_WORKERS of a queue: routines that wait for items behind themselves do come to an end up to that depth. A thread
+ * that has had nothing to do for a while ends, down to the queue's minimum.
  */
 #include "kernel/ex/ex.h"
 #include "kernel/kd/kd.h"
 #include "kernel/rtl/export.h"
 
-#define EXP_QUEUES      (HyperCriticalWorkQueue + 1)
-#define EXP_MAX_WORKERS 3
+#define EXP_QUEUES       (HyperCriticalWorkQueue + 1)
+#define EXP_MAX_WORKERS  64
+#define EXP_LOOK_MS      10    /* how often the manager looks while items wait */
+#define EXP_IDLE_MS      10000 /* a thread that is not needed ends after this time (option work.idle) */
+#define TIME_PER_MS      10000
 
 typedef struct _EXP_WORK_QUEUE {
-    KLOCK Lock;
-    LIST_ENTRY Items;   /* (Lock) */
-    KSEMAPHORE Ready;   /* counts the items; released after an item was put on the list */
-    ULONG Workers;      /* (c) */
-    KPRIORITY Priority; /* (c) of its workers: the books' 13, 12 and 15 */
+    KQUEUE Queue;           /* entries are WORK_QUEUE_ITEM.List */
+    ULONG Minimum;          /* (c) threads that stay */
+    KPRIORITY Priority;     /* (c) of its threads: the books' 13, 12 and 15 */
+    volatile LONG Workers;  /* (a) threads there are */
+    volatile LONG Starting; /* (a) of these, which have not come for an item yet */
 } EXP_WORK_QUEUE, *PEXP_WORK_QUEUE;
 
 static EXP_WORK_QUEUE ExpWorkQueue[EXP_QUEUES] = {
-    [CriticalWorkQueue] = {.Workers = 3, .Priority = 13},
-    [DelayedWorkQueue] = {.Workers = 3, .Priority = 12},
-    [HyperCriticalWorkQueue] = {.Workers = 1, .Priority = 15},
+    [CriticalWorkQueue] = {.Minimum = 2, .Priority = 13},
+    [DelayedWorkQueue] = {.Minimum = 2, .Priority = 12},
+    [HyperCriticalWorkQueue] = {.Minimum = 1, .Priority = 15},
 };
+static KEVENT ExpItemsWait;      /* synchronization: an item did not find a thread at once */
+static LARGE_INTEGER ExpIdleTime; /* (c) */
 
 /* Queues an item that is on no queue; its routine runs once, in a system thread, with the item off the queue
-   again: the routine may free it or queue it anew. <= DISPATCH. ddi:exqueueworkitem */
+   again: the routine may free it or queue it anew. Bug check WORKER_INVALID when it is queued already. <= DISPATCH_LEVEL;
+   never blocks. (WDK page of the name) */
 VOID ExQueueWorkItem(PWORK_QUEUE_ITEM WorkItem, WORK_QUEUE_TYPE QueueType)
 {
-    PEXP_WORK_QUEUE Queue = &ExpWorkQueue[QueueType];
-
     if ((ULONG)QueueType >= EXP_QUEUES || WorkItem->List.Flink != NULL) {
         KdBugCheck(WORKER_INVALID, (ULONG64)WorkItem, (ULONG64)WorkItem->WorkerRoutine, QueueType, 0, NULL,
                    "work item %p is queued already, or not initialised, or for an unknown queue", WorkItem);
     }
-    KIRQL Irql = KeAcquireLock(&Queue->Lock);
-    InsertTailList(&Queue->Items, &WorkItem->List);
-    KeReleaseLock(&Queue->Lock, Irql);
-    KeReleaseSemaphore(&Queue->Ready, IO_NO_INCREMENT, 1, FALSE);
+    PRKQUEUE Queue = &ExpWorkQueue[QueueType].Queue;
+    KeInsertQueue(Queue, &WorkItem->List);
+    if (KeReadStateQueue(Queue) != 0) {
+        KeSetEvent(&ExpItemsWait, IO_NO_INCREMENT, FALSE);
+    }
 }
 EXPORT(ExQueueWorkItem);
 
-static PWORK_QUEUE_ITEM ExpTakeWorkItem(PEXP_WORK_QUEUE Queue)
-{
-    KeWaitForSingleObject(&Queue->Ready, Executive, KernelMode, FALSE, NULL);
-
-    KIRQL Irql = KeAcquireLock(&Queue->Lock);
-    KI_ASSERT(!IsListEmpty(&Queue->Items), "the semaphore of work queue %p counts too many", Queue);
-    PWORK_QUEUE_ITEM Item = CONTAINING_RECORD(RemoveHeadList(&Queue->Items), WORK_QUEUE_ITEM, List);
-    Item->List.Flink = NULL;
-    KeReleaseLock(&Queue->Lock, Irql);
-    return Item;
-}
+/* ---- The threads ---- */
 
 static void ExpRunWorkItem(PWORK_QUEUE_ITEM Item)
 {
@@ -77,35 +76,93 @@ static void ExpRunWorkItem(PWORK_QUEUE_ITEM Item)
     }
 }
 
-static VOID ExpWorkerThread(PVOID Context)
+/* The next item; NULL: there has been none for a while, and the thread is one too many. */
+static PWORK_QUEUE_ITEM ExpTakeWorkItem(PEXP_WORK_QUEUE Queue)
 {
-    PEXP_WORK_QUEUE Queue = Context;
-
-    KeSetPriorityThread(KeGetCurrentThread(), Queue->Priority);
     for (;;) {
-        ExpRunWorkItem(ExpTakeWorkItem(Queue));
+        bool Spare = Queue->Workers > (LONG)Queue->Minimum;
+        PLIST_ENTRY Entry = KeRemoveQueue(&Queue->Queue, KernelMode, Spare ? &ExpIdleTime : NULL);
+        if ((LONG_PTR)Entry != STATUS_TIMEOUT) {
+            PWORK_QUEUE_ITEM Item = CONTAINING_RECORD(Entry, WORK_QUEUE_ITEM, List);
+            Item->List.Flink = NULL;
+            return Item;
+        }
+        if (InterlockedDecrement(&Queue->Workers) >= (LONG)Queue->Minimum) {
+            return NULL;
+        }
+        InterlockedIncrement(&Queue->Workers);
     }
 }
 
-static void ExpStartWorkers(PEXP_WORK_QUEUE Queue)
+static VOID ExpWorkerThread(PVOID Context)
 {
-    for (ULONG i = 0; i < Queue->Workers; i++) {
-        NTSTATUS Status = ExHandlers.CreateSystemThread(ExpWorkerThread, Queue);
-        if (!NT_SUCCESS(Status)) {
-            KdBugCheck(PHASE1_INITIALIZATION_FAILED, (ULONG64)Status, 0, 0, 0, NULL,
-                       "cannot make a worker thread");
+    PEXP_WORK_QUEUE Queue = Context;
+    PWORK_QUEUE_ITEM Item;
+
+    KeSetPriorityThread(KeGetCurrentThread(), Queue->Priority);
+    InterlockedDecrement(&Queue->Starting);
+    while ((Item = ExpTakeWorkItem(Queue)) != NULL) {
+        ExpRunWorkItem(Item);
+    }
+}
+
+/* ---- The manager ---- */
+
+static NTSTATUS ExpStartWorker(PEXP_WORK_QUEUE Queue)
+{
+    InterlockedIncrement(&Queue->Workers);
+    InterlockedIncrement(&Queue->Starting);
+    NTSTATUS Status = ExHandlers.CreateSystemThread(ExpWorkerThread, Queue);
+    if (!NT_SUCCESS(Status)) {
+        InterlockedDecrement(&Queue->Starting);
+        InterlockedDecrement(&Queue->Workers);
+    }
+    return Status;
+}
+
+/* Do items wait although another thread might be active? Read without the queue's lock: the manager looks again. */
+static bool ExpLacksWorkers(PEXP_WORK_QUEUE Queue)
+{
+    LONG Starting = Queue->Starting;
+    return KeReadStateQueue(&Queue->Queue) > Starting &&
+           Queue->Queue.CurrentCount + (ULONG)Starting < Queue->Queue.MaximumCount && Queue->Workers < EXP_MAX_WORKERS;
+}
+
+/* Looks at the queues as long as items wait. A thread that cannot be made for want of memory is tried again. */
+static VOID ExpWorkManager(PVOID Context)
+{
+    LARGE_INTEGER Interval = {.QuadPart = -EXP_LOOK_MS * TIME_PER_MS};
+    KeSetPriorityThread(KeGetCurrentThread(), LOW_REALTIME_PRIORITY);
+    for (;;) {
+        bool Waiting = false;
+        for (ULONG i = 0; i < EXP_QUEUES; i++) {
+            if (ExpLacksWorkers(&ExpWorkQueue[i])) {
+                ExpStartWorker(&ExpWorkQueue[i]);
+            }
+            Waiting |= KeReadStateQueue(&ExpWorkQueue[i].Queue) != 0;
         }
+        KeWaitForSingleObject(&ExpItemsWait, Executive, KernelMode, FALSE, Waiting ? &Interval : NULL);
+    }
+}
+
+static void ExpCheckStart(NTSTATUS Status)
+{
+    if (!NT_SUCCESS(Status)) {
+        KdBugCheck(PHASE1_INITIALIZATION_FAILED, (ULONG64)Status, 0, 0, 0, NULL, "cannot make a worker thread");
     }
 }
 
 void ExInitializeWorkQueues(void)
 {
+    ExpIdleTime.QuadPart = -(LONGLONG)ExOptionNumber("work.idle", EXP_IDLE_MS) * TIME_PER_MS;
+    KeInitializeEvent(&ExpItemsWait, SynchronizationEvent, FALSE);
     for (ULONG i = 0; i < EXP_QUEUES; i++) {
-        KeInitializeLock(&ExpWorkQueue[i].Lock, KlcWorkQueue);
-        InitializeListHead(&ExpWorkQueue[i].Items);
-        KeInitializeSemaphore(&ExpWorkQueue[i].Ready, 0, MAXLONG);
+        KeInitializeQueue(&ExpWorkQueue[i].Queue, 0);
     }
     for (ULONG i = 0; i < EXP_QUEUES; i++) {
-        ExpStartWorkers(&ExpWorkQueue[i]);
+        for (ULONG j = 0; j < ExpWorkQueue[i].Minimum; j++) {
+            ExpCheckStart(ExpStartWorker(&ExpWorkQueue[i]));
+        }
     }
+    ExpCheckStart(ExHandlers.CreateSystemThread(ExpWorkManager, NULL));
 }

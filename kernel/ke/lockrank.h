@@ -14,7 +14,6 @@
     X(KlcQueued, 10, "queued spin lock", "the same, with an in-stack queued lock")                                     \
     X(KlcReadWrite, 10, "reader-writer lock", "the same, with an EX_SPIN_LOCK")                                        \
     X(KlcReaper, 15, "reaper list", "threads that have ended and wait to be freed")                                    \
-    X(KlcWorkQueue, 20, "work queue", "queued work items")                                                             \
     X(KlcPushLock, 21, "push-lock waiters", "one bucket of threads that wait for push locks; joiners of run-downs")                          \
     X(KlcProvider, 22, "provider list", "registered subsystem providers")                                              \
     X(KlcExecutive, 24, "executive", "lists of resources, lookaside lists and callbacks")                             \
