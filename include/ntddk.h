@@ -773,11 +773,10 @@ typedef VOID FREE_FUNCTION_EX(_In_ PVOID Buffer, _Inout_ struct _LOOKASIDE_LIST_
 typedef FREE_FUNCTION_EX *PFREE_FUNCTION_EX;
 
 typedef struct _GENERAL_LOOKASIDE {
-    SINGLE_LIST_ENTRY SingleListHead; /* (Lock) */
-    KSPIN_LOCK Lock;
-    USHORT Depth;        /* (Lock) as many entries are kept; tuned to the use */
-    USHORT MaximumDepth; /* and never more than this */
-    ULONG TotalAllocates; /* (Lock) like the counters that follow */
+    SLIST_HEADER ListHead;
+    USHORT Depth;         /* about as many entries are kept; tuned to the use */
+    USHORT MaximumDepth;  /* and never more than this */
+    ULONG TotalAllocates; /* atomic, like the counters that follow */
     ULONG AllocateMisses; /* allocations for which the list was empty */
     ULONG TotalFrees;
     ULONG FreeMisses; /* frees for which the list was full */
@@ -795,8 +794,7 @@ typedef struct _GENERAL_LOOKASIDE {
     LIST_ENTRY ListEntry;
     ULONG LastTotalAllocates;
     ULONG LastAllocateMisses;
-    ULONG Count;  /* (Lock) entries on the list */
-    ULONG Future; /* flags of the initialization */
+    ULONG Future[2]; /* [0]: flags of the initialization */
 } DECLSPEC_ALIGN(16) GENERAL_LOOKASIDE, *PGENERAL_LOOKASIDE;
 
 typedef struct _LOOKASIDE_LIST_EX {
@@ -811,7 +809,7 @@ typedef struct _PAGED_LOOKASIDE_LIST {
 
 #define EX_LOOKASIDE_LIST_EX_FLAGS_RAISE_ON_FAIL 0x1
 #define EX_LOOKASIDE_LIST_EX_FLAGS_FAIL_NO_RAISE 0x2
-#define LOOKASIDE_MINIMUM_BLOCK_SIZE             sizeof(SINGLE_LIST_ENTRY)
+#define LOOKASIDE_MINIMUM_BLOCK_SIZE             sizeof(SLIST_ENTRY)
 
 NTSTATUS ExInitializeLookasideListEx(_Out_ PLOOKASIDE_LIST_EX Lookaside, _In_opt_ PALLOCATE_FUNCTION_EX Allocate,
                                      _In_opt_ PFREE_FUNCTION_EX Free, _In_ POOL_TYPE PoolType, _In_ ULONG Flags,

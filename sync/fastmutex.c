@@ -109,6 +109,7 @@ VOID ExAcquireFastMutexUnsafe(PFAST_MUTEX FastMutex)
 }
 EXPORT(ExAcquireFastMutexUnsafe);
 
+/* Gives the mutex up and leaves the level alone. (WDK page of the name) */
 VOID ExReleaseFastMutexUnsafe(PFAST_MUTEX FastMutex)
 {
     ExpReleaseFastMutex(FastMutex, KI_CALLER());
@@ -116,11 +117,17 @@ VOID ExReleaseFastMutexUnsafe(PFAST_MUTEX FastMutex)
 EXPORT(ExReleaseFastMutexUnsafe);
 
 #define SAME_AS(Routine) __attribute__((alias(#Routine)))
+/* Makes a free guarded mutex. Any IRQL. (WDK page of the name) */
 VOID KeInitializeGuardedMutex(PKGUARDED_MUTEX Mutex) SAME_AS(ExInitializeFastMutex);
+/* As ExAcquireFastMutex. (WDK page of the name) */
 VOID KeAcquireGuardedMutex(PKGUARDED_MUTEX Mutex) SAME_AS(ExAcquireFastMutex);
+/* As ExReleaseFastMutex. (WDK page of the name) */
 VOID KeReleaseGuardedMutex(PKGUARDED_MUTEX Mutex) SAME_AS(ExReleaseFastMutex);
+/* As ExTryToAcquireFastMutex. (WDK page of the name) */
 BOOLEAN KeTryToAcquireGuardedMutex(PKGUARDED_MUTEX Mutex) SAME_AS(ExTryToAcquireFastMutex);
+/* As ExAcquireFastMutexUnsafe, in a guarded region. (WDK page of the name) */
 VOID KeAcquireGuardedMutexUnsafe(PKGUARDED_MUTEX Mutex) SAME_AS(ExAcquireFastMutexUnsafe);
+/* As ExReleaseFastMutexUnsafe. (WDK page of the name) */
 VOID KeReleaseGuardedMutexUnsafe(PKGUARDED_MUTEX Mutex) SAME_AS(ExReleaseFastMutexUnsafe);
 EXPORT(KeInitializeGuardedMutex);
 EXPORT(KeAcquireGuardedMutex);

@@ -46,6 +46,7 @@ static EXP_BUCKET *ExpBucketOf(PEX_PUSH_LOCK PushLock)
     return &ExpBucket[((ULONG_PTR)PushLock * 0x9e3779b97f4a7c15ULL >> 58) % PUSH_BUCKETS];
 }
 
+/* Makes a free push lock, in memory that may be paged. Any IRQL. (WDK page of the name) */
 VOID ExInitializePushLock(PEX_PUSH_LOCK PushLock)
 {
     KiNoteInitialize(PushLock);
@@ -191,6 +192,7 @@ BOOLEAN ExTryAcquirePushLockExclusive(PEX_PUSH_LOCK PushLock)
 }
 EXPORT(ExTryAcquirePushLockExclusive);
 
+/* The same in shared mode. (WDK page of the name) */
 BOOLEAN ExTryAcquirePushLockShared(PEX_PUSH_LOCK PushLock)
 {
     return ExpTryAcquirePush(PushLock, false, KI_CALLER());
@@ -217,6 +219,7 @@ VOID ExReleasePushLockExclusive(PEX_PUSH_LOCK PushLock)
 }
 EXPORT(ExReleasePushLockExclusive);
 
+/* The same in shared mode. (WDK page of the name) */
 VOID ExReleasePushLockShared(PEX_PUSH_LOCK PushLock)
 {
     ExpReleasePush(PushLock, PUSH_SHARED, KI_CALLER());

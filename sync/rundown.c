@@ -85,6 +85,7 @@ BOOLEAN ExAcquireRundownProtectionEx(PEX_RUNDOWN_REF RunRef, ULONG Count)
 }
 EXPORT(ExAcquireRundownProtectionEx);
 
+/* Counts one more user; FALSE as soon as run-down has begun. <= DISPATCH_LEVEL. (WDK page of the name) */
 BOOLEAN ExAcquireRundownProtection(PEX_RUNDOWN_REF RunRef)
 {
     return ExAcquireRundownProtectionEx(RunRef, 1);
@@ -129,6 +130,7 @@ VOID ExReleaseRundownProtectionEx(PEX_RUNDOWN_REF RunRef, ULONG Count)
 }
 EXPORT(ExReleaseRundownProtectionEx);
 
+/* One user leaves. <= DISPATCH_LEVEL. (WDK page of the name) */
 VOID ExReleaseRundownProtection(PEX_RUNDOWN_REF RunRef)
 {
     ExpRelease(RunRef, 1, true);

@@ -6,8 +6,8 @@
  * How many are kept is tuned to the use: after every EXP_TUNE_PERIOD allocations, the depth doubles if more than one in
  * 16 of them found the list empty, and shrinks by an eighth if none did.
  *
- * Lock: each list's own; it is not held while the owner's routines are called. All pool is resident, so that a paged
- * list differs from the others only in the level at which it may be used.
+ * No lock: the blocks are on an S-list, the counters are atomic. All pool is resident, so that a paged list differs from
+ * the others only in the level at which it may be used.
  */
 #include "kernel/ex/ex.h"
 #include "kernel/kd/kd.h"
@@ -22,19 +22,27 @@
 static VOID ExpInitializeLookaside(PGENERAL_LOOKASIDE List, POOL_TYPE Type, ULONG Flags, SIZE_T Size, ULONG Tag)
 {
     RtlZeroMemory(List, sizeof(*List));
-    KeInitializeSpinLock(&List->Lock);
+    InitializeSListHead(&List->ListHead);
     List->Depth = EXP_MINIMUM_DEPTH;
     List->MaximumDepth = EXP_MAXIMUM_DEPTH;
     List->Type = Type;
     List->Tag = Tag;
     List->Size = (ULONG)(Size > LOOKASIDE_MINIMUM_BLOCK_SIZE ? Size : LOOKASIDE_MINIMUM_BLOCK_SIZE);
-    List->Future = Flags;
+    List->Future[0] = Flags;
 }
 
+static ULONG ExpCount(PULONG Counter)
+{
+    return __atomic_add_fetch(Counter, 1, __ATOMIC_RELAXED);
+}
+
+/* Called after each EXP_TUNE_PERIOD allocations, by the thread that has made the last of them. Another that has come to the
+   end of the next period meanwhile would tune by fewer misses: no harm is done. */
 static VOID ExpTune(PGENERAL_LOOKASIDE List)
 {
-    ULONG Misses = List->AllocateMisses - List->LastAllocateMisses;
-    ULONG Depth = List->Depth;
+    ULONG Now = __atomic_load_n(&List->AllocateMisses, __ATOMIC_RELAXED);
+    ULONG Misses = Now - __atomic_exchange_n(&List->LastAllocateMisses, Now, __ATOMIC_RELAXED);
+    ULONG Depth = __atomic_load_n(&List->Depth, __ATOMIC_RELAXED);
 
     if (Misses > EXP_TUNE_PERIOD / 16) {
         Depth *= 2;
@@ -42,65 +50,47 @@ static VOID ExpTune(PGENERAL_LOOKASIDE List)
         Depth -= Depth / 8;
     }
     Depth = Depth < List->MaximumDepth ? Depth : List->MaximumDepth;
-    List->Depth = (USHORT)(Depth > EXP_MINIMUM_DEPTH ? Depth : EXP_MINIMUM_DEPTH);
-    List->LastTotalAllocates = List->TotalAllocates;
-    List->LastAllocateMisses = List->AllocateMisses;
+    Depth = Depth > EXP_MINIMUM_DEPTH ? Depth : EXP_MINIMUM_DEPTH;
+    __atomic_store_n(&List->Depth, (USHORT)Depth, __ATOMIC_RELAXED);
+}
+
+static VOID ExpCheckLevel(PGENERAL_LOOKASIDE List)
+{
+    KI_ASSERT(List->Type != PagedPool || ArchGetIrql() <= APC_LEVEL, "paged lookaside list used at level %d",
+              ArchGetIrql());
 }
 
 /* A kept block, or NULL. */
 static PVOID ExpPop(PGENERAL_LOOKASIDE List)
 {
-    KIRQL Irql;
-
-    KI_ASSERT(List->Type != PagedPool || ArchGetIrql() <= APC_LEVEL, "paged lookaside list used at level %d", ArchGetIrql());
-    KeAcquireSpinLock(&List->Lock, &Irql);
-    PSINGLE_LIST_ENTRY Entry = List->SingleListHead.Next;
-    List->TotalAllocates++;
-    if (Entry != NULL) {
-        List->SingleListHead.Next = Entry->Next;
-        List->Count--;
-    } else {
-        List->AllocateMisses++;
+    ExpCheckLevel(List);
+    PSLIST_ENTRY Entry = InterlockedPopEntrySList(&List->ListHead);
+    if (Entry == NULL) {
+        ExpCount(&List->AllocateMisses);
     }
-    if (List->TotalAllocates - List->LastTotalAllocates >= EXP_TUNE_PERIOD) {
+    if (ExpCount(&List->TotalAllocates) % EXP_TUNE_PERIOD == 0) {
         ExpTune(List);
     }
-    KeReleaseSpinLock(&List->Lock, Irql);
     return Entry;
 }
 
-/* Keeps a block; FALSE when there are enough of them. */
+/* Keeps a block; FALSE when there are enough of them. Several that look at once may keep a few more. */
 static BOOLEAN ExpPush(PGENERAL_LOOKASIDE List, PVOID Block)
 {
-    KIRQL Irql;
-    PSINGLE_LIST_ENTRY Entry = Block;
-
-    KI_ASSERT(List->Type != PagedPool || ArchGetIrql() <= APC_LEVEL, "paged lookaside list used at level %d", ArchGetIrql());
-    KeAcquireSpinLock(&List->Lock, &Irql);
-    List->TotalFrees++;
-    BOOLEAN Keep = List->Count < List->Depth;
-    if (Keep) {
-        Entry->Next = List->SingleListHead.Next;
-        List->SingleListHead.Next = Entry;
-        List->Count++;
-    } else {
-        List->FreeMisses++;
+    ExpCheckLevel(List);
+    ExpCount(&List->TotalFrees);
+    if (QueryDepthSList(&List->ListHead) >= __atomic_load_n(&List->Depth, __ATOMIC_RELAXED)) {
+        ExpCount(&List->FreeMisses);
+        return FALSE;
     }
-    KeReleaseSpinLock(&List->Lock, Irql);
-    return Keep;
+    InterlockedPushEntrySList(&List->ListHead, Block);
+    return TRUE;
 }
 
 /* All kept blocks, as a chain. */
-static PSINGLE_LIST_ENTRY ExpPopAll(PGENERAL_LOOKASIDE List)
+static PSLIST_ENTRY ExpPopAll(PGENERAL_LOOKASIDE List)
 {
-    KIRQL Irql;
-
-    KeAcquireSpinLock(&List->Lock, &Irql);
-    PSINGLE_LIST_ENTRY Chain = List->SingleListHead.Next;
-    List->SingleListHead.Next = NULL;
-    List->Count = 0;
-    KeReleaseSpinLock(&List->Lock, Irql);
-    return Chain;
+    return InterlockedFlushSList(&List->ListHead);
 }
 
 /* ---- LOOKASIDE_LIST_EX ---- */
@@ -147,12 +137,12 @@ PVOID ExAllocateFromLookasideListEx(PLOOKASIDE_LIST_EX Lookaside)
 
     if (Block == NULL) {
         ULONG Type = List->Type;
-        if (List->Future == EX_LOOKASIDE_LIST_EX_FLAGS_FAIL_NO_RAISE) {
+        if (List->Future[0] == EX_LOOKASIDE_LIST_EX_FLAGS_FAIL_NO_RAISE) {
             Type |= POOL_QUOTA_FAIL_INSTEAD_OF_RAISE;
         }
         Block = List->AllocateEx((POOL_TYPE)Type, List->Size, List->Tag, Lookaside);
     }
-    if (Block == NULL && List->Future == EX_LOOKASIDE_LIST_EX_FLAGS_RAISE_ON_FAIL) {
+    if (Block == NULL && List->Future[0] == EX_LOOKASIDE_LIST_EX_FLAGS_RAISE_ON_FAIL) {
         ExRaiseStatus(STATUS_INSUFFICIENT_RESOURCES);
     }
     return Block;
@@ -171,10 +161,10 @@ EXPORT(ExFreeToLookasideListEx);
 /* Frees all blocks that are kept. Level as above. (WDK page of the name) */
 VOID ExFlushLookasideListEx(PLOOKASIDE_LIST_EX Lookaside)
 {
-    PSINGLE_LIST_ENTRY Entry = ExpPopAll(&Lookaside->L);
+    PSLIST_ENTRY Entry = ExpPopAll(&Lookaside->L);
 
     while (Entry != NULL) {
-        PSINGLE_LIST_ENTRY Next = Entry->Next;
+        PSLIST_ENTRY Next = Entry->Next;
         Lookaside->L.FreeEx(Entry, Lookaside);
         Entry = Next;
     }
@@ -205,7 +195,7 @@ static PVOID ExpAllocateOld(PGENERAL_LOOKASIDE List)
     if (Block == NULL) {
         Block = List->Allocate(List->Type, List->Size, List->Tag);
     }
-    if (Block == NULL && (List->Future & POOL_RAISE_IF_ALLOCATION_FAILURE) != 0) {
+    if (Block == NULL && (List->Future[0] & POOL_RAISE_IF_ALLOCATION_FAILURE) != 0) {
         ExRaiseStatus(STATUS_INSUFFICIENT_RESOURCES);
     }
     return Block;
@@ -220,10 +210,10 @@ static VOID ExpFreeOld(PGENERAL_LOOKASIDE List, PVOID Entry)
 
 static VOID ExpDeleteOld(PGENERAL_LOOKASIDE List)
 {
-    PSINGLE_LIST_ENTRY Entry = ExpPopAll(List);
+    PSLIST_ENTRY Entry = ExpPopAll(List);
 
     while (Entry != NULL) {
-        PSINGLE_LIST_ENTRY Next = Entry->Next;
+        PSLIST_ENTRY Next = Entry->Next;
         List->Free(Entry);
         Entry = Next;
     }
@@ -237,24 +227,28 @@ VOID ExInitializeNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside, PALLOCATE
 }
 EXPORT(ExInitializeNPagedLookasideList);
 
+/* As ExAllocateFromLookasideListEx. <= DISPATCH_LEVEL. (WDK page of the name) */
 PVOID ExAllocateFromNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside)
 {
     return ExpAllocateOld(&Lookaside->L);
 }
 EXPORT(ExAllocateFromNPagedLookasideList);
 
+/* As ExFreeToLookasideListEx. <= DISPATCH_LEVEL. (WDK page of the name) */
 VOID ExFreeToNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside, PVOID Entry)
 {
     ExpFreeOld(&Lookaside->L, Entry);
 }
 EXPORT(ExFreeToNPagedLookasideList);
 
+/* As ExDeleteLookasideListEx. <= DISPATCH_LEVEL. (WDK page of the name) */
 VOID ExDeleteNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside)
 {
     ExpDeleteOld(&Lookaside->L);
 }
 EXPORT(ExDeleteNPagedLookasideList);
 
+/* As ExInitializeNPagedLookasideList, for paged pool. <= APC_LEVEL. (WDK page of the name) */
 VOID ExInitializePagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside, PALLOCATE_FUNCTION Allocate, PFREE_FUNCTION Free,
                                     ULONG Flags, SIZE_T Size, ULONG Tag, USHORT Depth)
 {
@@ -262,18 +256,21 @@ VOID ExInitializePagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside, PALLOCATE_F
 }
 EXPORT(ExInitializePagedLookasideList);
 
+/* As ExAllocateFromLookasideListEx. <= APC_LEVEL. (WDK page of the name) */
 PVOID ExAllocateFromPagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside)
 {
     return ExpAllocateOld(&Lookaside->L);
 }
 EXPORT(ExAllocateFromPagedLookasideList);
 
+/* As ExFreeToLookasideListEx. <= APC_LEVEL. (WDK page of the name) */
 VOID ExFreeToPagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside, PVOID Entry)
 {
     ExpFreeOld(&Lookaside->L, Entry);
 }
 EXPORT(ExFreeToPagedLookasideList);
 
+/* As ExDeleteLookasideListEx. <= APC_LEVEL. (WDK page of the name) */
 VOID ExDeletePagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside)
 {
     ExpDeleteOld(&Lookaside->L);

@@ -318,6 +318,7 @@ BOOLEAN ExAcquireResourceExclusiveLite(PERESOURCE Resource, BOOLEAN Wait)
 }
 EXPORT(ExAcquireResourceExclusiveLite);
 
+/* The same with Wait FALSE. (WDK page of the name) */
 BOOLEAN ExTryToAcquireResourceExclusiveLite(PERESOURCE Resource)
 {
     return ExpAcquireResource(Resource, RequestExclusive, FALSE, KI_CALLER());
@@ -451,6 +452,7 @@ VOID ExSetResourceOwnerPointerEx(PERESOURCE Resource, PVOID OwnerPointer, ULONG 
 }
 EXPORT(ExSetResourceOwnerPointerEx);
 
+/* The same for a pointer that is no thread. (WDK page of the name) */
 VOID ExSetResourceOwnerPointer(PERESOURCE Resource, PVOID OwnerPointer)
 {
     ExSetResourceOwnerPointerEx(Resource, OwnerPointer, 0);
@@ -469,6 +471,7 @@ PVOID ExEnterCriticalRegionAndAcquireResourceExclusive(PERESOURCE Resource)
 }
 EXPORT(ExEnterCriticalRegionAndAcquireResourceExclusive);
 
+/* The same in shared mode. (WDK page of the name) */
 PVOID ExEnterCriticalRegionAndAcquireResourceShared(PERESOURCE Resource)
 {
     KeEnterCriticalRegion();
@@ -477,6 +480,7 @@ PVOID ExEnterCriticalRegionAndAcquireResourceShared(PERESOURCE Resource)
 }
 EXPORT(ExEnterCriticalRegionAndAcquireResourceShared);
 
+/* The same behind queued exclusive waiters. (WDK page of the name) */
 PVOID ExEnterCriticalRegionAndAcquireSharedWaitForExclusive(PERESOURCE Resource)
 {
     KeEnterCriticalRegion();
@@ -485,6 +489,7 @@ PVOID ExEnterCriticalRegionAndAcquireSharedWaitForExclusive(PERESOURCE Resource)
 }
 EXPORT(ExEnterCriticalRegionAndAcquireSharedWaitForExclusive);
 
+/* Releases once, and leaves the critical region of the acquisition. (WDK page of the name) */
 VOID ExReleaseResourceAndLeaveCriticalRegion(PERESOURCE Resource)
 {
     ExReleaseResourceLite(Resource);
@@ -522,6 +527,7 @@ ULONG ExGetExclusiveWaiterCount(PERESOURCE Resource)
 }
 EXPORT(ExGetExclusiveWaiterCount);
 
+/* How many threads wait for shared access. (WDK page of the name) */
 ULONG ExGetSharedWaiterCount(PERESOURCE Resource)
 {
     return *(volatile ULONG *)&Resource->NumberOfSharedWaiters;

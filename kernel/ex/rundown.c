@@ -64,6 +64,7 @@ PEX_RUNDOWN_REF_CACHE_AWARE ExAllocateCacheAwareRundownProtection(POOL_TYPE Pool
 }
 EXPORT(ExAllocateCacheAwareRundownProtection);
 
+/* Frees what ExAllocateCacheAwareRundownProtection has made. <= DISPATCH_LEVEL. (WDK page of the name) */
 VOID ExFreeCacheAwareRundownProtection(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware)
 {
     ExFreePoolWithTag(RunRefCacheAware, RunRefCacheAware->PoolTag);
@@ -77,36 +78,42 @@ BOOLEAN ExAcquireRundownProtectionCacheAwareEx(PEX_RUNDOWN_REF_CACHE_AWARE RunRe
 }
 EXPORT(ExAcquireRundownProtectionCacheAwareEx);
 
+/* As ExAcquireRundownProtection. (WDK page of the name) */
 BOOLEAN ExAcquireRundownProtectionCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware)
 {
     return ExAcquireRundownProtectionEx(ExpMySlot(RunRefCacheAware), 1);
 }
 EXPORT(ExAcquireRundownProtectionCacheAware);
 
+/* As ExReleaseRundownProtectionEx. (WDK page of the name) */
 VOID ExReleaseRundownProtectionCacheAwareEx(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware, ULONG Count)
 {
     ExpReleaseRundownSlot(ExpMySlot(RunRefCacheAware), Count);
 }
 EXPORT(ExReleaseRundownProtectionCacheAwareEx);
 
+/* As ExReleaseRundownProtection, on whichever processor. (WDK page of the name) */
 VOID ExReleaseRundownProtectionCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware)
 {
     ExpReleaseRundownSlot(ExpMySlot(RunRefCacheAware), 1);
 }
 EXPORT(ExReleaseRundownProtectionCacheAware);
 
+/* As ExWaitForRundownProtectionRelease. May block. (WDK page of the name) */
 VOID ExWaitForRundownProtectionReleaseCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware)
 {
     ExpWaitForRundownSlots(RunRefCacheAware->First, RunRefCacheAware->Slots, EXP_LINE);
 }
 EXPORT(ExWaitForRundownProtectionReleaseCacheAware);
 
+/* As ExReInitializeRundownProtection. (WDK page of the name) */
 VOID ExReInitializeRundownProtectionCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware)
 {
     ExpForEachSlot(RunRefCacheAware, ExReInitializeRundownProtection);
 }
 EXPORT(ExReInitializeRundownProtectionCacheAware);
 
+/* As ExRundownCompleted. (WDK page of the name) */
 VOID ExRundownCompletedCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware)
 {
     ExpForEachSlot(RunRefCacheAware, ExRundownCompleted);

@@ -452,6 +452,16 @@ static PCSTR TestCacheAware(VOID)
     ExRundownCompletedCacheAware(Aware);
     KTEST_CHECK(!ExAcquireRundownProtectionCacheAware(Aware));
     ExFreeCacheAwareRundownProtection(Aware);
+
+    SIZE_T Size = ExSizeOfRundownProtectionCacheAware(); /* in memory of our own */
+    Aware = ExAllocatePoolWithTag(NonPagedPoolNx, Size, 'trwA');
+    KTEST_CHECK(Aware != NULL && Size >= 64 * KeQueryActiveProcessorCount(NULL));
+    ExInitializeRundownProtectionCacheAware(Aware, Size);
+    KTEST_CHECK(ExAcquireRundownProtectionCacheAwareEx(Aware, 3));
+    ExReleaseRundownProtectionCacheAwareEx(Aware, 3);
+    ExWaitForRundownProtectionReleaseCacheAware(Aware);
+    KTEST_CHECK(!ExAcquireRundownProtectionCacheAware(Aware));
+    ExFreePoolWithTag(Aware, 'trwA');
     return NULL;
 }
 

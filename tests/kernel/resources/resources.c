@@ -138,6 +138,11 @@ static PCSTR WithActors(KTEST *Scene)
 static PCSTR SceneRecursion(VOID)
 {
     KTEST_CHECK(!ExIsResourceAcquiredExclusiveLite(&Resource) && ExIsResourceAcquiredSharedLite(&Resource) == 0);
+    ExDisableResourceBoostLite(&Resource);
+    KTEST_CHECK(ExTryToAcquireResourceExclusiveLite(&Resource) && ExTryToAcquireResourceExclusiveLite(&Resource));
+    Perform(Release, FALSE);
+    Perform(Release, FALSE);
+    KTEST_CHECK(Does(0, Shared) && !ExTryToAcquireResourceExclusiveLite(&Resource) && Does(0, Release));
     KTEST_CHECK(Perform(Exclusive, FALSE) && Perform(Exclusive, FALSE) && Perform(Shared, FALSE));
     KTEST_CHECK(ExIsResourceAcquiredExclusiveLite(&Resource) && ExIsResourceAcquiredSharedLite(&Resource) == 3);
     KTEST_CHECK(!Does(0, Shared) && !Does(0, Exclusive) && !Does(0, Starve) && !Does(0, WaitFor));
