@@ -30,6 +30,7 @@ void KeInitializeThread(PKTHREAD Thread, PKPROCESS Process, PVOID StackTop, KSTA
     Thread->SystemThread = SystemThread;
     Thread->Process = Process;
     Thread->AttachedProcess = Process;
+    KeInitializeLock(&Thread->Lock, KlcThread);
 #if DBG
     KdInitializeLockList(&Thread->LockList, Thread->LockEntries, KHELD_BLOCKING_LOCKS, Thread, 0);
 #endif
