@@ -50,28 +50,15 @@ static void KiAcquireShared(PEX_SPIN_LOCK SpinLock)
     KiNoteAcquired((const void *)SpinLock, KlcReadWrite | KLOCK_SHARED);
 }
 
-/* Who holds the lock in one mode must not release it in the other. */
-static inline void KiCheckMode(PEX_SPIN_LOCK SpinLock, bool Held, const char *Mode)
-{
-#if DBG
-    if (!Held) {
-        KdBugCheck(SPIN_LOCK_NOT_OWNED, (ULONG64)SpinLock, (ULONG)KiReadWord(SpinLock), 0, 0, NULL,
-                   "reader-writer spin lock %p released %s, which it is not held", SpinLock, Mode);
-    }
-#endif
-}
-
 static void KiReleaseExclusive(PEX_SPIN_LOCK SpinLock)
 {
     KiNoteRelease((const void *)SpinLock, KlcReadWrite);
-    KiCheckMode(SpinLock, KiReadWord(SpinLock) == RW_WRITER, "exclusive");
     __atomic_store_n(SpinLock, 0, __ATOMIC_RELEASE);
 }
 
 static void KiReleaseShared(PEX_SPIN_LOCK SpinLock)
 {
     KiNoteRelease((const void *)SpinLock, KlcReadWrite | KLOCK_SHARED);
-    KiCheckMode(SpinLock, (KiReadWord(SpinLock) & ~RW_WRITER) != 0, "shared");
     __atomic_fetch_sub(SpinLock, 1, __ATOMIC_RELEASE);
 }
 
@@ -86,6 +73,7 @@ KIRQL ExAcquireSpinLockExclusive(PEX_SPIN_LOCK SpinLock)
 }
 EXPORT(ExAcquireSpinLockExclusive);
 
+/* Releases a lock held exclusively, then lowers the level. DISPATCH_LEVEL. */
 VOID ExReleaseSpinLockExclusive(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql)
 {
     KI_LOCK_AT_DPC((const void *)SpinLock);
@@ -94,6 +82,7 @@ VOID ExReleaseSpinLockExclusive(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql)
 }
 EXPORT(ExReleaseSpinLockExclusive);
 
+/* Acquires for writing; the level, DISPATCH_LEVEL or higher, stays. */
 VOID ExAcquireSpinLockExclusiveAtDpcLevel(PEX_SPIN_LOCK SpinLock)
 {
     KI_LOCK_AT_DPC((const void *)SpinLock);
@@ -101,6 +90,7 @@ VOID ExAcquireSpinLockExclusiveAtDpcLevel(PEX_SPIN_LOCK SpinLock)
 }
 EXPORT(ExAcquireSpinLockExclusiveAtDpcLevel);
 
+/* Releases a lock held exclusively; the level stays. */
 VOID ExReleaseSpinLockExclusiveFromDpcLevel(PEX_SPIN_LOCK SpinLock)
 {
     KI_LOCK_AT_DPC((const void *)SpinLock);
@@ -118,6 +108,7 @@ KIRQL ExAcquireSpinLockShared(PEX_SPIN_LOCK SpinLock)
 }
 EXPORT(ExAcquireSpinLockShared);
 
+/* Releases a lock held shared, then lowers the level. DISPATCH_LEVEL. */
 VOID ExReleaseSpinLockShared(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql)
 {
     KI_LOCK_AT_DPC((const void *)SpinLock);
@@ -126,6 +117,7 @@ VOID ExReleaseSpinLockShared(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql)
 }
 EXPORT(ExReleaseSpinLockShared);
 
+/* Acquires for reading; the level, DISPATCH_LEVEL or higher, stays. */
 VOID ExAcquireSpinLockSharedAtDpcLevel(PEX_SPIN_LOCK SpinLock)
 {
     KI_LOCK_AT_DPC((const void *)SpinLock);
@@ -133,6 +125,7 @@ VOID ExAcquireSpinLockSharedAtDpcLevel(PEX_SPIN_LOCK SpinLock)
 }
 EXPORT(ExAcquireSpinLockSharedAtDpcLevel);
 
+/* Releases a lock held shared; the level stays. */
 VOID ExReleaseSpinLockSharedFromDpcLevel(PEX_SPIN_LOCK SpinLock)
 {
     KI_LOCK_AT_DPC((const void *)SpinLock);

@@ -24,6 +24,7 @@ void KiCheckLockLevel(const void *Lock, KIRQL Lowest, const char *Routine)
 
 /* ---- Plain ---- */
 
+/* Makes the lock free. Any IRQL. (WDK page of the name; so the others) */
 VOID KeInitializeSpinLock(PKSPIN_LOCK SpinLock)
 {
     KiNoteInitialize(SpinLock);
@@ -41,12 +42,14 @@ KIRQL KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock)
 }
 EXPORT(KeAcquireSpinLockRaiseToDpc);
 
+/* Raises to DISPATCH_LEVEL and acquires; *OldIrql is the level before. <= DISPATCH_LEVEL. */
 VOID KeAcquireSpinLock(PKSPIN_LOCK SpinLock, PKIRQL OldIrql)
 {
     *OldIrql = KeAcquireSpinLockRaiseToDpc(SpinLock);
 }
 EXPORT(KeAcquireSpinLock);
 
+/* Releases, then lowers the level to what the acquisition has returned. DISPATCH_LEVEL. */
 VOID KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql)
 {
     KI_LOCK_AT_DPC(SpinLock);
@@ -56,6 +59,7 @@ VOID KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql)
 }
 EXPORT(KeReleaseSpinLock);
 
+/* Acquires; the level, DISPATCH_LEVEL or higher, stays as it is. */
 VOID KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
 {
     KI_LOCK_AT_DPC(SpinLock);
@@ -63,6 +67,7 @@ VOID KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
 }
 EXPORT(KeAcquireSpinLockAtDpcLevel);
 
+/* Releases what KeAcquireSpinLockAtDpcLevel or a try has acquired; the level stays. */
 VOID KeReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock)
 {
     KI_LOCK_AT_DPC(SpinLock);
@@ -98,6 +103,7 @@ KIRQL KeAcquireSpinLockForDpc(PKSPIN_LOCK SpinLock)
 }
 EXPORT(KeAcquireSpinLockForDpc);
 
+/* Releases what KeAcquireSpinLockForDpc has acquired, and lowers the level if that had raised it. */
 VOID KeReleaseSpinLockForDpc(PKSPIN_LOCK SpinLock, KIRQL OldIrql)
 {
     KeReleaseSpinLock(SpinLock, OldIrql);
@@ -156,6 +162,8 @@ static inline void KiQueueRelease(PKSPIN_LOCK_QUEUE Entry)
     __atomic_store_n(&Next->Lock, (PKSPIN_LOCK)((ULONG_PTR)SpinLock | QUEUE_OWNER), __ATOMIC_RELEASE);
 }
 
+/* Acquires in the order of arrival; the level, DISPATCH_LEVEL or higher, stays. The handle is in use until the
+   release. */
 VOID KeAcquireInStackQueuedSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle)
 {
     KI_LOCK_AT_DPC(SpinLock);
@@ -163,6 +171,7 @@ VOID KeAcquireInStackQueuedSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE
 }
 EXPORT(KeAcquireInStackQueuedSpinLockAtDpcLevel);
 
+/* Releases and hands on to the next in the queue; the level stays. */
 VOID KeReleaseInStackQueuedSpinLockFromDpcLevel(PKLOCK_QUEUE_HANDLE LockHandle)
 {
     KI_LOCK_AT_DPC(LockHandle);
@@ -180,6 +189,7 @@ VOID KeAcquireInStackQueuedSpinLock(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE Lo
 }
 EXPORT(KeAcquireInStackQueuedSpinLock);
 
+/* Releases, hands on to the next in the queue, then lowers the level to what it was. DISPATCH_LEVEL. */
 VOID KeReleaseInStackQueuedSpinLock(PKLOCK_QUEUE_HANDLE LockHandle)
 {
     KI_LOCK_AT_DPC(LockHandle);
@@ -196,6 +206,7 @@ VOID KeAcquireInStackQueuedSpinLockForDpc(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HAN
 }
 EXPORT(KeAcquireInStackQueuedSpinLockForDpc);
 
+/* Releases what KeAcquireInStackQueuedSpinLockForDpc has acquired, and lowers the level if that had raised it. */
 VOID KeReleaseInStackQueuedSpinLockForDpc(PKLOCK_QUEUE_HANDLE LockHandle)
 {
     KeReleaseInStackQueuedSpinLock(LockHandle);

@@ -13,6 +13,9 @@ BENCHES = [
     # tests/kernel/bench: routines as a driver sees them.
     Bench("bench/kernel", modules=("bench",), limits={
         "spin-lock": 25,                    # acquire and release
+        "queued-spin-lock": 40,
+        "shared-spin-lock": 40,
+        "s-list": 50,                       # push and pop
         "signalled-wait": 90,
         "mutex": 180,                       # wait and release
         "special-apc": 400,                 # to the current thread, insert and run

@@ -51,18 +51,21 @@ ULONG KeQueryMaximumProcessorCount(VOID)
 }
 EXPORT(KeQueryMaximumProcessorCount);
 
+/* The same for a group, or with ALL_PROCESSOR_GROUPS altogether; 0 for a group that is not there. */
 ULONG KeQueryMaximumProcessorCountEx(USHORT GroupNumber)
 {
     return ExpIsGroup(GroupNumber) ? ArchProcessorCount() : 0;
 }
 EXPORT(KeQueryMaximumProcessorCountEx);
 
+/* How many groups have a processor: one. Any IRQL. */
 USHORT KeQueryActiveGroupCount(VOID)
 {
     return 1;
 }
 EXPORT(KeQueryActiveGroupCount);
 
+/* How many groups there can be: one, of 64 processors. Any IRQL. */
 USHORT KeQueryMaximumGroupCount(VOID)
 {
     return 1;
@@ -131,6 +134,7 @@ NTSTATUS KeSaveExtendedProcessorState(ULONG64 Mask, PXSTATE_SAVE XStateSave)
 }
 EXPORT(KeSaveExtendedProcessorState);
 
+/* What KeRestoreFloatingPointState does, for the other routine. */
 VOID KeRestoreExtendedProcessorState(PXSTATE_SAVE XStateSave)
 {
     KeRestoreFloatingPointState(XStateSave);

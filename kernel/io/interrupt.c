@@ -77,6 +77,7 @@ KIRQL KeAcquireInterruptSpinLock(PKINTERRUPT Interrupt)
 }
 EXPORT(KeAcquireInterruptSpinLock);
 
+/* Releases and lowers the level to what KeAcquireInterruptSpinLock has returned. */
 VOID KeReleaseInterruptSpinLock(PKINTERRUPT Interrupt, KIRQL OldIrql)
 {
     KI_ASSERT(KeGetCurrentIrql() == Interrupt->SynchronizeIrql, "interrupt spin lock released at level %d",
@@ -241,9 +242,9 @@ VOID IoDisconnectInterrupt(PKINTERRUPT InterruptObject)
 EXPORT(IoDisconnectInterrupt);
 
 /*
- * CONNECT_FULLY_SPECIFIED (and ..._GROUP, of group 0) does what IoConnectInterrupt does. The other versions ask for what
- * only device objects with resources can tell, of which there are none: STATUS_NOT_SUPPORTED, and Version then names
- * what is supported, as documented. PASSIVE_LEVEL. (WDK page of the name)
+ * CONNECT_FULLY_SPECIFIED (and ..._GROUP, of group 0) does what IoConnectInterrupt does. Differs: the other versions ask
+ * for what only device objects with resources can tell, of which there are none, and give STATUS_NOT_SUPPORTED; Version
+ * then names what is supported, as documented. PASSIVE_LEVEL. (WDK page of the name)
  */
 NTSTATUS IoConnectInterruptEx(PIO_CONNECT_INTERRUPT_PARAMETERS Parameters)
 {
@@ -262,6 +263,7 @@ NTSTATUS IoConnectInterruptEx(PIO_CONNECT_INTERRUPT_PARAMETERS Parameters)
 }
 EXPORT(IoConnectInterruptEx);
 
+/* What IoDisconnectInterrupt does, for an object that either routine has connected. PASSIVE_LEVEL. */
 VOID IoDisconnectInterruptEx(PIO_DISCONNECT_INTERRUPT_PARAMETERS Parameters)
 {
     IoDisconnectInterrupt(Parameters->ConnectionContext.InterruptObject);

@@ -77,6 +77,7 @@ void KiCheckLower(KIRQL NewIrql)
 }
 #endif
 
+/* The level of the code that asks. Any IRQL. (WDK page of the name) */
 KIRQL KeGetCurrentIrql(VOID)
 {
     return ArchGetIrql();
@@ -149,6 +150,7 @@ KIRQL KeRaiseIrqlToDpcLevel(VOID)
 }
 EXPORT(KeRaiseIrqlToDpcLevel);
 
+/* Level -> SYNCH_LEVEL (12); returns the level before. <= SYNCH_LEVEL. (WDK page of the name) */
 KIRQL KeRaiseIrqlToSynchLevel(VOID)
 {
     KIRQL Old;

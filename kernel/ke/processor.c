@@ -82,12 +82,14 @@ NORETURN void KiProcessorStartup(PKPRCB Prcb)
     KeIdleLoop();
 }
 
+/* The number of the processor that runs the caller. Any IRQL. (WDK page of the name) */
 ULONG KeGetCurrentProcessorNumber(VOID)
 {
     return KeGetCurrentPrcb()->Number; /* may be another one by the time the caller looks, below DISPATCH_LEVEL */
 }
 EXPORT(KeGetCurrentProcessorNumber);
 
+/* How many processors are online; *ActiveProcessors: which. Any IRQL. (WDK page of the name) */
 ULONG KeQueryActiveProcessorCount(PKAFFINITY ActiveProcessors)
 {
     KAFFINITY Active = KeActiveProcessors;

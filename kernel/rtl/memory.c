@@ -104,30 +104,35 @@ EXPORT(memcmp);
 #undef RtlZeroMemory
 #undef RtlEqualMemory
 
+/* Copies bytes that do not overlap. */
 VOID RtlCopyMemory(VOID *Destination, const VOID *Source, SIZE_T Length)
 {
     memcpy(Destination, Source, Length);
 }
 EXPORT(RtlCopyMemory);
 
+/* Copies bytes that may overlap. */
 VOID RtlMoveMemory(VOID *Destination, const VOID *Source, SIZE_T Length)
 {
     memmove(Destination, Source, Length);
 }
 EXPORT(RtlMoveMemory);
 
+/* Sets all bytes to Fill. */
 VOID RtlFillMemory(VOID *Destination, SIZE_T Length, int Fill)
 {
     memset(Destination, Fill, Length);
 }
 EXPORT(RtlFillMemory);
 
+/* Sets all bytes to 0. */
 VOID RtlZeroMemory(VOID *Destination, SIZE_T Length)
 {
     memset(Destination, 0, Length);
 }
 EXPORT(RtlZeroMemory);
 
+/* TRUE when all bytes are equal. */
 LOGICAL RtlEqualMemory(const VOID *Left, const VOID *Right, SIZE_T Length)
 {
     return memcmp(Left, Right, Length) == 0;

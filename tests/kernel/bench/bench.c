@@ -31,6 +31,43 @@ static VOID BenchSpinLock(VOID)
     Report("spin-lock", Start, 10000);
 }
 
+static VOID BenchQueuedSpinLock(VOID)
+{
+    KSPIN_LOCK Lock;
+    KLOCK_QUEUE_HANDLE Handle;
+    KeInitializeSpinLock(&Lock);
+    ULONG64 Start = Ticks();
+    for (ULONG i = 0; i < 10000; i++) {
+        KeAcquireInStackQueuedSpinLock(&Lock, &Handle);
+        KeReleaseInStackQueuedSpinLock(&Handle);
+    }
+    Report("queued-spin-lock", Start, 10000);
+}
+
+static VOID BenchReaderWriter(VOID)
+{
+    EX_SPIN_LOCK Lock = 0;
+    ULONG64 Start = Ticks();
+    for (ULONG i = 0; i < 10000; i++) {
+        KIRQL Irql = ExAcquireSpinLockShared(&Lock);
+        ExReleaseSpinLockShared(&Lock, Irql);
+    }
+    Report("shared-spin-lock", Start, 10000);
+}
+
+static VOID BenchSList(VOID)
+{
+    SLIST_HEADER Head;
+    SLIST_ENTRY Entry;
+    InitializeSListHead(&Head);
+    ULONG64 Start = Ticks();
+    for (ULONG i = 0; i < 10000; i++) {
+        InterlockedPushEntrySList(&Head, &Entry);
+        InterlockedPopEntrySList(&Head);
+    }
+    Report("s-list", Start, 10000);
+}
+
 /* Uncontended: the wait finds the object signalled. */
 static VOID BenchWaits(VOID)
 {
@@ -134,6 +171,9 @@ static VOID BenchPool(VOID)
 NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
     BenchSpinLock();
+    BenchQueuedSpinLock();
+    BenchReaderWriter();
+    BenchSList();
     BenchWaits();
     BenchApcs();
     BenchEvents();

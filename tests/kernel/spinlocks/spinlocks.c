@@ -154,30 +154,41 @@ static PCSTR TestQueued(VOID)
     return NULL;
 }
 
-/* An ordinary DPC is at DISPATCH_LEVEL and stays there; a threaded one (here: a thread) is raised, and comes back. */
+typedef struct _FOR_DPC {
+    KEVENT Done;
+    KIRQL Level;   /* in the DPC */
+    BOOLEAN Right;
+} FOR_DPC, *PFOR_DPC;
+
 static VOID ForDpc(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
 {
-    KIRQL Level = KeGetCurrentIrql();
+    PFOR_DPC Note = Context;
     KLOCK_QUEUE_HANDLE Handle;
+    Note->Level = KeGetCurrentIrql();
     KIRQL Old = KeAcquireSpinLockForDpc(&Lock);
-    BOOLEAN Right = Old == Level && KeGetCurrentIrql() == DISPATCH_LEVEL && !KeTestSpinLock(&Lock);
+    Note->Right = Old == Note->Level && KeGetCurrentIrql() == DISPATCH_LEVEL && !KeTestSpinLock(&Lock);
     KeReleaseSpinLockForDpc(&Lock, Old);
-    Right &= KeGetCurrentIrql() == Level;
+    Note->Right &= KeGetCurrentIrql() == Note->Level;
     KeAcquireInStackQueuedSpinLockForDpc(&Lock, &Handle);
-    Right &= KeGetCurrentIrql() == DISPATCH_LEVEL;
+    Note->Right &= KeGetCurrentIrql() == DISPATCH_LEVEL;
     KeReleaseInStackQueuedSpinLockForDpc(&Handle);
-    *(volatile BOOLEAN *)Context = Right && KeGetCurrentIrql() == Level;
+    Note->Right &= KeGetCurrentIrql() == Note->Level;
+    KeSetEvent(&Note->Done, IO_NO_INCREMENT, FALSE);
 }
 
+/* An ordinary DPC is at DISPATCH_LEVEL and stays there; a threaded one is raised, and comes back. */
 static PCSTR TestForDpc(VOID)
 {
-    volatile BOOLEAN InDpc = FALSE, InThread = FALSE;
-    KDPC Dpc;
-    KeInitializeDpc(&Dpc, ForDpc, (PVOID)&InDpc);
-    KeInsertQueueDpc(&Dpc, NULL, NULL);
-    ForDpc(NULL, (PVOID)&InThread, NULL, NULL);
-    KTEST_CHECK(InDpc);
-    KTEST_CHECK(InThread);
+    for (ULONG Threaded = 0; Threaded < 2; Threaded++) {
+        FOR_DPC Note = {.Level = 0xff};
+        KDPC Dpc;
+        KeInitializeEvent(&Note.Done, NotificationEvent, FALSE);
+        (Threaded ? KeInitializeThreadedDpc : KeInitializeDpc)(&Dpc, ForDpc, &Note);
+        KeInsertQueueDpc(&Dpc, NULL, NULL);
+        KeWaitForSingleObject(&Note.Done, Executive, KernelMode, FALSE, NULL);
+        KeFlushQueuedDpcs();
+        KTEST_CHECK(Note.Right && Note.Level == (Threaded ? PASSIVE_LEVEL : DISPATCH_LEVEL));
+    }
     return NULL;
 }
 
@@ -351,7 +362,7 @@ static PCSTR TestWriterWaits(VOID)
 /* ---- All processors ---- */
 
 #define THREADS  8
-#define ROUNDS   5000
+#define ROUNDS   2000
 
 static VOID PlainThread(PVOID Context)
 {
@@ -477,7 +488,7 @@ static PCSTR TestQueueOrder(VOID)
     if (Others > ARRAYSIZE(Threads)) {
         Others = ARRAYSIZE(Threads);
     }
-    for (ULONG Round = 0; Round < 20; Round++) {
+    for (ULONG Round = 0; Round < 5; Round++) {
         KLOCK_QUEUE_HANDLE Handle;
         Joined = -1;
         Served = OutOfOrder = 0;
