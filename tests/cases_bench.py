@@ -14,7 +14,7 @@ BENCHES = [
     Bench("bench/kernel", modules=("bench",), limits={
         "spin-lock": 25,                    # acquire and release
         "queued-spin-lock": 40,
-        "shared-spin-lock": 40,
+        "shared-spin-lock": 30,
         "s-list": 50,                       # push and pop
         "signalled-wait": 90,
         "mutex": 180,                       # wait and release
