@@ -49,7 +49,7 @@ LOGICAL RtlEqualMemory(_In_ const VOID *Left, _In_ const VOID *Right, _In_ SIZE_
 #define RtlEqualMemory(Left, Right, Length)        (!memcmp((Left), (Right), (Length)))
 
 /* Counts the leading bytes that two blocks have in common; Length when they are equal. Any IRQL.
-   ddi:rtlcomparememory */
+   (WDK page of the name) */
 SIZE_T NTAPI RtlCompareMemory(_In_ const VOID *Source1, _In_ const VOID *Source2, _In_ SIZE_T Length);
 
 /* Zeroes memory that nobody reads again, which a compiler must not leave out. Returns the pointer. Any IRQL. */
@@ -63,15 +63,15 @@ static inline PVOID RtlSecureZeroMemory(_Out_writes_bytes_all_(Length) PVOID Poi
 /* ---- Counted strings ----------------------------------------------------------------------------------- */
 
 /* Describes a NUL-terminated string, which stays where it is; NULL gives an empty string. What exceeds 32766
-   characters is left out. Any IRQL when the string is resident. ddi:rtlinitunicodestring */
+   characters is left out. Any IRQL when the string is resident. (WDK page of the name) */
 VOID NTAPI RtlInitUnicodeString(_Out_ PUNICODE_STRING DestinationString, _In_opt_ PCWSTR SourceString);
 
-/* The same for 8-bit strings, up to 65534 bytes. Any IRQL. ddi:rtlinitansistring, ddi:rtlinitstring */
+/* The same for 8-bit strings, up to 65534 bytes. Any IRQL. (WDK pages of the names) */
 VOID NTAPI RtlInitAnsiString(_Out_ PANSI_STRING DestinationString, _In_opt_ PCSZ SourceString);
 #define RtlInitString     RtlInitAnsiString
 #define RtlInitUTF8String RtlInitAnsiString
 
-/* Describes an empty string with room for BufferSize bytes. Any IRQL. ddi:rtlinitemptyunicodestring */
+/* Describes an empty string with room for BufferSize bytes. Any IRQL. (WDK page of the name) */
 static inline VOID RtlInitEmptyUnicodeString(_Out_ PUNICODE_STRING DestinationString, _In_ PWCHAR Buffer,
                                              _In_ USHORT BufferSize)
 {
@@ -89,41 +89,41 @@ static inline VOID RtlInitEmptyAnsiString(_Out_ PANSI_STRING DestinationString, 
 }
 
 /* Copies as much as fits; NULL empties the destination. A NUL follows where room is left. <= DISPATCH.
-   ddi:rtlcopyunicodestring */
+   (WDK page of the name) */
 VOID NTAPI RtlCopyUnicodeString(_Inout_ PUNICODE_STRING DestinationString,
                                 _In_opt_ PCUNICODE_STRING SourceString);
 
 /* Appends. STATUS_BUFFER_TOO_SMALL leaves the destination as it was. <= DISPATCH.
-   ddi:rtlappendunicodetostring, ddi:rtlappendunicodestringtostring */
+   (WDK pages of the names) */
 NTSTATUS NTAPI RtlAppendUnicodeToString(_Inout_ PUNICODE_STRING Destination, _In_opt_ PCWSTR Source);
 NTSTATUS NTAPI RtlAppendUnicodeStringToString(_Inout_ PUNICODE_STRING Destination,
                                               _In_ PCUNICODE_STRING Source);
 
 /* Negative, zero or positive as String1 sorts before, with or after String2, by 16-bit units, upcased first
    if asked for. <= DISPATCH (as documented PASSIVE for the case-insensitive form).
-   ddi:rtlcompareunicodestring */
+   (WDK page of the name) */
 LONG NTAPI RtlCompareUnicodeString(_In_ PCUNICODE_STRING String1, _In_ PCUNICODE_STRING String2,
                                    _In_ BOOLEAN CaseInSensitive);
 
-/* TRUE when the strings are equal. IRQL as RtlCompareUnicodeString. ddi:rtlequalunicodestring */
+/* TRUE when the strings are equal. IRQL as RtlCompareUnicodeString. (WDK page of the name) */
 BOOLEAN NTAPI RtlEqualUnicodeString(_In_ PCUNICODE_STRING String1, _In_ PCUNICODE_STRING String2,
                                     _In_ BOOLEAN CaseInSensitive);
 
-/* TRUE when String2 starts with String1. IRQL as RtlCompareUnicodeString. ddi:rtlprefixunicodestring */
+/* TRUE when String2 starts with String1. IRQL as RtlCompareUnicodeString. (WDK page of the name) */
 BOOLEAN NTAPI RtlPrefixUnicodeString(_In_ PCUNICODE_STRING String1, _In_ PCUNICODE_STRING String2,
                                      _In_ BOOLEAN CaseInSensitive);
 
 /* Upper case of one unit: ASCII, Latin, Greek, Cyrillic, Armenian, full-width; others unchanged. Any IRQL.
-   ddi:rtlupcaseunicodechar */
+   (WDK page of the name) */
 WCHAR NTAPI RtlUpcaseUnicodeChar(_In_ WCHAR SourceCharacter);
 
 /* The upper case of a whole string, into a buffer that is allocated (RtlFreeUnicodeString) or large enough: else
-   STATUS_BUFFER_OVERFLOW. Also STATUS_NO_MEMORY. No NUL is added. PASSIVE. ddi:rtlupcaseunicodestring */
+   STATUS_BUFFER_OVERFLOW. Also STATUS_NO_MEMORY. No NUL is added. PASSIVE. (WDK page of the name) */
 NTSTATUS NTAPI RtlUpcaseUnicodeString(_Inout_ PUNICODE_STRING DestinationString, _In_ PCUNICODE_STRING SourceString,
                                       _In_ BOOLEAN AllocateDestinationString);
 
-/* 8-bit strings: as much as fits; upper case of ASCII; comparison as of 16-bit ones. Any IRQL. ddi:rtlcopystring,
-   ddi:rtlupperstring, ddi:rtlupperchar, ddi:rtlcomparestring, ddi:rtlequalstring */
+/* 8-bit strings: as much as fits; upper case of ASCII; comparison as of 16-bit ones. Any IRQL.
+   (WDK pages of the names) */
 VOID NTAPI RtlCopyString(_Out_ PSTRING DestinationString, _In_opt_ const STRING *SourceString);
 VOID NTAPI RtlUpperString(_Inout_ PSTRING DestinationString, _In_ const STRING *SourceString);
 CHAR NTAPI RtlUpperChar(_In_ CHAR Character);
@@ -134,14 +134,13 @@ BOOLEAN NTAPI RtlEqualString(_In_ const STRING *String1, _In_ const STRING *Stri
 
 /* Reads a number: spaces, a sign, digits up to the first that is none of Base. Base is 2, 8, 10 or 16, or 0: what a
    prefix 0b, 0o or 0x says, or 10. No digit at all gives 0; what exceeds 32 bits wraps. STATUS_INVALID_PARAMETER for
-   another base, *Value unchanged. PASSIVE as documented; here any IRQL. ddi:rtlunicodestringtointeger,
-   ddi:rtlchartointeger */
+   another base, *Value unchanged. PASSIVE as documented; here any IRQL. (WDK pages of the names) */
 NTSTATUS NTAPI RtlUnicodeStringToInteger(_In_ PCUNICODE_STRING String, _In_ ULONG Base, _Out_ PULONG Value);
 NTSTATUS NTAPI RtlCharToInteger(_In_ PCSZ String, _In_ ULONG Base, _Out_ PULONG Value);
 
 /* Writes a number without a sign or prefix; base as above, 0 means 10. A NUL follows where there is room for it.
    STATUS_BUFFER_OVERFLOW, the string unchanged; STATUS_INVALID_PARAMETER. PASSIVE as documented; here any IRQL.
-   ddi:rtlintegertounicodestring, ddi:rtlint64tounicodestring */
+   (WDK pages of the names) */
 NTSTATUS NTAPI RtlIntegerToUnicodeString(_In_ ULONG Value, _In_ ULONG Base, _Inout_ PUNICODE_STRING String);
 NTSTATUS NTAPI RtlInt64ToUnicodeString(_In_ ULONGLONG Value, _In_ ULONG Base, _Inout_ PUNICODE_STRING String);
 
@@ -160,7 +159,7 @@ NTSTATUS NTAPI RtlInt64ToUnicodeString(_In_ ULONGLONG Value, _In_ ULONG Base, _I
  *              deleted then
  *   Get        the I-th, from 0: of AVL tables in sorted order, of plain ones in the order of insertion. Takes I steps
  *
- * With RTL_USE_AVL_TABLES defined, the plain names mean the AVL routines. ddi:rtlinitializegenerictable and its kin
+ * With RTL_USE_AVL_TABLES defined, the plain names mean the AVL routines. (WDK pages of the names)
  */
 typedef enum _RTL_GENERIC_COMPARE_RESULTS { GenericLessThan, GenericGreaterThan, GenericEqual } RTL_GENERIC_COMPARE_RESULTS;
 
@@ -258,7 +257,7 @@ BOOLEAN NTAPI RtlIsGenericTableEmpty(_In_ PRTL_GENERIC_TABLE Table);
  * ill-formed input became U+FFFD; STATUS_BUFFER_TOO_SMALL with as many whole characters as fit;
  * STATUS_INVALID_PARAMETER when there is nothing to give the result to, STATUS_INVALID_PARAMETER_4 without a
  * source, STATUS_INVALID_PARAMETER_5 for an odd size of UTF-16. PASSIVE as documented; here any IRQL.
- * ddi:rtlutf8tounicoden, ddi:rtlunicodetoutf8n
+ * (WDK pages of the names)
  */
 NTSTATUS NTAPI RtlUTF8ToUnicodeN(_Out_opt_ PWSTR UnicodeStringDestination,
                                  _In_ ULONG UnicodeStringMaxByteCount,
@@ -272,8 +271,7 @@ NTSTATUS NTAPI RtlUnicodeToUTF8N(_Out_opt_ PCHAR UTF8StringDestination, _In_ ULO
  * Converts whole counted strings, a terminating NUL added. With Allocate the destination's buffer is
  * allocated and given back by the Free routines; else it must be large enough, or STATUS_BUFFER_OVERFLOW
  * comes back. Also STATUS_NO_MEMORY and STATUS_INVALID_PARAMETER_2 (longer than a counted string can be).
- * PASSIVE. ddi:rtlansistringtounicodestring, ddi:rtlunicodestringtoansistring, ddi:rtlfreeunicodestring,
- * ddi:rtlfreeansistring
+ * PASSIVE. (WDK pages of the names)
  */
 NTSTATUS NTAPI RtlAnsiStringToUnicodeString(_Inout_ PUNICODE_STRING DestinationString,
                                             _In_ PCANSI_STRING SourceString,

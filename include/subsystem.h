@@ -88,13 +88,13 @@ typedef struct _PS_SUBSYSTEM_THREAD_ATTRIBUTES {
 #define PS_MEMORY_READ    1
 #define PS_MEMORY_WRITE   2
 #define PS_MEMORY_EXECUTE 4
-#define PS_MEMORY_GUARD   8
-#define PS_MAP_FIXED      1
-#define PS_MAP_NOREPLACE  2
-#define PS_MAP_SHARED     4
-#define PS_MAP_NOINHERIT  8
-#define PS_MAP_TOPDOWN    16
-#define PS_MAP_GROWDOWN   32
+#define PS_MEMORY_GUARD   8  /* the first touch of a page is STATUS_GUARD_PAGE_VIOLATION, the next one is allowed */
+#define PS_MAP_FIXED      1  /* exactly at *Base; what is mapped there goes, at once */
+#define PS_MAP_NOREPLACE  2  /* with FIXED: STATUS_CONFLICTING_ADDRESSES when anything is there */
+#define PS_MAP_SHARED     4  /* writes go to the section, for all who map it; else each process has copies */
+#define PS_MAP_NOINHERIT  8  /* a clone of the process does not get the region */
+#define PS_MAP_TOPDOWN    16 /* not FIXED: the highest hole that fits, not the lowest at or above *Base */
+#define PS_MAP_GROWDOWN   32 /* a stack: a touch of the hole below extends it, to 8 MiB in all at most */
 
 typedef struct _PS_REGION_INFORMATION {
     ULONG_PTR Start, End;
@@ -153,7 +153,12 @@ typedef struct _PS_SUBSYSTEM_ROUTINES {
     ULONG64 (*GetProcessCycles)(PEPROCESS Process);
     ULONG64 (*GetThreadCycles)(PETHREAD Thread);
 
-    /* Regions of a process's address space, page granular. */
+    /* Regions of a process's address space, page granular. The user half ends at 0x7FFFFFFFF000, and its first 64 KiB stay empty.
+       MapRegion: *Base is the wanted address, and tells the one that it became; Size is rounded up to pages. Section NULL:
+       zeros on demand; else its bytes from Offset on, and the region has a reference of its own. Limit: without FIXED, no
+       address at or above it is chosen (0: the end of the user half). Tag: the provider's own, told by QueryRegion.
+       STATUS_NO_MEMORY: no hole or no memory. STATUS_CONFLICTING_ADDRESSES: see NOREPLACE. STATUS_INVALID_PARAMETER: beyond
+       the limits, not aligned, or SHARED without a section. STATUS_ACCESS_DENIED: writable and SHARED, of a data section. */
     NTSTATUS (*MapRegion)(PEPROCESS Process, ULONG_PTR *Base, SIZE_T Size, ULONG MapFlags, ULONG Protection,
                           PMM_SECTION_HANDLE Section, ULONG64 Offset, ULONG_PTR Limit, PVOID Tag);
     NTSTATUS (*UnmapRegion)(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size);

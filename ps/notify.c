@@ -287,7 +287,7 @@ static NTSTATUS PspSetProcessRoutine(PVOID Routine, PSP_NOTIFY_KIND Kind, BOOLEA
  * STATUS_INVALID_PARAMETER: registered already, or 64 routines of all three kinds are.
  * STATUS_PROCEDURE_NOT_FOUND: not there. Removal waits for calls in progress; from inside a call of the
  * routine itself its own calls do not count, from inside a call of another routine it does not wait. PASSIVE.
- * ddi:pssetcreateprocessnotifyroutine
+ * (WDK page of the name)
  */
 NTSTATUS PsSetCreateProcessNotifyRoutine(PCREATE_PROCESS_NOTIFY_ROUTINE NotifyRoutine, BOOLEAN Remove)
 {
@@ -297,7 +297,7 @@ EXPORT(PsSetCreateProcessNotifyRoutine);
 
 /* As PsSetCreateProcessNotifyRoutine, for a routine that learns more and may forbid the creation. Images
    carry no signature here: STATUS_ACCESS_DENIED does not occur. PASSIVE.
-   ddi:pssetcreateprocessnotifyroutineex */
+   (WDK page of the name) */
 NTSTATUS PsSetCreateProcessNotifyRoutineEx(PCREATE_PROCESS_NOTIFY_ROUTINE_EX NotifyRoutine, BOOLEAN Remove)
 {
     return PspSetProcessRoutine((PVOID)NotifyRoutine, PspProcessEx, Remove);
@@ -306,7 +306,7 @@ EXPORT(PsSetCreateProcessNotifyRoutineEx);
 
 /* As PsSetCreateProcessNotifyRoutineEx, told of the processes of all subsystems, native ones included.
    STATUS_INVALID_PARAMETER also for another type than PsCreateProcessNotifySubsystems. PASSIVE.
-   ddi:pssetcreateprocessnotifyroutineex2 */
+   (WDK page of the name) */
 NTSTATUS PsSetCreateProcessNotifyRoutineEx2(PSCREATEPROCESSNOTIFYTYPE NotifyType, PVOID NotifyInformation,
                                             BOOLEAN Remove)
 {
@@ -384,7 +384,7 @@ void PspNotifyProcessExit(PEPROCESS Process)
  * Registers a routine that is told of threads that come and go, those of subsystems excepted: on creation on
  * the creator's thread, at the end on the thread itself; PASSIVE_LEVEL, in a critical region. A routine may
  * be registered more than once; each registration is removed for itself. STATUS_INSUFFICIENT_RESOURCES: 64
- * are registered. PASSIVE. ddi:pssetcreatethreadnotifyroutine
+ * are registered. PASSIVE. (WDK page of the name)
  */
 NTSTATUS PsSetCreateThreadNotifyRoutine(PCREATE_THREAD_NOTIFY_ROUTINE NotifyRoutine)
 {
@@ -395,7 +395,7 @@ EXPORT(PsSetCreateThreadNotifyRoutine);
 /* As PsSetCreateThreadNotifyRoutine. PsCreateThreadNotifyNonSystem: threads of native programs only, and on
    creation on the new thread, before its first instruction. PsCreateThreadNotifySubsystems: threads of all
    subsystems and of the system, on the creator's thread. Another type: STATUS_INVALID_PARAMETER. PASSIVE.
-   ddi:pssetcreatethreadnotifyroutineex */
+   (WDK page of the name) */
 NTSTATUS PsSetCreateThreadNotifyRoutineEx(PSCREATETHREADNOTIFYTYPE NotifyType, PVOID NotifyInformation)
 {
     switch (NotifyType) {
@@ -410,7 +410,7 @@ NTSTATUS PsSetCreateThreadNotifyRoutineEx(PSCREATETHREADNOTIFYTYPE NotifyType, P
 EXPORT(PsSetCreateThreadNotifyRoutineEx);
 
 /* Removes one registration of the routine, of either kind; waits as PsSetCreateProcessNotifyRoutine does.
-   STATUS_PROCEDURE_NOT_FOUND. <= APC. ddi:psremovecreatethreadnotifyroutine */
+   STATUS_PROCEDURE_NOT_FOUND. <= APC. (WDK page of the name) */
 NTSTATUS PsRemoveCreateThreadNotifyRoutine(PCREATE_THREAD_NOTIFY_ROUTINE NotifyRoutine)
 {
     return PspRemove(&PspThreadTable, (PVOID)NotifyRoutine, PspThreadPlain, PspThreadSubsystems);
@@ -459,7 +459,7 @@ void PspNotifyThreadExit(PETHREAD Thread)
 
 /* Registers a routine that is told of images that are mapped: programs (on the new process's first thread,
    before its first instruction) and kernel modules (ProcessId 0, before DriverEntry). PASSIVE_LEVEL, in a
-   critical region. STATUS_INSUFFICIENT_RESOURCES: 64 are registered. PASSIVE. ddi:pssetloadimagenotifyroutine
+   critical region. STATUS_INSUFFICIENT_RESOURCES: 64 are registered. PASSIVE. (WDK page of the name)
    */
 NTSTATUS PsSetLoadImageNotifyRoutine(PLOAD_IMAGE_NOTIFY_ROUTINE NotifyRoutine)
 {
@@ -468,7 +468,7 @@ NTSTATUS PsSetLoadImageNotifyRoutine(PLOAD_IMAGE_NOTIFY_ROUTINE NotifyRoutine)
 EXPORT(PsSetLoadImageNotifyRoutine);
 
 /* The same; Flags may be PS_IMAGE_NOTIFY_CONFLICTING_ARCHITECTURE, which changes nothing on a machine with
-   one architecture. Another flag: STATUS_INVALID_PARAMETER_2. PASSIVE. ddi:pssetloadimagenotifyroutineex */
+   one architecture. Another flag: STATUS_INVALID_PARAMETER_2. PASSIVE. (WDK page of the name) */
 NTSTATUS PsSetLoadImageNotifyRoutineEx(PLOAD_IMAGE_NOTIFY_ROUTINE NotifyRoutine, ULONG_PTR Flags)
 {
     if (Flags & ~(ULONG_PTR)PS_IMAGE_NOTIFY_CONFLICTING_ARCHITECTURE) {
@@ -479,7 +479,7 @@ NTSTATUS PsSetLoadImageNotifyRoutineEx(PLOAD_IMAGE_NOTIFY_ROUTINE NotifyRoutine,
 EXPORT(PsSetLoadImageNotifyRoutineEx);
 
 /* Removes one registration; waits as PsSetCreateProcessNotifyRoutine does. STATUS_PROCEDURE_NOT_FOUND. <=
-   APC. ddi:psremoveloadimagenotifyroutine */
+   APC. (WDK page of the name) */
 NTSTATUS PsRemoveLoadImageNotifyRoutine(PLOAD_IMAGE_NOTIFY_ROUTINE NotifyRoutine)
 {
     return PspRemove(&PspImageTable, (PVOID)NotifyRoutine, PspImage, PspImage);

@@ -477,7 +477,7 @@ HANDLE PsGetProcessId(PEPROCESS Process)
 EXPORT(PsGetProcessId);
 
 /* System time at the creation; later changes of the clock leave it alone. Any IRQL.
-   ddi:psgetprocesscreatetimequadpart */
+   (WDK page of the name) */
 LONGLONG PsGetProcessCreateTimeQuadPart(PEPROCESS Process)
 {
     return Process->CreateTime.QuadPart;
@@ -491,7 +491,7 @@ NTSTATUS PsGetProcessExitStatus(PEPROCESS Process)
 }
 EXPORT(PsGetProcessExitStatus);
 
-/* Of the current process; 0 unless its end has begun. <= DISPATCH. ddi:psgetprocessexittime */
+/* Of the current process; 0 unless its end has begun. <= DISPATCH. (WDK page of the name) */
 LARGE_INTEGER PsGetProcessExitTime(VOID)
 {
     return PspHomeProcess()->ExitTime;
@@ -506,7 +506,7 @@ BOOLEAN PsIsSystemProcess(PEPROCESS Process)
 EXPORT(PsIsSystemProcess);
 
 /* References the process, also one that has ended, while anybody has a reference. STATUS_INVALID_CID: no such
-   id. <= APC. ddi:pslookupprocessbyprocessid */
+   id. <= APC. (WDK page of the name) */
 NTSTATUS PsLookupProcessByProcessId(HANDLE ProcessId, PEPROCESS *Process)
 {
     *Process = ObLookupClientId(ProcessId, PspProcessType);

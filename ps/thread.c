@@ -354,7 +354,7 @@ static NTSTATUS PspPublishSystemThread(PETHREAD Thread, ACCESS_MASK Access, ULON
  * nothing. STATUS_INVALID_PARAMETER: no routine, or attributes that a thread cannot have (a name, PERMANENT,
  * EXCLUSIVE, OPENIF, unknown ones). STATUS_PROCESS_IS_TERMINATING, STATUS_INVALID_HANDLE,
  * STATUS_OBJECT_TYPE_MISMATCH, STATUS_ACCESS_DENIED, STATUS_INSUFFICIENT_RESOURCES, STATUS_NO_MEMORY.
- * PASSIVE; may block. ddi:pscreatesystemthread
+ * PASSIVE; may block. (WDK page of the name)
  */
 NTSTATUS PsCreateSystemThread(PHANDLE ThreadHandle, ULONG DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                               HANDLE ProcessHandle, PCLIENT_ID ClientId, PKSTART_ROUTINE StartRoutine,
@@ -393,7 +393,7 @@ NTSTATUS PsCreateSystemThread(PHANDLE ThreadHandle, ULONG DesiredAccess, POBJECT
 EXPORT(PsCreateSystemThread);
 
 /* Ends the current thread, which must be a system thread: else STATUS_INVALID_PARAMETER. PASSIVE.
-   ddi:psterminatesystemthread */
+   (WDK page of the name) */
 NTSTATUS PsTerminateSystemThread(NTSTATUS ExitStatus)
 {
     if (!ArchCurrentThread()->SystemThread || ArchGetIrql() != PASSIVE_LEVEL) {
@@ -562,7 +562,7 @@ PEPROCESS PsGetThreadProcess(PETHREAD Thread)
 EXPORT(PsGetThreadProcess);
 
 /* NULL for threads without one (system threads, threads of subsystems) and while attached to another process.
-   Any IRQL. ddi:psgetcurrentthreadteb */
+   Any IRQL. (WDK page of the name) */
 PVOID PsGetCurrentThreadTeb(VOID)
 {
     PETHREAD Thread = PspCurrentThread();
@@ -583,7 +583,7 @@ BOOLEAN PsIsThreadTerminating(PETHREAD Thread)
 }
 EXPORT(PsIsThreadTerminating);
 
-/* STATUS_PENDING while the thread lives. <= APC. ddi:psgetthreadexitstatus */
+/* STATUS_PENDING while the thread lives. <= APC. (WDK page of the name) */
 NTSTATUS PsGetThreadExitStatus(PETHREAD Thread)
 {
     return Thread->ExitStatus;
@@ -591,7 +591,7 @@ NTSTATUS PsGetThreadExitStatus(PETHREAD Thread)
 EXPORT(PsGetThreadExitStatus);
 
 /* References the thread, also one that has ended, while anybody has a reference. STATUS_INVALID_PARAMETER: no
-   such id. <= APC. ddi:pslookupthreadbythreadid */
+   such id. <= APC. (WDK page of the name) */
 NTSTATUS PsLookupThreadByThreadId(HANDLE ThreadId, PETHREAD *Thread)
 {
     *Thread = ObLookupClientId(ThreadId, PspThreadType);

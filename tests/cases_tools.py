@@ -46,6 +46,15 @@ make M=$TMP/outside BUILD=$BUILD WERROR=1
 test -z "$(make -s M=$TMP/outside BUILD=$BUILD WERROR=1 | grep -v Nothing)"
 ls $TMP/outside/outside.sys $TMP/outside/outside.o $TMP/outside/outside.d
 $RUN --direct --module $TMP/outside/outside.sys --modules-only --log - | grep -x 'outside says 3'
+
+# A subsystem provider, too, needs nothing of the tree but include/ and the build's own files.
+mkdir -p $TMP/tree/build && cp -r --parents include tools Makefile $TMP/tree && cp -r subsystems/tiny $TMP/tiny
+make -C $TMP/tree M=$TMP/tiny BUILD=$BUILD WERROR=1
+got=0
+$RUN --direct --subsystem tiny --module $TMP/tiny/tiny.sys --add build/tests/tiny/hello.nolibc:/tiny/hello -- /tiny/hello \
+    >$TMP/out || got=$?
+test $got = 7
+grep -x 'tiny: hello' $TMP/out
 """
 
 CALL_ERRORS = r"""

@@ -25,7 +25,7 @@ static void ExpCheckUserRange(ULONG64 Address, SIZE_T Length, ULONG Alignment)
 /*
  * Raises STATUS_DATATYPE_MISALIGNMENT or STATUS_ACCESS_VIOLATION when the range is not aligned or not in user
  * space; the memory itself is not touched, and a length of 0 is not looked at. Call it in a _SEH2_TRY block.
- * <= APC. ddi:probeforread
+ * <= APC. (WDK page of the name)
  */
 VOID ProbeForRead(const VOID *Address, SIZE_T Length, ULONG Alignment)
 {
@@ -37,7 +37,7 @@ VOID ProbeForRead(const VOID *Address, SIZE_T Length, ULONG Alignment)
 EXPORT(ProbeForRead);
 
 /* The same; and each page of the range is made writable (copied, filled) by writing what it holds.
-   ddi:probeforwrite */
+   (WDK page of the name) */
 VOID ProbeForWrite(PVOID Address, SIZE_T Length, ULONG Alignment)
 {
     if (Length == 0) {

@@ -266,7 +266,7 @@ void KdReportHang(ULONG Processor, const char *What)
 
 /* ---- Ways in ---- */
 
-/* Stops the machine with a code and four parameters. Any IRQL. ddi:kebugcheckex */
+/* Stops the machine with a code and four parameters. Any IRQL. (WDK page of the name) */
 VOID KeBugCheckEx(ULONG BugCheckCode, ULONG_PTR BugCheckParameter1, ULONG_PTR BugCheckParameter2,
                   ULONG_PTR BugCheckParameter3, ULONG_PTR BugCheckParameter4)
 {
@@ -275,7 +275,7 @@ VOID KeBugCheckEx(ULONG BugCheckCode, ULONG_PTR BugCheckParameter1, ULONG_PTR Bu
 }
 EXPORT(KeBugCheckEx);
 
-/* The same without parameters. ddi:kebugcheck */
+/* The same without parameters. (WDK page of the name) */
 VOID KeBugCheck(ULONG BugCheckCode)
 {
     KdBugCheck(BugCheckCode, 0, 0, 0, 0, NULL, NULL);

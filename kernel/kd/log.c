@@ -156,7 +156,7 @@ void KdpFormat(char *Buffer, SIZE_T Size, PCSTR Format, ...)
 /*
  * Prints to the log, in debug and release builds alike; what is longer than 512 bytes is cut, and ends its
  * line there. The caller ends lines itself. Any IRQL (Unicode conversions too: the tables are resident). Returns
- * STATUS_SUCCESS. ddi:dbgprint
+ * STATUS_SUCCESS. (WDK page of the name)
  */
 ULONG DbgPrint(PCSTR Format, ...)
 {
@@ -169,7 +169,7 @@ ULONG DbgPrint(PCSTR Format, ...)
 }
 EXPORT(DbgPrint);
 
-/* The same; component and level are not filtered: everything is printed. ddi:dbgprintex */
+/* The same; component and level are not filtered: everything is printed. (WDK page of the name) */
 ULONG DbgPrintEx(ULONG ComponentId, ULONG Level, PCSTR Format, ...)
 {
     va_list Arguments;

@@ -88,7 +88,7 @@ VOID ExpContinueSearch(PSEH_FRAME Frame)
 EXPORT(ExpContinueSearch);
 
 /* Raises an exception with this status in the current thread; without a block that handles it the machine
-   stops. <= DISPATCH. ddi:exraisestatus */
+   stops. <= DISPATCH. (WDK page of the name) */
 VOID ExRaiseStatus(NTSTATUS Status)
 {
     ExpRaise(Status, (ULONG64)__builtin_return_address(0));

@@ -101,7 +101,7 @@ NTSTATUS ObInsertHandle(PHANDLE_TABLE Table, PVOID Object, ACCESS_MASK Access, U
 /*
  * A handle to an object that the caller has a pointer to: in the kernel's table with OBJ_KERNEL_HANDLE, else
  * in the current process's. STATUS_OBJECT_TYPE_MISMATCH, STATUS_INSUFFICIENT_RESOURCES. PASSIVE.
- * ddi:obopenobjectbypointer
+ * (WDK page of the name)
  */
 NTSTATUS ObOpenObjectByPointer(PVOID Object, ULONG HandleAttributes, PVOID PassedAccessState,
                                ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType, KPROCESSOR_MODE AccessMode,
@@ -163,7 +163,7 @@ NTSTATUS ObReferenceHandle(PHANDLE_TABLE Table, HANDLE Handle, ACCESS_MASK Acces
  * The object of a handle of the current process, of a kernel handle (AccessMode KernelMode only), or of a
  * pseudo handle, with a reference for the caller. Checked in this order: STATUS_INVALID_HANDLE;
  * STATUS_OBJECT_TYPE_MISMATCH, when a type is given; STATUS_ACCESS_DENIED, for UserMode only. PASSIVE (here:
- * <= DISPATCH works). ddi:obreferenceobjectbyhandle
+ * <= DISPATCH works). (WDK page of the name)
  */
 NTSTATUS ObReferenceObjectByHandle(HANDLE Handle, ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType,
                                    KPROCESSOR_MODE AccessMode, PVOID *Object,

@@ -116,7 +116,7 @@ static NORETURN void ObpBadCount(PVOID Object, LONG64 Count)
 /* ---- References ---- */
 
 /* Adds a reference to an object on which the caller has one. Returns the new count. <= DISPATCH.
-   ddi:obfreferenceobject */
+   (WDK page of the name) */
 LONG_PTR ObfReferenceObject(PVOID Object)
 {
     LONG64 Count = InterlockedIncrement64(&ObpHeader(Object)->PointerCount);
@@ -130,7 +130,7 @@ EXPORT(ObfReferenceObject);
 
 /* Drops a reference; the last one deletes the object, later when the caller is above PASSIVE_LEVEL. Returns
    the new count. <= DISPATCH; no internal lock ranked below the work queues' is held.
-   ddi:obfdereferenceobject */
+   (WDK page of the name) */
 LONG_PTR ObfDereferenceObject(PVOID Object)
 {
     POBJECT_HEADER Header = ObpHeader(Object);
@@ -168,7 +168,7 @@ BOOLEAN ObReferenceObjectSafe(PVOID Object)
 /*
  * Adds a reference when the object is of the type. STATUS_OBJECT_TYPE_MISMATCH; also for no type from user
  * mode. The access mask is not looked at: there is no handle whose access it could be compared with. <=
- * DISPATCH. ddi:obreferenceobjectbypointer
+ * DISPATCH. (WDK page of the name)
  */
 NTSTATUS ObReferenceObjectByPointer(PVOID Object, ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType,
                                     KPROCESSOR_MODE AccessMode)

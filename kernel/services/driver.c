@@ -26,7 +26,7 @@ static NTSTATUS SvcChangeDriver(PUNICODE_STRING Name, NTSTATUS (*Change)(PCUNICO
  * STATUS_OBJECT_NAME_NOT_FOUND, STATUS_IMAGE_ALREADY_LOADED, STATUS_INVALID_IMAGE_FORMAT and its like,
  * STATUS_ENTRYPOINT_NOT_FOUND (unresolved symbols: each is named in the log), STATUS_REVISION_MISMATCH,
  * STATUS_INSUFFICIENT_RESOURCES, or what DriverEntry returned (the module is gone again then). PASSIVE.
- * ddi:zwloaddriver
+ * (WDK page of the name)
  */
 NTSTATUS NtLoadDriver(PUNICODE_STRING DriverServiceName)
 {
@@ -37,7 +37,7 @@ NTSTATUS NtLoadDriver(PUNICODE_STRING DriverServiceName)
  * Calls DriverUnload, waits for the run-down, frees. STATUS_OBJECT_NAME_NOT_FOUND;
  * STATUS_INVALID_DEVICE_REQUEST without DriverUnload; STATUS_DEVICE_BUSY while it is starting or unloading.
  * DriverUnload returns nothing: what it left registered is a bug check that names it
- * (DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS). PASSIVE. ddi:zwunloaddriver
+ * (DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS). PASSIVE. (WDK page of the name)
  */
 NTSTATUS NtUnloadDriver(PUNICODE_STRING DriverServiceName)
 {

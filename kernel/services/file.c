@@ -42,7 +42,7 @@ static NTSTATUS SvcReturnStatus(PIO_STATUS_BLOCK Block, NTSTATUS Result, ULONG_P
  * Opens what has that name; sharing and options are not looked at, for nothing can be changed.
  * STATUS_OBJECT_NAME_NOT_FOUND, STATUS_OBJECT_PATH_SYNTAX_BAD (no leading backslash), STATUS_ACCESS_DENIED
  * (reading an output, writing the input), STATUS_MEDIA_WRITE_PROTECTED, STATUS_NOT_IMPLEMENTED (a root
- * directory). PASSIVE. ddi:ntopenfile
+ * directory). PASSIVE. (WDK page of the name)
  */
 NTSTATUS NtOpenFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                     PIO_STATUS_BLOCK IoStatusBlock, ULONG ShareAccess, ULONG OpenOptions)
@@ -196,7 +196,7 @@ static NTSTATUS SvcReadConsole(PIOP_REQUEST Request, PVOID Piece, ULONG Size)
 
 /* Reads at most Length bytes; from the console what is there, when something is. STATUS_END_OF_FILE,
    STATUS_INVALID_DEVICE_REQUEST (a folder), STATUS_NOT_IMPLEMENTED (an APC routine), STATUS_ALERTED when
-   termination broke the wait. PASSIVE. ddi:ntreadfile */
+   termination broke the wait. PASSIVE. (WDK page of the name) */
 NTSTATUS NtReadFile(HANDLE FileHandle, HANDLE Event, PVOID ApcRoutine, PVOID ApcContext,
                     PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer, ULONG Length, PLARGE_INTEGER ByteOffset,
                     PULONG Key)
@@ -236,7 +236,7 @@ static NTSTATUS SvcWriteConsole(PIOP_REQUEST Request, PVOID Piece, ULONG Size)
     return Status;
 }
 
-/* Writes to the console. PASSIVE. ddi:ntwritefile */
+/* Writes to the console. PASSIVE. (WDK page of the name) */
 NTSTATUS NtWriteFile(HANDLE FileHandle, HANDLE Event, PVOID ApcRoutine, PVOID ApcContext,
                      PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer, ULONG Length, PLARGE_INTEGER ByteOffset,
                      PULONG Key)
@@ -266,7 +266,7 @@ static void SvcQueryStandard(PFILE_OBJECT File, FILE_STANDARD_INFORMATION *Stand
 }
 
 /* FileStandardInformation, FileConsoleInformation. STATUS_INVALID_INFO_CLASS, STATUS_INFO_LENGTH_MISMATCH.
-   PASSIVE. ddi:ntqueryinformationfile */
+   PASSIVE. (WDK page of the name) */
 NTSTATUS NtQueryInformationFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock, PVOID Information,
                                 ULONG Length, ULONG Class)
 {
@@ -402,7 +402,7 @@ static NTSTATUS SvcQueryFolder(PIOP_REQUEST Request, PVOID Listing, ULONG Size)
 /*
  * Lists a folder of the archives: FileDirectoryInformation, all names (no pattern: STATUS_NOT_IMPLEMENTED), "."
  * and ".." left out. STATUS_NO_MORE_FILES at the end, STATUS_BUFFER_OVERFLOW when not even one record fits,
- * STATUS_INVALID_PARAMETER for what is no folder. PASSIVE. ddi:ntquerydirectoryfile
+ * STATUS_INVALID_PARAMETER for what is no folder. PASSIVE. (WDK page of the name)
  */
 NTSTATUS NtQueryDirectoryFile(HANDLE FileHandle, HANDLE Event, PVOID ApcRoutine, PVOID ApcContext,
                               PIO_STATUS_BLOCK IoStatusBlock, PVOID Information, ULONG Length, ULONG Class,

@@ -8,7 +8,7 @@
 #include <ntapi.h>
 
 /* Closes a handle; pseudo handles stay as they are. STATUS_INVALID_HANDLE, STATUS_HANDLE_NOT_CLOSABLE.
-   PASSIVE. ddi:zwclose */
+   PASSIVE. (WDK page of the name) */
 NTSTATUS NtClose(HANDLE Handle)
 {
     return ObCloseHandle(ObCurrentHandleTable(), Handle, ExGetPreviousMode());
@@ -99,7 +99,7 @@ static NTSTATUS SvcInsertDuplicate(HANDLE TargetProcess, const SVC_DUPLICATE *Ne
  * A second handle, in TargetProcess, to the object of SourceHandle of SourceProcess; PROCESS_DUP_HANDLE is
  * needed on both. Options: DUPLICATE_CLOSE_SOURCE (done whatever else happens, once the source process was
  * reached), _SAME_ACCESS, _SAME_ATTRIBUTES. TargetProcess NULL: the source is closed and that is all.
- * PASSIVE. ddi:zwduplicateobject
+ * PASSIVE. (WDK page of the name)
  */
 NTSTATUS NtDuplicateObject(HANDLE SourceProcess, HANDLE SourceHandle, HANDLE TargetProcess,
                            PHANDLE TargetHandle, ACCESS_MASK DesiredAccess, ULONG Attributes, ULONG Options)

@@ -247,7 +247,7 @@ static NTSTATUS SvcAllocate(SVC_VM_REQUEST *Request)
  * touched, and keep their contents when they are committed again. STATUS_INVALID_PARAMETER (a size of 0, a
  * range outside user memory, other types), STATUS_INVALID_PARAMETER_3 (ZeroBits),
  * STATUS_INVALID_PAGE_PROTECTION, STATUS_CONFLICTING_ADDRESSES, STATUS_NO_MEMORY, STATUS_NOT_SUPPORTED (a
- * subsystem's process); handle errors (PROCESS_VM_OPERATION). PASSIVE. ddi:zwallocatevirtualmemory
+ * subsystem's process); handle errors (PROCESS_VM_OPERATION). PASSIVE. (WDK page of the name)
  */
 NTSTATUS NtAllocateVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, ULONG_PTR ZeroBits,
                                  PSIZE_T RegionSize, ULONG AllocationType, ULONG Protect)
@@ -312,7 +312,7 @@ static NTSTATUS SvcFree(SVC_VM_REQUEST *Request)
  * MEM_RELEASE: the whole allocation at *BaseAddress goes; the size is 0, or all of it. Both are given back.
  * STATUS_MEMORY_NOT_ALLOCATED, STATUS_FREE_VM_NOT_AT_BASE, STATUS_UNABLE_TO_FREE_VM (image, stacks, PEB,
  * TEBs), STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED; handle errors (PROCESS_VM_OPERATION). PASSIVE.
- * ddi:zwfreevirtualmemory
+ * (WDK page of the name)
  */
 NTSTATUS NtFreeVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize, ULONG FreeType)
 {

@@ -21,7 +21,7 @@ static NTSTATUS SvcReferenceWaitable(HANDLE Handle, PVOID *Object)
 }
 
 /* As KeWaitForSingleObject; and STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED without SYNCHRONIZE,
-   STATUS_OBJECT_TYPE_MISMATCH for what cannot be waited for. PASSIVE. ddi:zwwaitforsingleobject */
+   STATUS_OBJECT_TYPE_MISMATCH for what cannot be waited for. PASSIVE. (WDK page of the name) */
 NTSTATUS NtWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER Timeout)
 {
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
