@@ -401,6 +401,14 @@ BOOLEAN KeReadStateTimer(_In_ PKTIMER Timer);
 
 VOID KeQuerySystemTime(_Out_ PLARGE_INTEGER CurrentTime);
 ULONGLONG KeQueryInterruptTime(VOID);
+ULONGLONG KeQueryInterruptTimePrecise(_Out_ PULONG64 QpcTimeStamp);
+ULONGLONG KeQueryUnbiasedInterruptTime(VOID);
+ULONGLONG KeQueryUnbiasedInterruptTimePrecise(_Out_ PULONG64 QpcTimeStamp);
+VOID KeQuerySystemTimePrecise(_Out_ PLARGE_INTEGER CurrentTime);
+VOID KeQueryTickCount(_Out_ PLARGE_INTEGER CurrentCount);
+ULONG KeQueryTimeIncrement(VOID);
+VOID ExSystemTimeToLocalTime(_In_ PLARGE_INTEGER SystemTime, _Out_ PLARGE_INTEGER LocalTime);
+VOID ExLocalTimeToSystemTime(_In_ PLARGE_INTEGER LocalTime, _Out_ PLARGE_INTEGER SystemTime);
 LARGE_INTEGER KeQueryPerformanceCounter(_Out_opt_ PLARGE_INTEGER PerformanceFrequency);
 VOID KeStallExecutionProcessor(_In_ ULONG MicroSeconds);
 

@@ -281,3 +281,19 @@ NTSTATUS NTAPI RtlUnicodeStringToAnsiString(_Inout_ PANSI_STRING DestinationStri
                                             _In_ BOOLEAN AllocateDestinationString);
 VOID NTAPI RtlFreeUnicodeString(_Inout_ PUNICODE_STRING UnicodeString);
 VOID NTAPI RtlFreeAnsiString(_Inout_ PANSI_STRING AnsiString);
+
+/* ---- Time -------------------------------------------------------------------------------------------- */
+
+typedef struct _TIME_FIELDS {
+    CSHORT Year; /* 1601 to 30827 */
+    CSHORT Month;
+    CSHORT Day;
+    CSHORT Hour;
+    CSHORT Minute;
+    CSHORT Second;
+    CSHORT Milliseconds;
+    CSHORT Weekday; /* 0: Sunday */
+} TIME_FIELDS, *PTIME_FIELDS;
+
+VOID NTAPI RtlTimeToTimeFields(_In_ PLARGE_INTEGER Time, _Out_ PTIME_FIELDS TimeFields);
+BOOLEAN NTAPI RtlTimeFieldsToTime(_In_ PTIME_FIELDS TimeFields, _Out_ PLARGE_INTEGER Time);

@@ -19,6 +19,7 @@ BENCHES = [
         "signalled-wait": 90,
         "mutex": 180,                       # wait and release
         "special-apc": 400,                 # to the current thread, insert and run
+        "dpc-insert-to-run": 150,
         "event-round-trip": 700,            # two switches
         "system-thread": 8_000,             # create, run, end, reap
     }),

@@ -50,7 +50,16 @@ ULONGLONG KeQueryInterruptTime(VOID)
 }
 EXPORT(KeQueryInterruptTime);
 
-/* 100 ns since 1601-01-01 UTC. Any IRQL. */
+/* The same with the performance counter of the same moment. Any IRQL. (WDK page of the name) */
+ULONGLONG KeQueryInterruptTimePrecise(PULONG64 QpcTimeStamp)
+{
+    ULONG64 Cycles = ArchReadCycles();
+    *QpcTimeStamp = Cycles - KiStartCycles;
+    return KiCyclesToTime(Cycles);
+}
+EXPORT(KeQueryInterruptTimePrecise);
+
+/* 100 ns since 1601-01-01 UTC. Any IRQL. (WDK page of the name) */
 VOID KeQuerySystemTime(PLARGE_INTEGER CurrentTime)
 {
     CurrentTime->QuadPart = (LONGLONG)(KeQueryInterruptTime() + KiSystemTimeBias);
@@ -65,6 +74,7 @@ ULONG64 KiDueTime(LONGLONG Time)
     return KeQueryInterruptTime() - (ULONG64)Time; /* at most 2^63 from now */
 }
 
+/* The time-stamp counter since start-up, and how often it counts in a second. Any IRQL. (WDK page of the name) */
 LARGE_INTEGER KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency)
 {
     if (PerformanceFrequency != NULL) {
@@ -74,6 +84,7 @@ LARGE_INTEGER KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency)
 }
 EXPORT(KeQueryPerformanceCounter);
 
+/* Does nothing for at least so many microseconds. Any IRQL. (WDK page of the name) */
 VOID KeStallExecutionProcessor(ULONG MicroSeconds)
 {
     ArchStall(MicroSeconds);

@@ -103,6 +103,27 @@ static VOID BenchApcs(VOID)
     Report("special-apc", Start, 10000);
 }
 
+static volatile ULONG64 Ran;
+
+static VOID NoteRun(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
+{
+    Ran += Ticks();
+}
+
+/* From the call of KeInsertQueueDpc at PASSIVE_LEVEL to the first instruction of the routine. */
+static VOID BenchDpc(VOID)
+{
+    static KDPC Dpc;
+    KeInitializeDpc(&Dpc, NoteRun, NULL);
+    ULONG64 Inserted = 0;
+    Ran = 0;
+    for (ULONG i = 0; i < 10000; i++) {
+        Inserted += Ticks();
+        KeInsertQueueDpc(&Dpc, NULL, NULL);
+    }
+    DbgPrint("@bench dpc-insert-to-run %I64u\n", (Ran - Inserted) / 10000);
+}
+
 static KEVENT Ping, Pong;
 
 static VOID Partner(PVOID Context)
@@ -174,6 +195,7 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     BenchQueuedSpinLock();
     BenchReaderWriter();
     BenchSList();
+    BenchDpc();
     BenchWaits();
     BenchApcs();
     BenchEvents();

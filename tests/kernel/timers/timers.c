@@ -500,6 +500,50 @@ static PCSTR TestStorm(VOID)
     return NULL;
 }
 
+/* ---- The time routines ---- */
+
+static PCSTR TestTimeRoutines(VOID)
+{
+    LARGE_INTEGER Tick, Frequency, System, Local, Back;
+    ULONG64 Counter = 0, Unbiased = 0;
+    ULONGLONG Start = KeQueryInterruptTime();
+    ULONGLONG Precise = KeQueryInterruptTimePrecise(&Counter);
+    KeQueryTickCount(&Tick);
+    ULONGLONG End = KeQueryInterruptTime();
+    KTEST_CHECK(Start <= Precise && Precise <= End);
+    KTEST_CHECK(Tick.QuadPart >= (LONGLONG)(Start / KeQueryTimeIncrement()));
+    KTEST_CHECK(Tick.QuadPart <= (LONGLONG)(End / KeQueryTimeIncrement()));
+    KeQueryPerformanceCounter(&Frequency); /* the counter and the time are of one moment */
+    LONGLONG Difference = (LONGLONG)(Counter * 10000 / ((ULONG64)Frequency.QuadPart / 1000)) - (LONGLONG)Precise;
+    KTEST_CHECK(Difference > -(LONGLONG)Precise / 1000 - 10 && Difference < (LONGLONG)Precise / 1000 + 10);
+    KTEST_CHECK(KeQueryUnbiasedInterruptTime() >= End && KeQueryUnbiasedInterruptTimePrecise(&Unbiased) >= End);
+    KTEST_CHECK(Unbiased > Counter);
+    Start = KeQueryInterruptTime();
+    KeStallExecutionProcessor(300);
+    KTEST_CHECK(KeQueryInterruptTime() - Start >= 3000);
+    KeQuerySystemTime(&Local);
+    KeQuerySystemTimePrecise(&System);
+    KTEST_CHECK(System.QuadPart >= Local.QuadPart);
+    ExSystemTimeToLocalTime(&System, &Local); /* UTC */
+    ExLocalTimeToSystemTime(&Local, &Back);
+    KTEST_CHECK(Local.QuadPart == System.QuadPart && Back.QuadPart == System.QuadPart);
+    return NULL;
+}
+
+/* The system time is that of a clock, and its fields lead back to it. */
+static PCSTR TestTimeFields(VOID)
+{
+    LARGE_INTEGER System, Back;
+    TIME_FIELDS Fields;
+    KeQuerySystemTime(&System);
+    RtlTimeToTimeFields(&System, &Fields);
+    KTEST_CHECK(Fields.Year >= 2000 && Fields.Year < 2200);
+    KTEST_CHECK(RtlTimeFieldsToTime(&Fields, &Back) && System.QuadPart - Back.QuadPart < 10000);
+    Fields.Month = 13;
+    KTEST_CHECK(!RtlTimeFieldsToTime(&Fields, &Back));
+    return NULL;
+}
+
 NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
     KtestRun("timers.signal-set-cancel", TestSignal);
@@ -518,5 +562,7 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     KtestRun("timers.dpc-before-signal", TestDpcBeforeSignal);
     KtestRun("timers.cancel-against-set", TestCancelAgainstSet);
     KtestRun("timers.storm", TestStorm);
+    KtestRun("timers.time-routines", TestTimeRoutines);
+    KtestRun("timers.time-fields", TestTimeFields);
     return STATUS_SUCCESS;
 }
