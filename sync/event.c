@@ -17,12 +17,15 @@ static inline LONG KiSetWaitedEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN
     PDISPATCHER_HEADER Header = &Event->Header;
     PKWAIT_BLOCK Block = CONTAINING_RECORD(Header->WaitListHead.Flink, KWAIT_BLOCK, WaitListEntry);
     bool Committed;
+    KdPoint(PrimerPointSignalFound, Block->Thread);
     if (!Wait && Header->Type == EventSynchronizationObject && Block->WaitType == WaitAny &&
         KiClaimWait(Block->Thread, KiWaitEnd(WaitSatisfied, Block->WaitKey), &Committed)) {
         PKTHREAD Thread = Block->Thread;
         RemoveEntryList(&Block->WaitListEntry);
         Block->BlockState = BLOCK_UNLINKED;
+        KdPoint(PrimerPointSignalClaimed, Thread);
         KiUnlockObject(Header);
+        KdPoint(PrimerPointSignalUnlocked, Thread);
         if (Committed) {
             KiReady(Thread, Increment);
         }

@@ -8,6 +8,7 @@
 #ifndef PRIMER_SYNC_H
 #define PRIMER_SYNC_H
 
+#include "kernel/kd/script.h"
 #include "kernel/ke/waitword.h"
 #include "sync/timerq.h"
 #include "sync/wait.h"
@@ -23,7 +24,7 @@
 static inline void KiLockObject(PDISPATCHER_HEADER Header)
 {
     KiNoteAcquire(Header, KlcObject, FALSE);
-    while (__atomic_exchange_n(&Header->Lock, 1, __ATOMIC_ACQUIRE) != 0) {
+    while (__atomic_exchange_n(&Header->Lock, 1, __ATOMIC_ACQUIRE) != 0) { /* @exchange */
         while (*(volatile UCHAR *)&Header->Lock != 0) {
             ArchPause();
         }
@@ -34,7 +35,7 @@ static inline void KiLockObject(PDISPATCHER_HEADER Header)
 static inline void KiUnlockObject(PDISPATCHER_HEADER Header)
 {
     KiNoteRelease(Header, KlcObject);
-    __atomic_store_n(&Header->Lock, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&Header->Lock, 0, __ATOMIC_RELEASE); /* @store */
 }
 
 static inline void KiInitializeHeader(PDISPATCHER_HEADER Header, UCHAR Type, SIZE_T Size, LONG State)
@@ -117,6 +118,7 @@ static inline void KiFinishSignal(PDISPATCHER_HEADER Header, PKTHREAD Chain, KIR
 {
     KiUnlockObject(Header);
     if (Chain != NULL) {
+        KdPoint(PrimerPointSignalUnlocked, Chain);
         KiReadyChain(Chain);
     }
     if (Wait) {

@@ -10,8 +10,11 @@
 static PKTHREAD KiExpireThreadTimer(PKTIMER Timer, PKTHREAD Chain)
 {
     PKTHREAD Thread = CONTAINING_RECORD(Timer, KTHREAD, WaitTimer);
-    bool Committed;
-    if (KiClaimWait(Thread, WaitTimedOut, &Committed) && Committed) {
+    bool Committed = false;
+    KdPoint(PrimerPointTimeoutFound, Thread);
+    bool Claimed = KiClaimWait(Thread, WaitTimedOut, &Committed); /* @claim */
+    KdPoint(PrimerPointTimeoutClaimed, Thread);
+    if (Claimed && Committed) {
         Chain = KiChainThread(Chain, Thread, IO_NO_INCREMENT);
     }
     return Chain;

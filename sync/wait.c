@@ -32,16 +32,16 @@ PKTHREAD KiReleaseWaiters(PDISPATCHER_HEADER Header, KPRIORITY Increment, PKTHRE
     while (Entry != &Header->WaitListHead && Header->SignalState > 0) {
         PKWAIT_BLOCK Block = CONTAINING_RECORD(Entry, KWAIT_BLOCK, WaitListEntry);
         PKTHREAD Thread = Block->Thread;
-        bool Committed;
+        bool Committed, All = Block->WaitType == WaitAll;
         Entry = Entry->Flink;
-        if (Block->WaitType == WaitAll) {
-            if (!KiClaimWait(Thread, WaitHint, &Committed)) {
-                continue;
-            }
-        } else {
-            if (!KiClaimWait(Thread, KiSignalEnd(Header, Thread, Block->WaitKey), &Committed)) {
-                continue; /* it has another end already; the waiter takes its block off itself */
-            }
+        KdPoint(PrimerPointSignalFound, Thread);
+        bool Claimed = All ? KiClaimWait(Thread, WaitHint, &Committed) /* @hint */
+                           : KiClaimWait(Thread, KiSignalEnd(Header, Thread, Block->WaitKey), &Committed); /* @signal */
+        KdPoint(PrimerPointSignalClaimed, Thread);
+        if (!Claimed) {
+            continue; /* it has another end already; the waiter takes its block off itself */
+        }
+        if (!All) {
             RemoveEntryList(&Block->WaitListEntry);
             Block->BlockState = BLOCK_UNLINKED;
             KiGiveSignal(Header, Thread);
@@ -116,11 +116,14 @@ static inline void KiCheckMayBlock(PKTHREAD Thread, KIRQL Irql)
 static inline ULONG64 KiPrepareWait(PKTHREAD Thread, KIRQL Irql, KWAIT_REASON Reason, KPROCESSOR_MODE Mode,
                                     BOOLEAN Alertable)
 {
-    ULONG64 Word = KiNewWait(Thread->WaitWord, Irql, Mode, Alertable);
+    ULONG64 Word = KiNextWait(Thread->WaitWord);
     KI_ASSERT((Thread->WaitWord & WAIT_UNDER_WAY) == 0, "thread %p waits inside a wait, word %llx", Thread,
               Thread->WaitWord);
     Thread->WaitReason = (UCHAR)Reason;
-    __atomic_store_n(&Thread->WaitWord, Word, __ATOMIC_SEQ_CST);
+    Thread->WaitMode = Mode;
+    Thread->WaitAlertable = Alertable;
+    Thread->WaitIrql = Irql;
+    __atomic_store_n(&Thread->WaitWord, Word, __ATOMIC_SEQ_CST); /* @announce */
     return Word;
 }
 
@@ -131,6 +134,7 @@ static bool KiMoveOwnWait(PKTHREAD Thread, ULONG64 End)
     if (KiWaitState(Word) != WaitPreparing) {
         return false;
     }
+    /* @exchange */
     return __atomic_compare_exchange_n(&Thread->WaitWord, &Word, KiWithEnd(Word, End), false, __ATOMIC_ACQ_REL,
                                        __ATOMIC_ACQUIRE);
 }
@@ -149,6 +153,7 @@ static void KiTakeOwnSignal(PKTHREAD Thread, PDISPATCHER_HEADER Header, ULONG Ke
 static inline bool KiCommitWait(PKTHREAD Thread, ULONG64 Word)
 {
     Thread->State = Waiting;
+    /* @exchange */
     if (__atomic_compare_exchange_n(&Thread->WaitWord, &Word, KiWithEnd(Word, WaitCommitted), false,
                                     __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
         return true;
@@ -163,7 +168,7 @@ static inline void KiLinkBlock(PKWAIT_BLOCK Block, PDISPATCHER_HEADER Header, WA
 {
     KI_ASSERT_OBJECT_LOCKED(Header);
     Block->WaitType = (UCHAR)Type;
-    Block->BlockState = BLOCK_LINKED;
+    Block->BlockState = BLOCK_LINKED; /* @link */
     Block->WaitKey = (USHORT)Key;
     Block->Object = Header;
     InsertTailList(&Header->WaitListHead, &Block->WaitListEntry);
@@ -184,6 +189,7 @@ static void KiUnlinkLocked(PKWAIT_BLOCK Block)
    has also let go of the object; otherwise the lock is taken in any case. */
 static inline void KiUnlinkBlock(PKWAIT_BLOCK Block, bool Slept)
 {
+    /* @look */
     if (!Slept || __atomic_load_n(&Block->BlockState, __ATOMIC_RELAXED) == BLOCK_LINKED) {
         KiUnlinkLocked(Block);
     }
@@ -198,22 +204,32 @@ __attribute__((noinline)) static void KiBlockUntil(PKTHREAD Thread, ULONG64 Due)
     KeCancelTimer(&Thread->WaitTimer); /* even one that has gone: its expiry, which names this thread, is over then */
 }
 
-/* Commits the wait and blocks; false when it has ended before. Whoever has a reason to break it off after the look here
-   sees Preparing, and breaks it off. */
-static inline bool KiSleep(PKTHREAD Thread, ULONG64 Word, ULONG64 Due)
+/* Blocks, the wait being committed. */
+static inline void KiBlockCommitted(PKTHREAD Thread, ULONG64 Due)
 {
-    if (KiIsInterrupted(Thread, Word)) {
-        KiMoveOwnWait(Thread, WaitBroken);
-        return false;
-    }
-    if (!KiCommitWait(Thread, Word)) {
-        return false;
-    }
+    KdPoint(PrimerPointWaitCommitted, Thread);
     if (Due == WAIT_FOREVER) {
         KiBlockThread(Thread);
     } else {
         KiBlockUntil(Thread, Due);
     }
+    KdPoint(PrimerPointWaitWoken, Thread);
+}
+
+/* Commits the wait and blocks; false when it has ended before. Whoever has a reason to break it off after the look here
+   sees Preparing, and breaks it off. */
+static inline bool KiSleep(PKTHREAD Thread, ULONG64 Word, ULONG64 Due)
+{
+    KdPoint(PrimerPointWaitPrepared, Thread);
+    if (KiIsInterrupted(Thread)) { /* @look */
+        KiMoveOwnWait(Thread, WaitBroken);
+        return false;
+    }
+    KdPoint(PrimerPointWaitLooked, Thread);
+    if (!KiCommitWait(Thread, Word)) {
+        return false;
+    }
+    KiBlockCommitted(Thread, Due);
     return true;
 }
 
@@ -226,10 +242,10 @@ static inline ULONG KiLowestBit(ULONG Bits)
 
 /* Why the wait was broken off. STATUS_KERNEL_APC: it begins anew, after the kernel APC, or because the reason has gone
    (an APC was taken back). An alert, or an interruption, ends one wait. */
-__attribute__((noinline)) static NTSTATUS KiBreakStatus(PKTHREAD Thread, ULONG64 Word)
+__attribute__((noinline)) static NTSTATUS KiBreakStatus(PKTHREAD Thread)
 {
     const ULONG Alerts = KUSER_WORK_INTERRUPT | KUSER_WORK_ALERT_KERNEL | KUSER_WORK_ALERT_USER;
-    ULONG Reasons = KiWaitBreaks(Thread, Word) & __atomic_load_n(&Thread->UserWork, __ATOMIC_ACQUIRE);
+    ULONG Reasons = KiWaitBreaks(Thread) & __atomic_load_n(&Thread->UserWork, __ATOMIC_ACQUIRE);
 
     if (Reasons & KUSER_WORK_TERMINATE) {
         return STATUS_USER_APC;
@@ -243,7 +259,7 @@ __attribute__((noinline)) static NTSTATUS KiBreakStatus(PKTHREAD Thread, ULONG64
         return STATUS_ALERTED;
     }
     if (Reasons & KUSER_WORK_USER_APC) {
-        if (Word & WAIT_USER_MODE) {
+        if (Thread->WaitMode != KernelMode) {
             __atomic_fetch_or(&Thread->UserWork, KUSER_WORK_DELIVER, __ATOMIC_SEQ_CST);
         }
         return STATUS_USER_APC;
@@ -267,7 +283,7 @@ static NTSTATUS KiWaitResult(PKTHREAD Thread, PVOID Object[])
     case WaitRefused:
         return STATUS_MUTANT_LIMIT_EXCEEDED;
     default:
-        return KiBreakStatus(Thread, Word);
+        return KiBreakStatus(Thread);
     }
 }
 
@@ -281,7 +297,7 @@ static ULONG KiRegisterAny(PKTHREAD Thread, const KI_WAIT *Wait)
         PDISPATCHER_HEADER Header = Wait->Object[i];
         KiLockObject(Header);
         if (KiIsSignalled(Header, Thread)) {
-            KiTakeOwnSignal(Thread, Header, i);
+            KiTakeOwnSignal(Thread, Header, i); /* @take */
             KiUnlockObject(Header);
             return i;
         }
@@ -299,7 +315,7 @@ static NTSTATUS KiWaitForAny(PKTHREAD Thread, ULONG64 Word, const KI_WAIT *Wait)
     if (Linked == Wait->Count && Wait->Due != 0) {
         Slept = KiSleep(Thread, Word, Wait->Due);
     } else if (Linked == Wait->Count) { /* only a look; but a reason to break off comes before the time-out */
-        KiMoveOwnWait(Thread, KiIsInterrupted(Thread, Word) ? WaitBroken : WaitTimedOut);
+        KiMoveOwnWait(Thread, KiIsInterrupted(Thread) ? WaitBroken : WaitTimedOut);
     }
     for (ULONG i = 0; i < Linked; i++) {
         KiUnlinkBlock(&Wait->Blocks[i], Slept);
@@ -409,12 +425,13 @@ static bool KiTryAll(PKTHREAD Thread, ULONG64 Word, const KI_WAIT *Wait, WAIT_AL
     bool Committed = false;
     KiLockAll(All);
     if (KiAllSignalled(Thread, All)) {
-        KiTakeAll(Thread, Wait, All);
+        KiTakeAll(Thread, Wait, All); /* @take */
     } else if (Otherwise != WaitCommitted) {
         KiMoveOwnWait(Thread, Otherwise);
     } else {
         KiLinkAll(Thread, All, Wait->Blocks);
-        Committed = KiCommitWait(Thread, Word);
+        KdPoint(PrimerPointWaitLooked, Thread);
+        Committed = KiCommitWait(Thread, Word); /* @commit */
     }
     KiUnlockAll(All);
     return Committed;
@@ -425,22 +442,18 @@ static NTSTATUS KiWaitForAll(PKTHREAD Thread, ULONG64 Word, const KI_WAIT *Wait)
     WAIT_ALL All;
     KiSortObjects(&All, Wait->Count, Wait->Object);
     for (;;) {
-        WAIT_STATE Otherwise = KiIsInterrupted(Thread, Word)          ? WaitBroken
+        WAIT_STATE Otherwise = KiIsInterrupted(Thread)                ? WaitBroken
                                : Wait->Due <= KeQueryInterruptTime() ? WaitTimedOut
-                                                                      : WaitCommitted;
+                                                                     : WaitCommitted;
         if (KiTryAll(Thread, Word, Wait, &All, Otherwise)) {
-            if (Wait->Due == WAIT_FOREVER) {
-                KiBlockThread(Thread);
-            } else {
-                KiBlockUntil(Thread, Wait->Due);
-            }
+            KiBlockCommitted(Thread, Wait->Due);
         }
         if (KiWaitState(Thread->WaitWord) != WaitHint) {
             break;
         }
         /* A hint: look again. Nobody else moves the word out of Hint; time or interruption that came meanwhile is
            seen above. */
-        __atomic_store_n(&Thread->WaitWord, Word, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&Thread->WaitWord, Word, __ATOMIC_SEQ_CST); /* @again */
     }
     for (ULONG i = 0; i < All.Linked; i++) {
         KiUnlinkBlock(&Wait->Blocks[i], false);
@@ -474,17 +487,31 @@ static NTSTATUS KiPerformWait(PKTHREAD Thread, const KI_WAIT *Wait, KIRQL Irql)
     }
 }
 
-/* The wait for one object has ended otherwise than by a signal that woke it. */
-__attribute__((noinline)) static NTSTATUS KiFinishSingle(PKTHREAD Thread, const KI_WAIT *Wait, bool Slept, KIRQL Irql)
+/* One object, in the general way: with a time-out, or a look in spite of which the thread may have to be told something. */
+__attribute__((noinline)) static NTSTATUS KiWaitSingle(PKTHREAD Thread, PVOID Object, const KI_WAIT *How, KIRQL Irql)
 {
-    KiUnlinkBlock(Wait->Blocks, Slept);
-    NTSTATUS Status = KiWaitResult(Thread, Wait->Object);
+    KI_WAIT Wait = *How;
+    Wait.Count = 1;
+    Wait.Object = &Object;
+    Wait.Blocks = Thread->WaitBlock;
+    Wait.Type = WaitAny;
+    return KiPerformWait(Thread, &Wait, Irql);
+}
+
+/* A wait for one object, without end, has ended otherwise than by a signal that woke it. */
+__attribute__((noinline)) static NTSTATUS KiFinishSingle(PKTHREAD Thread, PVOID Object, bool Slept)
+{
+    KIRQL Irql = Thread->WaitIrql;
+    KI_WAIT How = {.Reason = Thread->WaitReason, .Mode = Thread->WaitMode, .Alertable = Thread->WaitAlertable,
+                   .Due = WAIT_FOREVER};
+    KiUnlinkBlock(&Thread->WaitBlock[0], Slept);
+    NTSTATUS Status = KiWaitResult(Thread, &Object);
     if (Status != STATUS_KERNEL_APC) {
         return KiEndWait(Status, Irql);
     }
     KiLower(Irql); /* the APC runs */
     KiRaiseToDispatch();
-    return KiPerformWait(Thread, Wait, Irql);
+    return KiWaitSingle(Thread, Object, &How, Irql);
 }
 
 /* The single object, locked, is a mutant that is free, or the thread's own. Unlocks. */
@@ -498,6 +525,22 @@ __attribute__((noinline)) static NTSTATUS KiTakeSingleMutant(PKTHREAD Thread, PK
     KiUnlockObject(&Mutant->Header);
     return KiEndWait(KiWaitState(End) == WaitRefused ? STATUS_MUTANT_LIMIT_EXCEEDED
                                                      : STATUS_WAIT_0 + (NTSTATUS)KiWaitKey(End), Irql);
+}
+
+/* The object was not signalled a moment ago, and there is a time-out. A look may end here; a thread that others want
+   something of looks again, in the way that heeds them. */
+__attribute__((noinline)) static NTSTATUS KiLookOrWait(PKTHREAD Thread, PVOID Object, KWAIT_REASON Reason,
+                                                       KPROCESSOR_MODE Mode, BOOLEAN Alertable, LONGLONG Timeout, KIRQL Irql)
+{
+    KI_WAIT How = {.Reason = (UCHAR)Reason, .Mode = Mode, .Alertable = Alertable, .Due = 0};
+    if (Timeout != 0) {
+        KiCheckMayBlock(Thread, Irql);
+        How.Due = KiDueTime(Timeout);
+    } else if (Thread->UserWork == 0) {
+        KiLower(Irql);
+        return STATUS_TIMEOUT;
+    }
+    return KiWaitSingle(Thread, Object, &How, Irql);
 }
 
 /* Waits until the object is signalled, and takes the signal where its kind is taken. Timeout: NULL for ever,
@@ -524,26 +567,20 @@ NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR
         KiLower(Irql);
         return STATUS_SUCCESS;
     }
-    bool Poll = KiIsPoll(Timeout);
-    if (Poll && Thread->UserWork == 0) {
+    if (Timeout != NULL) {
         KiUnlockObject(Header);
-        KiLower(Irql);
-        return STATUS_TIMEOUT;
+        return KiLookOrWait(Thread, Object, WaitReason, WaitMode, Alertable, Timeout->QuadPart, Irql);
     }
-    ULONG64 Due = Poll ? 0 : KiWaitDue(Timeout);
-    if (!Poll) {
-        KiCheckMayBlock(Thread, Irql);
-    }
+    KiCheckMayBlock(Thread, Irql);
     ULONG64 Word = KiPrepareWait(Thread, Irql, WaitReason, WaitMode, Alertable);
     KiLinkBlock(&Thread->WaitBlock[0], Header, WaitAny, 0);
     KiUnlockObject(Header);
-    bool Slept = KiSleep(Thread, Word, Due);
+    bool Slept = KiSleep(Thread, Word, WAIT_FOREVER);
     if (Slept && KiWaitState(Thread->WaitWord) == WaitSatisfied) { /* the signaller has unlinked the block */
-        KiLower(Irql);
+        KiLower(Thread->WaitIrql);
         return STATUS_SUCCESS;
     }
-    KI_WAIT Wait = {1, &Object, Thread->WaitBlock, WaitAny, (UCHAR)WaitReason, WaitMode, Alertable, Due};
-    return KiFinishSingle(Thread, &Wait, Slept, Irql);
+    return KiFinishSingle(Thread, Object, Slept);
 }
 EXPORT(KeWaitForSingleObject);
 

@@ -11,6 +11,7 @@
  * A kernel APC is delivered by the thread itself, when the level drops below APC_LEVEL: the software interrupt KSOFT_APC.
  * That bit is a hint of the processor's, set too often rather than too seldom; whether an APC may run now is decided here.
  */
+#include "kernel/kd/script.h"
 #include "kernel/ke/ki.h"
 #include "kernel/ke/waitword.h"
 
@@ -18,12 +19,12 @@
 
 /* ---- Which of them may be done now ---- */
 
-ULONG KiWaitBreaks(PKTHREAD Thread, ULONG64 Word)
+ULONG KiWaitBreaks(PKTHREAD Thread)
 {
-    bool UserWait = (Word & WAIT_USER_MODE) != 0, Alertable = (Word & WAIT_ALERTABLE) != 0;
+    bool UserWait = Thread->WaitMode != KernelMode, Alertable = Thread->WaitAlertable;
     ULONG Breaks = Alertable ? KUSER_WORK_ALERT_KERNEL | (UserWait ? KUSER_WORK_ALERT_USER : 0) : 0;
 
-    if ((Word >> WAIT_IRQL_SHIFT & 0xf) >= APC_LEVEL || Thread->SpecialApcDisable != 0) {
+    if (Thread->WaitIrql >= APC_LEVEL || Thread->SpecialApcDisable != 0) {
         return Breaks;
     }
     Breaks |= KUSER_WORK_SPECIAL_APC;
@@ -52,12 +53,14 @@ void KiNoteKernelApcs(PKTHREAD Thread)
 /* ---- Making a thread notice ---- */
 
 /* A bit of the thread's UserWork has been set. Request: what its processor is told if it runs on another one. A thread
-   that moves meanwhile looks at UserWork when it is switched to. DISPATCH_LEVEL. */
-static void KiNoticeWork(PKTHREAD Thread, KPRIORITY Increment, ULONG Request)
+   that moves meanwhile looks at UserWork when it is switched to. Claimed: the point behind the claim. DISPATCH_LEVEL. */
+static void KiNoticeWork(PKTHREAD Thread, KPRIORITY Increment, ULONG Request, PRIMER_POINT Claimed)
 {
     bool Committed;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (KiClaimWait(Thread, WaitBroken, &Committed)) {
+    bool Broken = KiClaimWait(Thread, WaitBroken, &Committed);
+    KdPoint(Claimed, Thread);
+    if (Broken) {
         if (Committed) {
             KiReady(Thread, Increment);
         }
@@ -72,8 +75,9 @@ static void KiNoticeWork(PKTHREAD Thread, KPRIORITY Increment, ULONG Request)
 static ULONG KiSetWork(PKTHREAD Thread, ULONG Bit)
 {
     KIRQL Irql = KiRaiseToDispatch();
-    ULONG Before = __atomic_fetch_or(&Thread->UserWork, Bit, __ATOMIC_SEQ_CST);
-    KiNoticeWork(Thread, IO_NO_INCREMENT, KIPI_RESCHEDULE);
+    ULONG Before = __atomic_fetch_or(&Thread->UserWork, Bit, __ATOMIC_SEQ_CST); /* @announce */
+    KdPoint(PrimerPointAlertAnnounced, Thread);
+    KiNoticeWork(Thread, IO_NO_INCREMENT, KIPI_RESCHEDULE, PrimerPointAlertClaimed);
     KiLower(Irql);
     return Before;
 }
@@ -201,7 +205,8 @@ BOOLEAN KeInsertQueueApc(PRKAPC Apc, PVOID SystemArgument1, PVOID SystemArgument
     }
     KeReleaseLockFromDpc(&Thread->Lock);
     if (Accepted && Thread != ArchCurrentThread()) {
-        KiNoticeWork(Thread, Increment, KernelApc ? KIPI_APC : KIPI_RESCHEDULE);
+        KdPoint(PrimerPointApcQueued, Thread);
+        KiNoticeWork(Thread, Increment, KernelApc ? KIPI_APC : KIPI_RESCHEDULE, PrimerPointApcClaimed);
     } else if (Accepted) {
         KiNoteKernelApcs(Thread);
     }

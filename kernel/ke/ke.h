@@ -128,8 +128,10 @@ struct _KTHREAD {
     volatile UCHAR QueueActive;         /* (q) counts in Queue->CurrentCount; as Queue: sync/queue.c */
     PRKQUEUE volatile Queue;            /* (q) the queue whose entries it works off, or NULL */
     LIST_ENTRY QueueListEntry;          /* (q) */
-    BOOLEAN WaitNext;                   /* (o) a set or release with Wait TRUE: the next wait restores WaitIrql */
-    KIRQL WaitIrql;                     /* (o) */
+    KPROCESSOR_MODE WaitMode;           /* (o) of the wait; read by whoever wants to break it off */
+    BOOLEAN WaitAlertable;              /* (o) likewise */
+    KIRQL WaitIrql;                     /* (o) likewise: where it began, and where it ends */
+    BOOLEAN WaitNext;                   /* (o) a signal with Wait TRUE: the next wait ends at WaitIrql */
     KWAIT_BLOCK WaitBlock[THREAD_WAIT_OBJECTS];
     KTIMER WaitTimer;                   /* ends a wait; guarded by its timer queue */
     LONG SuspendCount;                  /* (t) */

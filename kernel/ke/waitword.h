@@ -50,20 +50,17 @@ typedef enum _WAIT_STATE {
 } WAIT_STATE;
 
 /*
- * The word:  0-7   state
- *            8-15  index of the object that ended the wait; with WAIT_ABANDONED that was an abandoned mutant, and
- *                  the byte is what a wait's status adds to STATUS_WAIT_0
- *            16    the wait is in UserMode
- *            17    it is alertable
- *            18-21 the level at which it began
- *            24-63 sequence, so that a late compare-and-swap cannot end the next wait
+ * The word:  0-7    state
+ *            8-15   index of the object that ended the wait; with WAIT_ABANDONED that was an abandoned mutant, and
+ *                   the byte is what a wait's status adds to STATUS_WAIT_0
+ *            16-63  sequence, so that a late compare-and-swap cannot end the next wait
+ *
+ * How the wait is made (KTHREAD.WaitMode, WaitAlertable, WaitIrql) is written before the word says Preparing, and stands
+ * still until the wait has ended.
  */
-#define WAIT_END_MASK   0xffffULL
-#define WAIT_ABANDONED  0x80
-#define WAIT_USER_MODE  0x10000ULL
-#define WAIT_ALERTABLE  0x20000ULL
-#define WAIT_IRQL_SHIFT 18
-#define WAIT_SEQUENCE   0x1000000ULL
+#define WAIT_END_MASK  0xffffULL
+#define WAIT_SEQUENCE  0x10000ULL
+#define WAIT_ABANDONED 0x80
 
 C_ASSERT(STATUS_WAIT_0 + WAIT_ABANDONED == STATUS_ABANDONED_WAIT_0 && MAXIMUM_WAIT_OBJECTS <= WAIT_ABANDONED);
 
@@ -89,34 +86,34 @@ static inline ULONG64 KiWithEnd(ULONG64 Word, ULONG64 End)
     return (Word & ~WAIT_END_MASK) | End;
 }
 
-/* A new wait of the thread, Preparing. Irql: where it began. */
-static inline ULONG64 KiNewWait(ULONG64 Last, KIRQL Irql, KPROCESSOR_MODE Mode, BOOLEAN Alertable)
+/* The next wait of the thread, Preparing. Last: the word of the one before. */
+static inline ULONG64 KiNextWait(ULONG64 Last)
 {
-    return ((Last & ~(WAIT_SEQUENCE - 1)) + WAIT_SEQUENCE) | (ULONG64)Irql << WAIT_IRQL_SHIFT |
-           (Mode != KernelMode ? WAIT_USER_MODE : 0) | (Alertable ? WAIT_ALERTABLE : 0) | WaitPreparing;
+    return KiWithEnd(Last + WAIT_SEQUENCE, WaitPreparing);
 }
 
-/* Which bits of UserWork may break the wait off (WDK: Waits and APCs). The thread's counters stand still while it
-   waits; a word that is out of date fails in the compare-and-swap. */
-ULONG KiWaitBreaks(PKTHREAD Thread, ULONG64 Word);
+/* Which bits of UserWork may break off the wait that the thread is in (WDK: Waits and APCs). Asked by others, too: if that
+   wait has ended meanwhile, their compare-and-swap fails. */
+ULONG KiWaitBreaks(PKTHREAD Thread);
 
-static inline bool KiIsInterrupted(PKTHREAD Thread, ULONG64 Word)
+static inline bool KiIsInterrupted(PKTHREAD Thread)
 {
     ULONG Work = __atomic_load_n(&Thread->UserWork, __ATOMIC_SEQ_CST);
-    return __builtin_expect(Work != 0, 0) && (Work & KiWaitBreaks(Thread, Word)) != 0;
+    return __builtin_expect(Work != 0, 0) && (Work & KiWaitBreaks(Thread)) != 0;
 }
 
 /* Ends the thread's wait, if one is under way; false when another party was first, or, for WaitBroken, when the
    wait may not be broken. *Committed: the caller must ready the thread. */
 static inline bool KiClaimWait(PKTHREAD Thread, ULONG64 End, bool *Committed)
 {
-    ULONG64 Word = __atomic_load_n(&Thread->WaitWord, __ATOMIC_RELAXED);
+    ULONG64 Word = __atomic_load_n(&Thread->WaitWord, __ATOMIC_ACQUIRE); /* @read */
     for (;;) {
-        if ((Word & WAIT_UNDER_WAY) == 0 || (End == WaitBroken && !KiIsInterrupted(Thread, Word))) {
+        if ((Word & WAIT_UNDER_WAY) == 0 || (End == WaitBroken && !KiIsInterrupted(Thread))) {
             return false;
         }
+        /* @exchange */
         if (__builtin_expect(__atomic_compare_exchange_n(&Thread->WaitWord, &Word, KiWithEnd(Word, End), false,
-                                                         __ATOMIC_ACQ_REL, __ATOMIC_RELAXED), 1)) {
+                                                         __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE), 1)) {
             *Committed = KiWaitState(Word) == WaitCommitted;
             return true;
         }

@@ -244,7 +244,7 @@ end:
     fi
 }
 
-/* KeInterruptThread */
+/* KeInterruptThread, KeAlertThread */
 proctype interrupter(byte me, w)
 {
     byte was;
@@ -252,7 +252,7 @@ proctype interrupter(byte me, w)
 #ifdef NO_INTERRUPT_FENCE
     STORE(WORK(w), 1);
 #else
-    d_step { DRAINED; memory[WORK(w)] = 1 } /* @KeInterruptThread.announce */
+    d_step { DRAINED; memory[WORK(w)] = 1 } /* @KiSetWork.announce */
 #endif
     claim(w, ALERTED);
     if
