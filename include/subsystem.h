@@ -143,8 +143,8 @@ typedef struct _PS_SUBSYSTEM_ROUTINES {
     NTSTATUS (*SetFpuState)(PETHREAD Thread, const VOID *Image, SIZE_T Size);
     NTSTATUS (*SetDescriptorBase)(ULONG Which, ULONG64 Base); /* PS_BASE_*; current thread */
     ULONG64 (*GetDescriptorBase)(ULONG Which);
-    /* ReturnToUser(frame) will be called before Thread next returns to user mode; alertable waits of it are broken off
-       with STATUS_ALERTED when Interrupt is TRUE. */
+    /* ReturnToUser(frame) will be called before Thread next returns to user mode; with Interrupt TRUE
+       one alertable wait of it, the present one or the next before that, is broken off with STATUS_ALERTED. */
     VOID (*RequestReturnToUser)(PETHREAD Thread, BOOLEAN Interrupt);
     /* A new, empty address space takes the place of the current process's (exec): the process has only this thread. */
     NTSTATUS (*ReplaceAddressSpace)(VOID);

@@ -61,8 +61,8 @@ void KiConsumeMutant(PKMUTANT Mutant, PKTHREAD Thread)
 
 void KiEnterMutant(PKTHREAD Thread, PKMUTANT Mutant)
 {
-    KI_ASSERT(Thread == ArchCurrentThread() && Mutant->OwnerThread == Thread, "mutant %p is owned by thread %p", Mutant,
-              Mutant->OwnerThread);
+    KI_ASSERT(Thread == ArchCurrentThread() && Mutant->OwnerThread == Thread,
+              "mutant %p is owned by thread %p", Mutant, Mutant->OwnerThread);
     if (Mutant->Header.SignalState == 0) { /* owned once: not a recursion */
         InsertTailList(&Thread->MutantListHead, &Mutant->MutantListEntry);
         Thread->KernelApcDisable -= Mutant->ApcDisable;
@@ -77,8 +77,9 @@ static PKTHREAD KiPassMutant(PKMUTANT Mutant)
     RemoveEntryList(&Mutant->MutantListEntry);
     Mutant->OwnerThread = NULL;
     Mutant->Header.SignalState = 1;
-    return IsListEmpty(&Mutant->Header.WaitListHead) ? NULL
-                                                     : KiReleaseWaiters(&Mutant->Header, MUTANT_INCREMENT, NULL);
+    return IsListEmpty(&Mutant->Header.WaitListHead)
+               ? NULL
+               : KiReleaseWaiters(&Mutant->Header, MUTANT_INCREMENT, NULL);
 }
 
 __attribute__((noinline)) static void KiRaiseNotOwned(PKMUTANT Mutant, KIRQL Irql)

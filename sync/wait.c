@@ -22,7 +22,8 @@ static inline void KiGiveSignal(PDISPATCHER_HEADER Header, PKTHREAD Thread)
 
 static inline ULONG64 KiSignalEnd(PDISPATCHER_HEADER Header, PKTHREAD Thread, ULONG Key)
 {
-    return Header->Type == MutantObject ? KiMutantEnd(KiMutantOf(Header), Thread, Key) : KiWaitEnd(WaitSatisfied, Key);
+    return Header->Type == MutantObject ? KiMutantEnd(KiMutantOf(Header), Thread, Key)
+                                        : KiWaitEnd(WaitSatisfied, Key);
 }
 
 PKTHREAD KiReleaseWaiters(PDISPATCHER_HEADER Header, KPRIORITY Increment, PKTHREAD Chain)
@@ -35,8 +36,9 @@ PKTHREAD KiReleaseWaiters(PDISPATCHER_HEADER Header, KPRIORITY Increment, PKTHRE
         bool Committed, All = Block->WaitType == WaitAll;
         Entry = Entry->Flink;
         KdPoint(PrimerPointSignalFound, Thread);
-        bool Claimed = All ? KiClaimWait(Thread, WaitHint, &Committed) /* @hint */
-                           : KiClaimWait(Thread, KiSignalEnd(Header, Thread, Block->WaitKey), &Committed); /* @signal */
+        bool Claimed =
+            All ? KiClaimWait(Thread, WaitHint, &Committed)                                     /* @hint */
+                : KiClaimWait(Thread, KiSignalEnd(Header, Thread, Block->WaitKey), &Committed); /* @signal */
         KdPoint(PrimerPointSignalClaimed, Thread);
         if (!Claimed) {
             continue; /* it has another end already; the waiter takes its block off itself */
@@ -98,7 +100,8 @@ static inline KIRQL KiBeginWait(PKTHREAD Thread)
 __attribute__((noinline, cold)) static void KiMayNotBlock(PKTHREAD Thread, KIRQL Irql)
 {
     if (KeGetCurrentPrcb()->DpcActive || Thread == KeGetCurrentPrcb()->IdleThread) {
-        KdBugCheck(ATTEMPTED_SWITCH_FROM_DPC, (ULONG64)Thread, Irql, 0, 0, NULL, "a DPC or the idle thread waits");
+        KdBugCheck(ATTEMPTED_SWITCH_FROM_DPC, (ULONG64)Thread, Irql, 0, 0, NULL,
+                   "a DPC or the idle thread waits");
     }
     KdBugCheck(IRQL_NOT_LESS_OR_EQUAL, (ULONG64)Thread, Irql, APC_LEVEL, 0, NULL,
                "thread %p waits at level %d with a time-out that is not zero", Thread, Irql);
@@ -135,8 +138,8 @@ static bool KiMoveOwnWait(PKTHREAD Thread, ULONG64 End)
         return false;
     }
     /* @exchange */
-    return __atomic_compare_exchange_n(&Thread->WaitWord, &Word, KiWithEnd(Word, End), false, __ATOMIC_ACQ_REL,
-                                       __ATOMIC_ACQUIRE);
+    return __atomic_compare_exchange_n(&Thread->WaitWord, &Word, KiWithEnd(Word, End), false,
+                                       __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
 /* The waiter has found the object signalled, and takes the signal if its wait has not ended otherwise. Object locked. */
@@ -201,7 +204,8 @@ __attribute__((noinline)) static void KiBlockUntil(PKTHREAD Thread, ULONG64 Due)
     KiTakeTimer(&Thread->WaitTimer);
     KiQueueTimer(&Thread->WaitTimer, Due);
     KiBlockThread(Thread);
-    KeCancelTimer(&Thread->WaitTimer); /* even one that has gone: its expiry, which names this thread, is over then */
+    KeCancelTimer(
+        &Thread->WaitTimer); /* even one that has gone: its expiry, which names this thread, is over then */
 }
 
 /* Blocks, the wait being committed. */
@@ -442,7 +446,7 @@ static NTSTATUS KiWaitForAll(PKTHREAD Thread, ULONG64 Word, const KI_WAIT *Wait)
     WAIT_ALL All;
     KiSortObjects(&All, Wait->Count, Wait->Object);
     for (;;) {
-        WAIT_STATE Otherwise = KiIsInterrupted(Thread)                ? WaitBroken
+        WAIT_STATE Otherwise = KiIsInterrupted(Thread)               ? WaitBroken
                                : Wait->Due <= KeQueryInterruptTime() ? WaitTimedOut
                                                                      : WaitCommitted;
         if (KiTryAll(Thread, Word, Wait, &All, Otherwise)) {
@@ -478,7 +482,8 @@ static NTSTATUS KiPerformWait(PKTHREAD Thread, const KI_WAIT *Wait, KIRQL Irql)
 {
     for (;;) {
         ULONG64 Word = KiPrepareWait(Thread, Irql, Wait->Reason, Wait->Mode, Wait->Alertable);
-        NTSTATUS Status = Wait->Type == WaitAny ? KiWaitForAny(Thread, Word, Wait) : KiWaitForAll(Thread, Word, Wait);
+        NTSTATUS Status =
+            Wait->Type == WaitAny ? KiWaitForAny(Thread, Word, Wait) : KiWaitForAll(Thread, Word, Wait);
         if (Status != STATUS_KERNEL_APC) {
             return KiEndWait(Status, Irql);
         }
@@ -488,7 +493,8 @@ static NTSTATUS KiPerformWait(PKTHREAD Thread, const KI_WAIT *Wait, KIRQL Irql)
 }
 
 /* One object, in the general way: with a time-out, or a look in spite of which the thread may have to be told something. */
-__attribute__((noinline)) static NTSTATUS KiWaitSingle(PKTHREAD Thread, PVOID Object, const KI_WAIT *How, KIRQL Irql)
+__attribute__((noinline)) static NTSTATUS KiWaitSingle(PKTHREAD Thread, PVOID Object, const KI_WAIT *How,
+                                                       KIRQL Irql)
 {
     KI_WAIT Wait = *How;
     Wait.Count = 1;
@@ -502,7 +508,9 @@ __attribute__((noinline)) static NTSTATUS KiWaitSingle(PKTHREAD Thread, PVOID Ob
 __attribute__((noinline)) static NTSTATUS KiFinishSingle(PKTHREAD Thread, PVOID Object, bool Slept)
 {
     KIRQL Irql = Thread->WaitIrql;
-    KI_WAIT How = {.Reason = Thread->WaitReason, .Mode = Thread->WaitMode, .Alertable = Thread->WaitAlertable,
+    KI_WAIT How = {.Reason = Thread->WaitReason,
+                   .Mode = Thread->WaitMode,
+                   .Alertable = Thread->WaitAlertable,
                    .Due = WAIT_FOREVER};
     KiUnlinkBlock(&Thread->WaitBlock[0], Slept);
     NTSTATUS Status = KiWaitResult(Thread, &Object);
@@ -524,13 +532,15 @@ __attribute__((noinline)) static NTSTATUS KiTakeSingleMutant(PKTHREAD Thread, PK
     }
     KiUnlockObject(&Mutant->Header);
     return KiEndWait(KiWaitState(End) == WaitRefused ? STATUS_MUTANT_LIMIT_EXCEEDED
-                                                     : STATUS_WAIT_0 + (NTSTATUS)KiWaitKey(End), Irql);
+                                                     : STATUS_WAIT_0 + (NTSTATUS)KiWaitKey(End),
+                     Irql);
 }
 
 /* The object was not signalled a moment ago, and there is a time-out. A look may end here; a thread that others want
    something of looks again, in the way that heeds them. */
 __attribute__((noinline)) static NTSTATUS KiLookOrWait(PKTHREAD Thread, PVOID Object, KWAIT_REASON Reason,
-                                                       KPROCESSOR_MODE Mode, BOOLEAN Alertable, LONGLONG Timeout, KIRQL Irql)
+                                                       KPROCESSOR_MODE Mode, BOOLEAN Alertable,
+                                                       LONGLONG Timeout, KIRQL Irql)
 {
     KI_WAIT How = {.Reason = (UCHAR)Reason, .Mode = Mode, .Alertable = Alertable, .Due = 0};
     if (Timeout != 0) {
@@ -550,8 +560,8 @@ __attribute__((noinline)) static NTSTATUS KiLookOrWait(PKTHREAD Thread, PVOID Ob
    (STATUS_ALERTED) and a user APC (STATUS_USER_APC; delivered only after a wait in UserMode), with Alertable. All but alerts wait
    while APCs are disabled. Raises STATUS_MUTANT_LIMIT_EXCEEDED. After a signal with Wait TRUE the level returns to what it
    was before that. <= APC_LEVEL; a zero time-out <= DISPATCH_LEVEL. (WDK page of the name) */
-NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode, BOOLEAN Alertable,
-                               PLARGE_INTEGER Timeout)
+NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode,
+                               BOOLEAN Alertable, PLARGE_INTEGER Timeout)
 {
     PDISPATCHER_HEADER Header = Object;
     PKTHREAD Thread = ArchCurrentThread();
@@ -594,7 +604,8 @@ NTSTATUS KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitTyp
                                   PKWAIT_BLOCK WaitBlockArray)
 {
     PKTHREAD Thread = ArchCurrentThread();
-    KI_WAIT Wait = {Count, Object, WaitBlockArray, (UCHAR)WaitType, (UCHAR)WaitReason, WaitMode, Alertable, 0};
+    KI_WAIT Wait = {Count,     Object, WaitBlockArray, (UCHAR)WaitType, (UCHAR)WaitReason, WaitMode,
+                    Alertable, 0};
     if (Count > MAXIMUM_WAIT_OBJECTS || (WaitBlockArray == NULL && Count > THREAD_WAIT_OBJECTS)) {
         KdBugCheck(MAXIMUM_WAIT_OBJECTS_EXCEEDED, Count, 0, 0, 0, NULL, "a wait for %u objects", Count);
     }
@@ -614,7 +625,8 @@ EXPORT(KeWaitForMultipleObjects);
    zero gives way to others once. <= APC_LEVEL. (WDK page of the name) */
 NTSTATUS KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Interval)
 {
-    NTSTATUS Status = KeWaitForMultipleObjects(0, NULL, WaitAny, DelayExecution, WaitMode, Alertable, Interval, NULL);
+    NTSTATUS Status =
+        KeWaitForMultipleObjects(0, NULL, WaitAny, DelayExecution, WaitMode, Alertable, Interval, NULL);
     if (Status != STATUS_TIMEOUT) {
         return Status;
     }

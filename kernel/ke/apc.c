@@ -28,7 +28,8 @@ ULONG KiWaitBreaks(PKTHREAD Thread)
         return Breaks;
     }
     Breaks |= KUSER_WORK_SPECIAL_APC;
-    if (Thread->KernelApcDisable != 0) { /* while kernel APCs are disabled, user APCs and the thread's end are, too */
+    if (Thread->KernelApcDisable !=
+        0) { /* while kernel APCs are disabled, user APCs and the thread's end are, too */
         return Breaks;
     }
     return Breaks | (Thread->KernelApcInProgress ? 0 : KUSER_WORK_NORMAL_APC) |
@@ -124,9 +125,9 @@ EXPORT(KeTestAlertThread);
    PASSIVE_LEVEL, in kernel mode or, with ApcMode UserMode, in user mode. RundownRoutine is called instead of both when the
    thread ends before. Environment: recorded alone; while the thread is attached to another process, all its APCs wait. Any
    IRQL. */
-VOID KeInitializeApc(PRKAPC Apc, PRKTHREAD Thread, KAPC_ENVIRONMENT Environment, PKKERNEL_ROUTINE KernelRoutine,
-                     PKRUNDOWN_ROUTINE RundownRoutine, PKNORMAL_ROUTINE NormalRoutine, KPROCESSOR_MODE ApcMode,
-                     PVOID NormalContext)
+VOID KeInitializeApc(PRKAPC Apc, PRKTHREAD Thread, KAPC_ENVIRONMENT Environment,
+                     PKKERNEL_ROUTINE KernelRoutine, PKRUNDOWN_ROUTINE RundownRoutine,
+                     PKNORMAL_ROUTINE NormalRoutine, KPROCESSOR_MODE ApcMode, PVOID NormalContext)
 {
     *Apc = (KAPC){
         .Type = APC_OBJECT,
@@ -272,8 +273,8 @@ static void KiCheckApcReturn(void *Routine, KIRQL Irql, ULONG ApcDisable)
     PKTHREAD Thread = ArchCurrentThread();
     if (ArchGetIrql() != Irql || Thread->ApcDisable != ApcDisable) {
         KdBugCheck(APC_INDEX_MISMATCH, (ULONG64)Routine, ArchGetIrql(), Thread->ApcDisable, ApcDisable, NULL,
-                   "an APC's routine %p returned at level %d, APC disable %x; it was called at %d, %x", Routine,
-                   ArchGetIrql(), Thread->ApcDisable, Irql, ApcDisable);
+                   "an APC's routine %p returned at level %d, APC disable %x; it was called at %d, %x",
+                   Routine, ArchGetIrql(), Thread->ApcDisable, Irql, ApcDisable);
     }
 }
 

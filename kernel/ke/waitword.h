@@ -112,8 +112,9 @@ static inline bool KiClaimWait(PKTHREAD Thread, ULONG64 End, bool *Committed)
             return false;
         }
         /* @exchange */
-        if (__builtin_expect(__atomic_compare_exchange_n(&Thread->WaitWord, &Word, KiWithEnd(Word, End), false,
-                                                         __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE), 1)) {
+        if (__builtin_expect(__atomic_compare_exchange_n(&Thread->WaitWord, &Word, KiWithEnd(Word, End),
+                                                         false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE),
+                             1)) {
             *Committed = KiWaitState(Word) == WaitCommitted;
             return true;
         }

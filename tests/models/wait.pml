@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The wait protocol of sync/wait.c and sync/sync.h under x86-TSO: two waiters, two signallers, a time-out and an
+ * The wait protocol of sync/wait.c and kernel/ke/waitword.h under x86-TSO: two waiters, two signallers, a time-out and an
  * interruption, over two objects that count (semaphores, so that no signal can be hidden by another). Claims:
  *
  *   - nobody sleeps for ever: no state without a successor but the end (no lost wake-up);

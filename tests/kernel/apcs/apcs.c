@@ -56,7 +56,8 @@ typedef struct _NOTED_APC {
 
 static volatile LONG Runs;
 
-static VOID NoteKernel(PKAPC Apc, PKNORMAL_ROUTINE *NormalRoutine, PVOID *NormalContext, PVOID *Argument1, PVOID *Argument2)
+static VOID NoteKernel(PKAPC Apc, PKNORMAL_ROUTINE *NormalRoutine, PVOID *NormalContext, PVOID *Argument1,
+                       PVOID *Argument2)
 {
     NOTED_APC *Noted = CONTAINING_RECORD(Apc, NOTED_APC, Apc);
     Noted->KernelIrql = KeGetCurrentIrql();
@@ -90,8 +91,8 @@ static VOID NoteRundown(PKAPC Apc)
 static VOID MakeApc(NOTED_APC *Noted, PKTHREAD Thread, BOOLEAN Special)
 {
     RtlZeroMemory(Noted, sizeof(*Noted));
-    KeInitializeApc(&Noted->Apc, Thread, OriginalApcEnvironment, NoteKernel, NoteRundown, Special ? NULL : NoteNormal,
-                    KernelMode, Noted);
+    KeInitializeApc(&Noted->Apc, Thread, OriginalApcEnvironment, NoteKernel, NoteRundown,
+                    Special ? NULL : NoteNormal, KernelMode, Noted);
 }
 
 static BOOLEAN Insert(NOTED_APC *Noted)
@@ -113,9 +114,12 @@ static BOOLEAN AwaitCount(volatile LONG *Count, LONG Value)
 static PCSTR TestLayout(VOID)
 {
     KAPC Apc;
-    KeInitializeApc(&Apc, KeGetCurrentThread(), OriginalApcEnvironment, NoteKernel, NoteRundown, NULL, UserMode, &Apc);
-    KTEST_CHECK(sizeof(KAPC) == 88 && Apc.ApcMode == KernelMode && Apc.NormalContext == NULL && !Apc.Inserted);
-    KTEST_CHECK(Apc.Thread == KeGetCurrentThread() && Apc.KernelRoutine == NoteKernel && Apc.RundownRoutine == NoteRundown);
+    KeInitializeApc(&Apc, KeGetCurrentThread(), OriginalApcEnvironment, NoteKernel, NoteRundown, NULL,
+                    UserMode, &Apc);
+    KTEST_CHECK(sizeof(KAPC) == 88 && Apc.ApcMode == KernelMode && Apc.NormalContext == NULL &&
+                !Apc.Inserted);
+    KTEST_CHECK(Apc.Thread == KeGetCurrentThread() && Apc.KernelRoutine == NoteKernel &&
+                Apc.RundownRoutine == NoteRundown);
     return NULL;
 }
 
@@ -125,11 +129,13 @@ static PCSTR TestSelf(VOID)
     NOTED_APC Special, Normal;
     MakeApc(&Special, KeGetCurrentThread(), TRUE);
     MakeApc(&Normal, KeGetCurrentThread(), FALSE);
-    KTEST_CHECK(Insert(&Special) && Special.Kernel == 1 && Special.KernelIrql == APC_LEVEL && !Special.Apc.Inserted);
+    KTEST_CHECK(Insert(&Special) && Special.Kernel == 1 && Special.KernelIrql == APC_LEVEL &&
+                !Special.Apc.Inserted);
     KTEST_CHECK(Special.Where == KeGetCurrentThread() && KeGetCurrentIrql() == PASSIVE_LEVEL);
     KTEST_CHECK(Insert(&Normal) && Normal.Kernel == 1 && Normal.Normal == 1);
     KTEST_CHECK(Normal.KernelIrql == APC_LEVEL && Normal.NormalIrql == PASSIVE_LEVEL);
-    KTEST_CHECK(Normal.Arguments[0] == &Normal && Normal.Arguments[1] == (PVOID)1 && Normal.Arguments[2] == (PVOID)2);
+    KTEST_CHECK(Normal.Arguments[0] == &Normal && Normal.Arguments[1] == (PVOID)1 &&
+                Normal.Arguments[2] == (PVOID)2);
     KTEST_CHECK(Insert(&Normal) && Normal.Normal == 2 && Normal.Rundown == 0); /* an APC can be used again */
     return NULL;
 }
@@ -157,7 +163,8 @@ static PCSTR TestRegions(VOID)
     KeEnterCriticalRegion();
     KeEnterCriticalRegion();
     KTEST_CHECK(KeAreApcsDisabled() && !KeAreAllApcsDisabled());
-    KTEST_CHECK(Insert(&Normal) && Insert(&Special) && Special.Kernel == 1 && Normal.Kernel == 0 && Normal.Apc.Inserted);
+    KTEST_CHECK(Insert(&Normal) && Insert(&Special) && Special.Kernel == 1 && Normal.Kernel == 0 &&
+                Normal.Apc.Inserted);
     KTEST_CHECK(!Insert(&Normal)); /* it is queued */
     KeLeaveCriticalRegion();
     KTEST_CHECK(Normal.Kernel == 0);
@@ -228,7 +235,8 @@ static PCSTR TestNested(VOID)
     MakeApc(&InnerSpecial, KeGetCurrentThread(), TRUE);
     MakeApc(&InnerNormal, KeGetCurrentThread(), FALSE);
     RtlZeroMemory(&Outer, sizeof(Outer));
-    KeInitializeApc(&Outer.Apc, KeGetCurrentThread(), OriginalApcEnvironment, NoteKernel, NULL, Nest, KernelMode, &Outer);
+    KeInitializeApc(&Outer.Apc, KeGetCurrentThread(), OriginalApcEnvironment, NoteKernel, NULL, Nest,
+                    KernelMode, &Outer);
     KTEST_CHECK(Insert(&Outer) && InsideSpecial == 1 && InsideNormal == 0);
     KTEST_CHECK(InnerNormal.Normal == 1);
     return NULL;
@@ -237,11 +245,15 @@ static PCSTR TestNested(VOID)
 /* An exception in an APC is the APC's own affair; the blocks of the code that it interrupts are untouched. */
 static VOID RaiseAndCatch(PVOID Context, PVOID Argument1, PVOID Argument2)
 {
-    _SEH2_TRY {
-        ExRaiseStatus(STATUS_UNSUCCESSFUL);
-    } _SEH2_EXCEPT(EXCEPTION_EXECUTE_HANDLER) {
-        InterlockedIncrement(&Runs);
-    } _SEH2_END;
+    _SEH2_TRY
+        {
+            ExRaiseStatus(STATUS_UNSUCCESSFUL);
+        }
+        _SEH2_EXCEPT(EXCEPTION_EXECUTE_HANDLER)
+        {
+            InterlockedIncrement(&Runs);
+        }
+        _SEH2_END;
 }
 
 static PCSTR TestException(VOID)
@@ -249,16 +261,21 @@ static PCSTR TestException(VOID)
     NOTED_APC Apc;
     volatile NTSTATUS Code = STATUS_SUCCESS;
     RtlZeroMemory(&Apc, sizeof(Apc));
-    KeInitializeApc(&Apc.Apc, KeGetCurrentThread(), OriginalApcEnvironment, NoteKernel, NULL, RaiseAndCatch, KernelMode, &Apc);
+    KeInitializeApc(&Apc.Apc, KeGetCurrentThread(), OriginalApcEnvironment, NoteKernel, NULL, RaiseAndCatch,
+                    KernelMode, &Apc);
     Runs = 0;
-    _SEH2_TRY {
-        Insert(&Apc);
-        ExRaiseStatus(STATUS_INVALID_PARAMETER);
-    } _SEH2_EXCEPT(EXCEPTION_EXECUTE_HANDLER) {
-        Code = _SEH2_GetExceptionCode();
-    } _SEH2_END;
-    KTEST_CHECK(Runs == 2 && Code == STATUS_INVALID_PARAMETER);
-    return NULL;
+    _SEH2_TRY
+        {
+            Insert(&Apc);
+            ExRaiseStatus(STATUS_INVALID_PARAMETER);
+        }
+        _SEH2_EXCEPT(EXCEPTION_EXECUTE_HANDLER)
+        {
+            Code = _SEH2_GetExceptionCode();
+        }
+        _SEH2_END;
+        KTEST_CHECK(Runs == 2 && Code == STATUS_INVALID_PARAMETER);
+        return NULL;
 }
 
 /* ---- Another thread ---- */
@@ -295,7 +312,8 @@ static PCSTR TestRunning(VOID)
             Why = "an APC did not come";
         }
     }
-    if (Special.Where != (PKTHREAD)Thread || Special.KernelIrql != APC_LEVEL || Normal.NormalIrql != PASSIVE_LEVEL) {
+    if (Special.Where != (PKTHREAD)Thread || Special.KernelIrql != APC_LEVEL ||
+        Normal.NormalIrql != PASSIVE_LEVEL) {
         Why = "it ran elsewhere, or at another level";
     }
     Stop = 1;
@@ -350,10 +368,12 @@ static NTSTATUS WaitSo(const WAIT_KIND *Kind)
     case 1:
         return KeWaitForSingleObject(&Wanted, Executive, KernelMode, Kind->Alertable, &Limit);
     case 2:
-        return KeWaitForMultipleObjects(2, Objects, WaitAny, Executive, KernelMode, Kind->Alertable, &Limit, NULL);
+        return KeWaitForMultipleObjects(2, Objects, WaitAny, Executive, KernelMode, Kind->Alertable, &Limit,
+                                        NULL);
     default:
         Objects[0] = &Other;
-        return KeWaitForMultipleObjects(2, Objects, WaitAll, Executive, KernelMode, Kind->Alertable, &Limit, NULL);
+        return KeWaitForMultipleObjects(2, Objects, WaitAll, Executive, KernelMode, Kind->Alertable, &Limit,
+                                        NULL);
     }
 }
 
@@ -402,7 +422,8 @@ static PCSTR InterruptWait(ULONG Objects)
     KeSetEvent(&Wanted, 0, FALSE);
     KtestJoin(Thread);
     KTEST_CHECK(Why == NULL || (DbgPrint("apcs: %s\n", Why), FALSE));
-    KTEST_CHECK(WaitStatus == (Objects == 2 ? STATUS_WAIT_1 : STATUS_SUCCESS) && KeReadStateEvent(&Wanted) == 0);
+    KTEST_CHECK(WaitStatus == (Objects == 2 ? STATUS_WAIT_1 : STATUS_SUCCESS) &&
+                KeReadStateEvent(&Wanted) == 0);
     return NULL;
 }
 
@@ -456,7 +477,8 @@ static PCSTR TestPulseMissed(VOID)
     PETHREAD Thread = StartWaiter(&Kind);
     KTEST_CHECK(Thread != NULL);
     RtlZeroMemory(&Apc, sizeof(Apc));
-    KeInitializeApc(&Apc.Apc, (PKTHREAD)Thread, OriginalApcEnvironment, NoteKernel, NULL, BlockInApc, KernelMode, &Apc);
+    KeInitializeApc(&Apc.Apc, (PKTHREAD)Thread, OriginalApcEnvironment, NoteKernel, NULL, BlockInApc,
+                    KernelMode, &Apc);
     Insert(&Apc);
     KeWaitForSingleObject(&ApcIn, Executive, KernelMode, FALSE, NULL);
     BOOLEAN Off = IsListEmpty(&Wanted.Header.WaitListHead);
@@ -526,13 +548,16 @@ static PCSTR TestAlertSelf(VOID)
     KTEST_CHECK(KeDelayExecutionThread(KernelMode, TRUE, &Zero) == STATUS_SUCCESS);
     KeAlertThread(Self, KernelMode);
     PVOID Objects[2] = {&Never, &Never};
-    KTEST_CHECK(KeWaitForMultipleObjects(2, Objects, WaitAll, Executive, KernelMode, TRUE, &Zero, NULL) == STATUS_ALERTED);
-    KTEST_CHECK(KeWaitForMultipleObjects(2, Objects, WaitAny, Executive, KernelMode, TRUE, &Zero, NULL) == STATUS_TIMEOUT);
+    KTEST_CHECK(KeWaitForMultipleObjects(2, Objects, WaitAll, Executive, KernelMode, TRUE, &Zero, NULL) ==
+                STATUS_ALERTED);
+    KTEST_CHECK(KeWaitForMultipleObjects(2, Objects, WaitAny, Executive, KernelMode, TRUE, &Zero, NULL) ==
+                STATUS_TIMEOUT);
     KeAlertThread(Self, UserMode);
     KTEST_CHECK(KeWaitForSingleObject(&Never, Executive, KernelMode, TRUE, &Limit) == STATUS_TIMEOUT);
     KTEST_CHECK(KeWaitForSingleObject(&Never, Executive, UserMode, TRUE, &Limit) == STATUS_ALERTED);
     KeAlertThread(Self, UserMode);
-    KTEST_CHECK(!KeTestAlertThread(KernelMode) && KeTestAlertThread(UserMode) && !KeTestAlertThread(UserMode));
+    KTEST_CHECK(!KeTestAlertThread(KernelMode) && KeTestAlertThread(UserMode) &&
+                !KeTestAlertThread(UserMode));
     KeEnterGuardedRegion(); /* an alert is no APC */
     KeAlertThread(Self, KernelMode);
     NTSTATUS Status = KeDelayExecutionThread(KernelMode, TRUE, &Limit);
@@ -565,8 +590,8 @@ static VOID ApcWaiter(PVOID Context)
     WaitStatus = KeDelayExecutionThread(KernelMode, TRUE, &Long) == STATUS_USER_APC &&
                          KeDelayExecutionThread(KernelMode, TRUE, &Zero) == STATUS_USER_APC &&
                          KeDelayExecutionThread(KernelMode, FALSE, &Limit) == STATUS_SUCCESS &&
-                         KeDelayExecutionThread(UserMode, FALSE, &Limit) == STATUS_SUCCESS &&
-                         Apc->Inserted && KeRemoveQueueApc(Apc) &&
+                         KeDelayExecutionThread(UserMode, FALSE, &Limit) == STATUS_SUCCESS && Apc->Inserted &&
+                         KeRemoveQueueApc(Apc) &&
                          KeDelayExecutionThread(KernelMode, TRUE, &Limit) == STATUS_SUCCESS
                      ? STATUS_SUCCESS
                      : STATUS_UNSUCCESSFUL;
@@ -580,7 +605,8 @@ static PCSTR TestUserApcInKernel(VOID)
     RtlZeroMemory(&Apc, sizeof(Apc));
     PETHREAD Thread = KtestStart(ApcWaiter, &Apc.Apc);
     KTEST_CHECK(Thread != NULL);
-    KeInitializeApc(&Apc.Apc, (PKTHREAD)Thread, OriginalApcEnvironment, NoteKernel, NoteRundown, NoteNormal, UserMode, &Apc);
+    KeInitializeApc(&Apc.Apc, (PKTHREAD)Thread, OriginalApcEnvironment, NoteKernel, NoteRundown, NoteNormal,
+                    UserMode, &Apc);
     AwaitCount(&Waiting, 1);
     KtestSleep(2);
     BOOLEAN Inserted = Insert(&Apc);
@@ -593,7 +619,8 @@ static PCSTR TestUserApcInKernel(VOID)
 
 static VOID EndOnEvent(PVOID Context)
 {
-    KeWaitForSingleObject(&Wanted, Executive, KernelMode, FALSE, NULL); /* in the critical region of its start */
+    KeWaitForSingleObject(&Wanted, Executive, KernelMode, FALSE,
+                          NULL); /* in the critical region of its start */
 }
 
 /* What is queued at its end is run down, and its routines are not called; afterwards nothing is queued. */
@@ -612,7 +639,8 @@ static PCSTR TestThreadEnd(VOID)
     KtestJoin(Thread);
     BOOLEAN Late = Insert(&Normal) || Insert(&User) || Normal.Apc.Inserted;
     ObDereferenceObject(Thread);
-    KTEST_CHECK(Queued && !Late && Normal.Rundown == 1 && User.Rundown == 1 && Normal.Kernel + User.Kernel == 0);
+    KTEST_CHECK(Queued && !Late && Normal.Rundown == 1 && User.Rundown == 1 &&
+                Normal.Kernel + User.Kernel == 0);
     return NULL;
 }
 
@@ -675,7 +703,8 @@ static PCSTR TestInsertAgainstEnd(VOID)
         for (ULONG k = 0; k < 3; k++) {
             NOTED_APC *Apc = &VictimApc[i][k];
             Done += Apc->Kernel + Apc->Rundown;
-            Once &= Apc->Kernel + Apc->Rundown <= 1 && Apc->Normal == (k == 1 ? Apc->Kernel : 0) && !Apc->Apc.Inserted;
+            Once &= Apc->Kernel + Apc->Rundown <= 1 && Apc->Normal == (k == 1 ? Apc->Kernel : 0) &&
+                    !Apc->Apc.Inserted;
         }
         ObDereferenceObject(Victim[i]);
     }
@@ -689,7 +718,8 @@ static PCSTR TestInsertAgainstEnd(VOID)
 static KSEMAPHORE Token[2];
 static volatile LONG Rounds, ApcsRun;
 
-static VOID CountRun(PKAPC Apc, PKNORMAL_ROUTINE *NormalRoutine, PVOID *NormalContext, PVOID *Argument1, PVOID *Argument2)
+static VOID CountRun(PKAPC Apc, PKNORMAL_ROUTINE *NormalRoutine, PVOID *NormalContext, PVOID *Argument1,
+                     PVOID *Argument2)
 {
     InterlockedIncrement(&ApcsRun);
 }
@@ -705,11 +735,12 @@ static VOID Passer(PVOID Context)
     KeLeaveCriticalRegion();
     for (ULONG i = 0; i < 3000; i++) {
         PVOID Objects[2] = {&Never, &Token[Me]};
-        NTSTATUS Status = i % 3 == 0 ? KeWaitForSingleObject(&Token[Me], Executive, KernelMode, FALSE, &Long)
-                          : i % 3 == 1
-                              ? KeWaitForMultipleObjects(2, Objects, WaitAny, Executive, KernelMode, FALSE, NULL, NULL) -
-                                    STATUS_WAIT_1
-                              : KeWaitForMultipleObjects(1, &Objects[1], WaitAll, Executive, KernelMode, FALSE, NULL, NULL);
+        NTSTATUS Status =
+            i % 3 == 0 ? KeWaitForSingleObject(&Token[Me], Executive, KernelMode, FALSE, &Long)
+            : i % 3 == 1
+                ? KeWaitForMultipleObjects(2, Objects, WaitAny, Executive, KernelMode, FALSE, NULL, NULL) -
+                      STATUS_WAIT_1
+                : KeWaitForMultipleObjects(1, &Objects[1], WaitAll, Executive, KernelMode, FALSE, NULL, NULL);
         if (Status != STATUS_SUCCESS) {
             break;
         }
@@ -725,8 +756,8 @@ static VOID Pesterer(PVOID Context)
 {
     ULONG_PTR Me = (ULONG_PTR)Context;
     KAPC Apc;
-    KeInitializeApc(&Apc, (PKTHREAD)Passers[Me % 2], OriginalApcEnvironment, CountRun, NULL, Me < 2 ? NULL : CountNormal,
-                    KernelMode, NULL);
+    KeInitializeApc(&Apc, (PKTHREAD)Passers[Me % 2], OriginalApcEnvironment, CountRun, NULL,
+                    Me < 2 ? NULL : CountNormal, KernelMode, NULL);
     while (!Stop) {
         InterlockedAdd(&Accepted, KeInsertQueueApc(&Apc, NULL, NULL, (KPRIORITY)(Me % 3)) ? 1 : 0);
         if (Accepted % 16 == 0) {
@@ -764,7 +795,8 @@ static PCSTR TestInsertAgainstWait(VOID)
     ObDereferenceObject(Passers[1]);
     DbgPrint("apcs: %d rounds, %d of %d APCs run\n", Rounds, ApcsRun, Accepted);
     KTEST_CHECK(Rounds == 6000 && ApcsRun > 0);
-    KTEST_CHECK(ApcsRun <= Accepted && Accepted - ApcsRun <= 4); /* the last of each may have come after the end */
+    KTEST_CHECK(ApcsRun <= Accepted &&
+                Accepted - ApcsRun <= 4); /* the last of each may have come after the end */
     return NULL;
 }
 

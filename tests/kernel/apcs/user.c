@@ -21,23 +21,23 @@ static PS_SUBSYSTEM_ROUTINES Kernel = {.Version = PS_SUBSYSTEM_VERSION, .Size = 
 #define CALL_END      0x3000
 
 static const UCHAR Code[0x60] = {
-    0x0f, 0x05,                     /* syscall, the number as the thread was made */
-    0xb8, 0x00, 0x30, 0x00, 0x00,   /* mov eax, CALL_END */
-    0x0f, 0x05,                     /* syscall */
-    0xeb, 0xfe,                     /* spin */
-    [0x20] = 0x4c, 0x89, 0xc3,      /* dispatcher: mov rbx, r8, where the frame lies */
-    0x48, 0x89, 0xf8,               /* mov rax, rdi, the routine */
-    0x48, 0x89, 0xf7,               /* mov rdi, rsi */
-    0x48, 0x89, 0xd6,               /* mov rsi, rdx */
-    0x48, 0x89, 0xca,               /* mov rdx, rcx */
-    0xff, 0xd0,                     /* call rax */
-    0x48, 0x89, 0xc7,               /* mov rdi, rax */
-    0x49, 0x89, 0xd8,               /* mov r8, rbx */
-    0xb8, 0x00, 0x20, 0x00, 0x00,   /* mov eax, CALL_APC_DONE */
-    0x0f, 0x05,                     /* syscall */
-    [0x50] = 0x48, 0x8d, 0x04, 0x37, /* routine: lea rax, [rdi + rsi] */
-    0x48, 0x01, 0xd0,               /* add rax, rdx */
-    0xc3,                           /* ret */
+    0x0f,          0x05,                   /* syscall, the number as the thread was made */
+    0xb8,          0x00, 0x30, 0x00, 0x00, /* mov eax, CALL_END */
+    0x0f,          0x05,                   /* syscall */
+    0xeb,          0xfe,                   /* spin */
+    [0x20] = 0x4c, 0x89, 0xc3,             /* dispatcher: mov rbx, r8, where the frame lies */
+    0x48,          0x89, 0xf8,             /* mov rax, rdi, the routine */
+    0x48,          0x89, 0xf7,             /* mov rdi, rsi */
+    0x48,          0x89, 0xd6,             /* mov rsi, rdx */
+    0x48,          0x89, 0xca,             /* mov rdx, rcx */
+    0xff,          0xd0,                   /* call rax */
+    0x48,          0x89, 0xc7,             /* mov rdi, rax */
+    0x49,          0x89, 0xd8,             /* mov r8, rbx */
+    0xb8,          0x00, 0x20, 0x00, 0x00, /* mov eax, CALL_APC_DONE */
+    0x0f,          0x05,                   /* syscall */
+    [0x50] = 0x48, 0x8d, 0x04, 0x37,       /* routine: lea rax, [rdi + rsi] */
+    0x48,          0x01, 0xd0,             /* add rax, rdx */
+    0xc3,                                  /* ret */
 };
 
 #define WAIT_USER      1
@@ -122,15 +122,18 @@ static PCSTR MakeProgram(ULONG64 Manner, BOOLEAN Stack, PEPROCESS *Process, PETH
 {
     PS_SUBSYSTEM_PROCESS_ATTRIBUTES Attributes = {.Kind = PS_PROCESS_EMPTY};
     ULONG_PTR CodeBase = CODE_ADDRESS, StackBase = STACK_ADDRESS;
-    KTRAP_FRAME Frame = {.Rip = CODE_ADDRESS, .Rax = CALL_WAIT + Manner, .Rsp = STACK_ADDRESS + 0x1000 - 8, .Rbx = 0x1234,
+    KTRAP_FRAME Frame = {.Rip = CODE_ADDRESS,
+                         .Rax = CALL_WAIT + Manner,
+                         .Rsp = STACK_ADDRESS + 0x1000 - 8,
+                         .Rbx = 0x1234,
                          .R15 = 0x5678};
     PS_SUBSYSTEM_THREAD_ATTRIBUTES ThreadAttributes = {.Registers = &Frame};
     Waiting = Delivered = Ended = 0;
     WaitStatus = STATUS_PENDING;
     KeInitializeEvent(&Never, NotificationEvent, FALSE);
     KTEST_CHECK(NT_SUCCESS(Kernel.CreateProcess(Provider, &Attributes, Process)));
-    KTEST_CHECK(NT_SUCCESS(Kernel.MapRegion(*Process, &CodeBase, PAGE_SIZE, PS_MAP_FIXED, PS_MEMORY_READ | PS_MEMORY_EXECUTE,
-                                            NULL, 0, 0, NULL)));
+    KTEST_CHECK(NT_SUCCESS(Kernel.MapRegion(*Process, &CodeBase, PAGE_SIZE, PS_MAP_FIXED,
+                                            PS_MEMORY_READ | PS_MEMORY_EXECUTE, NULL, 0, 0, NULL)));
     KTEST_CHECK(!Stack || NT_SUCCESS(Kernel.MapRegion(*Process, &StackBase, PAGE_SIZE, PS_MAP_FIXED,
                                                       PS_MEMORY_READ | PS_MEMORY_WRITE, NULL, 0, 0, NULL)));
     KTEST_CHECK(NT_SUCCESS(Kernel.WriteMemory(*Process, CODE_ADDRESS, Code, sizeof(Code), TRUE)));
@@ -161,7 +164,8 @@ static KAPC Apc[3];
 static volatile LONG KernelRuns, RundownRuns;
 static volatile KIRQL KernelIrql;
 
-static VOID KernelRoutine(PKAPC This, PKNORMAL_ROUTINE *NormalRoutine, PVOID *NormalContext, PVOID *Argument1, PVOID *Argument2)
+static VOID KernelRoutine(PKAPC This, PKNORMAL_ROUTINE *NormalRoutine, PVOID *NormalContext, PVOID *Argument1,
+                          PVOID *Argument2)
 {
     KernelIrql = KeGetCurrentIrql();
     InterlockedIncrement(&KernelRuns);
@@ -206,7 +210,8 @@ static PCSTR OneManner(ULONG64 Manner, BOOLEAN Before)
     KTRAP_FRAME Last = End;
     EndProgram(Process, Thread);
     KTEST_CHECK(Inserted && Came && WaitStatus == (Alertable ? STATUS_USER_APC : STATUS_TIMEOUT));
-    KTEST_CHECK(Delivered == (Deliver ? 1 : 0) && KernelRuns == Delivered && RundownRuns == (Deliver ? 0 : 1));
+    KTEST_CHECK(Delivered == (Deliver ? 1 : 0) && KernelRuns == Delivered &&
+                RundownRuns == (Deliver ? 0 : 1));
     KTEST_CHECK(!Deliver || (Sum == 1230 && KernelIrql == APC_LEVEL));
     KTEST_CHECK(Last.Rbx == 0x1234 && Last.R15 == 0x5678 && Last.Rsp == STACK_ADDRESS + 0x1000 - 8);
     return NULL;
@@ -270,7 +275,8 @@ static PCSTR TestNoStack(VOID)
 }
 
 /* A kernel APC reaches a thread in user mode, and while it is suspended. */
-static VOID Special(PKAPC This, PKNORMAL_ROUTINE *NormalRoutine, PVOID *NormalContext, PVOID *Argument1, PVOID *Argument2)
+static VOID Special(PKAPC This, PKNORMAL_ROUTINE *NormalRoutine, PVOID *NormalContext, PVOID *Argument1,
+                    PVOID *Argument2)
 {
     InterlockedIncrement(&KernelRuns);
 }

@@ -24,27 +24,35 @@ static NTSTATUS Acquire(PVOID Object)
 static NTSTATUS ReleaseRaises(PRKMUTEX Object)
 {
     volatile NTSTATUS Code = STATUS_SUCCESS;
-    _SEH2_TRY {
-        KeReleaseMutex(Object, FALSE);
-    } _SEH2_EXCEPT(EXCEPTION_EXECUTE_HANDLER) {
-        Code = _SEH2_GetExceptionCode();
-    } _SEH2_END;
-    return Code;
+    _SEH2_TRY
+        {
+            KeReleaseMutex(Object, FALSE);
+        }
+        _SEH2_EXCEPT(EXCEPTION_EXECUTE_HANDLER)
+        {
+            Code = _SEH2_GetExceptionCode();
+        }
+        _SEH2_END;
+        return Code;
 }
 
 static NTSTATUS WaitRaises(ULONG Count, PVOID Objects[], WAIT_TYPE Type)
 {
     volatile NTSTATUS Code = STATUS_SUCCESS;
-    _SEH2_TRY {
-        if (Count == 1) {
-            Acquire(Objects[0]);
-        } else {
-            KeWaitForMultipleObjects(Count, Objects, Type, Executive, KernelMode, FALSE, NULL, NULL);
+    _SEH2_TRY
+        {
+            if (Count == 1) {
+                Acquire(Objects[0]);
+            } else {
+                KeWaitForMultipleObjects(Count, Objects, Type, Executive, KernelMode, FALSE, NULL, NULL);
+            }
         }
-    } _SEH2_EXCEPT(EXCEPTION_EXECUTE_HANDLER) {
-        Code = _SEH2_GetExceptionCode();
-    } _SEH2_END;
-    return Code;
+        _SEH2_EXCEPT(EXCEPTION_EXECUTE_HANDLER)
+        {
+            Code = _SEH2_GetExceptionCode();
+        }
+        _SEH2_END;
+        return Code;
 }
 
 /* ---- One thread ---- */
@@ -53,7 +61,8 @@ static PCSTR TestLayout(VOID)
 {
     KTEST_CHECK(sizeof(KMUTANT) == 56 && sizeof(DISPATCHER_HEADER) == 24);
     KeInitializeMutex(&Mutex, 7);
-    KTEST_CHECK(Mutex.Header.Type == MutantObject && Mutex.ApcDisable == 1 && Mutex.OwnerThread == NULL && !Mutex.Abandoned);
+    KTEST_CHECK(Mutex.Header.Type == MutantObject && Mutex.ApcDisable == 1 && Mutex.OwnerThread == NULL &&
+                !Mutex.Abandoned);
     KTEST_CHECK(KeReadStateMutex(&Mutex) == 1 && Mutex.Header.Size == 14);
     KeInitializeMutant(&Mutant, FALSE);
     KTEST_CHECK(Mutant.ApcDisable == 0 && KeReadStateMutex(&Mutant) == 1);
@@ -71,9 +80,11 @@ static PCSTR TestRecursion(VOID)
     KeInitializeMutex(&Mutex, 0);
     KTEST_CHECK(Acquire(&Mutant) == STATUS_SUCCESS && KeReadStateMutex(&Mutant) == 0);
     KTEST_CHECK(Poll(&Mutant) == STATUS_SUCCESS && KeReadStateMutex(&Mutant) == -1);
-    KTEST_CHECK(KeWaitForMultipleObjects(2, Both, WaitAny, Executive, KernelMode, FALSE, NULL, NULL) == STATUS_WAIT_0);
+    KTEST_CHECK(KeWaitForMultipleObjects(2, Both, WaitAny, Executive, KernelMode, FALSE, NULL, NULL) ==
+                STATUS_WAIT_0);
     KTEST_CHECK(KeReadStateMutex(&Mutant) == -2 && KeReadStateMutex(&Mutex) == 1);
-    KTEST_CHECK(KeWaitForMultipleObjects(2, Both, WaitAll, Executive, KernelMode, FALSE, NULL, NULL) == STATUS_SUCCESS);
+    KTEST_CHECK(KeWaitForMultipleObjects(2, Both, WaitAll, Executive, KernelMode, FALSE, NULL, NULL) ==
+                STATUS_SUCCESS);
     KTEST_CHECK(KeReadStateMutex(&Mutant) == -3 && KeReadStateMutex(&Mutex) == 0);
     KTEST_CHECK(KeReleaseMutex(&Mutex, FALSE) == 0 && KeReadStateMutex(&Mutex) == 1);
     for (LONG State = -3; State <= 0; State++) {
@@ -93,7 +104,8 @@ static PCSTR TestLimit(VOID)
     Mutant.Header.SignalState = MINLONG + 1; /* as if acquired so often */
     KTEST_CHECK(Acquire(&Mutant) == STATUS_SUCCESS && KeReadStateMutex(&Mutant) == MINLONG);
     KTEST_CHECK(WaitRaises(1, &Objects[1], WaitAny) == STATUS_MUTANT_LIMIT_EXCEEDED);
-    KTEST_CHECK(WaitRaises(2, Objects, WaitAny) == STATUS_MUTANT_LIMIT_EXCEEDED && IsListEmpty(&Event.Header.WaitListHead));
+    KTEST_CHECK(WaitRaises(2, Objects, WaitAny) == STATUS_MUTANT_LIMIT_EXCEEDED &&
+                IsListEmpty(&Event.Header.WaitListHead));
     KeSetEvent(&Event, 0, FALSE);
     KTEST_CHECK(WaitRaises(2, Objects, WaitAll) == STATUS_MUTANT_LIMIT_EXCEEDED);
     KTEST_CHECK(KeReadStateEvent(&Event) == 1); /* none was taken */
@@ -198,7 +210,8 @@ static PCSTR TestNotOwned(VOID)
     KIRQL Irql = KeGetCurrentIrql();
     KeSetEvent(&Go, 0, FALSE);
     KtestJoin(Thread);
-    KTEST_CHECK(Raised == STATUS_MUTANT_NOT_OWNED && Polled == STATUS_TIMEOUT && State == -1 && Irql == PASSIVE_LEVEL);
+    KTEST_CHECK(Raised == STATUS_MUTANT_NOT_OWNED && Polled == STATUS_TIMEOUT && State == -1 &&
+                Irql == PASSIVE_LEVEL);
     KTEST_CHECK(KeReadStateMutex(&Mutex) == 1);
     return NULL;
 }
@@ -213,7 +226,8 @@ static PCSTR TestAbandonedFree(VOID)
     KtestJoin(Thread); /* signalled: it has abandoned what it owned */
     KTEST_CHECK(KeReadStateMutex(&Mutant) == 1 && Mutant.Abandoned);
     KTEST_CHECK(ReleaseRaises(&Mutant) == STATUS_ABANDONED && KeReadStateMutex(&Mutant) == 1);
-    KTEST_CHECK(Poll(&Mutant) == STATUS_ABANDONED_WAIT_0 && KeReadStateMutex(&Mutant) == 0 && !Mutant.Abandoned);
+    KTEST_CHECK(Poll(&Mutant) == STATUS_ABANDONED_WAIT_0 && KeReadStateMutex(&Mutant) == 0 &&
+                !Mutant.Abandoned);
     KTEST_CHECK(Poll(&Mutant) == STATUS_SUCCESS);
     KTEST_CHECK(KeReleaseMutex(&Mutant, FALSE) == -1 && KeReleaseMutex(&Mutant, FALSE) == 0);
     KTEST_CHECK(ReleaseRaises(&Mutant) == STATUS_MUTANT_NOT_OWNED);
@@ -239,8 +253,8 @@ static PCSTR AbandonTo(ULONG Manner)
     if (Manner == 0) {
         Status = Acquire(&Mutant);
     } else {
-        Status = KeWaitForMultipleObjects(3, Objects, Manner == 1 ? WaitAny : WaitAll, Executive, KernelMode, FALSE, NULL,
-                                          NULL);
+        Status = KeWaitForMultipleObjects(3, Objects, Manner == 1 ? WaitAny : WaitAll, Executive, KernelMode,
+                                          FALSE, NULL, NULL);
     }
     BOOLEAN Mine = Mutant.OwnerThread == KeGetCurrentThread();
     LONG State = KeReadStateMutex(&Mutant), Left = KeReleaseMutex(&Mutant, FALSE);
@@ -312,14 +326,16 @@ static VOID Contender(PVOID Context)
         NTSTATUS Status;
         switch ((Me + i) % 3) {
         case 0:
-            Status = KeWaitForMultipleObjects(2, Objects, WaitAll, Executive, KernelMode, FALSE, i % 2 ? &Limit : NULL, NULL);
+            Status = KeWaitForMultipleObjects(2, Objects, WaitAll, Executive, KernelMode, FALSE,
+                                              i % 2 ? &Limit : NULL, NULL);
             break;
         case 1:
             Status = KeWaitForSingleObject(&Mutex, Executive, KernelMode, FALSE, i % 2 ? &Limit : NULL);
             break;
         default:
             Objects[0] = &Mutex;
-            Status = KeWaitForMultipleObjects(1, Objects, WaitAny, Executive, KernelMode, FALSE, &Limit, NULL);
+            Status =
+                KeWaitForMultipleObjects(1, Objects, WaitAny, Executive, KernelMode, FALSE, &Limit, NULL);
             Objects[0] = Me % 2 ? (PVOID)&Mutant : (PVOID)&Mutex;
             break;
         }
@@ -356,7 +372,8 @@ static PCSTR TestExclusion(VOID)
     KTEST_CHECK(KtestCrowd(8, Contender));
     DbgPrint("mutants: %d acquisitions, %d time-outs\n", Acquired, TimedOut);
     KTEST_CHECK(Bad == 0);
-    KTEST_CHECK(Acquired + TimedOut == 8 * 600 && Protected[0] == (ULONG64)Acquired && Protected[1] == Protected[0]);
+    KTEST_CHECK(Acquired + TimedOut == 8 * 600 && Protected[0] == (ULONG64)Acquired &&
+                Protected[1] == Protected[0]);
     KTEST_CHECK(KeReadStateMutex(&Mutex) == 1 && KeReadStateMutex(&Mutant) == 1);
     KTEST_CHECK(IsListEmpty(&Mutex.Header.WaitListHead) && IsListEmpty(&Mutant.Header.WaitListHead));
     return NULL;
@@ -369,7 +386,8 @@ static volatile LONG Abandoned, Clean;
 static VOID Heir(PVOID Context)
 {
     LARGE_INTEGER Limit = KtestMs((LONGLONG)((ULONG_PTR)Context % 5));
-    NTSTATUS Status = KeWaitForSingleObject(&Mutant, Executive, KernelMode, FALSE, (ULONG_PTR)Context % 4 ? NULL : &Limit);
+    NTSTATUS Status =
+        KeWaitForSingleObject(&Mutant, Executive, KernelMode, FALSE, (ULONG_PTR)Context % 4 ? NULL : &Limit);
     if (Status == STATUS_ABANDONED_WAIT_0) {
         InterlockedIncrement(&Abandoned);
     } else if (Status == STATUS_SUCCESS) {

@@ -143,14 +143,114 @@ static PCSTR TestReleaseOrder(VOID)
     return NULL;
 }
 
+/* A signal with Wait TRUE, of each kind, leaves the level at DISPATCH_LEVEL; the next wait takes it back, may block, and
+   ends at the level from which the signal came. */
+static PCSTR WaitTrueOf(ULONG Kind, KIRQL Level)
+{
+    KEVENT E, Nothing;
+    KSEMAPHORE Semaphore;
+    KIRQL Irql;
+    LARGE_INTEGER Zero = {.QuadPart = 0}, Limit = KtestMs(2);
+    PVOID Objects[2] = {&Nothing, &E};
+    KeInitializeEvent(&E, SynchronizationEvent, FALSE);
+    KeInitializeEvent(&Nothing, NotificationEvent, FALSE);
+    KeInitializeSemaphore(&Semaphore, 0, 5);
+    KeRaiseIrql(Level, &Irql);
+    LONG Previous = Kind == 0   ? KeSetEvent(&E, 0, TRUE)
+                    : Kind == 1 ? KePulseEvent(&E, 0, TRUE)
+                                : KeReleaseSemaphore(&Semaphore, 0, 2, TRUE);
+    KIRQL Between = KeGetCurrentIrql();
+    NTSTATUS First = Kind == 0   ? KeWaitForMultipleObjects(2, Objects, WaitAny, Executive, KernelMode, FALSE, &Zero, NULL)
+                     : Kind == 1 ? KeWaitForSingleObject(&E, Executive, KernelMode, FALSE, &Limit)
+                                 : KeDelayExecutionThread(KernelMode, FALSE, &Limit);
+    KIRQL After = KeGetCurrentIrql();
+    KeLowerIrql(Irql);
+    KTEST_CHECK(Previous == 0 && Between == DISPATCH_LEVEL && After == Level);
+    KTEST_CHECK(First == (Kind == 0 ? STATUS_WAIT_1 : Kind == 1 ? STATUS_TIMEOUT : STATUS_SUCCESS));
+    KTEST_CHECK(KeReadStateEvent(&E) == 0 && KeReadStateSemaphore(&Semaphore) == (Kind == 2 ? 2 : 0));
+    return NULL;
+}
+
 static PCSTR TestWaitTrue(VOID)
 {
-    KEVENT E;
-    LARGE_INTEGER Zero = {.QuadPart = 0};
-    KeInitializeEvent(&E, SynchronizationEvent, FALSE);
-    KeSetEvent(&E, 0, TRUE);
-    KTEST_CHECK(KeWaitForSingleObject(&E, Executive, KernelMode, FALSE, &Zero) == STATUS_SUCCESS);
-    KTEST_CHECK(KeGetCurrentIrql() == PASSIVE_LEVEL);
+    for (ULONG i = 0; i < 6; i++) {
+        PCSTR Why = WaitTrueOf(i % 3, i < 3 ? PASSIVE_LEVEL : APC_LEVEL);
+        if (Why != NULL) {
+            return Why;
+        }
+    }
+    return NULL;
+}
+
+/* ---- Boosts ---- */
+
+static KSEMAPHORE BoostSemaphore;
+static KMUTANT BoostMutant;
+static KPRIORITY BoostBase;
+
+static PVOID BoostObject(ULONG Kind)
+{
+    return Kind == 0 ? (PVOID)&Event : Kind == 1 ? (PVOID)&BoostSemaphore : (PVOID)&BoostMutant;
+}
+
+static VOID Boosted(PVOID Context)
+{
+    PDISPATCHER_HEADER Object = BoostObject((ULONG)(ULONG_PTR)Context);
+    KeSetSystemAffinityThreadEx(1);
+    KeSetPriorityThread(KeGetCurrentThread(), BoostBase);
+    KeWaitForSingleObject(Object, Executive, KernelMode, FALSE, NULL);
+    if (Object->Type == MutantObject) {
+        KeReleaseMutex(&BoostMutant, FALSE);
+    }
+}
+
+/* On processor 0, where the released thread cannot go on while we are at DISPATCH_LEVEL. */
+static PCSTR BoostOne(ULONG Kind, KPRIORITY Base, KPRIORITY Increment, KPRIORITY Expected)
+{
+    KIRQL Irql;
+    KeInitializeEvent(&Event, SynchronizationEvent, FALSE);
+    KeInitializeSemaphore(&BoostSemaphore, 0, 1);
+    KeInitializeMutant(&BoostMutant, TRUE);
+    BoostBase = Base;
+    KAFFINITY Old = KeSetSystemAffinityThreadEx(1);
+    PETHREAD Thread = KtestStart(Boosted, (PVOID)(ULONG_PTR)Kind);
+    KTEST_CHECK(Thread != NULL);
+    while (IsListEmpty(&((PDISPATCHER_HEADER)BoostObject(Kind))->WaitListHead)) {
+        KtestSleep(1);
+    }
+    KeRaiseIrql(DISPATCH_LEVEL, &Irql);
+    if (Kind == 0) {
+        KeSetEvent(&Event, Increment, FALSE);
+    } else if (Kind == 1) {
+        KeReleaseSemaphore(&BoostSemaphore, Increment, 1, FALSE);
+    } else {
+        KeReleaseMutex(&BoostMutant, FALSE);
+    }
+    KPRIORITY Now = KeQueryPriorityThread((PKTHREAD)Thread);
+    KeLowerIrql(Irql);
+    if (Kind != 2) {
+        KeReleaseMutex(&BoostMutant, FALSE);
+    }
+    KeRevertToUserAffinityThreadEx(Old);
+    KtestJoin(Thread);
+    KTEST_CHECK(Now == Expected || (DbgPrint("waits: %u: %d from %d\n", Kind, Now, Base), FALSE));
+    return NULL;
+}
+
+/* Base and increment, at most 15; a mutant's increment is 1; real-time threads get none, and nothing lowers. */
+static PCSTR TestBoosts(VOID)
+{
+    static const struct {
+        ULONG Kind;
+        KPRIORITY Base, Increment, Expected;
+    } Rows[] = {{0, 8, 3, 11}, {0, 13, 6, 15}, {0, 20, 6, 20}, {0, 16, 1, 16}, {0, 8, -5, 8},
+                {1, 8, 2, 10}, {1, 31, 2, 31}, {2, 8, 0, 9},   {2, 17, 0, 17}};
+    for (ULONG i = 0; i < ARRAYSIZE(Rows); i++) {
+        PCSTR Why = BoostOne(Rows[i].Kind, Rows[i].Base, Rows[i].Increment, Rows[i].Expected);
+        if (Why != NULL) {
+            return Why;
+        }
+    }
     return NULL;
 }
 
@@ -579,6 +679,7 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     KtestRun("waits.event-kinds", TestEventKinds);
     KtestRun("waits.release-order", TestReleaseOrder);
     KtestRun("waits.wait-true", TestWaitTrue);
+    KtestRun("waits.boosts", TestBoosts);
     KtestRun("waits.signal-against-timeout", TestSignalAgainstTimeout);
     KtestRun("waits.all-against-any", TestAllAgainstAny);
     KtestRun("waits.all-opposite", TestAllOpposite);
