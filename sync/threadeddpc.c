@@ -17,12 +17,11 @@ static void KiRunThreadedDpcs(PKPRCB Prcb)
 {
     PKTHREAD Thread = ArchCurrentThread();
     ULONG ApcDisable = Thread->ApcDisable;
-    PRKDPC Dpc;
-    KDPC Copy;
-    while (KiTakeDpc(Prcb, &Prcb->ThreadedDpcQueue, &Dpc, &Copy)) {
-        Copy.DeferredRoutine(Dpc, Copy.DeferredContext, Copy.SystemArgument1, Copy.SystemArgument2);
+    KDPC_CALL Call;
+    while (KiTakeDpc(Prcb, &Prcb->ThreadedDpcQueue, &Call)) {
+        Call.Routine(Call.Dpc, Call.Context, Call.Argument1, Call.Argument2);
         if (ArchGetIrql() != PASSIVE_LEVEL || Thread->ApcDisable != ApcDisable) {
-            KdBugCheck(IRQL_NOT_DISPATCH_LEVEL, (ULONG64)Copy.DeferredRoutine, ArchGetIrql(), Thread->ApcDisable, 0, NULL,
+            KdBugCheck(IRQL_NOT_DISPATCH_LEVEL, (ULONG64)Call.Routine, ArchGetIrql(), Thread->ApcDisable, 0, NULL,
                        "a threaded DPC returned at level %d, APC counts %x (before: %x)", ArchGetIrql(),
                        Thread->ApcDisable, ApcDisable);
         }

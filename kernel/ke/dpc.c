@@ -102,7 +102,7 @@ static inline bool KiLinkDpc(PKPRCB Target, PLIST_ENTRY Queue, PRKDPC Dpc, PVOID
 
 /* Must the processor look at its queue now for a DPC of this importance? Its DpcLock is held. An idle processor
    has nothing better to do. */
-static bool KiIsUrgent(PKPRCB Prcb, PKPRCB Target, UCHAR Importance)
+static inline bool KiIsUrgent(PKPRCB Prcb, PKPRCB Target, UCHAR Importance)
 {
     if (Importance >= HighImportance || (Importance == MediumImportance && Target == Prcb)) {
         return true;
@@ -143,7 +143,7 @@ void KiKickLazyDpcs(PKPRCB Prcb)
 }
 
 /* The DPC goes to the threaded queue, and the DPC that wakes the thread to the other one. */
-static bool KiLinkThreadedDpc(PKPRCB Target, PRKDPC Dpc, PVOID Argument1, PVOID Argument2)
+__attribute__((noinline)) static bool KiLinkThreadedDpc(PKPRCB Target, PRKDPC Dpc, PVOID Argument1, PVOID Argument2)
 {
     if (!KiLinkDpc(Target, &Target->ThreadedDpcQueue, Dpc, Argument1, Argument2)) {
         return false;
@@ -152,7 +152,7 @@ static bool KiLinkThreadedDpc(PKPRCB Target, PRKDPC Dpc, PVOID Argument1, PVOID 
     return true;
 }
 
-static inline void KiBeginInsert(KDPC_INSERTION *Insertion, PRKDPC Dpc, PVOID Argument1, PVOID Argument2)
+static FORCEINLINE void KiBeginInsert(KDPC_INSERTION *Insertion, PRKDPC Dpc, PVOID Argument1, PVOID Argument2)
 {
     Insertion->Interrupts = ArchDisableInterrupts();
     PKPRCB Prcb = KeGetCurrentPrcb();
@@ -168,7 +168,7 @@ static inline void KiBeginInsert(KDPC_INSERTION *Insertion, PRKDPC Dpc, PVOID Ar
     }
 }
 
-static inline void KiEndInsert(const KDPC_INSERTION *Insertion)
+static FORCEINLINE void KiEndInsert(const KDPC_INSERTION *Insertion)
 {
     PKPRCB Prcb = KeGetCurrentPrcb();
     PKPRCB Target = Insertion->Target;
@@ -232,36 +232,41 @@ EXPORT(KeRemoveQueueDpc);
 
 /* ---- Running ---- */
 
-bool KiTakeDpc(PKPRCB Prcb, PLIST_ENTRY Queue, PRKDPC *Original, KDPC *Copy)
+/* Inlined into the loop that drains the ordinary DPCs: the bench row dpc-insert-to-run pays for a call. */
+static FORCEINLINE bool KiTakeFirst(PKPRCB Prcb, PLIST_ENTRY Queue, KDPC_CALL *Call)
 {
     ArchDisableInterrupts();
     KeAcquireLockAtDpc(&Prcb->DpcLock);
     bool Found = !IsListEmpty(Queue);
     if (Found) {
-        *Original = CONTAINING_RECORD(RemoveHeadList(Queue), KDPC, DpcListEntry);
-        *Copy = **Original;
-        __atomic_store_n(&(*Original)->DpcData, NULL, __ATOMIC_RELEASE);
+        PRKDPC Dpc = CONTAINING_RECORD(RemoveHeadList(Queue), KDPC, DpcListEntry);
+        *Call = (KDPC_CALL){Dpc, Dpc->DeferredRoutine, Dpc->DeferredContext, Dpc->SystemArgument1, Dpc->SystemArgument2};
+        __atomic_store_n(&Dpc->DpcData, NULL, __ATOMIC_RELEASE);
     }
     KeReleaseLockFromDpc(&Prcb->DpcLock);
     ArchEnableInterrupts();
     return Found;
 }
 
+bool KiTakeDpc(PKPRCB Prcb, PLIST_ENTRY Queue, KDPC_CALL *Call)
+{
+    return KiTakeFirst(Prcb, Queue, Call);
+}
+
 /* On the processor's DPC stack. */
 static void KiRunDpcs(void *Context)
 {
     PKPRCB Prcb = Context;
-    PRKDPC Dpc;
-    KDPC Copy;
-    while (KiTakeDpc(Prcb, &Prcb->DpcQueue, &Dpc, &Copy)) {
+    KDPC_CALL Call;
+    while (KiTakeFirst(Prcb, &Prcb->DpcQueue, &Call)) {
         Prcb->Dpcs++;
-        Prcb->DpcRoutine = Copy.DeferredRoutine;
-        Copy.DeferredRoutine(Dpc, Copy.DeferredContext, Copy.SystemArgument1, Copy.SystemArgument2);
+        Prcb->DpcRoutine = Call.Routine;
+        Call.Routine(Call.Dpc, Call.Context, Call.Argument1, Call.Argument2);
         if (ArchGetIrql() != DISPATCH_LEVEL) {
-            KdBugCheck(IRQL_NOT_DISPATCH_LEVEL, (ULONG64)Copy.DeferredRoutine, ArchGetIrql(), 0, 0, NULL,
+            KdBugCheck(IRQL_NOT_DISPATCH_LEVEL, (ULONG64)Prcb->DpcRoutine, ArchGetIrql(), 0, 0, NULL,
                        "a DPC returned at level %d", ArchGetIrql());
         }
-        KI_ASSERT(KiLocksHeld() == 0, "DPC %p returned with %u spin locks held", Copy.DeferredRoutine, KiLocksHeld());
+        KI_ASSERT(KiLocksHeld() == 0, "DPC %p returned with %u spin locks held", Prcb->DpcRoutine, KiLocksHeld());
     }
 }
 

@@ -392,9 +392,14 @@ typedef struct _KDPC_INSERTION {
 } KDPC_INSERTION;
 void KiBeginInsertDpc(KDPC_INSERTION *Insertion, PRKDPC Dpc, PVOID Argument1, PVOID Argument2);
 void KiEndInsertDpc(const KDPC_INSERTION *Insertion);
-/* The next DPC of one of the processor's queues, copied and unlinked, so that it may queue itself again or its memory
-   go; false when there is none. On that processor, interrupts on. */
-bool KiTakeDpc(PKPRCB Prcb, PLIST_ENTRY Queue, PRKDPC *Original, KDPC *Copy);
+/* The next DPC of one of the processor's queues: what to call, copied, and the DPC unlinked, so that it may queue itself
+   again or its memory go; false when there is none. On that processor, interrupts on. */
+typedef struct _KDPC_CALL {
+    PRKDPC Dpc;
+    PKDEFERRED_ROUTINE Routine;
+    PVOID Context, Argument1, Argument2;
+} KDPC_CALL;
+bool KiTakeDpc(PKPRCB Prcb, PLIST_ENTRY Queue, KDPC_CALL *Call);
 extern ULONG KiDpcLimitMs; /* option dpc.limit */
 
 /* ---- Between processors ---- */
