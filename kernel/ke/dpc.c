@@ -157,6 +157,7 @@ static FORCEINLINE void KiBeginInsert(KDPC_INSERTION *Insertion, PRKDPC Dpc, PVO
     Insertion->Interrupts = ArchDisableInterrupts();
     PKPRCB Prcb = KeGetCurrentPrcb();
     PKPRCB Target = Dpc->Number == 0 ? Prcb : KiProcessorBlock[Dpc->Number - 1];
+    Insertion->Prcb = Prcb;
     Insertion->Target = Target;
     KeAcquireLockAtDpc(&Target->DpcLock);
     if (Dpc->Type == THREADED_DPC_OBJECT && Target->ThreadedDpcs) {
@@ -168,19 +169,24 @@ static FORCEINLINE void KiBeginInsert(KDPC_INSERTION *Insertion, PRKDPC Dpc, PVO
     }
 }
 
-static FORCEINLINE void KiEndInsert(const KDPC_INSERTION *Insertion)
+/* Returns whether this processor is to drain its queue as soon as its level allows. */
+static FORCEINLINE bool KiEndInsert(const KDPC_INSERTION *Insertion)
 {
-    PKPRCB Prcb = KeGetCurrentPrcb();
     PKPRCB Target = Insertion->Target;
+    bool Here = false;
     KeReleaseLockFromDpc(&Target->DpcLock); /* the DPC may be gone from here on */
-    if (Insertion->Linked && !Insertion->Urgent) {
-        KiPostponeDpc(Prcb, Target);
-    } else if (Insertion->Linked && Target == Prcb) {
-        ArchSetPendingSoft(KSOFT_DISPATCH);
-    } else if (Insertion->Linked) {
-        KiRequestIpi(Target, KIPI_DPC);
+    if (Insertion->Linked) {
+        Here = Insertion->Urgent && Target == Insertion->Prcb;
+        if (Here) {
+            ArchSetPendingSoft(KSOFT_DISPATCH);
+        } else if (Insertion->Urgent) {
+            KiRequestIpi(Target, KIPI_DPC);
+        } else {
+            KiPostponeDpc(Insertion->Prcb, Target);
+        }
     }
     ArchRestoreInterrupts(Insertion->Interrupts);
+    return Here;
 }
 
 void KiBeginInsertDpc(KDPC_INSERTION *Insertion, PRKDPC Dpc, PVOID Argument1, PVOID Argument2)
@@ -200,10 +206,12 @@ BOOLEAN KeInsertQueueDpc(PRKDPC Dpc, PVOID SystemArgument1, PVOID SystemArgument
 {
     KDPC_INSERTION Insertion;
     KiBeginInsert(&Insertion, Dpc, SystemArgument1, SystemArgument2);
-    KiEndInsert(&Insertion);
+    bool Here = KiEndInsert(&Insertion);
     KIRQL Irql = ArchGetIrql();
-    if (ArchPendingSoft() >> Irql) {
-        KiSoftInterrupt(Irql);
+    if (Here && Insertion.Interrupts && Irql < DISPATCH_LEVEL) { /* else what is pending runs when the level drops */
+        ArchSetIrql(DISPATCH_LEVEL);
+        KiDrain();
+        KiLower(Irql);
     }
     return Insertion.Linked;
 }
@@ -232,20 +240,22 @@ EXPORT(KeRemoveQueueDpc);
 
 /* ---- Running ---- */
 
-/* Inlined into the loop that drains the ordinary DPCs: the bench row dpc-insert-to-run pays for a call. */
+/* Inlined into the loop that drains the ordinary DPCs, and two ways out: the bench row dpc-insert-to-run pays for it. */
 static FORCEINLINE bool KiTakeFirst(PKPRCB Prcb, PLIST_ENTRY Queue, KDPC_CALL *Call)
 {
     ArchDisableInterrupts();
     KeAcquireLockAtDpc(&Prcb->DpcLock);
-    bool Found = !IsListEmpty(Queue);
-    if (Found) {
-        PRKDPC Dpc = CONTAINING_RECORD(RemoveHeadList(Queue), KDPC, DpcListEntry);
-        *Call = (KDPC_CALL){Dpc, Dpc->DeferredRoutine, Dpc->DeferredContext, Dpc->SystemArgument1, Dpc->SystemArgument2};
-        __atomic_store_n(&Dpc->DpcData, NULL, __ATOMIC_RELEASE);
+    if (IsListEmpty(Queue)) {
+        KeReleaseLockFromDpc(&Prcb->DpcLock);
+        ArchEnableInterrupts();
+        return false;
     }
+    PRKDPC Dpc = CONTAINING_RECORD(RemoveHeadList(Queue), KDPC, DpcListEntry);
+    *Call = (KDPC_CALL){Dpc, Dpc->DeferredRoutine, Dpc->DeferredContext, Dpc->SystemArgument1, Dpc->SystemArgument2};
+    __atomic_store_n(&Dpc->DpcData, NULL, __ATOMIC_RELEASE);
     KeReleaseLockFromDpc(&Prcb->DpcLock);
     ArchEnableInterrupts();
-    return Found;
+    return true;
 }
 
 bool KiTakeDpc(PKPRCB Prcb, PLIST_ENTRY Queue, KDPC_CALL *Call)
@@ -258,6 +268,10 @@ static void KiRunDpcs(void *Context)
 {
     PKPRCB Prcb = Context;
     KDPC_CALL Call;
+    Prcb->DpcLooks = Prcb->DrainLooks = 0;
+    Prcb->LazyDpcs = 0; /* a DPC that comes at this moment may be forgotten: it is remembered by LazyTargets */
+    ULONG64 Start = ArchReadCycles() - Prcb->InterruptCycles; /* interrupts in between are not its time */
+    Prcb->DpcActive = TRUE;
     while (KiTakeFirst(Prcb, &Prcb->DpcQueue, &Call)) {
         Prcb->Dpcs++;
         Prcb->DpcRoutine = Call.Routine;
@@ -268,17 +282,13 @@ static void KiRunDpcs(void *Context)
         }
         KI_ASSERT(KiLocksHeld() == 0, "DPC %p returned with %u spin locks held", Prcb->DpcRoutine, KiLocksHeld());
     }
+    Prcb->DpcActive = FALSE;
+    Prcb->DpcCycles += ArchReadCycles() - Prcb->InterruptCycles - Start;
 }
 
 void KiRetireDpcs(PKPRCB Prcb)
 {
-    Prcb->DpcLooks = Prcb->DrainLooks = 0;
-    Prcb->LazyDpcs = 0; /* a DPC that comes at this moment may be forgotten: it is remembered by LazyTargets */
-    ULONG64 Start = ArchReadCycles() - Prcb->InterruptCycles; /* interrupts in between are not its time */
-    Prcb->DpcActive = TRUE;
     ArchCallOnStack(Prcb->DpcStackTop, KiRunDpcs, Prcb);
-    Prcb->DpcActive = FALSE;
-    Prcb->DpcCycles += ArchReadCycles() - Prcb->InterruptCycles - Start;
 }
 
 /* ---- The watchdog ---- */

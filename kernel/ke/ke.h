@@ -385,6 +385,7 @@ void KeDetachProcess(PKPROCESS Previous);
 /* KeInsertQueueDpc in two halves. Between them the DPC is queued and cannot run yet. Interrupts are off: a few
    instructions at most. The DPC's lock ranks below dispatcher objects. >= DISPATCH. */
 typedef struct _KDPC_INSERTION {
+    PKPRCB Prcb; /* the current one */
     PKPRCB Target;
     bool Linked;
     bool Urgent;
