@@ -204,8 +204,8 @@ bench:
 	@tests/run.py --build release --bench $(T)
 
 # S=NAME runs tests/soak/NAME.py instead of the boots.
-soak: all
-	@$(if $(S),tests/soak/$(S).py $(T),tests/run.py --build $(BUILD) --soak $(or $(COUNT),200))
+soak: all tests
+	@$(if $(S),HOURS=$(HOURS) tests/soak/$(S).py $(T),tests/run.py --build $(BUILD) --soak $(or $(COUNT),200))
 
 debug: all
 	@tools/debug $(RUN_FLAGS)
@@ -232,7 +232,8 @@ help:
 #: make debug       boot it under GDB, stopped at the first C line
 #: make bench       measures against their limits (release build)
 #: make soak        COUNT (200) boots each at 1, 2, 4 and 8 processors
-#: make soak S=mutants      wrong kernels, each of which a test must notice; T="name..." chooses
+#: make soak S=sync    stress of all objects, wake-ups counted; HOURS=N
+#: make soak S=mutants wrong kernels, each of which a test must notice; T="name..." chooses
 #: make lint        make layers, clang-format, clang-tidy, cppcheck
 #: make layers      do all arrows between the kernel's components point downwards?
 #: make lines       the length of the spine, the base and each folder, against its aim

@@ -29,7 +29,7 @@ VOID PrimerTestBlockHolding(BOOLEAN Right);
     X(WaitPrepared, "the waiter is registered, and its wait can be ended; no lock")                                    \
     X(WaitLooked, "it has found no interruption, and is about to commit; no lock, or those of all objects")            \
     X(WaitCommitted, "it has committed; it goes to sleep next; no lock")                                               \
-    X(WaitWoken, "it runs again, its blocks are still on their lists; no lock")                                        \
+    X(WaitWoken, "it runs again; its blocks are still listed, its timer is still set; no lock")                        \
     X(SignalFound, "a signaller has found its block, and is about to claim the wait; object's lock")                   \
     X(SignalClaimed, "the signaller has claimed, or failed to; object's lock")                                         \
     X(SignalUnlocked, "the signaller has let go of the object, and readies the waiter next; no lock")                  \
@@ -54,6 +54,7 @@ typedef enum _PRIMER_POINT {
 typedef struct _PRIMER_STEP {
     UCHAR Point; /* PRIMER_POINT */
     UCHAR Actor; /* the number that PrimerSetActor gave */
+    UCHAR After; /* not taken before somebody is held at the step of this number, a later one; 0: no such condition */
 } PRIMER_STEP;
 
 /* Actor Number (less than 16) is Subject from now on. While no script runs. */
@@ -61,6 +62,8 @@ VOID PrimerSetActor(ULONG Number, PVOID Subject);
 /* At most 32 steps. While no script runs. */
 VOID PrimerStartScript(const PRIMER_STEP *Steps, ULONG Count, ULONG Milliseconds);
 ULONG PrimerEndScript(VOID);
+/* What the end of a thread from outside does to its waits, for a system thread, which cannot be ended so. */
+VOID PrimerTerminateWaits(PKTHREAD Thread);
 /* A point in the test's own code. Interrupts on. */
 VOID PrimerReachPoint(ULONG Point, PVOID Subject);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For the tests of the lock checks, which debug builds have: internal locks acquired in the right and in the
- * wrong order, and held while blocking. Exported in debug builds only.
+ * For tests, exported in debug builds only: internal locks acquired in the right and in the wrong order, and held while
+ * blocking; a thread's waits broken off as by its end.
  */
 #include "sync/sync.h"
 #include <primertest.h>
@@ -36,5 +36,12 @@ VOID PrimerTestBlockHolding(BOOLEAN Right)
     KeWaitForSingleObject(&Event, Executive, KernelMode, FALSE, &Millisecond);
 }
 EXPORT(PrimerTestBlockHolding);
+
+VOID PrimerTerminateWaits(PKTHREAD Thread)
+{
+    __atomic_or_fetch(&Thread->UserWork, KUSER_WORK_TERMINATE, __ATOMIC_SEQ_CST);
+    KeInterruptThread(Thread);
+}
+EXPORT(PrimerTerminateWaits);
 
 #endif

@@ -204,8 +204,8 @@ __attribute__((noinline)) static void KiBlockUntil(PKTHREAD Thread, ULONG64 Due)
     KiTakeTimer(&Thread->WaitTimer);
     KiQueueTimer(&Thread->WaitTimer, Due);
     KiBlockThread(Thread);
-    KeCancelTimer(
-        &Thread->WaitTimer); /* even one that has gone: its expiry, which names this thread, is over then */
+    KdPoint(PrimerPointWaitWoken, Thread);
+    KeCancelTimer(&Thread->WaitTimer); /* even one that has gone: its expiry, which names this thread, is over then */
 }
 
 /* Blocks, the wait being committed. */
@@ -214,10 +214,10 @@ static inline void KiBlockCommitted(PKTHREAD Thread, ULONG64 Due)
     KdPoint(PrimerPointWaitCommitted, Thread);
     if (Due == WAIT_FOREVER) {
         KiBlockThread(Thread);
+        KdPoint(PrimerPointWaitWoken, Thread);
     } else {
         KiBlockUntil(Thread, Due);
     }
-    KdPoint(PrimerPointWaitWoken, Thread);
 }
 
 /* Commits the wait and blocks; false when it has ended before. Whoever has a reason to break it off after the look here
@@ -251,11 +251,11 @@ __attribute__((noinline)) static NTSTATUS KiBreakStatus(PKTHREAD Thread)
     const ULONG Alerts = KUSER_WORK_INTERRUPT | KUSER_WORK_ALERT_KERNEL | KUSER_WORK_ALERT_USER;
     ULONG Reasons = KiWaitBreaks(Thread) & __atomic_load_n(&Thread->UserWork, __ATOMIC_ACQUIRE);
 
+    KiNoteKernelApcs(Thread); /* whatever ends the wait: whoever queued one has left it to the waiter to notice */
     if (Reasons & KUSER_WORK_TERMINATE) {
         return STATUS_USER_APC;
     }
     if (Reasons & KUSER_WORK_KERNEL_APC) {
-        ArchSetPendingSoft(KSOFT_APC);
         return STATUS_KERNEL_APC;
     }
     if (Reasons & Alerts) {

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""The models of tests/models, checked exhaustively by spin: each scenario holds, and fails when one of its fences or
-exchanges is taken away. Beside each stands how many states were explored."""
+"""Interleavings. The models of tests/models, checked exhaustively by spin: each scenario holds, and fails when one of its fences or
+exchanges is taken away; beside each stands how many states were explored. And the same races in the kernel, driven by the
+schedule controller, at other numbers of processors than four (tests/cases.py has that)."""
 import dataclasses
 import os
 import re
 import shutil
 import tempfile
 
-from kinds import ROOT, Report, call, tail
+from kinds import ROOT, Kernel, Report, Script, call, tail
 
 
 @dataclasses.dataclass
@@ -54,7 +55,7 @@ class Model:
         return report
 
 
-CASES = [Model("queuedlock")]
+CASES = [Script("models/labels", "tests/models/labels.py"), Model("queuedlock")]
 CASES += [Model("queuedlock", (switch,), fails=True) for switch in ("NO_EXCHANGE", "NO_COMPARE_EXCHANGE")]
 CASES += [Model("wait", (f"SCENARIO={scenario}",)) for scenario in range(1, 7)]
 # A switch, and a small scenario that shows what it breaks.
@@ -64,6 +65,9 @@ CASES += [Model("wait", (f"SCENARIO={scenario}", switch), fails=True) for switch
     "NO_COMMIT_EXCHANGE": 5,
     "NO_OWN_EXCHANGE": 5,
     "NO_PREPARE_FENCE": 4,
-    "NO_INTERRUPT_FENCE": 4,
+    "NO_ANNOUNCE_FENCE": 4,
+    "NO_AGAIN_FENCE": 6,
     "NO_UNSLEPT_LOCK": 5,
 }.items()]
+CASES += [Kernel(f"kernel/races/{smp}", smp=smp, modules=("races",), debug=True, alone=True, random=smp > 1,
+                 run_args=("--icount",) if smp == 1 else ()) for smp in (1, 2, 8)]

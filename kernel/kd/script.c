@@ -73,6 +73,13 @@ static ULONG KdpClaimStep(ULONG Point, const void *Subject)
     return KdpStepCount;
 }
 
+static bool KdpIsDue(ULONG Step)
+{
+    ULONG After = KdpStep[Step].After;
+    return __atomic_load_n(&KdpNext, __ATOMIC_ACQUIRE) == Step &&
+           (After == 0 || __atomic_load_n(&KdpTaken[After], __ATOMIC_ACQUIRE));
+}
+
 void KdReachPoint(ULONG Point, const void *Subject)
 {
     ULONG Script = KdpScripts;
@@ -81,7 +88,7 @@ void KdReachPoint(ULONG Point, const void *Subject)
         return;
     }
     ULONG64 Start = ArchReadCycles();
-    while (__atomic_load_n(&KdpNext, __ATOMIC_ACQUIRE) != Step) {
+    while (!KdpIsDue(Step)) {
         if (!KdScriptActive || KdpScripts != Script) {
             return;
         }

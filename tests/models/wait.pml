@@ -92,7 +92,7 @@ bool gone[2]; /* the object's memory has been freed */
 #define SATISFIED_B 4
 #define HINT        5
 #define TIMED_OUT   6
-#define ALERTED     7
+#define BROKEN     7
 #define SATISFIED(o) (SATISFIED_A + (o))
 
 /* What an object's lock guards; `holder` checks that it does. A list holds waiters' numbers + 1. */
@@ -150,7 +150,7 @@ inline claim(w, new)
     won = false;
     was = LOAD(WORD(w));                  /* @KiClaimWait.read */
     do
-    :: (was == PREPARING || was == COMMITTED) && (new != ALERTED || (may_break[w] && LOAD(WORK(w)) == 1)) ->
+    :: (was == PREPARING || was == COMMITTED) && (new != BROKEN || (may_break[w] && LOAD(WORK(w)) == 1)) ->
 #ifdef NO_CLAIM_EXCHANGE
         STORE(WORD(w), new);
         won = true
@@ -244,17 +244,17 @@ end:
     fi
 }
 
-/* KeInterruptThread, KeAlertThread */
+/* KiSetWork and KiNoticeWork: an alert, an APC or a termination. */
 proctype interrupter(byte me, w)
 {
     byte was;
     bool won;
-#ifdef NO_INTERRUPT_FENCE
+#ifdef NO_ANNOUNCE_FENCE
     STORE(WORK(w), 1);
 #else
     d_step { DRAINED; memory[WORK(w)] = 1 } /* @KiSetWork.announce */
 #endif
-    claim(w, ALERTED);
+    claim(w, BROKEN);
     if
     :: won && was == COMMITTED -> make_ready(w)
     :: else
@@ -338,7 +338,7 @@ inline sleep(timed)
 {
     if
     :: may_break[me] && LOAD(WORK(me)) == 1 -> /* @KiSleep.look */
-        move_own(ALERTED)
+        move_own(BROKEN)
     :: else ->
         commit();
         if
@@ -383,7 +383,7 @@ inline finish()
         if
         :: memory[WORD(me)] == SATISFIED_A || memory[WORD(me)] == SATISFIED_B ->
             taken = taken + (is_all[me] -> 2 : 1)
-        :: else -> assert(memory[WORD(me)] == TIMED_OUT || memory[WORD(me)] == ALERTED)
+        :: else -> assert(memory[WORD(me)] == TIMED_OUT || memory[WORD(me)] == BROKEN)
         fi;
         memory[WORD(me)] = NONE
     }
@@ -450,10 +450,11 @@ proctype any(byte me; bool timed)
 /* KiWaitForAll; no time-out */
 proctype all(byte me; bool timed)
 {
-    bool slept, moved, linked;
+    bool slept, moved, linked, broken;
     prepare();
     do
-    :: lock(A);
+    :: broken = may_break[me] && LOAD(WORK(me)) == 1;
+       lock(A);
        lock(B);
        if
        :: state[A] > 0 && state[B] > 0 ->
@@ -465,7 +466,7 @@ proctype all(byte me; bool timed)
            moved = false
        :: else ->
            if
-           :: may_break[me] && LOAD(WORK(me)) == 1 -> move_own(ALERTED); moved = false
+           :: broken -> move_own(BROKEN); moved = false
            :: else ->
                if
                :: !linked -> link(me, A); link(me, B); linked = true
@@ -482,7 +483,11 @@ proctype all(byte me; bool timed)
        fi;
        if
        :: LOAD(WORD(me)) == HINT ->
-           STORE(WORD(me), PREPARING)     /* @KiWaitForAll.again; the locks taken next are its fence */
+#ifdef NO_AGAIN_FENCE
+           STORE(WORD(me), PREPARING)
+#else
+           d_step { DRAINED; memory[WORD(me)] = PREPARING } /* @KiWaitForAll.again */
+#endif
        :: else -> break
        fi
     od;

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+MODULE := stress
+SOURCES := stress.c wakeups.c
