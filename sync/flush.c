@@ -24,9 +24,9 @@ static VOID KiOrdinaryFlushed(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID A
     KeInsertQueueDpc(Dpc, NULL, NULL);
 }
 
-/* Returns when every DPC that was queued anywhere, ordinary or threaded, has run: a DPC of our own at the tail of
-   each queue says so. Not from a threaded DPC, which would wait for itself. PASSIVE_LEVEL; blocks. (WDK page of the
-   name) */
+/* Returns when every DPC that was queued anywhere, ordinary or threaded, has run: a DPC of our own at the
+   tail of each queue says so. Not from a threaded DPC, which would wait for itself. PASSIVE_LEVEL; blocks.
+   (WDK page of the name) */
 VOID KeFlushQueuedDpcs(VOID)
 {
     KI_FLUSH Flush;
@@ -44,8 +44,8 @@ VOID KeFlushQueuedDpcs(VOID)
 }
 EXPORT(KeFlushQueuedDpcs);
 
-/* KeRemoveQueueDpc that, with WaitIfActive, returns only when the DPC is not running either. WaitIfActive: blocks,
-   PASSIVE_LEVEL and not from a DPC; else any IRQL. (WDK page of the name) */
+/* KeRemoveQueueDpc that, with WaitIfActive, returns only when the DPC is not running either. WaitIfActive:
+   blocks, PASSIVE_LEVEL and not from a DPC; else any IRQL. (WDK page of the name) */
 BOOLEAN KeRemoveQueueDpcEx(PRKDPC Dpc, BOOLEAN WaitIfActive)
 {
     BOOLEAN Removed = KeRemoveQueueDpc(Dpc);

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Queues of entries that a few threads work off (KQUEUE). A queue lets only so many of its threads be active at a
- * time: a thread belongs to the queue that it has last called KeRemoveQueue for, and is active from the moment when it
- * has an entry until it comes back for the next one or blocks, in whatever wait. When an active thread blocks, a thread
- * that waits for an entry takes its place; when it goes on, there may be one active thread too many for a while. The
- * thread that has waited shortest gets the next entry, so that those who are not needed stay asleep.
+ * Queues of entries that a few threads work off (KQUEUE). A queue lets only so many of its threads be active
+ * at a time: a thread belongs to the queue that it has last called KeRemoveQueue for, and is active from the
+ * moment when it has an entry until it comes back for the next one or blocks, in whatever wait. When an
+ * active thread blocks, a thread that waits for an entry takes its place; when it goes on, there may be one
+ * active thread too many for a while. The thread that has waited shortest gets the next entry, so that those
+ * who are not needed stay asleep.
  *
- * Locks: a queue, and what is written "q" below, is guarded by a lock that is chosen by the queue's address and not by
- * one inside the queue: a thread that is about to block knows its queue only by an address that KeRundownQueue may be
- * taking away from it. It locks, and then looks whether it still belongs to the queue.
+ * Locks: a queue, and what is written "q" below, is guarded by a lock that is chosen by the queue's address
+ * and not by one inside the queue: a thread that is about to block knows its queue only by an address that
+ * KeRundownQueue may be taking away from it. It locks, and then looks whether it still belongs to the queue.
  *
- *   KQUEUE: all of it (q)     KTHREAD.Queue, QueueListEntry, QueueActive (q) of the queue that the thread belongs to
+ *   KQUEUE: all of it (q)
+ *   KTHREAD: Queue, QueueListEntry, QueueActive (q) of the queue that the thread belongs to
  *
- * A thread that waits for an entry waits for an event of its own, in a record on its stack that is in the queue's list.
- * Whoever takes the record off the list owes the event.
+ * A thread that waits for an entry waits for an event of its own, in a record on its stack that is in the
+ * queue's list. Whoever takes the record off the list owes the event.
  */
 #include "sync/sync.h"
 #include "sync/wait.h"
@@ -21,17 +23,18 @@
 #define QUEUE_LOCKS 16
 
 typedef struct _KI_QUEUE_WAITER {
-    LIST_ENTRY Links;              /* (q) */
-    bool Linked;                   /* (q) */
+    LIST_ENTRY Links; /* (q) */
+    bool Linked;      /* (q) */
     PKTHREAD Thread;
-    PLIST_ENTRY Entry;             /* written before Given is set */
+    PLIST_ENTRY Entry; /* written before Given is set */
     KEVENT Given;
     struct _KI_QUEUE_WAITER *Next; /* chain of those whose event is to be set */
 } KI_QUEUE_WAITER;
 
 static struct {
     KLOCK Lock;
-} __attribute__((aligned(64))) KiQueueLock[QUEUE_LOCKS] = {[0 ... QUEUE_LOCKS - 1] = {KLOCK_INITIALIZER(KlcQueue)}};
+} __attribute__((aligned(64)))
+KiQueueLock[QUEUE_LOCKS] = {[0 ... QUEUE_LOCKS - 1] = {KLOCK_INITIALIZER(KlcQueue)}};
 
 static inline PKLOCK KiLockOfQueue(PRKQUEUE Queue)
 {
@@ -70,8 +73,8 @@ static KI_QUEUE_WAITER *KiUnlinkWaiter(KI_QUEUE_WAITER *Waiter)
     return Waiter;
 }
 
-/* If there are an entry, a waiter and room for another active thread, the waiter gets the entry, and is returned. One
-   at most: every change that makes room makes it for one. */
+/* If there are an entry, a waiter and room for another active thread, the waiter gets the entry, and is
+   returned. One at most: every change that makes room makes it for one. */
 static KI_QUEUE_WAITER *KiGiveEntry(PRKQUEUE Queue)
 {
     if (IsListEmpty(&Queue->Header.WaitListHead)) {
@@ -156,8 +159,8 @@ static void KiJoinQueue(PKTHREAD Thread, PRKQUEUE Queue)
 
 /* ---- Queues ---- */
 
-/* Count: how many threads may be active at a time; 0: as many as there are processors. Any IRQL. (WDK page of the
-   name) */
+/* Count: how many threads may be active at a time; 0: as many as there are processors. Any IRQL. (WDK page
+   of the name) */
 VOID KeInitializeQueue(PRKQUEUE Queue, ULONG Count)
 {
     KiInitializeHeader(&Queue->Header, QueueObject, sizeof(KQUEUE), 0);
@@ -204,8 +207,8 @@ LONG KeInsertHeadQueue(PRKQUEUE Queue, PLIST_ENTRY Entry)
 }
 EXPORT(KeInsertHeadQueue);
 
-/* The waiter has run out of time, or is to end: it is active again, without an entry. False when it has been taken off
-   the list already. */
+/* The waiter has run out of time, or is to end: it is active again, without an entry. False when it has
+   been taken off the list already. */
 static bool KiStopWaiting(PRKQUEUE Queue, KI_QUEUE_WAITER *Waiter)
 {
     PKLOCK Lock = KiLockOfQueue(Queue);
@@ -219,7 +222,8 @@ static bool KiStopWaiting(PRKQUEUE Queue, KI_QUEUE_WAITER *Waiter)
     return Linked;
 }
 
-static PLIST_ENTRY KiAwaitEntry(PRKQUEUE Queue, KI_QUEUE_WAITER *Waiter, KPROCESSOR_MODE WaitMode, PLARGE_INTEGER Timeout)
+static PLIST_ENTRY KiAwaitEntry(PRKQUEUE Queue, KI_QUEUE_WAITER *Waiter, KPROCESSOR_MODE WaitMode,
+                                PLARGE_INTEGER Timeout)
 {
     NTSTATUS Status = KeWaitForSingleObject(&Waiter->Given, WrQueue, WaitMode, FALSE, Timeout);
     if (Status != STATUS_SUCCESS) {
@@ -231,10 +235,11 @@ static PLIST_ENTRY KiAwaitEntry(PRKQUEUE Queue, KI_QUEUE_WAITER *Waiter, KPROCES
     return Waiter->Entry;
 }
 
-/* Takes the first entry, waiting for one, and for as many threads to become inactive, as needed. The current thread
-   belongs to the queue from then on, until it calls for another queue or ends. Timeout: as of KeWaitForSingleObject.
-   Returns the entry, or STATUS_TIMEOUT, STATUS_USER_APC (WaitMode UserMode: the thread is to end), STATUS_ABANDONED (the
-   queue has been run down) in its place. <= APC_LEVEL; <= DISPATCH_LEVEL if *Timeout is 0. (WDK page of the name) */
+/* Takes the first entry, waiting for one, and for as many threads to become inactive, as needed. The
+   current thread belongs to the queue from then on, until it calls for another queue or ends. Timeout: as of
+   KeWaitForSingleObject. Returns the entry, or STATUS_TIMEOUT, STATUS_USER_APC (WaitMode UserMode: the thread
+   is to end), STATUS_ABANDONED (the queue has been run down) in its place. <= APC_LEVEL; <= DISPATCH_LEVEL if
+   *Timeout is 0. (WDK page of the name) */
 PLIST_ENTRY KeRemoveQueue(PRKQUEUE Queue, KPROCESSOR_MODE WaitMode, PLARGE_INTEGER Timeout)
 {
     PKTHREAD Thread = ArchCurrentThread();
@@ -272,9 +277,9 @@ static void KiDismissThreads(PRKQUEUE Queue)
     Queue->CurrentCount = 0;
 }
 
-/* The end of a queue: its threads do not belong to it any longer, those that wait get STATUS_ABANDONED. Returns the
-   entries that were left as a circle without a head, or NULL. Nobody uses the queue afterwards; its memory may go.
-   <= DISPATCH_LEVEL; never blocks. (WDK page of the name) */
+/* The end of a queue: its threads do not belong to it any longer, those that wait get STATUS_ABANDONED.
+   Returns the entries that were left as a circle without a head, or NULL. Nobody uses the queue afterwards;
+   its memory may go. <= DISPATCH_LEVEL; never blocks. (WDK page of the name) */
 PLIST_ENTRY KeRundownQueue(PRKQUEUE Queue)
 {
     PKLOCK Lock = KiLockOfQueue(Queue);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Threaded DPCs: a thread for each processor that runs the DPCs of its threaded queue (kernel/ke/dpc.c) at
- * PASSIVE_LEVEL, ahead of every other thread of the processor but behind ordinary DPCs. Whoever queues a threaded
- * DPC also queues the ordinary one that wakes the thread.
+ * PASSIVE_LEVEL, ahead of every other thread of the processor but behind ordinary DPCs. Whoever queues a
+ * threaded DPC also queues the ordinary one that wakes the thread.
  */
 #include "sync/sync.h"
 #include "sync/wait.h"
@@ -21,8 +21,8 @@ static void KiRunThreadedDpcs(PKPRCB Prcb)
     while (KiTakeDpc(Prcb, &Prcb->ThreadedDpcQueue, &Call)) {
         Call.Routine(Call.Dpc, Call.Context, Call.Argument1, Call.Argument2);
         if (ArchGetIrql() != PASSIVE_LEVEL || Thread->ApcDisable != ApcDisable) {
-            KdBugCheck(IRQL_NOT_DISPATCH_LEVEL, (ULONG64)Call.Routine, ArchGetIrql(), Thread->ApcDisable, 0, NULL,
-                       "a threaded DPC returned at level %d, APC counts %x (before: %x)", ArchGetIrql(),
+            KdBugCheck(IRQL_NOT_DISPATCH_LEVEL, (ULONG64)Call.Routine, ArchGetIrql(), Thread->ApcDisable, 0,
+                       NULL, "a threaded DPC returned at level %d, APC counts %x (before: %x)", ArchGetIrql(),
                        Thread->ApcDisable, ApcDisable);
         }
     }

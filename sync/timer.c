@@ -20,8 +20,8 @@ static PKTHREAD KiExpireThreadTimer(PKTIMER Timer, PKTHREAD Chain)
     return Chain;
 }
 
-/* The next due time of a periodic timer: the first of its series that lies ahead. Periods that were missed are
-   not made up, and the series keeps its phase. */
+/* The next due time of a periodic timer: the first of its series that lies ahead. Periods that were missed
+   are not made up, and the series keeps its phase. */
 static ULONG64 KiNextDue(PKTIMER Timer, ULONG64 Now)
 {
     ULONG64 Period = (ULONG64)Timer->Period * TIME_PER_MS;
@@ -30,9 +30,9 @@ static ULONG64 KiNextDue(PKTIMER Timer, ULONG64 Now)
 }
 
 /*
- * The DPC is queued before anybody can see the signal: whoever sees it, and then removes or flushes the DPC, may
- * free it. But its processor cannot take it off the queue before the object is unlocked: the DPC itself may free
- * the timer.
+ * The DPC is queued before anybody can see the signal: whoever sees it, and then removes or flushes the DPC,
+ * may free it. But its processor cannot take it off the queue before the object is unlocked: the DPC itself
+ * may free the timer.
  */
 static void KiSignalTimer(PKTIMER Timer, PKTHREAD *Chain)
 {
@@ -65,7 +65,8 @@ PKTHREAD KiTimerExpired(PKTIMER Timer, ULONG64 Now, PKTHREAD Chain)
 VOID KeInitializeTimerEx(PKTIMER Timer, TIMER_TYPE Type)
 {
     KiInitializeHeader(&Timer->Header,
-                       Type == NotificationTimer ? TimerNotificationObject : TimerSynchronizationObject, sizeof(KTIMER), 0);
+                       Type == NotificationTimer ? TimerNotificationObject : TimerSynchronizationObject,
+                       sizeof(KTIMER), 0);
     Timer->DueTime.QuadPart = 0;
     Timer->Dpc = NULL;
     Timer->Processor = 0;
@@ -97,14 +98,13 @@ static BOOLEAN KiSetTimer(PKTIMER Timer, LARGE_INTEGER DueTime, ULONG Period, UL
     return WasSet;
 }
 
-/* Sets the timer and clears its signal; an earlier setting is cancelled. At the due time the timer is signalled
-   and its DPC, if there is one, queued; a due time that has passed comes at once.
-   DueTime: negative from now, else system time (100 ns). The system time is never set while Primer runs, so that
-   an absolute due time is turned into interrupt time here, once.
-   Period: in ms, 0: once. A periodic timer expires at the due time (or now, whichever is later) + n periods;
-   periods that passed while the processor could not look are not made up. Its DPC may still be running when it is
-   queued again, on another processor.
-   TRUE when the timer was set before. <= DISPATCH_LEVEL; never blocks. (WDK page of the name) */
+/* Sets the timer and clears its signal; an earlier setting is cancelled. At the due time the timer is
+   signalled and its DPC, if there is one, queued; a due time that has passed comes at once. DueTime: negative
+   from now, else system time (100 ns). The system time is never set while Primer runs, so that an absolute
+   due time is turned into interrupt time here, once. Period: in ms, 0: once. A periodic timer expires at the
+   due time (or now, whichever is later) + n periods; periods that passed while the processor could not look
+   are not made up. Its DPC may still be running when it is queued again, on another processor. TRUE when the
+   timer was set before. <= DISPATCH_LEVEL; never blocks. (WDK page of the name) */
 BOOLEAN KeSetTimerEx(PKTIMER Timer, LARGE_INTEGER DueTime, LONG Period, PKDPC Dpc)
 {
     return KiSetTimer(Timer, DueTime, Period < 0 ? 0 : (ULONG)Period, 0, Dpc);
@@ -118,18 +118,19 @@ BOOLEAN KeSetTimer(PKTIMER Timer, LARGE_INTEGER DueTime, PKDPC Dpc)
 }
 EXPORT(KeSetTimer);
 
-/* KeSetTimerEx with leave to be late: each expiry comes within TolerableDelay ms (at most 65535 count) after its
-   time, together with whatever else makes the processor's timer fire in that window. A time that has passed already
-   is no exception. The gaps of a periodic timer are Period +- TolerableDelay, without drift.
-   <= DISPATCH_LEVEL; never blocks. (WDK page of the name) */
-BOOLEAN KeSetCoalescableTimer(PKTIMER Timer, LARGE_INTEGER DueTime, ULONG Period, ULONG TolerableDelay, PKDPC Dpc)
+/* KeSetTimerEx with leave to be late: each expiry comes within TolerableDelay ms (at most 65535 count)
+   after its time, together with whatever else makes the processor's timer fire in that window. A time that
+   has passed already is no exception. The gaps of a periodic timer are Period +- TolerableDelay, without
+   drift. <= DISPATCH_LEVEL; never blocks. (WDK page of the name) */
+BOOLEAN KeSetCoalescableTimer(PKTIMER Timer, LARGE_INTEGER DueTime, ULONG Period, ULONG TolerableDelay,
+                              PKDPC Dpc)
 {
     return KiSetTimer(Timer, DueTime, Period, TolerableDelay, Dpc);
 }
 EXPORT(KeSetCoalescableTimer);
 
-/* Whether the timer is signalled. Under the object's lock, for whoever sees the signal may rely on the DPC being
-   queued. <= DISPATCH_LEVEL. (WDK page of the name) */
+/* Whether the timer is signalled. Under the object's lock, for whoever sees the signal may rely on the DPC
+   being queued. <= DISPATCH_LEVEL. (WDK page of the name) */
 BOOLEAN KeReadStateTimer(PKTIMER Timer)
 {
     KIRQL Irql = KiAcquireObject(&Timer->Header);

@@ -3,17 +3,19 @@
  * The timer queue of a processor: 64 buckets by due time, each sorted, a bit for each that is not empty.
  * FirstDue and NextDue may be too early after a removal, never too late. See timerq.h for the locking.
  *
- * Coalescing: a timer with a tolerable delay is due at DueTime, but it asks for an interrupt only at the end of
- * its window. Whenever the processor looks at its queue, for whatever reason its timer has fired, all timers
- * expire whose due time has come. The interrupts that are armed this way are the fewest that serve all windows.
+ * Coalescing: a timer with a tolerable delay is due at DueTime, but it asks for an interrupt only at the end
+ * of its window. Whenever the processor looks at its queue, for whatever reason its timer has fired, all
+ * timers expire whose due time has come. The interrupts that are armed this way are the fewest that serve all
+ * windows.
  */
 #include "sync/sync.h"
 #include "kernel/rtl/bits.h"
 
 #define BUCKET_SHIFT 17 /* 2^17 * 100 ns = 13 ms a bucket */
 
-/* KTIMER.Header.Inserted. A timer that moves from one queue to another is nobody's for a moment: whoever wants
-   it waits until it has arrived, so that no one sees a timer that is set before and after as not set. */
+/* KTIMER.Header.Inserted. A timer that moves from one queue to another is nobody's for a moment: whoever
+   wants it waits until it has arrived, so that no one sees a timer that is set before and after as not set.
+   */
 #define TIMER_IDLE   0
 #define TIMER_QUEUED 1
 #define TIMER_MOVING 2
@@ -76,8 +78,8 @@ static void KiRemoveTimer(KTIMER_QUEUE *Queue, PKTIMER Timer)
     Timer->Header.Inserted = TIMER_IDLE;
 }
 
-/* Locks the queue that guards the timer, once the timer is not on its way to another. Timer->Processor changes
-   only under the lock of the queue that it names: look, lock, look again. */
+/* Locks the queue that guards the timer, once the timer is not on its way to another. Timer->Processor
+   changes only under the lock of the queue that it names: look, lock, look again. */
 static KTIMER_QUEUE *KiLockTimer(PKTIMER Timer)
 {
     for (;;) {

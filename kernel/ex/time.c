@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The time routines that are other words for ke's: there is no tick that would make the plain ones coarser than the
- * precise ones, the machine never sleeps, and local time is UTC.
+ * The time routines that are other words for ke's: there is no tick that would make the plain ones coarser
+ * than the precise ones, the machine never sleeps, and local time is UTC.
  */
 #include "kernel/ex/ex.h"
 #include "kernel/rtl/export.h"
@@ -15,8 +15,8 @@ ULONG KeQueryTimeIncrement(VOID)
 }
 EXPORT(KeQueryTimeIncrement);
 
-/* How many ticks of KeQueryTimeIncrement have passed since start-up. They are counted, but do not happen. Any IRQL. (WDK
-   page of the name) */
+/* How many ticks of KeQueryTimeIncrement have passed since start-up. They are counted, but do not happen.
+   Any IRQL. (WDK page of the name) */
 VOID KeQueryTickCount(PLARGE_INTEGER CurrentCount)
 {
     CurrentCount->QuadPart = (LONGLONG)(KeQueryInterruptTime() / EXP_TIME_INCREMENT);
@@ -30,7 +30,8 @@ VOID KeQuerySystemTimePrecise(PLARGE_INTEGER CurrentTime)
 }
 EXPORT(KeQuerySystemTimePrecise);
 
-/* KeQueryInterruptTime: no time is spent asleep that would have to be left out. Any IRQL. (WDK page of the name) */
+/* KeQueryInterruptTime: no time is spent asleep that would have to be left out. Any IRQL. (WDK page of the
+   name) */
 ULONGLONG KeQueryUnbiasedInterruptTime(VOID)
 {
     return KeQueryInterruptTime();

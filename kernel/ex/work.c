@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Work items: routines that system threads call at PASSIVE_LEVEL on behalf of those who may not wait. Three kernel
- * queues (KQUEUE) with threads of their own; items start in the order in which they were queued. A queue lets as many
- * threads be active as there are processors; a routine that blocks lets another one go.
+ * Work items: routines that system threads call at PASSIVE_LEVEL on behalf of those who may not wait. Three
+ * kernel queues (KQUEUE) with threads of their own; items start in the order in which they were queued. A
+ * queue lets as many threads be active as there are processors; a routine that blocks lets another one go.
  *
- * The number of threads follows the need. When items wait, less threads are active than might be, and none is left that
- * could take one (all the others are blocked in their routines), the manager thread makes another, up to
- * EXP_MAX_WORKERS of a queue: routines that wait for items behind themselves do come to an end up to that depth. A thread
- * that has had nothing to do for a while ends, down to the queue's minimum.
+ * The number of threads follows the need. When items wait, fewer threads are active than might be, and none is
+ * left that could take one (all the others are blocked in their routines), the manager thread makes another,
+ * up to EXP_MAX_WORKERS of a queue: routines that wait for items behind themselves do come to an end up to
+ * that depth. A thread that has had nothing to do for a while ends, down to the queue's minimum.
  */
 #include "kernel/ex/ex.h"
 #include "kernel/kd/kd.h"
 #include "kernel/rtl/export.h"
 
-#define EXP_QUEUES       (HyperCriticalWorkQueue + 1)
-#define EXP_MAX_WORKERS  64
-#define EXP_LOOK_MS      10    /* how often the manager looks while items wait */
-#define EXP_IDLE_MS      10000 /* a thread that is not needed ends after this time (option work.idle) */
-#define TIME_PER_MS      10000
+#define EXP_QUEUES      (HyperCriticalWorkQueue + 1)
+#define EXP_MAX_WORKERS 64
+#define EXP_LOOK_MS     10    /* how often the manager looks while items wait */
+#define EXP_IDLE_MS     10000 /* a thread that is not needed ends after this time (option work.idle) */
+#define TIME_PER_MS     10000
 
 typedef struct _EXP_WORK_QUEUE {
     KQUEUE Queue;           /* entries are WORK_QUEUE_ITEM.List */
@@ -32,12 +32,12 @@ static EXP_WORK_QUEUE ExpWorkQueue[EXP_QUEUES] = {
     [DelayedWorkQueue] = {.Minimum = 2, .Priority = 12},
     [HyperCriticalWorkQueue] = {.Minimum = 1, .Priority = 15},
 };
-static KEVENT ExpItemsWait;      /* synchronization: an item did not find a thread at once */
+static KEVENT ExpItemsWait;       /* synchronization: an item did not find a thread at once */
 static LARGE_INTEGER ExpIdleTime; /* (c) */
 
-/* Queues an item that is on no queue; its routine runs once, in a system thread, with the item off the queue
-   again: the routine may free it or queue it anew. Bug check WORKER_INVALID when it is queued already. <= DISPATCH_LEVEL;
-   never blocks. (WDK page of the name) */
+/* Queues an item that is on no queue; its routine runs once, in a system thread, with the item off the
+   queue again: the routine may free it or queue it anew. Bug check WORKER_INVALID when it is queued already.
+   <= DISPATCH_LEVEL; never blocks. (WDK page of the name) */
 VOID ExQueueWorkItem(PWORK_QUEUE_ITEM WorkItem, WORK_QUEUE_TYPE QueueType)
 {
     if ((ULONG)QueueType >= EXP_QUEUES || WorkItem->List.Flink != NULL) {
@@ -120,15 +120,18 @@ static NTSTATUS ExpStartWorker(PEXP_WORK_QUEUE Queue)
     return Status;
 }
 
-/* Do items wait although another thread might be active? Read without the queue's lock: the manager looks again. */
+/* Do items wait although another thread might be active? Read without the queue's lock: the manager looks
+   again. */
 static bool ExpLacksWorkers(PEXP_WORK_QUEUE Queue)
 {
     LONG Starting = Queue->Starting;
     return KeReadStateQueue(&Queue->Queue) > Starting &&
-           Queue->Queue.CurrentCount + (ULONG)Starting < Queue->Queue.MaximumCount && Queue->Workers < EXP_MAX_WORKERS;
+           Queue->Queue.CurrentCount + (ULONG)Starting < Queue->Queue.MaximumCount &&
+           Queue->Workers < EXP_MAX_WORKERS;
 }
 
-/* Looks at the queues as long as items wait. A thread that cannot be made for want of memory is tried again. */
+/* Looks at the queues as long as items wait. A thread that cannot be made for want of memory is tried
+   again. */
 static VOID ExpWorkManager(PVOID Context)
 {
     LARGE_INTEGER Interval = {.QuadPart = -EXP_LOOK_MS * TIME_PER_MS};
@@ -148,7 +151,8 @@ static VOID ExpWorkManager(PVOID Context)
 static void ExpCheckStart(NTSTATUS Status)
 {
     if (!NT_SUCCESS(Status)) {
-        KdBugCheck(PHASE1_INITIALIZATION_FAILED, (ULONG64)Status, 0, 0, 0, NULL, "cannot make a worker thread");
+        KdBugCheck(PHASE1_INITIALIZATION_FAILED, (ULONG64)Status, 0, 0, 0, NULL,
+                   "cannot make a worker thread");
     }
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * I/O work items: work items that belong to a device or driver object. From the moment when one is queued until its routine
- * has returned, the module that holds the routine stays in memory.
+ * I/O work items: work items that belong to a device or driver object. From the moment when one is queued
+ * until its routine has returned, the module that holds the routine stays in memory.
  */
 #include "kernel/ex/ex.h"
 #include "kernel/kd/kd.h"
@@ -40,8 +40,8 @@ ULONG IoSizeofWorkItem(VOID)
 }
 EXPORT(IoSizeofWorkItem);
 
-/* Prepares an item in the caller's memory, IoSizeofWorkItem bytes of it. IoObject: the driver or device object that the
-   routine is called with. Any IRQL. (WDK page of the name) */
+/* Prepares an item in the caller's memory, IoSizeofWorkItem bytes of it. IoObject: the driver or device
+   object that the routine is called with. Any IRQL. (WDK page of the name) */
 VOID IoInitializeWorkItem(PVOID IoObject, PIO_WORKITEM IoWorkItem)
 {
     *IoWorkItem = (struct _IO_WORKITEM){.IoObject = IoObject};
@@ -49,7 +49,8 @@ VOID IoInitializeWorkItem(PVOID IoObject, PIO_WORKITEM IoWorkItem)
 }
 EXPORT(IoInitializeWorkItem);
 
-/* The item is not used any longer; bug check WORKER_INVALID when it is queued. Any IRQL. (WDK page of the name) */
+/* The item is not used any longer; bug check WORKER_INVALID when it is queued. Any IRQL. (WDK page of the
+   name) */
 VOID IoUninitializeWorkItem(PIO_WORKITEM IoWorkItem)
 {
     if (IoWorkItem->Item.List.Flink != NULL) {
@@ -59,7 +60,8 @@ VOID IoUninitializeWorkItem(PIO_WORKITEM IoWorkItem)
 }
 EXPORT(IoUninitializeWorkItem);
 
-/* A new item for a device object, or NULL when there is no memory. <= DISPATCH_LEVEL. (WDK page of the name) */
+/* A new item for a device object, or NULL when there is no memory. <= DISPATCH_LEVEL. (WDK page of the
+   name) */
 PIO_WORKITEM IoAllocateWorkItem(PDEVICE_OBJECT DeviceObject)
 {
     PIO_WORKITEM Item = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(*Item), WORK_ITEM_TAG);
@@ -70,8 +72,8 @@ PIO_WORKITEM IoAllocateWorkItem(PDEVICE_OBJECT DeviceObject)
 }
 EXPORT(IoAllocateWorkItem);
 
-/* Frees an item of IoAllocateWorkItem that is not queued; its own routine may do so. <= DISPATCH_LEVEL. (WDK page of the
-   name) */
+/* Frees an item of IoAllocateWorkItem that is not queued; its own routine may do so. <= DISPATCH_LEVEL.
+   (WDK page of the name) */
 VOID IoFreeWorkItem(PIO_WORKITEM IoWorkItem)
 {
     IoUninitializeWorkItem(IoWorkItem);
@@ -79,29 +81,32 @@ VOID IoFreeWorkItem(PIO_WORKITEM IoWorkItem)
 }
 EXPORT(IoFreeWorkItem);
 
-static VOID IopQueueWorkItem(PIO_WORKITEM Item, PIO_WORKITEM_ROUTINE Routine, PIO_WORKITEM_ROUTINE_EX RoutineEx,
-                             WORK_QUEUE_TYPE QueueType, PVOID Context)
+static VOID IopQueueWorkItem(PIO_WORKITEM Item, PIO_WORKITEM_ROUTINE Routine,
+                             PIO_WORKITEM_ROUTINE_EX RoutineEx, WORK_QUEUE_TYPE QueueType, PVOID Context)
 {
     if (Item->Item.List.Flink == NULL) { /* else ExQueueWorkItem stops the machine */
         Item->Routine = Routine;
         Item->RoutineEx = RoutineEx;
         Item->Context = Context;
-        Item->Module = ExHandlers.ReferenceModule(RoutineEx != NULL ? (const void *)RoutineEx : (const void *)Routine);
+        Item->Module =
+            ExHandlers.ReferenceModule(RoutineEx != NULL ? (const void *)RoutineEx : (const void *)Routine);
     }
     ExQueueWorkItem(&Item->Item, QueueType);
 }
 
-/* A system thread calls WorkerRoutine(object, Context) at PASSIVE_LEVEL; the item is off the queue by then. Bug check
-   WORKER_INVALID when it is queued already. <= DISPATCH_LEVEL; never blocks. (WDK page of the name) */
-VOID IoQueueWorkItem(PIO_WORKITEM IoWorkItem, PIO_WORKITEM_ROUTINE WorkerRoutine, WORK_QUEUE_TYPE QueueType, PVOID Context)
+/* A system thread calls WorkerRoutine(object, Context) at PASSIVE_LEVEL; the item is off the queue by
+   then. Bug check WORKER_INVALID when it is queued already. <= DISPATCH_LEVEL; never blocks. (WDK page of the
+   name) */
+VOID IoQueueWorkItem(PIO_WORKITEM IoWorkItem, PIO_WORKITEM_ROUTINE WorkerRoutine, WORK_QUEUE_TYPE QueueType,
+                     PVOID Context)
 {
     IopQueueWorkItem(IoWorkItem, WorkerRoutine, NULL, QueueType, Context);
 }
 EXPORT(IoQueueWorkItem);
 
 /* The same with a routine that gets the item, too. (WDK page of the name) */
-VOID IoQueueWorkItemEx(PIO_WORKITEM IoWorkItem, PIO_WORKITEM_ROUTINE_EX WorkerRoutine, WORK_QUEUE_TYPE QueueType,
-                       PVOID Context)
+VOID IoQueueWorkItemEx(PIO_WORKITEM IoWorkItem, PIO_WORKITEM_ROUTINE_EX WorkerRoutine,
+                       WORK_QUEUE_TYPE QueueType, PVOID Context)
 {
     IopQueueWorkItem(IoWorkItem, NULL, WorkerRoutine, QueueType, Context);
 }

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Deferred procedure calls. Each processor has two queues: ordinary DPCs are drained on the processor's DPC stack
- * before its level drops below DISPATCH_LEVEL; threaded ones by a thread of the processor (sync/threadeddpc.c),
- * which an ordinary DPC wakes. KDPC.DpcData names the processor on one of whose queues the DPC is; it and the
- * queues change under that processor's DpcLock, which is taken with interrupts off because interrupt handlers
- * queue DPCs.
+ * Deferred procedure calls. Each processor has two queues: ordinary DPCs are drained on the processor's DPC
+ * stack before its level drops below DISPATCH_LEVEL; threaded ones by a thread of the processor
+ * (sync/threadeddpc.c), which an ordinary DPC wakes. KDPC.DpcData names the processor on one of whose queues
+ * the DPC is; it and the queues change under that processor's DpcLock, which is taken with interrupts off
+ * because interrupt handlers queue DPCs.
  *
  * Importance, and what it does when the processor has its level below DISPATCH:
  *
  *   High         to the head; the processor looks at once
  *   MediumHigh   to the tail; the processor looks at once
  *   Medium       to the tail; the own processor looks at once, another one as for Low
- *   Low          to the tail; the processor looks when it drains its queue for another reason, when it idles, when
- *                KI_LAZY_DPCS such DPCs have come, or after KI_LAZY_DPC_MS: there is no tick that would look, so
- *                whoever has queued the DPC remembers the processor, and interrupts it then
+ *   Low          to the tail; the processor looks when it drains its queue for another reason, when it
+ *                idles, when KI_LAZY_DPCS such DPCs have come, or after KI_LAZY_DPC_MS: there is no tick
+ *                that would look, so whoever has queued the DPC remembers the processor, and interrupts it
  */
 #include "kernel/ke/ki.h"
 
@@ -42,9 +42,9 @@ VOID KeInitializeDpc(PRKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID Defer
 }
 EXPORT(KeInitializeDpc);
 
-/* A threaded DPC: its routine runs at PASSIVE_LEVEL in a real-time thread of the processor, so that ordinary DPCs
-   interrupt it, but keeps to the rules of DISPATCH_LEVEL: it does not wait. With the kernel option dpc.threaded=0
-   it runs as an ordinary DPC. Any IRQL. (WDK page of the name) */
+/* A threaded DPC: its routine runs at PASSIVE_LEVEL in a real-time thread of the processor, so that
+   ordinary DPCs interrupt it, but keeps to the rules of DISPATCH_LEVEL: it does not wait. With the kernel
+   option dpc.threaded=0 it runs as an ordinary DPC. Any IRQL. (WDK page of the name) */
 VOID KeInitializeThreadedDpc(PRKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID DeferredContext)
 {
     KiInitializeDpc(Dpc, THREADED_DPC_OBJECT, DeferredRoutine, DeferredContext);
@@ -69,8 +69,8 @@ VOID KeSetTargetProcessorDpc(PRKDPC Dpc, CCHAR Number)
 }
 EXPORT(KeSetTargetProcessorDpc);
 
-/* The same for a processor by group and number; STATUS_INVALID_PARAMETER, and nothing changed, when there is no such
-   processor. Any IRQL. (WDK page of the name) */
+/* The same for a processor by group and number; STATUS_INVALID_PARAMETER, and nothing changed, when there
+   is no such processor. Any IRQL. (WDK page of the name) */
 NTSTATUS KeSetTargetProcessorDpcEx(PKDPC Dpc, PPROCESSOR_NUMBER ProcNumber)
 {
     if (ProcNumber->Group != 0 || ProcNumber->Reserved != 0 || ProcNumber->Number >= KeNumberProcessors) {
@@ -87,7 +87,8 @@ EXPORT(KeSetTargetProcessorDpcEx);
 static inline bool KiLinkDpc(PKPRCB Target, PLIST_ENTRY Queue, PRKDPC Dpc, PVOID Argument1, PVOID Argument2)
 {
     PVOID Nowhere = NULL;
-    if (!__atomic_compare_exchange_n(&Dpc->DpcData, &Nowhere, (PVOID)Target, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+    if (!__atomic_compare_exchange_n(&Dpc->DpcData, &Nowhere, (PVOID)Target, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_RELAXED)) {
         return false;
     }
     Dpc->SystemArgument1 = Argument1;
@@ -100,8 +101,8 @@ static inline bool KiLinkDpc(PKPRCB Target, PLIST_ENTRY Queue, PRKDPC Dpc, PVOID
     return true;
 }
 
-/* Must the processor look at its queue now for a DPC of this importance? Its DpcLock is held. An idle processor
-   has nothing better to do. */
+/* Must the processor look at its queue now for a DPC of this importance? Its DpcLock is held. An idle
+   processor has nothing better to do. */
 static inline bool KiIsUrgent(PKPRCB Prcb, PKPRCB Target, UCHAR Importance)
 {
     if (Importance >= HighImportance || (Importance == MediumImportance && Target == Prcb)) {
@@ -130,7 +131,8 @@ static void KiPostponeDpc(PKPRCB Prcb, PKPRCB Target)
 void KiKickLazyDpcs(PKPRCB Prcb)
 {
     bool Interrupts = ArchDisableInterrupts();
-    KAFFINITY Left = Prcb->LazyTargets & ~KiProcessorBit(Prcb->Number); /* the caller drains our own queue next */
+    /* Not our own: the caller drains that queue next. */
+    KAFFINITY Left = Prcb->LazyTargets & ~KiProcessorBit(Prcb->Number);
     Prcb->LazyTargets = 0;
     Prcb->LazyDue = UINT64_MAX;
     ArchRestoreInterrupts(Interrupts);
@@ -143,7 +145,8 @@ void KiKickLazyDpcs(PKPRCB Prcb)
 }
 
 /* The DPC goes to the threaded queue, and the DPC that wakes the thread to the other one. */
-__attribute__((noinline)) static bool KiLinkThreadedDpc(PKPRCB Target, PRKDPC Dpc, PVOID Argument1, PVOID Argument2)
+__attribute__((noinline)) static bool KiLinkThreadedDpc(PKPRCB Target, PRKDPC Dpc, PVOID Argument1,
+                                                        PVOID Argument2)
 {
     if (!KiLinkDpc(Target, &Target->ThreadedDpcQueue, Dpc, Argument1, Argument2)) {
         return false;
@@ -199,16 +202,17 @@ void KiEndInsertDpc(const KDPC_INSERTION *Insertion)
     KiEndInsert(Insertion);
 }
 
-/* Queues the DPC; FALSE (and nothing changed, the arguments of the first call stay) when it is queued already. Of
-   medium or higher importance and for its own processor it has run before the return if the caller is below
-   DISPATCH_LEVEL. Any IRQL; never blocks. (WDK page of the name) */
+/* Queues the DPC; FALSE (and nothing changed, the arguments of the first call stay) when it is queued
+   already. Of medium or higher importance and for its own processor it has run before the return if the
+   caller is below DISPATCH_LEVEL. Any IRQL; never blocks. (WDK page of the name) */
 BOOLEAN KeInsertQueueDpc(PRKDPC Dpc, PVOID SystemArgument1, PVOID SystemArgument2)
 {
     KDPC_INSERTION Insertion;
     KiBeginInsert(&Insertion, Dpc, SystemArgument1, SystemArgument2);
     bool Here = KiEndInsert(&Insertion);
     KIRQL Irql = ArchGetIrql();
-    if (Here && Insertion.Interrupts && Irql < DISPATCH_LEVEL) { /* else what is pending runs when the level drops */
+    /* Otherwise what is pending runs when the level drops, or interrupts come on. */
+    if (Here && Insertion.Interrupts && Irql < DISPATCH_LEVEL) {
         ArchSetIrql(DISPATCH_LEVEL);
         KiDrain();
         KiLower(Irql);
@@ -240,7 +244,8 @@ EXPORT(KeRemoveQueueDpc);
 
 /* ---- Running ---- */
 
-/* Inlined into the loop that drains the ordinary DPCs, and two ways out: the bench row dpc-insert-to-run pays for it. */
+/* Inlined into the loop that drains the ordinary DPCs, and two ways out: the bench row dpc-insert-to-run
+   pays for it. */
 static FORCEINLINE bool KiTakeFirst(PKPRCB Prcb, PLIST_ENTRY Queue, KDPC_CALL *Call)
 {
     ArchDisableInterrupts();
@@ -251,7 +256,8 @@ static FORCEINLINE bool KiTakeFirst(PKPRCB Prcb, PLIST_ENTRY Queue, KDPC_CALL *C
         return false;
     }
     PRKDPC Dpc = CONTAINING_RECORD(RemoveHeadList(Queue), KDPC, DpcListEntry);
-    *Call = (KDPC_CALL){Dpc, Dpc->DeferredRoutine, Dpc->DeferredContext, Dpc->SystemArgument1, Dpc->SystemArgument2};
+    *Call = (KDPC_CALL){Dpc, Dpc->DeferredRoutine, Dpc->DeferredContext, Dpc->SystemArgument1,
+                        Dpc->SystemArgument2};
     __atomic_store_n(&Dpc->DpcData, NULL, __ATOMIC_RELEASE);
     KeReleaseLockFromDpc(&Prcb->DpcLock);
     ArchEnableInterrupts();
@@ -269,7 +275,7 @@ static void KiRunDpcs(void *Context)
     PKPRCB Prcb = Context;
     KDPC_CALL Call;
     Prcb->DpcLooks = Prcb->DrainLooks = 0;
-    Prcb->LazyDpcs = 0; /* a DPC that comes at this moment may be forgotten: it is remembered by LazyTargets */
+    Prcb->LazyDpcs = 0; /* one that comes at this moment may not be counted: LazyTargets remembers it */
     ULONG64 Start = ArchReadCycles() - Prcb->InterruptCycles; /* interrupts in between are not its time */
     Prcb->DpcActive = TRUE;
     while (KiTakeFirst(Prcb, &Prcb->DpcQueue, &Call)) {
@@ -280,7 +286,8 @@ static void KiRunDpcs(void *Context)
             KdBugCheck(IRQL_NOT_DISPATCH_LEVEL, (ULONG64)Prcb->DpcRoutine, ArchGetIrql(), 0, 0, NULL,
                        "a DPC returned at level %d", ArchGetIrql());
         }
-        KI_ASSERT(KiLocksHeld() == 0, "DPC %p returned with %u spin locks held", Prcb->DpcRoutine, KiLocksHeld());
+        KI_ASSERT(KiLocksHeld() == 0, "DPC %p returned with %u spin locks held", Prcb->DpcRoutine,
+                  KiLocksHeld());
     }
     Prcb->DpcActive = FALSE;
     Prcb->DpcCycles += ArchReadCycles() - Prcb->InterruptCycles - Start;
@@ -295,10 +302,10 @@ void KiRetireDpcs(PKPRCB Prcb)
 
 /*
  * Looks at the DPCs that a clock interrupt has interrupted; from then on the interrupts come every
- * KI_DPC_LOOK_MS. A look counts only if the same DPC was there at the one before: each stands for a stretch of guest
- * time and for an interrupt that this very processor has taken, so that a processor which is held up by its host
- * collects none. Bug check DPC_WATCHDOG_VIOLATION when one DPC has run for KiDpcLimitMs (option dpc.limit), or DPCs
- * without a pause for four times that.
+ * KI_DPC_LOOK_MS. A look counts only if the same DPC was there at the one before: each stands for a stretch
+ * of guest time and for an interrupt that this very processor has taken, so that a processor which is held up
+ * by its host collects none. Bug check DPC_WATCHDOG_VIOLATION when one DPC has run for KiDpcLimitMs (option
+ * dpc.limit), or DPCs without a pause for four times that.
  */
 ULONG64 KiWatchDpcs(PKPRCB Prcb)
 {
@@ -312,8 +319,8 @@ ULONG64 KiWatchDpcs(PKPRCB Prcb)
     }
     if (Prcb->DrainLooks > 4 * Limit) {
         KdBugCheck(DPC_WATCHDOG_VIOLATION, 1, Prcb->DrainLooks, 4 * Limit, (ULONG64)Prcb->DpcRoutine, NULL,
-                   "DPCs have run without a pause for %u ms, now routine %p", Prcb->DrainLooks * KI_DPC_LOOK_MS,
-                   Prcb->DpcRoutine);
+                   "DPCs have run without a pause for %u ms, now routine %p",
+                   Prcb->DrainLooks * KI_DPC_LOOK_MS, Prcb->DpcRoutine);
     }
     return KiCyclesPerSecond / 1000 * KI_DPC_LOOK_MS;
 }

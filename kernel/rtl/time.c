@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System time (100 ns since 1601-01-01) and its fields. The year 1601 begins a cycle of 400 years, and a Monday.
+ * System time (100 ns since 1601-01-01) and its fields. The year 1601 begins a cycle of 400 years, and a
+ * Monday.
  */
 #include "kernel/rtl/rtl.h"
 #include "kernel/rtl/export.h"
 
-#define TIME_PER_MS  10000LL
-#define MS_PER_DAY   86400000LL
-#define FIRST_YEAR   1601
-#define LAST_YEAR    30827 /* the last that 63 bits hold from its first to its last day */
-#define DAYS_400     146097
-#define DAYS_100     36524
-#define DAYS_4       1461
-#define DAYS_1       365
+#define TIME_PER_MS 10000LL
+#define MS_PER_DAY  86400000LL
+#define FIRST_YEAR  1601
+#define LAST_YEAR   30827 /* the last that 63 bits hold from its first to its last day */
+#define DAYS_400    146097
+#define DAYS_100    36524
+#define DAYS_4      1461
+#define DAYS_1      365
 
 static bool RtlpIsLeapYear(LONG Year)
 {
@@ -50,8 +51,8 @@ static LONG RtlpDaysBefore(LONG Year)
     return Years * DAYS_1 + Years / 4 - Years / 100 + Years / 400;
 }
 
-/* The fields of a system time, which is not negative; what is less than a millisecond is cut off. Any IRQL. (WDK page of
-   the name) */
+/* The fields of a system time, which is not negative; what is less than a millisecond is cut off. Any
+   IRQL. (WDK page of the name) */
 VOID NTAPI RtlTimeToTimeFields(PLARGE_INTEGER Time, PTIME_FIELDS TimeFields)
 {
     LONGLONG Ms = Time->QuadPart / TIME_PER_MS;
@@ -84,8 +85,8 @@ static bool RtlpAreFieldsValid(PTIME_FIELDS Fields)
            RtlpIsBetween(Fields->Second, 0, 59) && RtlpIsBetween(Fields->Milliseconds, 0, 999);
 }
 
-/* The reverse; the weekday does not count. FALSE, and nothing written, when a field is out of its range (years: 1601 to
-   30827). Any IRQL. (WDK page of the name) */
+/* The reverse; the weekday does not count. FALSE, and nothing written, when a field is out of its range
+   (years: 1601 to 30827). Any IRQL. (WDK page of the name) */
 BOOLEAN NTAPI RtlTimeFieldsToTime(PTIME_FIELDS TimeFields, PLARGE_INTEGER Time)
 {
     if (!RtlpAreFieldsValid(TimeFields)) {
