@@ -446,6 +446,7 @@ static NTSTATUS KiWaitForAll(PKTHREAD Thread, ULONG64 Word, const KI_WAIT *Wait)
     WAIT_ALL All;
     KiSortObjects(&All, Wait->Count, Wait->Object);
     for (;;) {
+        KdPoint(PrimerPointWaitPrepared, Thread);
         WAIT_STATE Otherwise = KiIsInterrupted(Thread)               ? WaitBroken
                                : Wait->Due <= KeQueryInterruptTime() ? WaitTimedOut
                                                                      : WaitCommitted;
