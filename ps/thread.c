@@ -151,8 +151,10 @@ static VOID PspSystemThreadStartup(PVOID Context)
     PETHREAD Thread = Context;
     Thread->StartRoutine(Thread->StartContext);
     if (ArchGetIrql() != PASSIVE_LEVEL) {
-        KdBugCheck(IRQL_NOT_LESS_OR_EQUAL, (ULONG64)Thread->StartRoutine, ArchGetIrql(), 0, 0, NULL,
-                   "a system thread's routine %p returned at level %d", Thread->StartRoutine, ArchGetIrql());
+        char Name[KD_NAME_SIZE];
+        KdBugCheck(IRQL_UNEXPECTED_VALUE, ArchGetIrql(), (ULONG64)Thread->StartRoutine, PASSIVE_LEVEL, 0, NULL,
+                   "the system thread's routine %s returned at level %d",
+                   KdName((const void *)Thread->StartRoutine, Name, sizeof(Name)), ArchGetIrql());
     }
     PspExitThread(STATUS_SUCCESS);
 }

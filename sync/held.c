@@ -27,10 +27,10 @@ ULONG KiBlockingLocksHeld(PKTHREAD Thread)
 static NORETURN void KiViolation(ULONG What, const void *Lock, KBLOCKING_KIND Kind, const void *Holder,
                                  const void *Place, const char *Text)
 {
-    char Name[KD_LOCK_NAME];
+    char Name[KD_NAME_SIZE], Where[KD_NAME_SIZE];
     KdBugCheck(DRIVER_VERIFIER_DETECTED_VIOLATION, What, (ULONG64)Lock, (ULONG64)Holder, (ULONG64)Place, NULL,
-               "thread %p %s %s %s at %p (held by: %p)", ArchCurrentThread(), Text, KiBlockingClass[Kind].Name,
-               KdLockName(Lock, Name, sizeof(Name)), Place, Holder);
+               "thread %p %s %s %s at %s (held by: %p)", ArchCurrentThread(), Text, KiBlockingClass[Kind].Name,
+               KdName(Lock, Name, sizeof(Name)), KdName(Place, Where, sizeof(Where)), Holder);
 }
 
 void KiNoteBlockingAcquire(const void *Lock, KBLOCKING_KIND Kind, const void *Place)
@@ -64,6 +64,28 @@ void KiNoteBlockingRelease(PKTHREAD Holder, const void *Lock, KBLOCKING_KIND Kin
 void KiNoteBlockingShared(PKTHREAD Holder, const void *Lock)
 {
     KdLockConverted(&Holder->LockList, Lock, KD_LOCK_SHARED);
+}
+
+static bool KiIsKernelMutex(PDISPATCHER_HEADER Header)
+{
+    return Header->Type == MutantObject && ((PKMUTANT)Header)->ApcDisable != 0;
+}
+
+void KiNoteMutexWait(PDISPATCHER_HEADER Header, const LARGE_INTEGER *Timeout)
+{
+    PKTHREAD Thread = ArchCurrentThread();
+
+    if (Timeout == NULL && KiIsKernelMutex(Header) && ((PKMUTANT)Header)->OwnerThread != Thread) {
+        KdLockWanted(&Thread->LockList, Header, &KiBlockingClass[KbkMutex], 0, __builtin_frame_address(0));
+    }
+}
+
+NTSTATUS KiMutexWaitEnds(PDISPATCHER_HEADER Header, NTSTATUS Status)
+{
+    if (Status != STATUS_SUCCESS && Status != STATUS_ABANDONED_WAIT_0 && KiIsKernelMutex(Header)) {
+        KiNoteBlockingGivenUp(Header);
+    }
+    return Status;
 }
 
 void KiCheckApcsOff(const void *Lock, KBLOCKING_KIND Kind, const void *Place)

@@ -35,6 +35,10 @@ void KiNoteBlockingAcquired(PKTHREAD Holder, const void *Lock, KBLOCKING_KIND Ki
                             const void *Place);
 /* Holder, usually the current thread, gives it up. Owner: the thread that the lock names as its owner, if it does. */
 void KiNoteBlockingRelease(PKTHREAD Holder, const void *Lock, KBLOCKING_KIND Kind, const void *Owner, const void *Place);
+/* A wait for one object begins, and ends otherwise than by a signal that woke it. Of interest when it is without limit and
+   for a kernel mutex of another thread, or of nobody: deadlocks come from these. */
+void KiNoteMutexWait(PDISPATCHER_HEADER Header, const LARGE_INTEGER *Timeout);
+NTSTATUS KiMutexWaitEnds(PDISPATCHER_HEADER Header, NTSTATUS Status);
 /* Held exclusively before, shared from now on. */
 void KiNoteBlockingShared(PKTHREAD Holder, const void *Lock);
 /* Does the thread's list hold the lock? */
@@ -49,6 +53,8 @@ void KiCheckApcsOff(const void *Lock, KBLOCKING_KIND Kind, const void *Place);
 #define KiNoteBlockingGivenUp(Lock)                               ((void)0)
 #define KiNoteBlockingAcquired(Holder, Lock, Kind, Shared, Place) ((void)0)
 #define KiNoteBlockingRelease(Holder, Lock, Kind, Owner, Place)   ((void)0)
+#define KiNoteMutexWait(Header, Timeout)                          ((void)0)
+#define KiMutexWaitEnds(Header, Status)                           (Status)
 #define KiNoteBlockingShared(Holder, Lock)                        ((void)0)
 #define KiCheckApcsOff(Lock, Kind, Place)                         ((void)0)
 #endif

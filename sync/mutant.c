@@ -7,6 +7,7 @@
  * thread, are the owner's own: whoever passes the mutant on writes only OwnerThread, and the new owner enters it in its
  * list on the way out of its wait (KiEnterMutant). The old one has unlinked it before it unlocked the object.
  */
+#include "sync/held.h"
 #include "sync/sync.h"
 
 static void KiInitializeMutant(PKMUTANT Mutant, UCHAR ApcDisable)
@@ -20,6 +21,7 @@ static void KiInitializeMutant(PKMUTANT Mutant, UCHAR ApcDisable)
 /* A free kernel mutex. It is acquired by waiting for it, in KernelMode. Level is ignored. Any IRQL. (WDK page of the name) */
 VOID KeInitializeMutex(PRKMUTEX Mutex, ULONG Level)
 {
+    KiNoteInitialize(Mutex);
     KiInitializeMutant(Mutex, 1);
 }
 EXPORT(KeInitializeMutex);
@@ -66,6 +68,9 @@ void KiEnterMutant(PKTHREAD Thread, PKMUTANT Mutant)
     if (Mutant->Header.SignalState == 0) { /* owned once: not a recursion */
         InsertTailList(&Thread->MutantListHead, &Mutant->MutantListEntry);
         Thread->KernelApcDisable -= Mutant->ApcDisable;
+        if (Mutant->ApcDisable != 0) { /* mutants are for programs, which make their own deadlocks */
+            KiNoteBlockingAcquired(Thread, Mutant, KbkMutex, FALSE, KI_CALLER());
+        }
     }
 }
 
@@ -74,6 +79,9 @@ void KiEnterMutant(PKTHREAD Thread, PKMUTANT Mutant)
 /* The owner's last release: the first waiter gets it. Locked; returns the chain for KiFinishSignal. */
 static PKTHREAD KiPassMutant(PKMUTANT Mutant)
 {
+    if (Mutant->ApcDisable != 0) {
+        KiNoteBlockingRelease(ArchCurrentThread(), Mutant, KbkMutex, Mutant->OwnerThread, KI_CALLER());
+    }
     RemoveEntryList(&Mutant->MutantListEntry);
     Mutant->OwnerThread = NULL;
     Mutant->Header.SignalState = 1;

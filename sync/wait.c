@@ -6,6 +6,7 @@
  * A wait that a kernel APC has broken off starts anew when the APC has run, with the deadline that it had: nobody
  * notices, except that its place in the objects' queues is the last one then, and that a pulse meanwhile has missed it.
  */
+#include "sync/held.h"
 #include "sync/sync.h"
 
 /* ---- Signallers ---- */
@@ -566,6 +567,7 @@ NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR
 {
     PDISPATCHER_HEADER Header = Object;
     PKTHREAD Thread = ArchCurrentThread();
+    KiNoteMutexWait(Header, Timeout);
     KIRQL Irql = KiBeginWait(Thread);
 
     KiLockObject(Header);
@@ -591,7 +593,7 @@ NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR
         KiLower(Thread->WaitIrql);
         return STATUS_SUCCESS;
     }
-    return KiFinishSingle(Thread, Object, Slept);
+    return KiMutexWaitEnds(Header, KiFinishSingle(Thread, Object, Slept));
 }
 EXPORT(KeWaitForSingleObject);
 

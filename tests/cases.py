@@ -16,7 +16,7 @@ import re
 from kinds import HOST, ROOT, Command, Host, Kernel, Program
 
 # tests/kernel/NAME, tests/user/NAME and tests/linux/NAME that cases_*.py runs in its own way.
-SPECIAL = {"kernel/balance", "kernel/bench", "kernel/bug", "kernel/interrupts", "kernel/misuse", "kernel/schedapi",
+SPECIAL = {"kernel/balance", "kernel/bench", "kernel/bug", "kernel/interrupts", "kernel/lockbugs", "kernel/misuse", "kernel/schedapi",
            "kernel/seeded", "kernel/spinbugs", "linux/nullcall", "user/child"}
 
 

@@ -47,6 +47,7 @@ const KD_HOOKS KdHooks = {
     .NumberProcessors = &KeNumberProcessors,
     .ActiveProcessors = &KeActiveProcessors,
     .IsStackGuard = MmIsStackGuard,
+    .DescribePool = MmDescribePool,
     .QueryThreadIds = PspQueryThreadIds,
 };
 

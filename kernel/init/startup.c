@@ -74,6 +74,10 @@ NORETURN void InitSystemStartup(PBOOT_INFORMATION Boot)
     KeInitializeTime();
     KiRandomSeed = (ULONG)ExOptionNumber("sched.seed", 0);
     KiDpcLimitMs = (ULONG)ExOptionNumber("dpc.limit", KiDpcLimitMs);
+#if DBG
+    KdLockOrderOff = ExOptionNumber("kd.lockorder", 1) == 0;
+    KdDeadlockSeconds = (ULONG)ExOptionNumber("kd.deadlock", KdDeadlockSeconds);
+#endif
     ExpInitializePushLocks();
     ArchSetIrql(PASSIVE_LEVEL); /* push locks may be taken, but interrupts are off and nobody else runs */
     ObInitialize();

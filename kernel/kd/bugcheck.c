@@ -68,12 +68,13 @@ static NORETURN void KdpFreeze(PKTRAP_FRAME Frame)
     ArchHalt();
 }
 
-/* A stray NMI, with no bug check in progress, is nobody's: go on. */
+/* With no bug check in progress a neighbour asks whether this processor runs: go on. */
 void KdHandleNmi(PKTRAP_FRAME Frame)
 {
     if (KdpOwner != KDP_NOBODY && KdpOwner != ArchCurrentPrcb()->Number) {
         KdpFreeze(Frame);
     }
+    ArchCurrentPrcb()->NmiAnswers++;
 }
 
 static bool KdpAllFrozen(KAFFINITY Others)
@@ -220,6 +221,7 @@ static void KdpPrintAll(PKTRAP_FRAME Frame)
         }
     }
     KdpPrintOrderCycle();
+    KdpPrintCircle();
     KdpPrintHeldLocks();
     KdpPrintTrace(KDP_TRACE_SHOWN);
 }

@@ -9,8 +9,8 @@
 
 /* ---- All lists ---- */
 
-static volatile UCHAR KdpListLock; /* guards KdpLists */
-static LIST_ENTRY KdpLists = {&KdpLists, &KdpLists};
+volatile UCHAR KdpListLock; /* guards KdpLists */
+LIST_ENTRY KdpLists = {&KdpLists, &KdpLists};
 
 void KdInitializeLockList(KD_LOCK_LIST *List, KD_LOCK *Entries, ULONG Size, PKTHREAD Owner, ULONG Processor)
 {
@@ -61,6 +61,11 @@ static bool KdpTravelsAround(const void *Lock)
 {
     ULONG Group = KdpTravelGroup(Lock);
     return (KdpTravels[Group / 64] >> Group % 64 & 1) != 0;
+}
+
+bool KdpIsBelieved(const KD_LOCK *Entry)
+{
+    return !(Entry->Class->Flags & KD_CLASS_COUNTED) || !KdpTravelsAround((const void *)Entry->Lock);
 }
 
 /* ---- Entries ---- */
@@ -151,7 +156,7 @@ ULONG KdLocksHeld(const KD_LOCK_LIST *List)
     ULONG Held = List->Lost;
     for (ULONG i = 0; i < List->Count; i++) {
         const KD_LOCK *Entry = &List->Entry[i];
-        if (Entry->Lock != NULL && !(Entry->Flags & KD_LOCK_WAITING) && !(Entry->Class->Flags & KD_CLASS_COUNTED)) {
+        if (Entry->Lock != NULL && !(Entry->Flags & KD_LOCK_WAITING) && !(Entry->Class->Flags & (KD_CLASS_COUNTED | KD_CLASS_RECURSIVE))) {
             Held++;
         }
     }
@@ -172,7 +177,7 @@ bool KdLockIsHeld(KD_LOCK_LIST *List, const void *Lock)
 static void KdpCheckRank(KD_LOCK_LIST *List, KD_LOCK *Held, const void *Lock, const KD_LOCK_CLASS *Class,
                          const void *Frame)
 {
-    char Name[KD_LOCK_NAME], HeldName[KD_LOCK_NAME];
+    char Name[KD_NAME_SIZE], HeldName[KD_NAME_SIZE];
 
     if (Held->Class->Rank == Class->Rank) {
         if (Class->Flags & Held->Class->Flags & KD_CLASS_ORDERED) {
@@ -186,8 +191,8 @@ static void KdpCheckRank(KD_LOCK_LIST *List, KD_LOCK *Held, const void *Lock, co
     }
     KdBugCheck(LOCK_ORDER_VIOLATION, (ULONG64)Lock, (ULONG64)Held->Lock, Held->Place[0], List->Processor, NULL,
                "lock '%s' (rank %d) %s acquired while holding '%s' (rank %d) %s", Class->Name, Class->Rank,
-               KdLockName(Lock, Name, sizeof(Name)), Held->Class->Name, Held->Class->Rank,
-               KdLockName((const void *)Held->Lock, HeldName, sizeof(HeldName)));
+               KdName(Lock, Name, sizeof(Name)), Held->Class->Name, Held->Class->Rank,
+               KdName((const void *)Held->Lock, HeldName, sizeof(HeldName)));
 }
 
 /* What is waited for in the list was interrupted, and waits on. */
@@ -304,14 +309,6 @@ void KdLockConverted(KD_LOCK_LIST *List, const void *Lock, ULONG Flags)
 
 /* ---- Names and lists in words ---- */
 
-const char *KdLockName(const void *Lock, char *Buffer, SIZE_T Size)
-{
-    if (!KdpFormatSymbol((ULONG64)Lock, false, Buffer, Size)) {
-        KdpFormat(Buffer, Size, "%p", Lock);
-    }
-    return Buffer;
-}
-
 void KdpPrintPlaces(const ULONG64 *Place, ULONG Count)
 {
     const char *Before = "";
@@ -322,14 +319,38 @@ void KdpPrintPlaces(const ULONG64 *Place, ULONG Count)
     }
 }
 
+void KdpPrintOwner(const KD_LOCK_LIST *List)
+{
+    if (List->Owner != NULL) {
+        KdpPrintThread(List->Owner);
+    } else {
+        DbgPrint("processor %u", List->Processor);
+    }
+}
+
+static void KdpPrintHolders(const void *Lock)
+{
+    for (PLIST_ENTRY Link = KdpLists.Flink; Link != &KdpLists; Link = Link->Flink) {
+        const KD_LOCK_LIST *List = CONTAINING_RECORD(Link, KD_LOCK_LIST, Links);
+        if (KdpHeldEntry(List, Lock) != NULL) {
+            DbgPrint("      held by ");
+            KdpPrintOwner(List);
+            DbgPrint("\n");
+        }
+    }
+}
+
 static void KdpPrintHeldLock(const KD_LOCK *Entry)
 {
-    char Name[KD_LOCK_NAME];
+    char Name[KD_NAME_SIZE];
     DbgPrint("    %s %s %s%s, from ", (Entry->Flags & KD_LOCK_WAITING) ? "waits for" : "holds", Entry->Class->Name,
-             KdLockName((const void *)Entry->Lock, Name, sizeof(Name)),
+             KdName((const void *)Entry->Lock, Name, sizeof(Name)),
              (Entry->Flags & KD_LOCK_SHARED) ? ", shared" : "");
     KdpPrintPlaces(Entry->Place, KD_LOCK_FRAMES);
     DbgPrint("\n");
+    if (Entry->Flags & KD_LOCK_WAITING) {
+        KdpPrintHolders((const void *)Entry->Lock);
+    }
 }
 
 static void KdpPrintList(const KD_LOCK_LIST *List)
@@ -337,13 +358,9 @@ static void KdpPrintList(const KD_LOCK_LIST *List)
     if (List->Count == 0) {
         return;
     }
-    if (List->Owner != NULL) {
-        DbgPrint("  ");
-        KdpPrintThread(List->Owner);
-        DbgPrint("\n");
-    } else {
-        DbgPrint("  processor %u\n", List->Processor);
-    }
+    DbgPrint("  ");
+    KdpPrintOwner(List);
+    DbgPrint("\n");
     for (ULONG i = 0; i < List->Count; i++) {
         if (List->Entry[i].Lock != NULL) {
             KdpPrintHeldLock(&List->Entry[i]);

@@ -33,6 +33,10 @@ typedef struct _KD_SYMBOLS {
 void KdAddSymbols(KD_SYMBOLS *Symbols);
 void KdRemoveSymbols(KD_SYMBOLS *Symbols);
 
+/* "bug!Lock", "KeSetEvent+0x12", "pool 'Test'+0x10", or the address: in Buffer, which is returned. */
+#define KD_NAME_SIZE 96
+const char *KdName(const void *Address, char *Buffer, SIZE_T Size);
+
 /* The documented bug check codes, and from 0x50001 on those of Primer's own use: of the lock checks, whose
    parameters are the lock, the class held, the class wanted and the processor, and others. */
 #define KD_BUGCHECK_CODES(X)                                                                                 \
@@ -60,6 +64,7 @@ void KdRemoveSymbols(KD_SYMBOLS *Symbols);
     X(ATTEMPTED_SWITCH_FROM_DPC, 0xB8)                                                                       \
     X(BAD_POOL_CALLER, 0xC2)                                                                                 \
     X(DRIVER_VERIFIER_DETECTED_VIOLATION, 0xC4)                                                              \
+    X(IRQL_UNEXPECTED_VALUE, 0xC8)                                                                           \
     X(DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS, 0xCE)                                           \
     X(MANUALLY_INITIATED_CRASH, 0xE2)                                                                        \
     X(RESOURCE_NOT_OWNED, 0xE3)                                                                              \
@@ -136,6 +141,8 @@ typedef struct _KD_HOOKS {
     volatile KAFFINITY *ActiveProcessors;
     /* mm: does the address lie in the guard page of a kernel stack? */
     BOOLEAN (*IsStackGuard)(ULONG_PTR Address);
+    /* mm: the tag of the pool block that the address lies in, and the offset in it; FALSE when it does not know. */
+    BOOLEAN (*DescribePool)(const void *Address, PULONG Tag, SIZE_T *Offset);
     /* ps: the ids of a thread; FALSE as long as threads have none. */
     BOOLEAN (*QueryThreadIds)(PKTHREAD Thread, CLIENT_ID *Ids);
 } KD_HOOKS;

@@ -72,6 +72,17 @@ static inline void KdpCapturePlace(ULONG64 *Place, ULONG Count, const void *Fram
 
 /* Lock is wanted while Held is held, both of ordered classes: an edge of the order graph. (lockorder.c) */
 void KdpCheckOrder(KD_LOCK *Held, const void *Lock, const KD_LOCK_CLASS *Class, const void *Frame);
+/* All lists of locks that were ever used. (heldlocks.c) */
+extern volatile UCHAR KdpListLock;
+extern LIST_ENTRY KdpLists; /* (KdpListLock) */
+/* Is the owner of the list surely who holds this? */
+bool KdpIsBelieved(const KD_LOCK *Entry);
+/* "processor 1", or the thread */
+void KdpPrintOwner(const KD_LOCK_LIST *List);
+/* The list's entry of a lock that its owner holds, or NULL. (waitgraph.c) */
+const KD_LOCK *KdpHeldEntry(const KD_LOCK_LIST *List, const void *Lock);
+/* A circle of threads or processors that wait for each other, if there is one. (waitgraph.c) */
+void KdpPrintCircle(void);
 /* The last edges and their stacks that KdpCheckOrder has found to close a circle; nothing when it has not. (lockorder.c) */
 void KdpPrintOrderCycle(void);
 /* Every lock that is held or waited for. For a machine that stands still. (heldlocks.c) */
@@ -79,6 +90,7 @@ void KdpPrintHeldLocks(void);
 #else
 #define KdpPrintHeldLocks()  ((void)0)
 #define KdpPrintOrderCycle() ((void)0)
+#define KdpPrintCircle()     ((void)0)
 #endif
 
 #endif

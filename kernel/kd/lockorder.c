@@ -2,7 +2,7 @@
 /*
  * The order graph: in which order drivers' spin locks, and all blocking locks, are taken. Whoever acquires B while holding
  * A draws the edge A -> B. An edge that closes a circle is a deadlock that has not happened yet: bug check
- * LOCK_ORDER_VIOLATION, with the stacks of all edges of the circle. Debug builds only.
+ * DRIVER_VERIFIER_DETECTED_VIOLATION, with the stacks of all edges of the circle. Debug builds only.
  *
  * A node stands for all locks that are initialised at one place of the code, so that what one pair of locks has taught holds for
  * the next pair. A lock without a known place has a node of its own, by its address; and when two locks of one place are
@@ -16,6 +16,10 @@
 #include "kernel/rtl/rtl.h"
 
 #if DBG
+
+/* The documented first parameter of DRIVER_VERIFIER_DETECTED_VIOLATION for a violation of the lock hierarchy; then follow
+   the lock that is wanted, the lock that is held, and where that was acquired. */
+#define KDP_VIOLATION_ORDER 0x1001
 
 bool KdLockOrderOff;
 
@@ -308,12 +312,13 @@ static void KdpRecordEdge(ULONG From, ULONG To, const KD_LOCK *Held, const void 
 
 static NORETURN void KdpReportOrder(const KD_LOCK *Held, const void *Lock, const KD_LOCK_CLASS *Class)
 {
-    char Name[KD_LOCK_NAME], HeldName[KD_LOCK_NAME];
+    char Name[KD_NAME_SIZE], HeldName[KD_NAME_SIZE];
 
-    KdBugCheck(LOCK_ORDER_VIOLATION, (ULONG64)Lock, (ULONG64)Held->Lock, Held->Place[0], KdpCycle.Count, NULL,
+    KdBugCheck(DRIVER_VERIFIER_DETECTED_VIOLATION, KDP_VIOLATION_ORDER, (ULONG64)Lock, (ULONG64)Held->Lock,
+               Held->Place[0], NULL,
                "%s %s acquired while holding %s %s: before, they were acquired in the reverse order", Class->Name,
-               KdLockName(Lock, Name, sizeof(Name)), Held->Class->Name,
-               KdLockName((const void *)Held->Lock, HeldName, sizeof(HeldName)));
+               KdName(Lock, Name, sizeof(Name)), Held->Class->Name,
+               KdName((const void *)Held->Lock, HeldName, sizeof(HeldName)));
 }
 
 static void KdpAddEdge(KD_LOCK *Held, ULONG64 HeldKey, const void *Lock, ULONG64 Key,
@@ -371,7 +376,7 @@ void KdpCheckOrder(KD_LOCK *Held, const void *Lock, const KD_LOCK_CLASS *Class, 
 
 static void KdpPrintEdge(ULONG From, ULONG To)
 {
-    char Name[KD_LOCK_NAME];
+    char Name[KD_NAME_SIZE];
 
     for (ULONG i = 0; i < KDP_EDGES; i++) {
         const KDP_EDGE_RECORD *Record = &KdpRecord[i];
@@ -380,10 +385,10 @@ static void KdpPrintEdge(ULONG From, ULONG To)
         }
         DbgPrint("  before, ");
         KdpPrintThread(Record->Thread);
-        DbgPrint(" held %s %s, from ", Record->FromClass->Name, KdLockName(Record->FromLock, Name, sizeof(Name)));
+        DbgPrint(" held %s %s, from ", Record->FromClass->Name, KdName(Record->FromLock, Name, sizeof(Name)));
         KdpPrintPlaces(Record->FromPlace, KD_LOCK_FRAMES);
         DbgPrint("\n    and acquired %s %s, from ", Record->ToClass->Name,
-                 KdLockName(Record->ToLock, Name, sizeof(Name)));
+                 KdName(Record->ToLock, Name, sizeof(Name)));
         KdpPrintPlaces(Record->ToPlace, KDP_EDGE_FRAMES);
         DbgPrint("\n");
         return;

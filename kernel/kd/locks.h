@@ -90,13 +90,19 @@ void KdLockInitialized(const void *Lock, ULONG64 Place);
 /* Whatever lay in [Start, Start + Size), locks or code that initialises them, is no more. */
 void KdForgetLocks(const void *Start, SIZE_T Size);
 
-/* "bug!Lock", "pool 'Test' + 0x10", or the address: in Buffer, which is returned. */
-#define KD_LOCK_NAME 96
-const char *KdLockName(const void *Lock, char *Buffer, SIZE_T Size);
+/* Does the processor spin? For a lock that another one holds, for one in a circle, for one that nobody has. */
+typedef enum _KD_SPIN_STATE { KdSpinNot, KdSpinHeld, KdSpinCircle, KdSpinFree } KD_SPIN_STATE;
+KD_SPIN_STATE KdSpinState(const KD_LOCK_LIST *List);
+
+/* Every so many seconds (0: never) a look for threads that wait for each other in a circle: bug check LOCK_DEADLOCK when a
+   circle stands unchanged at two looks. Called often, by any processor, at DISPATCH_LEVEL. (waitgraph.c) */
+extern ULONG KdDeadlockSeconds;
+void KdLookForDeadlock(void);
 
 #else
 #define KdForgetLocks(Start, Size) ((void)0)
 #define KdLockTravels(Lock)        ((void)0)
+#define KdLookForDeadlock()        ((void)0)
 #endif
 
 #endif

@@ -75,6 +75,21 @@ void KdpPrintSymbol(ULONG64 Address, bool IsReturn)
     }
 }
 
+const char *KdName(const void *Address, char *Buffer, SIZE_T Size)
+{
+    ULONG Tag;
+    SIZE_T Offset;
+
+    if (!KdpFormatSymbol((ULONG64)Address, false, Buffer, Size)) {
+        if (KdHooks.DescribePool(Address, &Tag, &Offset)) {
+            KdpFormat(Buffer, Size, "pool '%.4s'+%#I64x", (const char *)&Tag, (ULONG64)Offset);
+        } else {
+            KdpFormat(Buffer, Size, "%p", Address);
+        }
+    }
+    return Buffer;
+}
+
 /* Both under the loader's lock. */
 void KdAddSymbols(KD_SYMBOLS *Symbols)
 {

@@ -143,11 +143,26 @@ void KiClockWork(PKPRCB Prcb)
     if (Now >= Prcb->LazyDue) {
         KiKickLazyDpcs(Prcb);
     }
+    KdLookForDeadlock();
     KiArmTimer(Prcb);
 }
 
-/* The neighbour's timer should have fired long ago: it takes no interrupts. Two looks, so that a pause of the
-   whole machine is not taken for a hang. CLOCK_LEVEL. */
+/* The neighbour's timer has been overdue for long. NMIs, one a second, tell whether it runs at all: one that the host does
+   not run for a while is no suspect, only what has answered several and still takes no interrupt. */
+static void KiProbeNeighbour(PKPRCB Prcb, PKPRCB Other, ULONG64 Now)
+{
+    if (Now - Prcb->WatchedProbe < KiCyclesPerSecond) {
+        return;
+    }
+    if (Now - Prcb->WatchedSince > KI_HANG_SECONDS * KiCyclesPerSecond &&
+        Other->NmiAnswers - Prcb->WatchedAnswers >= KI_HANG_ANSWERS) {
+        KdReportHang(Other->Number, "takes no interrupts");
+    }
+    Prcb->WatchedProbe = Now;
+    ArchSendNmi(KiProcessorBit(Other->Number));
+}
+
+/* CLOCK_LEVEL. */
 static void KiWatchNeighbour(PKPRCB Prcb, ULONG64 Now)
 {
     PKPRCB Other = KiProcessorBlock[(Prcb->Number + 1) % KeNumberProcessors];
@@ -157,9 +172,32 @@ static void KiWatchNeighbour(PKPRCB Prcb, ULONG64 Now)
     } else if (Prcb->WatchedArmed != Armed) {
         Prcb->WatchedArmed = Armed;
         Prcb->WatchedSince = Now;
-    } else if (Now - Prcb->WatchedSince > KI_HANG_SECONDS * KiCyclesPerSecond) {
-        KdReportHang(Other->Number, "takes no interrupts");
+        Prcb->WatchedProbe = Now;
+        Prcb->WatchedAnswers = Other->NmiAnswers;
+    } else {
+        KiProbeNeighbour(Prcb, Other, Now);
     }
+}
+
+/* This processor has not been below DISPATCH_LEVEL for long, and has taken several clock interrupts meanwhile, so that it
+   was not the host that held it up. Who spins for a lock is not to blame, and its time begins anew, unless nobody will
+   ever release the lock: its holder has a watch of its own. NULL: no hang. */
+static const char *KiHangReason(PKPRCB Prcb)
+{
+#if DBG
+    switch (KdSpinState(&Prcb->LockList)) {
+    case KdSpinHeld:
+        Prcb->ClockOverdue = Prcb->FreeLooks = 0;
+        return NULL;
+    case KdSpinCircle:
+        return "spins for a lock in a circle of processors that wait for each other";
+    case KdSpinFree: /* at this moment: it may be on its way from one to the next */
+        return ++Prcb->FreeLooks == KI_HANG_FREE_LOOKS ? "spins for a lock that nobody holds" : NULL;
+    case KdSpinNot:
+        return KiLocksHeld() != 0 ? "has held a spin lock for too long" : "has not been below DISPATCH_LEVEL";
+    }
+#endif
+    return "has not been below DISPATCH_LEVEL";
 }
 
 /* There is clock work from now on, if there was none. */
@@ -184,7 +222,10 @@ void KiClockInterrupt(void)
     } else if (Prcb->ClockPending &&
                ++Prcb->ClockOverdue >= KI_HANG_SECONDS - 2 && /* a pause of the machine counts as one */
                Now - Prcb->ClockSince > KI_HANG_SECONDS * KiCyclesPerSecond) {
-        KdReportHang(Prcb->Number, "has not been below DISPATCH_LEVEL");
+        const char *Reason = KiHangReason(Prcb);
+        if (Reason != NULL) {
+            KdReportHang(Prcb->Number, Reason);
+        }
     }
     Prcb->QuantumWatched |= Prcb->ArmedFor <= Prcb->QuantumDue;
     Prcb->ArmedFor = Now + Next;

@@ -207,6 +207,7 @@ struct _KPRCB {
     PKTRAP_FRAME FrozenFrame;
     ULONG64 ClockSince;           /* when ClockPending was set */
     ULONG ClockOverdue;           /* clock interrupts since then */
+    ULONG FreeLooks;              /* debug: looks since then that found it spinning for a lock that nobody holds */
     PKDEFERRED_ROUTINE DpcRoutine; /* of the DPC that runs, or ran last */
     ULONG64 WatchedDpc;           /* the DPC watchdog: Dpcs at the last look */
     ULONG DpcLooks, DrainLooks;   /* looks that found the same DPC; looks since the drain began */
@@ -215,6 +216,9 @@ struct _KPRCB {
     KEVENT ThreadedDpcEvent;      /* wakes the thread for threaded DPCs; its waiter is of this processor, too */
     ULONG64 WatchedArmed;         /* the neighbour's ArmedFor when it was first seen overdue */
     ULONG64 WatchedSince;
+    ULONG64 WatchedProbe;         /* when it was last sent an NMI */
+    ULONG WatchedAnswers;         /* its NmiAnswers at WatchedSince */
+    volatile ULONG NmiAnswers;    /* NMIs that were to tell whether this processor runs */
     ULONG64 RandomState;          /* debug: random preemption */
     ULONG64 Interrupts, Ipis, Dpcs, Steals, Pulls, ClockInterrupts, TbFlushes;
     ULONG64 InterruptCycles, DpcCycles; /* spent in handlers and DPCs; the interrupted thread is charged with it, too */

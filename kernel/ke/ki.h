@@ -16,6 +16,8 @@
 #define KI_STARVED_PRIORITY 15
 #define KI_WATCH_SECONDS   4  /* the longest time that a processor's timer is left unarmed */
 #define KI_HANG_SECONDS    10
+#define KI_HANG_FREE_LOOKS 4  /* looks in a row that find that nobody holds the lock */
+#define KI_HANG_ANSWERS    2  /* NMIs that a processor without interrupts has answered before it is reported */
 
 extern volatile KAFFINITY KiIdleMask; /* (a) processors that have nothing to run; whoever clears a bit has claimed it */
 extern ULONG64 KiCyclesPerQuantumUnit;

@@ -41,10 +41,10 @@ ULONG KiLocksHeld(void)
 
 static NORETURN void KiLockMisused(ULONG Code, const void *Lock, ULONG Class, const char *Text)
 {
-    char Name[KD_LOCK_NAME];
+    char Name[KD_NAME_SIZE];
     PKPRCB Prcb = KeGetCurrentPrcb();
     KdBugCheck(Code, (ULONG64)Lock, Prcb->Irql, Prcb->Number, 0, NULL, "%s %s %s (processor %u, level %d)",
-               KI_CLASS(Class)->Name, KdLockName(Lock, Name, sizeof(Name)), Text, Prcb->Number, Prcb->Irql);
+               KI_CLASS(Class)->Name, KdName(Lock, Name, sizeof(Name)), Text, Prcb->Number, Prcb->Irql);
 }
 
 void KiNoteAcquire(const void *Lock, ULONG Class, BOOLEAN Try)

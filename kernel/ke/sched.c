@@ -495,11 +495,11 @@ void KiBlock(void)
     PKTHREAD Thread = Prcb->CurrentThread;
 #if DBG
     if (KiLocksHeld() != 0) {
-        char Name[KD_LOCK_NAME];
+        char Name[KD_NAME_SIZE];
         const KD_LOCK *Held = &Prcb->LockEntries[0];
         KdBugCheck(LOCK_HELD_WHILE_BLOCKING, (ULONG64)Held->Lock, (ULONG64)Thread, Held->Place[0], 0, NULL,
                    "thread %p blocks holding %u spin locks, the first: %s %s", Thread, KiLocksHeld(), Held->Class->Name,
-                   KdLockName((const void *)Held->Lock, Name, sizeof(Name)));
+                   KdName((const void *)Held->Lock, Name, sizeof(Name)));
     }
 #endif
     KeAcquireLockAtDpc(&Prcb->ReadyLock);

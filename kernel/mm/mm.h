@@ -41,6 +41,9 @@ void MmTrimCaches(void);
 /* Debug builds: bytes in use with this tag (leak tests). */
 ULONG64 MmPoolTagBytes(ULONG Tag);
 
+/* Debug builds: does the address lie in a small block that is in use? Its tag, and the offset in it. (KdHooks) */
+BOOLEAN MmDescribePool(const void *Address, PULONG Tag, SIZE_T *Offset);
+
 /* ---- Kernel stacks and ranges ---- */
 
 #define KERNEL_STACK_SIZE 0x4000

@@ -587,6 +587,24 @@ VOID ExFreePool2(PVOID P, ULONG Tag, PCPOOL_EXTENDED_PARAMETER ExtendedParameter
 }
 EXPORT(ExFreePool2);
 
+/* A block of a debug build knows its tag. May be asked about any address, at any IRQL. */
+BOOLEAN MmDescribePool(const void *Address, PULONG Tag, SIZE_T *Offset)
+{
+#if DBG
+    ULONG64 Physical = (ULONG_PTR)Address - (ULONG_PTR)ArchPhysicalToVirtual(0);
+
+    if (Physical < MiPhysicalEnd && MiPageOf(Physical)->Type == MiPageSlab) {
+        ULONG Bytes = MiClassBytes[MiPageOf(Physical)->Order];
+        SIZE_T Within = ((ULONG_PTR)Address & (PAGE_SIZE - 1)) % Bytes;
+        const MI_POOL_HEADER *Header = (const void *)((const UCHAR *)Address - Within);
+        *Tag = Header->Tag;
+        *Offset = Within - sizeof(*Header);
+        return Within >= sizeof(*Header) && Header->State == (MI_STATE_IN_USE ^ (ULONG64)Header);
+    }
+#endif
+    return FALSE;
+}
+
 /* ---- Start-up, trimming, statistics ---- */
 
 void MiSetMagazineLimits(PMI_MAGAZINE Magazines)
