@@ -66,10 +66,12 @@ static VOID DoWrong(VOID)
             KeReleaseSpinLock(&SpinLock, Irql);
         }
     } else if (Breaks("push-lock") || Breaks("exception-lock")) {
+        KeEnterCriticalRegion(); /* as is due; its count is even at the return, so that the lock alone is left over */
         ExAcquirePushLockExclusive(&PushLock);
         if (Right) {
             ExReleasePushLockExclusive(&PushLock);
         }
+        KeLeaveCriticalRegion();
     }
 }
 
