@@ -11,7 +11,7 @@ BENCHES = [
         "native-process": 80_000,           # create, one instruction, end, reap
     }),
     # tests/kernel/bench: routines as a driver sees them.
-    Bench("bench/kernel", modules=("bench",), limits={
+    Bench("bench/kernel", modules=("bench",), run_args=("--mem", "512M"), limits={
         "spin-lock": 25,                    # acquire and release
         "queued-spin-lock": 40,
         "shared-spin-lock": 30,
@@ -21,6 +21,8 @@ BENCHES = [
         "special-apc": 400,                 # to the current thread, insert and run
         "dpc-insert-to-run": 150,
         "event-round-trip": 700,            # two switches
+        "next-of-10": 450,                  # one switch, by giving way
+        "next-of-10000": ("next-of-10", 10),
         "system-thread": 8_000,             # create, run, end, reap
     }),
     # A Linux program that makes the cheapest call in a loop.

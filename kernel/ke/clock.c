@@ -91,11 +91,25 @@ VOID KeStallExecutionProcessor(ULONG MicroSeconds)
 }
 EXPORT(KeStallExecutionProcessor);
 
+/* If the time is over: the quantum ends when a rival has waited for that, which the timer shows. Without one nobody has
+   looked, and the thread is in a later quantum by now. DISPATCH, on the processor itself. */
+void KiCheckQuantum(PKPRCB Prcb, ULONG64 Now)
+{
+    if (Now < Prcb->QuantumDue || (Prcb->ReadySummary >> Prcb->RunningBase) == 0) {
+        return;
+    }
+    if (Prcb->QuantumWatched) {
+        KiQuantumEnd(Prcb);
+    } else {
+        KiRenewQuantum(Prcb, Now);
+    }
+}
+
 /* Arms the timer for the next event of this processor; an earlier setting stays (it comes early and arms
    again). DISPATCH, on the processor itself. */
 void KiArmTimer(PKPRCB Prcb)
 {
-    ULONG64 Now = ArchReadCycles(), Next = Now + KI_WATCH_SECONDS * KiCyclesPerSecond;
+    ULONG64 Next = ArchReadCycles() + KI_WATCH_SECONDS * KiCyclesPerSecond;
     if (Prcb->Timers.NextDue != UINT64_MAX) {
         ULONG64 Timer = KiTimeToCycles(Prcb->Timers.NextDue);
         Next = Timer < Next ? Timer : Next;
@@ -109,9 +123,6 @@ void KiArmTimer(PKPRCB Prcb)
         Next = Prcb->ScanDue;
     }
     if ((Ready >> Prcb->RunningBase) != 0) {
-        if (Now >= Prcb->QuantumDue && Prcb->ArmedFor > Prcb->QuantumDue) { /* it had no rival then */
-            KiRenewQuantum(Prcb, Now);
-        }
         Next = Prcb->QuantumDue < Next ? Prcb->QuantumDue : Next;
     }
     if (Next < Prcb->ArmedFor) {
@@ -126,6 +137,7 @@ void KiArmTimer(PKPRCB Prcb)
 void KiClockWork(PKPRCB Prcb)
 {
     ULONG64 Now = ArchReadCycles();
+    Prcb->QuantumWatched |= Prcb->ArmedFor <= Prcb->QuantumDue; /* the interrupt may be on its way */
     Prcb->ArmedFor = UINT64_MAX; /* decide anew */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     Prcb->ClockPending = FALSE;
@@ -136,9 +148,7 @@ void KiClockWork(PKPRCB Prcb)
     if (Now >= Prcb->ScanDue) {
         KiStarvationScan(Prcb, Now);
     }
-    if (Now >= Prcb->QuantumDue && Prcb->QuantumWatched && (Prcb->ReadySummary >> Prcb->RunningBase) != 0) {
-        KiQuantumEnd(Prcb);
-    }
+    KiCheckQuantum(Prcb, Now);
     Prcb->QuantumWatched = FALSE;
     if (Now >= Prcb->LazyDue) {
         KiKickLazyDpcs(Prcb);

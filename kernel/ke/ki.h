@@ -75,6 +75,7 @@ void KiQuantumEnd(PKPRCB Prcb);
 
 /* clock.c */
 void KiClockWork(PKPRCB Prcb);
+void KiCheckQuantum(PKPRCB Prcb, ULONG64 Now);
 void KiAnnounceClockWork(PKPRCB Prcb, ULONG64 Now);
 ULONG64 KiTimeToCycles(ULONG64 InterruptTime);
 

@@ -286,12 +286,10 @@ static void KiDecay(PKTHREAD Thread, LONG64 Quanta)
 
 void KiRenewQuantum(PKPRCB Prcb, ULONG64 Now)
 {
-    if (Now >= Prcb->QuantumDue) {
-        ULONG64 Quantum = KiQuantumOf(Prcb->CurrentThread);
-        ULONG64 Used = (Now - Prcb->QuantumDue) / Quantum + 1;
-        Prcb->QuantumDue += Used * Quantum;
-        KiDecay(Prcb->CurrentThread, (LONG64)Used);
-    }
+    ULONG64 Quantum = KiQuantumOf(Prcb->CurrentThread);
+    ULONG64 Used = (Now - Prcb->QuantumDue) / Quantum + 1;
+    Prcb->QuantumDue += Used * Quantum;
+    KiDecay(Prcb->CurrentThread, (LONG64)Used);
 }
 
 /* The quantum of the running thread is over: a boost decays by one level, a starved thread falls back to its

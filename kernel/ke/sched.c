@@ -81,21 +81,28 @@ KI_HOT void KiInsertReady(PKPRCB Prcb, PKTHREAD Thread, bool Head)
     }
 }
 
-static inline void KiForgetReady(PKPRCB Prcb, PKTHREAD Thread, ULONG Level)
+void KiRemoveReady(PKPRCB Prcb, PKTHREAD Thread)
 {
-    if (--Prcb->ReadyAt[Level] == 0) {
-        Prcb->ReadySummary &= ~(1u << Level);
+    RemoveEntryList(&Thread->ReadyListEntry);
+    if (--Prcb->ReadyAt[Thread->Priority] == 0) {
+        Prcb->ReadySummary &= ~(1u << Thread->Priority);
     }
     if (Thread->Movable) {
         KiUncountMovable(Prcb, Thread);
     }
+    Thread->ReadySince -= Prcb->ScanCount;
 }
 
-void KiRemoveReady(PKPRCB Prcb, PKTHREAD Thread)
+/* A thread has been selected while some of those that wait are movable: perhaps it is one of them; those that are left
+   are for others to take. */
+__attribute__((noinline)) static void KiSelectedAmongMovable(PKPRCB Prcb, PKTHREAD Thread)
 {
-    RemoveEntryList(&Thread->ReadyListEntry);
-    KiForgetReady(Prcb, Thread, (ULONG)Thread->Priority);
-    Thread->ReadySince -= Prcb->ScanCount;
+    if (Thread->Movable) {
+        KiUncountMovable(Prcb, Thread);
+    }
+    if (Prcb->MovableSummary != 0) {
+        KiAnnounceSurplus(Prcb);
+    }
 }
 
 /* The highest ready thread of this processor, taken off its queue; the idle thread when there is none. */
@@ -107,10 +114,12 @@ static KI_HOT PKTHREAD KiSelectNextThread(PKPRCB Prcb)
     }
     ULONG Level = (ULONG)RtlHighestBit(Summary);
     PKTHREAD Thread = CONTAINING_RECORD(RemoveHeadList(&Prcb->ReadyQueue[Level]), KTHREAD, ReadyListEntry);
-    KiForgetReady(Prcb, Thread, Level);
+    if (--Prcb->ReadyAt[Level] == 0) {
+        Prcb->ReadySummary = Summary & ~(1u << Level);
+    }
     Thread->ReadySince = 0;
     if (Prcb->MovableSummary != 0) {
-        KiAnnounceSurplus(Prcb);
+        KiSelectedAmongMovable(Prcb, Thread);
     }
     return Thread;
 }
@@ -168,12 +177,16 @@ bool KiNeedsClock(PKPRCB Prcb, KPRIORITY Priority)
 {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     ULONG64 Armed = Prcb->ArmedFor;
-    return (Priority >= Prcb->RunningBase && Armed > Prcb->QuantumDue) || Armed > Prcb->ScanDue;
+    if (Armed > Prcb->ScanDue) {
+        return true;
+    }
+    return Priority >= Prcb->RunningBase && Armed > Prcb->QuantumDue;
 }
 
 void KiRequestClock(PKPRCB Prcb)
 {
     if (Prcb == KeGetCurrentPrcb()) {
+        KiCheckQuantum(Prcb, ArchReadCycles());
         KiArmTimer(Prcb);
     } else {
         KiRequestIpi(Prcb, KIPI_CLOCK);
@@ -259,6 +272,24 @@ void KiOfferWaiting(KAFFINITY Affinity, KPRIORITY Priority)
     }
 }
 
+/* What follows from a placement, for the thread's processor or for others. */
+#define KI_TELL_RESCHEDULE 1 /* it preempts */
+#define KI_TELL_CLOCK      2 /* it has to wait, and the timer comes too late for it */
+#define KI_TELL_OTHERS     4 /* it has to wait, but another processor might run it */
+
+__attribute__((noinline)) static void KiTell(PKPRCB Prcb, ULONG Tell, KAFFINITY Affinity, KPRIORITY Priority)
+{
+    if (Tell & KI_TELL_RESCHEDULE) {
+        KiRequestReschedule(Prcb);
+    }
+    if (Tell & KI_TELL_CLOCK) {
+        KiRequestClock(Prcb);
+    }
+    if (Tell & KI_TELL_OTHERS) {
+        KiOfferWaiting(Affinity, Priority);
+    }
+}
+
 /* Thread->Lock is let go before the ready lock: from then on the thread may run, end, and be freed. A processor that
    was claimed for it, but that it does not preempt, has found other work meanwhile: then the thread waits like any. */
 KI_HOT void KiPlaceThread(PKTHREAD Thread, KI_PLACE Place)
@@ -272,23 +303,23 @@ KI_HOT void KiPlaceThread(PKTHREAD Thread, KI_PLACE Place)
     KiInsertReady(Prcb, Thread, Place == KiPlaceHead);
     KAFFINITY Affinity = Thread->Affinity;
     KPRIORITY Priority = Thread->Priority;
-    bool Preempt = Priority > Prcb->RunningPriority;
-    bool Clock = !Preempt && KiNeedsClock(Prcb, Priority);
-    bool Offer = !Preempt && Thread->Movable;
-    if (Offer) {
-        KiAnnounceSurplus(Prcb);
+    ULONG Tell = 0;
+    if (Priority > Prcb->RunningPriority) {
+        Tell = KI_TELL_RESCHEDULE;
+    } else {
+        if (__builtin_expect(KiNeedsClock(Prcb, Priority), false)) {
+            Tell = KI_TELL_CLOCK;
+        }
+        if (__builtin_expect(Thread->Movable, false)) {
+            KiAnnounceSurplus(Prcb);
+            Tell |= KI_TELL_OTHERS;
+        }
     }
     KdTrace(KdTraceReady, (ULONG64)Thread, Number);
     KeReleaseLockFromDpc(&Thread->Lock);
     KeReleaseLockFromDpc(&Prcb->ReadyLock);
-
-    if (Preempt) {
-        KiRequestReschedule(Prcb);
-    } else if (Clock) {
-        KiRequestClock(Prcb);
-    }
-    if (Offer) {
-        KiOfferWaiting(Affinity, Priority);
+    if (Tell != 0) {
+        KiTell(Prcb, Tell, Affinity, Priority);
     }
 }
 

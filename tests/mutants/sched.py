@@ -6,7 +6,7 @@ CASE = "kernel/balance/4"
 
 
 def mutant(name, file, old, new, line):
-    return Mutant(name, f"kernel/ke/{file}.c", old, new, CASE, "balance." + line)
+    return Mutant(name, f"kernel/ke/{file}.c", old, new, CASE, line and "balance." + line)
 
 
 MUTANTS = [
@@ -19,7 +19,7 @@ MUTANTS = [
            "return RtlLowestBit(Choice);", "places"),
     mutant("one-ideal-processor", "thread", "    while (Skip-- != 0) {", "    while (0) {", "ideal-turns"),
     mutant("bound-threads-offered", "sched", "    if (Thread->Affinity & Prcb->Others) {\n        KiCountMovable",
-           "    Prcb->MovableAffinity = ~0ULL;\n    if (1) {\n        KiCountMovable", "bound-threads"),
+           "    Prcb->MovableAffinity = ~0ULL;\n    if (1) {\n        KiCountMovable", ""),
     mutant("boosts-never-decay", "priority", "    return Thread->Priority - (KPRIORITY)Quanta;", "    return Thread->Priority;",
            "boost-decays"),
     mutant("boost-outlives-quanta", "sched", "    Thread->Priority = (SCHAR)KiDecayedPriority(Thread, Used);", "",
@@ -27,7 +27,7 @@ MUTANTS = [
     mutant("preempted-to-the-tail", "sched", "KiPlaceThread(Thread, Place);\n    KiSwap",
            "KiPlaceThread(Thread, KiPlaceTail);\n    KiSwap", "preempted-goes-on"),
     mutant("same-priority-moves", "priority", "if (Priority != Thread->Priority && KiLock", "if (KiLock", "keeps-place"),
-    mutant("scan-not-armed", "sched", " || Armed > Prcb->ScanDue;", ";", "starvation-arms"),
+    mutant("scan-not-armed", "sched", "    if (Armed > Prcb->ScanDue) {", "    if (0) {", "starvation-arms"),
     mutant("age-starts-anew", "sched", "    Thread->ReadySince -= Prcb->ScanCount;", "    Thread->ReadySince = 0;",
            "starvation-arms"),
     mutant("times-stand-still", "thread", "Cycles += Now - Prcb->SwitchCycles;", "Cycles += 0;", "times-grow"),

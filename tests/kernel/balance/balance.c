@@ -149,7 +149,7 @@ static BOOLEAN StartMover(MOVER *Mover, ULONG From, KPRIORITY Priority)
    processor To ends: the thread runs there, for it is idle now. Starvation would lift it after 4 s only. */
 static PCSTR StealsFrom(ULONG From, ULONG To)
 {
-    MOVER Mover;
+    static MOVER Mover;
     KTEST_CHECK(StartMover(&Mover, From, 8));
     KTEST_CHECK(HoldAll(10));
     KeSetEvent(&Mover.Go, IO_NO_INCREMENT, FALSE);
@@ -201,7 +201,7 @@ static VOID BoostedThread(PVOID Context)
    its turn when the boost has gone, a level a quantum. */
 static PCSTR TestBoostDecays(VOID)
 {
-    HOLDER Rival;
+    static HOLDER Rival;
     Levels = 0;
     KeInitializeEvent(&BoostGo, SynchronizationEvent, FALSE);
     PETHREAD Thread = KtestStart(BoostedThread, NULL);
@@ -293,7 +293,7 @@ static PCSTR TestBoostDecaysAlone(VOID)
    it ran last. If that one is ours, which runs something better, its ideal processor is next. */
 static PCSTR PlacedOn(ULONG From, ULONG Ideal, ULONG Expected)
 {
-    MOVER Mover;
+    static MOVER Mover;
     KTEST_CHECK(StartMover(&Mover, From, 12));
     KeSetIdealProcessorThread((PKTHREAD)Mover.Thread, (UCHAR)Ideal);
     KTEST_CHECK(HoldAll(8));
@@ -345,8 +345,8 @@ static PCSTR TestIdealTurns(VOID)
    one that sank. */
 static PCSTR MovesToWeaker(BOOLEAN Sink)
 {
-    MOVER Mover;
-    HOLDER Low;
+    static MOVER Mover;
+    static HOLDER Low;
     KTEST_CHECK(StartMover(&Mover, 0, 10));
     KTEST_CHECK(StartHolder(&Low, 1, 8));
     KTEST_CHECK(HoldAll(11));
@@ -383,8 +383,8 @@ static PCSTR TestMovesToWeaker(VOID)
 /* A thread that was bound to a busy processor, and waits there, is let loose: a processor that idles takes it at once. */
 static PCSTR TestLetLoose(VOID)
 {
-    MOVER Mover;
-    HOLDER Busy;
+    static MOVER Mover;
+    static HOLDER Busy;
     if (Processors == 1) {
         return NULL;
     }
@@ -481,7 +481,7 @@ static PCSTR TestShares(VOID)
 /* The processor time of a thread grows while it runs on another processor, and that of an idle processor, too. */
 static PCSTR TestTimesGrow(VOID)
 {
-    HOLDER Holder;
+    static HOLDER Holder;
     PRIMER_PROCESSOR Idle;
     LARGE_INTEGER Frequency;
     KeQueryPerformanceCounter(&Frequency);
@@ -527,8 +527,8 @@ static BOOLEAN StartBound(MOVER *Mover, ULONG Processor, KPRIORITY Priority)
    affinity that it has, or may run elsewhere, too. */
 static PCSTR TestKeepsPlace(VOID)
 {
-    MOVER First, Second;
-    HOLDER Upper;
+    static MOVER First, Second;
+    static HOLDER Upper;
     ULONG Last = Processors - 1;
     KAFFINITY Bit = (KAFFINITY)1 << Last;
     KTEST_CHECK(StartBound(&First, Last, 4) && StartBound(&Second, Last, 4));
@@ -542,9 +542,11 @@ static PCSTR TestKeepsPlace(VOID)
     KTEST_CHECK(KeSetAffinityThread((PKTHREAD)First.Thread, ~(KAFFINITY)0) == Bit);
     KTEST_CHECK(First.RanOn == -1 && Second.RanOn == -1);
     StopHolder(&Upper);
-    ReleaseAll();
+    StopHolder(&Holders[Last]); /* the others are still busy: both wait here */
     KtestJoin(First.Thread);
     KtestJoin(Second.Thread);
+    KTEST_CHECK(StartHolder(&Holders[Last], Last, 9));
+    ReleaseAll();
     KTEST_CHECK(First.Order < Second.Order);
     return NULL;
 }
@@ -553,8 +555,8 @@ static PCSTR TestKeepsPlace(VOID)
    4 s, though no timer is due there, and though the second one's priority is changed again and again. */
 static PCSTR TestStarvationArms(VOID)
 {
-    MOVER Still, Changing;
-    HOLDER Upper;
+    static MOVER Still, Changing;
+    static HOLDER Upper;
     ULONG Last = Processors - 1;
     KTEST_CHECK(StartBound(&Still, Last, 2) && StartBound(&Changing, Last, 2));
     KTEST_CHECK(StartHolder(&Upper, Last, 10));
@@ -629,7 +631,7 @@ static ULONG64 Play(VOID)
    many interrupts between processors as without these threads: nobody looks for work there, or calls others to it. */
 static PCSTR TestBoundThreads(VOID)
 {
-    HOLDER Holder;
+    static HOLDER Holder;
     if (Processors == 1) {
         return NULL;
     }

@@ -164,6 +164,54 @@ static VOID Nothing(PVOID Context)
 {
 }
 
+/* ---- Choosing the next thread ---- */
+
+#define MANY 10000
+
+static PETHREAD Crowd[MANY];
+static KEVENT CrowdGo;
+static ULONG64 TurnTicks;
+
+static VOID CrowdThread(PVOID Context)
+{
+    KeWaitForSingleObject(&CrowdGo, Executive, KernelMode, FALSE, NULL);
+}
+
+/* Gives way to its partner again and again, above the crowd. */
+static VOID TurnThread(PVOID Context)
+{
+    LARGE_INTEGER Zero = {.QuadPart = 0};
+    KeSetPriorityThread(KeGetCurrentThread(), 12);
+    KeDelayExecutionThread(KernelMode, FALSE, &Zero);
+    ULONG64 Start = Ticks();
+    for (ULONG i = 0; i < 1000; i++) {
+        KeDelayExecutionThread(KernelMode, FALSE, &Zero);
+    }
+    TurnTicks = (Ticks() - Start) / 1000;
+}
+
+/* What a thread pays that gives way to the next one while so many of lower levels are ready. */
+static VOID BenchChoice(PCSTR Name, ULONG Count)
+{
+    KPRIORITY Old = KeSetPriorityThread(KeGetCurrentThread(), 14);
+    KeInitializeEvent(&CrowdGo, NotificationEvent, FALSE);
+    for (ULONG i = 0; i < Count; i++) {
+        Crowd[i] = KtestStart(CrowdThread, NULL);
+        KeSetPriorityThread((PKTHREAD)Crowd[i], 1 + (KPRIORITY)(i % 8));
+    }
+    KtestSleep(200); /* they all wait */
+    KeSetEvent(&CrowdGo, IO_NO_INCREMENT, FALSE);
+    PETHREAD First = KtestStart(TurnThread, NULL), Second = KtestStart(TurnThread, NULL);
+    KtestJoin(First);
+    KtestJoin(Second);
+    DbgPrint("@bench %s %I64u\n", Name, TurnTicks);
+    KeSetPriorityThread(KeGetCurrentThread(), Old);
+    for (ULONG i = 0; i < Count; i++) {
+        KtestJoin(Crowd[i]);
+    }
+    PsDrainReaper();
+}
+
 static VOID MakeThreads(ULONG Count)
 {
     for (ULONG i = 0; i < Count; i++) {
@@ -199,6 +247,8 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     BenchWaits();
     BenchApcs();
     BenchEvents();
+    BenchChoice("next-of-10", 10);
+    BenchChoice("next-of-10000", MANY);
     BenchThreads();
     BenchPool();
     return STATUS_SUCCESS;
