@@ -2,7 +2,8 @@
 /*
  * Remove locks: a driver counts the operations that use a device, and waits for the last of them before it removes the
  * device. IoCount starts at 1, for the device itself; whoever removes it gives that up together with its own
- * acquisition.
+ * acquisition. Nobody raises it from 0 again: it becomes 0 once, so that RemoveEvent is set once, by the last user, and
+ * nobody touches the lock when the remover goes on and frees its memory.
  *
  * Debug builds keep each acquisition with its tag in a list (Dbg.Spin guards it), so that a release of what was not
  * acquired with that tag is noticed at once. Where memory for the list is out, acquisitions are only counted.
@@ -102,16 +103,39 @@ static VOID ExpTrackRelease(PIO_REMOVE_LOCK Lock, PVOID Tag, const void *Place)
 #define ExpTrackRelease(Lock, Tag, Place)      ((void)0)
 #endif
 
+/* Adds one to the count; false when it is 0, which means that the removal is complete. */
+static bool ExpCountUser(PIO_REMOVE_LOCK Lock)
+{
+    LONG Count = __atomic_load_n(&Lock->Common.IoCount, __ATOMIC_RELAXED);
+
+    while (Count != 0) {
+        if (__atomic_compare_exchange_n(&Lock->Common.IoCount, &Count, Count + 1, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_RELAXED)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A user leaves: the last one wakes the remover, and does not touch the lock afterwards. */
+static void ExpDropUser(PIO_REMOVE_LOCK Lock)
+{
+    if (InterlockedDecrement(&Lock->Common.IoCount) == 0) {
+        KI_ASSERT(Lock->Common.Removed, "remove lock %p released more often than acquired", Lock);
+        KeSetEvent(&Lock->Common.RemoveEvent, IO_NO_INCREMENT, FALSE);
+    }
+}
+
 /* Adds a user. STATUS_SUCCESS, or STATUS_DELETE_PENDING when the removal has begun. <= DISPATCH_LEVEL.
    (WDK page IoAcquireRemoveLock) */
 NTSTATUS IoAcquireRemoveLockEx(PIO_REMOVE_LOCK RemoveLock, PVOID Tag, PCSTR File, ULONG Line, ULONG RemlockSize)
 {
-    InterlockedIncrement(&RemoveLock->Common.IoCount);
+    if (!ExpCountUser(RemoveLock)) {
+        return STATUS_DELETE_PENDING;
+    }
     /* Counted first, then looked: whoever removes the device marks it first, then counts. */
     if (*(volatile BOOLEAN *)&RemoveLock->Common.Removed) {
-        if (InterlockedDecrement(&RemoveLock->Common.IoCount) == 0) {
-            KeSetEvent(&RemoveLock->Common.RemoveEvent, IO_NO_INCREMENT, FALSE);
-        }
+        ExpDropUser(RemoveLock);
         return STATUS_DELETE_PENDING;
     }
     ExpTrackAcquire(RemoveLock, Tag, File, Line);
@@ -123,10 +147,7 @@ EXPORT(IoAcquireRemoveLockEx);
 VOID IoReleaseRemoveLockEx(PIO_REMOVE_LOCK RemoveLock, PVOID Tag, ULONG RemlockSize)
 {
     ExpTrackRelease(RemoveLock, Tag, KI_CALLER());
-    if (InterlockedDecrement(&RemoveLock->Common.IoCount) == 0) {
-        KI_ASSERT(RemoveLock->Common.Removed, "remove lock %p released more often than acquired", RemoveLock);
-        KeSetEvent(&RemoveLock->Common.RemoveEvent, IO_NO_INCREMENT, FALSE);
-    }
+    ExpDropUser(RemoveLock);
 }
 EXPORT(IoReleaseRemoveLockEx);
 

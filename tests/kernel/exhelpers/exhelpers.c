@@ -493,6 +493,19 @@ static PCSTR TestRemoveLock(VOID)
     return NULL;
 }
 
+/* The count becomes 0 once, and the event is set once: a request that comes afterwards does neither again. Otherwise a user
+   that is just about to set the event could find the lock's memory freed by a remover whom such a request has woken. */
+static PCSTR TestRemoveLockEnds(VOID)
+{
+    int Mine;
+    IoInitializeRemoveLock(&RemoveLock, TAG, 0, 0);
+    KTEST_CHECK(IoAcquireRemoveLock(&RemoveLock, &Mine) == STATUS_SUCCESS);
+    IoReleaseRemoveLockAndWait(&RemoveLock, &Mine);
+    KTEST_CHECK(IoAcquireRemoveLock(&RemoveLock, &Mine) == STATUS_DELETE_PENDING);
+    KTEST_CHECK(RemoveLock.Common.IoCount == 0 && KeReadStateEvent(&RemoveLock.Common.RemoveEvent) == 0);
+    return NULL;
+}
+
 static volatile LONG Removed;
 
 static VOID UserThread(PVOID Context)
@@ -622,6 +635,7 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     KtestRun("exhelpers.device-queue-by-key", TestDeviceQueueByKey);
     KtestRun("exhelpers.device-queue-crowd", TestDeviceCrowd);
     KtestRun("exhelpers.remove-lock", TestRemoveLock);
+    KtestRun("exhelpers.remove-lock-ends-once", TestRemoveLockEnds);
     KtestRun("exhelpers.remove-lock-race", TestRemoveRace);
     KtestRun("exhelpers.pool-names", TestPoolNames);
     KtestRun("exhelpers.pool-raises", TestPoolRaises);
