@@ -3,13 +3,14 @@
  * Subsystem providers: registration, the calls into them, exceptions and the way back to user mode, programs
  * that a native caller starts. What they may call stands in providerproc.c.
  *
- * A provider's References word is OPEN and a count: one for each process from before anything of it is made
- * until its ProcessExit has returned (every ThreadExit has returned before that), one for each StartProgram.
- * Unregistration takes OPEN away, so that nobody gets in any more, and waits for the count.
+ * A provider is run-down protected. It has one user for each process, from before anything of the process is made
+ * until its ProcessExit has returned (every ThreadExit has returned before that), and one for each StartProgram.
+ * Unregistration runs it down: nobody gets in any more, and it waits until all users have left.
  *
  * Locks: PspProviderLock, a spin lock, guards the list.
  */
 #include "ps/psp.h"
+#include "sync/rundown.h"
 
 static KLOCK PspProviderLock = {
 #if DBG
@@ -22,21 +23,12 @@ static LIST_ENTRY PspProviderHead = {&PspProviderHead, &PspProviderHead}; /* Psp
 
 BOOLEAN PspReferenceProvider(PPS_PROVIDER Provider)
 {
-    ULONG64 References = __atomic_load_n(&Provider->References, __ATOMIC_RELAXED);
-    while (References & PSP_PROVIDER_OPEN) {
-        if (__atomic_compare_exchange_n(&Provider->References, &References, References + 1, false,
-                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-            return TRUE;
-        }
-    }
-    return FALSE;
+    return ExAcquireRundownProtection(&Provider->Rundown);
 }
 
 void PspDereferenceProvider(PPS_PROVIDER Provider)
 {
-    if (__atomic_sub_fetch(&Provider->References, 1, __ATOMIC_ACQ_REL) == 0) {
-        KeSetEvent(Provider->Drained, IO_NO_INCREMENT, FALSE); /* the last touch */
-    }
+    ExReleaseRundownProtection(&Provider->Rundown); /* the last touch */
 }
 
 /* PspProviderLock held. */
@@ -121,7 +113,8 @@ NTSTATUS PsRegisterSubsystemProvider(const PS_SUBSYSTEM_PROVIDER *Provider, PPS_
     RtlZeroMemory(New, sizeof(*New));
     New->Table = *Provider;
     strncpy(New->Name, Provider->Name, sizeof(New->Name) - 1);
-    New->References = PSP_PROVIDER_OPEN;
+    ExInitializeRundownProtection(&New->Rundown);
+    KdLockTravels(&New->Rundown); /* processes are its users, not the threads that make or end them */
     PspFindProviderCode(New);
     *Routines = PspSubsystemRoutines; /* before a process can be made through it */
     *Handle = New;
@@ -163,21 +156,14 @@ static bool PspIsRegistered(PPS_PROVIDER Provider)
     return false;
 }
 
-/* Takes the provider off the list, closed. *Busy: references are left; without Wait nothing has changed then.
-   (lock held) */
-static NTSTATUS PspCloseProvider(PPS_PROVIDER Provider, BOOLEAN Wait, PKEVENT Drained, bool *Busy)
+/* Takes the provider off the list, so that nobody finds it any more; with Wait FALSE only if it has no user. (lock
+   held) */
+static NTSTATUS PspRemoveProvider(PPS_PROVIDER Provider, BOOLEAN Wait)
 {
-    ULONG64 Idle = PSP_PROVIDER_OPEN;
     if (!PspIsRegistered(Provider)) {
         return STATUS_INVALID_HANDLE;
     }
-    *Busy = false;
-    if (Wait) {
-        Provider->Drained = Drained;
-        *Busy = (__atomic_fetch_and(&Provider->References, ~PSP_PROVIDER_OPEN, __ATOMIC_ACQ_REL) &
-                 ~PSP_PROVIDER_OPEN) != 0;
-    } else if (!__atomic_compare_exchange_n(&Provider->References, &Idle, 0, false, __ATOMIC_ACQ_REL,
-                                            __ATOMIC_RELAXED)) {
+    if (!Wait && !ExpCloseIdleRundown(&Provider->Rundown)) {
         return STATUS_DEVICE_BUSY;
     }
     RemoveEntryList(&Provider->Links);
@@ -192,22 +178,16 @@ static NTSTATUS PspCloseProvider(PPS_PROVIDER Provider, BOOLEAN Wait, PKEVENT Dr
  */
 NTSTATUS PsUnregisterSubsystemProvider(PPS_PROVIDER Handle, BOOLEAN Wait)
 {
-    KEVENT Drained;
-    bool Busy;
-
     if (PspIsInsideProvider(Handle)) {
         return STATUS_INVALID_DEVICE_STATE;
     }
-    KeInitializeEvent(&Drained, NotificationEvent, FALSE);
     KIRQL Irql = KeAcquireLock(&PspProviderLock);
-    NTSTATUS Status = PspCloseProvider(Handle, Wait, &Drained, &Busy);
+    NTSTATUS Status = PspRemoveProvider(Handle, Wait);
     KeReleaseLock(&PspProviderLock, Irql);
     if (Status != STATUS_SUCCESS) {
         return Status;
     }
-    if (Busy) {
-        KeWaitForSingleObject(&Drained, WrRundown, KernelMode, FALSE, NULL);
-    }
+    ExWaitForRundownProtectionRelease(&Handle->Rundown); /* returns at once for one that was closed idle */
     ExFreePoolWithTag(Handle, PSP_TAG);
     return STATUS_SUCCESS;
 }

@@ -151,13 +151,10 @@ struct _PS_PROVIDER {
     char Name[16];               /* (c) */
     ULONG_PTR CodeStart;         /* (c) its module's, for "is the caller this provider?"; 0 and everything: */
     SIZE_T CodeSize;             /*     built into the kernel */
-    volatile ULONG64 References; /* (a) PSP_PROVIDER_OPEN, and one count a process or call */
-    PKEVENT Drained;             /* who unregisters waits here; set before OPEN goes */
+    EX_RUNDOWN_REF Rundown;      /* (a) its users: processes, and calls of StartProgram */
 };
 
-#define PSP_PROVIDER_OPEN (1ULL << 63)
-
-/* One more reference, while it is registered; FALSE when it is not. Any IRQL. */
+/* One more user, while it is registered; FALSE when it is not. <= DISPATCH. */
 BOOLEAN PspReferenceProvider(PPS_PROVIDER Provider);
 void PspDereferenceProvider(PPS_PROVIDER Provider);
 /* Referenced, or NULL. */

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Run-down protection spread over several words, for kernel/ex/rundown.c. The words lie Stride bytes apart. */
+/* Run-down protection for the rest of the kernel: what is no documented routine. */
 #ifndef PRIMER_RUNDOWN_H
 #define PRIMER_RUNDOWN_H
 
 #include <ntddk.h>
+
+/* Runs down a reference that has no user; false, and nothing has changed, when it has one or is closed already. Any IRQL. */
+bool ExpCloseIdleRundown(PEX_RUNDOWN_REF RunRef);
+
+/* For kernel/ex/rundown.c: protection spread over several words, which lie Stride bytes apart. */
 
 /* As ExReleaseRundownProtectionEx, for users who may have come in at another word. */
 void ExpReleaseRundownSlot(PEX_RUNDOWN_REF RunRef, ULONG Count);
