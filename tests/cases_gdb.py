@@ -21,4 +21,12 @@ CASES = [
         r"^thread 0x\w+, Running on processor \d+" + STACK,
         r"^@boot cpus=4$",                                                                      # dmesg
         r"^ +\d+ +\d +(switch|ready|call|fault|ipi|exception|process|thread) ")),               # ktrace
+    # Two threads that hold a push lock each and wait for the other's.
+    Gdb("gdb/waits", script="waits.gdb", debug=True, modules=("lockbugs",),
+        options="lockbugs.do=cross-push kd.lockorder=0 kd.deadlock=0", output=(
+            r"^thread 0x\w+ \(id \d+\)$",
+            r"^  holds push lock A, from ExAcquirePushLockExclusive.* < AcquirePush.* < Cross",
+            r"^  waits for push lock B, from ExAcquirePushLockExclusive.* < AcquirePush.* < Cross",
+            r"^deadlock: thread 0x\w+ \(id \d+\) waits for (A|B), held by thread 0x\w+ \(id \d+\)$",
+            r"^  and thread 0x\w+ \(id \d+\) waits for (A|B), held by thread")),
 ]

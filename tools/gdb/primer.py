@@ -6,6 +6,7 @@
     kstack THREAD    the kernel stack of a thread, by its id or by its address (0x...)
     lsmod            modules; adds their symbols
     dmesg [LINES]    the log's last lines
+    waits            who holds and who waits for which lock, and a deadlock (debug builds)
     ktrace [COUNT]   the newest trace records (debug builds)
     bugcheck         stops at the next bug check
 
@@ -370,6 +371,79 @@ def _dmesg(arguments):
     text = data[:following] if following <= size else data[start:] + data[:start]
     lines = text.decode(errors="replace").splitlines()
     print("\n".join(lines[-(int(arguments[0], 0) if arguments else 40):]))
+
+
+# ---- Locks: the lists of kernel/kd/locks.h -----------------------------------------------------------------
+
+LOCK_SHARED, LOCK_WAITING = 1, 2     # KD_LOCK.Flags
+
+
+class Held:
+    """An entry of a list: a lock that the list's owner holds or waits for."""
+
+    def __init__(self, entry):
+        self.lock = int(entry["Lock"])
+        self.waiting = bool(int(entry["Flags"]) & LOCK_WAITING)
+        self.shared = ", shared" if int(entry["Flags"]) & LOCK_SHARED else ""
+        self.kind = entry["Class"]["Name"].string()
+        self.places = [int(entry["Place"][i]) for i in range(entry["Place"].type.range()[1] + 1)]
+
+    def __str__(self):
+        where = " < ".join(place(address - 1) for address in self.places if address)
+        return f"{self.kind} {place(self.lock)}{self.shared}, from {where}"
+
+
+def lock_lists():
+    """{owner in words: its entries}, of those who hold or wait for anything."""
+    try:
+        head = static("KdpLists")
+    except Missing:
+        raise Missing("nothing is known about locks: that is in debug builds only") from None
+    ids = {int(thread["Tcb"].address): f" (id {identity})" for identity, thread in threads()}
+    found = {}
+    for chain in entries(head, "struct _KD_LOCK_LIST", "Links"):
+        owner = int(chain["Owner"])
+        name = f"thread {owner:#x}{ids.get(owner, '')}" if owner else f"processor {int(chain['Processor'])}"
+        held = [chain["Entry"][i] for i in range(int(chain["Count"]))]
+        held = [Held(entry) for entry in held if int(entry["Lock"])]
+        if held:
+            found[name] = held
+    return found
+
+
+def lock_circle(lists):
+    """Owners each of whom waits for what the next one holds; empty when there is no such circle."""
+    def holders(owner):
+        wanted = {held.lock for held in lists[owner] if held.waiting}
+        return [name for name, entries_of in lists.items()
+                if any(not held.waiting and held.lock in wanted for held in entries_of)]
+
+    def follow(path):
+        for name in holders(path[-1]):
+            if name == path[0]:
+                return path
+            if name not in path:
+                circle = follow(path + [name])
+                if circle:
+                    return circle
+        return []
+
+    return next((circle for circle in (follow([name]) for name in lists) if circle), [])
+
+
+@command("waits")
+def _waits(_):
+    """Who holds and who waits for which lock, each with the stack of its acquisition; then a circle, if there is one."""
+    lists = lock_lists()
+    for name, held in lists.items():
+        print(name)
+        for entry in held:
+            print(f"  {'waits for' if entry.waiting else 'holds'} {entry}")
+    circle = lock_circle(lists)
+    for number, name in enumerate(circle):
+        wanted = next(held for held in lists[name] if held.waiting)
+        print(f"{'deadlock: ' if number == 0 else '  and '}{name} waits for {place(wanted.lock)}, held by "
+              f"{circle[(number + 1) % len(circle)]}")
 
 
 @command("ktrace")
