@@ -253,9 +253,13 @@ void KiStarvationScan(PKPRCB Prcb, ULONG64 Now)
     }
     Prcb->ScanDue = Prcb->ReadySummary == 0 ? UINT64_MAX : Now + KiCyclesPerSecond;
     bool Preempt = Lifted > 0 && Prcb->RunningPriority < KI_STARVED_PRIORITY;
+    ULONG Movable = Prcb->MovableSummary;
+    KAFFINITY Affinity = Prcb->MovableAffinity;
     KeReleaseLockFromDpc(&Prcb->ReadyLock);
     if (Preempt) {
         KiRequestReschedule(Prcb);
+    } else if (Movable != 0 && RtlHighestBit(Movable) < Prcb->RunningPriority) {
+        KiOfferWaiting(Affinity, RtlHighestBit(Movable) + 1); /* preempted threads stayed, but it takes long */
     }
 }
 

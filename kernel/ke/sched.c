@@ -205,21 +205,22 @@ static inline KPRIORITY KiPriorityAt(PKPRCB Prcb)
     return Highest > Running ? Highest : Running;
 }
 
-/* Those of the processors that run the lowest priority, if that is lower than the given one; else none. */
-static KAFFINITY KiFindWeakest(KAFFINITY Processors, KPRIORITY Priority)
+/* Those of the processors that run the lowest priority, *Lowest, if that is lower than the given one; else none. */
+static KAFFINITY KiFindWeakest(KAFFINITY Processors, KPRIORITY Priority, KPRIORITY *Level)
 {
     KPRIORITY Lowest = Priority - 1;
     KAFFINITY Weakest = 0;
     for (; Processors != 0; Processors &= Processors - 1) {
-        KPRIORITY Level = KiPriorityAt(KiProcessorBlock[RtlLowestBit(Processors)]);
-        if (Level < Lowest) {
-            Lowest = Level;
+        KPRIORITY Here = KiPriorityAt(KiProcessorBlock[RtlLowestBit(Processors)]);
+        if (Here < Lowest) {
+            Lowest = Here;
             Weakest = 0;
         }
-        if (Level == Lowest) {
+        if (Here == Lowest) {
             Weakest |= Processors & -Processors;
         }
     }
+    *Level = Lowest;
     return Weakest;
 }
 
@@ -252,20 +253,23 @@ static ULONG KiChooseProcessor(PKTHREAD Thread, KI_PLACE Place)
         (KiClaimIdle(Affinity & KiProcessorBit(Last), Last, &Number) || KiClaimIdle(Affinity, Ideal, &Number))) {
         return Number;
     }
-    KAFFINITY Choice = KiFindWeakest(Affinity, Thread->Priority);
-    if (Choice == 0 && Place == KiPlaceTurn) {
+    KPRIORITY Priority = Thread->Priority, Level;
+    KAFFINITY Choice = KiFindWeakest(Affinity, Priority + 1, &Level);
+    if (Choice == 0 || (Level == Priority && Place == KiPlaceHead)) {
+        Choice = Affinity; /* it has to wait; a preempted one not for long, it may be hoped, where it is */
+    } else if (Level == Priority && Place == KiPlaceTurn) {
         return KiFindLightest(Thread, Affinity);
     }
-    Choice = Choice != 0 ? Choice : Affinity;
     return (Choice & KiProcessorBit(Last)) ? Last : KiNextProcessor(Choice, Ideal);
 }
 
-/* A movable thread waits. Whoever has become idle, or runs something lower, since its place was chosen is told. */
+/* A movable thread waits. Whoever has become idle, or runs something below Priority, since its place was chosen is told. */
 void KiOfferWaiting(KAFFINITY Affinity, KPRIORITY Priority)
 {
+    KPRIORITY Level;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (!KiKickIdle(Affinity)) {
-        KAFFINITY Weakest = KiFindWeakest(Affinity & KeActiveProcessors, Priority);
+        KAFFINITY Weakest = KiFindWeakest(Affinity & KeActiveProcessors, Priority, &Level);
         if (Weakest != 0) {
             KiRequestReschedule(KiProcessorBlock[RtlLowestBit(Weakest)]);
         }
@@ -313,6 +317,7 @@ KI_HOT void KiPlaceThread(PKTHREAD Thread, KI_PLACE Place)
         if (__builtin_expect(Thread->Movable, false)) {
             KiAnnounceSurplus(Prcb);
             Tell |= KI_TELL_OTHERS;
+            Priority += Prcb->RunningPriority > Priority; /* behind something higher: an equal is better, too */
         }
     }
     KdTrace(KdTraceReady, (ULONG64)Thread, Number);
@@ -432,23 +437,23 @@ static PKTHREAD KiTakeFrom(PKPRCB Victim, PKPRCB Prcb, KPRIORITY Above, bool *Bu
     return Found;
 }
 
-/* A thread waits on Victim that outranks what runs here: it is placed anew, most likely here. */
-static void KiPull(PKPRCB Victim, PKPRCB Prcb)
+/* A thread above that level waits on Victim: it is placed anew, most likely here. */
+static void KiPull(PKPRCB Victim, PKPRCB Prcb, KPRIORITY Above)
 {
     bool Busy;
     do {
         Busy = false;
-        PKTHREAD Thread = KiTakeFrom(Victim, Prcb, Prcb->RunningPriority, &Busy);
+        PKTHREAD Thread = KiTakeFrom(Victim, Prcb, Above, &Busy);
         if (Thread != NULL) {
             Prcb->Pulls++;
-            KiPlaceThread(Thread, KiPlaceHead);
+            KiPlaceThread(Thread, KiPlaceTail);
             return;
         }
     } while (Busy);
 }
 
 /* Threads wait on some processors though others may run them. Each that an idle processor may run, or that outranks
-   what runs here, does not wait any longer. */
+   what runs here, does not wait any longer; an equal of what runs here waits here rather than behind something higher. */
 __attribute__((noinline)) static void KiSpread(PKPRCB Prcb)
 {
     for (KAFFINITY Left = KiSurplusMask; Left != 0; Left &= Left - 1) {
@@ -457,8 +462,12 @@ __attribute__((noinline)) static void KiSpread(PKPRCB Prcb)
         ULONG Levels = Victim->MovableSummary;
         if ((KiIdleMask & Affinity) != 0) {
             KiKickIdle(Affinity);
-        } else if (Victim != Prcb && (Affinity & KiProcessorBit(Prcb->Number)) && Levels >> (Prcb->RunningPriority + 1) != 0) {
-            KiPull(Victim, Prcb);
+        } else if (Victim != Prcb && (Affinity & KiProcessorBit(Prcb->Number))) {
+            KPRIORITY Above = Prcb->RunningPriority;
+            Above -= Victim->RunningPriority > Above;
+            if (Above >= -1 && Levels >> (Above + 1) != 0) {
+                KiPull(Victim, Prcb, Above);
+            }
         }
     }
 }
