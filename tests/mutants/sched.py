@@ -17,7 +17,6 @@ MUTANTS = [
     mutant("busy-never-balanced", "sched", "Level == Priority && Place == KiPlaceTurn", "0", "shares"),
     mutant("equals-wait-behind-higher", "sched", "KiFindWeakest(Affinity, Priority + 1, &Level);",
            "KiFindWeakest(Affinity, Priority, &Level);", "shares-with-equal"),
-    mutant("preempted-forgotten", "priority", "RtlHighestBit(Movable) < Prcb->RunningPriority", "0", "shares-with-equal"),
     mutant("ties-to-the-first", "sched", "return (Choice & KiProcessorBit(Last)) ? Last : KiNextProcessor(Choice, Ideal);",
            "return RtlLowestBit(Choice);", "places"),
     mutant("one-ideal-processor", "thread", "    while (Skip-- != 0) {", "    while (0) {", "ideal-turns"),
