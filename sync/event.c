@@ -39,7 +39,8 @@ static inline LONG KiSetWaitedEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN
 
 /* Signals: a notification event releases all waiters and stays signalled; a synchronization event releases
    one, or stays signalled until one comes. Returns the previous state. Wait TRUE: the next call is a wait,
-   which restores the level, and may block; signal and wait are not one atomic step, for another thread may come between. <= DISPATCH_LEVEL, Wait TRUE <= APC_LEVEL. (WDK page of the name) */
+   which restores the level, and may block; signal and wait are not one atomic step, for another thread may
+   come between. <= DISPATCH_LEVEL, Wait TRUE <= APC_LEVEL. (WDK page of the name) */
 LONG KeSetEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait)
 {
     PDISPATCHER_HEADER Header = &Event->Header;
@@ -54,8 +55,9 @@ LONG KeSetEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait)
 }
 EXPORT(KeSetEvent);
 
-/* Releases those who wait now (of a synchronization event: one) and leaves the event unsignalled. A waiter that is running a
-   kernel APC at this moment misses it. Returns the previous state. Wait, levels: KeSetEvent. (WDK page of the name) */
+/* Releases those who wait now (of a synchronization event: one) and leaves the event unsignalled. A waiter
+   that is running a kernel APC at this moment misses it. Returns the previous state. Wait, levels:
+   KeSetEvent. (WDK page of the name) */
 LONG KePulseEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait)
 {
     PDISPATCHER_HEADER Header = &Event->Header;
@@ -100,8 +102,8 @@ VOID KeInitializeSemaphore(PRKSEMAPHORE Semaphore, LONG Count, LONG Limit)
 EXPORT(KeInitializeSemaphore);
 
 /* Adds to the count and releases as many waiters as it allows. Returns the previous count; raises
-   STATUS_SEMAPHORE_LIMIT_EXCEEDED, nothing changed, when the limit would be passed. Wait: KeSetEvent. <= DISPATCH_LEVEL, Wait
-   TRUE PASSIVE_LEVEL. (WDK page of the name) */
+   STATUS_SEMAPHORE_LIMIT_EXCEEDED, nothing changed, when the limit would be passed. Wait: KeSetEvent. <=
+   DISPATCH_LEVEL, Wait TRUE PASSIVE_LEVEL. (WDK page of the name) */
 LONG KeReleaseSemaphore(PRKSEMAPHORE Semaphore, KPRIORITY Increment, LONG Adjustment, BOOLEAN Wait)
 {
     PDISPATCHER_HEADER Header = &Semaphore->Header;

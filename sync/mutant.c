@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Mutants, and kernel mutexes: mutants whose owner is as in a critical region. SignalState is 1 when free, and 1 less
- * the number of acquisitions when owned.
+ * Mutants, and kernel mutexes: mutants whose owner is as in a critical region. SignalState is 1 when free,
+ * and 1 less the number of acquisitions when owned.
  *
- * Locks: the object's lock guards SignalState, OwnerThread and Abandoned. MutantListEntry, and the APC counter of the
- * thread, are the owner's own: whoever passes the mutant on writes only OwnerThread, and the new owner enters it in its
- * list on the way out of its wait (KiEnterMutant). The old one has unlinked it before it unlocked the object.
+ * Locks: the object's lock guards SignalState, OwnerThread and Abandoned. MutantListEntry, and the APC
+ * counter of the thread, are the owner's own: whoever passes the mutant on writes only OwnerThread, and the
+ * new owner enters it in its list on the way out of its wait (KiEnterMutant). The old one has unlinked it
+ * before it unlocked the object.
  */
 #include "sync/held.h"
 #include "sync/sync.h"
@@ -18,7 +19,8 @@ static void KiInitializeMutant(PKMUTANT Mutant, UCHAR ApcDisable)
     Mutant->ApcDisable = ApcDisable;
 }
 
-/* A free kernel mutex. It is acquired by waiting for it, in KernelMode. Level is ignored. Any IRQL. (WDK page of the name) */
+/* A free kernel mutex. It is acquired by waiting for it, in KernelMode. Level is ignored. Any IRQL. (WDK page
+   of the name) */
 VOID KeInitializeMutex(PRKMUTEX Mutex, ULONG Level)
 {
     KiNoteInitialize(Mutex);
@@ -97,11 +99,11 @@ __attribute__((noinline)) static void KiRaiseNotOwned(PKMUTANT Mutant, KIRQL Irq
     ExRaiseStatus(Abandoned ? STATUS_ABANDONED : STATUS_MUTANT_NOT_OWNED);
 }
 
-/* Takes back one acquisition of the current thread. Returns the state before: 0, the mutex is free now, or another one's;
-   negative, it is still owned. Raises, nothing changed, when the thread does not own it: STATUS_ABANDONED if its last owner
-   ended without releasing it, else STATUS_MUTANT_NOT_OWNED. Wait TRUE: the next call is a wait, which restores the level;
-   the two are not one atomic step, for another thread may come between. <= DISPATCH_LEVEL, Wait TRUE <= APC_LEVEL. (WDK page
-   of the name) */
+/* Takes back one acquisition of the current thread. Returns the state before: 0, the mutex is free now, or
+   another one's; negative, it is still owned. Raises, nothing changed, when the thread does not own it:
+   STATUS_ABANDONED if its last owner ended without releasing it, else STATUS_MUTANT_NOT_OWNED. Wait TRUE: the
+   next call is a wait, which restores the level; the two are not one atomic step, for another thread may come
+   between. <= DISPATCH_LEVEL, Wait TRUE <= APC_LEVEL. (WDK page of the name) */
 LONG KeReleaseMutex(PRKMUTEX Mutex, BOOLEAN Wait)
 {
     PKTHREAD Thread = ArchCurrentThread(), Chain = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Private to sync: the lock of a dispatcher object, and what signallers and waiters share. The table of a wait's
- * states, and who moves it from one to the next, stands in kernel/ke/waitword.h.
+ * Private to sync: the lock of a dispatcher object, and what signallers and waiters share. The table of a
+ * wait's states, and who moves it from one to the next, stands in kernel/ke/waitword.h.
  *
  * Lock order: timer queue, dispatcher objects (several only in address order, WaitAll), thread, ready queues.
  */
@@ -18,7 +18,8 @@
 #define BLOCK_UNLINKED 0
 #define BLOCK_LINKED   1
 
-/* Whether this processor holds the object's lock can be told in debug builds alone; that somebody does, in all. */
+/* Whether this processor holds the object's lock can be told in debug builds alone; that somebody does, in
+   all. */
 #define KI_ASSERT_OBJECT_LOCKED(Header) KI_ASSERT((Header)->Lock != 0, "object %p is not locked", (Header))
 
 static inline void KiLockObject(PDISPATCHER_HEADER Header)
@@ -51,7 +52,8 @@ static inline void KiInitializeHeader(PDISPATCHER_HEADER Header, UCHAR Type, SIZ
 /* KiBlockThread for a thread that is active in a queue (queue.c). */
 void KiBlockInQueue(PKTHREAD Thread);
 
-/* The current thread blocks; its wait is committed. A thread that is active in a queue lets another one go. */
+/* The current thread blocks; its wait is committed. A thread that is active in a queue lets another one go.
+   */
 static inline void KiBlockThread(PKTHREAD Thread)
 {
     if (__builtin_expect(Thread->QueueActive, 0)) {
@@ -74,8 +76,8 @@ static inline bool KiIsSignalled(PDISPATCHER_HEADER Header, PKTHREAD Thread)
     return Header->SignalState > 0 || (Header->Type == MutantObject && KiMutantOf(Header)->OwnerThread == Thread);
 }
 
-/* mutant.c. How a wait of Thread ends that takes the mutant, which is signalled for it; the taking; and what the
-   new owner then does for itself. Object locked; the last one only has to be the owner. */
+/* mutant.c. How a wait of Thread ends that takes the mutant, which is signalled for it; the taking; and what
+   the new owner then does for itself. Object locked; the last one only has to be the owner. */
 ULONG64 KiMutantEnd(PKMUTANT Mutant, PKTHREAD Thread, ULONG Key);
 void KiConsumeMutant(PKMUTANT Mutant, PKTHREAD Thread);
 void KiEnterMutant(PKTHREAD Thread, PKMUTANT Mutant);
@@ -103,7 +105,8 @@ static inline KIRQL KiAcquireObject(PDISPATCHER_HEADER Header)
     return Irql;
 }
 
-/* With Wait TRUE a signalling routine leaves the level at DISPATCH_LEVEL, for the next call, which is a wait, to take over. */
+/* With Wait TRUE a signalling routine leaves the level at DISPATCH_LEVEL, for the next call, which is a wait,
+   to take over. */
 static inline void KiExpectWait(KIRQL Irql)
 {
     PKTHREAD Thread = ArchCurrentThread();

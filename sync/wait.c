@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Waiting. The protocol stands in kernel/ke/waitword.h; here are the two sides of it: KiReleaseWaiters for signallers,
- * and the waits for one object, any of several, all of several, or only for time. There is no global dispatcher lock.
+ * Waiting. The protocol stands in kernel/ke/waitword.h; here are the two sides of it: KiReleaseWaiters for
+ * signallers, and the waits for one object, any of several, all of several, or only for time. There is no
+ * global dispatcher lock.
  *
- * A wait that a kernel APC has broken off starts anew when the APC has run, with the deadline that it had: nobody
- * notices, except that its place in the objects' queues is the last one then, and that a pulse meanwhile has missed it.
+ * A wait that a kernel APC has broken off starts anew when the APC has run, with the deadline that it had:
+ * nobody notices, except that its place in the objects' queues is the last one then, and that a pulse
+ * meanwhile has missed it.
  */
 #include "sync/held.h"
 #include "sync/sync.h"
@@ -143,7 +145,8 @@ static bool KiMoveOwnWait(PKTHREAD Thread, ULONG64 End)
                                        __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
-/* The waiter has found the object signalled, and takes the signal if its wait has not ended otherwise. Object locked. */
+/* The waiter has found the object signalled, and takes the signal if its wait has not ended otherwise. Object
+   locked. */
 static void KiTakeOwnSignal(PKTHREAD Thread, PDISPATCHER_HEADER Header, ULONG Key)
 {
     ULONG64 End = KiSignalEnd(Header, Thread, Key);
@@ -152,8 +155,8 @@ static void KiTakeOwnSignal(PKTHREAD Thread, PDISPATCHER_HEADER Header, ULONG Ke
     }
 }
 
-/* Word: Preparing, as it was written. State is Waiting before anybody can ready the thread. If the commit fails, the
-   thread runs on; an APC that was queued while it seemed to wait is noticed here. */
+/* Word: Preparing, as it was written. State is Waiting before anybody can ready the thread. If the commit
+   fails, the thread runs on; an APC that was queued while it seemed to wait is noticed here. */
 static inline bool KiCommitWait(PKTHREAD Thread, ULONG64 Word)
 {
     Thread->State = Waiting;
@@ -221,8 +224,8 @@ static inline void KiBlockCommitted(PKTHREAD Thread, ULONG64 Due)
     }
 }
 
-/* Commits the wait and blocks; false when it has ended before. Whoever has a reason to break it off after the look here
-   sees Preparing, and breaks it off. */
+/* Commits the wait and blocks; false when it has ended before. Whoever has a reason to break it off after the
+   look here sees Preparing, and breaks it off. */
 static inline bool KiSleep(PKTHREAD Thread, ULONG64 Word, ULONG64 Due)
 {
     KdPoint(PrimerPointWaitPrepared, Thread);
@@ -245,8 +248,8 @@ static inline ULONG KiLowestBit(ULONG Bits)
     return Bits & -Bits;
 }
 
-/* Why the wait was broken off. STATUS_KERNEL_APC: it begins anew, after the kernel APC, or because the reason has gone
-   (an APC was taken back). An alert, or an interruption, ends one wait. */
+/* Why the wait was broken off. STATUS_KERNEL_APC: it begins anew, after the kernel APC, or because the reason
+   has gone (an APC was taken back). An alert, or an interruption, ends one wait. */
 __attribute__((noinline)) static NTSTATUS KiBreakStatus(PKTHREAD Thread)
 {
     const ULONG Alerts = KUSER_WORK_INTERRUPT | KUSER_WORK_ALERT_KERNEL | KUSER_WORK_ALERT_USER;
@@ -381,8 +384,8 @@ static bool KiAllSignalled(PKTHREAD Thread, const WAIT_ALL *All)
     return true;
 }
 
-/* How a wait ends that takes all its objects: refused by one, or with the first abandoned mutant, or neither. All are
-   locked. */
+/* How a wait ends that takes all its objects: refused by one, or with the first abandoned mutant, or neither.
+   All are locked. */
 static ULONG64 KiAllEnd(PKTHREAD Thread, const KI_WAIT *Wait)
 {
     ULONG64 End = WaitSatisfied;
@@ -423,8 +426,8 @@ static void KiLinkAll(PKTHREAD Thread, WAIT_ALL *All, PKWAIT_BLOCK Blocks)
 }
 
 /* One look at all objects, locked together: takes all or none. When they are not all signalled, the wait
-   moves to Otherwise; true when that was WaitCommitted, and has been done: a signal from then on finds a committed
-   waiter. */
+   moves to Otherwise; true when that was WaitCommitted, and has been done: a signal from then on finds a
+   committed waiter. */
 static bool KiTryAll(PKTHREAD Thread, ULONG64 Word, const KI_WAIT *Wait, WAIT_ALL *All, WAIT_STATE Otherwise)
 {
     bool Committed = false;
@@ -457,8 +460,8 @@ static NTSTATUS KiWaitForAll(PKTHREAD Thread, ULONG64 Word, const KI_WAIT *Wait)
         if (KiWaitState(Thread->WaitWord) != WaitHint) {
             break;
         }
-        /* A hint: look again. Nobody else moves the word out of Hint; time or interruption that came meanwhile is
-           seen above. */
+        /* A hint: look again. Nobody else moves the word out of Hint; time or interruption that came
+           meanwhile is seen above. */
         __atomic_store_n(&Thread->WaitWord, Word, __ATOMIC_SEQ_CST); /* @again */
     }
     for (ULONG i = 0; i < All.Linked; i++) {
@@ -494,7 +497,8 @@ static NTSTATUS KiPerformWait(PKTHREAD Thread, const KI_WAIT *Wait, KIRQL Irql)
     }
 }
 
-/* One object, in the general way: with a time-out, or a look in spite of which the thread may have to be told something. */
+/* One object, in the general way: with a time-out, or a look in spite of which the thread may have to be told
+   something. */
 __attribute__((noinline)) static NTSTATUS KiWaitSingle(PKTHREAD Thread, PVOID Object, const KI_WAIT *How,
                                                        KIRQL Irql)
 {
@@ -538,8 +542,8 @@ __attribute__((noinline)) static NTSTATUS KiTakeSingleMutant(PKTHREAD Thread, PK
                      Irql);
 }
 
-/* The object was not signalled a moment ago, and there is a time-out. A look may end here; a thread that others want
-   something of looks again, in the way that heeds them. */
+/* The object was not signalled a moment ago, and there is a time-out. A look may end here; a thread that
+   others want something of looks again, in the way that heeds them. */
 __attribute__((noinline)) static NTSTATUS KiLookOrWait(PKTHREAD Thread, PVOID Object, KWAIT_REASON Reason,
                                                        KPROCESSOR_MODE Mode, BOOLEAN Alertable,
                                                        LONGLONG Timeout, KIRQL Irql)
@@ -556,12 +560,13 @@ __attribute__((noinline)) static NTSTATUS KiLookOrWait(PKTHREAD Thread, PVOID Ob
 }
 
 /* Waits until the object is signalled, and takes the signal where its kind is taken. Timeout: NULL for ever,
-   0 only look, negative from now, positive a system time (100 ns). STATUS_SUCCESS, STATUS_TIMEOUT; STATUS_ABANDONED_WAIT_0:
-   satisfied by a mutant whose last owner has ended. What breaks it off, also when it only looks and the object is not
-   signalled (WDK: Waits and APCs): the thread's end, with WaitMode UserMode or Alertable (STATUS_USER_APC); an alert
-   (STATUS_ALERTED) and a user APC (STATUS_USER_APC; delivered only after a wait in UserMode), with Alertable. All but alerts wait
-   while APCs are disabled. Raises STATUS_MUTANT_LIMIT_EXCEEDED. After a signal with Wait TRUE the level returns to what it
-   was before that. <= APC_LEVEL; a zero time-out <= DISPATCH_LEVEL. (WDK page of the name) */
+   0 only look, negative from now, positive a system time (100 ns). STATUS_SUCCESS, STATUS_TIMEOUT;
+   STATUS_ABANDONED_WAIT_0: satisfied by a mutant whose last owner has ended. What breaks it off, also when it
+   only looks and the object is not signalled (WDK: Waits and APCs): the thread's end, with WaitMode UserMode
+   or Alertable (STATUS_USER_APC); an alert (STATUS_ALERTED) and a user APC (STATUS_USER_APC; delivered only
+   after a wait in UserMode), with Alertable. All but alerts wait while APCs are disabled. Raises
+   STATUS_MUTANT_LIMIT_EXCEEDED. After a signal with Wait TRUE the level returns to what it was before that.
+   <= APC_LEVEL; a zero time-out <= DISPATCH_LEVEL. (WDK page of the name) */
 NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode,
                                BOOLEAN Alertable, PLARGE_INTEGER Timeout)
 {
@@ -597,9 +602,9 @@ NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR
 }
 EXPORT(KeWaitForSingleObject);
 
-/* Waits for any or all of up to 64 objects. WaitAny: STATUS_WAIT_0 + the index, the lowest that is signalled; WaitAll:
-   STATUS_SUCCESS, and no object is taken until all can be. With an abandoned mutant (WaitAll: the first) STATUS_ABANDONED_WAIT_0
-   + its index. More than THREAD_WAIT_OBJECTS need a block array; bug check
+/* Waits for any or all of up to 64 objects. WaitAny: STATUS_WAIT_0 + the index, the lowest that is signalled;
+   WaitAll: STATUS_SUCCESS, and no object is taken until all can be. With an abandoned mutant (WaitAll: the
+   first) STATUS_ABANDONED_WAIT_0 + its index. More than THREAD_WAIT_OBJECTS need a block array; bug check
    MAXIMUM_WAIT_OBJECTS_EXCEEDED otherwise. Time-outs, modes, levels: KeWaitForSingleObject. (WDK page of the
    name) */
 NTSTATUS KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitType, KWAIT_REASON WaitReason,
@@ -624,8 +629,8 @@ NTSTATUS KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitTyp
 }
 EXPORT(KeWaitForMultipleObjects);
 
-/* Sleeps until the time (as a wait's time-out); what breaks off a wait breaks this. STATUS_SUCCESS when the time has come;
-   zero gives way to others once. <= APC_LEVEL. (WDK page of the name) */
+/* Sleeps until the time (as a wait's time-out); what breaks off a wait breaks this. STATUS_SUCCESS when the
+   time has come; zero gives way to others once. <= APC_LEVEL. (WDK page of the name) */
 NTSTATUS KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Interval)
 {
     NTSTATUS Status =

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What others want of a thread: asynchronous procedure calls, alerts, interruptions. Each sets a bit of the thread's
- * UserWork and then makes the thread notice it (KiNoticeWork): a wait that may be broken is, a processor that runs the
- * thread is interrupted, and a thread that does neither looks for itself when it is switched to, or when it leaves the
- * region that has kept the APCs away.
+ * What others want of a thread: asynchronous procedure calls, alerts, interruptions. Each sets a bit of the
+ * thread's UserWork and then makes the thread notice it (KiNoticeWork): a wait that may be broken is, a
+ * processor that runs the thread is interrupted, and a thread that does neither looks for itself when it is
+ * switched to, or when it leaves the region that has kept the APCs away.
  *
- * Locks: Thread->Lock guards the two APC lists, KAPC.Inserted of what is to be queued there, and the UserWork bits that
- * tell what the lists hold.
+ * Locks: Thread->Lock guards the two APC lists, KAPC.Inserted of what is to be queued there, and the UserWork
+ * bits that tell what the lists hold.
  *
- * A kernel APC is delivered by the thread itself, when the level drops below APC_LEVEL: the software interrupt KSOFT_APC.
- * That bit is a hint of the processor's, set too often rather than too seldom; whether an APC may run now is decided here.
+ * A kernel APC is delivered by the thread itself, when the level drops below APC_LEVEL: the software
+ * interrupt KSOFT_APC. That bit is a hint of the processor's, set too often rather than too seldom; whether
+ * an APC may run now is decided here.
  */
 #include "kernel/kd/script.h"
 #include "kernel/ke/ki.h"
@@ -53,8 +54,9 @@ void KiNoteKernelApcs(PKTHREAD Thread)
 
 /* ---- Making a thread notice ---- */
 
-/* A bit of the thread's UserWork has been set. Request: what its processor is told if it runs on another one. A thread
-   that moves meanwhile looks at UserWork when it is switched to. Claimed: the point behind the claim. DISPATCH_LEVEL. */
+/* A bit of the thread's UserWork has been set. Request: what its processor is told if it runs on another one.
+   A thread that moves meanwhile looks at UserWork when it is switched to. Claimed: the point behind the
+   claim. DISPATCH_LEVEL. */
 static void KiNoticeWork(PKTHREAD Thread, KPRIORITY Increment, ULONG Request, PRIMER_POINT Claimed)
 {
     bool Committed;
@@ -93,17 +95,17 @@ static ULONG KiAlertBit(KPROCESSOR_MODE Mode)
     return Mode == KernelMode ? KUSER_WORK_ALERT_KERNEL : KUSER_WORK_ALERT_USER;
 }
 
-/* Alerts the thread: one alertable wait, the one it is in or the next, ends with STATUS_ALERTED; with AlertMode UserMode
-   only a wait in UserMode. An alert that has not been taken yet is not counted twice. Returns whether the thread was
-   alerted in this mode already. <= DISPATCH_LEVEL. */
+/* Alerts the thread: one alertable wait, the one it is in or the next, ends with STATUS_ALERTED; with
+   AlertMode UserMode only a wait in UserMode. An alert that has not been taken yet is not counted twice.
+   Returns whether the thread was alerted in this mode already. <= DISPATCH_LEVEL. */
 BOOLEAN KeAlertThread(PKTHREAD Thread, KPROCESSOR_MODE AlertMode)
 {
     return (KiSetWork(Thread, KiAlertBit(AlertMode)) & KiAlertBit(AlertMode)) != 0;
 }
 EXPORT(KeAlertThread);
 
-/* Takes the current thread's alert of this mode back, and returns whether there was one. If there was none, AlertMode is
-   UserMode and user APCs are queued, they are delivered on the way to user mode. Any IRQL. */
+/* Takes the current thread's alert of this mode back, and returns whether there was one. If there was none,
+   AlertMode is UserMode and user APCs are queued, they are delivered on the way to user mode. Any IRQL. */
 BOOLEAN KeTestAlertThread(KPROCESSOR_MODE AlertMode)
 {
     PKTHREAD Thread = ArchCurrentThread();
@@ -120,11 +122,11 @@ EXPORT(KeTestAlertThread);
 
 /* ---- The queues ---- */
 
-/* Makes an APC for Thread. KernelRoutine runs at APC_LEVEL in the thread, and may change what the NormalRoutine is called
-   with, or put NULL in its place. NormalRoutine NULL: a special kernel APC (ApcMode does not count then); else it runs at
-   PASSIVE_LEVEL, in kernel mode or, with ApcMode UserMode, in user mode. RundownRoutine is called instead of both when the
-   thread ends before. Environment: recorded alone; while the thread is attached to another process, all its APCs wait. Any
-   IRQL. */
+/* Makes an APC for Thread. KernelRoutine runs at APC_LEVEL in the thread, and may change what the
+   NormalRoutine is called with, or put NULL in its place. NormalRoutine NULL: a special kernel APC (ApcMode
+   does not count then); else it runs at PASSIVE_LEVEL, in kernel mode or, with ApcMode UserMode, in user
+   mode. RundownRoutine is called instead of both when the thread ends before. Environment: recorded alone;
+   while the thread is attached to another process, all its APCs wait. Any IRQL. */
 VOID KeInitializeApc(PRKAPC Apc, PRKTHREAD Thread, KAPC_ENVIRONMENT Environment,
                      PKKERNEL_ROUTINE KernelRoutine, PKRUNDOWN_ROUTINE RundownRoutine,
                      PKNORMAL_ROUTINE NormalRoutine, KPROCESSOR_MODE ApcMode, PVOID NormalContext)
@@ -153,7 +155,8 @@ static bool KiIsSpecial(PKAPC Apc)
     return Apc->NormalRoutine == NULL;
 }
 
-/* Special kernel APCs stand before normal ones; otherwise in the order in which they came. Thread->Lock held. */
+/* Special kernel APCs stand before normal ones; otherwise in the order in which they came. Thread->Lock held.
+   */
 static void KiLinkApc(PKTHREAD Thread, PKAPC Apc)
 {
     PLIST_ENTRY Head = &Thread->ApcListHead[Apc->ApcMode == KernelMode ? KernelMode : UserMode];
@@ -190,9 +193,10 @@ static void KiUnlinkApc(PKTHREAD Thread, PKAPC Apc)
     __atomic_fetch_and(&Thread->UserWork, ~Gone, __ATOMIC_SEQ_CST);
 }
 
-/* Queues the APC to its thread, which the caller keeps from being freed. FALSE, and nothing changed: it is queued already, or the
-   thread has ended. A thread that waits, and may be woken for it, gets the boost Increment. On the current thread, at
-   PASSIVE_LEVEL with APCs enabled, a kernel APC has run before the return. <= DISPATCH_LEVEL. */
+/* Queues the APC to its thread, which the caller keeps from being freed. FALSE, and nothing changed: it is
+   queued already, or the thread has ended. A thread that waits, and may be woken for it, gets the boost
+   Increment. On the current thread, at PASSIVE_LEVEL with APCs enabled, a kernel APC has run before the
+   return. <= DISPATCH_LEVEL. */
 BOOLEAN KeInsertQueueApc(PRKAPC Apc, PVOID SystemArgument1, PVOID SystemArgument2, KPRIORITY Increment)
 {
     PKTHREAD Thread = Apc->Thread;
@@ -216,7 +220,8 @@ BOOLEAN KeInsertQueueApc(PRKAPC Apc, PVOID SystemArgument1, PVOID SystemArgument
 }
 EXPORT(KeInsertQueueApc);
 
-/* Takes the APC off its queue; FALSE: it was on none (its routines have run, or are about to). <= DISPATCH_LEVEL. */
+/* Takes the APC off its queue; FALSE: it was on none (its routines have run, or are about to). <=
+   DISPATCH_LEVEL. */
 BOOLEAN KeRemoveQueueApc(PRKAPC Apc)
 {
     PKTHREAD Thread = Apc->Thread;
@@ -296,8 +301,8 @@ static void KiCallNormalRoutine(PKTHREAD Thread, const KI_APC_CALL *Call)
     Thread->KernelApcInProgress = FALSE;
 }
 
-/* The interrupted code's exception blocks, user-access window and previous mode are not the APC's: an exception must
-   not cross an interrupt. */
+/* The interrupted code's exception blocks, user-access window and previous mode are not the APC's: an
+   exception must not cross an interrupt. */
 void KiDeliverKernelApcs(void)
 {
     PKTHREAD Thread = ArchCurrentThread();
@@ -338,8 +343,8 @@ static bool KiTakeUserApc(PKTHREAD Thread, KI_APC_CALL *Call)
     return Taken;
 }
 
-/* One a time: user mode asks for the next, when the routine has returned. An APC that its KernelRoutine has done with makes
-   place for the next. */
+/* One a time: user mode asks for the next, when the routine has returned. An APC that its KernelRoutine has
+   done with makes place for the next. */
 void KiDeliverUserApc(PKTRAP_FRAME Frame)
 {
     PKTHREAD Thread = ArchCurrentThread();

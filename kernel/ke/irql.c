@@ -28,8 +28,8 @@ void KiDrain(void)
     } while (ArchPendingSoft() & KSOFT_DISPATCH);
 }
 
-/* Does what is pending for a level below DISPATCH_LEVEL, or the first part of it. Interrupts on; the caller sets the level
-   afterwards and looks again. The thread may have moved to another processor on return. */
+/* Does what is pending for a level below DISPATCH_LEVEL, or the first part of it. Interrupts on; the caller
+   sets the level afterwards and looks again. The thread may have moved to another processor on return. */
 static void KiServeSoft(void)
 {
     if (ArchPendingSoft() & KSOFT_DISPATCH) {
@@ -54,7 +54,8 @@ void KiSoftInterrupt(KIRQL NewIrql)
     }
 }
 
-/* The level drops only while interrupts are off: else the exits of further interrupts would pile up on the stack. */
+/* The level drops only while interrupts are off: else the exits of further interrupts would pile up on the
+   stack. */
 void KiInterruptExit(KIRQL ReturnIrql)
 {
     do {

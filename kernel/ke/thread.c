@@ -82,8 +82,9 @@ PKTHREAD KeGetCurrentThread(VOID)
 }
 EXPORT(KeGetCurrentThread);
 
-/* The stretch that the thread runs at the moment is in it, wherever it runs: the three numbers belong together while the
-   processor's ReadyLock is held. If the thread has left that processor meanwhile, its own number has grown by then. */
+/* The stretch that the thread runs at the moment is in it, wherever it runs: the three numbers belong
+   together while the processor's ReadyLock is held. If the thread has left that processor meanwhile, its own
+   number has grown by then. */
 ULONG64 KeThreadCycles(PKTHREAD Thread)
 {
     KIRQL Irql = KiRaiseToDispatch();
@@ -101,8 +102,9 @@ ULONG64 KeThreadCycles(PKTHREAD Thread)
 
 /* ---- Critical and guarded regions: counters of the thread itself ---- */
 
-/* The last step out of a region: APCs that it has kept away run now, or when the level drops. Whoever queues one sets
-   UserWork first, then interrupts this processor, if the thread runs: so the look here comes late enough. */
+/* The last step out of a region: APCs that it has kept away run now, or when the level drops. Whoever queues
+   one sets UserWork first, then interrupts this processor, if the thread runs: so the look here comes late
+   enough. */
 static inline void KiLeftRegion(PKTHREAD Thread)
 {
     if (__builtin_expect((Thread->UserWork & KUSER_WORK_KERNEL_APC) != 0, 0)) {
@@ -114,8 +116,8 @@ static inline void KiLeftRegion(PKTHREAD Thread)
     }
 }
 
-/* Normal kernel APCs, user APCs and the thread's end wait until the region is left; regions nest. Any IRQL. (WDK page of
-   the name) */
+/* Normal kernel APCs, user APCs and the thread's end wait until the region is left; regions nest. Any IRQL.
+   (WDK page of the name) */
 VOID KeEnterCriticalRegion(VOID)
 {
     ArchCurrentThread()->KernelApcDisable--;

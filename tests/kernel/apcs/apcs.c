@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Kernel APCs and alerts: where and when they run, what keeps them away, how they get to a thread that runs elsewhere, waits,
- * is ready, or ends. Most tests run on a system thread that has left the critical region in which such threads begin.
+ * Kernel APCs and alerts: where and when they run, what keeps them away, how they get to a thread that runs
+ * elsewhere, waits, is ready, or ends. Most tests run on a system thread that has left the critical region in
+ * which such threads begin.
  */
 #include "apcs.h"
 
@@ -123,7 +124,8 @@ static PCSTR TestLayout(VOID)
     return NULL;
 }
 
-/* Special: at APC_LEVEL, before the insertion returns. Normal: its kernel routine so, too, then at PASSIVE_LEVEL. */
+/* Special: at APC_LEVEL, before the insertion returns. Normal: its kernel routine so, too, then at
+   PASSIVE_LEVEL. */
 static PCSTR TestSelf(VOID)
 {
     NOTED_APC Special, Normal;
@@ -152,7 +154,8 @@ static PCSTR TestKernelRoutine(VOID)
     return NULL;
 }
 
-/* Critical region: normal ones wait. Guarded region, APC_LEVEL, DISPATCH_LEVEL: all do. The end of each delivers. */
+/* Critical region: normal ones wait. Guarded region, APC_LEVEL, DISPATCH_LEVEL: all do. The end of each
+   delivers. */
 static PCSTR TestRegions(VOID)
 {
     NOTED_APC Special, Normal;
@@ -526,8 +529,8 @@ static PCSTR TestWaitInRegion(VOID)
 
 /* ---- Alerts ---- */
 
-/* One alert ends one alertable wait, also one that begins later, or that only looks; a signal comes first. An alert of user
-   mode is not for a wait in kernel mode. */
+/* One alert ends one alertable wait, also one that begins later, or that only looks; a signal comes first. An
+   alert of user mode is not for a wait in kernel mode. */
 static PCSTR TestAlertSelf(VOID)
 {
     PKTHREAD Self = KeGetCurrentThread();
@@ -580,7 +583,8 @@ static PCSTR TestAlertWaiter(VOID)
     return NULL;
 }
 
-/* A user APC ends an alertable wait in kernel mode, too, each of them as long as it is queued; it is not delivered. */
+/* A user APC ends an alertable wait in kernel mode, too, each of them as long as it is queued; it is not
+   delivered. */
 static VOID ApcWaiter(PVOID Context)
 {
     KAPC *Apc = Context;
@@ -644,7 +648,8 @@ static PCSTR TestThreadEnd(VOID)
     return NULL;
 }
 
-/* Threads end while others queue APCs to them: each that was accepted has run, or was run down, exactly once. */
+/* Threads end while others queue APCs to them: each that was accepted has run, or was run down, exactly once.
+   */
 #define VICTIMS 60
 static NOTED_APC VictimApc[VICTIMS][3];
 static volatile PETHREAD Victim[VICTIMS];
@@ -713,8 +718,8 @@ static PCSTR TestInsertAgainstEnd(VOID)
     return NULL;
 }
 
-/* Two threads pass a token to and fro; others queue APCs to them all the while, so that insertions meet every stage of a
-   wait: no token and no APC is lost. */
+/* Two threads pass a token to and fro; others queue APCs to them all the while, so that insertions meet every
+   stage of a wait: no token and no APC is lost. */
 static KSEMAPHORE Token[2];
 static volatile LONG Rounds, ApcsRun;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's part of user APCs, with a provider of a few instructions as the program: which waits they end, when they are
- * delivered, and the frame on the user stack.
+ * The kernel's part of user APCs, with a provider of a few instructions as the program: which waits they end,
+ * when they are delivered, and the frame on the user stack.
  */
 #include "apcs.h"
 #include <primertest.h>
@@ -186,8 +186,8 @@ static BOOLEAN QueueApc(ULONG Number, PETHREAD Thread, ULONG_PTR Argument2)
     return KeInsertQueueApc(&Apc[Number], (PVOID)200, (PVOID)Argument2, IO_NO_INCREMENT);
 }
 
-/* The table of the documentation (waits and APCs), its column of user APCs: an alertable wait ends; in user mode the APC
-   is delivered, otherwise it stays and is run down at the end. */
+/* The table of the documentation (waits and APCs), its column of user APCs: an alertable wait ends; in user
+   mode the APC is delivered, otherwise it stays and is run down at the end. */
 static PCSTR OneManner(ULONG64 Manner, BOOLEAN Before)
 {
     PEPROCESS Process;
@@ -229,8 +229,8 @@ static PCSTR TestTable(VOID)
     return NULL;
 }
 
-/* Three at once: one a time, in order, each asked for by user mode; one that its kernel routine has done with is not seen
-   there. Without a wait KeTestAlertThread brings them. */
+/* Three at once: one a time, in order, each asked for by user mode; one that its kernel routine has done with
+   is not seen there. Without a wait KeTestAlertThread brings them. */
 static PCSTR SeveralWith(ULONG64 Manner)
 {
     PEPROCESS Process;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Mutants and kernel mutexes: acquisition, recursion, release, what raises, what an owner's end leaves behind, and the
- * races in which the mutant is passed on while its waiters time out, or wait for several objects.
+ * Mutants and kernel mutexes: acquisition, recursion, release, what raises, what an owner's end leaves
+ * behind, and the races in which the mutant is passed on while its waiters time out, or wait for several
+ * objects.
  */
 #include "../ktest.h"
 
@@ -379,8 +380,8 @@ static PCSTR TestExclusion(VOID)
     return NULL;
 }
 
-/* Threads that end and own it: each heir is told, and ends likewise. Whoever comes to a free mutant first is not told
-   that nobody abandoned it. */
+/* Threads that end and own it: each heir is told, and ends likewise. Whoever comes to a free mutant first is
+   not told that nobody abandoned it. */
 static volatile LONG Abandoned, Clean;
 
 static VOID Heir(PVOID Context)

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+"""Mutants, APCs and alerts."""
+from mutant import Mutant
+
+MUTANTS = [
+    Mutant("apcs-no-look-after-switch", "kernel/ke/sched.c",
+           "    KiLookAround(Prcb);\n    KiWatchApcs(Thread);\n}",
+           "    KiLookAround(Prcb);\n}", "kernel/apcs/2"),
+    Mutant("apcs-no-interrupt", "kernel/ke/ipi.c",
+           "        ArchSetPendingSoft(KSOFT_APC);",
+           "        (void)0;", "kernel/apcs/2"),
+    Mutant("apcs-kept-by-region", "kernel/ke/thread.c",
+           "        KiNoteKernelApcs(Thread);\n        if (ArchPendingSoft() >> Irql) {",
+           "        if (false) {", "kernel/apcs/2"),
+    Mutant("apcs-deadline-moves", "sync/wait.c",
+           "        KiLower(Irql); /* the APC runs */\n        KiRaiseToDispatch();\n    }\n}",
+           "        KiLower(Irql);\n        KiRaiseToDispatch();\n        ((KI_WAIT *)Wait)->Due += Wait->Due < WAIT_FOREVER / 2 ? 150000 : 0;\n    }\n}", "kernel/apcs/2"),
+    Mutant("alert-stays", "sync/wait.c",
+           "        __atomic_fetch_and(&Thread->UserWork, ~KiLowestBit(Reasons & Alerts), __ATOMIC_SEQ_CST);\n",
+           "", "kernel/apcs/1"),
+    Mutant("poll-skips-alert", "sync/wait.c",
+           "    } else if (Thread->UserWork == 0) {\n",
+           "    } else {\n", "kernel/apcs/1"),
+    Mutant("user-apc-in-kernel-wait", "sync/wait.c",
+           "        if (Thread->WaitMode != KernelMode) {",
+           "        if (true) {", "kernel/apcs/1"),
+    Mutant("mutant-not-abandoned", "sync/mutant.c",
+           "    Mutant->Abandoned = TRUE;\n",
+           "", "kernel/mutants/1"),
+    Mutant("mutex-region-by-recursion", "sync/mutant.c",
+           "        Thread->KernelApcDisable -= Mutant->ApcDisable;\n    }",
+           "    }\n    Thread->KernelApcDisable -= Mutant->ApcDisable;", "kernel/mutants/1"),
+    Mutant("mutant-limit", "sync/mutant.c",
+           "Mutant->Header.SignalState == MINLONG ? WaitRefused : WaitSatisfied",
+           "WaitSatisfied", "kernel/mutants/1"),
+]
