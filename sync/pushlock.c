@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Push locks: one word, shared or exclusive, waiters asleep. The word: bit 0 held exclusively, bit 1 somebody
- * waits, the rest counts holders in shared mode. Who must wait does so in one of a few buckets, chosen by the
- * lock's address, each with a spin lock that guards its list and every change of bit 1 of the locks that fall
- * to it.
+ * waits, the rest counts holders in shared mode. A thread that must wait is listed in one of a few buckets, which is
+ * chosen by the lock's address. A bucket's spin lock guards its list, and every change of bit 1 of the push locks that
+ * belong to it: the bit is set as long as the list holds a waiter of that lock.
  *
- * Waking: the holder who leaves last wakes the first waiter, or, when that is a shared one, all shared ones
- * up to the next exclusive. The woken try again; a woken waiter may pass the "somebody waits" bit, a newcomer
- * in shared mode may not, so that exclusive waiters are not starved. Not fair otherwise.
+ * Waking: the last holder to leave wakes the first waiter, or, when that is a shared one, all shared ones up to the
+ * next exclusive one. They are not given the lock, but try again. In shared mode a waiter that has been woken may take
+ * the lock although others wait, and a newcomer may not, so that exclusive waiters are not starved by ever new shared
+ * holders. A newcomer in exclusive mode may come between: push locks are not fair.
  */
 #include "sync/held.h"
 #include "sync/sync.h"
@@ -54,7 +55,7 @@ VOID ExInitializePushLock(PEX_PUSH_LOCK PushLock)
 }
 EXPORT(ExInitializePushLock);
 
-/* May the lock be taken with this word? Passing: past waiters. */
+/* May the lock be taken with this word? Passing: in spite of waiters, for a thread that has been woken. */
 static bool ExpIsFree(ULONG_PTR Value, bool Exclusive, bool Passing)
 {
     if (Exclusive) {
@@ -108,7 +109,7 @@ static void ExpAcquireSlow(PEX_PUSH_LOCK PushLock, bool Exclusive)
     }
 }
 
-/* Takes those off the bucket who may go on now, and clears PUSH_WAITERS when none is left. Bucket locked. */
+/* Takes the waiters that may go on now off the bucket, and clears PUSH_WAITERS when none is left. Bucket locked. */
 static PUSH_WAITER *ExpTakeWaiters(PEX_PUSH_LOCK PushLock, PLIST_ENTRY List)
 {
     PUSH_WAITER *Woken = NULL, **Tail = &Woken;
@@ -129,7 +130,7 @@ static PUSH_WAITER *ExpTakeWaiters(PEX_PUSH_LOCK PushLock, PLIST_ENTRY List)
         *Tail = Waiter;
         Tail = &Waiter->Next;
     }
-    if (!Left && Woken != NULL) { /* none at all: another release was faster, the lock may be gone */
+    if (!Left && Woken != NULL) { /* when there was none at all, another release was faster: the lock may be gone */
         __atomic_fetch_and(&PushLock->Value, ~(ULONG_PTR)PUSH_WAITERS, __ATOMIC_RELAXED);
     }
     return Woken;
@@ -199,8 +200,9 @@ BOOLEAN ExTryAcquirePushLockShared(PEX_PUSH_LOCK PushLock)
 }
 EXPORT(ExTryAcquirePushLockShared);
 
-/* Once the word says free, the lock's memory may go: a waiter's wake-up touches the lock only while waiters
-   are listed, who keep it alive. Who leaves last wakes. */
+/* The last holder to leave wakes the waiters. As soon as the word says that the lock is free, its memory may be given
+   up by the next holder: waking touches the lock only after it has found waiters in the list, which need the lock and
+   so keep it alive. */
 static inline void ExpReleasePush(PEX_PUSH_LOCK PushLock, ULONG_PTR Mine, const void *Place)
 {
     KiNoteBlockingRelease(ArchCurrentThread(), PushLock, KbkPushLock, NULL, Place);

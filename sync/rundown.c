@@ -92,7 +92,7 @@ BOOLEAN ExAcquireRundownProtection(PEX_RUNDOWN_REF RunRef)
 }
 EXPORT(ExAcquireRundownProtection);
 
-/* A user leaves. Alone: by the word at which it came. */
+/* Users leave. Alone: the reference is this one word, at which they have come in, too. */
 static inline void ExpRelease(PEX_RUNDOWN_REF RunRef, ULONG Count, bool Alone)
 {
     ULONG_PTR Value = __atomic_load_n(&RunRef->Count, __ATOMIC_RELAXED);

@@ -3,7 +3,7 @@
  * Remove locks: a driver counts the operations that use a device, and waits for the last of them before it removes the
  * device. IoCount starts at 1, for the device itself; whoever removes it gives that up together with its own
  * acquisition. Nobody raises it from 0 again: it becomes 0 once, so that RemoveEvent is set once, by the last user, and
- * nobody touches the lock when the remover goes on and frees its memory.
+ * no user touches the lock any more when the remover goes on and frees its memory.
  *
  * Debug builds keep each acquisition with its tag in a list (Dbg.Spin guards it), so that a release of what was not
  * acquired with that tag is noticed at once. Where memory for the list is out, acquisitions are only counted.

@@ -17,10 +17,10 @@
 /* (c) constant   (x) IopLineLock; walks read it   (a) atomic operations */
 struct _KINTERRUPT {
     struct _KINTERRUPT *Next;     /* (x) */
-    PKSERVICE_ROUTINE ServiceRoutine;
-    PVOID ServiceContext;
+    PKSERVICE_ROUTINE ServiceRoutine; /* (c) */
+    PVOID ServiceContext;         /* (c) */
     PKSPIN_LOCK Lock;             /* (c) SpinLock below, or the driver's own */
-    KSPIN_LOCK SpinLock;
+    KSPIN_LOCK SpinLock;          /* (a) */
     ULONG Line;                   /* (c) */
     KIRQL SynchronizeIrql;        /* (c) */
     BOOLEAN Shared;               /* (c) */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * I/O work items: work items that belong to a device or driver object. From the moment when one is queued
- * until its routine has returned, the module that holds the routine stays in memory.
+ * until its routine has returned, the module that holds the routine stays in memory. Its unloading waits for that after
+ * DriverUnload has returned; an item that is queued later still, by a routine that runs meanwhile, holds nothing any
+ * more: DriverUnload has to see to it that no routine queues again.
  */
 #include "kernel/ex/ex.h"
 #include "kernel/kd/kd.h"
@@ -15,7 +17,7 @@ struct _IO_WORKITEM {
     PIO_WORKITEM_ROUTINE_EX RoutineEx; /* one of the two */
     PIO_WORKITEM_ROUTINE Routine;
     PVOID Context;
-    PEX_MODULE Module; /* of the routine, referenced while the item is queued; NULL: the kernel's */
+    PEX_MODULE Module; /* of the routine, referenced until that has returned; NULL: the kernel's, or being unloaded */
 };
 
 /* Everything is copied first: the routine may free the item, or queue it again. */
