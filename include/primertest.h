@@ -39,6 +39,7 @@ VOID PrimerTestBlockHolding(BOOLEAN Right);
     X(AlertClaimed, "the alerter has claimed, or failed to; no lock")                                                  \
     X(ApcQueued, "an APC is on the waiter's list, the wait is claimed next; no lock above DISPATCH_LEVEL")             \
     X(ApcClaimed, "whoever queued it has claimed, or failed to; no lock above DISPATCH_LEVEL")                         \
+    X(SoftPending, "the level has dropped, and a software interrupt that was found pending is served next; no lock")   \
     X(QueueJoined, "a processor has joined an in-stack queued lock, and is not linked yet; subject: the lock")         \
     X(QueueLeaving, "the holder of such a lock has found no successor, and is about to free it; subject: the lock")    \
     X(PushLockBusy, "a push lock was taken, the thread is about to queue; subject: the lock")                          \

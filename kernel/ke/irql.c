@@ -7,6 +7,7 @@
  * Above DISPATCH_LEVEL the level is the processor's: CR8 masks the classes below, HIGH_LEVEL turns interrupts
  * off.
  */
+#include "kernel/kd/script.h"
 #include "kernel/ke/ki.h"
 
 /* Everything that waits for a level below DISPATCH. DISPATCH_LEVEL, interrupts on. The thread may have moved
@@ -28,14 +29,15 @@ void KiDrain(void)
     } while (ArchPendingSoft() & KSOFT_DISPATCH);
 }
 
-/* Does what is pending for a level below DISPATCH_LEVEL, or the first part of it. Interrupts on; the caller
-   sets the level afterwards and looks again. The thread may have moved to another processor on return. */
-static void KiServeSoft(void)
+/* Does what is pending for Irql, a level below DISPATCH_LEVEL, or the first part of it. Interrupts are on, and so what the
+   caller has seen pending may have been done by an interrupt's exit meanwhile. The caller sets the level afterwards and
+   looks again. The thread may have moved to another processor on return. */
+static void KiServeSoft(KIRQL Irql)
 {
     if (ArchPendingSoft() & KSOFT_DISPATCH) {
         ArchSetIrql(DISPATCH_LEVEL);
         KiDrain();
-    } else { /* KSOFT_APC, at PASSIVE_LEVEL */
+    } else if (Irql < APC_LEVEL) { /* at APC_LEVEL an APC stays pending */
         ArchSetIrql(APC_LEVEL);
         KiDeliverKernelApcs();
     }
@@ -49,7 +51,8 @@ void KiSoftInterrupt(KIRQL NewIrql)
         return;
     }
     while (ArchPendingSoft() >> NewIrql) {
-        KiServeSoft();
+        KdPoint(PrimerPointSoftPending, ArchCurrentThread());
+        KiServeSoft(NewIrql);
         ArchSetIrql(NewIrql);
     }
 }
@@ -61,7 +64,7 @@ void KiInterruptExit(KIRQL ReturnIrql)
     do {
         ArchSetIrql(DISPATCH_LEVEL);
         ArchEnableInterrupts();
-        KiServeSoft();
+        KiServeSoft(ReturnIrql);
         ArchDisableInterrupts();
         ArchSetIrql(ReturnIrql);
     } while (ArchPendingSoft() >> ReturnIrql);

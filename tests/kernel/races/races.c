@@ -13,6 +13,8 @@
  * Processors: with four, each party has one of its own. With two, the waiter sleeps on one of the two that the others
  * use. On one, only what can follow there: the first one acts, then the second, then the waiter runs; it is run
  * with virtual time, so that the time-out does not come too early on a slow machine.
+ *
+ * Last, a race of another kind: an interrupt between a thread that lowers its level and what is pending for it.
  */
 #include "../ktest.h"
 #include <primertest.h>
@@ -367,10 +369,88 @@ static VOID RunMatrix(BOOLEAN Preparing, PCSTR Stage)
     }
 }
 
+/* ---- A software interrupt that somebody else serves ---- */
+
+/*
+ * A thread lowers its level to APC_LEVEL. A DPC and a kernel APC are pending; it has seen that something is, when an
+ * interrupt comes whose exit runs the DPC. What is left is the APC, which may not run before the level drops further.
+ */
+static struct {
+    KAPC Apc;
+    KDPC Own, Others;
+    volatile LONG Apcs, Dpcs;
+    volatile BOOLEAN Begin;
+    LONG AtApcLevel, AtPassiveLevel;
+    ULONG Taken;
+} Soft;
+
+static VOID OnSoftApc(PKAPC Apc, PKNORMAL_ROUTINE *Normal, PVOID *Context, PVOID *Argument1, PVOID *Argument2)
+{
+    InterlockedIncrement(&Soft.Apcs);
+}
+
+static VOID OnSoftDpc(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
+{
+    InterlockedIncrement(&Soft.Dpcs);
+}
+
+static VOID LowersLevel(PVOID Context)
+{
+    static const PRIMER_STEP Steps[] = {
+        {PointGo, ActorFirst, 2}, {PointDone, ActorFirst, 0}, {PrimerPointSoftPending, ActorWaiter, 0}};
+    KIRQL Irql;
+    RunOn(KeGetCurrentThread(), 1);
+    KeInitializeApc(&Soft.Apc, KeGetCurrentThread(), OriginalApcEnvironment, OnSoftApc, NULL, NULL, KernelMode, NULL);
+    KeRaiseIrql(DISPATCH_LEVEL, &Irql);
+    KeInsertQueueApc(&Soft.Apc, NULL, NULL, 0);
+    KeInsertQueueDpc(&Soft.Own, NULL, NULL);
+    PrimerSetActor(ActorWaiter, KeGetCurrentThread());
+    PrimerSetActor(ActorFirst, &Soft);
+    PrimerStartScript(Steps, 3, 5000);
+    Soft.Begin = TRUE;
+    KeLowerIrql(APC_LEVEL);
+    Soft.AtApcLevel = Soft.Apcs;
+    Soft.Taken = PrimerEndScript();
+    KeLowerIrql(Irql);
+    Soft.AtPassiveLevel = Soft.Apcs;
+}
+
+static VOID Interrupts(PVOID Context)
+{
+    RunOn(KeGetCurrentThread(), 0);
+    while (!Soft.Begin) {
+        YieldProcessor();
+    }
+    PrimerReachPoint(PointGo, &Soft);
+    KeInsertQueueDpc(&Soft.Others, NULL, NULL);
+    while (Soft.Dpcs < 2) {
+        YieldProcessor();
+    }
+    PrimerReachPoint(PointDone, &Soft);
+}
+
+static PCSTR ApcStaysPending(VOID)
+{
+    KeInitializeDpc(&Soft.Own, OnSoftDpc, NULL);
+    KeInitializeDpc(&Soft.Others, OnSoftDpc, NULL);
+    KeSetTargetProcessorDpc(&Soft.Others, 1);
+    KeSetImportanceDpc(&Soft.Others, HighImportance);
+    PETHREAD First = KtestStart(Interrupts, NULL), Second = KtestStart(LowersLevel, NULL);
+    KTEST_CHECK(First != NULL && Second != NULL);
+    KtestJoin(First);
+    KtestJoin(Second);
+    KTEST_CHECK(Soft.Taken == 3 && Soft.Dpcs == 2);
+    KTEST_CHECK(Soft.AtApcLevel == 0 && Soft.AtPassiveLevel == 1);
+    return NULL;
+}
+
 NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
     Processors = KeQueryActiveProcessorCount(NULL);
     RunMatrix(FALSE, "asleep");
     RunMatrix(TRUE, "preparing");
+    if (Processors > 1) {
+        KtestRun("races.apc-stays-pending-at-apc-level", ApcStaysPending);
+    }
     return STATUS_SUCCESS;
 }
