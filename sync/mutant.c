@@ -6,7 +6,8 @@
  * Locks: the object's lock guards SignalState, OwnerThread and Abandoned. MutantListEntry, and the APC
  * counter of the thread, are the owner's own: whoever passes the mutant on writes only OwnerThread, and the
  * new owner enters it in its list on the way out of its wait (KiEnterMutant). The old one has unlinked it
- * before it unlocked the object.
+ * before it unlocked the object. Both do so at DISPATCH_LEVEL, for a kernel APC of the same thread may acquire
+ * and release mutants in between.
  */
 #include "sync/held.h"
 #include "sync/sync.h"
@@ -28,14 +29,17 @@ VOID KeInitializeMutex(PRKMUTEX Mutex, ULONG Level)
 }
 EXPORT(KeInitializeMutex);
 
-/* A mutant, free or the current thread's. Owning one disables nothing; one whose owner ends is abandoned. */
+/* A mutant, free or the current thread's. Owning one disables nothing; one whose owner ends is abandoned.
+   <= DISPATCH_LEVEL. */
 VOID KeInitializeMutant(PRKMUTANT Mutant, BOOLEAN InitialOwner)
 {
     PKTHREAD Thread = ArchCurrentThread();
     KiInitializeMutant(Mutant, 0);
     if (InitialOwner) {
+        KIRQL Irql = KiRaiseToDispatch();
         KiConsumeMutant(Mutant, Thread);
         KiEnterMutant(Thread, Mutant);
+        KiLower(Irql);
     }
 }
 EXPORT(KeInitializeMutant);
@@ -67,6 +71,8 @@ void KiEnterMutant(PKTHREAD Thread, PKMUTANT Mutant)
 {
     KI_ASSERT(Thread == ArchCurrentThread() && Mutant->OwnerThread == Thread,
               "mutant %p is owned by thread %p", Mutant, Mutant->OwnerThread);
+    KI_ASSERT(ArchGetIrql() == DISPATCH_LEVEL, "mutant %p is entered at level %d, where APCs use the list, too",
+              Mutant, ArchGetIrql());
     if (Mutant->Header.SignalState == 0) { /* owned once: not a recursion */
         InsertTailList(&Thread->MutantListHead, &Mutant->MutantListEntry);
         Thread->KernelApcDisable -= Mutant->ApcDisable;
