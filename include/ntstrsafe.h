@@ -24,12 +24,12 @@ typedef PCWSTR NTSTRSAFE_PCWSTR;
 NTSTATUS RtlStringCchVPrintfA(_Out_writes_(Size) PSTR Destination, _In_ SIZE_T Size, _In_ PCSTR Format,
                               _In_ va_list Arguments);
 NTSTATUS RtlStringCchPrintfA(_Out_writes_(Size) PSTR Destination, _In_ SIZE_T Size, _In_ PCSTR Format, ...);
-/* At most Count characters of the source: copied; or appended to what is there. */
+/* At most Count characters of the source: copied; or appended to what is there. (WDK page of the name) */
 NTSTATUS RtlStringCchCopyNA(_Out_writes_(Size) PSTR Destination, _In_ SIZE_T Size, _In_ PCSTR Source,
                             _In_ SIZE_T Count);
 NTSTATUS RtlStringCchCatNA(_Inout_updates_(Size) PSTR Destination, _In_ SIZE_T Size, _In_ PCSTR Source,
                            _In_ SIZE_T Count);
-/* The length of a string that must end within Maximum characters, its NUL included. */
+/* The length of a string that must end within Maximum characters, its NUL included. (WDK page of the name) */
 NTSTATUS RtlStringCchLengthA(_In_ PCSTR Text, _In_ SIZE_T Maximum, _Out_opt_ PSIZE_T Length);
 
 #define RtlStringCchCopyA(Destination, Size, Source)                                                         \
@@ -71,7 +71,8 @@ NTSTATUS RtlStringCbLengthW(_In_ PCWSTR Text, _In_ SIZE_T Maximum, _Out_opt_ PSI
 
 /* ---- Counted strings: within MaximumLength, which needs no room for a NUL; none is added ---- */
 
-/* Describes a NUL-terminated string. STATUS_INVALID_PARAMETER when it is too long for that. */
+/* Describes a NUL-terminated string. STATUS_INVALID_PARAMETER when it is too long for that.
+   (WDK page of the name) */
 NTSTATUS RtlUnicodeStringInit(_Out_ PUNICODE_STRING DestinationString, _In_opt_ PCWSTR Source);
 NTSTATUS RtlUnicodeStringVPrintf(_Inout_ PUNICODE_STRING DestinationString, _In_ PCWSTR Format,
                                  _In_ va_list Arguments);

@@ -39,6 +39,8 @@ VOID ExpEnterTry(PSEH_FRAME Frame);
 VOID ExpLeaveTry(PSEH_FRAME Frame);
 /* Goes on to the next outer block with the same code. */
 NORETURN VOID ExpContinueSearch(PSEH_FRAME Frame);
+/* Saves the registers of the caller, and returns 0; again, and not 0, when an exception is handled. Any IRQL; does not
+   block. For the macros below alone. */
 __attribute__((returns_twice)) int ArchSaveContext(ULONG64 Context[8]);
 
 NORETURN VOID ExRaiseStatus(_In_ NTSTATUS Status);

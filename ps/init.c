@@ -7,11 +7,16 @@
 #include "ps/psp.h"
 
 POBJECT_TYPE PspProcessType, PspThreadType;
+/* The type of process objects, for ObReferenceObjectByHandle and ObReferenceObjectByPointer. Valid before
+   any module is loaded, and constant. (WDK page of ObReferenceObjectByHandle) */
 POBJECT_TYPE *PsProcessType = &PspProcessType;
+/* The type of thread objects. As PsProcessType. (WDK page of ObReferenceObjectByHandle) */
 POBJECT_TYPE *PsThreadType = &PspThreadType;
 EXPORT(PsProcessType);
 EXPORT(PsThreadType);
 
+/* The System process, to which system threads belong unless their creator names another. Never goes away.
+. (WDK page of the name) */
 PEPROCESS PsInitialSystemProcess;
 EXPORT(PsInitialSystemProcess);
 

@@ -456,49 +456,55 @@ NTSTATUS NtTerminateProcess(HANDLE ProcessHandle, NTSTATUS ExitStatus)
 
 /* ---- Questions ---- */
 
-/* The process whose address space is current: the attached one's. Not referenced. Any IRQL. */
+/* The process whose address space is current: the attached one's. Not referenced. Any IRQL.
+   (WDK page of the name) */
 PEPROCESS PsGetCurrentProcess(VOID)
 {
     return CONTAINING_RECORD(ArchCurrentThread()->AttachedProcess, EPROCESS, Pcb);
 }
 EXPORT(PsGetCurrentProcess);
 
-/* Of the process that the current thread belongs to. Any IRQL. */
+/* The id of the process that the current thread belongs to, whatever it is attached to. Any IRQL; does not
+   block. (WDK page of the name) */
 HANDLE PsGetCurrentProcessId(VOID)
 {
     return PspCurrentThread()->Cid.UniqueProcess;
 }
 EXPORT(PsGetCurrentProcessId);
 
+/* The id of the process, a multiple of 4, which stays valid as long as the object. Any IRQL; does not
+   block. (WDK page of the name) */
 HANDLE PsGetProcessId(PEPROCESS Process)
 {
     return Process->UniqueProcessId;
 }
 EXPORT(PsGetProcessId);
 
-/* System time at the creation; later changes of the clock leave it alone. Any IRQL.
-   (WDK page of the name) */
+/* When the process was created, in system time (100 ns since 1601). Any IRQL; does not block. (WDK page of
+   the name) */
 LONGLONG PsGetProcessCreateTimeQuadPart(PEPROCESS Process)
 {
     return Process->CreateTime.QuadPart;
 }
 EXPORT(PsGetProcessCreateTimeQuadPart);
 
-/* STATUS_PENDING until the process's end begins: its exit callbacks see the status. Any IRQL. */
+/* The status that the process has ended with, STATUS_PENDING until its end begins: its exit callbacks see the
+   status already. <= APC_LEVEL; does not block. (no WDK page) */
 NTSTATUS PsGetProcessExitStatus(PEPROCESS Process)
 {
     return Process->ExitStatus;
 }
 EXPORT(PsGetProcessExitStatus);
 
-/* Of the current process; 0 unless its end has begun. <= DISPATCH. (WDK page of the name) */
+/* When the end of the current process began, in system time (100 ns since 1601); 0 before. <= DISPATCH_LEVEL;
+   does not block. (WDK page of the name) */
 LARGE_INTEGER PsGetProcessExitTime(VOID)
 {
     return PspHomeProcess()->ExitTime;
 }
 EXPORT(PsGetProcessExitTime);
 
-/* TRUE for the System process (and Idle). Any IRQL. */
+/* TRUE for the System process (and Idle). Any IRQL. (no WDK page) */
 BOOLEAN PsIsSystemProcess(PEPROCESS Process)
 {
     return Process->SystemProcess;
@@ -514,7 +520,9 @@ NTSTATUS PsLookupProcessByProcessId(HANDLE ProcessId, PEPROCESS *Process)
 }
 EXPORT(PsLookupProcessByProcessId);
 
-/* Obsolete; answers as RtlGetVersion's successor would: 10.0, this build. TRUE: a debug build. Any IRQL. */
+/* Obsolete: the version of the system, each part where its pointer is not NULL; the service pack is empty. TRUE: a debug
+   build. Differs: 10.0 stands for the interface that is followed, and the build number is Primer's interface version. Any
+   IRQL; does not block. (WDK page of the name) */
 BOOLEAN PsGetVersion(PULONG MajorVersion, PULONG MinorVersion, PULONG BuildNumber, PUNICODE_STRING CSDVersion)
 {
     if (MajorVersion != NULL) {

@@ -5,6 +5,8 @@
 #include "ps/psp.h"
 #include <primertest.h>
 
+/* Empties the caches, then fills in what memory and how many objects are in use. PASSIVE_LEVEL; may block.
+   For tests alone. */
 VOID PrimerQueryMemory(PPRIMER_MEMORY Memory)
 {
     MM_STATISTICS Statistics;
@@ -22,12 +24,17 @@ VOID PrimerQueryMemory(PPRIMER_MEMORY Memory)
 }
 EXPORT(PrimerQueryMemory);
 
+/* Sets the user address at which user APCs of the process enter user mode. PASSIVE_LEVEL; does not block.
+   For tests alone. */
 VOID PrimerSetUserApcDispatcher(PEPROCESS Process, ULONG64 Address)
 {
     Process->UserApcDispatcher = Address;
 }
 EXPORT(PrimerSetUserApcDispatcher);
 
+/* Puts the user registers that an APC's delivery has saved at the user address Saved back into Frame. An
+   error of reading them is returned, and Frame is then to be dropped. PASSIVE_LEVEL; may block. For tests
+   alone. */
 NTSTATUS PrimerPopUserFrame(PKTRAP_FRAME Frame, ULONG64 Saved)
 {
     return ArchPopUserFrame(Frame, Saved);

@@ -523,7 +523,7 @@ void PspUserApc(PKTRAP_FRAME Frame, PKNORMAL_ROUTINE Routine, PVOID Context, PVO
 
 /* ---- Questions ---- */
 
-/* The current thread; not referenced. Any IRQL. */
+/* The current thread; not referenced. Any IRQL. (WDK page of the name) */
 PETHREAD PsGetCurrentThread(VOID)
 {
     return PspCurrentThread();
@@ -531,20 +531,23 @@ PETHREAD PsGetCurrentThread(VOID)
 EXPORT(PsGetCurrentThread);
 
 /* The id of the current thread: in a DPC or an interrupt that of the thread that was interrupted. Any IRQL.
-   */
+. (WDK page of the name) */
 HANDLE PsGetCurrentThreadId(VOID)
 {
     return PspCurrentThread()->Cid.UniqueThread;
 }
 EXPORT(PsGetCurrentThreadId);
 
+/* The id of the thread, a multiple of 4, which stays valid as long as the object. Any IRQL; does not block.
+   (WDK page of the name) */
 HANDLE PsGetThreadId(PETHREAD Thread)
 {
     return Thread->Cid.UniqueThread;
 }
 EXPORT(PsGetThreadId);
 
-/* Of the process that the thread belongs to, whatever it is attached to. Any IRQL. */
+/* The id of the process that the thread belongs to, whatever it is attached to. Any IRQL; does not block.
+   (WDK page of the name) */
 HANDLE PsGetThreadProcessId(PETHREAD Thread)
 {
     return Thread->Cid.UniqueProcess;
@@ -557,6 +560,8 @@ BOOLEAN PspQueryThreadIds(PKTHREAD Thread, CLIENT_ID *Ids)
     return PsInitialSystemProcess != NULL;
 }
 
+/* The process that the thread belongs to, whatever it is attached to; not referenced. Any IRQL; does not
+   block. (no WDK page) */
 PEPROCESS PsGetThreadProcess(PETHREAD Thread)
 {
     return PsThreadProcess(Thread);
@@ -572,20 +577,22 @@ PVOID PsGetCurrentThreadTeb(VOID)
 }
 EXPORT(PsGetCurrentThreadTeb);
 
+/* TRUE for a thread that never leaves the kernel. Any IRQL; does not block. (WDK page of the name) */
 BOOLEAN PsIsSystemThread(PETHREAD Thread)
 {
     return Thread->Tcb.SystemThread;
 }
 EXPORT(PsIsSystemThread);
 
-/* TRUE as soon as somebody, the thread itself included, has ended it. Any IRQL. */
+/* TRUE as soon as somebody, the thread itself included, has ended it. Any IRQL. (WDK page of the name) */
 BOOLEAN PsIsThreadTerminating(PETHREAD Thread)
 {
     return Thread->Terminating != 0;
 }
 EXPORT(PsIsThreadTerminating);
 
-/* STATUS_PENDING while the thread lives. <= APC. (WDK page of the name) */
+/* The status that the thread has ended with, STATUS_PENDING while it lives. <= APC_LEVEL; does not block.
+   (WDK page of the name) */
 NTSTATUS PsGetThreadExitStatus(PETHREAD Thread)
 {
     return Thread->ExitStatus;
@@ -602,7 +609,7 @@ NTSTATUS PsLookupThreadByThreadId(HANDLE ThreadId, PETHREAD *Thread)
 EXPORT(PsLookupThreadByThreadId);
 
 /* The thread and, if asked for, its process, both referenced. STATUS_INVALID_CID: no such thread, or not of
-   that process. <= APC. */
+   that process. <= APC. (no WDK page) */
 NTSTATUS PsLookupProcessThreadByCid(PCLIENT_ID ClientId, PEPROCESS *Process, PETHREAD *Thread)
 {
     PETHREAD Found = ObLookupClientId(ClientId->UniqueThread, PspThreadType);

@@ -4,6 +4,9 @@
  */
 #include "sync/sync.h"
 
+/* Makes an event in resident memory of the caller's: a notification event, which releases all waiters and
+   stays signalled until it is reset, or a synchronization event, which releases one and resets itself.
+   State TRUE: signalled. Any IRQL; does not block. (WDK page of the name) */
 VOID KeInitializeEvent(PRKEVENT Event, EVENT_TYPE Type, BOOLEAN State)
 {
     KiInitializeHeader(&Event->Header, (UCHAR)Type, sizeof(KEVENT), State ? 1 : 0);
@@ -71,6 +74,8 @@ LONG KePulseEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait)
 }
 EXPORT(KePulseEvent);
 
+/* Makes the event not signalled. Returns the previous state, 0 for not signalled. <= DISPATCH_LEVEL; does
+   not block. (WDK page of the name) */
 LONG KeResetEvent(PRKEVENT Event)
 {
     KIRQL Irql = KiAcquireObject(&Event->Header);
@@ -81,19 +86,24 @@ LONG KeResetEvent(PRKEVENT Event)
 }
 EXPORT(KeResetEvent);
 
+/* Makes the event not signalled, for those who do not ask for its previous state. <= DISPATCH_LEVEL; does
+   not block. (WDK page of the name) */
 VOID KeClearEvent(PRKEVENT Event)
 {
     KeResetEvent(Event);
 }
 EXPORT(KeClearEvent);
 
+/* 0: not signalled, else signalled. Without a lock: the answer may be old when the caller looks at it. Any
+   IRQL; does not block. (WDK page of the name) */
 LONG KeReadStateEvent(PRKEVENT Event)
 {
     return *(volatile LONG *)&Event->Header.SignalState;
 }
 EXPORT(KeReadStateEvent);
 
-/* 0 <= Count <= Limit, Limit > 0. */
+/* Makes a semaphore in resident memory of the caller's, with Count of at most Limit: 0 <= Count <= Limit,
+   Limit > 0. Any IRQL; does not block. (WDK page of the name) */
 VOID KeInitializeSemaphore(PRKSEMAPHORE Semaphore, LONG Count, LONG Limit)
 {
     KiInitializeHeader(&Semaphore->Header, SemaphoreObject, sizeof(KSEMAPHORE), Count);
@@ -119,6 +129,8 @@ LONG KeReleaseSemaphore(PRKSEMAPHORE Semaphore, KPRIORITY Increment, LONG Adjust
 }
 EXPORT(KeReleaseSemaphore);
 
+/* The current count; 0: not signalled. Without a lock: the answer may be old when the caller looks at it.
+   Any IRQL; does not block. (WDK page of the name) */
 LONG KeReadStateSemaphore(PRKSEMAPHORE Semaphore)
 {
     return *(volatile LONG *)&Semaphore->Header.SignalState;

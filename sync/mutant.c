@@ -20,8 +20,8 @@ static void KiInitializeMutant(PKMUTANT Mutant, UCHAR ApcDisable)
     Mutant->ApcDisable = ApcDisable;
 }
 
-/* A free kernel mutex. It is acquired by waiting for it, in KernelMode. Level is ignored. Any IRQL. (WDK page
-   of the name) */
+/* Makes a free kernel mutex in resident memory of the caller's. It is acquired by waiting for it, in
+   KernelMode. Level is ignored. Any IRQL; does not block. (WDK page of the name) */
 VOID KeInitializeMutex(PRKMUTEX Mutex, ULONG Level)
 {
     KiNoteInitialize(Mutex);
@@ -30,7 +30,7 @@ VOID KeInitializeMutex(PRKMUTEX Mutex, ULONG Level)
 EXPORT(KeInitializeMutex);
 
 /* A mutant, free or the current thread's. Owning one disables nothing; one whose owner ends is abandoned.
-   <= DISPATCH_LEVEL. */
+   <= DISPATCH_LEVEL. (no WDK page) */
 VOID KeInitializeMutant(PRKMUTANT Mutant, BOOLEAN InitialOwner)
 {
     PKTHREAD Thread = ArchCurrentThread();
@@ -44,6 +44,8 @@ VOID KeInitializeMutant(PRKMUTANT Mutant, BOOLEAN InitialOwner)
 }
 EXPORT(KeInitializeMutant);
 
+/* 1: free; 0 or less: owned, once and as many times more as the number is below 0. Without a lock: the
+   answer may be old when the caller looks at it. <= DISPATCH_LEVEL; does not block. (WDK page of the name) */
 LONG KeReadStateMutex(PRKMUTEX Mutex)
 {
     return *(volatile LONG *)&Mutex->Header.SignalState;

@@ -159,8 +159,8 @@ static void KiJoinQueue(PKTHREAD Thread, PRKQUEUE Queue)
 
 /* ---- Queues ---- */
 
-/* Count: how many threads may be active at a time; 0: as many as there are processors. Any IRQL. (WDK page
-   of the name) */
+/* Makes an empty queue in resident memory of the caller's. Count: how many threads may be active at a time;
+   0: as many as there are processors. Any IRQL; does not block. (WDK page of the name) */
 VOID KeInitializeQueue(PRKQUEUE Queue, ULONG Count)
 {
     KiInitializeHeader(&Queue->Header, QueueObject, sizeof(KQUEUE), 0);

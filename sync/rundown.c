@@ -42,7 +42,7 @@ VOID ExInitializeRundownProtection(PEX_RUNDOWN_REF RunRef)
 }
 EXPORT(ExInitializeRundownProtection);
 
-/* Open again, after a run-down that is complete. */
+/* Open again, after a run-down that is complete. (WDK page of the name) */
 VOID ExReInitializeRundownProtection(PEX_RUNDOWN_REF RunRef)
 {
     KI_ASSERT(RunRef->Count == RUNDOWN_CLOSED, "run-down word is %llx", RunRef->Count);

@@ -73,7 +73,7 @@ KIRQL ExAcquireSpinLockExclusive(PEX_SPIN_LOCK SpinLock)
 }
 EXPORT(ExAcquireSpinLockExclusive);
 
-/* Releases a lock held exclusively, then lowers the level. DISPATCH_LEVEL. */
+/* Releases a lock held exclusively, then lowers the level. DISPATCH_LEVEL. (WDK page of the name) */
 VOID ExReleaseSpinLockExclusive(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql)
 {
     KI_LOCK_AT_DPC((const void *)SpinLock);
@@ -82,7 +82,7 @@ VOID ExReleaseSpinLockExclusive(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql)
 }
 EXPORT(ExReleaseSpinLockExclusive);
 
-/* Acquires for writing; the level, DISPATCH_LEVEL or higher, stays. */
+/* Acquires for writing; the level, DISPATCH_LEVEL or higher, stays. (WDK page of the name) */
 VOID ExAcquireSpinLockExclusiveAtDpcLevel(PEX_SPIN_LOCK SpinLock)
 {
     KI_LOCK_AT_DPC((const void *)SpinLock);
@@ -90,7 +90,7 @@ VOID ExAcquireSpinLockExclusiveAtDpcLevel(PEX_SPIN_LOCK SpinLock)
 }
 EXPORT(ExAcquireSpinLockExclusiveAtDpcLevel);
 
-/* Releases a lock held exclusively; the level stays. */
+/* Releases a lock held exclusively; the level stays. (WDK page of the name) */
 VOID ExReleaseSpinLockExclusiveFromDpcLevel(PEX_SPIN_LOCK SpinLock)
 {
     KI_LOCK_AT_DPC((const void *)SpinLock);
@@ -98,7 +98,8 @@ VOID ExReleaseSpinLockExclusiveFromDpcLevel(PEX_SPIN_LOCK SpinLock)
 }
 EXPORT(ExReleaseSpinLockExclusiveFromDpcLevel);
 
-/* Acquires for reading, together with other readers. Waits behind a writer that waits. */
+/* Acquires for reading, together with other readers. Waits behind a writer that waits.
+   (WDK page of the name) */
 KIRQL ExAcquireSpinLockShared(PEX_SPIN_LOCK SpinLock)
 {
     KI_LOCK_RAISES((const void *)SpinLock);
@@ -108,7 +109,7 @@ KIRQL ExAcquireSpinLockShared(PEX_SPIN_LOCK SpinLock)
 }
 EXPORT(ExAcquireSpinLockShared);
 
-/* Releases a lock held shared, then lowers the level. DISPATCH_LEVEL. */
+/* Releases a lock held shared, then lowers the level. DISPATCH_LEVEL. (WDK page of the name) */
 VOID ExReleaseSpinLockShared(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql)
 {
     KI_LOCK_AT_DPC((const void *)SpinLock);
@@ -117,7 +118,7 @@ VOID ExReleaseSpinLockShared(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql)
 }
 EXPORT(ExReleaseSpinLockShared);
 
-/* Acquires for reading; the level, DISPATCH_LEVEL or higher, stays. */
+/* Acquires for reading; the level, DISPATCH_LEVEL or higher, stays. (WDK page of the name) */
 VOID ExAcquireSpinLockSharedAtDpcLevel(PEX_SPIN_LOCK SpinLock)
 {
     KI_LOCK_AT_DPC((const void *)SpinLock);
@@ -125,7 +126,7 @@ VOID ExAcquireSpinLockSharedAtDpcLevel(PEX_SPIN_LOCK SpinLock)
 }
 EXPORT(ExAcquireSpinLockSharedAtDpcLevel);
 
-/* Releases a lock held shared; the level stays. */
+/* Releases a lock held shared; the level stays. (WDK page of the name) */
 VOID ExReleaseSpinLockSharedFromDpcLevel(PEX_SPIN_LOCK SpinLock)
 {
     KI_LOCK_AT_DPC((const void *)SpinLock);
@@ -133,7 +134,7 @@ VOID ExReleaseSpinLockSharedFromDpcLevel(PEX_SPIN_LOCK SpinLock)
 }
 EXPORT(ExReleaseSpinLockSharedFromDpcLevel);
 
-/* TRUE when nobody held it, and now the caller does. Never waits. DISPATCH_LEVEL. */
+/* TRUE when nobody held it, and now the caller does. Never waits. DISPATCH_LEVEL. (WDK page of the name) */
 BOOLEAN ExTryAcquireSpinLockExclusiveAtDpcLevel(PEX_SPIN_LOCK SpinLock)
 {
     LONG Free = 0;
@@ -147,7 +148,8 @@ BOOLEAN ExTryAcquireSpinLockExclusiveAtDpcLevel(PEX_SPIN_LOCK SpinLock)
 }
 EXPORT(ExTryAcquireSpinLockExclusiveAtDpcLevel);
 
-/* TRUE when no writer held or awaited it, and the caller is a reader now. Never waits. DISPATCH_LEVEL. */
+/* TRUE when no writer held or awaited it, and the caller is a reader now. Never waits. DISPATCH_LEVEL.
+   (WDK page of the name) */
 BOOLEAN ExTryAcquireSpinLockSharedAtDpcLevel(PEX_SPIN_LOCK SpinLock)
 {
     KI_LOCK_AT_DPC((const void *)SpinLock);
@@ -161,7 +163,8 @@ BOOLEAN ExTryAcquireSpinLockSharedAtDpcLevel(PEX_SPIN_LOCK SpinLock)
 EXPORT(ExTryAcquireSpinLockSharedAtDpcLevel);
 
 /* A reader becomes the writer, if it is the only reader and no writer waits. FALSE: it is a reader still. On TRUE the
-   lock is released as an exclusive one, to the level that the shared acquisition has returned. DISPATCH_LEVEL. */
+   lock is released as an exclusive one, to the level that the shared acquisition has returned. DISPATCH_LEVEL.
+   (WDK page of the name) */
 LOGICAL ExTryConvertSharedSpinLockExclusive(PEX_SPIN_LOCK SpinLock)
 {
     LONG Alone = 1;

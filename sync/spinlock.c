@@ -42,14 +42,16 @@ KIRQL KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock)
 }
 EXPORT(KeAcquireSpinLockRaiseToDpc);
 
-/* Raises to DISPATCH_LEVEL and acquires; *OldIrql is the level before. <= DISPATCH_LEVEL. */
+/* Raises to DISPATCH_LEVEL and acquires; *OldIrql is the level before. <= DISPATCH_LEVEL.
+   (WDK page of the name) */
 VOID KeAcquireSpinLock(PKSPIN_LOCK SpinLock, PKIRQL OldIrql)
 {
     *OldIrql = KeAcquireSpinLockRaiseToDpc(SpinLock);
 }
 EXPORT(KeAcquireSpinLock);
 
-/* Releases, then lowers the level to what the acquisition has returned. DISPATCH_LEVEL. */
+/* Releases, then lowers the level to what the acquisition has returned. DISPATCH_LEVEL.
+   (WDK page of the name) */
 VOID KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql)
 {
     KI_LOCK_AT_DPC(SpinLock);
@@ -59,7 +61,7 @@ VOID KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql)
 }
 EXPORT(KeReleaseSpinLock);
 
-/* Acquires; the level, DISPATCH_LEVEL or higher, stays as it is. */
+/* Acquires; the level, DISPATCH_LEVEL or higher, stays as it is. (WDK page of the name) */
 VOID KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
 {
     KI_LOCK_AT_DPC(SpinLock);
@@ -67,7 +69,7 @@ VOID KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
 }
 EXPORT(KeAcquireSpinLockAtDpcLevel);
 
-/* Releases what KeAcquireSpinLockAtDpcLevel or a try has acquired; the level stays. */
+/* Releases what KeAcquireSpinLockAtDpcLevel or a try has acquired; the level stays. (WDK page of the name) */
 VOID KeReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock)
 {
     KI_LOCK_AT_DPC(SpinLock);
@@ -103,7 +105,8 @@ KIRQL KeAcquireSpinLockForDpc(PKSPIN_LOCK SpinLock)
 }
 EXPORT(KeAcquireSpinLockForDpc);
 
-/* Releases what KeAcquireSpinLockForDpc has acquired, and lowers the level if that had raised it. */
+/* Releases what KeAcquireSpinLockForDpc has acquired, and lowers the level if that had raised it.
+   (WDK page of the name) */
 VOID KeReleaseSpinLockForDpc(PKSPIN_LOCK SpinLock, KIRQL OldIrql)
 {
     KeReleaseSpinLock(SpinLock, OldIrql);
@@ -163,7 +166,7 @@ static inline void KiQueueRelease(PKSPIN_LOCK_QUEUE Entry)
 }
 
 /* Acquires in the order of arrival; the level, DISPATCH_LEVEL or higher, stays. The handle is in use until the
-   release. */
+   release. (WDK page of the name) */
 VOID KeAcquireInStackQueuedSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle)
 {
     KI_LOCK_AT_DPC(SpinLock);
@@ -171,7 +174,7 @@ VOID KeAcquireInStackQueuedSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE
 }
 EXPORT(KeAcquireInStackQueuedSpinLockAtDpcLevel);
 
-/* Releases and hands on to the next in the queue; the level stays. */
+/* Releases and hands on to the next in the queue; the level stays. (WDK page of the name) */
 VOID KeReleaseInStackQueuedSpinLockFromDpcLevel(PKLOCK_QUEUE_HANDLE LockHandle)
 {
     KI_LOCK_AT_DPC(LockHandle);
@@ -189,7 +192,8 @@ VOID KeAcquireInStackQueuedSpinLock(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE Lo
 }
 EXPORT(KeAcquireInStackQueuedSpinLock);
 
-/* Releases, hands on to the next in the queue, then lowers the level to what it was. DISPATCH_LEVEL. */
+/* Releases, hands on to the next in the queue, then lowers the level to what it was. DISPATCH_LEVEL.
+   (WDK page of the name) */
 VOID KeReleaseInStackQueuedSpinLock(PKLOCK_QUEUE_HANDLE LockHandle)
 {
     KI_LOCK_AT_DPC(LockHandle);
@@ -206,7 +210,8 @@ VOID KeAcquireInStackQueuedSpinLockForDpc(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HAN
 }
 EXPORT(KeAcquireInStackQueuedSpinLockForDpc);
 
-/* Releases what KeAcquireInStackQueuedSpinLockForDpc has acquired, and lowers the level if that had raised it. */
+/* Releases what KeAcquireInStackQueuedSpinLockForDpc has acquired, and lowers the level if that had raised it.
+   (WDK page of the name) */
 VOID KeReleaseInStackQueuedSpinLockForDpc(PKLOCK_QUEUE_HANDLE LockHandle)
 {
     KeReleaseInStackQueuedSpinLock(LockHandle);

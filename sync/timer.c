@@ -62,6 +62,10 @@ PKTHREAD KiTimerExpired(PKTIMER Timer, ULONG64 Now, PKTHREAD Chain)
     return Chain;
 }
 
+/* Makes a timer, neither set nor signalled, in resident memory of the caller's: a notification timer, which
+   stays signalled after its expiry until it is set anew, or a synchronization timer, which is signalled
+   until one waiter is released. Never for a timer that is set. <= DISPATCH_LEVEL; does not block. (WDK page
+   of the name) */
 VOID KeInitializeTimerEx(PKTIMER Timer, TIMER_TYPE Type)
 {
     KiInitializeHeader(&Timer->Header,
@@ -75,6 +79,7 @@ VOID KeInitializeTimerEx(PKTIMER Timer, TIMER_TYPE Type)
 }
 EXPORT(KeInitializeTimerEx);
 
+/* KeInitializeTimerEx with NotificationTimer. <= DISPATCH_LEVEL; does not block. (WDK page of the name) */
 VOID KeInitializeTimer(PKTIMER Timer)
 {
     KeInitializeTimerEx(Timer, NotificationTimer);

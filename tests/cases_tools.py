@@ -99,6 +99,31 @@ grep -x 'kernel/kd/beside.c: kd may not use MmUpward of mm' faults
 grep -x 'io and ob use each other' faults
 """
 
+# Every exported routine has its declaration, contract, test and line on the page; a tree in which one has not is told so.
+ROUTINES = r"""
+tools/routines --check
+cp -r --parents tools/routines kernel ps sync arch include docs/routines.md drivers subsystems tests $TMP
+cd $TMP
+tools/routines --check
+cat >>sync/event.c <<'END'
+
+VOID KeNobodyKnows(VOID)
+{
+}
+EXPORT(KeNobodyKnows);
+END
+sed -i '/^| KeBugCheck /d' docs/routines.md
+! tools/routines --check >faults
+grep -x 'KeNobodyKnows: no header in include/ declares it' faults
+grep -x 'KeNobodyKnows: no contract above its definition or declaration' faults
+grep -x 'KeNobodyKnows: no test uses it' faults
+grep 'docs/routines.md is out of date' faults
+tools/routines
+! tools/routines --check >faults
+test -z "$(grep 'out of date' faults)"
+grep '^| KeBugCheck | ntddk.h | KeBugCheckEx with parameters of 0 | as documented | kernel/bug |$' docs/routines.md
+"""
+
 SECOND_MAKE = """
 make BUILD=$BUILD >/dev/null
 make BUILD=$BUILD >$TMP/out
@@ -167,6 +192,7 @@ END
 CASES = [
     Script("tools/second-make", SECOND_MAKE, alone=True),
     Script("tools/layers", LAYERS),
+    Script("tools/routines", ROUTINES),
     Script("tools/lines", "make -s lines", needs=("cloc",)),
     Script("tools/module-layers", MODULE_LAYERS),
     Script("tools/multiboot2", MULTIBOOT2),

@@ -8,7 +8,8 @@
 
 #define EXP_GROUP 0
 
-/* The older form, which does not tell the affinity before. <= DISPATCH_LEVEL. (WDK page of the name) */
+/* KeSetSystemAffinityThreadEx in the older form, which does not tell the affinity before. <= DISPATCH_LEVEL;
+   may not return before the thread has moved. (WDK page of the name) */
 VOID KeSetSystemAffinityThread(KAFFINITY Affinity)
 {
     KeSetSystemAffinityThreadEx(Affinity);

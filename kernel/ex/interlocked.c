@@ -36,7 +36,8 @@ PLIST_ENTRY ExInterlockedInsertHeadList(PLIST_ENTRY ListHead, PLIST_ENTRY ListEn
 }
 EXPORT(ExInterlockedInsertHeadList);
 
-/* Puts the entry at the end; returns the entry that was last before, NULL when the list was empty. */
+/* Puts the entry at the end; returns the entry that was last before, NULL when the list was empty.
+   (WDK page of the name) */
 PLIST_ENTRY ExInterlockedInsertTailList(PLIST_ENTRY ListHead, PLIST_ENTRY ListEntry, PKSPIN_LOCK Lock)
 {
     bool Interrupts = ExpAcquire(Lock);
@@ -47,7 +48,7 @@ PLIST_ENTRY ExInterlockedInsertTailList(PLIST_ENTRY ListHead, PLIST_ENTRY ListEn
 }
 EXPORT(ExInterlockedInsertTailList);
 
-/* Takes off and returns the first entry; NULL when the list is empty. */
+/* Takes off and returns the first entry; NULL when the list is empty. (WDK page of the name) */
 PLIST_ENTRY ExInterlockedRemoveHeadList(PLIST_ENTRY ListHead, PKSPIN_LOCK Lock)
 {
     bool Interrupts = ExpAcquire(Lock);
@@ -59,7 +60,7 @@ EXPORT(ExInterlockedRemoveHeadList);
 
 /* ---- Singly linked ---- */
 
-/* Puts the entry at the front; returns the entry that was first before, or NULL. */
+/* Puts the entry at the front; returns the entry that was first before, or NULL. (WDK page of the name) */
 PSINGLE_LIST_ENTRY ExInterlockedPushEntryList(PSINGLE_LIST_ENTRY ListHead, PSINGLE_LIST_ENTRY ListEntry,
                                               PKSPIN_LOCK Lock)
 {
@@ -71,7 +72,7 @@ PSINGLE_LIST_ENTRY ExInterlockedPushEntryList(PSINGLE_LIST_ENTRY ListHead, PSING
 }
 EXPORT(ExInterlockedPushEntryList);
 
-/* Takes off and returns the first entry; NULL when the list is empty. */
+/* Takes off and returns the first entry; NULL when the list is empty. (WDK page of the name) */
 PSINGLE_LIST_ENTRY ExInterlockedPopEntryList(PSINGLE_LIST_ENTRY ListHead, PKSPIN_LOCK Lock)
 {
     bool Interrupts = ExpAcquire(Lock);
@@ -83,7 +84,7 @@ EXPORT(ExInterlockedPopEntryList);
 
 /* ---- Sums ---- */
 
-/* Adds to a 64-bit number; returns its value before. */
+/* Adds to a 64-bit number; returns its value before. (WDK page of the name) */
 LARGE_INTEGER ExInterlockedAddLargeInteger(PLARGE_INTEGER Addend, LARGE_INTEGER Increment, PKSPIN_LOCK Lock)
 {
     bool Interrupts = ExpAcquire(Lock);
@@ -94,7 +95,7 @@ LARGE_INTEGER ExInterlockedAddLargeInteger(PLARGE_INTEGER Addend, LARGE_INTEGER 
 }
 EXPORT(ExInterlockedAddLargeInteger);
 
-/* Adds to a 32-bit number; returns its value before. */
+/* Adds to a 32-bit number; returns its value before. (WDK page of the name) */
 ULONG ExInterlockedAddUlong(PULONG Addend, ULONG Increment, PKSPIN_LOCK Lock)
 {
     bool Interrupts = ExpAcquire(Lock);
@@ -108,9 +109,9 @@ EXPORT(ExInterlockedAddUlong);
 /* ---- S-lists ---- */
 
 /*
- * Singly linked, without a lock: last in, first out. Header and entries lie at multiples of 16 bytes and in resident
- * memory. Whoever holds an entry may free it at once, even unmap it, while others still try to pop it: their attempt
- * starts anew. (WDK page of the name; so the others)
+ * Makes an empty S-list: singly linked, without a lock, last in, first out. Header and entries lie at
+ * multiples of 16 bytes and in resident memory. Whoever holds an entry may free it at once, even unmap it,
+ * while others still try to pop it: their attempt starts anew. (WDK page of the name; so the others)
  */
 VOID InitializeSListHead(PSLIST_HEADER ListHead)
 {
@@ -120,7 +121,7 @@ VOID InitializeSListHead(PSLIST_HEADER ListHead)
 }
 EXPORT(InitializeSListHead);
 
-/* Puts the entry at the front; returns the one that was first before, or NULL. */
+/* Puts the entry at the front; returns the one that was first before, or NULL. (WDK page of the name) */
 PSLIST_ENTRY InterlockedPushEntrySList(PSLIST_HEADER ListHead, PSLIST_ENTRY ListEntry)
 {
     KI_ASSERT((ULONG_PTR)ListEntry % MEMORY_ALLOCATION_ALIGNMENT == 0, "S-list entry at %p", ListEntry);
@@ -129,35 +130,36 @@ PSLIST_ENTRY InterlockedPushEntrySList(PSLIST_HEADER ListHead, PSLIST_ENTRY List
 EXPORT(InterlockedPushEntrySList);
 
 /* Puts Count entries at the front in one step, which are linked from List to ListEnd; returns the one that was first
-   before, or NULL. */
+   before, or NULL. (WDK page of the name) */
 PSLIST_ENTRY InterlockedPushListSListEx(PSLIST_HEADER ListHead, PSLIST_ENTRY List, PSLIST_ENTRY ListEnd, ULONG Count)
 {
     return ArchPushSList(ListHead, List, ListEnd, Count);
 }
 EXPORT(InterlockedPushListSListEx);
 
-/* Takes off and returns the first entry; NULL when the list is empty. */
+/* Takes off and returns the first entry; NULL when the list is empty. (WDK page of the name) */
 PSLIST_ENTRY InterlockedPopEntrySList(PSLIST_HEADER ListHead)
 {
     return ArchPopSList(ListHead);
 }
 EXPORT(InterlockedPopEntrySList);
 
-/* Takes off all entries; returns the first, which leads to the others, or NULL. */
+/* Takes off all entries; returns the first, which leads to the others, or NULL. (WDK page of the name) */
 PSLIST_ENTRY InterlockedFlushSList(PSLIST_HEADER ListHead)
 {
     return ArchFlushSList(ListHead);
 }
 EXPORT(InterlockedFlushSList);
 
-/* How many entries are there, modulo 65536. */
+/* How many entries are there, modulo 65536. (WDK page of the name) */
 USHORT QueryDepthSList(PSLIST_HEADER ListHead)
 {
     return (USHORT)__atomic_load_n(&ListHead->Alignment, __ATOMIC_RELAXED);
 }
 EXPORT(QueryDepthSList);
 
-/* The first entry, or NULL. It may be gone by the time the caller looks, unless the caller alone pops. */
+/* The first entry, or NULL. It may be gone by the time the caller looks, unless the caller alone pops.
+   (WDK page of the name) */
 PSLIST_ENTRY RtlFirstEntrySList(const SLIST_HEADER *ListHead)
 {
     return (PSLIST_ENTRY)__atomic_load_n(&ListHead->Region, __ATOMIC_ACQUIRE);

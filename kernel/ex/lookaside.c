@@ -219,7 +219,8 @@ static VOID ExpDeleteOld(PGENERAL_LOOKASIDE List)
     }
 }
 
-/* As the routines above. Flags: 0, POOL_NX_ALLOCATION, POOL_RAISE_IF_ALLOCATION_FAILURE. (WDK pages of the names) */
+/* Makes an empty list of the older kind, as ExInitializeLookasideListEx does. Flags: 0, POOL_NX_ALLOCATION,
+   POOL_RAISE_IF_ALLOCATION_FAILURE. (WDK page of the name) */
 VOID ExInitializeNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside, PALLOCATE_FUNCTION Allocate, PFREE_FUNCTION Free,
                                      ULONG Flags, SIZE_T Size, ULONG Tag, USHORT Depth)
 {

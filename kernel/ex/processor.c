@@ -29,7 +29,7 @@ ULONG KeGetCurrentProcessorNumberEx(PPROCESSOR_NUMBER ProcNumber)
 }
 EXPORT(KeGetCurrentProcessorNumberEx);
 
-/* The processors that are online, a bit each. Any IRQL. */
+/* The processors that are online, a bit each. Any IRQL. (WDK page of the name) */
 KAFFINITY KeQueryActiveProcessors(VOID)
 {
     return KeActiveProcessors;
@@ -37,49 +37,52 @@ KAFFINITY KeQueryActiveProcessors(VOID)
 EXPORT(KeQueryActiveProcessors);
 
 /* How many are online in the group, or with ALL_PROCESSOR_GROUPS altogether; 0 for a group that is not there. Any
-   IRQL. */
+   IRQL. (WDK page of the name) */
 ULONG KeQueryActiveProcessorCountEx(USHORT GroupNumber)
 {
     return ExpIsGroup(GroupNumber) ? (ULONG)RtlCountBits(KeActiveProcessors) : 0;
 }
 EXPORT(KeQueryActiveProcessorCountEx);
 
-/* How many the machine has, whether or not they could be started. Any IRQL. */
+/* How many the machine has, whether or not they could be started. Any IRQL. (WDK page of the name) */
 ULONG KeQueryMaximumProcessorCount(VOID)
 {
     return ArchProcessorCount();
 }
 EXPORT(KeQueryMaximumProcessorCount);
 
-/* The same for a group, or with ALL_PROCESSOR_GROUPS altogether; 0 for a group that is not there. */
+/* The same for a group, or with ALL_PROCESSOR_GROUPS altogether; 0 for a group that is not there.
+   (WDK page of the name) */
 ULONG KeQueryMaximumProcessorCountEx(USHORT GroupNumber)
 {
     return ExpIsGroup(GroupNumber) ? ArchProcessorCount() : 0;
 }
 EXPORT(KeQueryMaximumProcessorCountEx);
 
-/* How many groups have a processor: one. Any IRQL. */
+/* How many groups have a processor: one. Any IRQL. (WDK page of the name) */
 USHORT KeQueryActiveGroupCount(VOID)
 {
     return 1;
 }
 EXPORT(KeQueryActiveGroupCount);
 
-/* How many groups there can be: one, of 64 processors. Any IRQL. */
+/* How many groups there can be: one, of 64 processors. Any IRQL. (WDK page of the name) */
 USHORT KeQueryMaximumGroupCount(VOID)
 {
     return 1;
 }
 EXPORT(KeQueryMaximumGroupCount);
 
-/* The group's processors that are online; 0 for a group that is not there. Any IRQL. */
+/* The group's processors that are online; 0 for a group that is not there. Any IRQL.
+   (WDK page of the name) */
 KAFFINITY KeQueryGroupAffinity(USHORT GroupNumber)
 {
     return GroupNumber == 0 ? KeActiveProcessors : 0;
 }
 EXPORT(KeQueryGroupAffinity);
 
-/* STATUS_INVALID_PARAMETER: no processor has that index. Any IRQL. */
+/* The group and number of the processor with an index, from 0. STATUS_INVALID_PARAMETER: no processor has
+   that index. Any IRQL; does not block. (WDK page of the name) */
 NTSTATUS KeGetProcessorNumberFromIndex(ULONG ProcIndex, PPROCESSOR_NUMBER ProcNumber)
 {
     if (ProcIndex >= KeNumberProcessors) {
@@ -90,7 +93,8 @@ NTSTATUS KeGetProcessorNumberFromIndex(ULONG ProcIndex, PPROCESSOR_NUMBER ProcNu
 }
 EXPORT(KeGetProcessorNumberFromIndex);
 
-/* INVALID_PROCESSOR_INDEX: no processor has that number, or Reserved is not 0. Any IRQL. */
+/* The index of the processor with a group and number. INVALID_PROCESSOR_INDEX: no processor has that number,
+   or Reserved is not 0. Any IRQL; does not block. (WDK page of the name) */
 ULONG KeGetProcessorIndexFromNumber(PPROCESSOR_NUMBER ProcNumber)
 {
     if (ProcNumber->Group != 0 || ProcNumber->Reserved != 0 || ProcNumber->Number >= KeNumberProcessors) {
@@ -117,7 +121,8 @@ NTSTATUS KeSaveFloatingPointState(PKFLOATING_SAVE FloatSave)
 }
 EXPORT(KeSaveFloatingPointState);
 
-/* In the thread (or DPC) that has saved them, the last first. */
+/* Gives the vector registers back as they were at their saving, in the thread (or DPC) that saved them, the
+   last first. <= DISPATCH_LEVEL; does not block. (WDK page of the name) */
 NTSTATUS KeRestoreFloatingPointState(PKFLOATING_SAVE FloatSave)
 {
     ArchEndFpuUse(FloatSave->Block, FloatSave->Attached);
@@ -127,14 +132,15 @@ NTSTATUS KeRestoreFloatingPointState(PKFLOATING_SAVE FloatSave)
 }
 EXPORT(KeRestoreFloatingPointState);
 
-/* Mask: XSTATE_MASK_*; more than asked for is kept, and what the processor does not have is passed over. */
+/* As KeSaveFloatingPointState, for the parts of the state that Mask (XSTATE_MASK_*) names; more than asked
+   for is kept, and what the processor does not have is passed over. (WDK page of the name) */
 NTSTATUS KeSaveExtendedProcessorState(ULONG64 Mask, PXSTATE_SAVE XStateSave)
 {
     return KeSaveFloatingPointState(XStateSave);
 }
 EXPORT(KeSaveExtendedProcessorState);
 
-/* What KeRestoreFloatingPointState does, for the other routine. */
+/* What KeRestoreFloatingPointState does, for the other routine. (WDK page of the name) */
 VOID KeRestoreExtendedProcessorState(PXSTATE_SAVE XStateSave)
 {
     KeRestoreFloatingPointState(XStateSave);

@@ -534,8 +534,9 @@ ULONG ExGetSharedWaiterCount(PERESOURCE Resource)
 }
 EXPORT(ExGetSharedWaiterCount);
 
-/* Owners are never boosted on behalf of those who wait for them, so that there is nothing to disable: the scheduler
-   lifts any thread that is kept from running for seconds. (WDK page of the name) */
+/* Does nothing. Differs: owners are never boosted on behalf of those who wait for them; instead the scheduler
+   lifts any thread that is kept from running for seconds. <= DISPATCH_LEVEL; does not block. (WDK page of the
+   name) */
 VOID ExDisableResourceBoostLite(PERESOURCE Resource)
 {
 }

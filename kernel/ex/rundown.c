@@ -71,7 +71,7 @@ VOID ExFreeCacheAwareRundownProtection(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAw
 }
 EXPORT(ExFreeCacheAwareRundownProtection);
 
-/* As the plain routines of similar names. (WDK pages of the names) */
+/* As ExAcquireRundownProtectionEx. <= DISPATCH_LEVEL; does not block. (WDK page of the name) */
 BOOLEAN ExAcquireRundownProtectionCacheAwareEx(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware, ULONG Count)
 {
     return ExAcquireRundownProtectionEx(ExpMySlot(RunRefCacheAware), Count);

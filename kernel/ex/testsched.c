@@ -6,6 +6,8 @@
 #include "kernel/rtl/export.h"
 #include <primertest.h>
 
+/* Fills in the counters of processor Number, which is online. <= DISPATCH_LEVEL; does not block. For tests
+   alone. */
 VOID PrimerQueryProcessor(ULONG Number, PPRIMER_PROCESSOR Counters)
 {
     PKPRCB Prcb = KiProcessorBlock[Number];

@@ -30,8 +30,8 @@ VOID KeQuerySystemTimePrecise(PLARGE_INTEGER CurrentTime)
 }
 EXPORT(KeQuerySystemTimePrecise);
 
-/* KeQueryInterruptTime: no time is spent asleep that would have to be left out. Any IRQL. (WDK page of the
-   name) */
+/* KeQueryInterruptTime. Differs: no time is spent asleep that would have to be left out. Any IRQL; does not
+   block. (WDK page of the name) */
 ULONGLONG KeQueryUnbiasedInterruptTime(VOID)
 {
     return KeQueryInterruptTime();
@@ -45,14 +45,16 @@ ULONGLONG KeQueryUnbiasedInterruptTimePrecise(PULONG64 QpcTimeStamp)
 }
 EXPORT(KeQueryUnbiasedInterruptTimePrecise);
 
-/* The time zone is UTC. Any IRQL. (WDK page of the name) */
+/* System time to local time, both in 100 ns since 1601. Differs: the time zone is always UTC. Any IRQL; does
+   not block. (WDK page of the name) */
 VOID ExSystemTimeToLocalTime(PLARGE_INTEGER SystemTime, PLARGE_INTEGER LocalTime)
 {
     *LocalTime = *SystemTime;
 }
 EXPORT(ExSystemTimeToLocalTime);
 
-/* The same. (WDK page of the name) */
+/* Local time to system time, both in 100 ns since 1601. Differs: the time zone is always UTC. Any IRQL; does
+   not block. (WDK page of the name) */
 VOID ExLocalTimeToSystemTime(PLARGE_INTEGER LocalTime, PLARGE_INTEGER SystemTime)
 {
     *SystemTime = *LocalTime;

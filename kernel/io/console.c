@@ -562,6 +562,9 @@ static VOID IopSignalWorker(PVOID Parameter)
     KeUnlockExclusive(&IopSignalLock);
 }
 
+/* Routine, with Context, is called at PASSIVE_LEVEL on a worker thread for each signal key of the console;
+   NULL: none is any more, and the one before does not run when this returns. PASSIVE_LEVEL; waits for a
+   call that is under way. For subsystem providers. */
 VOID IoSetConsoleSignalRoutine(PIO_CONSOLE_SIGNAL Routine, PVOID Context)
 {
     KeLockExclusive(&IopSignalLock);

@@ -15,6 +15,8 @@
 #define IOP_MAX_PATH             1024  /* bytes of UTF-8 */
 
 static POBJECT_TYPE IopFileType;
+/* The type of file objects, for ObReferenceObjectByHandle and ObReferenceObjectByPointer. Valid before any
+   module is loaded, and constant. (WDK page of ObReferenceObjectByHandle) */
 POBJECT_TYPE *IoFileObjectType = &IopFileType;
 EXPORT(IoFileObjectType);
 

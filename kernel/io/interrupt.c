@@ -77,7 +77,7 @@ KIRQL KeAcquireInterruptSpinLock(PKINTERRUPT Interrupt)
 }
 EXPORT(KeAcquireInterruptSpinLock);
 
-/* Releases and lowers the level to what KeAcquireInterruptSpinLock has returned. */
+/* Releases and lowers the level to what KeAcquireInterruptSpinLock has returned. (WDK page of the name) */
 VOID KeReleaseInterruptSpinLock(PKINTERRUPT Interrupt, KIRQL OldIrql)
 {
     KI_ASSERT(KeGetCurrentIrql() == Interrupt->SynchronizeIrql, "interrupt spin lock released at level %d",
@@ -263,7 +263,8 @@ NTSTATUS IoConnectInterruptEx(PIO_CONNECT_INTERRUPT_PARAMETERS Parameters)
 }
 EXPORT(IoConnectInterruptEx);
 
-/* What IoDisconnectInterrupt does, for an object that either routine has connected. PASSIVE_LEVEL. */
+/* What IoDisconnectInterrupt does, for an object that either routine has connected. PASSIVE_LEVEL.
+   (WDK page of the name) */
 VOID IoDisconnectInterruptEx(PIO_DISCONNECT_INTERRUPT_PARAMETERS Parameters)
 {
     IoDisconnectInterrupt(Parameters->ConnectionContext.InterruptObject);

@@ -268,7 +268,8 @@ void KdReportHang(ULONG Processor, const char *What)
 
 /* ---- Ways in ---- */
 
-/* Stops the machine with a code and four parameters. Any IRQL. (WDK page of the name) */
+/* Stops the machine with a code and four parameters, after a report to the log. Any IRQL; does not return.
+   (WDK page of the name) */
 VOID KeBugCheckEx(ULONG BugCheckCode, ULONG_PTR BugCheckParameter1, ULONG_PTR BugCheckParameter2,
                   ULONG_PTR BugCheckParameter3, ULONG_PTR BugCheckParameter4)
 {
@@ -277,13 +278,15 @@ VOID KeBugCheckEx(ULONG BugCheckCode, ULONG_PTR BugCheckParameter1, ULONG_PTR Bu
 }
 EXPORT(KeBugCheckEx);
 
-/* The same without parameters. (WDK page of the name) */
+/* KeBugCheckEx with parameters of 0. Any IRQL; does not return. (WDK page of the name) */
 VOID KeBugCheck(ULONG BugCheckCode)
 {
     KdBugCheck(BugCheckCode, 0, 0, 0, 0, NULL, NULL);
 }
 EXPORT(KeBugCheck);
 
+/* What ASSERT and its family do when Expression is FALSE: bug check ASSERTION_FAILED with the expression
+   and its place. Does not return. Any IRQL. For the macros of ntddk.h alone. */
 VOID RtlpAssertFailed(PCSTR Expression, PCSTR File, ULONG Line)
 {
     KdBugCheck(ASSERTION_FAILED, (ULONG64)Expression, (ULONG64)File, Line, 0, NULL,

@@ -14,7 +14,8 @@ VOID DbgBreakPoint(VOID)
 }
 EXPORT(DbgBreakPoint);
 
-/* The debugger finds Status in the register of a first argument. */
+/* A break point exception, at which a debugger finds Status in the register of a first argument. Any IRQL;
+   does not block. (WDK page of the name) */
 VOID DbgBreakPointWithStatus(ULONG Status)
 {
     ArchBreakPoint(Status);

@@ -169,7 +169,8 @@ ULONG DbgPrint(PCSTR Format, ...)
 }
 EXPORT(DbgPrint);
 
-/* The same; component and level are not filtered: everything is printed. (WDK page of the name) */
+/* As DbgPrint. Differs: neither component nor level is filtered; everything is printed. (WDK page of the
+   name) */
 ULONG DbgPrintEx(ULONG ComponentId, ULONG Level, PCSTR Format, ...)
 {
     va_list Arguments;

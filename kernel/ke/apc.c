@@ -97,7 +97,7 @@ static ULONG KiAlertBit(KPROCESSOR_MODE Mode)
 
 /* Alerts the thread: one alertable wait, the one it is in or the next, ends with STATUS_ALERTED; with
    AlertMode UserMode only a wait in UserMode. An alert that has not been taken yet is not counted twice.
-   Returns whether the thread was alerted in this mode already. <= DISPATCH_LEVEL. */
+   Returns whether the thread was alerted in this mode already. <= DISPATCH_LEVEL. (no WDK page) */
 BOOLEAN KeAlertThread(PKTHREAD Thread, KPROCESSOR_MODE AlertMode)
 {
     return (KiSetWork(Thread, KiAlertBit(AlertMode)) & KiAlertBit(AlertMode)) != 0;
@@ -105,7 +105,8 @@ BOOLEAN KeAlertThread(PKTHREAD Thread, KPROCESSOR_MODE AlertMode)
 EXPORT(KeAlertThread);
 
 /* Takes the current thread's alert of this mode back, and returns whether there was one. If there was none,
-   AlertMode is UserMode and user APCs are queued, they are delivered on the way to user mode. Any IRQL. */
+   AlertMode is UserMode and user APCs are queued, they are delivered on the way to user mode. Any IRQL.
+   (no WDK page) */
 BOOLEAN KeTestAlertThread(KPROCESSOR_MODE AlertMode)
 {
     PKTHREAD Thread = ArchCurrentThread();
@@ -126,7 +127,7 @@ EXPORT(KeTestAlertThread);
    NormalRoutine is called with, or put NULL in its place. NormalRoutine NULL: a special kernel APC (ApcMode
    does not count then); else it runs at PASSIVE_LEVEL, in kernel mode or, with ApcMode UserMode, in user
    mode. RundownRoutine is called instead of both when the thread ends before. Environment: recorded alone;
-   while the thread is attached to another process, all its APCs wait. Any IRQL. */
+   while the thread is attached to another process, all its APCs wait. Any IRQL. (no WDK page) */
 VOID KeInitializeApc(PRKAPC Apc, PRKTHREAD Thread, KAPC_ENVIRONMENT Environment,
                      PKKERNEL_ROUTINE KernelRoutine, PKRUNDOWN_ROUTINE RundownRoutine,
                      PKNORMAL_ROUTINE NormalRoutine, KPROCESSOR_MODE ApcMode, PVOID NormalContext)
@@ -155,8 +156,8 @@ static bool KiIsSpecial(PKAPC Apc)
     return Apc->NormalRoutine == NULL;
 }
 
-/* Special kernel APCs stand before normal ones; otherwise in the order in which they came. Thread->Lock held.
-   */
+/* Special kernel APCs stand before normal ones; otherwise in the order in which they came. Thread->Lock
+   held. */
 static void KiLinkApc(PKTHREAD Thread, PKAPC Apc)
 {
     PLIST_ENTRY Head = &Thread->ApcListHead[Apc->ApcMode == KernelMode ? KernelMode : UserMode];
@@ -196,7 +197,7 @@ static void KiUnlinkApc(PKTHREAD Thread, PKAPC Apc)
 /* Queues the APC to its thread, which the caller keeps from being freed. FALSE, and nothing changed: it is
    queued already, or the thread has ended. A thread that waits, and may be woken for it, gets the boost
    Increment. On the current thread, at PASSIVE_LEVEL with APCs enabled, a kernel APC has run before the
-   return. <= DISPATCH_LEVEL. */
+   return. <= DISPATCH_LEVEL. (no WDK page) */
 BOOLEAN KeInsertQueueApc(PRKAPC Apc, PVOID SystemArgument1, PVOID SystemArgument2, KPRIORITY Increment)
 {
     PKTHREAD Thread = Apc->Thread;
@@ -221,7 +222,7 @@ BOOLEAN KeInsertQueueApc(PRKAPC Apc, PVOID SystemArgument1, PVOID SystemArgument
 EXPORT(KeInsertQueueApc);
 
 /* Takes the APC off its queue; FALSE: it was on none (its routines have run, or are about to). <=
-   DISPATCH_LEVEL. */
+   DISPATCH_LEVEL. (no WDK page) */
 BOOLEAN KeRemoveQueueApc(PRKAPC Apc)
 {
     PKTHREAD Thread = Apc->Thread;

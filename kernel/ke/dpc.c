@@ -59,8 +59,8 @@ VOID KeSetImportanceDpc(PRKDPC Dpc, KDPC_IMPORTANCE Importance)
 }
 EXPORT(KeSetImportanceDpc);
 
-/* Number: a processor that is online; others are ignored. Not while the DPC is queued. Any IRQL.
-   (WDK page of the name) */
+/* Sets the processor on which the DPC runs, by its number; a processor that is not online is ignored. Not
+   while the DPC is queued. Any IRQL; does not block. (WDK page of the name) */
 VOID KeSetTargetProcessorDpc(PRKDPC Dpc, CCHAR Number)
 {
     if (Number >= 0 && (ULONG)Number < KeNumberProcessors) {

@@ -145,7 +145,8 @@ VOID KeLowerIrql(KIRQL NewIrql)
 }
 EXPORT(KeLowerIrql);
 
-/* Level -> DISPATCH_LEVEL; returns the level before. <= DISPATCH_LEVEL. (WDK page of the name) */
+/* Raises the level to DISPATCH_LEVEL; returns the level before. <= DISPATCH_LEVEL; does not block. (WDK page
+   of the name) */
 KIRQL KeRaiseIrqlToDpcLevel(VOID)
 {
     KIRQL Old;
@@ -154,7 +155,8 @@ KIRQL KeRaiseIrqlToDpcLevel(VOID)
 }
 EXPORT(KeRaiseIrqlToDpcLevel);
 
-/* Level -> SYNCH_LEVEL (12); returns the level before. <= SYNCH_LEVEL. (WDK page of the name) */
+/* Raises the level to SYNCH_LEVEL (12); returns the level before. <= SYNCH_LEVEL; does not block. (WDK page
+   of the name) */
 KIRQL KeRaiseIrqlToSynchLevel(VOID)
 {
     KIRQL Old;

@@ -82,6 +82,8 @@ KPRIORITY KeSetPriorityThread(PKTHREAD Thread, KPRIORITY Priority)
 }
 EXPORT(KeSetPriorityThread);
 
+/* The priority at which the thread runs now, 0 to 31, boosts included. Without a lock: it may change at any
+   moment. <= DISPATCH_LEVEL; does not block. (WDK page of the name) */
 KPRIORITY KeQueryPriorityThread(PKTHREAD Thread)
 {
     return Thread->Priority; /* one byte; as old as any answer */
@@ -169,7 +171,7 @@ KAFFINITY KeSetAffinityThread(PKTHREAD Thread, KAFFINITY Affinity)
 EXPORT(KeSetAffinityThread);
 
 /* Sets the processor that is preferred for the thread where several would do; MAXIMUM_PROCESSORS, or one that is not
-   active, leaves it as it is. Returns the one before. <= DISPATCH_LEVEL. */
+   active, leaves it as it is. Returns the one before. <= DISPATCH_LEVEL. (no WDK page) */
 UCHAR KeSetIdealProcessorThread(PKTHREAD Thread, UCHAR Processor)
 {
     KIRQL Irql = KeAcquireLock(&Thread->Lock);

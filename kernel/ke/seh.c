@@ -13,6 +13,9 @@
 
 /* ---- Blocks ---- */
 
+/* What _SEH2_TRY does first: makes the block the current thread's innermost one, and remembers the IRQL and
+   whether user memory may be touched, to which its handler returns. <= DISPATCH_LEVEL; does not block. For
+   the macros of seh.h alone. */
 VOID ExpEnterTry(PSEH_FRAME Frame)
 {
     PKTHREAD Thread = ArchCurrentThread();
@@ -27,6 +30,8 @@ VOID ExpEnterTry(PSEH_FRAME Frame)
 }
 EXPORT(ExpEnterTry);
 
+/* What the end of a _SEH2_TRY block does when no exception came: the block, which must be the innermost
+   one, is taken off. At the IRQL of its start; does not block. For the macros of seh.h alone. */
 VOID ExpLeaveTry(PSEH_FRAME Frame)
 {
     PKTHREAD Thread = ArchCurrentThread();
@@ -95,12 +100,16 @@ VOID ExRaiseStatus(NTSTATUS Status)
 }
 EXPORT(ExRaiseStatus);
 
+/* As ExRaiseStatus with STATUS_ACCESS_VIOLATION. <= DISPATCH_LEVEL; does not return. (WDK page of the
+   name) */
 VOID ExRaiseAccessViolation(VOID)
 {
     ExpRaise(STATUS_ACCESS_VIOLATION, (ULONG64)__builtin_return_address(0));
 }
 EXPORT(ExRaiseAccessViolation);
 
+/* As ExRaiseStatus with STATUS_DATATYPE_MISALIGNMENT. <= DISPATCH_LEVEL; does not return. (WDK page of the
+   name) */
 VOID ExRaiseDatatypeMisalignment(VOID)
 {
     ExpRaise(STATUS_DATATYPE_MISALIGNMENT, (ULONG64)__builtin_return_address(0));

@@ -76,6 +76,8 @@ NORETURN void KiThreadStartup(void)
                "the start routine of thread %p returned to the scheduler", Thread);
 }
 
+/* The thread that runs on this processor: in a DPC or an interrupt the one that was interrupted. Not
+   referenced. Any IRQL; does not block. (WDK page of the name) */
 PKTHREAD KeGetCurrentThread(VOID)
 {
     return ArchCurrentThread();
@@ -124,6 +126,9 @@ VOID KeEnterCriticalRegion(VOID)
 }
 EXPORT(KeEnterCriticalRegion);
 
+/* Leaves the innermost critical region, on the thread that entered it. When that was the outermost one,
+   normal kernel APCs that have waited run before the return if the level allows it. <= DISPATCH_LEVEL; does
+   not block, but the APCs may. (WDK page of the name) */
 VOID KeLeaveCriticalRegion(VOID)
 {
     PKTHREAD Thread = ArchCurrentThread();
@@ -139,6 +144,9 @@ VOID KeEnterGuardedRegion(VOID)
 }
 EXPORT(KeEnterGuardedRegion);
 
+/* Leaves the innermost guarded region, on the thread that entered it. When that was the outermost one,
+   kernel APCs that have waited run before the return if the level allows it. <= APC_LEVEL; does not block,
+   but the APCs may. (WDK page of the name) */
 VOID KeLeaveGuardedRegion(VOID)
 {
     PKTHREAD Thread = ArchCurrentThread();
@@ -154,6 +162,8 @@ BOOLEAN KeAreApcsDisabled(VOID)
 }
 EXPORT(KeAreApcsDisabled);
 
+/* TRUE when not even special kernel APCs can run on this thread now: in a guarded region, or at APC_LEVEL
+   and above. Any IRQL; does not block. (WDK page of the name) */
 BOOLEAN KeAreAllApcsDisabled(VOID)
 {
     return ArchCurrentThread()->SpecialApcDisable != 0 || ArchGetIrql() >= APC_LEVEL;

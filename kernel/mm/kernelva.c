@@ -189,6 +189,8 @@ PVOID PrimerMapPages(SIZE_T Pages)
 }
 EXPORT(PrimerMapPages);
 
+/* Unmaps and frees Pages pages of PrimerMapPages, on every processor, before it returns. PASSIVE_LEVEL; may
+   block. For tests alone. */
 VOID PrimerUnmapPages(PVOID Base, SIZE_T Pages)
 {
     MmFreeImageSpace(Base, Pages * PAGE_SIZE);

@@ -487,6 +487,7 @@ static NOINLINE PVOID MiAllocateWithExtras(ULONG PoolType, SIZE_T Size, ULONG Ta
  * initialised unless POOL_ZERO_ALLOCATION is given. All pool is resident, so that the pool type does not matter; none of it
  * can be executed, with POOL_NX_ALLOCATION or without. A size of 0 gives the smallest block. NULL when memory is out, or
  * STATUS_INSUFFICIENT_RESOURCES raised with POOL_RAISE_IF_ALLOCATION_FAILURE. IRQL <= DISPATCH_LEVEL.
+ * (WDK page of the name)
  */
 PVOID ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
 {
@@ -497,7 +498,7 @@ PVOID ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
 }
 EXPORT(ExAllocatePoolWithTag);
 
-/* ExAllocatePool: the same, with a tag that stands for none. */
+/* ExAllocatePool: the same, with a tag that stands for none. (WDK page of the name) */
 PVOID ExAllocatePool(POOL_TYPE PoolType, SIZE_T NumberOfBytes)
 {
     return ExAllocatePoolWithTag(PoolType, NumberOfBytes, 'enoN');
@@ -505,7 +506,8 @@ PVOID ExAllocatePool(POOL_TYPE PoolType, SIZE_T NumberOfBytes)
 EXPORT(ExAllocatePool);
 
 /* ExAllocatePoolWithQuotaTag: the same, but it raises STATUS_INSUFFICIENT_RESOURCES when memory is out, unless
-   POOL_QUOTA_FAIL_INSTEAD_OF_RAISE is given. Processes have no quotas yet: nothing is charged. */
+   POOL_QUOTA_FAIL_INSTEAD_OF_RAISE is given. Processes have no quotas yet: nothing is charged.
+   (WDK page of the name) */
 PVOID ExAllocatePoolWithQuotaTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
 {
     ULONG Raise = PoolType & POOL_QUOTA_FAIL_INSTEAD_OF_RAISE ? 0 : POOL_RAISE_IF_ALLOCATION_FAILURE;
@@ -513,7 +515,8 @@ PVOID ExAllocatePoolWithQuotaTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG
 }
 EXPORT(ExAllocatePoolWithQuotaTag);
 
-/* ExAllocatePoolWithTagPriority: as ExAllocatePoolWithTag; no priority is favoured over another. */
+/* ExAllocatePoolWithTagPriority: as ExAllocatePoolWithTag; no priority is favoured over another.
+   (WDK page of the name) */
 PVOID ExAllocatePoolWithTagPriority(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag, EX_POOL_PRIORITY Priority)
 {
     return ExAllocatePoolWithTag(PoolType, NumberOfBytes, Tag);
@@ -529,7 +532,7 @@ EXPORT(ExAllocatePoolWithTagPriority);
  * ExAllocatePool2: the same, zeroed unless POOL_FLAG_UNINITIALIZED is given. As documented, an unknown flag among the lower
  * 32 makes the call fail (executable pool does not exist, so that its flag is unknown), one among the upper 32 is ignored;
  * one of the two kinds of pool must be named. A size of 0 fails. Every failure raises its status with
- * POOL_FLAG_RAISE_ON_FAILURE.
+ * POOL_FLAG_RAISE_ON_FAILURE. (WDK page of the name)
  */
 PVOID ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag)
 {
@@ -556,6 +559,7 @@ EXPORT(ExAllocatePool2);
 /*
  * ExFreePoolWithTag: P goes back. Debug builds compare the tag with that of the allocation (release builds only for blocks
  * of whole pages); 0 means any. What was never allocated, or has been freed, is BAD_POOL_CALLER. IRQL <= DISPATCH_LEVEL.
+ * (WDK page of the name)
  */
 VOID ExFreePoolWithTag(PVOID P, ULONG Tag)
 {
@@ -572,14 +576,15 @@ VOID ExFreePoolWithTag(PVOID P, ULONG Tag)
 }
 EXPORT(ExFreePoolWithTag);
 
-/* ExFreePool: the same, whatever the tag. */
+/* ExFreePool: the same, whatever the tag. (WDK page of the name) */
 VOID ExFreePool(PVOID P)
 {
     ExFreePoolWithTag(P, 0);
 }
 EXPORT(ExFreePool);
 
-/* ExFreePool2: as ExFreePoolWithTag. There are no extended parameters: ParametersCount is 0. */
+/* ExFreePool2: as ExFreePoolWithTag. There are no extended parameters: ParametersCount is 0.
+   (WDK page of the name) */
 VOID ExFreePool2(PVOID P, ULONG Tag, PCPOOL_EXTENDED_PARAMETER ExtendedParameters, ULONG ParametersCount)
 {
     KI_ASSERT(ParametersCount == 0, "%u extended parameters for pool block %p", ParametersCount, P);

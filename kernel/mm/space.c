@@ -208,6 +208,7 @@ NTSTATUS MmWriteAddressSpace(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, const v
 /*
  * MmIsAddressValid: a read at VirtualAddress would not fault now, in the address space that is loaded. (User tables of the
  * own process only grow while it lives, so that they may be looked at without its lock.) IRQL <= DISPATCH_LEVEL.
+ * (WDK page of the name)
  */
 BOOLEAN MmIsAddressValid(PVOID VirtualAddress)
 {

@@ -12,6 +12,8 @@
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
 #endif
 
+/* The first of Length bytes that equals the low byte of Value, or NULL. This one and all below: C's own,
+   any IRQL when the memory is resident, do not block. (C) */
 void *memchr(const void *Memory, int Value, size_t Length)
 {
     for (const unsigned char *Byte = Memory; Length-- != 0; Byte++) {
@@ -23,6 +25,7 @@ void *memchr(const void *Memory, int Value, size_t Length)
 }
 EXPORT(memchr);
 
+/* The length of a string, or Limit when it has no NUL within so many bytes. (C) */
 size_t strnlen(const char *String, size_t Limit)
 {
     size_t Length = 0;
@@ -33,12 +36,15 @@ size_t strnlen(const char *String, size_t Limit)
 }
 EXPORT(strnlen);
 
+/* The length of a string in bytes, its NUL not counted. (C) */
 size_t strlen(const char *String)
 {
     return strnlen(String, SIZE_MAX);
 }
 EXPORT(strlen);
 
+/* Negative, zero or positive as First sorts before, with or after Second, by unsigned bytes, of at most
+   Limit each. (C) */
 int strncmp(const char *First, const char *Second, size_t Limit)
 {
     for (; Limit-- != 0; First++, Second++) {
@@ -50,12 +56,14 @@ int strncmp(const char *First, const char *Second, size_t Limit)
 }
 EXPORT(strncmp);
 
+/* Negative, zero or positive as First sorts before, with or after Second, by unsigned bytes. (C) */
 int strcmp(const char *First, const char *Second)
 {
     return strncmp(First, Second, SIZE_MAX);
 }
 EXPORT(strcmp);
 
+/* The first place of a character, which may be the NUL, in a string; NULL when it is not there. (C) */
 char *strchr(const char *String, int Character)
 {
     for (; *String != (char)Character; String++) {
@@ -67,6 +75,8 @@ char *strchr(const char *String, int Character)
 }
 EXPORT(strchr);
 
+/* The first place of Pattern in a string, which is its start for an empty pattern; NULL when it is not
+   there. (C) */
 char *strstr(const char *String, const char *Pattern)
 {
     size_t Length = strlen(Pattern);
@@ -79,12 +89,15 @@ char *strstr(const char *String, const char *Pattern)
 }
 EXPORT(strstr);
 
+/* Copies a string with its NUL, and returns the destination. (C) */
 char *strcpy(char *Destination, const char *Source)
 {
     return memcpy(Destination, Source, strlen(Source) + 1);
 }
 EXPORT(strcpy);
 
+/* Copies at most Limit bytes of a string and fills up with NULs: without one at the end when the string is
+   not shorter than Limit. (C) */
 char *strncpy(char *Destination, const char *Source, size_t Limit)
 {
     size_t Length = strnlen(Source, Limit);
@@ -94,18 +107,22 @@ char *strncpy(char *Destination, const char *Source, size_t Limit)
 }
 EXPORT(strncpy);
 
+/* Not 0 for the characters 0 to 9. (C) */
 int isdigit(int Character)
 {
     return Character >= '0' && Character <= '9';
 }
 EXPORT(isdigit);
 
+/* The length of a string in 16-bit units, its NUL not counted. (C) */
 size_t wcslen(const WCHAR *String)
 {
     return RtlBoundedLengthW(String, SIZE_MAX);
 }
 EXPORT(wcslen);
 
+/* Negative, zero or positive as First sorts before, with or after Second, by 16-bit units, of at most Limit
+   each. (C) */
 int wcsncmp(const WCHAR *First, const WCHAR *Second, size_t Limit)
 {
     for (; Limit-- != 0; First++, Second++) {

@@ -47,6 +47,10 @@ static LONG RtlpCompareAvl(const VOID *Key, const RTL_AVL_NODE *Node)
     return RtlpOrder(Sought->Table->CompareRoutine(Sought->Table, Sought->Element, RtlpAvlElement(Node)));
 }
 
+/* Makes an empty table in memory of the caller's: CompareRoutine orders elements, AllocateRoutine and
+   FreeRoutine provide the memory of each. Here and below: the owner synchronises, the routines are called
+   at the caller's IRQL, any IRQL that suits them and the table's memory (in the documentation <
+   DISPATCH_LEVEL when that is paged). (WDK page of the name) */
 VOID NTAPI RtlInitializeGenericTableAvl(PRTL_AVL_TABLE Table, PRTL_AVL_COMPARE_ROUTINE CompareRoutine,
                                         PRTL_AVL_ALLOCATE_ROUTINE AllocateRoutine, PRTL_AVL_FREE_ROUTINE FreeRoutine,
                                         PVOID TableContext)
@@ -58,6 +62,7 @@ VOID NTAPI RtlInitializeGenericTableAvl(PRTL_AVL_TABLE Table, PRTL_AVL_COMPARE_R
 }
 EXPORT(RtlInitializeGenericTableAvl);
 
+/* The element that compares as equal to Buffer, or NULL. (WDK page of the name) */
 PVOID NTAPI RtlLookupElementGenericTableAvl(PRTL_AVL_TABLE Table, PVOID Buffer)
 {
     RTLP_AVL_KEY Key = {Table, Buffer};
@@ -65,6 +70,9 @@ PVOID NTAPI RtlLookupElementGenericTableAvl(PRTL_AVL_TABLE Table, PVOID Buffer)
 }
 EXPORT(RtlLookupElementGenericTableAvl);
 
+/* Adds a copy of the BufferSize bytes at Buffer, unless an element compares as equal. Returns the element
+   in the table, new or old, and in NewElement (may be NULL) whether it is new; NULL when AllocateRoutine
+   had no memory. (WDK page of the name) */
 PVOID NTAPI RtlInsertElementGenericTableAvl(PRTL_AVL_TABLE Table, PVOID Buffer, ULONG BufferSize, PBOOLEAN NewElement)
 {
     RTLP_AVL_KEY Key = {Table, Buffer};
@@ -87,6 +95,8 @@ PVOID NTAPI RtlInsertElementGenericTableAvl(PRTL_AVL_TABLE Table, PVOID Buffer, 
 }
 EXPORT(RtlInsertElementGenericTableAvl);
 
+/* Removes and frees the element that compares as equal to Buffer; FALSE when there is none. (WDK page of
+   the name) */
 BOOLEAN NTAPI RtlDeleteElementGenericTableAvl(PRTL_AVL_TABLE Table, PVOID Buffer)
 {
     RTLP_AVL_KEY Key = {Table, Buffer};
@@ -116,6 +126,8 @@ static PVOID RtlpNextAvl(PRTL_AVL_TABLE Table, PVOID *Last)
     return RtlpAvlElement(Node);
 }
 
+/* The next element in the order of the table, the first with Restart, or NULL behind the last. The position
+   is the table's: one enumeration at a time. (WDK page of the name) */
 PVOID NTAPI RtlEnumerateGenericTableAvl(PRTL_AVL_TABLE Table, BOOLEAN Restart)
 {
     PVOID Last = Restart ? NULL : Table->RestartKey;
@@ -126,12 +138,16 @@ PVOID NTAPI RtlEnumerateGenericTableAvl(PRTL_AVL_TABLE Table, BOOLEAN Restart)
 }
 EXPORT(RtlEnumerateGenericTableAvl);
 
+/* As RtlEnumerateGenericTableAvl, with the position in *RestartKey, which is NULL at the start. (WDK page
+   of the name) */
 PVOID NTAPI RtlEnumerateGenericTableWithoutSplayingAvl(PRTL_AVL_TABLE Table, PVOID *RestartKey)
 {
     return RtlpNextAvl(Table, RestartKey);
 }
 EXPORT(RtlEnumerateGenericTableWithoutSplayingAvl);
 
+/* Element number I in the order of the table, from 0; NULL when there are not so many. Its time grows with
+   I. (WDK page of the name) */
 PVOID NTAPI RtlGetElementGenericTableAvl(PRTL_AVL_TABLE Table, ULONG I)
 {
     PRTL_AVL_NODE Node = I < Table->NumberGenericTableElements ? RtlAvlFirst(RtlpTree(Table)) : NULL;
@@ -143,12 +159,14 @@ PVOID NTAPI RtlGetElementGenericTableAvl(PRTL_AVL_TABLE Table, ULONG I)
 }
 EXPORT(RtlGetElementGenericTableAvl);
 
+/* How many elements the table has. (WDK page of the name) */
 ULONG NTAPI RtlNumberGenericTableElementsAvl(PRTL_AVL_TABLE Table)
 {
     return Table->NumberGenericTableElements;
 }
 EXPORT(RtlNumberGenericTableElementsAvl);
 
+/* TRUE when the table has no elements. (WDK page of the name) */
 BOOLEAN NTAPI RtlIsGenericTableEmptyAvl(PRTL_AVL_TABLE Table)
 {
     return Table->NumberGenericTableElements == 0;
@@ -178,6 +196,8 @@ static LONG RtlpComparePlain(const VOID *Key, const RTL_AVL_NODE *Node)
     return RtlpOrder(Sought->Table->CompareRoutine(Sought->Table, Sought->Element, RtlpPlainElement(Node)));
 }
 
+/* As RtlInitializeGenericTableAvl, for tables that remember the order of insertion, too. Differs: the tree
+   is balanced rather than splayed, so that looking up changes nothing. (WDK page of the name) */
 VOID NTAPI RtlInitializeGenericTable(PRTL_GENERIC_TABLE Table, PRTL_GENERIC_COMPARE_ROUTINE CompareRoutine,
                                      PRTL_GENERIC_ALLOCATE_ROUTINE AllocateRoutine,
                                      PRTL_GENERIC_FREE_ROUTINE FreeRoutine, PVOID TableContext)
@@ -190,6 +210,7 @@ VOID NTAPI RtlInitializeGenericTable(PRTL_GENERIC_TABLE Table, PRTL_GENERIC_COMP
 }
 EXPORT(RtlInitializeGenericTable);
 
+/* As RtlLookupElementGenericTableAvl. (WDK page of the name) */
 PVOID NTAPI RtlLookupElementGenericTable(PRTL_GENERIC_TABLE Table, PVOID Buffer)
 {
     RTLP_PLAIN_KEY Key = {Table, Buffer};
@@ -197,6 +218,7 @@ PVOID NTAPI RtlLookupElementGenericTable(PRTL_GENERIC_TABLE Table, PVOID Buffer)
 }
 EXPORT(RtlLookupElementGenericTable);
 
+/* As RtlInsertElementGenericTableAvl. (WDK page of the name) */
 PVOID NTAPI RtlInsertElementGenericTable(PRTL_GENERIC_TABLE Table, PVOID Buffer, ULONG BufferSize, PBOOLEAN NewElement)
 {
     RTLP_PLAIN_KEY Key = {Table, Buffer};
@@ -220,6 +242,7 @@ PVOID NTAPI RtlInsertElementGenericTable(PRTL_GENERIC_TABLE Table, PVOID Buffer,
 }
 EXPORT(RtlInsertElementGenericTable);
 
+/* As RtlDeleteElementGenericTableAvl. (WDK page of the name) */
 BOOLEAN NTAPI RtlDeleteElementGenericTable(PRTL_GENERIC_TABLE Table, PVOID Buffer)
 {
     RTLP_PLAIN_KEY Key = {Table, Buffer};
@@ -240,6 +263,7 @@ BOOLEAN NTAPI RtlDeleteElementGenericTable(PRTL_GENERIC_TABLE Table, PVOID Buffe
 }
 EXPORT(RtlDeleteElementGenericTable);
 
+/* As RtlEnumerateGenericTableWithoutSplayingAvl. (WDK page of the name) */
 PVOID NTAPI RtlEnumerateGenericTableWithoutSplaying(PRTL_GENERIC_TABLE Table, PVOID *RestartKey)
 {
     PRTL_AVL_NODE Node = *RestartKey == NULL ? RtlAvlFirst(RtlpPlainTree(Table)) : RtlAvlNext(*RestartKey);
@@ -251,6 +275,7 @@ PVOID NTAPI RtlEnumerateGenericTableWithoutSplaying(PRTL_GENERIC_TABLE Table, PV
 }
 EXPORT(RtlEnumerateGenericTableWithoutSplaying);
 
+/* As RtlEnumerateGenericTableAvl. (WDK page of the name) */
 PVOID NTAPI RtlEnumerateGenericTable(PRTL_GENERIC_TABLE Table, BOOLEAN Restart)
 {
     if (Restart) {
@@ -260,6 +285,8 @@ PVOID NTAPI RtlEnumerateGenericTable(PRTL_GENERIC_TABLE Table, BOOLEAN Restart)
 }
 EXPORT(RtlEnumerateGenericTable);
 
+/* Element number I in the order of insertion, from 0; NULL when there are not so many. Its time grows with
+   I. (WDK page of the name) */
 PVOID NTAPI RtlGetElementGenericTable(PRTL_GENERIC_TABLE Table, ULONG I)
 {
     PLIST_ENTRY Link = Table->InsertOrderList.Flink;
@@ -274,12 +301,14 @@ PVOID NTAPI RtlGetElementGenericTable(PRTL_GENERIC_TABLE Table, ULONG I)
 }
 EXPORT(RtlGetElementGenericTable);
 
+/* As RtlNumberGenericTableElementsAvl. (WDK page of the name) */
 ULONG NTAPI RtlNumberGenericTableElements(PRTL_GENERIC_TABLE Table)
 {
     return Table->NumberGenericTableElements;
 }
 EXPORT(RtlNumberGenericTableElements);
 
+/* As RtlIsGenericTableEmptyAvl. (WDK page of the name) */
 BOOLEAN NTAPI RtlIsGenericTableEmpty(PRTL_GENERIC_TABLE Table)
 {
     return Table->NumberGenericTableElements == 0;

@@ -73,6 +73,8 @@ NTSTATUS NTAPI RtlUnicodeStringToInteger(PCUNICODE_STRING String, ULONG Base, PU
 }
 EXPORT(RtlUnicodeStringToInteger);
 
+/* Reads a number as RtlUnicodeStringToInteger does, from 8-bit text that a NUL ends. (WDK page of the
+   name) */
 NTSTATUS NTAPI RtlCharToInteger(PCSZ String, ULONG Base, PULONG Value)
 {
     RTLP_DIGITS Text = {.Narrow = String};
@@ -80,6 +82,7 @@ NTSTATUS NTAPI RtlCharToInteger(PCSZ String, ULONG Base, PULONG Value)
 }
 EXPORT(RtlCharToInteger);
 
+/* Writes a 64-bit number as RtlIntegerToUnicodeString writes one of 32 bits. (WDK page of the name) */
 NTSTATUS NTAPI RtlInt64ToUnicodeString(ULONGLONG Value, ULONG Base, PUNICODE_STRING String)
 {
     WCHAR Digits[64];

@@ -17,7 +17,8 @@ typedef uint64_t __attribute__((__may_alias__, __aligned__(1))) RTLP_WORD;
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
 #endif
 
-/* Copies Length bytes that do not overlap (or the destination lies below). Returns Destination. Any IRQL. */
+/* Copies Length bytes that do not overlap (or the destination lies below). Returns Destination. Any IRQL.
+   (WDK page of the name) */
 RTLP_WEAK void *memcpy(void *Destination, const void *Source, size_t Length)
 {
     unsigned char *To = Destination;
@@ -45,7 +46,7 @@ static void RtlpCopyBackwards(unsigned char *To, const unsigned char *From, size
     }
 }
 
-/* Copies Length bytes, which may overlap. Returns Destination. Any IRQL. */
+/* Copies Length bytes, which may overlap. Returns Destination. Any IRQL. (WDK page of the name) */
 RTLP_WEAK void *memmove(void *Destination, const void *Source, size_t Length)
 {
     if ((uintptr_t)Destination - (uintptr_t)Source >= Length) {
@@ -57,7 +58,7 @@ RTLP_WEAK void *memmove(void *Destination, const void *Source, size_t Length)
 }
 EXPORT(memmove);
 
-/* Sets Length bytes to the low byte of Value. Returns Destination. Any IRQL. */
+/* Sets Length bytes to the low byte of Value. Returns Destination. Any IRQL. (WDK page of the name) */
 RTLP_WEAK void *memset(void *Destination, int Value, size_t Length)
 {
     unsigned char *To = Destination;
@@ -74,7 +75,7 @@ RTLP_WEAK void *memset(void *Destination, int Value, size_t Length)
 EXPORT(memset);
 
 /* Negative, zero or positive as the first byte that differs is smaller, absent or larger in First. Any
-   IRQL. */
+   IRQL. (WDK page of the name) */
 RTLP_WEAK int memcmp(const void *First, const void *Second, size_t Length)
 {
     const unsigned char *One = First;
@@ -104,35 +105,35 @@ EXPORT(memcmp);
 #undef RtlZeroMemory
 #undef RtlEqualMemory
 
-/* Copies bytes that do not overlap. */
+/* Copies bytes that do not overlap. (WDK page of the name) */
 VOID RtlCopyMemory(VOID *Destination, const VOID *Source, SIZE_T Length)
 {
     memcpy(Destination, Source, Length);
 }
 EXPORT(RtlCopyMemory);
 
-/* Copies bytes that may overlap. */
+/* Copies bytes that may overlap. (WDK page of the name) */
 VOID RtlMoveMemory(VOID *Destination, const VOID *Source, SIZE_T Length)
 {
     memmove(Destination, Source, Length);
 }
 EXPORT(RtlMoveMemory);
 
-/* Sets all bytes to Fill. */
+/* Sets all bytes to Fill. (WDK page of the name) */
 VOID RtlFillMemory(VOID *Destination, SIZE_T Length, int Fill)
 {
     memset(Destination, Fill, Length);
 }
 EXPORT(RtlFillMemory);
 
-/* Sets all bytes to 0. */
+/* Sets all bytes to 0. (WDK page of the name) */
 VOID RtlZeroMemory(VOID *Destination, SIZE_T Length)
 {
     memset(Destination, 0, Length);
 }
 EXPORT(RtlZeroMemory);
 
-/* TRUE when all bytes are equal. */
+/* TRUE when all bytes are equal. (WDK page of the name) */
 LOGICAL RtlEqualMemory(const VOID *Left, const VOID *Right, SIZE_T Length)
 {
     return memcmp(Left, Right, Length) == 0;

@@ -119,6 +119,9 @@ NTSTATUS NTAPI RtlAppendUnicodeToString(PUNICODE_STRING Destination, PCWSTR Sour
 }
 EXPORT(RtlAppendUnicodeToString);
 
+/* Appends Source to Destination, and a NUL if there is room for it. STATUS_BUFFER_TOO_SMALL, nothing
+   appended, when it does not fit. Any IRQL when the strings are resident, else <= APC_LEVEL; does not
+   block. (WDK page of the name) */
 NTSTATUS NTAPI RtlAppendUnicodeStringToString(PUNICODE_STRING Destination, PCUNICODE_STRING Source)
 {
     return RtlpAppend(Destination, Source->Buffer, RtlpUnits(Source) * sizeof(WCHAR));
@@ -282,6 +285,8 @@ NTSTATUS NTAPI RtlAnsiStringToUnicodeString(PUNICODE_STRING DestinationString, P
 }
 EXPORT(RtlAnsiStringToUnicodeString);
 
+/* Converts a 16-bit string to an 8-bit one, which is UTF-8, and adds a NUL; RtlFreeAnsiString gives an
+   allocated buffer back. PASSIVE_LEVEL; the rest of the contract stands in ntrtl.h. (WDK page of the name) */
 NTSTATUS NTAPI RtlUnicodeStringToAnsiString(PANSI_STRING DestinationString, PCUNICODE_STRING SourceString,
                                             BOOLEAN AllocateDestinationString)
 {
@@ -298,12 +303,15 @@ static VOID RtlpFreeString(PSTRING String)
     *String = (STRING){0};
 }
 
+/* Frees the buffer of a string whose routine has allocated it, and empties the description; a string
+   without a buffer is let alone. PASSIVE_LEVEL. (WDK page of the name) */
 VOID NTAPI RtlFreeUnicodeString(PUNICODE_STRING UnicodeString)
 {
     RtlpFreeString((PSTRING)UnicodeString);
 }
 EXPORT(RtlFreeUnicodeString);
 
+/* The same for 8-bit strings. (WDK page of the name) */
 VOID NTAPI RtlFreeAnsiString(PANSI_STRING AnsiString)
 {
     RtlpFreeString(AnsiString);
@@ -312,6 +320,8 @@ EXPORT(RtlFreeAnsiString);
 
 /* ---- 8-bit strings ---- */
 
+/* The upper case of an 8-bit character. Differs: only a to z have one; the 8-bit code page is UTF-8, whose
+   other bytes are no characters of their own. Any IRQL; does not block. (WDK page of the name) */
 CHAR NTAPI RtlUpperChar(CHAR Character)
 {
     return Character >= 'a' && Character <= 'z' ? (CHAR)(Character - 0x20) : Character;
@@ -330,6 +340,8 @@ VOID NTAPI RtlCopyString(PSTRING DestinationString, const STRING *SourceString)
 }
 EXPORT(RtlCopyString);
 
+/* Copies as much of an 8-bit string as fits, in upper case (RtlUpperChar). Any IRQL when the strings are
+   resident, else <= APC_LEVEL; does not block. (WDK page of the name) */
 VOID NTAPI RtlUpperString(PSTRING DestinationString, const STRING *SourceString)
 {
     RtlCopyString(DestinationString, SourceString);
@@ -339,6 +351,9 @@ VOID NTAPI RtlUpperString(PSTRING DestinationString, const STRING *SourceString)
 }
 EXPORT(RtlUpperString);
 
+/* Negative, zero or positive as String1 sorts before, with or after String2, by bytes, in upper case if
+   asked for (RtlUpperChar). Any IRQL when the strings are resident, else <= APC_LEVEL; does not block. (WDK
+   page of the name) */
 LONG NTAPI RtlCompareString(const STRING *String1, const STRING *String2, BOOLEAN CaseInSensitive)
 {
     for (USHORT Index = 0; Index < String1->Length && Index < String2->Length; Index++) {
@@ -355,6 +370,8 @@ LONG NTAPI RtlCompareString(const STRING *String1, const STRING *String2, BOOLEA
 }
 EXPORT(RtlCompareString);
 
+/* TRUE when two 8-bit strings are equal, without regard to case if asked for (RtlUpperChar). Any IRQL when
+   the strings are resident, else <= APC_LEVEL; does not block. (WDK page of the name) */
 BOOLEAN NTAPI RtlEqualString(const STRING *String1, const STRING *String2, BOOLEAN CaseInSensitive)
 {
     return String1->Length == String2->Length && RtlCompareString(String1, String2, CaseInSensitive) == 0;

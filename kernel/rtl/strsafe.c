@@ -10,6 +10,10 @@ static bool RtlpIsSafeSize(SIZE_T Size)
     return Size != 0 && Size <= NTSTRSAFE_MAX_CCH;
 }
 
+/* Formats into Size characters, the NUL included, which is always written. STATUS_BUFFER_OVERFLOW: the text
+   was cut; STATUS_INVALID_PARAMETER: Size is 0 or above NTSTRSAFE_MAX_CCH, nothing written. Any IRQL when
+   all is resident and the format names no wide characters, else PASSIVE_LEVEL; does not block. (WDK page of
+   the name) */
 NTSTATUS RtlStringCchVPrintfA(PSTR Destination, SIZE_T Size, PCSTR Format, va_list Arguments)
 {
     if (!RtlpIsSafeSize(Size)) {
@@ -20,6 +24,7 @@ NTSTATUS RtlStringCchVPrintfA(PSTR Destination, SIZE_T Size, PCSTR Format, va_li
 }
 EXPORT(RtlStringCchVPrintfA);
 
+/* RtlStringCchVPrintfA with the arguments themselves. (WDK page of the name) */
 NTSTATUS RtlStringCchPrintfA(PSTR Destination, SIZE_T Size, PCSTR Format, ...)
 {
     va_list Arguments;
@@ -45,6 +50,9 @@ NTSTATUS RtlStringCchCopyNA(PSTR Destination, SIZE_T Size, PCSTR Source, SIZE_T 
 }
 EXPORT(RtlStringCchCopyNA);
 
+/* Appends at most Count characters of Source to the string in Destination, whose room is Size characters,
+   the NUL included. Results as RtlStringCchCopyNA; STATUS_INVALID_PARAMETER also when Destination holds no
+   NUL. (WDK page of the name) */
 NTSTATUS RtlStringCchCatNA(PSTR Destination, SIZE_T Size, PCSTR Source, SIZE_T Count)
 {
     SIZE_T At = RtlpIsSafeSize(Size) ? strnlen(Destination, Size) : Size;
@@ -66,6 +74,7 @@ EXPORT(RtlStringCchLengthA);
 
 /* ---- 16-bit ---- */
 
+/* As RtlStringCchVPrintfA in 16-bit units. (WDK page of the name) */
 NTSTATUS RtlStringCchVPrintfW(PWSTR Destination, SIZE_T Size, PCWSTR Format, va_list Arguments)
 {
     SIZE_T Written;
@@ -79,6 +88,7 @@ NTSTATUS RtlStringCchVPrintfW(PWSTR Destination, SIZE_T Size, PCWSTR Format, va_
 }
 EXPORT(RtlStringCchVPrintfW);
 
+/* As RtlStringCchPrintfA in 16-bit units. (WDK page of the name) */
 NTSTATUS RtlStringCchPrintfW(PWSTR Destination, SIZE_T Size, PCWSTR Format, ...)
 {
     va_list Arguments;
@@ -103,6 +113,7 @@ static bool RtlpFitW(PWCH Destination, SIZE_T Room, PCWSTR Source, SIZE_T Count,
     return Found <= Room;
 }
 
+/* As RtlStringCchCopyNA in 16-bit units. (WDK page of the name) */
 NTSTATUS RtlStringCchCopyNW(PWSTR Destination, SIZE_T Size, PCWSTR Source, SIZE_T Count)
 {
     SIZE_T Length;
@@ -116,6 +127,7 @@ NTSTATUS RtlStringCchCopyNW(PWSTR Destination, SIZE_T Size, PCWSTR Source, SIZE_
 }
 EXPORT(RtlStringCchCopyNW);
 
+/* As RtlStringCchCatNA in 16-bit units. (WDK page of the name) */
 NTSTATUS RtlStringCchCatNW(PWSTR Destination, SIZE_T Size, PCWSTR Source, SIZE_T Count)
 {
     SIZE_T At = RtlpIsSafeSize(Size) ? RtlBoundedLengthW(Destination, Size) : Size;
@@ -124,6 +136,7 @@ NTSTATUS RtlStringCchCatNW(PWSTR Destination, SIZE_T Size, PCWSTR Source, SIZE_T
 }
 EXPORT(RtlStringCchCatNW);
 
+/* As RtlStringCchLengthA in 16-bit units. (WDK page of the name) */
 NTSTATUS RtlStringCchLengthW(PCWSTR Text, SIZE_T Maximum, PSIZE_T Length)
 {
     SIZE_T Found = Text != NULL && Maximum <= NTSTRSAFE_MAX_CCH ? RtlBoundedLengthW(Text, Maximum) : Maximum;
@@ -135,6 +148,7 @@ NTSTATUS RtlStringCchLengthW(PCWSTR Text, SIZE_T Maximum, PSIZE_T Length)
 }
 EXPORT(RtlStringCchLengthW);
 
+/* As RtlStringCchLengthW, with both the room and the result in bytes. (WDK page of the name) */
 NTSTATUS RtlStringCbLengthW(PCWSTR Text, SIZE_T Maximum, PSIZE_T Length)
 {
     NTSTATUS Status = RtlStringCchLengthW(Text, Maximum / sizeof(WCHAR), Length);
@@ -159,6 +173,8 @@ NTSTATUS RtlUnicodeStringInit(PUNICODE_STRING DestinationString, PCWSTR Source)
 }
 EXPORT(RtlUnicodeStringInit);
 
+/* Formats into a counted string, up to its MaximumLength; no NUL is added. STATUS_BUFFER_OVERFLOW: the text
+   was cut. PASSIVE_LEVEL in the documentation; any IRQL here when all is resident. (WDK page of the name) */
 NTSTATUS RtlUnicodeStringVPrintf(PUNICODE_STRING DestinationString, PCWSTR Format, va_list Arguments)
 {
     SIZE_T Written, Room = DestinationString->MaximumLength / sizeof(WCHAR);
@@ -169,6 +185,7 @@ NTSTATUS RtlUnicodeStringVPrintf(PUNICODE_STRING DestinationString, PCWSTR Forma
 }
 EXPORT(RtlUnicodeStringVPrintf);
 
+/* RtlUnicodeStringVPrintf with the arguments themselves. (WDK page of the name) */
 NTSTATUS RtlUnicodeStringPrintf(PUNICODE_STRING DestinationString, PCWSTR Format, ...)
 {
     va_list Arguments;
@@ -210,24 +227,31 @@ static NTSTATUS RtlpPutCountedAt(PUNICODE_STRING Destination, SIZE_T At, PCUNICO
     return All ? STATUS_SUCCESS : STATUS_BUFFER_OVERFLOW;
 }
 
+/* Copies a counted string. STATUS_BUFFER_OVERFLOW: as much as fits was copied. Any IRQL when both are
+   resident; does not block. (WDK page of the name) */
 NTSTATUS RtlUnicodeStringCopy(PUNICODE_STRING DestinationString, PCUNICODE_STRING SourceString)
 {
     return RtlpPutCountedAt(DestinationString, 0, SourceString);
 }
 EXPORT(RtlUnicodeStringCopy);
 
+/* As RtlUnicodeStringCopy, from a string that a NUL ends. (WDK page of the name) */
 NTSTATUS RtlUnicodeStringCopyString(PUNICODE_STRING DestinationString, PCWSTR Source)
 {
     return RtlpPutAt(DestinationString, 0, Source);
 }
 EXPORT(RtlUnicodeStringCopyString);
 
+/* Appends a counted string. STATUS_BUFFER_OVERFLOW: as much as fits was appended; STATUS_INVALID_PARAMETER:
+   the destination is longer than its MaximumLength. Any IRQL when both are resident; does not block. (WDK
+   page of the name) */
 NTSTATUS RtlUnicodeStringCat(PUNICODE_STRING DestinationString, PCUNICODE_STRING SourceString)
 {
     return RtlpPutCountedAt(DestinationString, DestinationString->Length / sizeof(WCHAR), SourceString);
 }
 EXPORT(RtlUnicodeStringCat);
 
+/* As RtlUnicodeStringCat, from a string that a NUL ends. (WDK page of the name) */
 NTSTATUS RtlUnicodeStringCatString(PUNICODE_STRING DestinationString, PCWSTR Source)
 {
     return RtlpPutAt(DestinationString, DestinationString->Length / sizeof(WCHAR), Source);

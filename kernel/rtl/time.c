@@ -85,8 +85,8 @@ static bool RtlpAreFieldsValid(PTIME_FIELDS Fields)
            RtlpIsBetween(Fields->Second, 0, 59) && RtlpIsBetween(Fields->Milliseconds, 0, 999);
 }
 
-/* The reverse; the weekday does not count. FALSE, and nothing written, when a field is out of its range
-   (years: 1601 to 30827). Any IRQL. (WDK page of the name) */
+/* The system time that the fields stand for; the weekday does not count. FALSE, and nothing written, when a
+   field is out of its range (years: 1601 to 30827). Any IRQL; does not block. (WDK page of the name) */
 BOOLEAN NTAPI RtlTimeFieldsToTime(PTIME_FIELDS TimeFields, PLARGE_INTEGER Time)
 {
     if (!RtlpAreFieldsValid(TimeFields)) {

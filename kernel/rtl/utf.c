@@ -159,6 +159,7 @@ NTSTATUS NTAPI RtlUTF8ToUnicodeN(PWSTR UnicodeStringDestination, ULONG UnicodeSt
 }
 EXPORT(RtlUTF8ToUnicodeN);
 
+/* Converts UTF-16 to UTF-8. The contract of both directions stands in ntrtl.h. (WDK page of the name) */
 NTSTATUS NTAPI RtlUnicodeToUTF8N(PCHAR UTF8StringDestination, ULONG UTF8StringMaxByteCount,
                                  PULONG UTF8StringActualByteCount, PCWCH UnicodeStringSource,
                                  ULONG UnicodeStringByteCount)

@@ -9,6 +9,8 @@
 #include <ntapi.h>
 
 static POBJECT_TYPE SvcEventType;
+/* The type of event objects, for ObReferenceObjectByHandle and ObReferenceObjectByPointer. Valid before any
+   module is loaded, and constant. (WDK page of ObReferenceObjectByHandle) */
 POBJECT_TYPE *ExEventObjectType = &SvcEventType;
 EXPORT(ExEventObjectType);
 

@@ -40,6 +40,8 @@ NTSTATUS NtWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER 
     return Status;
 }
 
+/* As NtWaitForSingleObject for a caller in kernel mode: handles of the kernel's table are valid, and
+   Timeout is a kernel address. PASSIVE_LEVEL; blocks. (WDK page of the name) */
 NTSTATUS ZwWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER Timeout)
 {
     KPROCESSOR_MODE Mode = ExSetPreviousMode(KernelMode);

@@ -272,6 +272,14 @@ static VOID Caller(BOOLEAN Right)
     }
 }
 
+/* The short form is the long one with parameters of 0. */
+static VOID PlainCaller(BOOLEAN Right)
+{
+    if (!Right) {
+        KeBugCheck(0xE2);
+    }
+}
+
 #if DBG
 static VOID LockOrder(BOOLEAN Right)
 {
@@ -295,6 +303,7 @@ static const struct {
     {"touch-nothing", TouchNothing}, {"touch-at-dispatch", TouchAtDispatch}, {"stack-overflow", StackOverflow},
     {"divide", DivideByZero}, {"work-level", WorkLevel}, {"hang-dispatch", HangDispatch}, {"hang-deaf", HangDeaf},
     {"no-processor", NoProcessor}, {"double-free", DoubleFree}, {"wrong-tag", WrongTag}, {"overrun", Overrun}, {"call", Caller},
+    {"call-plain", PlainCaller},
 #if DBG
     {"lock-order", LockOrder}, {"block-holding", BlockHolding},
 #endif

@@ -27,6 +27,7 @@ static struct {
     volatile BOOLEAN WrongContext, ExitElsewhere;
     volatile NTSTATUS Unregister; /* from inside */
     HANDLE ExitThreadId;          /* where ProcessExit ran */
+    LONGLONG ExitTime;            /* of the process of that thread */
 } Seen;
 
 static BOOLEAN HandleExceptions;
@@ -147,6 +148,7 @@ static VOID ProcessExit(PEPROCESS Process, PVOID Context)
 {
     Seen.ProcessContext = Context;
     Seen.ExitThreadId = PsGetCurrentThreadId();
+    Seen.ExitTime = PsGetProcessExitTime().QuadPart;
     Seen.Unregister = PsUnregisterSubsystemProvider(Provider, TRUE);
     InterlockedIncrement(&Seen.ProcessExits);
 }
@@ -417,8 +419,10 @@ static VOID Terminate(PVOID Context)
 
 static PCSTR EndOfSpinner(PEPROCESS Process, PETHREAD Thread)
 {
+    LARGE_INTEGER Before, After;
     Winners = Losers = 0;
     Victim = Process;
+    KeQuerySystemTime(&Before);
     KTEST_CHECK(KtestCrowd(2, Terminate));
     KTEST_CHECK(Winners == 1 && Losers == 1);
     AwaitProcess(Process);
@@ -426,6 +430,8 @@ static PCSTR EndOfSpinner(PEPROCESS Process, PETHREAD Thread)
     KTEST_CHECK(Seen.ThreadExits == 1 && Seen.ProcessExits == 1 && !Seen.ExitElsewhere);
     KTEST_CHECK(Seen.ThreadContext == &Contexts[1] && Seen.ProcessContext == &Contexts[0]);
     KTEST_CHECK(Seen.ExitThreadId == PsGetThreadId(Thread));
+    KeQuerySystemTime(&After);
+    KTEST_CHECK(Before.QuadPart <= Seen.ExitTime && Seen.ExitTime <= After.QuadPart);
     KTEST_CHECK(PsGetProcessExitStatus(Process) == 55 && PsGetThreadExitStatus(Thread) == 55);
     return NULL;
 }
