@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The kernel's interface for modules, by the names and rules of the Windows Driver Kit's documentation. <wdm.h> and
- * <ntifs.h> are this header. Structures shown here have the same layout in debug and release builds. Sections: objects
- * of the kernel, IRQL, spin locks, DPCs and timers, waits, events, run-down and push locks, work items, pool and
- * memory, objects and handles, processes and threads, notify callbacks, drivers, strings and output, exceptions.
+ * <ntifs.h> are this header. Structures shown here have the same layout in debug and release builds. Sections: dispatcher
+ * objects, IRQL, spin locks, interlocked lists, interrupts, DPCs and timers, processors, waits and events, fast mutexes,
+ * APCs, resources, run-down and push locks, work items, pool, lookaside lists, user memory, objects and handles, callback
+ * objects, device queues and remove locks, processes and threads, notify callbacks, drivers, strings and output,
+ * exceptions. docs/routines.md lists every routine with its contract's first sentence.
  */
 #ifndef PRIMER_NTDDK_H
 #define PRIMER_NTDDK_H
@@ -130,6 +132,7 @@ typedef struct _KAPC {
     KPROCESSOR_MODE ApcMode;
     BOOLEAN Inserted; /* changed under a lock of the thread */
 } KAPC, *PKAPC, *PRKAPC;
+
 typedef struct _KQUEUE {
     DISPATCHER_HEADER Header;
     LIST_ENTRY EntryListHead;
@@ -461,10 +464,10 @@ ULONG_PTR KeIpiGenericCall(_In_ PKIPI_BROADCAST_WORKER BroadcastFunction, _In_ U
 #define HIGH_PRIORITY         31
 #define MAXIMUM_PRIORITY      32
 
-#define IO_NO_INCREMENT  0
-#define EVENT_INCREMENT  1
+#define IO_NO_INCREMENT     0
+#define EVENT_INCREMENT     1
 #define SEMAPHORE_INCREMENT 1
-#define MUTANT_INCREMENT 1
+#define MUTANT_INCREMENT    1
 
 NTSTATUS KeWaitForSingleObject(_In_ PVOID Object, _In_ KWAIT_REASON WaitReason, _In_ KPROCESSOR_MODE WaitMode,
                                _In_ BOOLEAN Alertable, _In_opt_ PLARGE_INTEGER Timeout);
@@ -869,29 +872,31 @@ LONG_PTR ObfDereferenceObject(_In_ PVOID Object);
 NTSTATUS ZwClose(_In_ HANDLE Handle);
 NTSTATUS ZwWaitForSingleObject(_In_ HANDLE Handle, _In_ BOOLEAN Alertable, _In_opt_ PLARGE_INTEGER Timeout);
 
-#define EVENT_QUERY_STATE  0x0001
-#define EVENT_MODIFY_STATE 0x0002
-#define EVENT_ALL_ACCESS   0x001F0003
-#define PROCESS_TERMINATE  0x0001
-#define PROCESS_CREATE_THREAD 0x0002
-#define PROCESS_VM_OPERATION 0x0008
-#define PROCESS_VM_READ    0x0010
-#define PROCESS_VM_WRITE   0x0020
-#define PROCESS_DUP_HANDLE 0x0040
-#define PROCESS_CREATE_PROCESS 0x0080
-#define PROCESS_SET_INFORMATION 0x0200
-#define PROCESS_QUERY_INFORMATION 0x0400
-#define PROCESS_SUSPEND_RESUME 0x0800
+#define EVENT_QUERY_STATE                 0x0001
+#define EVENT_MODIFY_STATE                0x0002
+#define EVENT_ALL_ACCESS                  0x001F0003
+
+#define PROCESS_TERMINATE                 0x0001
+#define PROCESS_CREATE_THREAD             0x0002
+#define PROCESS_VM_OPERATION              0x0008
+#define PROCESS_VM_READ                   0x0010
+#define PROCESS_VM_WRITE                  0x0020
+#define PROCESS_DUP_HANDLE                0x0040
+#define PROCESS_CREATE_PROCESS            0x0080
+#define PROCESS_SET_INFORMATION           0x0200
+#define PROCESS_QUERY_INFORMATION         0x0400
+#define PROCESS_SUSPEND_RESUME            0x0800
 #define PROCESS_QUERY_LIMITED_INFORMATION 0x1000
-#define PROCESS_ALL_ACCESS 0x001FFFFF
-#define THREAD_TERMINATE   0x0001
-#define THREAD_SUSPEND_RESUME 0x0002
-#define THREAD_GET_CONTEXT 0x0008
-#define THREAD_SET_CONTEXT 0x0010
-#define THREAD_SET_INFORMATION 0x0020
-#define THREAD_QUERY_INFORMATION 0x0040
-#define THREAD_QUERY_LIMITED_INFORMATION 0x0800
-#define THREAD_ALL_ACCESS  0x001FFFFF
+#define PROCESS_ALL_ACCESS                0x001FFFFF
+
+#define THREAD_TERMINATE                  0x0001
+#define THREAD_SUSPEND_RESUME             0x0002
+#define THREAD_GET_CONTEXT                0x0008
+#define THREAD_SET_CONTEXT                0x0010
+#define THREAD_SET_INFORMATION            0x0020
+#define THREAD_QUERY_INFORMATION          0x0040
+#define THREAD_QUERY_LIMITED_INFORMATION  0x0800
+#define THREAD_ALL_ACCESS                 0x001FFFFF
 
 /* ---- Callback objects ---- */
 
@@ -1144,7 +1149,7 @@ NORETURN VOID KeBugCheckEx(_In_ ULONG BugCheckCode, _In_ ULONG_PTR BugCheckParam
                            _In_ ULONG_PTR BugCheckParameter4) __attribute__((cold));
 NORETURN VOID KeBugCheck(_In_ ULONG BugCheckCode) __attribute__((cold));
 
-NORETURN VOID RtlpAssertFailed(PCSTR Expression, PCSTR File, ULONG Line) __attribute__((cold));
+NORETURN VOID RtlpAssertFailed(_In_ PCSTR Expression, _In_ PCSTR File, _In_ ULONG Line) __attribute__((cold));
 #if DBG
 #define ASSERTMSG(Message, Expression) \
     ((Expression) ? (void)0 : RtlpAssertFailed(Message ": " #Expression, __FILE__, __LINE__))
