@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Blocking locks and executive helpers: on one processor and on eight as well, and each misuse in the bug check that names
-it, with a twin that does the same rightly and passes."""
+it, and the twins, which do the same rightly, pass in one boot."""
 from kinds import Bugcheck, Kernel
 
 VERIFIER = "DRIVER_VERIFIER_DETECTED_VIOLATION"
@@ -36,4 +36,4 @@ CASES = [Kernel(f"kernel/{name}/{smp}", modules=(name,), smp=smp, random=True, a
 CASES += [Bugcheck(f"misuse/{name}", modules=("misuse",), options=f"misuse.kind={name}", code=code, symbol=symbol,
                    log=log, debug=name not in ALWAYS)
           for name, (code, symbol, log) in MISUSES.items()]
-CASES += [Kernel(f"misuse/{name}-ok", modules=("misuse",), options=f"misuse.kind={name}-ok") for name in MISUSES]
+CASES += [Kernel("misuse/ok", modules=("misuse",), options="misuse.kind=ok")]
