@@ -474,6 +474,7 @@ NTSTATUS KeWaitForSingleObject(_In_ PVOID Object, _In_ KWAIT_REASON WaitReason, 
 NTSTATUS KeWaitForMultipleObjects(_In_ ULONG Count, _In_ PVOID Object[], _In_ WAIT_TYPE WaitType,
                                   _In_ KWAIT_REASON WaitReason, _In_ KPROCESSOR_MODE WaitMode, _In_ BOOLEAN Alertable,
                                   _In_opt_ PLARGE_INTEGER Timeout, _Out_opt_ PKWAIT_BLOCK WaitBlockArray);
+#define KeWaitForMutexObject KeWaitForSingleObject
 NTSTATUS KeDelayExecutionThread(_In_ KPROCESSOR_MODE WaitMode, _In_ BOOLEAN Alertable, _In_ PLARGE_INTEGER Interval);
 
 VOID KeInitializeEvent(_Out_ PRKEVENT Event, _In_ EVENT_TYPE Type, _In_ BOOLEAN State);
@@ -1174,7 +1175,8 @@ VOID DbgBreakPointWithStatus(_In_ ULONG Status);
 
 USHORT RtlCaptureStackBackTrace(_In_ ULONG FramesToSkip, _In_ ULONG FramesToCapture, _Out_ PVOID *BackTrace,
                                 _Out_opt_ PULONG BackTraceHash);
-#define PAGED_CODE() ASSERT(KeGetCurrentIrql() <= APC_LEVEL)
+#define PAGED_CODE()        ASSERT(KeGetCurrentIrql() <= APC_LEVEL)
+#define PAGED_CODE_LOCKED() ((void)0)
 
 /* The kernel option "Name=value" of the command line: copies the value, NUL-terminated; FALSE when it is not there. */
 BOOLEAN ExQueryKernelOption(_In_ PCSTR Name, _Out_ PSTR Buffer, _In_ SIZE_T Size);

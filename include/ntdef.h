@@ -397,6 +397,8 @@ typedef enum _MODE {
 #define RTL_NUMBER_OF(Array)                    (sizeof(Array) / sizeof((Array)[0]))
 #define ARRAYSIZE(Array)                        RTL_NUMBER_OF(Array)
 #define RTL_BITS_OF(Type)                       (sizeof(Type) * 8)
+#define Int32x32To64(First, Second)             ((LONGLONG)(LONG)(First) * (LONGLONG)(LONG)(Second))
+#define UInt32x32To64(First, Second)            ((ULONGLONG)(ULONG)(First) * (ULONGLONG)(ULONG)(Second))
 
 #define PtrToUlong(Pointer)     ((ULONG)(ULONG_PTR)(Pointer))
 #define PtrToLong(Pointer)      ((LONG)(LONG_PTR)(Pointer))
@@ -734,27 +736,27 @@ static inline PSINGLE_LIST_ENTRY PopEntryList(_Inout_ PSINGLE_LIST_ENTRY ListHea
  * them.
  */
 #define NTP_INTERLOCKED(Type, Width, Order, Tail)                                                            \
-    static inline Type InterlockedIncrement##Width##Tail(_Inout_ Type volatile *Addend)                      \
+    static inline Type InterlockedIncrement##Tail##Width(_Inout_ Type volatile *Addend)                      \
     {                                                                                                        \
         return __atomic_add_fetch(Addend, 1, Order);                                                         \
     }                                                                                                        \
-    static inline Type InterlockedDecrement##Width##Tail(_Inout_ Type volatile *Addend)                      \
+    static inline Type InterlockedDecrement##Tail##Width(_Inout_ Type volatile *Addend)                      \
     {                                                                                                        \
         return __atomic_sub_fetch(Addend, 1, Order);                                                         \
     }                                                                                                        \
-    static inline Type InterlockedAdd##Width##Tail(_Inout_ Type volatile *Addend, Type Value)                \
+    static inline Type InterlockedAdd##Tail##Width(_Inout_ Type volatile *Addend, Type Value)                \
     {                                                                                                        \
         return __atomic_add_fetch(Addend, Value, Order);                                                     \
     }                                                                                                        \
-    static inline Type InterlockedExchange##Width##Tail(_Inout_ Type volatile *Target, Type Value)           \
+    static inline Type InterlockedExchange##Tail##Width(_Inout_ Type volatile *Target, Type Value)           \
     {                                                                                                        \
         return __atomic_exchange_n(Target, Value, Order);                                                    \
     }                                                                                                        \
-    static inline Type InterlockedExchangeAdd##Width##Tail(_Inout_ Type volatile *Addend, Type Value)        \
+    static inline Type InterlockedExchangeAdd##Tail##Width(_Inout_ Type volatile *Addend, Type Value)        \
     {                                                                                                        \
         return __atomic_fetch_add(Addend, Value, Order);                                                     \
     }                                                                                                        \
-    static inline Type InterlockedCompareExchange##Width##Tail(_Inout_ Type volatile *Target, Type Exchange, \
+    static inline Type InterlockedCompareExchange##Tail##Width(_Inout_ Type volatile *Target, Type Exchange, \
                                                                Type Comparand)                               \
     {                                                                                                        \
         __atomic_compare_exchange_n(Target, &Comparand, Exchange, 0, Order,                                  \
@@ -763,15 +765,15 @@ static inline PSINGLE_LIST_ENTRY PopEntryList(_Inout_ PSINGLE_LIST_ENTRY ListHea
                                                                 : __ATOMIC_RELAXED);                         \
         return Comparand;                                                                                    \
     }                                                                                                        \
-    static inline Type InterlockedAnd##Width##Tail(_Inout_ Type volatile *Target, Type Value)                \
+    static inline Type InterlockedAnd##Tail##Width(_Inout_ Type volatile *Target, Type Value)                \
     {                                                                                                        \
         return __atomic_fetch_and(Target, Value, Order);                                                     \
     }                                                                                                        \
-    static inline Type InterlockedOr##Width##Tail(_Inout_ Type volatile *Target, Type Value)                 \
+    static inline Type InterlockedOr##Tail##Width(_Inout_ Type volatile *Target, Type Value)                 \
     {                                                                                                        \
         return __atomic_fetch_or(Target, Value, Order);                                                      \
     }                                                                                                        \
-    static inline Type InterlockedXor##Width##Tail(_Inout_ Type volatile *Target, Type Value)                \
+    static inline Type InterlockedXor##Tail##Width(_Inout_ Type volatile *Target, Type Value)                \
     {                                                                                                        \
         return __atomic_fetch_xor(Target, Value, Order);                                                     \
     }
@@ -841,43 +843,44 @@ static inline UCHAR InterlockedBitTestAndReset64(_Inout_ LONG64 volatile *Base, 
 
 /* Single-access reads and writes, with the order that the name says (Raw: none, and no promise but a single
    access). */
-#define NTP_READ_WRITE(Type, Name)                                                                           \
-    static inline Type Read##Name##Acquire(_In_ Type const volatile *Source)                                 \
+#define NTP_READ_WRITE(Type, Name, Width)                                                                    \
+    static inline Type Read##Name##Acquire##Width(_In_ Type const volatile *Source)                          \
     {                                                                                                        \
         return __atomic_load_n(Source, __ATOMIC_ACQUIRE);                                                    \
     }                                                                                                        \
-    static inline Type Read##Name##NoFence(_In_ Type const volatile *Source)                                 \
+    static inline Type Read##Name##NoFence##Width(_In_ Type const volatile *Source)                          \
     {                                                                                                        \
         return __atomic_load_n(Source, __ATOMIC_RELAXED);                                                    \
     }                                                                                                        \
-    static inline Type Read##Name##Raw(_In_ Type const volatile *Source)                                     \
+    static inline Type Read##Name##Raw##Width(_In_ Type const volatile *Source)                              \
     {                                                                                                        \
         return *Source;                                                                                      \
     }                                                                                                        \
-    static inline VOID Write##Name##Release(_Out_ Type volatile *Destination, Type Value)                    \
+    static inline VOID Write##Name##Release##Width(_Out_ Type volatile *Destination, Type Value)             \
     {                                                                                                        \
         __atomic_store_n(Destination, Value, __ATOMIC_RELEASE);                                              \
     }                                                                                                        \
-    static inline VOID Write##Name##NoFence(_Out_ Type volatile *Destination, Type Value)                    \
+    static inline VOID Write##Name##NoFence##Width(_Out_ Type volatile *Destination, Type Value)             \
     {                                                                                                        \
         __atomic_store_n(Destination, Value, __ATOMIC_RELAXED);                                              \
     }                                                                                                        \
-    static inline VOID Write##Name##Raw(_Out_ Type volatile *Destination, Type Value)                        \
+    static inline VOID Write##Name##Raw##Width(_Out_ Type volatile *Destination, Type Value)                 \
     {                                                                                                        \
         *Destination = Value;                                                                                \
     }
 
-NTP_READ_WRITE(LONG, )
-NTP_READ_WRITE(LONG64, 64)
-NTP_READ_WRITE(ULONG, ULong)
-NTP_READ_WRITE(ULONG64, ULong64)
-NTP_READ_WRITE(ULONG_PTR, ULongPtr)
-NTP_READ_WRITE(SHORT, 16)
-NTP_READ_WRITE(UCHAR, UChar)
-NTP_READ_WRITE(BOOLEAN, Boolean)
-NTP_READ_WRITE(PVOID, Pointer)
+NTP_READ_WRITE(LONG, , )
+NTP_READ_WRITE(LONG64, , 64)
+NTP_READ_WRITE(ULONG, ULong, )
+NTP_READ_WRITE(ULONG64, ULong64, )
+NTP_READ_WRITE(ULONG_PTR, ULongPtr, )
+NTP_READ_WRITE(SHORT, , 16)
+NTP_READ_WRITE(UCHAR, UChar, )
+NTP_READ_WRITE(BOOLEAN, Boolean, )
+NTP_READ_WRITE(PVOID, Pointer, )
 
 #define MemoryBarrier()     __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define KeMemoryBarrier()   MemoryBarrier()
 #define _ReadWriteBarrier() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 #define _ReadBarrier()      __atomic_signal_fence(__ATOMIC_SEQ_CST)
 #define _WriteBarrier()     __atomic_signal_fence(__ATOMIC_SEQ_CST)

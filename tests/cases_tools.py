@@ -57,6 +57,25 @@ test $got = 7
 grep -x 'tiny: hello' $TMP/out
 """
 
+# A driver of several files, as people write them from the driver kit's pages, that uses all routines of synchronisation.
+OUTSIDE_DRIVER = r"""
+test -z "$(grep -h '#include' tests/outside/sync/*.[ch] | grep -vx -e '#include <ntddk.h>' -e '#include "sync.h"')"
+for compiler in $(ls /usr/bin/gcc /usr/bin/clang 2>/dev/null); do
+    dir=$TMP/$(basename $compiler)
+    cp -r tests/outside/sync $dir
+    option=
+    test $(basename $compiler) = gcc || option=CC=clang
+    test -z "$(make -s M=$dir BUILD=$BUILD WERROR=1 $option 2>&1 | grep -v '^  [A-Z]* ')"
+    for smp in 1 4 8; do
+        # The serial port that the driver expects on line 3.
+        $RUN --smp $smp --direct --device isa-serial,iobase=0x2e8,irq=3 --module $dir/sync.sys --modules-only --log $TMP/log
+        test $(grep -c '^@boot cpus='$smp'$' $TMP/log) = 1
+        test -z "$(grep -B 20 '^@fail' $TMP/log | tee /dev/stderr)"
+        test $(grep -c '^@pass outside\.' $TMP/log) = 29
+    done
+done
+"""
+
 CALL_ERRORS = r"""
 expect() {
     want=$1; shift; got=0
@@ -199,5 +218,6 @@ CASES = [
     Script("tools/runner", RUNNER),
     Script("tools/archives", ARCHIVES),
     Script("tools/module-outside-the-tree", OUTSIDE_MODULE),
+    Script("tools/driver-outside-the-tree", OUTSIDE_DRIVER),
     Script("tools/run-call-errors", CALL_ERRORS),
 ]

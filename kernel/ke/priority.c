@@ -163,7 +163,7 @@ KAFFINITY KeSetAffinityThread(PKTHREAD Thread, KAFFINITY Affinity)
         KdBugCheck(INVALID_AFFINITY_SET, (ULONG64)Thread, 0, 0, 0, NULL, "no active processor in the affinity");
     }
     KIRQL Irql = KeAcquireLock(&Thread->Lock);
-    KAFFINITY Old = Thread->UserAffinity;
+    KAFFINITY Old = Thread->UserAffinity & KeActiveProcessors; /* a process begins with all that there could be */
     Thread->UserAffinity = Affinity;
     KiApplyAffinity(Thread, Irql);
     return Old;

@@ -285,6 +285,53 @@ static VOID ProtectionReachesAllProcessors(VOID)
     }
 }
 
+/* ---- Copy on write ---- */
+
+#define COPIED_PAGES 32
+
+/* Pages of the program's file, shared with it until they are written to. */
+static volatile ULONG Copied[COPIED_PAGES][PAGE_SIZE / sizeof(ULONG)] __attribute__((aligned(PAGE_SIZE))) = {
+    [0 ... COPIED_PAGES - 1] = {1}};
+static volatile ULONG Asked, Answered, Stale;
+
+static VOID AwaitValue(volatile ULONG *Variable, ULONG Value)
+{
+    while (*Variable != Value) {
+        YieldProcessor();
+    }
+}
+
+/* Reads each page before and after the other thread writes to it, and does nothing in between that would make its
+   processor forget the translation. */
+static VOID ReadPages(PVOID Argument)
+{
+    for (ULONG i = 0; i < COPIED_PAGES; i++) {
+        AwaitValue(&Asked, 2 * i + 1);
+        Stale += Copied[i][0] != 1;
+        Answered = 2 * i + 1;
+        AwaitValue(&Asked, 2 * i + 2);
+        Stale += Copied[i][0] != 2;
+        Answered = 2 * i + 2;
+    }
+}
+
+/* A processor that kept the translation to the old frame would go on reading what was there before the write. */
+static VOID CopySeenByOthers(VOID)
+{
+    HANDLE Thread;
+    CHECK_SUCCESS(CreateThread(ReadPages, NULL, &Thread));
+    for (ULONG i = 0; i < COPIED_PAGES; i++) {
+        Asked = 2 * i + 1;
+        AwaitValue(&Answered, 2 * i + 1);
+        Copied[i][0] = 2;
+        Asked = 2 * i + 2;
+        AwaitValue(&Answered, 2 * i + 2);
+    }
+    CHECK_STATUS(WaitFor(Thread, 20000), STATUS_SUCCESS);
+    CHECK_SUCCESS(NtClose(Thread));
+    CHECK_EQUAL(Stale, 0);
+}
+
 static const TEST Tests[] = {
     {"vm.fresh-memory-is-zero", FreshMemoryIsZero},
     {"vm.reserve-then-commit", ReserveThenCommit},
@@ -298,6 +345,7 @@ static const TEST Tests[] = {
     {"vm.memory-of-another-process", MemoryOfAnotherProcess},
     {"vm.faults-end-their-program-only", FaultsEndTheirProgramOnly},
     {"vm.protection-reaches-all-processors", ProtectionReachesAllProcessors},
+    {"vm.copy-seen-by-others", CopySeenByOthers},
 };
 
 int main(int argc, char **argv)

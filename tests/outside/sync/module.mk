@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+MODULE := sync
+SOURCES := sync.c waits.c locks.c deferred.c lists.c system.c
