@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Mutants, APCs and alerts."""
+"""Mutants, APCs, alerts and queues."""
 from mutant import Mutant
 
 MUTANTS = [
@@ -33,4 +33,13 @@ MUTANTS = [
     Mutant("mutant-limit", "sync/mutant.c",
            "Mutant->Header.SignalState == MINLONG ? WaitRefused : WaitSatisfied",
            "WaitSatisfied", "kernel/mutants/1"),
+    Mutant("apc-not-noticed", "sync/wait.c", "    KiNoteKernelApcs(Thread); /* whatever ends", "    /* whatever ends",
+           "kernel/races"),
+    Mutant("recursion-forgotten", "sync/mutant.c", "    if (Previous == 0) {", "    if (Previous <= 0) {", "kernel/mutants",
+           "mutants.recursion"),
+    Mutant("abandoned-for-ever", "sync/mutant.c",
+           "    Mutant->OwnerThread = Thread;\n    Mutant->Abandoned = FALSE;\n", "    Mutant->OwnerThread = Thread;\n",
+           "kernel/mutants", "mutants.abandoned-free"),
+    Mutant("blocked-lets-nobody-go", "sync/queue.c", "    KiStepAside(Thread, false);\n    KiBlock();\n    KiGoOn(Thread);\n",
+           "    KiBlock();\n", "kernel/queues", "queues.blocked-lets-another-go"),
 ]

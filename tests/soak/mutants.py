@@ -83,7 +83,7 @@ class Copy:
             write(path, before)
         if not failed:
             return f"it lives: {mutant.case} passes"
-        if mutant.line and not any(line.startswith(mutant.line + ":") for line in failed):
+        if mutant.line and not any((line + ":").startswith(mutant.line + ":") for line in failed):
             return f"{mutant.line} does not fail, but: " + "; ".join(failed)
         return ""
 
