@@ -42,4 +42,9 @@ MUTANTS = [
            "kernel/mutants", "mutants.abandoned-free"),
     Mutant("blocked-lets-nobody-go", "sync/queue.c", "    KiStepAside(Thread, false);\n    KiBlock();\n    KiGoOn(Thread);\n",
            "    KiBlock();\n", "kernel/queues", "queues.blocked-lets-another-go"),
+    Mutant("second-rundown-waiter-forgotten", "sync/rundown.c", "    while (Joiner != NULL) {", "    while (0) {",
+           "kernel/passive", "passive.rundown-several-waiters"),
+    Mutant("push-lock-never-shared", "sync/pushlock.c",
+           "    return (Value & PUSH_EXCLUSIVE) == 0 && (Passing", "    return Value < PUSH_SHARED && !(Value & PUSH_EXCLUSIVE) && (Passing",
+           "kernel/passive", "passive.push-shared-together"),
 ]
