@@ -211,6 +211,7 @@ END
 CASES = [
     Script("tools/second-make", SECOND_MAKE, alone=True),
     Script("tools/layers", LAYERS),
+    Script("tools/mutants", "tests/soak/mutants.py --check"),
     Script("tools/routines", ROUTINES),
     Script("tools/lines", "make -s lines", needs=("cloc",)),
     Script("tools/module-layers", MODULE_LAYERS),

@@ -28,8 +28,9 @@ MUTANTS = [
            "    Mutant->Abandoned = TRUE;\n",
            "", "kernel/mutants/1"),
     Mutant("mutex-region-by-recursion", "sync/mutant.c",
-           "        Thread->KernelApcDisable -= Mutant->ApcDisable;\n    }",
-           "    }\n    Thread->KernelApcDisable -= Mutant->ApcDisable;", "kernel/mutants/1"),
+           "    if (Mutant->Header.SignalState == 0) { /* owned once: not a recursion */\n",
+           "    Thread->KernelApcDisable -= Mutant->Header.SignalState == 0 ? 0 : Mutant->ApcDisable;\n"
+           "    if (Mutant->Header.SignalState == 0) {\n", "kernel/mutants/1"),
     Mutant("mutant-limit", "sync/mutant.c",
            "Mutant->Header.SignalState == MINLONG ? WaitRefused : WaitSatisfied",
            "WaitSatisfied", "kernel/mutants/1"),

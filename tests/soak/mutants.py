@@ -35,6 +35,20 @@ def mutants(wanted):
             any(want in mutant.name or fnmatch.fnmatch(mutant.name, want) for want in wanted)]
 
 
+def check(chosen):
+    """Can each be made, and does its case exist?"""
+    import run
+    cases, wrong = {case.name for case in run.load("CASES")}, 0
+    for mutant in chosen:
+        with open(os.path.join(ROOT, mutant.file), encoding="utf-8") as file:
+            count = file.read().count(mutant.old)
+        if count != 1 or mutant.case not in cases:
+            print(f"{mutant.name}: its text occurs {count} times in {mutant.file}; case {mutant.case}")
+            wrong += 1
+    print(f"{len(chosen)} mutants, {wrong} wrong")
+    return 1 if wrong else 0
+
+
 def run_one(name):
     """In the copy: runs the case of that very name, and prints what failed as one line of JSON."""
     import kinds
@@ -101,6 +115,7 @@ def say(state, name, what, started):
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--check", action="store_true", help="only whether each one's text stands in its file, once")
     p.add_argument("--case", help=argparse.SUPPRESS)
     p.add_argument("names", nargs="*")
     args = p.parse_args()
@@ -110,6 +125,8 @@ def main():
     chosen, failed, passed = mutants(args.names), 0, 0
     if not chosen:
         sys.exit("no such mutant")
+    if args.check:
+        return check(chosen)
     with tempfile.TemporaryDirectory(prefix="primer-mutants-") as folder:
         copy = Copy(folder, args.seed)
         errors = copy.build()
