@@ -119,7 +119,7 @@ def main():
     p.add_argument("--case", help=argparse.SUPPRESS)
     p.add_argument("names", nargs="*")
     args = p.parse_args()
-    if args.case:
+    if args.case is not None:
         return run_one(args.case)
 
     chosen, failed, passed = mutants(args.names), 0, 0
