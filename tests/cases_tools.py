@@ -110,7 +110,7 @@ echo 'void MmUpward(void); void KdBeside(void) { MmUpward(); }' >kernel/kd/besid
 for source in arch/symbol kernel/mm/upward kernel/ob/circle kernel/io/circle kernel/kd/beside; do
     mkdir -p objects/kernel/$(dirname $source) && gcc -c -o objects/kernel/$source.c.o $source.c
 done
-! $LAYERS objects >faults
+if $LAYERS objects >faults; then exit 1; fi
 grep -x 'arch/include.c: arch may not use kernel/mm/mm.h of mm' faults
 grep -x 'arch/symbol.c: arch may not use MmUpward of mm' faults
 grep -x 'kernel/ob/private.c: kernel/mm/mi.h is private to mm' faults
@@ -132,13 +132,13 @@ VOID KeNobodyKnows(VOID)
 EXPORT(KeNobodyKnows);
 END
 sed -i '/^| KeBugCheck /d' docs/routines.md
-! tools/routines --check >faults
+if tools/routines --check >faults; then exit 1; fi
 grep -x 'KeNobodyKnows: no header in include/ declares it' faults
 grep -x 'KeNobodyKnows: no contract above its definition or declaration' faults
 grep -x 'KeNobodyKnows: no test uses it' faults
 grep 'docs/routines.md is out of date' faults
 tools/routines
-! tools/routines --check >faults
+if tools/routines --check >faults; then exit 1; fi
 test -z "$(grep 'out of date' faults)"
 grep '^| KeBugCheck | ntddk.h | KeBugCheckEx with parameters of 0 | as documented | kernel/bug |$' docs/routines.md
 """
@@ -146,7 +146,7 @@ grep '^| KeBugCheck | ntddk.h | KeBugCheckEx with parameters of 0 | as documente
 SECOND_MAKE = """
 make BUILD=$BUILD >/dev/null
 make BUILD=$BUILD >$TMP/out
-! grep -v Nothing $TMP/out
+if grep -v Nothing $TMP/out; then exit 1; fi
 """
 
 # The order holds. With another one in the header of a module that has layers of its own, or with a file in none, it does not.
