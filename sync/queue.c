@@ -66,6 +66,20 @@ static PLIST_ENTRY KiTakeEntry(PRKQUEUE Queue, PKTHREAD Thread)
     return RemoveHeadList(&Queue->EntryListHead);
 }
 
+/* The thread comes for an entry: the first one, STATUS_ABANDONED in its place, or NULL. */
+static PLIST_ENTRY KiBeginRemoval(PRKQUEUE Queue, PKTHREAD Thread)
+{
+    if (Queue->MaximumCount == 0) { /* the queue has been run down */
+        return (PLIST_ENTRY)(LONG_PTR)STATUS_ABANDONED;
+    }
+    if (Thread->Queue != Queue) {
+        Thread->Queue = Queue;
+        InsertTailList(&Queue->ThreadListHead, &Thread->QueueListEntry);
+    }
+    KiPauseInQueue(Queue, Thread);
+    return KiTakeEntry(Queue, Thread);
+}
+
 static KI_QUEUE_WAITER *KiUnlinkWaiter(KI_QUEUE_WAITER *Waiter)
 {
     RemoveEntryList(&Waiter->Links);
@@ -144,17 +158,6 @@ void KiBlockInQueue(PKTHREAD Thread)
 void KeLeaveQueue(PKTHREAD Thread)
 {
     KiStepAside(Thread, true);
-}
-
-/* The current thread leaves the queue that it belongs to for another. */
-static void KiJoinQueue(PKTHREAD Thread, PRKQUEUE Queue)
-{
-    KiStepAside(Thread, true);
-    PKLOCK Lock = KiLockOfQueue(Queue);
-    KIRQL Irql = KeAcquireLock(Lock);
-    Thread->Queue = Queue;
-    InsertTailList(&Queue->ThreadListHead, &Thread->QueueListEntry);
-    KeReleaseLock(Lock, Irql);
 }
 
 /* ---- Queues ---- */
@@ -239,7 +242,8 @@ static PLIST_ENTRY KiAwaitEntry(PRKQUEUE Queue, KI_QUEUE_WAITER *Waiter, KPROCES
    current thread belongs to the queue from then on, until it calls for another queue or ends. Timeout: as of
    KeWaitForSingleObject. Returns the entry, or STATUS_TIMEOUT, STATUS_USER_APC (WaitMode UserMode: the thread
    is to end), STATUS_ABANDONED (the queue has been run down) in its place. <= APC_LEVEL; <= DISPATCH_LEVEL if
-   *Timeout is 0. (WDK page of the name) */
+   *Timeout is 0. A queue that has been run down and whose memory is still there gives STATUS_ABANDONED until
+   it is initialised again: who was busy with the last entry may come back late. (WDK page of the name) */
 PLIST_ENTRY KeRemoveQueue(PRKQUEUE Queue, KPROCESSOR_MODE WaitMode, PLARGE_INTEGER Timeout)
 {
     PKTHREAD Thread = ArchCurrentThread();
@@ -247,13 +251,12 @@ PLIST_ENTRY KeRemoveQueue(PRKQUEUE Queue, KPROCESSOR_MODE WaitMode, PLARGE_INTEG
     KI_QUEUE_WAITER Waiter = {.Thread = Thread};
     KeInitializeEvent(&Waiter.Given, SynchronizationEvent, FALSE);
     if (Thread->Queue != Queue) {
-        KiJoinQueue(Thread, Queue);
+        KiStepAside(Thread, true);
     }
 
     PKLOCK Lock = KiLockOfQueue(Queue);
     KIRQL Irql = KeAcquireLock(Lock);
-    KiPauseInQueue(Queue, Thread);
-    PLIST_ENTRY Entry = KiTakeEntry(Queue, Thread);
+    PLIST_ENTRY Entry = KiBeginRemoval(Queue, Thread);
     if (Entry == NULL && Poll) {
         Entry = (PLIST_ENTRY)(LONG_PTR)STATUS_TIMEOUT;
         KiEnterQueue(Queue, Thread);
@@ -275,6 +278,7 @@ static void KiDismissThreads(PRKQUEUE Queue)
         Thread->Queue = NULL;
     }
     Queue->CurrentCount = 0;
+    Queue->MaximumCount = 0; /* nobody will be active again */
 }
 
 /* The end of a queue: its threads do not belong to it any longer, those that wait get STATUS_ABANDONED.

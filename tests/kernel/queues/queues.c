@@ -312,6 +312,10 @@ static PCSTR TestRundown(VOID)
         KtestJoin(Thread[i]);
         KTEST_CHECK(Got[i] == -1); /* STATUS_ABANDONED */
     }
+    /* Who comes late learns of the end too, and belongs to no queue. */
+    KTEST_CHECK(IS_STATUS(KeRemoveQueue(&Queue, KernelMode, NULL), STATUS_ABANDONED));
+    KTEST_CHECK(IS_STATUS(KeRemoveQueue(&Queue, KernelMode, &Zero), STATUS_ABANDONED));
+    KTEST_CHECK(IsListEmpty(&Queue.ThreadListHead));
     Start(1);
     for (ULONG i = 0; i < 3; i++) {
         KeInsertQueue(&Queue, &Items[i].Links);

@@ -2,7 +2,9 @@
 /* Spin locks of all kinds, blocking locks, run-down protection, remove locks, and a device's interrupt. */
 #include "sync.h"
 
+/* A thread stops after so many turns, or when a contest of queued locks crawls because processors are few. */
 #define TURNS 1000
+#define LONGEST 5000000 /* of a contest, in 100 ns */
 
 typedef enum _SYNC_KIND {
     KindPlain,
@@ -32,6 +34,8 @@ typedef struct _CONTEST {
     EX_PUSH_LOCK PushLock;
     ERESOURCE Resource;
     LONG Total; /* guarded by the lock of the kind */
+    volatile LONG Turns;
+    ULONGLONG End;
 } CONTEST, *PCONTEST;
 
 static KSTART_ROUTINE Contend;
@@ -151,15 +155,16 @@ static VOID CountUnderBlockingLock(_Inout_ PCONTEST Contest)
 static VOID Contend(_In_ PVOID StartContext)
 {
     PCONTEST Contest = (PCONTEST)StartContext;
-    ULONG Turn;
+    LONG Turn;
 
-    for (Turn = 0; Turn < TURNS; Turn++) {
+    for (Turn = 0; Turn == 0 || (Turn < TURNS && KeQueryInterruptTime() < Contest->End); Turn++) {
         if (Contest->Kind <= KindExclusive) {
             CountUnderSpinLock(Contest);
         } else {
             CountUnderBlockingLock(Contest);
         }
     }
+    InterlockedExchangeAdd(&Contest->Turns, Turn);
     PsTerminateSystemThread(STATUS_SUCCESS);
 }
 
@@ -178,6 +183,7 @@ static VOID RunContest(_Inout_ PDEVICE_EXTENSION Extension, _In_ SYNC_KIND Kind)
         return;
     }
     Contest->Kind = Kind;
+    Contest->End = KeQueryInterruptTime() + LONGEST;
     KeInitializeSpinLock(&Contest->SpinLock);
     ExInitializeFastMutex(&Contest->FastMutex);
     KeInitializeGuardedMutex(&Contest->GuardedMutex);
@@ -191,7 +197,7 @@ static VOID RunContest(_Inout_ PDEVICE_EXTENSION Extension, _In_ SYNC_KIND Kind)
     for (Index = 0; Index < Started; Index++) {
         SyncJoinThread(Threads[Index]);
     }
-    CHECK(Started == RTL_NUMBER_OF(Threads) && Contest->Total == (LONG)(Started * TURNS));
+    CHECK(Started == RTL_NUMBER_OF(Threads) && Contest->Total == Contest->Turns);
     CHECK(NT_SUCCESS(ExDeleteResourceLite(&Contest->Resource)));
     ExFreePoolWithTag(Contest, SYNC_POOL_TAG);
 }
