@@ -31,8 +31,11 @@ VOID PrimerTestBlockHolding(BOOLEAN Right);
     X(WaitCommitted, "it has committed; it goes to sleep next; no lock")                                               \
     X(WaitWoken, "it runs again; its blocks are still listed, its timer is still set; no lock")                        \
     X(SignalFound, "a signaller has found its block, and is about to claim the wait; object's lock")                   \
-    X(SignalClaimed, "the signaller has claimed, or failed to; object's lock")                                         \
+    X(SignalClaimed, "the signaller has claimed, and unlinked the block, or failed to; object's lock")                                         \
     X(SignalUnlocked, "the signaller has let go of the object, and readies the waiter next; no lock")                  \
+    X(ObjectBusy, "somebody wants an object's lock that is taken; no lock, or other objects'; subject: the object")     \
+    X(TimerMoving, "a timer has left one processor's queue for another's; no lock; subject: the timer")                \
+    X(TimerAwaited, "somebody wants a timer that is on its way; no lock; subject: the timer")                          \
     X(TimeoutFound, "the waiter's timer has expired, the wait is claimed next; timer queue's lock")                    \
     X(TimeoutClaimed, "the expiry has claimed, or failed to; timer queue's lock")                                      \
     X(AlertAnnounced, "an alert or a termination is visible, the wait is claimed next; no lock")                       \

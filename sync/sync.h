@@ -26,6 +26,7 @@ static inline void KiLockObject(PDISPATCHER_HEADER Header)
 {
     KiNoteAcquire(Header, KlcObject, FALSE);
     while (__atomic_exchange_n(&Header->Lock, 1, __ATOMIC_ACQUIRE) != 0) { /* @exchange */
+        KdPoint(PrimerPointObjectBusy, Header);
         while (*(volatile UCHAR *)&Header->Lock != 0) {
             ArchPause();
         }

@@ -90,6 +90,7 @@ static KTIMER_QUEUE *KiLockTimer(PKTIMER Timer)
             return Queue;
         }
         KeReleaseLockFromDpc(&Queue->Lock);
+        KdPoint(PrimerPointTimerAwaited, Timer);
         ArchPause();
     }
 }
@@ -113,6 +114,7 @@ bool KiTakeTimer(PKTIMER Timer)
         Timer->Header.Inserted = TIMER_MOVING;
         Timer->Processor = Prcb->Number;
         KeReleaseLockFromDpc(&Queue->Lock);
+        KdPoint(PrimerPointTimerMoving, Timer);
         KeAcquireLockAtDpc(&Prcb->Timers.Lock);
     }
     return WasQueued;

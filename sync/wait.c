@@ -42,16 +42,13 @@ PKTHREAD KiReleaseWaiters(PDISPATCHER_HEADER Header, KPRIORITY Increment, PKTHRE
         bool Claimed =
             All ? KiClaimWait(Thread, WaitHint, &Committed)                                     /* @hint */
                 : KiClaimWait(Thread, KiSignalEnd(Header, Thread, Block->WaitKey), &Committed); /* @signal */
-        KdPoint(PrimerPointSignalClaimed, Thread);
-        if (!Claimed) {
-            continue; /* it has another end already; the waiter takes its block off itself */
-        }
-        if (!All) {
+        if (Claimed && !All) { /* otherwise the waiter takes its block off itself */
             RemoveEntryList(&Block->WaitListEntry);
             Block->BlockState = BLOCK_UNLINKED;
             KiGiveSignal(Header, Thread);
         }
-        if (Committed) {
+        KdPoint(PrimerPointSignalClaimed, Thread);
+        if (Claimed && Committed) {
             Chain = KiChainThread(Chain, Thread, Increment);
         }
     }

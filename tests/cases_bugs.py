@@ -9,6 +9,7 @@ BUGS = {
     "release-free": (0x10, "SPIN_LOCK_NOT_OWNED", "does not hold"),
     "wrong-level": (0x08, "IRQL_NOT_DISPATCH_LEVEL", "at level 0"),
     "lock-above-dispatch": (0x0A, "IRQL_NOT_LESS_OR_EQUAL", "at level 5"),
+    "signal-above-dispatch": (0x0A, "IRQL_NOT_LESS_OR_EQUAL", "at level 5, called what runs at DISPATCH_LEVEL or below"),
     "raise-down": (0x09, "IRQL_NOT_GREATER_OR_EQUAL", "from 2 down to 1"),
     "lower-up": (0x0A, "IRQL_NOT_LESS_OR_EQUAL", "from 0 up to 2"),
     "wait-at-dispatch": (0x0A, "IRQL_NOT_LESS_OR_EQUAL", "waits at level 2"),
@@ -32,7 +33,7 @@ BUGS = {
     "lock-order": (0x50001, "LOCK_ORDER_VIOLATION", "'reaper list' .*while holding 'serial port'"),
     "block-holding": (0x50002, "LOCK_HELD_WHILE_BLOCKING", "blocks holding 1 spin locks"),
 }
-DEBUG = {"self-deadlock", "release-free", "wrong-level", "lock-above-dispatch", "double-free", "wrong-tag", "overrun",
+DEBUG = {"self-deadlock", "release-free", "wrong-level", "lock-above-dispatch", "signal-above-dispatch", "double-free", "wrong-tag", "overrun",
          "lock-order", "block-holding", "wait-true-lower", "wait-true-block"}
 
 CASES = [Bugcheck(f"bug/{name}", modules=("bug",), options=f"bug.kind={name}", code=code, symbol=symbol, log=log,

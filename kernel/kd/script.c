@@ -4,7 +4,7 @@
  * steps, each a named point of the kernel's code and an actor; whoever comes to a point that the script names waits
  * there until all earlier steps have been taken. A thread that is held spins with interrupts on, at the level
  * that it had, and so serves inter-processor calls; one that is held too long ends the script, which then
- * was not met, and lets everybody go.
+ * was not met, and lets everybody go. Its own progress counts, not the time during which the host lets it stand still.
  *
  * No lock: a script is made while none runs. Next is advanced by whoever takes the step of that number, and a step
  * is taken once, by compare-and-swap on Taken.
@@ -18,6 +18,7 @@
 
 #define KDP_SCRIPT_STEPS  32
 #define KDP_SCRIPT_ACTORS 16
+#define KDP_LOOK_DIVISOR  1000 /* between two looks no more than this part of a second counts */
 
 volatile BOOLEAN KdScriptActive;
 
@@ -87,12 +88,15 @@ void KdReachPoint(ULONG Point, const void *Subject)
     if (Step == KdpStepCount) {
         return;
     }
-    ULONG64 Start = ArchReadCycles();
+    ULONG64 Held = 0, Longest = ArchCyclesPerSecond() / KDP_LOOK_DIVISOR, Last = ArchReadCycles();
     while (!KdpIsDue(Step)) {
         if (!KdScriptActive || KdpScripts != Script) {
             return;
         }
-        if (ArchReadCycles() - Start > KdpPatience || !ArchInterruptsEnabled()) {
+        ULONG64 Now = ArchReadCycles();
+        Held += Now - Last < Longest ? Now - Last : Longest;
+        Last = Now;
+        if (Held > KdpPatience || !ArchInterruptsEnabled()) {
             __atomic_store_n(&KdScriptActive, FALSE, __ATOMIC_SEQ_CST);
             return;
         }

@@ -32,5 +32,7 @@ MUTANTS = [
     mutant("scan-not-armed", "sched", "    if (Armed > Prcb->ScanDue) {", "    if (0) {", "starvation-arms"),
     mutant("age-starts-anew", "sched", "    Thread->ReadySince -= Prcb->ScanCount;", "    Thread->ReadySince = 0;",
            "starvation-arms"),
+    mutant("preempted-forgotten", "priority", "        KiOfferWaiting(Affinity, RtlHighestBit(Movable) + 1); /*", "        /*",
+           "shares-with-equal"),
     mutant("times-stand-still", "thread", "Cycles += Now - Prcb->SwitchCycles;", "Cycles += 0;", "times-grow"),
 ]

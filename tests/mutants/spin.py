@@ -3,6 +3,8 @@
 from mutant import Mutant
 
 MUTANTS = [
+    Mutant("raise-that-lowers", "kernel/ke/ke.h", "    if (Old > DISPATCH_LEVEL) {\n        KiRefuseRaise(Old);\n    }\n", "",
+           "bug/signal-above-dispatch"),
     # A pop whose entry's memory has gone meanwhile ends in a bug check.
     Mutant("slist-fault-not-mended", "arch/x86_64/slist.asm", "    FIXUP_ANYWHERE .link, .gone\n", "", "kernel/slists"),
     Mutant("slist-sequence-stands-still", "arch/x86_64/slist.asm", "ONE_CHANGE equ 0x10000 ", "ONE_CHANGE equ 0 ",

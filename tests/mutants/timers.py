@@ -3,8 +3,8 @@
 from mutant import Mutant
 
 
-def mutant(name, file, old, new, line):
-    return Mutant(name, f"sync/{file}.c", old, new, "kernel/timers", "timers." + line)
+def mutant(name, file, old, new, line, case="timers"):
+    return Mutant(name, f"sync/{file}.c", old, new, f"kernel/{case}", f"{case}.{line}")
 
 
 MUTANTS = [
@@ -14,4 +14,5 @@ MUTANTS = [
     mutant("dpc-after-signal", "timer",
            "    KiBeginInsertDpc(&Insertion, Dpc, NULL, NULL);\n    KiUnlockObject(&Timer->Header);\n",
            "    KiUnlockObject(&Timer->Header);\n    KiBeginInsertDpc(&Insertion, Dpc, NULL, NULL);\n", "dpc-before-signal"),
+    mutant("moving-timer-taken", "timerq", " && Timer->Header.Inserted != TIMER_MOVING) {", ") {", "moving-timer-is-set", "races"),
 ]

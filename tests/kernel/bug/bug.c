@@ -48,6 +48,16 @@ static VOID LockAbove(BOOLEAN Right)
     KeLowerIrql(Irql);
 }
 
+static VOID SignalAbove(BOOLEAN Right)
+{
+    KEVENT Event;
+    KIRQL Irql;
+    KeInitializeEvent(&Event, NotificationEvent, FALSE);
+    KeRaiseIrql(Right ? DISPATCH_LEVEL : CMCI_LEVEL, &Irql);
+    KeSetEvent(&Event, 0, FALSE);
+    KeLowerIrql(Irql);
+}
+
 static VOID RaiseDown(BOOLEAN Right)
 {
     KIRQL Irql, Inner;
@@ -297,7 +307,7 @@ static const struct {
     VOID (*Routine)(BOOLEAN Right);
 } Bugs[] = {
     {"self-deadlock", SelfDeadlock}, {"release-free", ReleaseFree}, {"wrong-level", WrongLevel},
-    {"lock-above-dispatch", LockAbove}, {"raise-down", RaiseDown}, {"lower-up", LowerUp},
+    {"lock-above-dispatch", LockAbove}, {"signal-above-dispatch", SignalAbove}, {"raise-down", RaiseDown}, {"lower-up", LowerUp},
     {"wait-at-dispatch", WaitAtDispatch}, {"wait-in-dpc", DpcWaits}, {"end-owning", ThreadEnds}, {"release-unowned", ReleaseUnowned},
     {"wait-true-lower", WaitTrueLower}, {"wait-true-block", WaitTrueBlock}, {"too-many-objects", TooMany},
     {"touch-nothing", TouchNothing}, {"touch-at-dispatch", TouchAtDispatch}, {"stack-overflow", StackOverflow},

@@ -14,7 +14,8 @@
  * use. On one, only what can follow there: the first one acts, then the second, then the waiter runs; it is run
  * with virtual time, so that the time-out does not come too early on a slow machine.
  *
- * Last, a race of another kind: an interrupt between a thread that lowers its level and what is pending for it.
+ * Last, races of other kinds: an interrupt between a thread that lowers its level and what is pending for it; a waiter that
+ * could return while the signaller still holds the object; a timer that is cancelled while it moves between two queues.
  */
 #include "../ktest.h"
 #include <primertest.h>
@@ -378,7 +379,7 @@ static VOID RunMatrix(BOOLEAN Preparing, PCSTR Stage)
 static struct {
     KAPC Apc;
     KDPC Own, Others;
-    volatile LONG Apcs, Dpcs;
+    volatile LONG Apcs, OwnDpcs, OthersDpcs;
     volatile BOOLEAN Begin;
     LONG AtApcLevel, AtPassiveLevel;
     ULONG Taken;
@@ -391,7 +392,21 @@ static VOID OnSoftApc(PKAPC Apc, PKNORMAL_ROUTINE *Normal, PVOID *Context, PVOID
 
 static VOID OnSoftDpc(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
 {
-    InterlockedIncrement(&Soft.Dpcs);
+    InterlockedIncrement(Context);
+}
+
+/* A clock interrupt may come just when the level has dropped and nobody has looked yet: its exit runs the DPC, and the
+   point is not reached. Then the thread begins anew; Others is queued only while it stands at the point (or when the script
+   has been given up). */
+static VOID LowerUntilHeld(VOID)
+{
+    KIRQL ApcLevel;
+    KeLowerIrql(APC_LEVEL);
+    while (Soft.OthersDpcs == 0) {
+        KeRaiseIrql(DISPATCH_LEVEL, &ApcLevel);
+        KeInsertQueueDpc(&Soft.Own, NULL, NULL);
+        KeLowerIrql(ApcLevel);
+    }
 }
 
 static VOID LowersLevel(PVOID Context)
@@ -408,7 +423,7 @@ static VOID LowersLevel(PVOID Context)
     PrimerSetActor(ActorFirst, &Soft);
     PrimerStartScript(Steps, 3, 5000);
     Soft.Begin = TRUE;
-    KeLowerIrql(APC_LEVEL);
+    LowerUntilHeld();
     Soft.AtApcLevel = Soft.Apcs;
     Soft.Taken = PrimerEndScript();
     KeLowerIrql(Irql);
@@ -423,7 +438,7 @@ static VOID Interrupts(PVOID Context)
     }
     PrimerReachPoint(PointGo, &Soft);
     KeInsertQueueDpc(&Soft.Others, NULL, NULL);
-    while (Soft.Dpcs < 2) {
+    while (Soft.OthersDpcs == 0 || Soft.OwnDpcs == 0) {
         YieldProcessor();
     }
     PrimerReachPoint(PointDone, &Soft);
@@ -431,16 +446,142 @@ static VOID Interrupts(PVOID Context)
 
 static PCSTR ApcStaysPending(VOID)
 {
-    KeInitializeDpc(&Soft.Own, OnSoftDpc, NULL);
-    KeInitializeDpc(&Soft.Others, OnSoftDpc, NULL);
+    KeInitializeDpc(&Soft.Own, OnSoftDpc, (PVOID)&Soft.OwnDpcs);
+    KeInitializeDpc(&Soft.Others, OnSoftDpc, (PVOID)&Soft.OthersDpcs);
     KeSetTargetProcessorDpc(&Soft.Others, 1);
     KeSetImportanceDpc(&Soft.Others, HighImportance);
     PETHREAD First = KtestStart(Interrupts, NULL), Second = KtestStart(LowersLevel, NULL);
     KTEST_CHECK(First != NULL && Second != NULL);
     KtestJoin(First);
     KtestJoin(Second);
-    KTEST_CHECK(Soft.Taken == 3 && Soft.Dpcs == 2);
+    KTEST_CHECK(Soft.Taken == 3);
+    KTEST_CHECK(Soft.OthersDpcs == 1 && Soft.OwnDpcs >= 1);
     KTEST_CHECK(Soft.AtApcLevel == 0 && Soft.AtPassiveLevel == 1);
+    return NULL;
+}
+
+/* ---- The end of a wait that has not slept, and the signaller's last touch ---- */
+
+/*
+ * The waiter is about to commit. A signaller claims its wait, takes the block off the object's list, and still holds the
+ * object's lock. The waiter may not return: the object could be a variable of its own. It has to come to the lock, and is
+ * held there until the signaller has gone on.
+ */
+static struct {
+    KEVENT Event;
+    KSEMAPHORE Semaphore;
+    PVOID Object;
+    volatile BOOLEAN Begin;
+    NTSTATUS Status;
+    ULONG Taken;
+} Touch;
+
+static VOID WaitsUnslept(PVOID Context)
+{
+    static const PRIMER_STEP Steps[] = {{PointGo, ActorFirst, 1},
+                                        {PrimerPointWaitLooked, ActorWaiter, 2},
+                                        {PrimerPointSignalClaimed, ActorWaiter, 3},
+                                        {PrimerPointObjectBusy, ActorSecond, 0}};
+    KEVENT Never;
+    PVOID Objects[] = {&Never, Touch.Object};
+    KeInitializeEvent(&Never, NotificationEvent, FALSE);
+    RunOn(KeGetCurrentThread(), 1);
+    PrimerSetActor(ActorWaiter, KeGetCurrentThread());
+    PrimerSetActor(ActorFirst, &Touch);
+    PrimerSetActor(ActorSecond, Touch.Object);
+    PrimerStartScript(Steps, 4, 5000);
+    Touch.Begin = TRUE;
+    Touch.Status = Touch.Object == &Touch.Event
+                       ? KeWaitForSingleObject(Touch.Object, Executive, KernelMode, FALSE, NULL)
+                       : KeWaitForMultipleObjects(2, Objects, WaitAny, Executive, KernelMode, FALSE, NULL, NULL);
+    Touch.Taken = PrimerEndScript();
+}
+
+static VOID Signals(PVOID Context)
+{
+    RunOn(KeGetCurrentThread(), 0);
+    while (!Touch.Begin) {
+        YieldProcessor();
+    }
+    PrimerReachPoint(PointGo, &Touch);
+    if (Touch.Object == &Touch.Event) {
+        KeSetEvent(&Touch.Event, 0, FALSE);
+    } else {
+        KeReleaseSemaphore(&Touch.Semaphore, 0, 1, FALSE);
+    }
+}
+
+static PCSTR UnsleptWaiter(PVOID Object, NTSTATUS Status)
+{
+    KeInitializeEvent(&Touch.Event, SynchronizationEvent, FALSE);
+    KeInitializeSemaphore(&Touch.Semaphore, 0, 1);
+    Touch.Object = Object;
+    Touch.Begin = FALSE;
+    PETHREAD First = KtestStart(Signals, NULL), Second = KtestStart(WaitsUnslept, NULL);
+    KTEST_CHECK(First != NULL && Second != NULL);
+    KtestJoin(First);
+    KtestJoin(Second);
+    KTEST_CHECK(Touch.Status == Status);
+    KTEST_CHECK(Touch.Taken == 4);
+    return NULL;
+}
+
+static PCSTR SignallerTouchesLast(VOID)
+{
+    PCSTR Why = UnsleptWaiter(&Touch.Event, STATUS_SUCCESS);
+    return Why != NULL ? Why : UnsleptWaiter(&Touch.Semaphore, STATUS_WAIT_0 + 1);
+}
+
+/* ---- A timer between two queues ---- */
+
+/*
+ * A timer that is set on one processor is set anew on another; while it is on its way, a third party cancels it: it was set
+ * before and is set after, and so the cancellation waits for it and finds it set.
+ */
+static struct {
+    KTIMER Timer;
+    volatile BOOLEAN Begin;
+    BOOLEAN WasSet, Cancelled;
+    ULONG Taken;
+} Move;
+
+static VOID SetsAnew(PVOID Context)
+{
+    static const PRIMER_STEP Steps[] = {
+        {PointGo, ActorFirst, 1}, {PrimerPointTimerMoving, ActorSecond, 2}, {PrimerPointTimerAwaited, ActorSecond, 0}};
+    RunOn(KeGetCurrentThread(), 1);
+    KeSetTimer(&Move.Timer, KtestMs(1000000), NULL);
+    RunOn(KeGetCurrentThread(), 0);
+    PrimerSetActor(ActorFirst, &Move);
+    PrimerSetActor(ActorSecond, &Move.Timer);
+    PrimerStartScript(Steps, 3, 5000);
+    Move.Begin = TRUE;
+    Move.WasSet = KeSetTimer(&Move.Timer, KtestMs(1000000), NULL);
+}
+
+static VOID Cancels(PVOID Context)
+{
+    RunOn(KeGetCurrentThread(), 1);
+    while (!Move.Begin) {
+        YieldProcessor();
+    }
+    PrimerReachPoint(PointGo, &Move);
+    Move.Cancelled = KeCancelTimer(&Move.Timer);
+    Move.Taken = PrimerEndScript();
+}
+
+static PCSTR MovingTimerIsSet(VOID)
+{
+    KeInitializeTimer(&Move.Timer);
+    PETHREAD First = KtestStart(SetsAnew, NULL);
+    KTEST_CHECK(First != NULL);
+    PETHREAD Second = KtestStart(Cancels, NULL);
+    KTEST_CHECK(Second != NULL);
+    KtestJoin(First);
+    KtestJoin(Second);
+    BOOLEAN Left = KeCancelTimer(&Move.Timer);
+    KTEST_CHECK(Move.WasSet && Move.Cancelled && !Left);
+    KTEST_CHECK(Move.Taken == 3);
     return NULL;
 }
 
@@ -451,6 +592,8 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     RunMatrix(TRUE, "preparing");
     if (Processors > 1) {
         KtestRun("races.apc-stays-pending-at-apc-level", ApcStaysPending);
+        KtestRun("races.signaller-touches-last", SignallerTouchesLast);
+        KtestRun("races.moving-timer-is-set", MovingTimerIsSet);
     }
     return STATUS_SUCCESS;
 }
