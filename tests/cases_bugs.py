@@ -55,4 +55,4 @@ CASES += [Bugcheck(f"bug/provider-{name}", modules=("providers",), options=f"pro
 # A processor that hangs, with and without interrupts; a thread that spins below DISPATCH_LEVEL is none.
 CASES += [Bugcheck(f"bug/{name}", modules=("bug",), options=f"bug.kind={name}", hang=True, log=log)
           for name, log in (("hang-dispatch", "has not been below DISPATCH_LEVEL"), ("hang-deaf", "takes no interrupts"))]
-CASES += [Kernel("bug/hang-dispatch-ok", modules=("bug",), options="bug.kind=hang-dispatch-ok")]
+CASES += [Kernel("bug/hang-dispatch-ok", modules=("bug",), options="bug.kind=hang-dispatch-ok", idle=True)]

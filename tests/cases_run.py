@@ -36,9 +36,9 @@ expect 127 -- /bin/nothing
 expect 0 -- busybox true
 """
 
-# A megabyte through the guest and back; a reader that ends early, a writer that never does.
+# More than any buffer on the way through the guest and back; a reader that ends early, a writer that never does.
 STREAMS = r"""
-head -c 1000000 /dev/urandom >$TMP/data
+head -c 300000 /dev/urandom >$TMP/data
 $RUN --direct -- /bin/busybox cat <$TMP/data | cmp - $TMP/data
 cat $TMP/data | $RUN --direct --smp 1 -- /bin/busybox md5sum | grep $(md5sum <$TMP/data | cut -c -32)
 $RUN --direct -- /bin/busybox head -c 5 <$TMP/data | cmp - <(head -c 5 $TMP/data)
@@ -161,7 +161,7 @@ CASES = [
     busybox("small-memory", "true", boot="bios", run_args=("--mem", "32M")),
     busybox("older-processor", "true", run_args=("--cpu", "qemu64")),
     busybox("icount", "true", smp=1, run_args=("--icount",)),
-    busybox("time-out", "sleep", "1000", timeout=15, status=124),
+    busybox("time-out", "sleep", "1000", timeout=15, status=124, idle=True),
     busybox("unknown-option", "true", options="nosuch=1", log="unknown option 'nosuch=1' ignored"),
     Command("run/native", command=("hello",), native=True, stdout="."),
     Command("run/native-tasks", command=("tasks",), native=True, stdout="System"),
@@ -170,5 +170,5 @@ CASES = [
     Script("run/streams", STREAMS),
     Script("run/terminal", TERMINAL),
     Script("run/shell", SHELL),
-    Script("run/nobody-reads", NOBODY_READS),
+    Script("run/nobody-reads", NOBODY_READS, idle=True),
 ]

@@ -129,6 +129,7 @@ class Script:
     script: str
     timeout: float = 300
     alone: bool = False
+    idle: bool = False          # waits most of the time
     debug: bool = False         # needs the debug build: skipped in others
     needs: tuple = ()           # commands or files without which it is skipped
 
@@ -163,6 +164,7 @@ class Guest:
     timeout: float = 120
     boot: str = "direct"        # or "bios", "uefi": through GRUB
     alone: bool = False         # runs while no other case does
+    idle: bool = False          # waits most of the time
     random: bool = False        # give the kernel the seed of the day (sched.seed=N)
     debug: bool = False         # needs the checks of the debug build: skipped in others
 

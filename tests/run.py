@@ -28,7 +28,7 @@ sys.dont_write_bytecode = True
 import kinds                                                                                # noqa: E402
 
 # What a group may take in a whole run, in seconds of its cases, added up: on two cores they run two at a time, but for those
-# that run alone. Generous: about three times what they take on an idle machine of two cores. A group without a share of its
+# that run alone (see lane_of). Generous: about three times what they take on an idle machine of two cores. A group without a share of its
 # own gets OTHER_SHARE.
 SHARES = {"bad": 500, "boot": 200, "bug": 400, "host": 200, "kernel": 1500, "linux": 400, "lockbugs": 400, "misuse": 300,
           "models": 600, "run": 600, "tools": 400, "user": 400}
@@ -122,20 +122,36 @@ def show(case, report, seconds, context, totals):
         + f"  seed {context.seed}; to repeat it: {report.repeat or 'tests/run.py ' + case.name}")
 
 
+def lane_of(case):
+    """Beside which others a case runs: one that needs the machine for itself shares it with nobody, or, when it has only one
+    processor, with its like; one that waits most of the time takes nothing from those that compute."""
+    if getattr(case, "alone", False):
+        return "one" if getattr(case, "smp", 0) == 1 else "alone"
+    return "idle" if getattr(case, "idle", False) or getattr(case, "hang", False) else "together"
+
+
+def run_side_by_side(pools, context, totals):
+    running = {pool.submit(run_case, case, context): case for pool, cases in pools.items() for case in cases}
+    try:
+        for done in concurrent.futures.as_completed(running):
+            show(running[done], *done.result(), context, totals)
+    except KeyboardInterrupt:
+        for pool in pools:
+            pool.shutdown(wait=False, cancel_futures=True)
+        raise
+
+
 def run_tests(cases, context, jobs, whole, no_skips):
     totals = Totals(no_skips)
     say(f"{len(cases)} cases, build {context.build}, seed {context.seed}")
-    together = [case for case in cases if not getattr(case, "alone", False)]
-    alone = [case for case in cases if getattr(case, "alone", False)]
-    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        running = {pool.submit(run_case, case, context): case for case in together}
-        try:
-            for done in concurrent.futures.as_completed(running):
-                show(running[done], *done.result(), context, totals)
-        except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    for case in alone:
+    lanes = {"together": [], "idle": [], "one": [], "alone": []}
+    for case in cases:
+        lanes[lane_of(case)].append(case)
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool, concurrent.futures.ThreadPoolExecutor(1) as idle:
+        run_side_by_side({pool: lanes["together"], idle if jobs > 1 else pool: lanes["idle"]}, context, totals)
+    with concurrent.futures.ThreadPoolExecutor(min(jobs, os.cpu_count())) as pool:
+        run_side_by_side({pool: lanes["one"]}, context, totals)
+    for case in lanes["alone"]:
         show(case, *run_case(case, context), context, totals)
     totals.judge_groups(whole)
     return totals.finish()
