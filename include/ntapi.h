@@ -54,7 +54,13 @@
     X(NtShutdownSystem, 1)                                                                                             \
     X(NtCreateSubsystemProcess, 4)                                                                                     \
     X(NtSetConsoleMode, 2)                                                                                             \
-    X(NtSetInformationThread, 4)
+    X(NtSetInformationThread, 4)                                                                                       \
+    X(NtOpenEvent, 3)                                                                                                  \
+    X(NtCreateDirectoryObject, 3)                                                                                      \
+    X(NtOpenDirectoryObject, 3)                                                                                        \
+    X(NtCreateSymbolicLinkObject, 4)                                                                                   \
+    X(NtOpenSymbolicLinkObject, 3)                                                                                     \
+    X(NtQuerySymbolicLinkObject, 3)
 
 typedef enum _NT_SERVICE_NUMBER {
 #define X(Name, Arguments) Number##Name,
@@ -338,6 +344,8 @@ typedef enum _SUBSYSTEM_INFORMATION_TYPE {
     MaxSubsystemInformationType = 2
 } SUBSYSTEM_INFORMATION_TYPE;
 #define EVENT_ALL_ACCESS   0x001F0003
+#define DIRECTORY_ALL_ACCESS     0x000F000F
+#define SYMBOLIC_LINK_ALL_ACCESS 0x000F0001
 #define PROCESS_ALL_ACCESS 0x001FFFFF
 #define THREAD_ALL_ACCESS  0x001FFFFF
 #endif
@@ -376,6 +384,7 @@ NTSTATUS NtDelayExecution(BOOLEAN Alertable, PLARGE_INTEGER Interval);
 NTSTATUS NtYieldExecution(VOID);
 NTSTATUS NtCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes, EVENT_TYPE Type,
                        BOOLEAN InitialState);
+NTSTATUS NtOpenEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes);
 NTSTATUS NtSetEvent(HANDLE EventHandle, PLONG PreviousState);
 NTSTATUS NtResetEvent(HANDLE EventHandle, PLONG PreviousState);
 NTSTATUS NtPulseEvent(HANDLE EventHandle, PLONG PreviousState);
@@ -389,6 +398,12 @@ NTSTATUS NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, ULONG Cla
                               PSIZE_T ReturnLength);
 NTSTATUS NtReadVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, PVOID Buffer, SIZE_T Size, PSIZE_T Done);
 NTSTATUS NtWriteVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, PVOID Buffer, SIZE_T Size, PSIZE_T Done);
+NTSTATUS NtCreateDirectoryObject(PHANDLE DirectoryHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes);
+NTSTATUS NtOpenDirectoryObject(PHANDLE DirectoryHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes);
+NTSTATUS NtCreateSymbolicLinkObject(PHANDLE LinkHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                                    PUNICODE_STRING LinkTarget);
+NTSTATUS NtOpenSymbolicLinkObject(PHANDLE LinkHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes);
+NTSTATUS NtQuerySymbolicLinkObject(HANDLE LinkHandle, PUNICODE_STRING LinkTarget, PULONG ReturnedLength);
 NTSTATUS NtOpenFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                     PIO_STATUS_BLOCK IoStatusBlock, ULONG ShareAccess, ULONG OpenOptions);
 NTSTATUS NtReadFile(HANDLE FileHandle, HANDLE Event, PVOID ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock,

@@ -276,17 +276,29 @@ static void LdrpMakeName(LDRP_NAME *Name, PLDR_MODULE Module, PCSTR Prefix, PCST
     RtlAnsiStringToUnicodeString(&Name->String, &Ansi, FALSE);
 }
 
+typedef struct _LDRP_DRIVER {
+    DRIVER_OBJECT Driver;
+    LDRP_NAME Name; /* what Driver.DriverName points to */
+} LDRP_DRIVER, *PLDRP_DRIVER;
+
+static POBJECT_TYPE LdrpDriverType;
+/* The type of driver objects, for ObReferenceObjectByName and ObReferenceObjectByPointer. Valid before any module is loaded, and
+   constant. Primer's own to export: no page of the WDK describes it, but driver source declares it so. */
+POBJECT_TYPE *IoDriverObjectType = &LdrpDriverType;
+EXPORT(IoDriverObjectType);
+
+static const OB_TYPE_ROUTINES LdrpDriverRoutines = {.Name = "Driver", .PoolTag = 'virD', .BodySize = sizeof(LDRP_DRIVER)};
+
+/* A driver object, in \Driver as long as its module is loaded. */
 static NTSTATUS LdrpCreateDriverObject(PLDR_MODULE Module, ULONG64 Entry)
 {
-    struct {
-        DRIVER_OBJECT Driver;
-        LDRP_NAME Name; /* what Driver.DriverName points to */
-    } *New = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(*New), LDRP_TAG);
+    EX_OBJECT_ATTRIBUTES Attributes = {.Attributes = OBJ_PERMANENT | OBJ_CASE_INSENSITIVE};
+    PLDRP_DRIVER New;
+    NTSTATUS Status = ObCreateObject(LdrpDriverType, (PVOID *)&New);
 
-    if (New == NULL) {
-        return STATUS_INSUFFICIENT_RESOURCES;
+    if (!NT_SUCCESS(Status)) {
+        return Status;
     }
-    RtlZeroMemory(New, sizeof(*New));
     LdrpMakeName(&New->Name, Module, "\\Driver\\", "");
     New->Driver.Type = 4; /* as documented */
     New->Driver.Size = sizeof(New->Driver);
@@ -295,8 +307,12 @@ static NTSTATUS LdrpCreateDriverObject(PLDR_MODULE Module, ULONG64 Entry)
     New->Driver.DriverSection = Module;
     New->Driver.DriverInit = (PDRIVER_INITIALIZE)Entry;
     New->Driver.DriverName = New->Name.String;
-    Module->DriverObject = &New->Driver;
-    return STATUS_SUCCESS;
+    Attributes.Name = New->Name.String;
+    Status = ObInsertName(New, &Attributes, KernelMode, (PVOID *)&New);
+    if (NT_SUCCESS(Status)) {
+        Module->DriverObject = &New->Driver;
+    }
+    return Status;
 }
 
 /* ---- Making and freeing a module: nobody knows it ---- */
@@ -304,7 +320,8 @@ static NTSTATUS LdrpCreateDriverObject(PLDR_MODULE Module, ULONG64 Entry)
 static void LdrpFreeModule(PLDR_MODULE Module)
 {
     if (Module->DriverObject != NULL) {
-        ExFreePoolWithTag(Module->DriverObject, LDRP_TAG);
+        ObMakeTemporaryObject(Module->DriverObject);
+        ObDereferenceObject(Module->DriverObject);
     }
     if (Module->Symbols.Symbol != NULL) {
         ExFreePoolWithTag(Module->Symbols.Symbol, LDRP_TAG);
@@ -559,5 +576,8 @@ void LdrInitialize(void)
     for (const LDR_EXPORT *Export = __kexport_start + 1; Export < __kexport_end; Export++) {
         KI_ASSERT(strcmp(Export[-1].Name, Export->Name) < 0, "%s stands before %s", Export[-1].Name,
                   Export->Name);
+    }
+    if (!NT_SUCCESS(ObCreateType(&LdrpDriverRoutines, &LdrpDriverType))) {
+        KdBugCheck(PHASE1_INITIALIZATION_FAILED, 0, 0, 0, 0, NULL, "no memory for the driver type");
     }
 }

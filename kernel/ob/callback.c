@@ -1,26 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Callback objects: a name under which drivers register routines, and under which one of them has all of these called.
- * They stand in ob for their names: until there is a name space, ObpCallbackNames lists the callback objects that
- * exist, and ObpFindCallback is the one routine that looks a name up.
  *
- * Locks: ObpCallbackNamesLock guards the list of names; each object's Lock (KlcExecutive) its registrations. No lock is
- * held while a routine is called: a call stands in the list of its registration, and the registration stays in the
- * object's list as long as a call does.
+ * Each object's Lock (KlcExecutive) guards its registrations. It is not held while a routine is called: a call stands in the
+ * list of its registration, and the registration stays in the object's list as long as a call does.
  */
-#include "kernel/ex/ex.h"
 #include "kernel/ob/obp.h"
-#include "sync/pushlock.h"
 
 #define OBP_CALLBACK_TAG 'blCO'
 
-/* (n) ObpCallbackNamesLock   (l) Lock   (c) constant */
+/* (l) Lock   (c) constant */
 struct _CALLBACK_OBJECT {
     KLOCK Lock;
     BOOLEAN AllowMultiple;    /* (c) */
     LIST_ENTRY Registrations; /* (l) in their order */
-    UNICODE_STRING Name;      /* (c) in pool */
-    LIST_ENTRY NameLink;      /* (n) */
 };
 
 /* A call in progress, on the caller's stack. */
@@ -41,93 +34,34 @@ typedef struct _OBP_REGISTRATION {
 } OBP_REGISTRATION, *POBP_REGISTRATION;
 
 static POBJECT_TYPE ObpCallbackType;
-static EX_PUSH_LOCK ObpCallbackNamesLock;
-static LIST_ENTRY ObpCallbackNames = {&ObpCallbackNames, &ObpCallbackNames};
-
-/* ---- Names ---- */
-
-/* The object of this name, with a reference, or NULL. ObpCallbackNamesLock held. */
-static PCALLBACK_OBJECT ObpFindCallback(PCUNICODE_STRING Name, BOOLEAN CaseInsensitive)
-{
-    for (PLIST_ENTRY Link = ObpCallbackNames.Flink; Link != &ObpCallbackNames; Link = Link->Flink) {
-        PCALLBACK_OBJECT Object = CONTAINING_RECORD(Link, CALLBACK_OBJECT, NameLink);
-        /* The list holds no reference: an object whose last one has gone waits here for its deletion. */
-        if (RtlEqualUnicodeString(Name, &Object->Name, CaseInsensitive) && ObReferenceObjectSafe(Object)) {
-            return Object;
-        }
-    }
-    return NULL;
-}
-
-static void ObpDeleteCallback(PVOID Body)
-{
-    PCALLBACK_OBJECT Object = Body;
-
-    KeLockExclusive(&ObpCallbackNamesLock);
-    RemoveEntryList(&Object->NameLink);
-    KeUnlockExclusive(&ObpCallbackNamesLock);
-    ExFreePoolWithTag(Object->Name.Buffer, OBP_CALLBACK_TAG);
-}
 
 static const OB_TYPE_ROUTINES ObpCallbackRoutines = {
     .Name = "Callback",
     .PoolTag = OBP_CALLBACK_TAG,
     .BodySize = sizeof(CALLBACK_OBJECT),
-    .Delete = ObpDeleteCallback,
 };
 
-/* A new object of this name. ObpCallbackNamesLock held. */
-static NTSTATUS ObpMakeCallback(PCUNICODE_STRING Name, BOOLEAN AllowMultiple, PCALLBACK_OBJECT *Object)
+static NTSTATUS ObpMakeCallback(const EX_OBJECT_ATTRIBUTES *Attributes, BOOLEAN AllowMultiple, PCALLBACK_OBJECT *Object)
 {
-    PWSTR Buffer = ExAllocatePoolWithTag(NonPagedPoolNx, Name->Length, OBP_CALLBACK_TAG);
     PCALLBACK_OBJECT New;
-
-    if (Buffer == NULL) {
-        return STATUS_INSUFFICIENT_RESOURCES;
-    }
     NTSTATUS Status = ObCreateObject(ObpCallbackType, (PVOID *)&New);
+
     if (!NT_SUCCESS(Status)) {
-        ExFreePoolWithTag(Buffer, OBP_CALLBACK_TAG);
         return Status;
     }
-    RtlCopyMemory(Buffer, Name->Buffer, Name->Length);
-    New->Name = (UNICODE_STRING){.Length = Name->Length, .MaximumLength = Name->Length, .Buffer = Buffer};
     KeInitializeLock(&New->Lock, KlcExecutive);
     InitializeListHead(&New->Registrations);
     New->AllowMultiple = AllowMultiple;
-    InsertTailList(&ObpCallbackNames, &New->NameLink);
-    *Object = New;
-    return STATUS_SUCCESS;
-}
-
-static NTSTATUS ObpOpenCallback(POBJECT_ATTRIBUTES Attributes, BOOLEAN Create, BOOLEAN AllowMultiple,
-                                PCALLBACK_OBJECT *Object)
-{
-    *Object = ObpFindCallback(Attributes->ObjectName, (Attributes->Attributes & OBJ_CASE_INSENSITIVE) != 0);
-    if (*Object != NULL) {
-        return STATUS_SUCCESS;
-    }
-    if (!Create) {
-        return STATUS_OBJECT_NAME_NOT_FOUND;
-    }
-    NTSTATUS Status = ObpMakeCallback(Attributes->ObjectName, AllowMultiple, Object);
-    if (NT_SUCCESS(Status) && (Attributes->Attributes & OBJ_PERMANENT) != 0) {
-        ObReferenceObject(*Object); /* for its name, which stays for ever */
-    }
-    return Status;
-}
-
-static bool ObpIsCallbackName(PCUNICODE_STRING Name)
-{
-    static const UNICODE_STRING Folder = RTL_CONSTANT_STRING(L"\\Callback\\");
-    return Name->Length > Folder.Length && RtlPrefixUnicodeString(&Folder, Name, TRUE);
+    Status = ObInsertName(New, Attributes, KernelMode, (PVOID *)Object);
+    return NT_SUCCESS(Status) ? STATUS_SUCCESS : Status;
 }
 
 /*
  * Opens the callback object that ObjectAttributes names, \Callback\Something, or with Create makes it if there is none;
  * AllowMultipleCallbacks means something for a new one only. The caller gets a reference (ObDereferenceObject). Without
- * OBJ_PERMANENT the name goes with the last reference. STATUS_UNSUCCESSFUL without a name; STATUS_OBJECT_NAME_NOT_FOUND;
- * STATUS_OBJECT_PATH_NOT_FOUND for a name elsewhere; STATUS_INSUFFICIENT_RESOURCES. <= APC_LEVEL. (WDK page of the name)
+ * OBJ_PERMANENT the name goes with the last reference. STATUS_UNSUCCESSFUL without a name; the statuses of paths
+ * (STATUS_OBJECT_NAME_NOT_FOUND, STATUS_OBJECT_PATH_NOT_FOUND ...); STATUS_OBJECT_TYPE_MISMATCH;
+ * STATUS_INSUFFICIENT_RESOURCES. <= APC_LEVEL. (WDK page of the name)
  */
 NTSTATUS ExCreateCallback(PCALLBACK_OBJECT *CallbackObject, POBJECT_ATTRIBUTES ObjectAttributes, BOOLEAN Create,
                           BOOLEAN AllowMultipleCallbacks)
@@ -136,13 +70,11 @@ NTSTATUS ExCreateCallback(PCALLBACK_OBJECT *CallbackObject, POBJECT_ATTRIBUTES O
     if (ObjectAttributes == NULL || ObjectAttributes->ObjectName == NULL || ObjectAttributes->ObjectName->Length == 0) {
         return STATUS_UNSUCCESSFUL;
     }
-    if (ObjectAttributes->RootDirectory != NULL || !ObpIsCallbackName(ObjectAttributes->ObjectName)) {
-        return STATUS_OBJECT_PATH_NOT_FOUND;
-    }
-    KeLockExclusive(&ObpCallbackNamesLock);
-    NTSTATUS Status = ObpOpenCallback(ObjectAttributes, Create, AllowMultipleCallbacks, CallbackObject);
-    KeUnlockExclusive(&ObpCallbackNamesLock);
-    return Status;
+    EX_OBJECT_ATTRIBUTES Attributes = {.Attributes = ObjectAttributes->Attributes | OBJ_OPENIF,
+                                       .RootDirectory = ObjectAttributes->RootDirectory,
+                                       .Name = *ObjectAttributes->ObjectName};
+    return Create ? ObpMakeCallback(&Attributes, AllowMultipleCallbacks, CallbackObject)
+                  : ObLookupName(&Attributes, ObpCallbackType, 0, KernelMode, NULL, (PVOID *)CallbackObject);
 }
 EXPORT(ExCreateCallback);
 

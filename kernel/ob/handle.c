@@ -59,42 +59,96 @@ static ACCESS_MASK ObpMapAccess(POBJECT_TYPE Type, ACCESS_MASK Access)
 
 /* ---- Opening ---- */
 
-static void ObpReferenceForHandle(PVOID Object)
+/* Guards who owns an exclusive object: taken by those who open handles to it, not by those who close them, for a table may only
+   cease to be the owner meanwhile. */
+static KLOCK ObpOwnerLock = KLOCK_INITIALIZER(KlcExecutive);
+
+static NTSTATUS ObpCountExclusive(POBJECT_HEADER Header, PHANDLE_TABLE Table)
 {
-    ObfReferenceObject(Object);
-    InterlockedIncrement(&ObpHeader(Object)->HandleCount);
+    KIRQL Irql = KeAcquireLock(&ObpOwnerLock);
+    if (Header->HandleCount == 0) {
+        Header->Owner = Table;
+    }
+    bool Owned = Header->Owner == Table;
+    if (Owned) {
+        InterlockedIncrement(&Header->HandleCount);
+    }
+    KeReleaseLock(&ObpOwnerLock, Irql);
+    return Owned ? STATUS_SUCCESS : STATUS_ACCESS_DENIED;
 }
 
-static void ObpDropHandleReference(PVOID Object)
+NTSTATUS ObpCountHandle(PVOID Object, PHANDLE_TABLE Table)
+{
+    POBJECT_HEADER Header = ObpHeader(Object);
+
+    if (Header->Flags & OBP_EXCLUSIVE) {
+        NTSTATUS Status = ObpCountExclusive(Header, Table);
+        if (!NT_SUCCESS(Status)) {
+            return Status;
+        }
+    } else {
+        InterlockedIncrement(&Header->HandleCount);
+    }
+    InterlockedIncrement(&Header->Type->Handles);
+    return STATUS_SUCCESS;
+}
+
+void ObpDropHandle(PVOID Object)
 {
     POBJECT_TYPE Type = ObpType(Object);
     LONG Left = InterlockedDecrement(&ObpHeader(Object)->HandleCount);
 
+    InterlockedDecrement(&Type->Handles);
     if (Type->Routines.Close != NULL) {
         Type->Routines.Close(Object, (ULONG)Left);
     }
+    if (Left == 0 && ObpHeader(Object)->Name != NULL) {
+        ObpRetireName(Object, FALSE);
+    }
     ObfDereferenceObject(Object);
+}
+
+NTSTATUS ObpReserveHandle(PHANDLE_TABLE Table, ULONG Attributes, OBP_NEW_HANDLE *New)
+{
+    New->Table = Attributes & OBJ_KERNEL_HANDLE ? ObKernelHandleTable : Table;
+    if (New->Table == NULL) {
+        return STATUS_INVALID_HANDLE;
+    }
+    NTSTATUS Status = ObpAllocateEntry(New->Table, &New->Index, &New->Entry);
+    if (NT_SUCCESS(Status)) {
+        New->Handle = (HANDLE)((ULONG64)New->Index * 4 | (Attributes & OBJ_KERNEL_HANDLE ? OBP_KERNEL_HANDLE : 0));
+    }
+    return Status;
+}
+
+void ObpCancelHandle(const OBP_NEW_HANDLE *New)
+{
+    ObpFreeEntry(New->Table, New->Index);
+}
+
+void ObpFillHandle(const OBP_NEW_HANDLE *New, PVOID Object, ACCESS_MASK Access, ULONG Attributes)
+{
+    ObpSetEntry(New->Entry, Object, ObpMapAccess(ObpType(Object), Access), Attributes & OBP_KEPT_ATTRIBUTES);
 }
 
 NTSTATUS ObInsertHandle(PHANDLE_TABLE Table, PVOID Object, ACCESS_MASK Access, ULONG Attributes,
                         PHANDLE Handle)
 {
-    PHANDLE_ENTRY Entry;
-    ULONG Index;
+    OBP_NEW_HANDLE New;
+    NTSTATUS Status = ObpReserveHandle(Table, Attributes, &New);
 
-    if (Attributes & OBJ_KERNEL_HANDLE) {
-        Table = ObKernelHandleTable;
-    }
-    if (Table == NULL) {
-        return STATUS_INVALID_HANDLE;
-    }
-    NTSTATUS Status = ObpAllocateEntry(Table, &Index, &Entry);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    ObpReferenceForHandle(Object);
-    *Handle = (HANDLE)((ULONG64)Index * 4 | (Attributes & OBJ_KERNEL_HANDLE ? OBP_KERNEL_HANDLE : 0));
-    ObpSetEntry(Entry, Object, ObpMapAccess(ObpType(Object), Access), Attributes & OBP_KEPT_ATTRIBUTES);
+    ObfReferenceObject(Object);
+    Status = ObpCountHandle(Object, New.Table);
+    if (!NT_SUCCESS(Status)) {
+        ObfDereferenceObject(Object);
+        ObpCancelHandle(&New);
+        return Status;
+    }
+    ObpFillHandle(&New, Object, Access, Attributes);
+    *Handle = New.Handle;
     return STATUS_SUCCESS;
 }
 
@@ -196,7 +250,7 @@ NTSTATUS ObpCloseHandle(PHANDLE_TABLE Table, HANDLE Handle, KPROCESSOR_MODE Mode
     NTSTATUS Status = ObpClearEntry(Entry, EvenProtected, &Object);
     if (NT_SUCCESS(Status)) {
         ObpFreeEntry(Table, (ULONG)Index);
-        ObpDropHandleReference(Object);
+        ObpDropHandle(Object);
     }
     return Status;
 }
@@ -219,13 +273,14 @@ void ObDestroyHandleTable(PHANDLE_TABLE Table)
 
     for (ULONG Index = 1; Index < Table->Limit; Index++) {
         if (NT_SUCCESS(ObpClearEntry(ObpEntry(Table, Index), TRUE, &Object))) {
-            ObpDropHandleReference(Object);
+            ObpDropHandle(Object);
         }
     }
     ObpFreeTable(Table);
 }
 
-/* An entry that is closed meanwhile is not copied; one that is opened meanwhile may be. */
+/* An entry that is closed meanwhile is not copied; one that is opened meanwhile may be. Nor is one of an exclusive object, whose
+   handles are all in one table. */
 NTSTATUS ObDuplicateHandles(PHANDLE_TABLE Source, PHANDLE_TABLE Target)
 {
     NTSTATUS Status = STATUS_SUCCESS;
@@ -235,14 +290,14 @@ NTSTATUS ObDuplicateHandles(PHANDLE_TABLE Source, PHANDLE_TABLE Target)
         if (!ObpReferenceEntry(ObpEntry(Source, Index), NULL, &Found)) {
             continue;
         }
-        if (Found.Handle.HandleAttributes & OBJ_INHERIT) {
-            ObpReferenceForHandle(Found.Object);
+        if ((Found.Handle.HandleAttributes & OBJ_INHERIT) && NT_SUCCESS(ObpCountHandle(Found.Object, Target))) {
             Status = ObpPlaceEntry(Target, Index, &Found);
             if (!NT_SUCCESS(Status)) {
-                ObpDropHandleReference(Found.Object);
+                ObpDropHandle(Found.Object);
             }
+        } else {
+            ObfDereferenceObject(Found.Object);
         }
-        ObfDereferenceObject(Found.Object);
     }
     ObpRebuildFreeList(Target);
     return Status;

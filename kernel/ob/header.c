@@ -15,17 +15,24 @@ static WORK_QUEUE_ITEM ObpDeleteItem;
 
 /* ---- Types ---- */
 
+/* The type of types, its own first object. */
+static struct {
+    OBJECT_HEADER Header;
+    struct _OBJECT_TYPE Type;
+} ObpTypeType = {.Type.Routines = {.Name = "Type", .PoolTag = OBP_TAG, .BodySize = sizeof(struct _OBJECT_TYPE)}};
+
+/* The reference of a type's creation is never dropped. */
 NTSTATUS ObCreateType(const OB_TYPE_ROUTINES *Routines, POBJECT_TYPE *Type)
 {
-    POBJECT_TYPE New = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(*New), OBP_TAG);
+    POBJECT_TYPE New;
+    NTSTATUS Status = ObCreateObject(&ObpTypeType.Type, (PVOID *)&New);
 
-    if (New == NULL) {
-        return STATUS_INSUFFICIENT_RESOURCES;
+    if (!NT_SUCCESS(Status)) {
+        return Status;
     }
     New->Routines = *Routines;
-    New->Objects = 0;
     *Type = New;
-    return STATUS_SUCCESS;
+    return ObpNameType(New);
 }
 
 ULONG ObTypeObjectCount(POBJECT_TYPE Type)
@@ -71,6 +78,7 @@ static void ObpDeleteObject(POBJECT_HEADER Header)
 {
     POBJECT_TYPE Type = Header->Type;
 
+    ObpFreeName(Header);
     if (Type->Routines.Delete != NULL) {
         Type->Routines.Delete(Header + 1);
     }
@@ -183,7 +191,14 @@ EXPORT(ObReferenceObjectByPointer);
 
 void ObInitialize(void)
 {
+    PVOID Object;
+
     ExInitializeWorkItem(&ObpDeleteItem, ObpDeleteWorker, NULL);
+    ObInitializeStaticObject(&ObpTypeType.Type, &ObpTypeType, &Object);
+    ObpInitializeNames();
+    if (!NT_SUCCESS(ObpNameType(Object))) {
+        KdBugCheck(PHASE0_INITIALIZATION_FAILED, 0, 0, 0, 0, NULL, "no memory for names of types");
+    }
     ObpInitializeClientIds();
     if (!NT_SUCCESS(ObCreateHandleTable(&ObKernelHandleTable))) {
         KdBugCheck(PHASE0_INITIALIZATION_FAILED, 0, 0, 0, 0, NULL,

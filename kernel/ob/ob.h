@@ -9,12 +9,22 @@
 #ifndef PRIMER_OB_H
 #define PRIMER_OB_H
 
-#include "kernel/ke/ke.h"
+#include "kernel/ex/ex.h"
 
 typedef struct _HANDLE_TABLE HANDLE_TABLE, *PHANDLE_TABLE;
 
+/* A look-up by name, as the parse routine of the object gets it where the path left the name space. */
+typedef struct _OB_PARSE {
+    UNICODE_STRING Rest; /* what is left: empty, "\rest of the path", or "rest" when it began at a handle to the object */
+    ULONG Attributes;    /* OBJ_* */
+    POBJECT_TYPE Type;   /* wanted; NULL: any */
+    ACCESS_MASK Access;
+    KPROCESSOR_MODE Mode;
+    PVOID Context; /* of ObOpenObjectByName: what the type's own service passes on (how to open a file); NULL for all others */
+} OB_PARSE;
+
 typedef struct _OB_TYPE_ROUTINES {
-    const char *Name;
+    const char *Name; /* of \ObjectTypes, too */
     ULONG PoolTag;
     SIZE_T BodySize;
     ACCESS_MASK ValidAccess;
@@ -23,8 +33,15 @@ typedef struct _OB_TYPE_ROUTINES {
     void (*Close)(PVOID Object, ULONG HandlesLeft);
     /* The last reference has gone; PASSIVE (deferred to a worker otherwise); may be NULL. */
     void (*Delete)(PVOID Object);
+    /* A path leads to the object, or through it. *Found is another object, or Object itself, with a reference for the
+       caller; ob compares its type with the one that is wanted. PASSIVE, no lock is held, Object is referenced meanwhile. NULL: paths
+       end here. */
+    NTSTATUS (*Parse)(PVOID Object, const OB_PARSE *Parse, PVOID *Found);
+    /* For objects that know their own name: a copy of it (RtlFreeUnicodeString). PASSIVE. NULL: the name that ob has. */
+    NTSTATUS (*QueryName)(PVOID Object, PUNICODE_STRING Name);
 } OB_TYPE_ROUTINES;
 
+/* A type, and its name in \ObjectTypes. Types stay for ever. PASSIVE. */
 NTSTATUS ObCreateType(const OB_TYPE_ROUTINES *Routines, POBJECT_TYPE *Type);
 /* A zeroed body with one reference. STATUS_INSUFFICIENT_RESOURCES. */
 NTSTATUS ObCreateObject(POBJECT_TYPE Type, PVOID *Object);
@@ -37,6 +54,41 @@ void ObInitializeStaticObject(POBJECT_TYPE Type, PVOID Memory, PVOID *Object);
 BOOLEAN ObReferenceObjectSafe(PVOID Object);
 /* Objects in existence of a type (leak tests). */
 ULONG ObTypeObjectCount(POBJECT_TYPE Type);
+
+/* ---- Names ----
+
+   A name stands in a directory. It holds a reference to its object if the object is permanent, or was made with a handle;
+   then it goes with the last handle (not before ObMakeTemporaryObject, if permanent). The name of an object that was made
+   without a handle, and is not permanent, holds none, and goes with the object.
+
+   Paths: STATUS_OBJECT_PATH_SYNTAX_BAD (no name; no leading backslash; one behind a RootDirectory),
+   STATUS_OBJECT_NAME_INVALID (an empty component), STATUS_OBJECT_PATH_NOT_FOUND (an inner component is missing, or is
+   neither a directory nor of a type that parses), STATUS_OBJECT_NAME_NOT_FOUND (the last one is missing; or too many symbolic
+   links), STATUS_REPARSE_POINT_ENCOUNTERED (a link, with OBJ_DONT_REPARSE). All at PASSIVE; they may block. */
+
+/* The object of a name, with a reference. Type NULL: any; STATUS_OBJECT_TYPE_MISMATCH. */
+NTSTATUS ObLookupName(const EX_OBJECT_ATTRIBUTES *Attributes, POBJECT_TYPE Type, ACCESS_MASK Access, KPROCESSOR_MODE Mode,
+                      PVOID Context, PVOID *Object);
+/* The same with a handle of the current process, returned to the variable of a service's caller. */
+NTSTATUS ObOpenObjectByName(const EX_OBJECT_ATTRIBUTES *Attributes, POBJECT_TYPE Type, ACCESS_MASK Access, KPROCESSOR_MODE Mode,
+                            PVOID Context, PHANDLE Destination);
+/* Names a new object. The caller's reference becomes one to *Inserted: that object, or with OBJ_OPENIF the one of its type that has the
+   name already (STATUS_OBJECT_NAME_EXISTS). On failure it goes: STATUS_OBJECT_NAME_COLLISION, STATUS_OBJECT_TYPE_MISMATCH,
+   STATUS_ACCESS_DENIED (a directory where programs make nothing), STATUS_INSUFFICIENT_RESOURCES. */
+NTSTATUS ObInsertName(PVOID Object, const EX_OBJECT_ATTRIBUTES *Attributes, KPROCESSOR_MODE Mode, PVOID *Inserted);
+/* The end of a service that makes an object, named or not: a handle of the current process, with OBJ_OPENIF perhaps to another object,
+   in the caller's variable. The service's own reference goes, also on failure. STATUS_OBJECT_NAME_EXISTS is a success. */
+NTSTATUS ObInsertObject(PVOID Object, const EX_OBJECT_ATTRIBUTES *Attributes, ACCESS_MASK Access, PHANDLE Destination,
+                        KPROCESSOR_MODE Mode);
+
+/* A copy of the object's full name, empty if it has none (RtlFreeUnicodeString). PASSIVE. */
+NTSTATUS ObCopyName(PVOID Object, PUNICODE_STRING Name);
+
+/* For the services on directories and symbolic links. */
+extern POBJECT_TYPE ObDirectoryType, ObSymbolicLinkType;
+/* A link, not named yet, to a path, which becomes the object's (RtlFreeUnicodeString), also on failure. */
+NTSTATUS ObCreateSymbolicLink(PUNICODE_STRING Target, PVOID *Link);
+PCUNICODE_STRING ObSymbolicLinkTarget(PVOID Link);
 
 /* ---- Handle tables ---- */
 

@@ -14,21 +14,28 @@
 
 #define OBP_TAG 'btOP'
 
-/* (c) constant   (a) atomic operations */
+/* (c) constant   (a) atomic operations   (n) ObpNameLock   (o) ObpOwnerLock */
 struct _OBJECT_TYPE {
     OB_TYPE_ROUTINES Routines; /* (c) */
     volatile LONG Objects;     /* (a) in existence */
+    volatile LONG Handles;     /* (a) open */
 };
 
-#define OBP_STATIC 1 /* Flags: lives for ever */
+/* Flags */
+#define OBP_STATIC    1 /* (c) lives for ever */
+#define OBP_PERMANENT 2 /* (n) the name stays when the last handle goes */
+#define OBP_EXCLUSIVE 4 /* (c) all handles are in one table */
+
+typedef struct _OBP_NAME OBP_NAME, *POBP_NAME;
 
 typedef struct _OBJECT_HEADER {
     volatile LONG64 PointerCount;       /* (a) */
     volatile LONG HandleCount;          /* (a) each holds one of the pointer count, too */
-    ULONG Flags;                        /* (c) */
+    volatile ULONG Flags;
     POBJECT_TYPE Type;                  /* (c) */
     struct _OBJECT_HEADER *NextDeleted; /* while its deletion is deferred */
-    ULONG64 Reserved[2];                /* keeps the body aligned as pool blocks are */
+    POBP_NAME Name;                     /* set once, before the first handle; freed with the object */
+    PHANDLE_TABLE Owner;                /* (o) of an exclusive object with handles: the table that has them */
 } OBJECT_HEADER, *POBJECT_HEADER;
 
 C_ASSERT(sizeof(OBJECT_HEADER) == OB_HEADER_SIZE && OB_HEADER_SIZE % 16 == 0);
@@ -42,6 +49,47 @@ static inline POBJECT_TYPE ObpType(PVOID Object)
 {
     return ObpHeader(Object)->Type;
 }
+
+/* ---- Names ---- */
+
+#define OBP_BUCKETS 64
+
+struct _OBP_NAME {
+    struct _OBP_DIRECTORY *Directory; /* (n) where it stands, referenced; NULL: it has been taken out */
+    PVOID Object;                     /* (c) */
+    POBP_NAME Next;                   /* (n) in its bucket */
+    BOOLEAN HoldsObject;              /* (c) one of the object's references is the name's */
+    UNICODE_STRING Text;              /* (c) one component, in Buffer */
+    WCHAR Buffer[];
+};
+
+typedef struct _OBP_DIRECTORY {
+    POBP_NAME Bucket[OBP_BUCKETS]; /* (n) by a hash that does not tell upper from lower case */
+    BOOLEAN KernelOnly;            /* (c) programs make nothing here */
+} OBP_DIRECTORY, *POBP_DIRECTORY;
+
+typedef struct _OBP_LINK {
+    UNICODE_STRING Target; /* (c) */
+} OBP_LINK, *POBP_LINK;
+
+extern EX_PUSH_LOCK ObpNameLock;
+/* A new name of one component in a directory, for an object that has none. Its name lock is held exclusively. Holds: the name gets a
+   reference of its own. STATUS_INSUFFICIENT_RESOURCES. */
+NTSTATUS ObpAddName(POBP_DIRECTORY Directory, PCUNICODE_STRING Text, PVOID Object, BOOLEAN Holds);
+/* Takes the object's name out of its directory if no handle is left and it is not permanent (MakeTemporary: not any more). The
+   caller has a reference. PASSIVE. */
+void ObpRetireName(PVOID Object, BOOLEAN MakeTemporary);
+/* At the object's deletion. */
+void ObpFreeName(POBJECT_HEADER Header);
+void ObpInitializeNames(void);
+/* Gives a type its name in \ObjectTypes, if that is there already. */
+NTSTATUS ObpNameType(POBJECT_TYPE Type);
+
+/* One handle more, in the table; the caller has a reference, which becomes the handle's. STATUS_ACCESS_DENIED: the object is exclusive,
+   and another table has its handles. <= DISPATCH. */
+NTSTATUS ObpCountHandle(PVOID Object, PHANDLE_TABLE Table);
+/* Takes back a handle, the reference included: after a handle was closed, or could not be made. */
+void ObpDropHandle(PVOID Object);
 
 /* ---- Tables: of handles, and of client ids ---- */
 
@@ -111,6 +159,18 @@ NTSTATUS ObpClearEntry(PHANDLE_ENTRY Entry, BOOLEAN EvenProtected, PVOID *Object
 NTSTATUS ObpPlaceEntry(PHANDLE_TABLE Table, ULONG Index, const OBP_FOUND *Entry);
 /* After placing: lists the entries that are free. */
 void ObpRebuildFreeList(PHANDLE_TABLE Table);
+
+/* A handle that is to be: its place, so that nothing can fail once the object counts it. Reserve gives STATUS_INVALID_HANDLE (no table) or
+   STATUS_INSUFFICIENT_RESOURCES; then either Cancel or, for an object that has counted the handle, Fill. */
+typedef struct _OBP_NEW_HANDLE {
+    PHANDLE_TABLE Table;
+    ULONG Index;
+    PHANDLE_ENTRY Entry;
+    HANDLE Handle;
+} OBP_NEW_HANDLE;
+NTSTATUS ObpReserveHandle(PHANDLE_TABLE Table, ULONG Attributes, OBP_NEW_HANDLE *New);
+void ObpCancelHandle(const OBP_NEW_HANDLE *New);
+void ObpFillHandle(const OBP_NEW_HANDLE *New, PVOID Object, ACCESS_MASK Access, ULONG Attributes);
 
 /* As ObCloseHandle. EvenProtected: one that nobody has been told of. */
 NTSTATUS ObpCloseHandle(PHANDLE_TABLE Table, HANDLE Handle, KPROCESSOR_MODE Mode, BOOLEAN EvenProtected);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event objects for programs: handles around KEVENTs. The events' own locks are sync's affair; no other lock
- * here. Events have no names: there is no name space, and asking for a name is refused.
+ * Event objects: handles and names around KEVENTs. The events' own locks are sync's affair; no other lock here.
  */
 #include "kernel/services/services.h"
 #include "kernel/kd/kd.h"
@@ -29,8 +28,8 @@ void SvcInitialize(void)
     }
 }
 
-/* STATUS_INVALID_PARAMETER for another type than the two, STATUS_NOT_IMPLEMENTED for a name. PASSIVE.
-   sdk:ntcreateevent */
+/* A handle to a new event, or with OBJ_OPENIF to the one that has the name (STATUS_OBJECT_NAME_EXISTS). STATUS_INVALID_PARAMETER for
+   another type than the two; the statuses of ObInsertObject. PASSIVE. sdk:ntcreateevent */
 NTSTATUS NtCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                        EVENT_TYPE Type, BOOLEAN InitialState)
 {
@@ -45,17 +44,66 @@ NTSTATUS NtCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_A
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    if (Attributes.Name.Length != 0) {
-        ExFreeUnicodeString(&Attributes.Name);
-        return STATUS_NOT_IMPLEMENTED;
-    }
     Status = ObCreateObject(SvcEventType, (PVOID *)&Event);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
+    if (NT_SUCCESS(Status)) {
+        KeInitializeEvent(Event, Type, InitialState != FALSE);
+        Status = ObInsertObject(Event, &Attributes, DesiredAccess, EventHandle, Mode);
     }
-    KeInitializeEvent(Event, Type, InitialState != FALSE);
-    return ObReturnObject(Event, DesiredAccess, Attributes.Attributes, EventHandle, Mode);
+    ExFreeUnicodeString(&Attributes.Name);
+    return Status;
 }
+
+/* As NtCreateEvent for a caller in kernel mode, who may make permanent objects and kernel handles. PASSIVE_LEVEL. (WDK page of the name) */
+NTSTATUS ZwCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                       EVENT_TYPE EventType, BOOLEAN InitialState)
+{
+    return SVC_AS_KERNEL(NtCreateEvent(EventHandle, DesiredAccess, ObjectAttributes, EventType, InitialState));
+}
+EXPORT(ZwCreateEvent);
+
+/* A handle to the event of a name. The statuses of ObOpenObjectByName. PASSIVE. */
+NTSTATUS NtOpenEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes)
+{
+    return SvcOpenByName(EventHandle, DesiredAccess, ObjectAttributes, SvcEventType);
+}
+
+/* As NtOpenEvent for a caller in kernel mode. STATUS_OBJECT_NAME_NOT_FOUND, STATUS_OBJECT_TYPE_MISMATCH ... PASSIVE_LEVEL.
+   (WDK page of the name) */
+NTSTATUS ZwOpenEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes)
+{
+    return SVC_AS_KERNEL(NtOpenEvent(EventHandle, DesiredAccess, ObjectAttributes));
+}
+EXPORT(ZwOpenEvent);
+
+/* The event of this name, made if there is none. */
+static PKEVENT SvcCreateNamedEvent(PUNICODE_STRING Name, EVENT_TYPE Type, PHANDLE Handle)
+{
+    OBJECT_ATTRIBUTES Attributes;
+    PKEVENT Event;
+
+    InitializeObjectAttributes(&Attributes, Name, OBJ_OPENIF | OBJ_KERNEL_HANDLE, NULL, NULL);
+    if (!NT_SUCCESS(ZwCreateEvent(Handle, EVENT_ALL_ACCESS, &Attributes, Type, TRUE))) {
+        return NULL;
+    }
+    ObReferenceObjectByHandle(*Handle, 0, NULL, KernelMode, (PVOID *)&Event, NULL);
+    ObDereferenceObject(Event); /* the handle keeps it */
+    return Event;
+}
+
+/* Opens the named notification event ("\BaseNamedObjects\..."), or makes it, signalled. *EventHandle is a kernel handle, and the event
+   lives until that is closed (ZwClose). NULL: no such path, another type of object, no memory. PASSIVE_LEVEL. (WDK page of the name) */
+PKEVENT IoCreateNotificationEvent(PUNICODE_STRING EventName, PHANDLE EventHandle)
+{
+    return SvcCreateNamedEvent(EventName, NotificationEvent, EventHandle);
+}
+EXPORT(IoCreateNotificationEvent);
+
+/* As IoCreateNotificationEvent, with a synchronization event if one is made. PASSIVE_LEVEL. (WDK page of the name) */
+PKEVENT IoCreateSynchronizationEvent(PUNICODE_STRING EventName, PHANDLE EventHandle)
+{
+    return SvcCreateNamedEvent(EventName, SynchronizationEvent, EventHandle);
+}
+EXPORT(IoCreateSynchronizationEvent);
 
 static LONG SvcSet(PKEVENT Event)
 {
@@ -88,10 +136,26 @@ NTSTATUS NtSetEvent(HANDLE EventHandle, PLONG PreviousState)
     return SvcChangeEvent(EventHandle, SvcSet, PreviousState);
 }
 
+/* Signals the event of a handle; the state it had, 0 or not, goes to *PreviousState if that is wanted. STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH.
+   PASSIVE_LEVEL. (WDK page of the name) */
+NTSTATUS ZwSetEvent(HANDLE EventHandle, PLONG PreviousState)
+{
+    return SVC_AS_KERNEL(NtSetEvent(EventHandle, PreviousState));
+}
+EXPORT(ZwSetEvent);
+
 NTSTATUS NtResetEvent(HANDLE EventHandle, PLONG PreviousState)
 {
     return SvcChangeEvent(EventHandle, KeResetEvent, PreviousState);
 }
+
+/* Takes the signal of the event of a handle; the state it had goes to *PreviousState if that is wanted. STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH.
+   PASSIVE_LEVEL. (WDK page of the name) */
+NTSTATUS ZwResetEvent(HANDLE EventHandle, PLONG PreviousState)
+{
+    return SVC_AS_KERNEL(NtResetEvent(EventHandle, PreviousState));
+}
+EXPORT(ZwResetEvent);
 
 NTSTATUS NtPulseEvent(HANDLE EventHandle, PLONG PreviousState)
 {
@@ -102,3 +166,11 @@ NTSTATUS NtClearEvent(HANDLE EventHandle)
 {
     return SvcChangeEvent(EventHandle, KeResetEvent, NULL);
 }
+
+/* Takes the signal of the event of a handle. STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH.
+   PASSIVE_LEVEL. (WDK page of the name) */
+NTSTATUS ZwClearEvent(HANDLE EventHandle)
+{
+    return SVC_AS_KERNEL(NtClearEvent(EventHandle));
+}
+EXPORT(ZwClearEvent);

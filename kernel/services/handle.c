@@ -19,10 +19,7 @@ NTSTATUS NtClose(HANDLE Handle)
    debugger or a verifier; here it is a status always. PASSIVE_LEVEL; may block. (WDK page of the name) */
 NTSTATUS ZwClose(HANDLE Handle)
 {
-    KPROCESSOR_MODE Mode = ExSetPreviousMode(KernelMode);
-    NTSTATUS Status = NtClose(Handle);
-    ExSetPreviousMode(Mode);
-    return Status;
+    return SVC_AS_KERNEL(NtClose(Handle));
 }
 EXPORT(ZwClose);
 

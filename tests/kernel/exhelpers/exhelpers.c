@@ -234,7 +234,7 @@ static PCSTR TestCallbackNames(VOID)
     KTEST_CHECK(Open(&First, L"\\Callback\\Primer", 0, TRUE, TRUE) == STATUS_SUCCESS);
     KTEST_CHECK(Open(&Second, L"\\Callback\\Primer", 0, TRUE, FALSE) == STATUS_SUCCESS && Second == First);
     ObDereferenceObject(Second);
-    KTEST_CHECK(Open(&Second, L"\\CALLBACK\\PRIMER", 0, FALSE, FALSE) == STATUS_OBJECT_NAME_NOT_FOUND);
+    KTEST_CHECK(Open(&Second, L"\\Callback\\PRIMER", 0, FALSE, FALSE) == STATUS_OBJECT_NAME_NOT_FOUND);
     KTEST_CHECK(NT_SUCCESS(Open(&Second, L"\\CALLBACK\\PRIMER", OBJ_CASE_INSENSITIVE, FALSE, FALSE)) && Second == First);
     ObDereferenceObject(Second);
     ObDereferenceObject(First); /* the name goes with the last reference */

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+MODULE := objects
+SOURCES := names.c objects.c
