@@ -283,7 +283,7 @@ typedef struct _LDRP_DRIVER {
 
 static POBJECT_TYPE LdrpDriverType;
 /* The type of driver objects, for ObReferenceObjectByName and ObReferenceObjectByPointer. Valid before any module is loaded, and
-   constant. Primer's own to export: no page of the WDK describes it, but driver source declares it so. */
+   constant. (no WDK page: as driver source declares it) */
 POBJECT_TYPE *IoDriverObjectType = &LdrpDriverType;
 EXPORT(IoDriverObjectType);
 

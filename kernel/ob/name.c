@@ -373,9 +373,9 @@ NTSTATUS ObOpenObjectByName(const EX_OBJECT_ATTRIBUTES *Attributes, POBJECT_TYPE
 }
 
 /*
- * The object of an absolute name, with a reference for the caller; for a device and what it holds, only without Attributes that
- * open something. ObjectType NULL: any. Statuses of paths as in kernel/ob/ob.h; STATUS_OBJECT_TYPE_MISMATCH. PASSIVE; may
- * block. Primer's own to export: no page of the WDK describes it, but driver source declares it so.
+ * The object of an absolute name, with a reference for the caller. ObjectType NULL: any; else STATUS_OBJECT_TYPE_MISMATCH.
+ * ParseContext is for a parse routine on the path. The other statuses are those of paths (kernel/ob/ob.h). PASSIVE; may block.
+ * (no WDK page: as driver source declares it)
  */
 NTSTATUS ObReferenceObjectByName(PUNICODE_STRING ObjectName, ULONG Attributes, PVOID AccessState, ACCESS_MASK DesiredAccess,
                                  POBJECT_TYPE ObjectType, KPROCESSOR_MODE AccessMode, PVOID ParseContext, PVOID *Object)

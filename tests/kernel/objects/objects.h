@@ -20,25 +20,9 @@ static inline POBJECT_ATTRIBUTES Named(POBJECT_ATTRIBUTES Attributes, PUNICODE_S
 #define NAMED(Name_, Flags_)          Named(&(OBJECT_ATTRIBUTES){0}, &(UNICODE_STRING){0}, Name_, Flags_, NULL)
 #define NAMED_IN(Root_, Name_, Flags_) Named(&(OBJECT_ATTRIBUTES){0}, &(UNICODE_STRING){0}, Name_, Flags_, Root_)
 
-static inline NTSTATUS MakeEvent(PHANDLE Handle, POBJECT_ATTRIBUTES Attributes)
-{
-    return ZwCreateEvent(Handle, EVENT_ALL_ACCESS, Attributes, NotificationEvent, FALSE);
-}
-
-static inline NTSTATUS OpenEvent(PHANDLE Handle, POBJECT_ATTRIBUTES Attributes)
-{
-    return ZwOpenEvent(Handle, EVENT_ALL_ACCESS, Attributes);
-}
-
+NTSTATUS MakeEvent(PHANDLE Handle, POBJECT_ATTRIBUTES Attributes);
+NTSTATUS OpenEvent(PHANDLE Handle, POBJECT_ATTRIBUTES Attributes);
 /* The status of opening the event of this name; it is closed again. */
-static inline NTSTATUS TryEvent(PCWSTR Name, ULONG Flags)
-{
-    HANDLE Handle;
-    NTSTATUS Status = OpenEvent(&Handle, NAMED(Name, Flags));
-    if (NT_SUCCESS(Status)) {
-        ZwClose(Handle);
-    }
-    return Status;
-}
+NTSTATUS TryEvent(PCWSTR Name, ULONG Flags);
 
 #endif
