@@ -120,11 +120,15 @@ void ArchInitializeUserFrame(PKTRAP_FRAME Frame, ULONG64 Start, ULONG64 Stack, U
 /* ULONG64 ArchFrameAddress(const KTRAP_FRAME *Frame): the instruction that the frame returns to (inline, machine.h). */
 /* Makes a frame that a program or handler supplied safe: user segments, harmless RFLAGS, canonical RIP and RSP. */
 void ArchSanitizeUserFrame(PKTRAP_FRAME Frame);
-/* Saves the user frame on the user stack, below the red zone of the code that was interrupted, and has user mode go on at
-   Start, as if called with the arguments; the fifth is where the saved frame lies. STATUS_ACCESS_VIOLATION: no room, the frame
-   is unchanged. ArchPopUserFrame takes such a frame back, made safe. PASSIVE. */
-NTSTATUS ArchPushUserFrame(PKTRAP_FRAME Frame, ULONG64 Start, const ULONG64 Argument[4]);
-NTSTATUS ArchPopUserFrame(PKTRAP_FRAME Frame, ULONG64 Saved);
+/* A thread's user registers as a CONTEXT, the parts that ContextFlags names, and back, made safe. The current thread, or
+   one whose registers hold still. The upper halves of the AVX registers are no part of it: they stay. <= APC. */
+void ArchGetContext(PKTHREAD Thread, PCONTEXT Context);
+void ArchSetContext(PKTHREAD Thread, const CONTEXT *Context);
+/* Saves the current thread's user registers as a CONTEXT on the user stack, below the red zone of the code that was
+   interrupted, and has user mode go on at Start, as if called: with Record, with the addresses of a copy of it and of the
+   CONTEXT; without, with the arguments and, as the fifth, the address of the CONTEXT. STATUS_ACCESS_VIOLATION: no room, the
+   frame is unchanged. PASSIVE. */
+NTSTATUS ArchCallUser(PKTRAP_FRAME Frame, ULONG64 Start, const ULONG64 Argument[4], const EXCEPTION_RECORD *Record);
 /* A thread's segment bases in user mode: of the current one, or one that has not yet run. STATUS_INVALID_PARAMETER for an
    address that is not a canonical user address, or another Which. */
 #define ARCH_BASE_FS  0

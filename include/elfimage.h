@@ -45,6 +45,7 @@ typedef struct _LDR_ELF_IMAGE {
     USHORT ProgramHeaderSize;
 
     BOOLEAN Native; /* carries the note "Primer", type 1 */
+    ULONG64 ApcDispatcher, ExceptionDispatcher; /* from that note, unchecked; 0: it has none */
     BOOLEAN HasInterpreter;
     ULONG64 InterpreterOffset; /* of its path in the file, and the path's size (with NUL); within the file */
     ULONG64 InterpreterSize;

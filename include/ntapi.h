@@ -55,6 +55,14 @@
     X(NtCreateSubsystemProcess, 4)                                                                                     \
     X(NtSetConsoleMode, 2)                                                                                             \
     X(NtSetInformationThread, 4)                                                                                       \
+    X(NtQueueApcThread, 5)                                                                                             \
+    X(NtContinue, 2)                                                                                                   \
+    X(NtRaiseException, 3)                                                                                             \
+    X(NtTestAlert, 0)                                                                                                  \
+    X(NtAlertThread, 1)                                                                                                \
+    X(NtAlertResumeThread, 2)                                                                                          \
+    X(NtGetContextThread, 2)                                                                                           \
+    X(NtSetContextThread, 2)                                                                                           \
     X(NtOpenEvent, 3)                                                                                                  \
     X(NtCreateDirectoryObject, 3)                                                                                      \
     X(NtOpenDirectoryObject, 3)                                                                                        \
@@ -350,6 +358,7 @@ typedef enum _SUBSYSTEM_INFORMATION_TYPE {
 #define THREAD_ALL_ACCESS  0x001FFFFF
 #endif
 typedef VOID (*PUSER_THREAD_START)(PVOID Argument);
+typedef VOID (*PPS_APC_ROUTINE)(PVOID Argument1, PVOID Argument2, PVOID Argument3);
 
 /* ---- Prototypes ---- */
 
@@ -424,6 +433,15 @@ NTSTATUS NtUnloadDriver(PUNICODE_STRING DriverServiceName); /* the same name */
 NTSTATUS NtShutdownSystem(SHUTDOWN_ACTION Action);
 NTSTATUS NtCreateSubsystemProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                                   PSUBSYSTEM_PROGRAM Program);
+NTSTATUS NtQueueApcThread(HANDLE ThreadHandle, PPS_APC_ROUTINE ApcRoutine, PVOID Argument1, PVOID Argument2,
+                          PVOID Argument3);
+NTSTATUS NtContinue(PCONTEXT Context, BOOLEAN TestAlert);
+NTSTATUS NtRaiseException(PEXCEPTION_RECORD ExceptionRecord, PCONTEXT ContextRecord, BOOLEAN FirstChance);
+NTSTATUS NtTestAlert(VOID);
+NTSTATUS NtAlertThread(HANDLE ThreadHandle);
+NTSTATUS NtAlertResumeThread(HANDLE ThreadHandle, PULONG PreviousSuspendCount);
+NTSTATUS NtGetContextThread(HANDLE ThreadHandle, PCONTEXT ThreadContext);
+NTSTATUS NtSetContextThread(HANDLE ThreadHandle, PCONTEXT ThreadContext);
 NTSTATUS NtSetConsoleMode(ULONG Mode, PULONG PreviousMode); /* Primer's own: IO_CONSOLE_* of subsystem.h */
 
 #endif

@@ -931,6 +931,7 @@ NTSTATUS ZwWaitForSingleObject(_In_ HANDLE Handle, _In_ BOOLEAN Alertable, _In_o
 
 #define THREAD_TERMINATE                  0x0001
 #define THREAD_SUSPEND_RESUME             0x0002
+#define THREAD_ALERT                      0x0004
 #define THREAD_GET_CONTEXT                0x0008
 #define THREAD_SET_CONTEXT                0x0010
 #define THREAD_SET_INFORMATION            0x0020

@@ -593,6 +593,7 @@ typedef struct _EXCEPTION_RECORD {
     struct _EXCEPTION_RECORD *ExceptionRecord;
     PVOID ExceptionAddress;
     ULONG NumberParameters;
+    ULONG UnusedAlignment;
     ULONG_PTR ExceptionInformation[EXCEPTION_MAXIMUM_PARAMETERS];
 } EXCEPTION_RECORD, *PEXCEPTION_RECORD;
 
@@ -602,6 +603,53 @@ typedef struct _EXCEPTION_POINTERS {
 } EXCEPTION_POINTERS, *PEXCEPTION_POINTERS;
 
 C_ASSERT(sizeof(EXCEPTION_RECORD) == 152);
+
+/* ---- The registers of a thread -------------------------------------------------------------------------- */
+
+#define CONTEXT_AMD64          0x00100000
+#define CONTEXT_CONTROL        (CONTEXT_AMD64 | 0x1) /* SegSs, Rsp, SegCs, Rip, EFlags */
+#define CONTEXT_INTEGER        (CONTEXT_AMD64 | 0x2) /* the other general registers, Rbp included */
+#define CONTEXT_SEGMENTS       (CONTEXT_AMD64 | 0x4) /* SegDs, SegEs, SegFs, SegGs */
+#define CONTEXT_FLOATING_POINT (CONTEXT_AMD64 | 0x8) /* FltSave, MxCsr */
+#define CONTEXT_FULL           (CONTEXT_CONTROL | CONTEXT_INTEGER | CONTEXT_FLOATING_POINT)
+#define CONTEXT_ALL            (CONTEXT_FULL | CONTEXT_SEGMENTS | 0x10)
+
+typedef struct __attribute__((aligned(16))) _M128A {
+    ULONG64 Low;
+    LONG64 High;
+} M128A, *PM128A;
+
+typedef struct __attribute__((aligned(16))) _XSAVE_FORMAT { /* what FXSAVE writes */
+    USHORT ControlWord, StatusWord;
+    UCHAR TagWord, Reserved1;
+    USHORT ErrorOpcode;
+    ULONG ErrorOffset;
+    USHORT ErrorSelector, Reserved2;
+    ULONG DataOffset;
+    USHORT DataSelector, Reserved3;
+    ULONG MxCsr, MxCsr_Mask;
+    M128A FloatRegisters[8];
+    M128A XmmRegisters[16];
+    UCHAR Reserved4[96];
+} XSAVE_FORMAT, *PXSAVE_FORMAT, XMM_SAVE_AREA32, *PXMM_SAVE_AREA32;
+
+typedef struct __attribute__((aligned(16))) _CONTEXT {
+    ULONG64 P1Home, P2Home, P3Home, P4Home, P5Home, P6Home;
+    ULONG ContextFlags; /* which parts count */
+    ULONG MxCsr;
+    USHORT SegCs, SegDs, SegEs, SegFs, SegGs, SegSs;
+    ULONG EFlags;
+    ULONG64 Dr0, Dr1, Dr2, Dr3, Dr6, Dr7;
+    ULONG64 Rax, Rcx, Rdx, Rbx, Rsp, Rbp, Rsi, Rdi, R8, R9, R10, R11, R12, R13, R14, R15;
+    ULONG64 Rip;
+    XMM_SAVE_AREA32 FltSave;
+    M128A VectorRegister[26];
+    ULONG64 VectorControl;
+    ULONG64 DebugControl, LastBranchToRip, LastBranchFromRip, LastExceptionToRip, LastExceptionFromRip;
+} CONTEXT, *PCONTEXT;
+
+C_ASSERT(sizeof(XMM_SAVE_AREA32) == 512 && sizeof(CONTEXT) == 1232 && FIELD_OFFSET(CONTEXT, Rip) == 0xf8 &&
+         FIELD_OFFSET(CONTEXT, FltSave) == 0x100);
 
 /* What a filter answers. */
 #define EXCEPTION_EXECUTE_HANDLER    1

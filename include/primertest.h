@@ -77,9 +77,8 @@ ULONG PrimerFailAllocations(ULONG After, ULONG Count);
 
 /* User APCs of the process enter user mode at Address, with the routine, its three arguments, and the address of the saved
    user frame; the test's own system call goes back to that one. */
-struct _KTRAP_FRAME;
 VOID PrimerSetUserApcDispatcher(PEPROCESS Process, ULONG64 Address);
-NTSTATUS PrimerPopUserFrame(struct _KTRAP_FRAME *Frame, ULONG64 Saved);
+NTSTATUS PrimerPopUserFrame(ULONG64 Saved);
 
 /* Kernel pages that are really gone after the unmapping, on every processor: a touch faults. NULL: no memory. PASSIVE. */
 PVOID PrimerMapPages(SIZE_T Pages);

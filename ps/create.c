@@ -303,7 +303,7 @@ static NTSTATUS PspCreateUserProcess(PSP_CREATION *Creation, PHANDLE ProcessHand
     }
     if (NT_SUCCESS(Status)) {
         Status = PspCreateNativeThread(Creation->Process, Creation->Image->Elf.Entry + Creation->Image->Bias,
-                                       (ULONG_PTR)Creation->Process->Peb, 0, &Creation->Thread);
+                                       (ULONG_PTR)Creation->Process->Peb, 0, 0, &Creation->Thread);
     }
     return NT_SUCCESS(Status) ? PspLaunchNative(Creation, ProcessHandle, ThreadHandle) : Status;
 }
@@ -366,8 +366,8 @@ NTSTATUS NtCreateUserProcess(PHANDLE ProcessHandle, PHANDLE ThreadHandle, ACCESS
 /* ---- Threads ---- */
 
 /*
- * A thread of a native process that starts at StartRoutine(Argument). StackSize and MaximumStackSize: the
- * larger counts; 0: 256 KiB, at most 64 MiB. ZeroBits must be 0. CreateFlags:
+ * A thread of a native process that starts at StartRoutine(Argument). Its stack has StackSize bytes at first (0: 64 KiB)
+ * and grows to MaximumStackSize (0: 256 KiB), or to StackSize if that is more; at most 64 MiB. ZeroBits must be 0. CreateFlags:
  * THREAD_CREATE_FLAGS_CREATE_SUSPENDED. Attributes: CLIENT_ID, TEB_ADDRESS. STATUS_INVALID_PARAMETER (also
  * for a process that is not native), STATUS_PROCESS_IS_TERMINATING, STATUS_ACCESS_DENIED,
  * STATUS_INVALID_HANDLE, STATUS_NO_MEMORY. PASSIVE.
@@ -394,8 +394,7 @@ NTSTATUS NtCreateThreadEx(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess,
     }
     if (NT_SUCCESS(Status)) {
         Status = PspCreateNativeThread(Creation.Process, (ULONG_PTR)StartRoutine, (ULONG_PTR)Argument,
-                                       StackSize > MaximumStackSize ? StackSize : MaximumStackSize,
-                                       &Creation.Thread);
+                                       StackSize, MaximumStackSize, &Creation.Thread);
     }
     if (NT_SUCCESS(Status)) {
         Status = PspLaunchNative(&Creation, NULL, ThreadHandle);

@@ -199,6 +199,13 @@ static NTSTATUS PspMapSegment(const PSP_MAPPER *Mapper, const LDR_ELF_SEGMENT *S
     return Status;
 }
 
+/* Where user mode is entered: an address of the image, or 0. */
+static ULONG_PTR PspDispatcher(const PSP_IMAGE *Image, ULONG64 Address)
+{
+    bool Inside = Address >= Image->Elf.Start && Address < Image->Elf.End;
+    return Address != 0 && Inside ? Address + Image->Bias : 0;
+}
+
 NTSTATUS PspMapImage(PEPROCESS Process, const PSP_IMAGE *Image)
 {
     ULONG_PTR Base = Image->Elf.Start + Image->Bias;
@@ -212,6 +219,8 @@ NTSTATUS PspMapImage(PEPROCESS Process, const PSP_IMAGE *Image)
     }
     Process->ImageBase = Base;
     Process->ImageSize = Image->Elf.End - Image->Elf.Start;
+    Process->UserApcDispatcher = PspDispatcher(Image, Image->Elf.ApcDispatcher);
+    Process->UserExceptionDispatcher = PspDispatcher(Image, Image->Elf.ExceptionDispatcher);
     return STATUS_SUCCESS;
 }
 
@@ -264,7 +273,7 @@ static NTSTATUS PspWriteTeb(PETHREAD Thread, PMM_ADDRESS_SPACE Space)
 {
     TEB Teb = {
         .NtTib.StackBase = Thread->Teb, /* the stack grows down from the TEB */
-        .NtTib.StackLimit = (PVOID)(Thread->UserArea + PAGE_SIZE),
+        .NtTib.StackLimit = (PVOID)Thread->UserStackLimit,
         .NtTib.Self = Thread->Teb,
         .ClientId = Thread->Cid,
         .ProcessEnvironmentBlock = PsThreadProcess(Thread)->Peb,
@@ -272,20 +281,27 @@ static NTSTATUS PspWriteTeb(PETHREAD Thread, PMM_ADDRESS_SPACE Space)
     return MmWriteAddressSpace(Space, (ULONG_PTR)Thread->Teb, &Teb, sizeof(Teb), FALSE);
 }
 
-/* One region: guard page, stack, TEB; the guard page's rights are then taken away. */
-static NTSTATUS PspMakeNativeArea(PETHREAD Thread, PMM_ADDRESS_SPACE Space, SIZE_T StackSize)
+/* One region at first, of which the part that the stack has yet to grow into becomes another (kernel/services/exception.c
+   has the picture), and the page above that the guard. */
+static NTSTATUS PspMakeNativeArea(PETHREAD Thread, PMM_ADDRESS_SPACE Space, SIZE_T Commit, SIZE_T Reserve)
 {
-    SIZE_T Size = StackSize + 2 * (SIZE_T)PAGE_SIZE;
+    SIZE_T Size = Reserve + 2 * (SIZE_T)PAGE_SIZE;
     ULONG_PTR Base;
-    NTSTATUS Status = PspMapNearImage(PsThreadProcess(Thread), Space, Size,
-                                      PS_VM_TAG(0, PS_VM_KERNEL | PAGE_READWRITE), &Base);
+    NTSTATUS Status = PspMapNearImage(PsThreadProcess(Thread), Space, Size, PS_STACK_TAG, &Base);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
     Thread->UserArea = Base;
     Thread->UserAreaSize = Size;
     Thread->Teb = (PVOID)(Base + Size - PAGE_SIZE);
-    Status = MmProtectRegion(Space, Base, PAGE_SIZE, 0);
+    Thread->UserStackLimit = (ULONG_PTR)Thread->Teb - Commit;
+    ULONG_PTR Guard = Thread->UserStackLimit - PAGE_SIZE;
+    SIZE_T Unused = Guard > Base ? Guard - Base : PAGE_SIZE;
+    Status = MmMapRegion(Space, &Base, Unused, MM_MAP_FIXED, 0, NULL, 0, 0,
+                         PS_VM_TAG(0, PS_VM_KERNEL | PS_VM_RESERVED | PAGE_READWRITE));
+    if (NT_SUCCESS(Status) && Guard > Base) {
+        Status = MmProtectRegion(Space, Guard, PAGE_SIZE, MM_READ | MM_WRITE | MM_GUARD);
+    }
     if (NT_SUCCESS(Status)) {
         Status = PspWriteTeb(Thread, Space);
     }
@@ -293,6 +309,20 @@ static NTSTATUS PspMakeNativeArea(PETHREAD Thread, PMM_ADDRESS_SPACE Space, SIZE
         MmUnmapRegion(Space, Base, Size);
     }
     return Status;
+}
+
+/* Whole pages, the reserved part no smaller than the committed one. STATUS_INVALID_PARAMETER: too large. */
+static NTSTATUS PspStackSizes(PSIZE_T Commit, PSIZE_T Reserve)
+{
+    if (*Commit > PSP_MAXIMUM_USER_STACK || *Reserve > PSP_MAXIMUM_USER_STACK) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    *Reserve = *Reserve != 0 ? ROUND_TO_PAGES(*Reserve) : PSP_DEFAULT_USER_STACK;
+    *Commit = *Commit != 0                      ? ROUND_TO_PAGES(*Commit)
+              : *Reserve < PSP_DEFAULT_COMMIT ? *Reserve
+                                                : PSP_DEFAULT_COMMIT;
+    *Reserve = *Reserve < *Commit ? *Commit : *Reserve;
+    return STATUS_SUCCESS;
 }
 
 static void PspEnterNativeThread(PETHREAD Thread, ULONG_PTR StartAddress, ULONG_PTR Argument)
@@ -305,23 +335,22 @@ static void PspEnterNativeThread(PETHREAD Thread, ULONG_PTR StartAddress, ULONG_
     Thread->StartAddress = (PVOID)StartAddress;
 }
 
-NTSTATUS PspCreateNativeThread(PEPROCESS Process, ULONG_PTR StartAddress, ULONG_PTR Argument,
-                               SIZE_T StackSize, PETHREAD *Created)
+NTSTATUS PspCreateNativeThread(PEPROCESS Process, ULONG_PTR StartAddress, ULONG_PTR Argument, SIZE_T Commit,
+                               SIZE_T Reserve, PETHREAD *Created)
 {
     PMM_ADDRESS_SPACE Space;
     PETHREAD Thread;
 
-    if (Process->Peb == NULL || StackSize > PSP_MAXIMUM_USER_STACK) {
-        return STATUS_INVALID_PARAMETER;
+    NTSTATUS Status = Process->Peb != NULL ? PspStackSizes(&Commit, &Reserve) : STATUS_INVALID_PARAMETER;
+    if (NT_SUCCESS(Status)) {
+        Status = PsAcquireSpace(Process, &Space);
     }
-    StackSize = StackSize != 0 ? ROUND_TO_PAGES(StackSize) : PSP_DEFAULT_USER_STACK;
-    NTSTATUS Status = PsAcquireSpace(Process, &Space);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
     Status = PspCreateThread(Process, FALSE, &Thread);
     if (NT_SUCCESS(Status)) {
-        Status = PspMakeNativeArea(Thread, Space, StackSize);
+        Status = PspMakeNativeArea(Thread, Space, Commit, Reserve);
         if (NT_SUCCESS(Status)) {
             PspEnterNativeThread(Thread, StartAddress, Argument);
             *Created = Thread;

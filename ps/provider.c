@@ -305,9 +305,13 @@ void PspLeaveProvider(PSP_PROVIDER_CALL *Call, const char *Routine)
 
 /* ---- Exceptions ---- */
 
-static bool PspDispatchToProvider(PPS_PROVIDER Provider, PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame)
+bool PsProviderHandlesException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame)
 {
+    PPS_PROVIDER Provider = PspHomeProcess()->Provider;
     PSP_PROVIDER_CALL Call;
+    if (Provider == NULL) {
+        return false;
+    }
     PspEnterProvider(&Call, Provider);
     bool Handled = Provider->Table.DispatchException(Record, Frame);
     PspLeaveProvider(&Call, "DispatchException");
@@ -315,8 +319,7 @@ static bool PspDispatchToProvider(PPS_PROVIDER Provider, PEXCEPTION_RECORD Recor
     return Handled;
 }
 
-/* Nobody handles it: the process ends with the exception's status; the thread on its way to user mode. */
-static void PspUnhandledException(PEXCEPTION_RECORD Record)
+void PsUnhandledException(PEXCEPTION_RECORD Record)
 {
     PETHREAD Thread = PspCurrentThread();
     PEPROCESS Process = PsThreadProcess(Thread);
@@ -329,15 +332,6 @@ static void PspUnhandledException(PEXCEPTION_RECORD Record)
     KeUnlockShared(&PsImageLock);
     PspTerminateProcess(Process, Record->ExceptionCode);
     PsTerminateThread(Thread, Record->ExceptionCode); /* also where another terminator was first */
-}
-
-void PspUserException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame)
-{
-    PPS_PROVIDER Provider = PspHomeProcess()->Provider;
-    KdTrace(KdTraceException, (ULONG64)Record->ExceptionAddress, (ULONG)Record->ExceptionCode);
-    if (Provider == NULL || !PspDispatchToProvider(Provider, Record, Frame)) {
-        PspUnhandledException(Record);
-    }
 }
 
 /* ---- The way back to user mode ---- */

@@ -201,11 +201,9 @@ static bool PspRegistersAreStill(PETHREAD Thread)
            (Thread->Tcb.State == Waiting && Thread->Tcb.WaitReason == Suspended && Thread->Tcb.SwapBusy == 0);
 }
 
-/*
- * Until PspReleaseRegisters the thread's registers may be touched. A terminator can break the suspension at any
- * moment; the thread's stack stays none the less, because it cannot leave its process (l).
- */
-static NTSTATUS PspHoldRegisters(PETHREAD Thread)
+/* A terminator can break the suspension at any moment; the thread's stack stays none the less, because it cannot leave its
+   process (l). */
+NTSTATUS PsHoldRegisters(PETHREAD Thread)
 {
     KeLockShared(&PsThreadProcess(Thread)->Lock);
     if (Thread->Tcb.SystemThread || Thread->StackTop == NULL) {
@@ -219,17 +217,17 @@ static NTSTATUS PspHoldRegisters(PETHREAD Thread)
     return STATUS_SUCCESS;
 }
 
-static void PspReleaseRegisters(PETHREAD Thread)
+void PsReleaseRegisters(PETHREAD Thread)
 {
     KeUnlockShared(&PsThreadProcess(Thread)->Lock);
 }
 
 static NTSTATUS PspGetRegisters(PETHREAD Thread, PKTRAP_FRAME Frame)
 {
-    NTSTATUS Status = PspHoldRegisters(Thread);
+    NTSTATUS Status = PsHoldRegisters(Thread);
     if (NT_SUCCESS(Status)) {
         *Frame = *ArchUserFrame(&Thread->Tcb);
-        PspReleaseRegisters(Thread);
+        PsReleaseRegisters(Thread);
     }
     return Status;
 }
@@ -239,10 +237,10 @@ static NTSTATUS PspSetRegisters(PETHREAD Thread, const KTRAP_FRAME *Frame)
 {
     KTRAP_FRAME Safe = *Frame;
     ArchSanitizeUserFrame(&Safe);
-    NTSTATUS Status = PspHoldRegisters(Thread);
+    NTSTATUS Status = PsHoldRegisters(Thread);
     if (NT_SUCCESS(Status)) {
         *ArchUserFrame(&Thread->Tcb) = Safe;
-        PspReleaseRegisters(Thread);
+        PsReleaseRegisters(Thread);
     }
     return Status;
 }
@@ -258,10 +256,10 @@ static NTSTATUS PspGetFpuState(PETHREAD Thread, PVOID Image, SIZE_T *Size)
     if (Room < *Size) {
         return STATUS_BUFFER_TOO_SMALL;
     }
-    NTSTATUS Status = PspHoldRegisters(Thread);
+    NTSTATUS Status = PsHoldRegisters(Thread);
     if (NT_SUCCESS(Status)) {
         ArchReadFpuState(&Thread->Tcb, Image);
-        PspReleaseRegisters(Thread);
+        PsReleaseRegisters(Thread);
     }
     return Status;
 }
@@ -271,10 +269,10 @@ static NTSTATUS PspSetFpuState(PETHREAD Thread, const VOID *Image, SIZE_T Size)
     if (Size != ArchFpuStateSize()) {
         return STATUS_INFO_LENGTH_MISMATCH;
     }
-    NTSTATUS Status = PspHoldRegisters(Thread);
+    NTSTATUS Status = PsHoldRegisters(Thread);
     if (NT_SUCCESS(Status)) {
         Status = ArchWriteFpuState(&Thread->Tcb, Image);
-        PspReleaseRegisters(Thread);
+        PsReleaseRegisters(Thread);
     }
     return Status;
 }

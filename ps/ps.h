@@ -75,6 +75,7 @@ struct _EPROCESS {
     ULONG_PTR ImageBase;      /* (c) */
     SIZE_T ImageSize;         /* (c) */
     ULONG_PTR UserApcDispatcher; /* user address, entered with an APC's routine and its arguments; 0: takes no user APCs */
+    ULONG_PTR UserExceptionDispatcher; /* likewise, entered with an exception's record; 0: it ends the process */
     EX_PUSH_LOCK VirtualLock; /* reserve, commit, decommit of one process, one at a time */
 
     /* Subsystem processes */
@@ -116,8 +117,9 @@ struct _ETHREAD {
     PVOID StartContext;           /* (c) */
     PVOID StartAddress;           /* (c) for queries */
     PVOID Teb;                    /* (c) user address; NULL: none */
-    ULONG_PTR UserArea;           /* (c) native threads: guard page, stack, TEB */
+    ULONG_PTR UserArea;           /* (c) native threads: stack and TEB */
     SIZE_T UserAreaSize;          /* (c) */
+    ULONG_PTR UserStackLimit;     /* (o) the lowest committed page of the stack; below is the guard page */
     struct _PSP_NOTIFY_CALL *NotifyCalls; /* (o) callbacks that it is in, innermost first */
     struct _PSP_PROVIDER_CALL
         *ProviderCalls;     /* (o) provider routines likewise, DispatchSystemCall excepted */
@@ -188,6 +190,7 @@ void PsReleaseSpace(PEPROCESS Process, PMM_ADDRESS_SPACE Space);
 #define PS_VM_PROTECT          0x1ff /* PAGE_* it was allocated with */
 #define PS_VM_RESERVED         0x200 /* no page of it is committed */
 #define PS_VM_KERNEL           0x400 /* image, PEB, TEB, stack: not to be freed by services */
+#define PS_STACK_TAG           PS_VM_TAG(0, PS_VM_KERNEL | PAGE_READWRITE) /* committed pages of a thread's stack */
 #define PS_VM_TAG(Base, Flags) ((PVOID)((ULONG_PTR)(Base) | (Flags)))
 
 /* Marks the thread; it ends itself on its way to user mode. STATUS_THREAD_IS_TERMINATING: it was marked
@@ -195,6 +198,15 @@ void PsReleaseSpace(PEPROCESS Process, PMM_ADDRESS_SPACE Space);
 NTSTATUS PsTerminateThread(PETHREAD Thread, NTSTATUS ExitStatus);
 NTSTATUS PsSuspendThread(PETHREAD Thread, PULONG PreviousCount);
 NTSTATUS PsResumeThread(PETHREAD Thread, PULONG PreviousCount);
+/* Until PsReleaseRegisters the thread's user registers may be touched: it is the current one, has not started, or is suspended
+   and has stopped. STATUS_INVALID_DEVICE_STATE when it is not; STATUS_INVALID_PARAMETER: a system thread, or one that has
+   ended. */
+NTSTATUS PsHoldRegisters(PETHREAD Thread);
+void PsReleaseRegisters(PETHREAD Thread);
+/* The provider's part of a user exception; FALSE: the process has none, or it does not handle this one. */
+bool PsProviderHandlesException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
+/* Nobody handles it: the process ends with the exception's status, the calling thread on its way to user mode. */
+void PsUnhandledException(PEXCEPTION_RECORD Record);
 /* Processor time of all its threads, those that have ended included, in cycles. PASSIVE. */
 ULONG64 PsProcessCycles(PEPROCESS Process);
 /* Names of the providers, NUL-separated, an empty one at the end; returns the bytes that they take. At most Size are
@@ -215,9 +227,7 @@ static inline NTSTATUS PsReferenceThreadHandle(HANDLE Handle, ACCESS_MASK Access
 /* ---- What ke and kd call (KeHandlers, KdHooks: ke.h and kd.h have the contracts) ---- */
 
 void PspUserWork(PKTRAP_FRAME Frame);
-void PspUserException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
 bool PspTakesUserApcs(PKPROCESS Process);
-void PspUserApc(PKTRAP_FRAME Frame, PKNORMAL_ROUTINE Routine, PVOID Context, PVOID Argument1, PVOID Argument2);
 const char *PspProviderName(PKTHREAD Thread);
 BOOLEAN PspQueryThreadIds(PKTHREAD Thread, CLIENT_ID *Ids);
 

@@ -21,7 +21,8 @@
 #define PSP_TAG_FPU  'upfP'
 #define PSP_TAG_NAME 'manP'
 
-#define PSP_DEFAULT_USER_STACK 0x40000 /* bytes; touched pages cost, untouched ones do not */
+#define PSP_DEFAULT_USER_STACK 0x40000 /* bytes that it may grow to */
+#define PSP_DEFAULT_COMMIT     0x10000 /* bytes that it starts with: they cost nothing until they are touched */
 #define PSP_MAXIMUM_USER_STACK 0x4000000
 
 extern POBJECT_TYPE PspProcessType, PspThreadType;
@@ -111,9 +112,10 @@ void PspInitializeReaper(void);
 
 /* ---- Native programs (image.c) ---- */
 
-/* A thread of a native process with TEB and user stack, not joined. StackSize 0: the default. */
-NTSTATUS PspCreateNativeThread(PEPROCESS Process, ULONG_PTR StartAddress, ULONG_PTR Argument,
-                               SIZE_T StackSize, PETHREAD *Thread);
+/* A thread of a native process with TEB and user stack, not joined. The stack has Commit bytes at first and grows to Reserve;
+   0: the default. */
+NTSTATUS PspCreateNativeThread(PEPROCESS Process, ULONG_PTR StartAddress, ULONG_PTR Argument, SIZE_T Commit,
+                               SIZE_T Reserve, PETHREAD *Thread);
 /* TEB and stack of the current thread go. */
 void PspFreeNativeArea(PETHREAD Thread);
 

@@ -32,11 +32,16 @@ VOID PrimerSetUserApcDispatcher(PEPROCESS Process, ULONG64 Address)
 }
 EXPORT(PrimerSetUserApcDispatcher);
 
-/* Puts the user registers that an APC's delivery has saved at the user address Saved back into Frame. An
-   error of reading them is returned, and Frame is then to be dropped. PASSIVE_LEVEL; may block. For tests
-   alone. */
-NTSTATUS PrimerPopUserFrame(PKTRAP_FRAME Frame, ULONG64 Saved)
+/* Puts the user registers that an APC's delivery has saved at the user address Saved back into the current
+   thread's frame. An error of reading them is returned, and nothing has changed. PASSIVE_LEVEL; may block.
+   For tests alone. */
+NTSTATUS PrimerPopUserFrame(ULONG64 Saved)
 {
-    return ArchPopUserFrame(Frame, Saved);
+    CONTEXT Context;
+    NTSTATUS Status = ArchCopyFromUser(&Context, (const void *)Saved, sizeof(Context));
+    if (NT_SUCCESS(Status)) {
+        ArchSetContext(ArchCurrentThread(), &Context);
+    }
+    return Status;
 }
 EXPORT(PrimerPopUserFrame);

@@ -511,16 +511,6 @@ bool PspTakesUserApcs(PKPROCESS Process)
     return CONTAINING_RECORD(Process, EPROCESS, Pcb)->UserApcDispatcher != 0;
 }
 
-/* Without room on its user stack the thread ends: it could not go on behind the routine. */
-void PspUserApc(PKTRAP_FRAME Frame, PKNORMAL_ROUTINE Routine, PVOID Context, PVOID Argument1, PVOID Argument2)
-{
-    ULONG64 Arguments[4] = {(ULONG64)Routine, (ULONG64)Context, (ULONG64)Argument1, (ULONG64)Argument2};
-    NTSTATUS Status = ArchPushUserFrame(Frame, PspHomeProcess()->UserApcDispatcher, Arguments);
-    if (!NT_SUCCESS(Status)) {
-        PsTerminateThread(PspCurrentThread(), Status);
-    }
-}
-
 /* ---- Questions ---- */
 
 /* The current thread; not referenced. Any IRQL. (WDK page of the name) */

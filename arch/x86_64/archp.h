@@ -241,6 +241,9 @@ uint64_t ArchpAllocateTablePage(void);
 
 /* fpu.c */
 void ArchpInitializeFpu(void);
+/* x87 and SSE of a thread: the current one, or one that has its state saved. The image is made safe. */
+void ArchpReadLegacyFpu(PKTHREAD Thread, PXMM_SAVE_AREA32 Area);
+void ArchpWriteLegacyFpu(PKTHREAD Thread, const XMM_SAVE_AREA32 *Area);
 
 /* traps.asm, syscall.asm, usercopy.asm */
 extern const void *const ArchpTrapStub[256];

@@ -172,3 +172,28 @@ NTSTATUS ArchWriteFpuState(PKTHREAD Thread, const void *Image)
     ArchRestoreInterrupts(Enabled);
     return STATUS_SUCCESS;
 }
+
+/* The part of the state that every processor has, as FXSAVE writes it: it is the first part of XSAVE's image, too. FXRSTOR
+   leaves the other parts of the current thread's state alone. */
+void ArchpReadLegacyFpu(PKTHREAD Thread, PXMM_SAVE_AREA32 Area)
+{
+    if (Thread == ArchCurrentThread()) {
+        __asm__ volatile("fxsave64 (%0)" : : "r"(Area) : "memory");
+    } else {
+        memcpy(Area, Thread->Arch.FpuState, sizeof(*Area));
+    }
+}
+
+void ArchpWriteLegacyFpu(PKTHREAD Thread, const XMM_SAVE_AREA32 *Area)
+{
+    XMM_SAVE_AREA32 Safe = *Area;
+    Safe.MxCsr &= MxcsrMask;
+    if (Thread == ArchCurrentThread()) {
+        __asm__ volatile("fxrstor64 (%0)" : : "r"(&Safe) : "memory");
+        return;
+    }
+    memcpy(Thread->Arch.FpuState, &Safe, sizeof(Safe));
+    if (ArchpFeatures.Xsave) {
+        HeaderOf(Thread->Arch.FpuState)->StateVector |= 3; /* x87 and SSE are not in their initial state */
+    }
+}

@@ -55,45 +55,6 @@ void ArchSanitizeUserFrame(PKTRAP_FRAME Frame)
     Frame->Rflags = (Frame->Rflags & RFLAGS_USER) | RFLAGS_ONE | RFLAGS_IF;
 }
 
-#define RED_ZONE 128 /* below RSP, in use by a function that calls no other (System V ABI, 3.2.2) */
-
-/*
- *  RSP before   +--------------------+
- *               | red zone           |
- *               +--------------------+
- *               | KTRAP_FRAME        |  16-byte aligned; R8
- *  RSP after    | 0                  |  return address: aligned as after a call
- *               +--------------------+
- */
-NTSTATUS ArchPushUserFrame(PKTRAP_FRAME Frame, ULONG64 Start, const ULONG64 Argument[4])
-{
-    uint64_t Saved = (Frame->Rsp - RED_ZONE - sizeof(KTRAP_FRAME)) & ~15ULL, Nothing = 0;
-    NTSTATUS Status = ArchCopyToUser((void *)Saved, Frame, sizeof(*Frame));
-    if (NT_SUCCESS(Status)) {
-        Status = ArchCopyToUser((uint64_t *)Saved - 1, &Nothing, sizeof(Nothing));
-    }
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    ArchInitializeUserFrame(Frame, Start, Saved - sizeof(Nothing), Argument[0]);
-    Frame->Rsi = Argument[1];
-    Frame->Rdx = Argument[2];
-    Frame->Rcx = Argument[3];
-    Frame->R8 = Saved;
-    return STATUS_SUCCESS;
-}
-
-NTSTATUS ArchPopUserFrame(PKTRAP_FRAME Frame, ULONG64 Saved)
-{
-    KTRAP_FRAME Copy;
-    NTSTATUS Status = ArchCopyFromUser(&Copy, (const void *)Saved, sizeof(Copy));
-    if (NT_SUCCESS(Status)) {
-        ArchSanitizeUserFrame(&Copy);
-        *Frame = Copy;
-    }
-    return Status;
-}
-
 /* The base counts from the next load on; the current thread's is loaded at once, with interrupts off, so that
    no switch falls between the two stores. While the kernel runs, the user's GS base waits in the MSR that
    SWAPGS exchanges. */

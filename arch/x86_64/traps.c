@@ -46,7 +46,7 @@ static void DispatchMemoryFault(PKTRAP_FRAME Frame, NTSTATUS Code, ULONG_PTR Kin
         .NumberParameters = 2,
         .ExceptionInformation = {Kind, Address},
     };
-    if (Code != STATUS_ACCESS_VIOLATION && Code != STATUS_GUARD_PAGE_VIOLATION) {
+    if (Code != STATUS_ACCESS_VIOLATION && Code != STATUS_GUARD_PAGE_VIOLATION && Code != STATUS_STACK_OVERFLOW) {
         Record.NumberParameters = 3; /* STATUS_IN_PAGE_ERROR and the like: the third tells why */
         Record.ExceptionInformation[2] = (ULONG)Code;
     }

@@ -154,9 +154,20 @@ C_ASSERT(LDR_ELF_READ == ELF_SEGMENT_READ && LDR_ELF_WRITE == ELF_SEGMENT_WRITE 
 
 /* ---- Notes, and the rest ---- */
 
-/* The note at Offset of the Size bytes at Notes: the native one? *Offset moves behind it; false at the
-   end. */
-static bool LdrpReadNote(const UCHAR *Notes, SIZE_T Size, ULONG64 Alignment, SIZE_T *Offset, bool *Native)
+/* What the native note says behind the version of the interface: where the program is entered for APCs and exceptions,
+   each as a distance from the place where it stands. */
+static VOID LdrpReadDispatchers(const UCHAR *Descriptor, ULONG64 Address, PLDR_ELF_IMAGE Image)
+{
+    LONG Distance[2];
+    memcpy(Distance, Descriptor + sizeof(ULONG), sizeof(Distance));
+    Image->ApcDispatcher = Address + sizeof(ULONG) + (ULONG64)(LONG64)Distance[0];
+    Image->ExceptionDispatcher = Address + 2 * sizeof(ULONG) + (ULONG64)(LONG64)Distance[1];
+}
+
+/* The note at Offset of the Size bytes at Notes, which are in memory at Address: the native one? *Offset moves behind it;
+   false at the end. */
+static bool LdrpReadNote(const UCHAR *Notes, SIZE_T Size, ULONG64 Alignment, ULONG64 Address, SIZE_T *Offset,
+                         PLDR_ELF_IMAGE Image)
 {
     ELF64_NOTE Note;
     SIZE_T Name = *Offset + sizeof(Note);
@@ -170,8 +181,13 @@ static bool LdrpReadNote(const UCHAR *Notes, SIZE_T Size, ULONG64 Alignment, SIZ
     if (!LdrpIsWithin(Name, Note.NameSize, Size) || !LdrpIsWithin(Descriptor, Note.DescriptorSize, Size)) {
         return false;
     }
-    *Native = Note.Type == LDRP_NATIVE_NOTE_TYPE && Note.NameSize == sizeof(LDRP_NATIVE_NOTE_NAME) &&
-              memcmp(Notes + Name, LDRP_NATIVE_NOTE_NAME, sizeof(LDRP_NATIVE_NOTE_NAME)) == 0;
+    if (Note.Type == LDRP_NATIVE_NOTE_TYPE && Note.NameSize == sizeof(LDRP_NATIVE_NOTE_NAME) &&
+        memcmp(Notes + Name, LDRP_NATIVE_NOTE_NAME, sizeof(LDRP_NATIVE_NOTE_NAME)) == 0) {
+        Image->Native = TRUE;
+        if (Note.DescriptorSize >= 3 * sizeof(ULONG)) {
+            LdrpReadDispatchers(Notes + Descriptor, Address + Descriptor, Image);
+        }
+    }
     *Offset = ALIGN_UP_BY(Descriptor + Note.DescriptorSize, Alignment);
     return true;
 }
@@ -182,14 +198,12 @@ static VOID LdrpReadNotes(const LDRP_ELF_READER *Reader, PLDR_ELF_IMAGE Image,
 {
     SIZE_T Size = Header->FileSize < LDRP_MAXIMUM_NOTE_BYTES ? Header->FileSize : LDRP_MAXIMUM_NOTE_BYTES;
     SIZE_T Offset = 0;
-    bool Native = false;
 
     if (!LdrpIsWithin(Header->Offset, Size, Reader->BufferSize)) {
         return;
     }
-    while (!Native && LdrpReadNote(Reader->Buffer + Header->Offset, Size, Header->Alignment == 8 ? 8 : 4,
-                                   &Offset, &Native)) {}
-    Image->Native |= Native;
+    while (!Image->Native && LdrpReadNote(Reader->Buffer + Header->Offset, Size, Header->Alignment == 8 ? 8 : 4,
+                                          Header->VirtualAddress, &Offset, Image)) {}
 }
 
 static NTSTATUS LdrpReadInterpreter(const LDRP_ELF_READER *Reader, PLDR_ELF_IMAGE Image,

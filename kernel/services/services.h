@@ -22,6 +22,13 @@ void SvcDispatch(PKTRAP_FRAME Frame);
     })
 /* The services that open the object of a name, of this type. */
 NTSTATUS SvcOpenByName(PHANDLE Handle, ACCESS_MASK Access, POBJECT_ATTRIBUTES ObjectAttributes, POBJECT_TYPE Type);
+/* What the machine and ke call on behalf of user mode (arch.h, ke.h). */
+NTSTATUS SvcPageFault(PKTRAP_FRAME Frame, uintptr_t Address, ULONG Access);
+void SvcUserException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
+void SvcUserApc(PKTRAP_FRAME Frame, PKNORMAL_ROUTINE Routine, PVOID Context, PVOID Argument1, PVOID Argument2);
+/* The current thread, in a service, goes on with what stands in its user frame, all registers included: a service that
+   returned would put its status into one of them. Whatever is on the kernel stack is dropped. */
+NORETURN void SvcEnterUserFrame(void);
 /* The event type. After ObInitialize. */
 void SvcInitialize(void);
 /* Whose lines for the log may be messages. Set at start-up, compared only. */

@@ -5,7 +5,8 @@
 
 # libnt takes the kernel's run-time library in. The subsystem whose module `init` loads, and whose programs the shell looks for
 # when it finds no native one, is named here alone.
-NATIVE_FLAGS += -I . -DDEFAULT_SUBSYSTEM='"linux"'
+# A stack grows page by page: a function with much on it touches each of its pages.
+NATIVE_FLAGS += -I . -fstack-clash-protection -DDEFAULT_SUBSYSTEM='"linux"'
 
 LIBNT_OBJECTS := $(patsubst %,$(B)/user/%.o,$(wildcard user/libnt/*.c user/libnt/*.asm))
 USER_FOLDERS  := $(filter-out user/libnt,$(patsubst %/,%,$(sort $(dir $(wildcard user/*/*.c tests/user/*/*.c)))))

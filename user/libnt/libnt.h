@@ -75,6 +75,20 @@ VOID HeapFree(PVOID Memory);
 NTSTATUS CreateThread(PUSER_THREAD_START Start, PVOID Argument, PHANDLE Thread);
 VOID Sleep(ULONG Milliseconds);
 
+/* ---- Exceptions (dispatch.c) ---- */
+
+/* A handler looks at the record and may change the registers; EXCEPTION_CONTINUE_EXECUTION: the thread goes on with these,
+   EXCEPTION_CONTINUE_SEARCH: the next handler is asked. When none is left the process ends with the exception's code. */
+typedef LONG (*PVECTORED_EXCEPTION_HANDLER)(PEXCEPTION_POINTERS ExceptionInfo);
+/* First not 0: asked before all others. A handle for the removal; NULL: out of memory. */
+PVOID RtlAddVectoredExceptionHandler(ULONG First, PVECTORED_EXCEPTION_HANDLER Handler);
+/* 1, or 0 when it is not there (any more). Another thread may still be in the handler. */
+ULONG RtlRemoveVectoredExceptionHandler(PVOID Handle);
+/* The exception, at the caller's return address; returns when a handler continues there. */
+VOID RtlRaiseException(PEXCEPTION_RECORD Record);
+/* An exception of this code that cannot be continued. */
+NORETURN VOID RtlRaiseStatus(NTSTATUS Status);
+
 /* ---- Programs (process.c) ---- */
 
 /* The chain of all processes, on the heap, and its size in bytes. It may grow between two calls: asked until it fits. */

@@ -5,13 +5,18 @@
  */
 #include "libnt.h"
 
-/* The note by which the kernel tells a native image from a subsystem's (an ELF note: sizes, type, name,
-   description). */
-__attribute__((section(".note.Primer"), used, aligned(4))) static const struct {
-    ULONG NameSize, DescriptionSize, Type;
-    char Name[8]; /* padded to a multiple of four */
-    ULONG InterfaceVersion;
-} StartNote = {sizeof("Primer"), sizeof(ULONG), 1, "Primer", 1};
+/* The note by which the kernel tells a native image from a subsystem's (an ELF note: sizes, type, name, description): the
+   version of the interface, and where the kernel enters the program with an APC and with an exception, each as a distance
+   from its own place. */
+__asm__(".pushsection .note.Primer, \"a\", @note\n\t"
+        ".balign 4\n\t"
+        ".long 7, 12, 1\n\t"
+        ".asciz \"Primer\"\n\t"
+        ".balign 4\n\t"
+        ".long 1\n\t"
+        ".long KiUserApcDispatcher - .\n\t"
+        ".long KiUserExceptionDispatcher - .\n\t"
+        ".popsection");
 
 PTEB NtCurrentTeb(VOID)
 {

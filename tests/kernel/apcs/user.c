@@ -80,7 +80,7 @@ static VOID SystemCall(PKTRAP_FRAME Frame)
         Sum = Frame->Rdi;
         InterlockedIncrement(&Delivered);
         KeTestAlertThread(UserMode);
-        PrimerPopUserFrame(Frame, Frame->R8);
+        PrimerPopUserFrame(Frame->R8);
         return;
     }
     default:

@@ -291,6 +291,9 @@ int main(int argc, char **argv)
     if (strcmp(Role, "fault") == 0 && argc > 2) {
         return Fault(argv[2]);
     }
+    if (strcmp(Role, "except") == 0 && argc > 2) {
+        return MakeException(argv[2]);
+    }
     if (strcmp(Role, "far") == 0 && argc > 3) {
         return GoFar(First, Second);
     }

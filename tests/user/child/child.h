@@ -6,6 +6,7 @@
 #include "../test.h"
 
 int ChildArgumentSum(int Count, char **Arguments);
+int MakeException(PCSTR Kind);
 
 /* ---- far.c ---- */
 
