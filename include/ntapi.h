@@ -10,68 +10,68 @@
 #include <ntdef.h>
 #include <ntstatus.h>
 
-/* The table: X(Name, number of arguments). The number of a service is its position; new ones go to the end. */
+/* The table: X(Name without Nt, number of arguments). The number of a service is its position; new ones go to the end. */
 #define NT_SERVICES(X)                                                                                                 \
-    X(NtNull, 0)                                                                                                       \
-    X(NtClose, 1)                                                                                                      \
-    X(NtDisplayString, 1)                                                                                              \
-    X(NtCreateUserProcess, 11)                                                                                         \
-    X(NtTerminateProcess, 2)                                                                                           \
-    X(NtCreateThreadEx, 11)                                                                                            \
-    X(NtTerminateThread, 2)                                                                                            \
-    X(NtSuspendThread, 2)                                                                                              \
-    X(NtResumeThread, 2)                                                                                               \
-    X(NtOpenProcess, 4)                                                                                                \
-    X(NtOpenThread, 4)                                                                                                 \
-    X(NtQueryInformationProcess, 5)                                                                                    \
-    X(NtQueryInformationThread, 5)                                                                                     \
-    X(NtQuerySystemInformation, 4)                                                                                     \
-    X(NtWaitForSingleObject, 3)                                                                                        \
-    X(NtWaitForMultipleObjects, 5)                                                                                     \
-    X(NtDelayExecution, 2)                                                                                             \
-    X(NtYieldExecution, 0)                                                                                             \
-    X(NtCreateEvent, 5)                                                                                                \
-    X(NtSetEvent, 2)                                                                                                   \
-    X(NtResetEvent, 2)                                                                                                 \
-    X(NtPulseEvent, 2)                                                                                                 \
-    X(NtClearEvent, 1)                                                                                                 \
-    X(NtAllocateVirtualMemory, 6)                                                                                      \
-    X(NtFreeVirtualMemory, 4)                                                                                          \
-    X(NtProtectVirtualMemory, 5)                                                                                       \
-    X(NtQueryVirtualMemory, 6)                                                                                         \
-    X(NtReadVirtualMemory, 5)                                                                                          \
-    X(NtWriteVirtualMemory, 5)                                                                                         \
-    X(NtOpenFile, 6)                                                                                                   \
-    X(NtReadFile, 9)                                                                                                   \
-    X(NtWriteFile, 9)                                                                                                  \
-    X(NtQueryInformationFile, 5)                                                                                       \
-    X(NtQueryDirectoryFile, 11)                                                                                        \
-    X(NtDuplicateObject, 7)                                                                                            \
-    X(NtQuerySystemTime, 1)                                                                                            \
-    X(NtQueryPerformanceCounter, 2)                                                                                    \
-    X(NtLoadDriver, 1)                                                                                                 \
-    X(NtUnloadDriver, 1)                                                                                               \
-    X(NtShutdownSystem, 1)                                                                                             \
-    X(NtCreateSubsystemProcess, 4)                                                                                     \
-    X(NtSetConsoleMode, 2)                                                                                             \
-    X(NtSetInformationThread, 4)                                                                                       \
-    X(NtQueueApcThread, 5)                                                                                             \
-    X(NtContinue, 2)                                                                                                   \
-    X(NtRaiseException, 3)                                                                                             \
-    X(NtTestAlert, 0)                                                                                                  \
-    X(NtAlertThread, 1)                                                                                                \
-    X(NtAlertResumeThread, 2)                                                                                          \
-    X(NtGetContextThread, 2)                                                                                           \
-    X(NtSetContextThread, 2)                                                                                           \
-    X(NtOpenEvent, 3)                                                                                                  \
-    X(NtCreateDirectoryObject, 3)                                                                                      \
-    X(NtOpenDirectoryObject, 3)                                                                                        \
-    X(NtCreateSymbolicLinkObject, 4)                                                                                   \
-    X(NtOpenSymbolicLinkObject, 3)                                                                                     \
-    X(NtQuerySymbolicLinkObject, 3)
+    X(Null, 0)                                                                                                         \
+    X(Close, 1)                                                                                                        \
+    X(DisplayString, 1)                                                                                                \
+    X(CreateUserProcess, 11)                                                                                           \
+    X(TerminateProcess, 2)                                                                                             \
+    X(CreateThreadEx, 11)                                                                                              \
+    X(TerminateThread, 2)                                                                                              \
+    X(SuspendThread, 2)                                                                                                \
+    X(ResumeThread, 2)                                                                                                 \
+    X(OpenProcess, 4)                                                                                                  \
+    X(OpenThread, 4)                                                                                                   \
+    X(QueryInformationProcess, 5)                                                                                      \
+    X(QueryInformationThread, 5)                                                                                       \
+    X(QuerySystemInformation, 4)                                                                                       \
+    X(WaitForSingleObject, 3)                                                                                          \
+    X(WaitForMultipleObjects, 5)                                                                                       \
+    X(DelayExecution, 2)                                                                                               \
+    X(YieldExecution, 0)                                                                                               \
+    X(CreateEvent, 5)                                                                                                  \
+    X(SetEvent, 2)                                                                                                     \
+    X(ResetEvent, 2)                                                                                                   \
+    X(PulseEvent, 2)                                                                                                   \
+    X(ClearEvent, 1)                                                                                                   \
+    X(AllocateVirtualMemory, 6)                                                                                        \
+    X(FreeVirtualMemory, 4)                                                                                            \
+    X(ProtectVirtualMemory, 5)                                                                                         \
+    X(QueryVirtualMemory, 6)                                                                                           \
+    X(ReadVirtualMemory, 5)                                                                                            \
+    X(WriteVirtualMemory, 5)                                                                                           \
+    X(OpenFile, 6)                                                                                                     \
+    X(ReadFile, 9)                                                                                                     \
+    X(WriteFile, 9)                                                                                                    \
+    X(QueryInformationFile, 5)                                                                                         \
+    X(QueryDirectoryFile, 11)                                                                                          \
+    X(DuplicateObject, 7)                                                                                              \
+    X(QuerySystemTime, 1)                                                                                              \
+    X(QueryPerformanceCounter, 2)                                                                                      \
+    X(LoadDriver, 1)                                                                                                   \
+    X(UnloadDriver, 1)                                                                                                 \
+    X(ShutdownSystem, 1)                                                                                               \
+    X(CreateSubsystemProcess, 4)                                                                                       \
+    X(SetConsoleMode, 2)                                                                                               \
+    X(SetInformationThread, 4)                                                                                         \
+    X(QueueApcThread, 5)                                                                                               \
+    X(Continue, 2)                                                                                                     \
+    X(RaiseException, 3)                                                                                               \
+    X(TestAlert, 0)                                                                                                    \
+    X(AlertThread, 1)                                                                                                  \
+    X(AlertResumeThread, 2)                                                                                            \
+    X(GetContextThread, 2)                                                                                             \
+    X(SetContextThread, 2)                                                                                             \
+    X(OpenEvent, 3)                                                                                                    \
+    X(CreateDirectoryObject, 3)                                                                                        \
+    X(OpenDirectoryObject, 3)                                                                                          \
+    X(CreateSymbolicLinkObject, 4)                                                                                     \
+    X(OpenSymbolicLinkObject, 3)                                                                                       \
+    X(QuerySymbolicLinkObject, 3)
 
 typedef enum _NT_SERVICE_NUMBER {
-#define X(Name, Arguments) Number##Name,
+#define X(Name, Arguments) NumberNt##Name,
     NT_SERVICES(X)
 #undef X
     NT_SERVICE_COUNT

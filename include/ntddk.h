@@ -3,7 +3,7 @@
  * The kernel's interface for modules, by the names and rules of the Windows Driver Kit's documentation. <wdm.h> and
  * <ntifs.h> are this header. Structures shown here have the same layout in debug and release builds. Sections: dispatcher
  * objects, IRQL, spin locks, interlocked lists, interrupts, DPCs and timers, processors, waits and events, fast mutexes,
- * APCs, resources, run-down and push locks, work items, pool, lookaside lists, user memory, objects and handles, callback
+ * APCs, resources, run-down and push locks, work items, pool, lookaside lists, user memory, objects and handles, system services, callback
  * objects, device queues and remove locks, processes and threads, notify callbacks, drivers, strings and output,
  * exceptions. docs/routines.md lists every routine with its contract's first sentence.
  */
@@ -882,26 +882,8 @@ NTSTATUS ObQueryNameString(_In_ PVOID Object, _Out_writes_bytes_opt_(Length) POB
                            _In_ ULONG Length, _Out_ PULONG ReturnLength);
 VOID ObMakeTemporaryObject(_In_ PVOID Object);
 NTSTATUS ZwMakeTemporaryObject(_In_ HANDLE Handle);
-NTSTATUS ZwCreateDirectoryObject(_Out_ PHANDLE DirectoryHandle, _In_ ACCESS_MASK DesiredAccess,
-                                 _In_ POBJECT_ATTRIBUTES ObjectAttributes);
-NTSTATUS ZwOpenDirectoryObject(_Out_ PHANDLE DirectoryHandle, _In_ ACCESS_MASK DesiredAccess,
-                               _In_ POBJECT_ATTRIBUTES ObjectAttributes);
-NTSTATUS ZwCreateSymbolicLinkObject(_Out_ PHANDLE LinkHandle, _In_ ACCESS_MASK DesiredAccess,
-                                    _In_ POBJECT_ATTRIBUTES ObjectAttributes, _In_ PUNICODE_STRING LinkTarget);
-NTSTATUS ZwOpenSymbolicLinkObject(_Out_ PHANDLE LinkHandle, _In_ ACCESS_MASK DesiredAccess,
-                                  _In_ POBJECT_ATTRIBUTES ObjectAttributes);
-NTSTATUS ZwQuerySymbolicLinkObject(_In_ HANDLE LinkHandle, _Inout_ PUNICODE_STRING LinkTarget,
-                                   _Out_opt_ PULONG ReturnedLength);
-NTSTATUS ZwCreateEvent(_Out_ PHANDLE EventHandle, _In_ ACCESS_MASK DesiredAccess, _In_opt_ POBJECT_ATTRIBUTES ObjectAttributes,
-                       _In_ EVENT_TYPE EventType, _In_ BOOLEAN InitialState);
-NTSTATUS ZwOpenEvent(_Out_ PHANDLE EventHandle, _In_ ACCESS_MASK DesiredAccess, _In_ POBJECT_ATTRIBUTES ObjectAttributes);
-NTSTATUS ZwSetEvent(_In_ HANDLE EventHandle, _Out_opt_ PLONG PreviousState);
-NTSTATUS ZwResetEvent(_In_ HANDLE EventHandle, _Out_opt_ PLONG PreviousState);
-NTSTATUS ZwClearEvent(_In_ HANDLE EventHandle);
 PKEVENT IoCreateNotificationEvent(_In_ PUNICODE_STRING EventName, _Out_ PHANDLE EventHandle);
 PKEVENT IoCreateSynchronizationEvent(_In_ PUNICODE_STRING EventName, _Out_ PHANDLE EventHandle);
-NTSTATUS ZwClose(_In_ HANDLE Handle);
-NTSTATUS ZwWaitForSingleObject(_In_ HANDLE Handle, _In_ BOOLEAN Alertable, _In_opt_ PLARGE_INTEGER Timeout);
 
 #define DIRECTORY_QUERY                   0x0001
 #define DIRECTORY_TRAVERSE                0x0002
@@ -938,6 +920,18 @@ NTSTATUS ZwWaitForSingleObject(_In_ HANDLE Handle, _In_ BOOLEAN Alertable, _In_o
 #define THREAD_QUERY_INFORMATION          0x0040
 #define THREAD_QUERY_LIMITED_INFORMATION  0x0800
 #define THREAD_ALL_ACCESS                 0x001FFFFF
+
+/* ---- System services ---- */
+
+/* NtName is the service as programs call it; what its caller may do depends on the previous mode, which a driver that is
+   called on behalf of a program finds as UserMode. ZwName does the same as a caller in kernel mode: kernel handles are
+   valid, rights are not checked, and addresses are the kernel's own. */
+#include <ntapi.h>
+#define NTP_ZW(Name, Arguments) extern __typeof__(Nt##Name) Zw##Name;
+NT_SERVICES(NTP_ZW)
+#undef NTP_ZW
+
+KPROCESSOR_MODE ExGetPreviousMode(VOID);
 
 /* ---- Callback objects ---- */
 

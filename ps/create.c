@@ -327,7 +327,7 @@ static NTSTATUS PspCheckCreateInfo(PPS_CREATE_INFO CreateInfo, KPROCESSOR_MODE M
  * THREAD_CREATE_FLAGS_CREATE_SUSPENDED. Attributes: IMAGE_NAME, CLIENT_ID, TEB_ADDRESS. Parameters of up to
  * 256 KiB, copied. STATUS_OBJECT_NAME_NOT_FOUND, STATUS_FILE_IS_A_DIRECTORY, STATUS_INVALID_IMAGE_FORMAT (no
  * native program) and other faults of the image; STATUS_INVALID_PARAMETER, STATUS_ACCESS_VIOLATION; a process
- * callback's veto, after which the process has come and gone. PASSIVE.
+ * callback's veto, after which the process has come and gone. PASSIVE. (no WDK page)
  */
 NTSTATUS NtCreateUserProcess(PHANDLE ProcessHandle, PHANDLE ThreadHandle, ACCESS_MASK ProcessAccess,
                              ACCESS_MASK ThreadAccess, POBJECT_ATTRIBUTES ProcessAttributes,
@@ -370,7 +370,7 @@ NTSTATUS NtCreateUserProcess(PHANDLE ProcessHandle, PHANDLE ThreadHandle, ACCESS
  * and grows to MaximumStackSize (0: 256 KiB), or to StackSize if that is more; at most 64 MiB. ZeroBits must be 0. CreateFlags:
  * THREAD_CREATE_FLAGS_CREATE_SUSPENDED. Attributes: CLIENT_ID, TEB_ADDRESS. STATUS_INVALID_PARAMETER (also
  * for a process that is not native), STATUS_PROCESS_IS_TERMINATING, STATUS_ACCESS_DENIED,
- * STATUS_INVALID_HANDLE, STATUS_NO_MEMORY. PASSIVE.
+ * STATUS_INVALID_HANDLE, STATUS_NO_MEMORY. PASSIVE. (no WDK page)
  */
 NTSTATUS NtCreateThreadEx(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess,
                           POBJECT_ATTRIBUTES ObjectAttributes, HANDLE ProcessHandle, PVOID StartRoutine,

@@ -436,6 +436,7 @@ static BOOLEAN PspAskProvider(PEPROCESS Process, NTSTATUS ExitStatus)
  * caller's own, and there is no return. The provider of a subsystem process is asked first.
  * STATUS_PROCESS_IS_TERMINATING when somebody else has ended it before; STATUS_ACCESS_DENIED (no
  * PROCESS_TERMINATE; System and Idle), STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH. PASSIVE.
+ * (WDK page of the name)
  */
 NTSTATUS NtTerminateProcess(HANDLE ProcessHandle, NTSTATUS ExitStatus)
 {

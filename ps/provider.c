@@ -477,7 +477,7 @@ static NTSTATUS PspStartProgram(PSP_CAPTURED_PROGRAM *Captured, PEPROCESS *Proce
  * STATUS_NOT_FOUND: no such provider; STATUS_NOT_SUPPORTED: it starts none; what StartProgram says
  * (STATUS_OBJECT_NAME_NOT_FOUND, STATUS_ACCESS_DENIED, STATUS_INVALID_IMAGE_FORMAT, a callback's veto ...);
  * STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_PARAMETER, STATUS_NAME_TOO_LONG, STATUS_ACCESS_VIOLATION for
- * bad arguments. A process whose handle cannot be delivered runs on. PASSIVE.
+ * bad arguments. A process whose handle cannot be delivered runs on. PASSIVE. (no WDK page)
  */
 NTSTATUS NtCreateSubsystemProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAccess,
                                   POBJECT_ATTRIBUTES ObjectAttributes, PSUBSYSTEM_PROGRAM Program)

@@ -10,14 +10,8 @@
 
 /* ---- Arguments of system services ---- */
 
-/* The mode of the caller of the current service: UserMode between the entry of a system call and its return, KernelMode
-   when kernel code calls Nt/Zw routines itself. */
-static inline KPROCESSOR_MODE ExGetPreviousMode(void)
-{
-    return (KPROCESSOR_MODE)ArchCurrentThread()->PreviousMode;
-}
-
-/* Returns the mode that was; Zw routines set KernelMode around the service and put the old one back. */
+/* Returns the mode that was. UserMode is set between the entry of a system call and its return; Zw routines and whoever calls
+   a module's code set KernelMode, and put back what was. */
 static inline KPROCESSOR_MODE ExSetPreviousMode(KPROCESSOR_MODE Mode)
 {
     PKTHREAD Thread = ArchCurrentThread();

@@ -29,7 +29,7 @@ void SvcInitialize(void)
 }
 
 /* A handle to a new event, or with OBJ_OPENIF to the one that has the name (STATUS_OBJECT_NAME_EXISTS). STATUS_INVALID_PARAMETER for
-   another type than the two; the statuses of ObInsertObject. PASSIVE. sdk:ntcreateevent */
+   another type than the two; the statuses of ObInsertObject. PASSIVE. (WDK page of the name) */
 NTSTATUS NtCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                        EVENT_TYPE Type, BOOLEAN InitialState)
 {
@@ -53,27 +53,12 @@ NTSTATUS NtCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_A
     return Status;
 }
 
-/* As NtCreateEvent for a caller in kernel mode, who may make permanent objects and kernel handles. PASSIVE_LEVEL. (WDK page of the name) */
-NTSTATUS ZwCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
-                       EVENT_TYPE EventType, BOOLEAN InitialState)
-{
-    return SVC_AS_KERNEL(NtCreateEvent(EventHandle, DesiredAccess, ObjectAttributes, EventType, InitialState));
-}
-EXPORT(ZwCreateEvent);
-
-/* A handle to the event of a name. The statuses of ObOpenObjectByName. PASSIVE. */
+/* A handle to the event of a name. The statuses of ObOpenObjectByName. PASSIVE.
+   (WDK page of the name) */
 NTSTATUS NtOpenEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes)
 {
     return SvcOpenByName(EventHandle, DesiredAccess, ObjectAttributes, SvcEventType);
 }
-
-/* As NtOpenEvent for a caller in kernel mode. STATUS_OBJECT_NAME_NOT_FOUND, STATUS_OBJECT_TYPE_MISMATCH ... PASSIVE_LEVEL.
-   (WDK page of the name) */
-NTSTATUS ZwOpenEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes)
-{
-    return SVC_AS_KERNEL(NtOpenEvent(EventHandle, DesiredAccess, ObjectAttributes));
-}
-EXPORT(ZwOpenEvent);
 
 /* The event of this name, made if there is none. */
 static PKEVENT SvcCreateNamedEvent(PUNICODE_STRING Name, EVENT_TYPE Type, PHANDLE Handle)
@@ -131,46 +116,27 @@ static NTSTATUS SvcChangeEvent(HANDLE Handle, LONG (*Change)(PKEVENT), PLONG Pre
     return PreviousState != NULL ? ExCopyOut(PreviousState, &Previous, sizeof(Previous), Mode) : Status;
 }
 
+/* Signals the event, as KeSetEvent; its state before goes to *PreviousState unless that is NULL. Handle errors
+   (EVENT_MODIFY_STATE), STATUS_ACCESS_VIOLATION. PASSIVE. (WDK page of the name) */
 NTSTATUS NtSetEvent(HANDLE EventHandle, PLONG PreviousState)
 {
     return SvcChangeEvent(EventHandle, SvcSet, PreviousState);
 }
 
-/* Signals the event of a handle; the state it had, 0 or not, goes to *PreviousState if that is wanted. STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH.
-   PASSIVE_LEVEL. (WDK page of the name) */
-NTSTATUS ZwSetEvent(HANDLE EventHandle, PLONG PreviousState)
-{
-    return SVC_AS_KERNEL(NtSetEvent(EventHandle, PreviousState));
-}
-EXPORT(ZwSetEvent);
-
+/* As NtSetEvent: the event is not signalled any more. (no WDK page) */
 NTSTATUS NtResetEvent(HANDLE EventHandle, PLONG PreviousState)
 {
     return SvcChangeEvent(EventHandle, KeResetEvent, PreviousState);
 }
 
-/* Takes the signal of the event of a handle; the state it had goes to *PreviousState if that is wanted. STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH.
-   PASSIVE_LEVEL. (WDK page of the name) */
-NTSTATUS ZwResetEvent(HANDLE EventHandle, PLONG PreviousState)
-{
-    return SVC_AS_KERNEL(NtResetEvent(EventHandle, PreviousState));
-}
-EXPORT(ZwResetEvent);
-
+/* As NtSetEvent: who waits is released, and the event is not signalled. (no WDK page) */
 NTSTATUS NtPulseEvent(HANDLE EventHandle, PLONG PreviousState)
 {
     return SvcChangeEvent(EventHandle, SvcPulse, PreviousState);
 }
 
+/* As NtResetEvent; nobody asks what the state was. (no WDK page) */
 NTSTATUS NtClearEvent(HANDLE EventHandle)
 {
     return SvcChangeEvent(EventHandle, KeResetEvent, NULL);
 }
-
-/* Takes the signal of the event of a handle. STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH.
-   PASSIVE_LEVEL. (WDK page of the name) */
-NTSTATUS ZwClearEvent(HANDLE EventHandle)
-{
-    return SVC_AS_KERNEL(NtClearEvent(EventHandle));
-}
-EXPORT(ZwClearEvent);

@@ -431,7 +431,8 @@ NTSTATUS NtQueryDirectoryFile(HANDLE FileHandle, HANDLE Event, PVOID ApcRoutine,
 
 /* ---- The console's mode ---- */
 
-/* Sets IO_CONSOLE_* and tells what was set before. STATUS_INVALID_PARAMETER for unknown bits. PASSIVE. */
+/* Sets IO_CONSOLE_* and tells what was set before. STATUS_INVALID_PARAMETER for unknown bits. PASSIVE.
+   (no WDK page) */
 NTSTATUS NtSetConsoleMode(ULONG Mode, PULONG PreviousMode)
 {
     ULONG Previous = IoConsoleGetMode();

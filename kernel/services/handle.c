@@ -2,7 +2,6 @@
 /*
  * Services on handles: NtClose, NtDuplicateObject.
  */
-#include "kernel/rtl/export.h"
 #include "kernel/services/services.h"
 #include "ps/ps.h"
 #include <ntapi.h>
@@ -13,15 +12,6 @@ NTSTATUS NtClose(HANDLE Handle)
 {
     return ObCloseHandle(ObCurrentHandleTable(), Handle, ExGetPreviousMode());
 }
-
-/* Closes a handle as a caller in kernel mode: handles of the kernel's table, too. STATUS_INVALID_HANDLE
-   when it is none. Differs: the documentation bug-checks or raises an exception for a bad handle under a
-   debugger or a verifier; here it is a status always. PASSIVE_LEVEL; may block. (WDK page of the name) */
-NTSTATUS ZwClose(HANDLE Handle)
-{
-    return SVC_AS_KERNEL(NtClose(Handle));
-}
-EXPORT(ZwClose);
 
 /* ---- NtDuplicateObject ---- */
 

@@ -23,7 +23,10 @@ NTSTATUS SvcOpenByName(PHANDLE Handle, ACCESS_MASK Access, POBJECT_ATTRIBUTES Ob
 
 /* ---- Directories ---- */
 
-/* A handle to a new directory, or with OBJ_OPENIF to the one that has the name. The statuses of ObInsertObject. PASSIVE. */
+/* A handle to a new directory object; a kernel handle if the attributes say so. With OBJ_PERMANENT the name stays until
+   ZwMakeTemporaryObject; else it goes with the last handle. With OBJ_OPENIF a directory that has the name is opened
+   (STATUS_OBJECT_NAME_EXISTS). STATUS_OBJECT_NAME_COLLISION, STATUS_OBJECT_NAME_INVALID, STATUS_OBJECT_PATH_NOT_FOUND,
+   STATUS_OBJECT_PATH_SYNTAX_BAD. PASSIVE_LEVEL. (WDK page of the name) */
 NTSTATUS NtCreateDirectoryObject(PHANDLE DirectoryHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes)
 {
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
@@ -41,29 +44,12 @@ NTSTATUS NtCreateDirectoryObject(PHANDLE DirectoryHandle, ACCESS_MASK DesiredAcc
     return Status;
 }
 
-/* A handle to a new directory object; a kernel handle if the attributes say so. With OBJ_PERMANENT the name stays until
-   ZwMakeTemporaryObject; else it goes with the last handle. With OBJ_OPENIF a directory that has the name is opened
-   (STATUS_OBJECT_NAME_EXISTS). STATUS_OBJECT_NAME_COLLISION, STATUS_OBJECT_NAME_INVALID, STATUS_OBJECT_PATH_NOT_FOUND,
-   STATUS_OBJECT_PATH_SYNTAX_BAD. PASSIVE_LEVEL. (WDK page of the name) */
-NTSTATUS ZwCreateDirectoryObject(PHANDLE DirectoryHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes)
-{
-    return SVC_AS_KERNEL(NtCreateDirectoryObject(DirectoryHandle, DesiredAccess, ObjectAttributes));
-}
-EXPORT(ZwCreateDirectoryObject);
-
-/* A handle to the directory of a name. The statuses of ObOpenObjectByName. PASSIVE. */
+/* A handle to the directory of a name. The statuses of ObOpenObjectByName. PASSIVE.
+   (WDK page of the name) */
 NTSTATUS NtOpenDirectoryObject(PHANDLE DirectoryHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes)
 {
     return SvcOpenByName(DirectoryHandle, DesiredAccess, ObjectAttributes, ObDirectoryType);
 }
-
-/* As NtOpenDirectoryObject for a caller in kernel mode. STATUS_OBJECT_NAME_NOT_FOUND, STATUS_OBJECT_TYPE_MISMATCH ...
-   PASSIVE_LEVEL. (WDK page of NtOpenDirectoryObject) */
-NTSTATUS ZwOpenDirectoryObject(PHANDLE DirectoryHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes)
-{
-    return SVC_AS_KERNEL(NtOpenDirectoryObject(DirectoryHandle, DesiredAccess, ObjectAttributes));
-}
-EXPORT(ZwOpenDirectoryObject);
 
 /* ---- Symbolic links ---- */
 
@@ -78,8 +64,9 @@ static NTSTATUS SvcCreateLink(PUNICODE_STRING LinkTarget, KPROCESSOR_MODE Mode, 
     return NT_SUCCESS(Status) ? ObCreateSymbolicLink(&Target, Link) : Status;
 }
 
-/* A handle to a new link to the path LinkTarget, which need not lead anywhere yet. STATUS_INVALID_PARAMETER (no target),
-   STATUS_NAME_TOO_LONG; the statuses of ObInsertObject. PASSIVE. */
+/* A handle to a new symbolic link from the name in the attributes to the path LinkTarget. STATUS_OBJECT_NAME_COLLISION and the
+   other statuses of names; STATUS_INVALID_PARAMETER without a target. PASSIVE_LEVEL. (WDK pages of IoCreateSymbolicLink and
+   "Object Directories") */
 NTSTATUS NtCreateSymbolicLinkObject(PHANDLE LinkHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                                     PUNICODE_STRING LinkTarget)
 {
@@ -98,29 +85,12 @@ NTSTATUS NtCreateSymbolicLinkObject(PHANDLE LinkHandle, ACCESS_MASK DesiredAcces
     return Status;
 }
 
-/* A handle to a new symbolic link from the name in the attributes to the path LinkTarget. STATUS_OBJECT_NAME_COLLISION and the
-   other statuses of names; STATUS_INVALID_PARAMETER without a target. PASSIVE_LEVEL. (WDK pages of IoCreateSymbolicLink and
-   "Object Directories") */
-NTSTATUS ZwCreateSymbolicLinkObject(PHANDLE LinkHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
-                                    PUNICODE_STRING LinkTarget)
-{
-    return SVC_AS_KERNEL(NtCreateSymbolicLinkObject(LinkHandle, DesiredAccess, ObjectAttributes, LinkTarget));
-}
-EXPORT(ZwCreateSymbolicLinkObject);
-
-/* A handle to the symbolic link of a name: the link itself, not what it leads to. The statuses of ObOpenObjectByName. PASSIVE. */
+/* A handle to the symbolic link of a name. STATUS_OBJECT_NAME_NOT_FOUND, STATUS_OBJECT_TYPE_MISMATCH, and the other statuses of paths.
+   PASSIVE_LEVEL. (WDK page of the name) */
 NTSTATUS NtOpenSymbolicLinkObject(PHANDLE LinkHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes)
 {
     return SvcOpenByName(LinkHandle, DesiredAccess, ObjectAttributes, ObSymbolicLinkType);
 }
-
-/* A handle to the symbolic link of a name. STATUS_OBJECT_NAME_NOT_FOUND, STATUS_OBJECT_TYPE_MISMATCH, and the other statuses of paths.
-   PASSIVE_LEVEL. (WDK page of the name) */
-NTSTATUS ZwOpenSymbolicLinkObject(PHANDLE LinkHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes)
-{
-    return SVC_AS_KERNEL(NtOpenSymbolicLinkObject(LinkHandle, DesiredAccess, ObjectAttributes));
-}
-EXPORT(ZwOpenSymbolicLinkObject);
 
 /* Copies the target to the caller's string, and says how long it is. */
 static NTSTATUS SvcReturnTarget(PCUNICODE_STRING Target, PUNICODE_STRING LinkTarget, PULONG ReturnedLength, KPROCESSOR_MODE Mode)
@@ -141,7 +111,8 @@ static NTSTATUS SvcReturnTarget(PCUNICODE_STRING Target, PUNICODE_STRING LinkTar
     return NT_SUCCESS(Status) ? ExCopyOut(&LinkTarget->Length, &Target->Length, sizeof(Target->Length), Mode) : Status;
 }
 
-/* STATUS_BUFFER_TOO_SMALL: more than MaximumLength bytes; *ReturnedLength says how many. PASSIVE. */
+/* The path that a symbolic link leads to, into LinkTarget's buffer, its length in bytes also to *ReturnedLength if that is wanted.
+   STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH. PASSIVE_LEVEL. (WDK page of the name) */
 NTSTATUS NtQuerySymbolicLinkObject(HANDLE LinkHandle, PUNICODE_STRING LinkTarget, PULONG ReturnedLength)
 {
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
@@ -154,14 +125,6 @@ NTSTATUS NtQuerySymbolicLinkObject(HANDLE LinkHandle, PUNICODE_STRING LinkTarget
     }
     return Status;
 }
-
-/* The path that a symbolic link leads to, into LinkTarget's buffer, its length in bytes also to *ReturnedLength if that is wanted.
-   STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH. PASSIVE_LEVEL. (WDK page of the name) */
-NTSTATUS ZwQuerySymbolicLinkObject(HANDLE LinkHandle, PUNICODE_STRING LinkTarget, PULONG ReturnedLength)
-{
-    return SVC_AS_KERNEL(NtQuerySymbolicLinkObject(LinkHandle, LinkTarget, ReturnedLength));
-}
-EXPORT(ZwQuerySymbolicLinkObject);
 
 /* ---- Permanent objects ---- */
 

@@ -49,7 +49,7 @@ static NTSTATUS SvcLookupProcess(PCLIENT_ID ClientId, PEPROCESS *Process)
 
 /* A handle to the process of an id; with UniqueThread, of that thread of it. STATUS_INVALID_CID,
    STATUS_INVALID_PARAMETER_MIX (no ClientId), STATUS_ACCESS_DENIED (more than looking at System or Idle).
-   PASSIVE. */
+   PASSIVE. (WDK page of the name) */
 NTSTATUS NtOpenProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                        PCLIENT_ID ClientId)
 {
@@ -77,7 +77,7 @@ static NTSTATUS SvcLookupThread(PCLIENT_ID ClientId, PETHREAD *Thread)
 }
 
 /* A handle to the thread of an id; UniqueProcess, if not NULL, must be its process's. Errors as
-   NtOpenProcess. PASSIVE. */
+   NtOpenProcess. PASSIVE. (no WDK page) */
 NTSTATUS NtOpenThread(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                       PCLIENT_ID ClientId)
 {
@@ -107,7 +107,7 @@ static bool SvcIsLastThread(void)
  * Ends a thread: it goes on its way to user mode. ThreadHandle NULL: the calling one, unless it is the last
  * of its process (STATUS_CANT_TERMINATE_SELF); -2: the calling one in any case. STATUS_THREAD_IS_TERMINATING:
  * somebody was first; STATUS_INVALID_PARAMETER: a system thread; STATUS_INVALID_HANDLE,
- * STATUS_OBJECT_TYPE_MISMATCH, STATUS_ACCESS_DENIED. PASSIVE.
+ * STATUS_OBJECT_TYPE_MISMATCH, STATUS_ACCESS_DENIED. PASSIVE. (no WDK page)
  */
 NTSTATUS NtTerminateThread(HANDLE ThreadHandle, NTSTATUS ExitStatus)
 {
@@ -147,14 +147,14 @@ static NTSTATUS SvcChangeSuspension(HANDLE ThreadHandle, PULONG PreviousCount,
 
 /* The thread stops on its way to user mode until as many resumptions. At most 127:
    STATUS_SUSPEND_COUNT_EXCEEDED. STATUS_THREAD_IS_TERMINATING; STATUS_INVALID_PARAMETER: a system thread;
-   handle errors. PASSIVE. */
+   handle errors. PASSIVE. (no WDK page) */
 NTSTATUS NtSuspendThread(HANDLE ThreadHandle, PULONG PreviousSuspendCount)
 {
     return SvcChangeSuspension(ThreadHandle, PreviousSuspendCount, PsSuspendThread);
 }
 
 /* Takes one suspension back; a thread that is not suspended: nothing happens, previous count 0. Handle
-   errors. PASSIVE. */
+   errors. PASSIVE. (no WDK page) */
 NTSTATUS NtResumeThread(HANDLE ThreadHandle, PULONG PreviousSuspendCount)
 {
     return SvcChangeSuspension(ThreadHandle, PreviousSuspendCount, PsResumeThread);

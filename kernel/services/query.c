@@ -207,6 +207,7 @@ static NTSTATUS SvcQueryImageName(HANDLE ProcessHandle, const SVC_ANSWER *Answer
  * STATUS_PENDING; a process without PEB has NULL there. STATUS_INVALID_INFO_CLASS;
  * STATUS_INFO_LENGTH_MISMATCH, with the right length in *ReturnLength; STATUS_DATATYPE_MISALIGNMENT,
  * STATUS_ACCESS_VIOLATION; handle errors (PROCESS_QUERY_LIMITED_INFORMATION). PASSIVE.
+ * (WDK page of the name)
  */
 NTSTATUS NtQueryInformationProcess(HANDLE ProcessHandle, PROCESSINFOCLASS Class, PVOID Information,
                                    ULONG Length, PULONG ReturnLength)
@@ -273,7 +274,7 @@ C_ASSERT(sizeof(PROCESS_BASIC_INFORMATION) <= SVC_LARGEST_ANSWER &&
          sizeof(KERNEL_USER_TIMES) <= SVC_LARGEST_ANSWER);
 
 /* Classes: basic, times, "am I the last", terminated, suspend count, subsystem. Errors as
-   NtQueryInformationProcess (THREAD_QUERY_LIMITED_INFORMATION). PASSIVE. */
+   NtQueryInformationProcess (THREAD_QUERY_LIMITED_INFORMATION). PASSIVE. (WDK page of the name) */
 NTSTATUS NtQueryInformationThread(HANDLE ThreadHandle, THREADINFOCLASS Class, PVOID Information, ULONG Length,
                                   PULONG ReturnLength)
 {
@@ -307,7 +308,8 @@ static NTSTATUS SvcSetAffinity(PETHREAD Thread, KAFFINITY Affinity)
 
 /* Classes: ThreadPriority (KPRIORITY), ThreadAffinityMask (KAFFINITY). STATUS_INVALID_INFO_CLASS,
    STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_PARAMETER (value), STATUS_PRIVILEGE_NOT_HELD (real-time from
-   user mode), STATUS_THREAD_IS_TERMINATING; handle errors (THREAD_SET_INFORMATION). PASSIVE. */
+   user mode), STATUS_THREAD_IS_TERMINATING; handle errors (THREAD_SET_INFORMATION). PASSIVE.
+   (WDK page of the name) */
 NTSTATUS NtSetInformationThread(HANDLE ThreadHandle, THREADINFOCLASS Class, PVOID Information, ULONG Length)
 {
     union {
@@ -539,7 +541,7 @@ static NTSTATUS SvcQueryProviders(const SVC_ANSWER *Answer)
  * Classes: basic; processes with their threads, as a chain; memory usage; names of the providers. The lists
  * take any buffer that is large enough; else STATUS_INFO_LENGTH_MISMATCH and the length in *ReturnLength,
  * which may have grown by the next call. STATUS_INVALID_INFO_CLASS, STATUS_DATATYPE_MISALIGNMENT,
- * STATUS_ACCESS_VIOLATION, STATUS_INSUFFICIENT_RESOURCES. PASSIVE.
+ * STATUS_ACCESS_VIOLATION, STATUS_INSUFFICIENT_RESOURCES. PASSIVE. (WDK page of the name)
  */
 NTSTATUS NtQuerySystemInformation(SYSTEM_INFORMATION_CLASS Class, PVOID Information, ULONG Length,
                                   PULONG ReturnLength)

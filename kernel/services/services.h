@@ -12,14 +12,6 @@
 
 /* What SYSCALL calls for a thread without provider (KE_HANDLERS.SystemService). */
 void SvcDispatch(PKTRAP_FRAME Frame);
-/* A service called by the kernel itself: its arguments are trusted, and it may use kernel handles. */
-#define SVC_AS_KERNEL(Call_)                                                                                           \
-    ({                                                                                                                 \
-        KPROCESSOR_MODE Mode_ = ExSetPreviousMode(KernelMode);                                                         \
-        NTSTATUS Status_ = (Call_);                                                                                    \
-        ExSetPreviousMode(Mode_);                                                                                      \
-        Status_;                                                                                                       \
-    })
 /* The services that open the object of a name, of this type. */
 NTSTATUS SvcOpenByName(PHANDLE Handle, ACCESS_MASK Access, POBJECT_ATTRIBUTES ObjectAttributes, POBJECT_TYPE Type);
 /* What the machine and ke call on behalf of user mode (arch.h, ke.h). */

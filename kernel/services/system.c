@@ -33,7 +33,7 @@ static NTSTATUS SvcDisplay(PCUNICODE_STRING String)
 }
 
 /* Text for the log, at most 1024 characters (STATUS_NAME_TOO_LONG). Only the initial process can write messages
-   for tools/run ("@exit 0"). PASSIVE. */
+   for tools/run ("@exit 0"). PASSIVE. (no WDK page) */
 NTSTATUS NtDisplayString(PUNICODE_STRING String)
 {
     UNICODE_STRING Captured;
@@ -47,7 +47,7 @@ NTSTATUS NtDisplayString(PUNICODE_STRING String)
 }
 
 /* Switches the machine off; everything written to the console has left it. STATUS_INVALID_PARAMETER for an
-   unknown action, STATUS_NOT_IMPLEMENTED for a restart. PASSIVE. */
+   unknown action, STATUS_NOT_IMPLEMENTED for a restart. PASSIVE. (no WDK page) */
 NTSTATUS NtShutdownSystem(SHUTDOWN_ACTION Action)
 {
     if (Action == ShutdownReboot) {

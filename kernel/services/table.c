@@ -8,6 +8,7 @@
  */
 #include "kernel/services/services.h"
 #include "kernel/kd/kd.h"
+#include "kernel/rtl/export.h"
 #include <ntapi.h>
 
 #define SVC_REGISTER_ARGUMENTS 6
@@ -24,7 +25,7 @@ static const struct {
     ULONG64 StackArguments;
 } SvcServices[NT_SERVICE_COUNT] = {
 #define X(Name, Arguments)                                                                                   \
-    {(void *)Name, (Arguments) > SVC_REGISTER_ARGUMENTS ? (Arguments)-SVC_REGISTER_ARGUMENTS : 0},
+    {(void *)Nt##Name, (Arguments) > SVC_REGISTER_ARGUMENTS ? (Arguments)-SVC_REGISTER_ARGUMENTS : 0},
     NT_SERVICES(X)
 #undef X
 };
@@ -93,6 +94,52 @@ void SvcDispatch(PKTRAP_FRAME Frame)
     }
 }
 
+/* ---- The Zw forms ---- */
+
+/* Routines that hand their arguments on, whatever these are: each takes one register or one slot of the stack. */
+#define SVC_P0  VOID
+#define SVC_P1  ULONG64 A
+#define SVC_P2  SVC_P1, ULONG64 B
+#define SVC_P3  SVC_P2, ULONG64 C
+#define SVC_P4  SVC_P3, ULONG64 D
+#define SVC_P5  SVC_P4, ULONG64 E
+#define SVC_P6  SVC_P5, ULONG64 F
+#define SVC_P7  SVC_P6, ULONG64 G
+#define SVC_P8  SVC_P7, ULONG64 H
+#define SVC_P9  SVC_P8, ULONG64 I
+#define SVC_P10 SVC_P9, ULONG64 J
+#define SVC_P11 SVC_P10, ULONG64 K
+#define SVC_A0
+#define SVC_A1  A
+#define SVC_A2  SVC_A1, B
+#define SVC_A3  SVC_A2, C
+#define SVC_A4  SVC_A3, D
+#define SVC_A5  SVC_A4, E
+#define SVC_A6  SVC_A5, F
+#define SVC_A7  SVC_A6, G
+#define SVC_A8  SVC_A7, H
+#define SVC_A9  SVC_A8, I
+#define SVC_A10 SVC_A9, J
+#define SVC_A11 SVC_A10, K
+
+/* ZwName calls NtName with previous mode KernelMode, and puts the mode that was back. In C the routine has another name, so that
+   it needs no types. */
+#define X(Name, Arguments)                                                                                   \
+    NTSTATUS SvcZw##Name(SVC_P##Arguments) __asm__("Zw" #Name);                                              \
+    NTSTATUS SvcZw##Name(SVC_P##Arguments)                                                                   \
+    {                                                                                                        \
+        NTSTATUS (*Service)(SVC_P##Arguments) = (void *)Nt##Name;                                            \
+        KPROCESSOR_MODE Mode = ExSetPreviousMode(KernelMode);                                                \
+        NTSTATUS Status = Service(SVC_A##Arguments);                                                         \
+        ExSetPreviousMode(Mode);                                                                             \
+        return Status;                                                                                       \
+    }                                                                                                        \
+    EXPORT(Nt##Name);                                                                                        \
+    EXPORT(Zw##Name);
+NT_SERVICES(X)
+#undef X
+
+/* Does nothing; programs measure what a call costs. Any IRQL for a caller in the kernel. (no WDK page) */
 NTSTATUS NtNull(VOID)
 {
     return STATUS_SUCCESS;

@@ -345,7 +345,7 @@ static NTSTATUS SvcProtect(SVC_VM_REQUEST *Request)
 /*
  * Changes the protection of committed pages; *OldProtect receives that of the first. STATUS_NOT_COMMITTED,
  * STATUS_INVALID_PAGE_PROTECTION, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED; handle errors
- * (PROCESS_VM_OPERATION). PASSIVE.
+ * (PROCESS_VM_OPERATION). PASSIVE. (no WDK page)
  */
 NTSTATUS NtProtectVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize,
                                 ULONG NewProtect, PULONG OldProtect)
@@ -384,7 +384,8 @@ static void SvcDescribeRegion(MEMORY_BASIC_INFORMATION *Data, const MM_REGION_IN
 
 /* What is at BaseAddress: a MEMORY_BASIC_INFORMATION (class 0), up to the next change.
    STATUS_INVALID_INFO_CLASS, STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_PARAMETER (no user address),
-   STATUS_ACCESS_VIOLATION; handle errors (PROCESS_QUERY_LIMITED_INFORMATION). PASSIVE. */
+   STATUS_ACCESS_VIOLATION; handle errors (PROCESS_QUERY_LIMITED_INFORMATION). PASSIVE.
+   (WDK page of the name) */
 NTSTATUS NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, ULONG Class, PVOID Information,
                               SIZE_T Length, PSIZE_T ReturnLength)
 {
@@ -494,7 +495,7 @@ static NTSTATUS SvcCopyVirtualMemory(HANDLE ProcessHandle, SVC_VM_COPY *Copy, PS
 
 /* Copies another process's memory to Buffer; *Done: how much. STATUS_PARTIAL_COPY: the other process has no
    (readable) memory beyond that; STATUS_ACCESS_VIOLATION: the caller's buffer, or no user range; handle
-   errors (PROCESS_VM_READ). PASSIVE. */
+   errors (PROCESS_VM_READ). PASSIVE. (no WDK page) */
 NTSTATUS NtReadVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, PVOID Buffer, SIZE_T Size, PSIZE_T Done)
 {
     SVC_VM_COPY Copy = {.Address = (ULONG_PTR)BaseAddress, .Buffer = Buffer, .Size = Size};
@@ -502,7 +503,7 @@ NTSTATUS NtReadVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, PVOID Buff
 }
 
 /* The other way about (PROCESS_VM_WRITE and PROCESS_VM_OPERATION); pages must be writable by the process
-   itself. PASSIVE. */
+   itself. PASSIVE. (no WDK page) */
 NTSTATUS NtWriteVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, PVOID Buffer, SIZE_T Size,
                               PSIZE_T Done)
 {

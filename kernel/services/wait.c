@@ -3,7 +3,6 @@
  * The services that wait: objects are found by handle and held while they are waited for. No lock.
  */
 #include "kernel/services/services.h"
-#include "kernel/rtl/export.h"
 #include <ntapi.h>
 
 #define SVC_WAIT_TAG 'tiaW'
@@ -40,17 +39,6 @@ NTSTATUS NtWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER 
     return Status;
 }
 
-/* As NtWaitForSingleObject for a caller in kernel mode: handles of the kernel's table are valid, and
-   Timeout is a kernel address. PASSIVE_LEVEL; blocks. (WDK page of the name) */
-NTSTATUS ZwWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER Timeout)
-{
-    KPROCESSOR_MODE Mode = ExSetPreviousMode(KernelMode);
-    NTSTATUS Status = NtWaitForSingleObject(Handle, Alertable, Timeout);
-    ExSetPreviousMode(Mode);
-    return Status;
-}
-EXPORT(ZwWaitForSingleObject);
-
 /* ---- Several objects ---- */
 
 typedef struct _SVC_WAIT {
@@ -79,7 +67,8 @@ static void SvcFreeWait(PEXP_WAIT Wait)
     ExFreePoolWithTag(Wait, SVC_WAIT_TAG);
 }
 
-/* As KeWaitForMultipleObjects, 1 to 64 objects (STATUS_INVALID_PARAMETER_1), and as above. PASSIVE. */
+/* As KeWaitForMultipleObjects, 1 to 64 objects (STATUS_INVALID_PARAMETER_1), and as above. PASSIVE.
+   (no WDK page) */
 NTSTATUS NtWaitForMultipleObjects(ULONG Count, HANDLE *Handles, WAIT_TYPE WaitType, BOOLEAN Alertable,
                                   PLARGE_INTEGER Timeout)
 {
@@ -114,6 +103,7 @@ NTSTATUS NtWaitForMultipleObjects(ULONG Count, HANDLE *Handles, WAIT_TYPE WaitTy
 
 /* ---- Time ---- */
 
+/* As KeDelayExecutionThread in the mode of the caller; and STATUS_ACCESS_VIOLATION. PASSIVE. (no WDK page) */
 NTSTATUS NtDelayExecution(BOOLEAN Alertable, PLARGE_INTEGER Interval)
 {
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
@@ -123,13 +113,14 @@ NTSTATUS NtDelayExecution(BOOLEAN Alertable, PLARGE_INTEGER Interval)
     return NT_SUCCESS(Status) ? KeDelayExecutionThread(Mode, Alertable, &Captured) : Status;
 }
 
+/* Lets a thread run that is ready and as good as the caller, if there is one. PASSIVE. (no WDK page) */
 NTSTATUS NtYieldExecution(VOID)
 {
     KeYieldExecution();
     return STATUS_SUCCESS;
 }
 
-/* 100 ns since 1601. */
+/* 100 ns since 1601. (WDK page of the name) */
 NTSTATUS NtQuerySystemTime(PLARGE_INTEGER SystemTime)
 {
     LARGE_INTEGER Now;
@@ -138,6 +129,7 @@ NTSTATUS NtQuerySystemTime(PLARGE_INTEGER SystemTime)
     return ExCopyOut(SystemTime, &Now, sizeof(Now), ExGetPreviousMode());
 }
 
+/* The counter, and how often it counts in a second when Frequency is not NULL. STATUS_ACCESS_VIOLATION. PASSIVE. (no WDK page) */
 NTSTATUS NtQueryPerformanceCounter(PLARGE_INTEGER Counter, PLARGE_INTEGER Frequency)
 {
     LARGE_INTEGER PerSecond;

@@ -13,13 +13,13 @@
 /* The C function has a name of its own, so that it needs no parameters; the assembler's name is the
    service's. */
 #define X(Name, Arguments)                                                                                   \
-    VOID Stub##Name(VOID) __asm__(#Name);                                                                    \
+    VOID Stub##Name(VOID) __asm__("Nt" #Name);                                                               \
     __attribute__((naked)) VOID Stub##Name(VOID)                                                             \
     {                                                                                                        \
         __asm__("movq %%rcx, %%r10\n\t"                                                                      \
                 "movl %0, %%eax\n\t"                                                                         \
                 "syscall\n\t"                                                                                \
-                "ret" ::"i"(Number##Name));                                                                  \
+                "ret" ::"i"(NumberNt##Name));                                                                \
     }
 NT_SERVICES(X)
 #undef X
