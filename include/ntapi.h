@@ -68,7 +68,8 @@
     X(OpenDirectoryObject, 3)                                                                                          \
     X(CreateSymbolicLinkObject, 4)                                                                                     \
     X(OpenSymbolicLinkObject, 3)                                                                                       \
-    X(QuerySymbolicLinkObject, 3)
+    X(QuerySymbolicLinkObject, 3)\
+    X(SetInformationProcess, 4)
 
 typedef enum _NT_SERVICE_NUMBER {
 #define X(Name, Arguments) NumberNt##Name,
@@ -182,19 +183,34 @@ typedef struct _SUBSYSTEM_PROGRAM {
 typedef enum _PROCESSINFOCLASS {
     ProcessBasicInformation = 0,
     ProcessTimes = 4,
+    ProcessBasePriority = 5, /* set: KPRIORITY */
+    ProcessDebugPort = 7,    /* a ULONG_PTR: 0, there is no debugger */
+    ProcessPriorityClass = 18,
     ProcessHandleCount = 20,
+    ProcessAffinityMask = 21, /* set: KAFFINITY */
+    ProcessSessionInformation = 24, /* the session's number, a ULONG: 0 is the only one */
+    ProcessWow64Information = 26,   /* a ULONG_PTR: 0, there is no other architecture */
     ProcessImageFileName = 27,
+    ProcessBreakOnTermination = 29,
+    ProcessCycleTime = 38,
     ProcessSubsystemInformation = 75
 } PROCESSINFOCLASS;
 
 typedef enum _THREADINFOCLASS {
     ThreadBasicInformation = 0,
     ThreadTimes = 1,
-    ThreadPriority = 2,
-    ThreadAffinityMask = 4,
+    ThreadPriority = 2,     /* set: KPRIORITY */
+    ThreadBasePriority = 3, /* set: LONG, relative to the process's */
+    ThreadAffinityMask = 4, /* set: KAFFINITY */
+    ThreadQuerySetWin32StartAddress = 9,
+    ThreadPerformanceCount = 11,
     ThreadAmILastThread = 12,
+    ThreadIdealProcessor = 13, /* set: ULONG */
+    ThreadBreakOnTermination = 18,
     ThreadIsTerminated = 20,
+    ThreadCycleTime = 23,
     ThreadSuspendCount = 35,
+    ThreadNameInformation = 38,
     ThreadSubsystemInformation = 45
 } THREADINFOCLASS;
 
@@ -205,7 +221,7 @@ typedef struct _PROCESS_BASIC_INFORMATION {
     KPRIORITY BasePriority;
     ULONG_PTR UniqueProcessId;
     ULONG_PTR InheritedFromUniqueProcessId;
-} PROCESS_BASIC_INFORMATION;
+} PROCESS_BASIC_INFORMATION, *PPROCESS_BASIC_INFORMATION;
 
 typedef struct _THREAD_BASIC_INFORMATION {
     NTSTATUS ExitStatus;
@@ -214,13 +230,37 @@ typedef struct _THREAD_BASIC_INFORMATION {
     KAFFINITY AffinityMask;
     KPRIORITY Priority;
     KPRIORITY BasePriority;
-} THREAD_BASIC_INFORMATION;
+} THREAD_BASIC_INFORMATION, *PTHREAD_BASIC_INFORMATION;
 
 C_ASSERT(sizeof(PROCESS_BASIC_INFORMATION) == 48 && sizeof(THREAD_BASIC_INFORMATION) == 48);
 
+typedef struct _PROCESS_CYCLE_TIME_INFORMATION {
+    ULONG64 AccumulatedCycles, CurrentCycleCount;
+} PROCESS_CYCLE_TIME_INFORMATION, THREAD_CYCLE_TIME_INFORMATION;
+
+typedef struct _PROCESS_SESSION_INFORMATION {
+    ULONG SessionId;
+} PROCESS_SESSION_INFORMATION, *PPROCESS_SESSION_INFORMATION;
+
+typedef struct _PROCESS_PRIORITY_CLASS {
+    BOOLEAN Foreground;  /* no meaning here */
+    UCHAR PriorityClass; /* PROCESS_PRIORITY_CLASS_* */
+} PROCESS_PRIORITY_CLASS, *PPROCESS_PRIORITY_CLASS;
+#define PROCESS_PRIORITY_CLASS_UNKNOWN      0
+#define PROCESS_PRIORITY_CLASS_IDLE         1
+#define PROCESS_PRIORITY_CLASS_NORMAL       2
+#define PROCESS_PRIORITY_CLASS_HIGH         3
+#define PROCESS_PRIORITY_CLASS_REALTIME     4
+#define PROCESS_PRIORITY_CLASS_BELOW_NORMAL 5
+#define PROCESS_PRIORITY_CLASS_ABOVE_NORMAL 6
+
+typedef struct _THREAD_NAME_INFORMATION {
+    UNICODE_STRING ThreadName;
+} THREAD_NAME_INFORMATION, *PTHREAD_NAME_INFORMATION;
+
 typedef struct _KERNEL_USER_TIMES {
     LARGE_INTEGER CreateTime, ExitTime, KernelTime, UserTime;
-} KERNEL_USER_TIMES;
+} KERNEL_USER_TIMES, *PKERNEL_USER_TIMES;
 
 typedef enum _SYSTEM_INFORMATION_CLASS {
     SystemBasicInformation = 0,
@@ -384,6 +424,7 @@ NTSTATUS NtQueryInformationProcess(HANDLE ProcessHandle, PROCESSINFOCLASS Class,
                                    PULONG ReturnLength);
 NTSTATUS NtQueryInformationThread(HANDLE ThreadHandle, THREADINFOCLASS Class, PVOID Information, ULONG Length,
                                   PULONG ReturnLength);
+NTSTATUS NtSetInformationProcess(HANDLE ProcessHandle, PROCESSINFOCLASS Class, PVOID Information, ULONG Length);
 NTSTATUS NtSetInformationThread(HANDLE ThreadHandle, THREADINFOCLASS Class, PVOID Information, ULONG Length);
 NTSTATUS NtQuerySystemInformation(SYSTEM_INFORMATION_CLASS Class, PVOID Information, ULONG Length, PULONG ReturnLength);
 NTSTATUS NtWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER Timeout);

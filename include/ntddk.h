@@ -930,6 +930,8 @@ PKEVENT IoCreateSynchronizationEvent(_In_ PUNICODE_STRING EventName, _Out_ PHAND
 #define NTP_ZW(Name, Arguments) extern __typeof__(Nt##Name) Zw##Name;
 NT_SERVICES(NTP_ZW)
 #undef NTP_ZW
+#define ZwCurrentProcess() NtCurrentProcess()
+#define ZwCurrentThread()  NtCurrentThread()
 
 KPROCESSOR_MODE ExGetPreviousMode(VOID);
 

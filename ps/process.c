@@ -323,6 +323,7 @@ NTSTATUS PspJoinProcess(PETHREAD Thread)
     Process->ActiveThreads++;
     InterlockedIncrement(&Process->UnsignalledThreads);
     InsertTailList(&Process->ThreadListHead, &Thread->ThreadListEntry);
+    KeInheritFromProcess(&Thread->Tcb); /* once more: from here on changes reach it */
     KeUnlockExclusive(&Process->Lock);
     return STATUS_SUCCESS;
 }

@@ -93,7 +93,7 @@ struct _EPROCESS {
 
 /*
  * Fields:  (c) constant once it has joined   (l) the process's Lock   (o) the thread itself only
- *          (a) atomic operations
+ *          (a) atomic operations   (i) PsImageLock
  *
  * References: one of its own from joining until the reaper has freed its stack; one of each handle.
  */
@@ -116,6 +116,7 @@ struct _ETHREAD {
     PKSTART_ROUTINE StartRoutine; /* (c) system threads: what they run */
     PVOID StartContext;           /* (c) */
     PVOID StartAddress;           /* (c) for queries */
+    UNICODE_STRING Name;          /* (i) in pool: NtSetInformationThread */
     PVOID Teb;                    /* (c) user address; NULL: none */
     ULONG_PTR UserArea;           /* (c) native threads: stack and TEB */
     SIZE_T UserAreaSize;          /* (c) */
@@ -179,7 +180,7 @@ const char *PsModuleInUse(PEX_MODULE Module);
 
 /* ---- For the services ---- */
 
-extern EX_PUSH_LOCK PsImageLock; /* EPROCESS.ImageFileName */
+extern EX_PUSH_LOCK PsImageLock; /* EPROCESS.ImageFileName, ETHREAD.Name */
 
 /* The space of any process, for the caller to use until it is released; the caller's own costs nothing.
    Errors as PsReferenceAddressSpace. */

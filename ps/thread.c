@@ -242,6 +242,7 @@ void PspDeleteThread(PVOID Object)
     KdForgetLockList(&Thread->Tcb.LockList);
 #endif
     PspFreeThreadMemory(Thread);
+    ExFreeUnicodeString(&Thread->Name);
     ObDereferenceObject(PsThreadProcess(Thread));
 }
 

@@ -20,6 +20,12 @@ static ULONG KiNextIdealProcessor(KAFFINITY Affinity)
     return (ULONG)RtlLowestBit(Affinity);
 }
 
+void KeInheritFromProcess(PKTHREAD Thread)
+{
+    Thread->Priority = Thread->BasePriority = Thread->Process->BasePriority;
+    Thread->UserAffinity = Thread->Affinity = Thread->Process->Affinity;
+}
+
 void KeInitializeThread(PKTHREAD Thread, PKPROCESS Process, PVOID StackTop, KSTART_ROUTINE *StartRoutine,
                         PVOID StartContext, BOOLEAN SystemThread)
 {
@@ -39,10 +45,7 @@ void KeInitializeThread(PKTHREAD Thread, PKPROCESS Process, PVOID StackTop, KSTA
     InitializeListHead(&Thread->ApcListHead[UserMode]);
     InitializeListHead(&Thread->MutantListHead);
     Thread->State = Initialized;
-    Thread->Priority = Process->BasePriority;
-    Thread->BasePriority = Process->BasePriority;
-    Thread->UserAffinity = Process->Affinity;
-    Thread->Affinity = Process->Affinity;
+    KeInheritFromProcess(Thread);
     Thread->IdealProcessor = KiNextIdealProcessor(Process->Affinity);
     Thread->Processor = Thread->IdealProcessor;
     Thread->StartRoutine = StartRoutine;

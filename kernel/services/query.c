@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Questions and settings: NtQueryInformationProcess/Thread, NtSetInformationThread, NtQuerySystemInformation.
+ * Questions about one process or thread, and settings of it: NtQueryInformationProcess and -Thread,
+ * NtSetInformationProcess and -Thread.
  *
- * All classes of fixed size want exactly that size. An answer is put together in kernel memory and copied out
- * in one piece; nothing is locked while it is. Order of the checks: alignment, class, length, handle.
+ * A class is a row of a table. All answers and settings of fixed size want exactly that size. An answer is put together in
+ * kernel memory and copied out in one piece; nothing is locked while it is. Order of the checks: alignment, class,
+ * length, handle.
  */
 #include "kernel/services/services.h"
 #include "ps/ps.h"
@@ -14,15 +16,7 @@
 
 /* ---- Answers ---- */
 
-/* Where an answer goes: the caller's arguments. */
-typedef struct _SVC_ANSWER {
-    PVOID Information;
-    ULONG Length;
-    PULONG ReturnLength; /* may be NULL */
-    KPROCESSOR_MODE Mode;
-} SVC_ANSWER;
-
-static NTSTATUS SvcCheckAnswer(const SVC_ANSWER *Answer)
+NTSTATUS SvcCheckAnswer(const SVC_ANSWER *Answer)
 {
     if (Answer->Mode == UserMode &&
         (((ULONG_PTR)Answer->Information | (ULONG_PTR)Answer->ReturnLength) & 3)) {
@@ -31,7 +25,7 @@ static NTSTATUS SvcCheckAnswer(const SVC_ANSWER *Answer)
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS SvcReturnLength(const SVC_ANSWER *Answer, SIZE_T Size)
+NTSTATUS SvcReturnLength(const SVC_ANSWER *Answer, SIZE_T Size)
 {
     ULONG Length = (ULONG)Size;
     return Answer->ReturnLength != NULL
@@ -39,22 +33,148 @@ static NTSTATUS SvcReturnLength(const SVC_ANSWER *Answer, SIZE_T Size)
                : STATUS_SUCCESS;
 }
 
-/* The size is wrong: the caller learns the right one. */
-static NTSTATUS SvcWrongLength(const SVC_ANSWER *Answer, SIZE_T Size)
+NTSTATUS SvcWrongLength(const SVC_ANSWER *Answer, SIZE_T Size)
 {
     NTSTATUS Status = SvcReturnLength(Answer, Size);
     return NT_SUCCESS(Status) ? STATUS_INFO_LENGTH_MISMATCH : Status;
 }
 
-static NTSTATUS SvcGiveAnswer(const SVC_ANSWER *Answer, const VOID *Data, SIZE_T Size)
+NTSTATUS SvcGiveAnswer(const SVC_ANSWER *Answer, const VOID *Data, SIZE_T Size)
 {
     NTSTATUS Status = ExCopyOut(Answer->Information, Data, Size, Answer->Mode);
     return NT_SUCCESS(Status) ? SvcReturnLength(Answer, Size) : Status;
 }
 
+/* A UNICODE_STRING and behind it its text, for a reader at Answer->Information. The buffer that is large enough will do. */
+static NTSTATUS SvcGiveString(const SVC_ANSWER *Answer, PCUNICODE_STRING String)
+{
+    KeLockShared(&PsImageLock);
+    USHORT Length = String->Length;
+    SIZE_T Size = sizeof(UNICODE_STRING) + Length + sizeof(WCHAR);
+    PUNICODE_STRING Packed = ExAllocatePoolWithTag(NonPagedPoolNx, Size, SVC_QUERY_TAG);
+    if (Packed != NULL) {
+        RtlZeroMemory(Packed, Size);
+        memcpy(Packed + 1, String->Buffer, Length);
+        Packed->Length = Length;
+        Packed->MaximumLength = Length + sizeof(WCHAR);
+        Packed->Buffer = (PWCHAR)((PUNICODE_STRING)Answer->Information + 1);
+    }
+    KeUnlockShared(&PsImageLock);
+    if (Packed == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    NTSTATUS Status = Answer->Length < Size ? SvcWrongLength(Answer, Size) : SvcGiveAnswer(Answer, Packed, Size);
+    ExFreePoolWithTag(Packed, SVC_QUERY_TAG);
+    return Status;
+}
+
+/* ---- Classes ---- */
+
+typedef struct _SVC_CLASS {
+    ULONG Class;
+    ULONG Size;      /* of Data; 0: a string */
+    /* Writes the answer to Data, which is zeroed: what is left out, padding included, is 0. Or sets what Data says. A
+       string: Data is a PCUNICODE_STRING *, of which the caller's memory is meant when it is set. NULL: this cannot be asked, or not be set. */
+    void (*Fill)(PVOID Data, PVOID Object);
+    NTSTATUS (*Set)(const VOID *Data, PVOID Object);
+} SVC_CLASS;
+
+/* What processes and threads have, each for itself. */
+typedef struct _SVC_CLASSES {
+    const SVC_CLASS *Class;
+    ULONG Count;
+    ACCESS_MASK Query, QueryLimited, Set; /* rights: either of the first two lets ask */
+} SVC_CLASSES;
+
+#define SVC_LARGEST_ANSWER 48
+
+static const SVC_CLASS *SvcFindClass(const SVC_CLASSES *Classes, ULONG Number)
+{
+    for (ULONG i = 0; i < Classes->Count; i++) {
+        if (Classes->Class[i].Class == Number) {
+            return &Classes->Class[i];
+        }
+    }
+    return NULL;
+}
+
+/* Whoever may ask everything may ask the little that others may. */
+static NTSTATUS SvcReferenceForQuery(HANDLE Handle, const SVC_CLASSES *Classes, POBJECT_TYPE Type, PVOID *Object)
+{
+    OBJECT_HANDLE_INFORMATION Information;
+    KPROCESSOR_MODE Mode = ExGetPreviousMode();
+    NTSTATUS Status = ObReferenceObjectByHandle(Handle, 0, Type, Mode, Object, &Information);
+    if (NT_SUCCESS(Status) && Mode != KernelMode &&
+        !(Information.GrantedAccess & (Classes->Query | Classes->QueryLimited))) {
+        ObDereferenceObject(*Object);
+        return STATUS_ACCESS_DENIED;
+    }
+    return Status;
+}
+
+static NTSTATUS SvcQueryObject(const SVC_CLASSES *Classes, ULONG Number, HANDLE Handle, POBJECT_TYPE Type,
+                               const SVC_ANSWER *Answer)
+{
+    ULONG64 Data[SVC_LARGEST_ANSWER / sizeof(ULONG64)] = {0};
+    const SVC_CLASS *Class = SvcFindClass(Classes, Number);
+    PVOID Object;
+
+    NTSTATUS Status = SvcCheckAnswer(Answer);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    if (Class == NULL || Class->Fill == NULL) {
+        return STATUS_INVALID_INFO_CLASS;
+    }
+    if (Class->Size != 0 && Answer->Length != Class->Size) {
+        return SvcWrongLength(Answer, Class->Size);
+    }
+    Status = SvcReferenceForQuery(Handle, Classes, Type, &Object);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    Class->Fill(Data, Object);
+    Status = Class->Size != 0 ? SvcGiveAnswer(Answer, Data, Class->Size)
+                              : SvcGiveString(Answer, *(PCUNICODE_STRING *)Data);
+    ObDereferenceObject(Object);
+    return Status;
+}
+
+static NTSTATUS SvcSetObject(const SVC_CLASSES *Classes, ULONG Number, HANDLE Handle, POBJECT_TYPE Type,
+                             PVOID Information, ULONG Length)
+{
+    ULONG64 Data[2] = {0};
+    KPROCESSOR_MODE Mode = ExGetPreviousMode();
+    const SVC_CLASS *Class = SvcFindClass(Classes, Number);
+    ULONG Size = Class == NULL ? 0 : Class->Size != 0 ? Class->Size : sizeof(UNICODE_STRING);
+    PVOID Object;
+
+    if (Class == NULL || Class->Set == NULL) {
+        return STATUS_INVALID_INFO_CLASS;
+    }
+    if (Length != Size) {
+        return STATUS_INFO_LENGTH_MISMATCH;
+    }
+    Data[0] = (ULONG64)Information;
+    NTSTATUS Status = Class->Size != 0 ? ExCopyIn(Data, Information, Size, Mode) : STATUS_SUCCESS;
+    if (NT_SUCCESS(Status)) {
+        Status = ObReferenceObjectByHandle(Handle, Classes->Set, Type, Mode, &Object, NULL);
+    }
+    if (NT_SUCCESS(Status)) {
+        Status = Class->Set(Data, Object);
+        ObDereferenceObject(Object);
+    }
+    return Status;
+}
+
+/* The answer of a class that only says no: there is no debugger, no other architecture, no session but the first. */
+static void SvcFillNothing(PVOID Data, PVOID Object)
+{
+}
+
 /* ---- Times ---- */
 
-static ULONG64 SvcCyclesToTime(ULONG64 Cycles)
+ULONG64 SvcCyclesToTime(ULONG64 Cycles)
 {
     ULONG64 Rate = ArchCyclesPerSecond();
     return Cycles / Rate * 10000000 + Cycles % Rate * 10000000 / Rate;
@@ -69,55 +189,9 @@ static void SvcFillTimes(KERNEL_USER_TIMES *Times, LARGE_INTEGER Create, LARGE_I
     Times->UserTime.QuadPart = 0;
 }
 
-/* ---- One process, one thread ---- */
+/* ---- Processes: questions ---- */
 
-/* A class of fixed size. Data is zeroed: what Fill leaves out, padding included, is 0. */
-typedef struct _SVC_CLASS {
-    ULONG Class, Size;
-    void (*Fill)(PVOID Data, PVOID Object);
-} SVC_CLASS;
-
-#define SVC_LARGEST_ANSWER 48
-
-static const SVC_CLASS *SvcFindClass(const SVC_CLASS *Classes, ULONG Count, ULONG Class)
-{
-    for (ULONG i = 0; i < Count; i++) {
-        if (Classes[i].Class == Class) {
-            return &Classes[i];
-        }
-    }
-    return NULL;
-}
-
-/* Class NULL: there is none. Type: of the object behind Handle. */
-static NTSTATUS SvcQueryObject(const SVC_CLASS *Class, HANDLE Handle, ACCESS_MASK Access, POBJECT_TYPE Type,
-                               const SVC_ANSWER *Answer)
-{
-    ULONG64 Data[SVC_LARGEST_ANSWER / sizeof(ULONG64)] = {0};
-    PVOID Object;
-
-    NTSTATUS Status = SvcCheckAnswer(Answer);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    if (Class == NULL) {
-        return STATUS_INVALID_INFO_CLASS;
-    }
-    if (Answer->Length != Class->Size) {
-        return SvcWrongLength(Answer, Class->Size);
-    }
-    Status = ObReferenceObjectByHandle(Handle, Access, Type, Answer->Mode, &Object, NULL);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    Class->Fill(Data, Object);
-    ObDereferenceObject(Object);
-    return SvcGiveAnswer(Answer, Data, Class->Size);
-}
-
-/* ---- Processes ---- */
-
-static ULONG SvcHandleCount(PEPROCESS Process)
+ULONG SvcHandleCount(PEPROCESS Process)
 {
     ULONG Count = 0;
     if (PsAcquireProcessAccess(Process)) {
@@ -150,77 +224,151 @@ static void SvcFillHandleCount(PVOID Data, PVOID Object)
     *(PULONG)Data = SvcHandleCount(Object);
 }
 
+static void SvcFillProcessCycles(PVOID Data, PVOID Object)
+{
+    ((PROCESS_CYCLE_TIME_INFORMATION *)Data)->AccumulatedCycles = PsProcessCycles(Object);
+    ((PROCESS_CYCLE_TIME_INFORMATION *)Data)->CurrentCycleCount = ArchReadCycles();
+}
+
 static void SvcFillProcessSubsystem(PVOID Data, PVOID Object)
 {
     *(SUBSYSTEM_INFORMATION_TYPE *)Data = ((PEPROCESS)Object)->SubsystemInformationType;
 }
 
-static const SVC_CLASS SvcProcessClasses[] = {
-    {ProcessBasicInformation, sizeof(PROCESS_BASIC_INFORMATION), SvcFillProcessBasic},
-    {ProcessTimes, sizeof(KERNEL_USER_TIMES), SvcFillProcessTimes},
-    {ProcessHandleCount, sizeof(ULONG), SvcFillHandleCount},
-    {ProcessSubsystemInformation, sizeof(SUBSYSTEM_INFORMATION_TYPE), SvcFillProcessSubsystem},
-};
-
-/* A UNICODE_STRING and behind it its text, for a reader at Address. Pool, or NULL. */
-static PUNICODE_STRING SvcPackImageName(PEPROCESS Process, PVOID Address, SIZE_T *Size)
+static void SvcFillImageName(PVOID Data, PVOID Object)
 {
-    KeLockShared(&PsImageLock);
-    USHORT Length = Process->ImageFileName.Length;
-    *Size = sizeof(UNICODE_STRING) + Length + sizeof(WCHAR);
-    PUNICODE_STRING Packed = ExAllocatePoolWithTag(NonPagedPoolNx, *Size, SVC_QUERY_TAG);
-    if (Packed != NULL) {
-        RtlZeroMemory(Packed, *Size);
-        memcpy(Packed + 1, Process->ImageFileName.Buffer, Length);
-        Packed->Length = Length;
-        Packed->MaximumLength = Length + sizeof(WCHAR);
-        Packed->Buffer = (PWCHAR)((PUNICODE_STRING)Address + 1);
-    }
-    KeUnlockShared(&PsImageLock);
-    return Packed;
+    *(PCUNICODE_STRING *)Data = &((PEPROCESS)Object)->ImageFileName;
 }
 
-static NTSTATUS SvcQueryImageName(HANDLE ProcessHandle, const SVC_ANSWER *Answer)
-{
-    PEPROCESS Process;
-    SIZE_T Size;
+/* The base priorities that the documentation gives the classes; 0: no class. */
+static const UCHAR SvcClassPriority[] = {0, 4, 8, 13, 24, 6, 10};
 
-    NTSTATUS Status = SvcCheckAnswer(Answer);
-    if (NT_SUCCESS(Status)) {
-        Status = PsReferenceProcessHandle(ProcessHandle, PROCESS_QUERY_LIMITED_INFORMATION, &Process);
+static void SvcFillPriorityClass(PVOID Data, PVOID Object)
+{
+    PROCESS_PRIORITY_CLASS *Class = Data;
+    for (UCHAR i = 1; i < ARRAYSIZE(SvcClassPriority); i++) {
+        if (SvcClassPriority[i] == ((PEPROCESS)Object)->Pcb.BasePriority) {
+            Class->PriorityClass = i;
+        }
     }
+}
+
+/* ---- Processes: settings ---- */
+
+/* The real-time priorities are the kernel's: a program that had them could keep the reaper from running. */
+static NTSTATUS SvcCheckPriority(KPRIORITY Priority)
+{
+    if (Priority < 1 || Priority > 31) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    return Priority > 15 && ExGetPreviousMode() == UserMode ? STATUS_PRIVILEGE_NOT_HELD : STATUS_SUCCESS;
+}
+
+static NTSTATUS SvcCheckAffinity(KAFFINITY Affinity, KAFFINITY Allowed)
+{
+    return Affinity == 0 || (Affinity & ~(Allowed & KeActiveProcessors)) != 0 ? STATUS_INVALID_PARAMETER
+                                                                              : STATUS_SUCCESS;
+}
+
+#define SVC_FIRST_THREAD(Process) ((Process)->ThreadListHead.Flink)
+#define SVC_LISTED_THREAD(Link)   (&CONTAINING_RECORD(Link, ETHREAD, ThreadListEntry)->Tcb)
+
+/* Each thread keeps its distance from the process. The process's Lock keeps new ones from joining: these have it from the
+   process. */
+static NTSTATUS SvcChangeBasePriority(PEPROCESS Process, KPRIORITY Priority)
+{
+    NTSTATUS Status = Process->SystemProcess ? STATUS_ACCESS_DENIED : SvcCheckPriority(Priority);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    PUNICODE_STRING Packed = SvcPackImageName(Process, Answer->Information, &Size);
-    ObDereferenceObject(Process);
-    if (Packed == NULL) {
-        return STATUS_INSUFFICIENT_RESOURCES;
+    KeLockExclusive(&Process->Lock);
+    KPRIORITY Old = Process->Pcb.BasePriority;
+    Process->Pcb.BasePriority = (SCHAR)Priority;
+    for (PLIST_ENTRY Link = SVC_FIRST_THREAD(Process); Link != &Process->ThreadListHead; Link = Link->Flink) {
+        KeSetBasePriorityThread(SVC_LISTED_THREAD(Link), SVC_LISTED_THREAD(Link)->BasePriority - Old);
     }
-    Status = Answer->Length < Size ? SvcWrongLength(Answer, Size) : SvcGiveAnswer(Answer, Packed, Size);
-    ExFreePoolWithTag(Packed, SVC_QUERY_TAG);
-    return Status;
+    KeUnlockExclusive(&Process->Lock);
+    return STATUS_SUCCESS;
 }
 
+static NTSTATUS SvcSetBasePriority(const VOID *Data, PVOID Object)
+{
+    return SvcChangeBasePriority(Object, *(const KPRIORITY *)Data);
+}
+
+static NTSTATUS SvcSetPriorityClass(const VOID *Data, PVOID Object)
+{
+    ULONG Class = ((const PROCESS_PRIORITY_CLASS *)Data)->PriorityClass;
+    return Class < ARRAYSIZE(SvcClassPriority) ? SvcChangeBasePriority(Object, SvcClassPriority[Class])
+                                               : STATUS_INVALID_PARAMETER;
+}
+
+static NTSTATUS SvcSetProcessAffinity(const VOID *Data, PVOID Object)
+{
+    PEPROCESS Process = Object;
+    KAFFINITY Affinity = *(const KAFFINITY *)Data;
+    NTSTATUS Status = Process->SystemProcess ? STATUS_ACCESS_DENIED : SvcCheckAffinity(Affinity, KeActiveProcessors);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    KeLockExclusive(&Process->Lock);
+    Process->Pcb.Affinity = Affinity;
+    for (PLIST_ENTRY Link = SVC_FIRST_THREAD(Process); Link != &Process->ThreadListHead; Link = Link->Flink) {
+        KeSetAffinityThread(SVC_LISTED_THREAD(Link), Affinity);
+    }
+    KeUnlockExclusive(&Process->Lock);
+    return STATUS_SUCCESS;
+}
+
+static const SVC_CLASS SvcProcessClass[] = {
+    {ProcessBasicInformation, sizeof(PROCESS_BASIC_INFORMATION), SvcFillProcessBasic, NULL},
+    {ProcessTimes, sizeof(KERNEL_USER_TIMES), SvcFillProcessTimes, NULL},
+    {ProcessBasePriority, sizeof(KPRIORITY), NULL, SvcSetBasePriority},
+    {ProcessDebugPort, sizeof(ULONG_PTR), SvcFillNothing, NULL},
+    {ProcessPriorityClass, sizeof(PROCESS_PRIORITY_CLASS), SvcFillPriorityClass, SvcSetPriorityClass},
+    {ProcessHandleCount, sizeof(ULONG), SvcFillHandleCount, NULL},
+    {ProcessAffinityMask, sizeof(KAFFINITY), NULL, SvcSetProcessAffinity},
+    {ProcessSessionInformation, sizeof(ULONG), SvcFillNothing, NULL},
+    {ProcessWow64Information, sizeof(ULONG_PTR), SvcFillNothing, NULL},
+    {ProcessImageFileName, 0, SvcFillImageName, NULL},
+    {ProcessBreakOnTermination, sizeof(ULONG), SvcFillNothing, NULL},
+    {ProcessCycleTime, sizeof(PROCESS_CYCLE_TIME_INFORMATION), SvcFillProcessCycles, NULL},
+    {ProcessSubsystemInformation, sizeof(SUBSYSTEM_INFORMATION_TYPE), SvcFillProcessSubsystem, NULL},
+};
+static const SVC_CLASSES SvcProcessClasses = {SvcProcessClass, ARRAYSIZE(SvcProcessClass), PROCESS_QUERY_INFORMATION,
+                                              PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SET_INFORMATION};
+
 /*
- * Classes: basic, times, handle count, image file name, subsystem. ExitStatus of a process that lives is
- * STATUS_PENDING; a process without PEB has NULL there. STATUS_INVALID_INFO_CLASS;
- * STATUS_INFO_LENGTH_MISMATCH, with the right length in *ReturnLength; STATUS_DATATYPE_MISALIGNMENT,
- * STATUS_ACCESS_VIOLATION; handle errors (PROCESS_QUERY_LIMITED_INFORMATION). PASSIVE.
- * (WDK page of the name)
+ * What Class says about a process. ExitStatus of a process that lives is STATUS_PENDING; a process without PEB has NULL
+ * there. Image file name: a UNICODE_STRING with its text behind it, in any buffer that is large enough; all others want
+ * exactly their size. STATUS_INVALID_INFO_CLASS; STATUS_INFO_LENGTH_MISMATCH, with the right length in *ReturnLength;
+ * STATUS_DATATYPE_MISALIGNMENT, STATUS_ACCESS_VIOLATION; STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH,
+ * STATUS_ACCESS_DENIED (PROCESS_QUERY_LIMITED_INFORMATION or PROCESS_QUERY_INFORMATION). PASSIVE. (WDK page of the name)
  */
 NTSTATUS NtQueryInformationProcess(HANDLE ProcessHandle, PROCESSINFOCLASS Class, PVOID Information,
                                    ULONG Length, PULONG ReturnLength)
 {
     SVC_ANSWER Answer = {Information, Length, ReturnLength, ExGetPreviousMode()};
-    if (Class == ProcessImageFileName) {
-        return SvcQueryImageName(ProcessHandle, &Answer);
-    }
-    return SvcQueryObject(SvcFindClass(SvcProcessClasses, ARRAYSIZE(SvcProcessClasses), Class), ProcessHandle,
-                          PROCESS_QUERY_LIMITED_INFORMATION, *PsProcessType, &Answer);
+    return SvcQueryObject(&SvcProcessClasses, Class, ProcessHandle, *PsProcessType, &Answer);
 }
 
-/* ---- Threads ---- */
+/*
+ * Base priority (each thread keeps its distance), priority class, affinity mask (which becomes that of all its threads).
+ * STATUS_INVALID_INFO_CLASS, STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_PARAMETER (value), STATUS_PRIVILEGE_NOT_HELD (real-time
+ * from user mode), STATUS_ACCESS_VIOLATION; STATUS_ACCESS_DENIED (System; no PROCESS_SET_INFORMATION), STATUS_INVALID_HANDLE,
+ * STATUS_OBJECT_TYPE_MISMATCH. PASSIVE. (no WDK page)
+ */
+NTSTATUS NtSetInformationProcess(HANDLE ProcessHandle, PROCESSINFOCLASS Class, PVOID Information, ULONG Length)
+{
+    return SvcSetObject(&SvcProcessClasses, Class, ProcessHandle, *PsProcessType, Information, Length);
+}
+
+/* ---- Threads: questions ---- */
+
+PVOID SvcStartAddress(PETHREAD Thread)
+{
+    return (ULONG_PTR)Thread->StartAddress < MM_USER_END ? Thread->StartAddress : NULL;
+}
 
 static void SvcFillThreadBasic(PVOID Data, PVOID Object)
 {
@@ -240,6 +388,16 @@ static void SvcFillThreadTimes(PVOID Data, PVOID Object)
     SvcFillTimes(Data, Thread->CreateTime, Thread->ExitTime, KeThreadCycles(&Thread->Tcb));
 }
 
+static void SvcFillStartAddress(PVOID Data, PVOID Object)
+{
+    *(PVOID *)Data = SvcStartAddress(Object);
+}
+
+static void SvcFillCounter(PVOID Data, PVOID Object)
+{
+    *(PLARGE_INTEGER)Data = KeQueryPerformanceCounter(NULL);
+}
+
 static void SvcFillIsLast(PVOID Data, PVOID Object)
 {
     *(PULONG)Data = PsThreadProcess(Object)->ActiveThreads == 1;
@@ -251,9 +409,20 @@ static void SvcFillIsTerminated(PVOID Data, PVOID Object)
     *(PULONG)Data = ((PETHREAD)Object)->Tcb.Header.SignalState != 0;
 }
 
+static void SvcFillThreadCycles(PVOID Data, PVOID Object)
+{
+    ((THREAD_CYCLE_TIME_INFORMATION *)Data)->AccumulatedCycles = KeThreadCycles(&((PETHREAD)Object)->Tcb);
+    ((THREAD_CYCLE_TIME_INFORMATION *)Data)->CurrentCycleCount = ArchReadCycles();
+}
+
 static void SvcFillSuspendCount(PVOID Data, PVOID Object)
 {
     *(PULONG)Data = (ULONG)((PETHREAD)Object)->Tcb.SuspendCount;
+}
+
+static void SvcFillThreadName(PVOID Data, PVOID Object)
+{
+    *(PCUNICODE_STRING *)Data = &((PETHREAD)Object)->Name;
 }
 
 static void SvcFillThreadSubsystem(PVOID Data, PVOID Object)
@@ -261,306 +430,120 @@ static void SvcFillThreadSubsystem(PVOID Data, PVOID Object)
     SvcFillProcessSubsystem(Data, PsThreadProcess(Object));
 }
 
-static const SVC_CLASS SvcThreadClasses[] = {
-    {ThreadBasicInformation, sizeof(THREAD_BASIC_INFORMATION), SvcFillThreadBasic},
-    {ThreadTimes, sizeof(KERNEL_USER_TIMES), SvcFillThreadTimes},
-    {ThreadAmILastThread, sizeof(ULONG), SvcFillIsLast},
-    {ThreadIsTerminated, sizeof(ULONG), SvcFillIsTerminated},
-    {ThreadSuspendCount, sizeof(ULONG), SvcFillSuspendCount},
-    {ThreadSubsystemInformation, sizeof(SUBSYSTEM_INFORMATION_TYPE), SvcFillThreadSubsystem},
+/* ---- Threads: settings ---- */
+
+static NTSTATUS SvcCheckAlive(PETHREAD Thread)
+{
+    return Thread->Tcb.Header.SignalState != 0 ? STATUS_THREAD_IS_TERMINATING : STATUS_SUCCESS;
+}
+
+static NTSTATUS SvcSetPriority(const VOID *Data, PVOID Object)
+{
+    KPRIORITY Priority = *(const KPRIORITY *)Data;
+    NTSTATUS Status = SvcCheckAlive(Object);
+    if (NT_SUCCESS(Status)) {
+        Status = SvcCheckPriority(Priority);
+    }
+    if (NT_SUCCESS(Status)) {
+        KeSetPriorityThread(&((PETHREAD)Object)->Tcb, Priority);
+    }
+    return Status;
+}
+
+static NTSTATUS SvcSetIncrement(const VOID *Data, PVOID Object)
+{
+    NTSTATUS Status = SvcCheckAlive(Object);
+    if (NT_SUCCESS(Status)) {
+        KeSetBasePriorityThread(&((PETHREAD)Object)->Tcb, *(const LONG *)Data);
+    }
+    return Status;
+}
+
+static NTSTATUS SvcSetThreadAffinity(const VOID *Data, PVOID Object)
+{
+    PETHREAD Thread = Object;
+    KAFFINITY Affinity = *(const KAFFINITY *)Data;
+    NTSTATUS Status = SvcCheckAlive(Object);
+    if (NT_SUCCESS(Status)) {
+        Status = SvcCheckAffinity(Affinity, Thread->Tcb.Process->Affinity);
+    }
+    if (NT_SUCCESS(Status)) {
+        KeSetAffinityThread(&Thread->Tcb, Affinity);
+    }
+    return Status;
+}
+
+static NTSTATUS SvcSetIdealProcessor(const VOID *Data, PVOID Object)
+{
+    ULONG Processor = *(const ULONG *)Data;
+    NTSTATUS Status = SvcCheckAlive(Object);
+    if (!NT_SUCCESS(Status) || Processor == MAXIMUM_PROCESSORS) { /* that many: nothing is changed, as documented */
+        return Status;
+    }
+    if (Processor >= KeNumberProcessors) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    KeSetIdealProcessorThread(&((PETHREAD)Object)->Tcb, (UCHAR)Processor);
+    return STATUS_SUCCESS;
+}
+
+#define SVC_LONGEST_NAME 512 /* bytes */
+
+static NTSTATUS SvcSetThreadName(const VOID *Data, PVOID Object)
+{
+    PETHREAD Thread = Object;
+    UNICODE_STRING Old, New;
+    NTSTATUS Status = ExCaptureUnicodeString(&New, *(PCUNICODE_STRING const *)Data, SVC_LONGEST_NAME,
+                                             ExGetPreviousMode());
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    KeLockExclusive(&PsImageLock);
+    Old = Thread->Name;
+    Thread->Name = New;
+    KeUnlockExclusive(&PsImageLock);
+    ExFreeUnicodeString(&Old);
+    return STATUS_SUCCESS;
+}
+
+static const SVC_CLASS SvcThreadClass[] = {
+    {ThreadBasicInformation, sizeof(THREAD_BASIC_INFORMATION), SvcFillThreadBasic, NULL},
+    {ThreadTimes, sizeof(KERNEL_USER_TIMES), SvcFillThreadTimes, NULL},
+    {ThreadPriority, sizeof(KPRIORITY), NULL, SvcSetPriority},
+    {ThreadBasePriority, sizeof(LONG), NULL, SvcSetIncrement},
+    {ThreadAffinityMask, sizeof(KAFFINITY), NULL, SvcSetThreadAffinity},
+    {ThreadQuerySetWin32StartAddress, sizeof(PVOID), SvcFillStartAddress, NULL},
+    {ThreadPerformanceCount, sizeof(LARGE_INTEGER), SvcFillCounter, NULL},
+    {ThreadAmILastThread, sizeof(ULONG), SvcFillIsLast, NULL},
+    {ThreadIdealProcessor, sizeof(ULONG), NULL, SvcSetIdealProcessor},
+    {ThreadBreakOnTermination, sizeof(ULONG), SvcFillNothing, NULL},
+    {ThreadIsTerminated, sizeof(ULONG), SvcFillIsTerminated, NULL},
+    {ThreadCycleTime, sizeof(THREAD_CYCLE_TIME_INFORMATION), SvcFillThreadCycles, NULL},
+    {ThreadSuspendCount, sizeof(ULONG), SvcFillSuspendCount, NULL},
+    {ThreadNameInformation, 0, SvcFillThreadName, SvcSetThreadName},
+    {ThreadSubsystemInformation, sizeof(SUBSYSTEM_INFORMATION_TYPE), SvcFillThreadSubsystem, NULL},
 };
+static const SVC_CLASSES SvcThreadClasses = {SvcThreadClass, ARRAYSIZE(SvcThreadClass), THREAD_QUERY_INFORMATION,
+                                             THREAD_QUERY_LIMITED_INFORMATION, THREAD_SET_INFORMATION};
 C_ASSERT(sizeof(PROCESS_BASIC_INFORMATION) <= SVC_LARGEST_ANSWER &&
          sizeof(THREAD_BASIC_INFORMATION) <= SVC_LARGEST_ANSWER &&
          sizeof(KERNEL_USER_TIMES) <= SVC_LARGEST_ANSWER);
 
-/* Classes: basic, times, "am I the last", terminated, suspend count, subsystem. Errors as
-   NtQueryInformationProcess (THREAD_QUERY_LIMITED_INFORMATION). PASSIVE. (WDK page of the name) */
+/* What Class says about a thread, as NtQueryInformationProcess; the name is a string, too. Right:
+   THREAD_QUERY_LIMITED_INFORMATION or THREAD_QUERY_INFORMATION. A start address in the kernel is told as NULL. PASSIVE.
+   (WDK page of the name) */
 NTSTATUS NtQueryInformationThread(HANDLE ThreadHandle, THREADINFOCLASS Class, PVOID Information, ULONG Length,
                                   PULONG ReturnLength)
 {
     SVC_ANSWER Answer = {Information, Length, ReturnLength, ExGetPreviousMode()};
-    return SvcQueryObject(SvcFindClass(SvcThreadClasses, ARRAYSIZE(SvcThreadClasses), Class), ThreadHandle,
-                          THREAD_QUERY_LIMITED_INFORMATION, *PsThreadType, &Answer);
+    return SvcQueryObject(&SvcThreadClasses, Class, ThreadHandle, *PsThreadType, &Answer);
 }
 
-/* 1 to 15; the real-time priorities are the kernel's: a program that had them could keep the reaper from
-   running. */
-static NTSTATUS SvcSetPriority(PETHREAD Thread, KPRIORITY Priority)
-{
-    if (Priority < 1 || Priority > 31) {
-        return STATUS_INVALID_PARAMETER;
-    }
-    if (Priority > 15 && ExGetPreviousMode() == UserMode) {
-        return STATUS_PRIVILEGE_NOT_HELD;
-    }
-    KeSetPriorityThread(&Thread->Tcb, Priority);
-    return STATUS_SUCCESS;
-}
-
-static NTSTATUS SvcSetAffinity(PETHREAD Thread, KAFFINITY Affinity)
-{
-    if (Affinity == 0 || (Affinity & ~KeActiveProcessors) != 0) {
-        return STATUS_INVALID_PARAMETER;
-    }
-    KeSetAffinityThread(&Thread->Tcb, Affinity);
-    return STATUS_SUCCESS;
-}
-
-/* Classes: ThreadPriority (KPRIORITY), ThreadAffinityMask (KAFFINITY). STATUS_INVALID_INFO_CLASS,
-   STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_PARAMETER (value), STATUS_PRIVILEGE_NOT_HELD (real-time from
-   user mode), STATUS_THREAD_IS_TERMINATING; handle errors (THREAD_SET_INFORMATION). PASSIVE.
-   (WDK page of the name) */
+/* Priority, base priority (relative to the process's), affinity mask (a part of the process's), ideal processor, name.
+   STATUS_INVALID_INFO_CLASS, STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_PARAMETER (value), STATUS_PRIVILEGE_NOT_HELD (real-time
+   from user mode), STATUS_THREAD_IS_TERMINATING, STATUS_ACCESS_VIOLATION; STATUS_NAME_TOO_LONG,
+   STATUS_INSUFFICIENT_RESOURCES (name); handle errors (THREAD_SET_INFORMATION). PASSIVE. (WDK page of the name) */
 NTSTATUS NtSetInformationThread(HANDLE ThreadHandle, THREADINFOCLASS Class, PVOID Information, ULONG Length)
 {
-    union {
-        KPRIORITY Priority;
-        KAFFINITY Affinity;
-    } Value;
-    PETHREAD Thread;
-
-    if (Class != ThreadPriority && Class != ThreadAffinityMask) {
-        return STATUS_INVALID_INFO_CLASS;
-    }
-    if (Length != (Class == ThreadPriority ? sizeof(KPRIORITY) : sizeof(KAFFINITY))) {
-        return STATUS_INFO_LENGTH_MISMATCH;
-    }
-    NTSTATUS Status = ExCopyIn(&Value, Information, Length, ExGetPreviousMode());
-    if (NT_SUCCESS(Status)) {
-        Status = PsReferenceThreadHandle(ThreadHandle, THREAD_SET_INFORMATION, &Thread);
-    }
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    if (Thread->Tcb.Header.SignalState != 0) {
-        Status = STATUS_THREAD_IS_TERMINATING;
-    } else if (Class == ThreadPriority) {
-        Status = SvcSetPriority(Thread, Value.Priority);
-    } else {
-        Status = SvcSetAffinity(Thread, Value.Affinity);
-    }
-    ObDereferenceObject(Thread);
-    return Status;
-}
-
-/* ---- The list of processes ---- */
-
-/* A buffer that is filled while there is room; Used counts on. */
-typedef struct _SVC_WRITER {
-    PUCHAR Buffer; /* zeroed */
-    SIZE_T Size, Used;
-    ULONG_PTR Address; /* where the reader will find Buffer */
-} SVC_WRITER;
-
-/* The part of an image's name behind the last separator. PsImageLock held. */
-static UNICODE_STRING SvcBaseName(PCUNICODE_STRING Name)
-{
-    USHORT Start = Name->Length / sizeof(WCHAR);
-    while (Start > 0 && Name->Buffer[Start - 1] != L'\\' && Name->Buffer[Start - 1] != L'/') {
-        Start--;
-    }
-    USHORT Length = Name->Length - Start * sizeof(WCHAR);
-    return (UNICODE_STRING){Length, Length, Name->Buffer + Start};
-}
-
-/* Entry is zeroed. */
-static void SvcDescribeThread(SYSTEM_THREAD_INFORMATION *Entry, PETHREAD Thread)
-{
-    PKTHREAD Tcb = &Thread->Tcb; /* scheduling fields, read without their locks: as old as any answer */
-    Entry->KernelTime.QuadPart = (LONGLONG)SvcCyclesToTime(KeThreadCycles(Tcb));
-    Entry->CreateTime = Thread->CreateTime;
-    Entry->StartAddress = Thread->StartAddress;
-    Entry->ClientId = Thread->Cid;
-    Entry->Priority = Tcb->Priority < 0 ? 0 : Tcb->Priority; /* an idle thread's */
-    Entry->BasePriority = Tcb->BasePriority;
-    Entry->ContextSwitches = Tcb->ContextSwitches;
-    Entry->ThreadState = Tcb->State; /* numbered as documented */
-    Entry->WaitReason = Tcb->WaitReason;
-    Entry->Processor = Tcb->Processor;
-}
-C_ASSERT(Initialized == 0 && Ready == 1 && Running == 2 && Standby == 3 && Terminated == 4 && Waiting == 5);
-
-static void SvcDescribeProcess(SYSTEM_PROCESS_INFORMATION *Entry, PEPROCESS Process)
-{
-    PMM_ADDRESS_SPACE Space;
-    Entry->CreateTime = Process->CreateTime;
-    Entry->KernelTime.QuadPart = (LONGLONG)SvcCyclesToTime(PsProcessCycles(Process));
-    Entry->BasePriority = (KPRIORITY)Process->Pcb.BasePriority;
-    Entry->UniqueProcessId = Process->UniqueProcessId;
-    Entry->InheritedFromUniqueProcessId = Process->InheritedFromUniqueProcessId;
-    Entry->HandleCount = SvcHandleCount(Process);
-    Entry->SubsystemType = (ULONG)Process->SubsystemInformationType;
-    memcpy(Entry->SubsystemName, Process->SubsystemName, sizeof(Entry->SubsystemName));
-    if (NT_SUCCESS(PsAcquireSpace(Process, &Space))) {
-        Entry->ResidentPages = Space->ResidentPages;
-        PsReleaseSpace(Process, Space);
-    }
-}
-
-/* The bytes that its entry takes now: (l) and PsImageLock are held, under which its parts change. *NameAt: where
-   in it the name stands. */
-static SIZE_T SvcEntrySize(PEPROCESS Process, SIZE_T NameLength, SIZE_T *NameAt)
-{
-    *NameAt = UFIELD_OFFSET(SYSTEM_PROCESS_INFORMATION, Threads) +
-              (SIZE_T)Process->ActiveThreads * sizeof(SYSTEM_THREAD_INFORMATION);
-    return ALIGN_UP_BY(*NameAt + NameLength + sizeof(WCHAR), 8);
-}
-
-/* The threads and the name, and where they are in the buffer. Locks as above. */
-static void SvcDescribeParts(SYSTEM_PROCESS_INFORMATION *Entry, PEPROCESS Process, PCUNICODE_STRING Name,
-                             SIZE_T NameAt, ULONG_PTR Address)
-{
-    ULONG Index = 0;
-    Entry->NumberOfThreads = Process->ActiveThreads;
-    for (PLIST_ENTRY Link = Process->ThreadListHead.Flink; Link != &Process->ThreadListHead;
-         Link = Link->Flink) {
-        SvcDescribeThread(&Entry->Threads[Index++], CONTAINING_RECORD(Link, ETHREAD, ThreadListEntry));
-    }
-    memcpy((PUCHAR)Entry + NameAt, Name->Buffer, Name->Length);
-    Entry->ImageName.Length = Name->Length;
-    Entry->ImageName.MaximumLength = Name->Length + sizeof(WCHAR);
-    Entry->ImageName.Buffer = (PWCHAR)(Address + NameAt);
-}
-
-/* Returns the entry, when there was room for it. */
-static SYSTEM_PROCESS_INFORMATION *SvcWriteProcess(SVC_WRITER *Writer, PEPROCESS Process)
-{
-    SYSTEM_PROCESS_INFORMATION *Entry = NULL;
-    SIZE_T NameAt;
-
-    KeLockShared(&Process->Lock);
-    KeLockShared(&PsImageLock);
-    UNICODE_STRING Name = SvcBaseName(&Process->ImageFileName);
-    SIZE_T Size = SvcEntrySize(Process, Name.Length, &NameAt);
-    if (Writer->Used + Size <= Writer->Size) {
-        Entry = Add2Ptr(Writer->Buffer, Writer->Used);
-        SvcDescribeParts(Entry, Process, &Name, NameAt, Writer->Address + Writer->Used);
-    }
-    KeUnlockShared(&PsImageLock);
-    KeUnlockShared(&Process->Lock);
-
-    Writer->Used += Size;
-    if (Entry != NULL) {
-        SvcDescribeProcess(Entry, Process);
-    }
-    return Entry;
-}
-
-/* Those that have ended and are still referenced are left out. */
-static void SvcWriteProcesses(SVC_WRITER *Writer)
-{
-    SYSTEM_PROCESS_INFORMATION *Last = NULL;
-    for (PEPROCESS Process = PsNextProcess(NULL); Process != NULL; Process = PsNextProcess(Process)) {
-        if (Process->State == PsProcessEnded) {
-            continue;
-        }
-        SYSTEM_PROCESS_INFORMATION *Entry = SvcWriteProcess(Writer, Process);
-        if (Last != NULL && Entry != NULL) {
-            Last->NextEntryOffset = (ULONG)((PUCHAR)Entry - (PUCHAR)Last);
-        }
-        Last = Entry;
-    }
-}
-
-#define SVC_LIST_SLACK 4096 /* for what comes between counting and writing */
-
-static NTSTATUS SvcQueryProcesses(const SVC_ANSWER *Answer)
-{
-    SVC_WRITER Writer = {0};
-    SvcWriteProcesses(&Writer); /* counts */
-    if (Answer->Length < Writer.Used) {
-        return SvcWrongLength(Answer, Writer.Used);
-    }
-    SIZE_T Size = Writer.Used + SVC_LIST_SLACK;
-    Size = Size < Answer->Length ? Size : Answer->Length;
-    Writer = (SVC_WRITER){.Size = Size, .Address = (ULONG_PTR)Answer->Information};
-    Writer.Buffer = ExAllocatePoolWithTag(NonPagedPoolNx, Size, SVC_QUERY_TAG);
-    if (Writer.Buffer == NULL) {
-        return STATUS_INSUFFICIENT_RESOURCES;
-    }
-    RtlZeroMemory(Writer.Buffer, Size);
-    SvcWriteProcesses(&Writer);
-    NTSTATUS Status = Writer.Used <= Size ? SvcGiveAnswer(Answer, Writer.Buffer, Writer.Used)
-                                          : SvcWrongLength(Answer, Writer.Used);
-    ExFreePoolWithTag(Writer.Buffer, SVC_QUERY_TAG);
-    return Status;
-}
-
-/* ---- The machine ---- */
-
-static NTSTATUS SvcQueryBasic(const SVC_ANSWER *Answer)
-{
-    MM_STATISTICS Memory;
-    SYSTEM_BASIC_INFORMATION Data;
-    MmQueryStatistics(&Memory);
-    RtlZeroMemory(&Data, sizeof(Data)); /* padding, too */
-    Data.TimerResolution = 10000;       /* 100 ns; the timer is one-shot and finer than that */
-    Data.PageSize = PAGE_SIZE;
-    Data.NumberOfPhysicalPages = (ULONG)Memory.TotalPages;
-    Data.LowestPhysicalPageNumber = 1;
-    Data.HighestPhysicalPageNumber = (ULONG)Memory.TotalPages;
-    Data.AllocationGranularity = 0x10000;
-    Data.MinimumUserModeAddress = MM_USER_LOWEST;
-    Data.MaximumUserModeAddress = MM_USER_END - 1;
-    Data.ActiveProcessorsAffinityMask = KeActiveProcessors;
-    Data.NumberOfProcessors = (CCHAR)KeNumberProcessors;
-    return Answer->Length == sizeof(Data) ? SvcGiveAnswer(Answer, &Data, sizeof(Data))
-                                          : SvcWrongLength(Answer, sizeof(Data));
-}
-
-/* What has ended is reaped and caches are emptied first: two answers can be compared, to the page. */
-static NTSTATUS SvcQueryMemoryUsage(const SVC_ANSWER *Answer)
-{
-    MM_STATISTICS Memory;
-    PsDrainReaper();
-    MmTrimCaches();
-    MmQueryStatistics(&Memory);
-    SYSTEM_MEMORY_USAGE Data = {
-        .TotalPages = Memory.TotalPages,
-        .FreePages = Memory.FreePages,
-        .PoolPages = Memory.PoolPages,
-        .PoolBytes = Memory.PoolBytes,
-        .PoolBlocks = Memory.PoolBlocks,
-        .KernelStacks = Memory.KernelStacks,
-        .PageTablePages = Memory.PageTablePages,
-    };
-    return Answer->Length == sizeof(Data) ? SvcGiveAnswer(Answer, &Data, sizeof(Data))
-                                          : SvcWrongLength(Answer, sizeof(Data));
-}
-
-static NTSTATUS SvcQueryProviders(const SVC_ANSWER *Answer)
-{
-    char Names[1024];
-    SIZE_T Size = PsProviderNames(Names, sizeof(Names));
-    if (Size > sizeof(Names)) {
-        return STATUS_INSUFFICIENT_RESOURCES;
-    }
-    return Answer->Length >= Size ? SvcGiveAnswer(Answer, Names, Size) : SvcWrongLength(Answer, Size);
-}
-
-/*
- * Classes: basic; processes with their threads, as a chain; memory usage; names of the providers. The lists
- * take any buffer that is large enough; else STATUS_INFO_LENGTH_MISMATCH and the length in *ReturnLength,
- * which may have grown by the next call. STATUS_INVALID_INFO_CLASS, STATUS_DATATYPE_MISALIGNMENT,
- * STATUS_ACCESS_VIOLATION, STATUS_INSUFFICIENT_RESOURCES. PASSIVE. (WDK page of the name)
- */
-NTSTATUS NtQuerySystemInformation(SYSTEM_INFORMATION_CLASS Class, PVOID Information, ULONG Length,
-                                  PULONG ReturnLength)
-{
-    SVC_ANSWER Answer = {Information, Length, ReturnLength, ExGetPreviousMode()};
-    NTSTATUS Status = Class == SystemProviderInformation ? STATUS_SUCCESS : SvcCheckAnswer(&Answer);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    switch (Class) {
-    case SystemBasicInformation:
-        return SvcQueryBasic(&Answer);
-    case SystemProcessInformation:
-        return SvcQueryProcesses(&Answer);
-    case SystemMemoryUsageInformation:
-        return SvcQueryMemoryUsage(&Answer);
-    case SystemProviderInformation:
-        return SvcQueryProviders(&Answer);
-    default:
-        return STATUS_INVALID_INFO_CLASS;
-    }
+    return SvcSetObject(&SvcThreadClasses, Class, ThreadHandle, *PsThreadType, Information, Length);
 }

@@ -9,6 +9,27 @@
 
 #include "kernel/ex/ex.h"
 #include "kernel/ob/ob.h"
+#include "ps/ps.h"
+
+/* Where a query's answer goes: the caller's arguments. (query.c) */
+typedef struct _SVC_ANSWER {
+    PVOID Information;
+    ULONG Length;
+    PULONG ReturnLength; /* may be NULL */
+    KPROCESSOR_MODE Mode;
+} SVC_ANSWER;
+
+/* STATUS_DATATYPE_MISALIGNMENT: a program's pointers. */
+NTSTATUS SvcCheckAnswer(const SVC_ANSWER *Answer);
+NTSTATUS SvcReturnLength(const SVC_ANSWER *Answer, SIZE_T Size);
+/* The size is wrong: the caller learns the right one. STATUS_INFO_LENGTH_MISMATCH, or STATUS_ACCESS_VIOLATION. */
+NTSTATUS SvcWrongLength(const SVC_ANSWER *Answer, SIZE_T Size);
+NTSTATUS SvcGiveAnswer(const SVC_ANSWER *Answer, const VOID *Data, SIZE_T Size);
+/* Cycles in units of 100 ns. */
+ULONG64 SvcCyclesToTime(ULONG64 Cycles);
+ULONG SvcHandleCount(PEPROCESS Process);
+/* A thread's start as anybody may see it: NULL for an address of the kernel. */
+PVOID SvcStartAddress(PETHREAD Thread);
 
 /* What SYSCALL calls for a thread without provider (KE_HANDLERS.SystemService). */
 void SvcDispatch(PKTRAP_FRAME Frame);

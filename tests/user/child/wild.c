@@ -123,6 +123,7 @@ static BOOLEAN IsLeftOut(PWILD Wild, ULONG64 Number)
     case NumberNtProtectVirtualMemory:
     case NumberNtDisplayString: /* these two write into the log what they are given */
     case NumberNtLoadDriver:
+    case NumberNtSetInformationProcess:
     case NumberNtSetInformationThread: /* a thread of real-time priority would keep the others waiting */
         return Below(Wild, 16) != 0;
     default:
