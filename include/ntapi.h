@@ -68,7 +68,7 @@
     X(OpenDirectoryObject, 3)                                                                                          \
     X(CreateSymbolicLinkObject, 4)                                                                                     \
     X(OpenSymbolicLinkObject, 3)                                                                                       \
-    X(QuerySymbolicLinkObject, 3)\
+    X(QuerySymbolicLinkObject, 3)                                                                                      \
     X(SetInformationProcess, 4)
 
 typedef enum _NT_SERVICE_NUMBER {
