@@ -34,11 +34,13 @@ NORETURN void SvcEnterUserFrame(void)
 }
 
 /* Goes on with the registers of Context, the parts that its flags name: does not return. TestAlert: user APCs that are
-   queued are delivered first, as by NtTestAlert. STATUS_ACCESS_VIOLATION. PASSIVE. (no WDK page) */
+   queued are delivered first, as by NtTestAlert. STATUS_ACCESS_VIOLATION; STATUS_INVALID_PARAMETER for a caller in the kernel,
+   whose frames would be lost. PASSIVE. (no WDK page) */
 NTSTATUS NtContinue(PCONTEXT Context, BOOLEAN TestAlert)
 {
     CONTEXT Captured;
-    NTSTATUS Status = ExCopyIn(&Captured, Context, sizeof(Captured), ExGetPreviousMode());
+    NTSTATUS Status = ExGetPreviousMode() == UserMode ? ExCopyIn(&Captured, Context, sizeof(Captured), UserMode)
+                                                      : STATUS_INVALID_PARAMETER;
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
@@ -50,15 +52,16 @@ NTSTATUS NtContinue(PCONTEXT Context, BOOLEAN TestAlert)
 }
 
 /* Raises an exception as if the instruction that Context stands at had: the first chance is the program's handlers, the
-   second ends the process with the exception's code. Does not return. STATUS_INVALID_PARAMETER: too many parameters;
+   second ends the process with the exception's code. Does not return. STATUS_INVALID_PARAMETER: too many parameters, or a caller in the kernel;
    STATUS_ACCESS_VIOLATION. PASSIVE. (no WDK page) */
 NTSTATUS NtRaiseException(PEXCEPTION_RECORD ExceptionRecord, PCONTEXT ContextRecord, BOOLEAN FirstChance)
 {
     CONTEXT Context;
     EXCEPTION_RECORD Record;
-    NTSTATUS Status = ExCopyIn(&Record, ExceptionRecord, sizeof(Record), ExGetPreviousMode());
+    NTSTATUS Status = ExGetPreviousMode() == UserMode ? ExCopyIn(&Record, ExceptionRecord, sizeof(Record), UserMode)
+                                                      : STATUS_INVALID_PARAMETER;
     if (NT_SUCCESS(Status)) {
-        Status = ExCopyIn(&Context, ContextRecord, sizeof(Context), ExGetPreviousMode());
+        Status = ExCopyIn(&Context, ContextRecord, sizeof(Context), UserMode);
     }
     if (NT_SUCCESS(Status) && Record.NumberParameters > EXCEPTION_MAXIMUM_PARAMETERS) {
         Status = STATUS_INVALID_PARAMETER;

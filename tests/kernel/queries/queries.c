@@ -38,6 +38,9 @@ static PCSTR PreviousMode(VOID)
     KTEST_CHECK(ZwNull() == STATUS_SUCCESS);
     KTEST_CHECK(ZwYieldExecution() == STATUS_SUCCESS);
     KTEST_CHECK(ExGetPreviousMode() == KernelMode);
+    /* What goes on in user mode is not for callers in the kernel. */
+    KTEST_CHECK(ZwContinue(NULL, FALSE) == STATUS_INVALID_PARAMETER);
+    KTEST_CHECK(ZwRaiseException(NULL, NULL, TRUE) == STATUS_INVALID_PARAMETER);
     return NULL;
 }
 
