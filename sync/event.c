@@ -13,8 +13,16 @@ VOID KeInitializeEvent(PRKEVENT Event, EVENT_TYPE Type, BOOLEAN State)
 }
 EXPORT(KeInitializeEvent);
 
-/* The rest of KeSetEvent when somebody waits. The usual case by itself: a synchronization event whose first
-   waiter takes the signal. Event locked. */
+/* The rest of KeSetEvent when somebody waits. Event locked. */
+__attribute__((noinline)) static LONG KiReleaseEventWaiters(PDISPATCHER_HEADER Header, KPRIORITY Increment, BOOLEAN Wait,
+                                                            KIRQL Irql)
+{
+    Header->SignalState = 1;
+    KiFinishSignal(Header, KiReleaseWaiters(Header, Increment, NULL), Irql, Wait);
+    return 0;
+}
+
+/* The same, and the usual case by itself: a synchronization event whose first waiter takes the signal. */
 static inline LONG KiSetWaitedEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait, KIRQL Irql)
 {
     PDISPATCHER_HEADER Header = &Event->Header;
@@ -35,9 +43,7 @@ static inline LONG KiSetWaitedEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN
         KiLower(Irql);
         return 0;
     }
-    Header->SignalState = 1;
-    KiFinishSignal(Header, KiReleaseWaiters(Header, Increment, NULL), Irql, Wait);
-    return 0;
+    return KiReleaseEventWaiters(Header, Increment, Wait, Irql);
 }
 
 /* Signals: a notification event releases all waiters and stays signalled; a synchronization event releases

@@ -36,7 +36,7 @@ PKTHREAD KiReleaseWaiters(PDISPATCHER_HEADER Header, KPRIORITY Increment, PKTHRE
     while (Entry != &Header->WaitListHead && Header->SignalState > 0) {
         PKWAIT_BLOCK Block = CONTAINING_RECORD(Entry, KWAIT_BLOCK, WaitListEntry);
         PKTHREAD Thread = Block->Thread;
-        bool Committed, All = Block->WaitType == WaitAll;
+        bool Committed = false, All = Block->WaitType == WaitAll;
         Entry = Entry->Flink;
         KdPoint(PrimerPointSignalFound, Thread);
         bool Claimed =
@@ -221,8 +221,19 @@ static inline void KiBlockCommitted(PKTHREAD Thread, ULONG64 Due)
     }
 }
 
-/* Commits the wait and blocks; false when it has ended before. Whoever has a reason to break it off after the
-   look here sees Preparing, and breaks it off. */
+/* Commits the wait and blocks; false when it has ended before. */
+static inline bool KiCommitAndBlock(PKTHREAD Thread, ULONG64 Word, ULONG64 Due)
+{
+    KdPoint(PrimerPointWaitLooked, Thread);
+    if (!KiCommitWait(Thread, Word)) {
+        return false;
+    }
+    KiBlockCommitted(Thread, Due);
+    return true;
+}
+
+/* The same after a look whether the wait is to be broken off. Whoever has a reason for that after the look sees Preparing,
+   and breaks it off. */
 static inline bool KiSleep(PKTHREAD Thread, ULONG64 Word, ULONG64 Due)
 {
     KdPoint(PrimerPointWaitPrepared, Thread);
@@ -230,12 +241,7 @@ static inline bool KiSleep(PKTHREAD Thread, ULONG64 Word, ULONG64 Due)
         KiMoveOwnWait(Thread, WaitBroken);
         return false;
     }
-    KdPoint(PrimerPointWaitLooked, Thread);
-    if (!KiCommitWait(Thread, Word)) {
-        return false;
-    }
-    KiBlockCommitted(Thread, Due);
-    return true;
+    return KiCommitAndBlock(Thread, Word, Due);
 }
 
 /* ---- The end of a wait ---- */
@@ -246,7 +252,7 @@ static inline ULONG KiLowestBit(ULONG Bits)
 }
 
 /* Why the wait was broken off. STATUS_KERNEL_APC: it begins anew, after the kernel APC, or because the reason
-   has gone (an APC was taken back). An alert, or an interruption, ends one wait. */
+   has gone (an APC was taken back) or was none (KiWaitAnew). An alert, or an interruption, ends one wait. */
 __attribute__((noinline)) static NTSTATUS KiBreakStatus(PKTHREAD Thread)
 {
     const ULONG Alerts = KUSER_WORK_INTERRUPT | KUSER_WORK_ALERT_KERNEL | KUSER_WORK_ALERT_USER;
@@ -507,8 +513,8 @@ __attribute__((noinline)) static NTSTATUS KiWaitSingle(PKTHREAD Thread, PVOID Ob
     return KiPerformWait(Thread, &Wait, Irql);
 }
 
-/* A wait for one object, without end, has ended otherwise than by a signal that woke it. */
-__attribute__((noinline)) static NTSTATUS KiFinishSingle(PKTHREAD Thread, PVOID Object, bool Slept)
+/* Part of KiFinishSingle. */
+static NTSTATUS KiEndSingle(PKTHREAD Thread, PVOID Object, bool Slept)
 {
     KIRQL Irql = Thread->WaitIrql;
     KI_WAIT How = {.Reason = Thread->WaitReason,
@@ -523,6 +529,41 @@ __attribute__((noinline)) static NTSTATUS KiFinishSingle(PKTHREAD Thread, PVOID 
     KiLower(Irql); /* the APC runs */
     KiRaiseToDispatch();
     return KiWaitSingle(Thread, Object, &How, Irql);
+}
+
+/* The current thread's wait for one object, without end, has ended otherwise than by a signal that woke it. */
+__attribute__((noinline)) static NTSTATUS KiFinishSingle(bool Slept)
+{
+    PKTHREAD Thread = ArchCurrentThread();
+    PDISPATCHER_HEADER Header = Thread->WaitBlock[0].Object;
+    return KiMutexWaitEnds(Header, KiEndSingle(Thread, Header, Slept));
+}
+
+/* Others want something of the thread, which was about to sleep: the wait begins anew, in the way that finds out whether
+   that breaks it off. */
+__attribute__((noinline)) static NTSTATUS KiWaitAnew(PKTHREAD Thread)
+{
+    KiMoveOwnWait(Thread, WaitBroken);
+    return KiFinishSingle(false);
+}
+
+/* KiSleep and the end of the wait, for one object and without end. Over the switch, which saves all registers, none is
+   needed here: the current thread is asked for anew. */
+static inline NTSTATUS KiSleepSingle(PKTHREAD Thread, ULONG64 Word)
+{
+    KdPoint(PrimerPointWaitPrepared, Thread);
+    if (__builtin_expect(__atomic_load_n(&Thread->UserWork, __ATOMIC_SEQ_CST) != 0, 0)) { /* @look */
+        return KiWaitAnew(Thread);
+    }
+    if (!KiCommitAndBlock(Thread, Word, WAIT_FOREVER)) {
+        return KiFinishSingle(false);
+    }
+    Thread = ArchCurrentThread();
+    if (KiWaitState(Thread->WaitWord) != WaitSatisfied) {
+        return KiFinishSingle(true);
+    }
+    KiLower(Thread->WaitIrql); /* the signaller has unlinked the block */
+    return STATUS_SUCCESS;
 }
 
 /* The single object, locked, is a mutant that is free, or the thread's own. Unlocks. */
@@ -590,12 +631,7 @@ NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR
     ULONG64 Word = KiPrepareWait(Thread, Irql, WaitReason, WaitMode, Alertable);
     KiLinkBlock(&Thread->WaitBlock[0], Header, WaitAny, 0);
     KiUnlockObject(Header);
-    bool Slept = KiSleep(Thread, Word, WAIT_FOREVER);
-    if (Slept && KiWaitState(Thread->WaitWord) == WaitSatisfied) { /* the signaller has unlinked the block */
-        KiLower(Thread->WaitIrql);
-        return STATUS_SUCCESS;
-    }
-    return KiMutexWaitEnds(Header, KiFinishSingle(Thread, Object, Slept));
+    return KiSleepSingle(Thread, Word);
 }
 EXPORT(KeWaitForSingleObject);
 

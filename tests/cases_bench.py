@@ -20,7 +20,7 @@ BENCHES = [
         "mutex": 180,                       # wait and release
         "special-apc": 400,                 # to the current thread, insert and run
         "dpc-insert-to-run": 150,
-        "event-round-trip": 700,            # two switches
+        "event-round-trip": 640,            # two switches
         "next-of-10": 450,                  # one switch, by giving way
         "next-of-10000": ("next-of-10", 10),
         "system-thread": 8_000,             # create, run, end, reap

@@ -164,9 +164,9 @@ static inline void ArchWaitForInterrupt(void)
 
 static inline uint64_t ArchReadCycles(void)
 {
-    uint32_t Low, High;
+    uint64_t Low, High; /* the instruction clears their upper halves */
     __asm__ volatile("rdtsc" : "=a"(Low), "=d"(High));
-    return (uint64_t)High << 32 | Low;
+    return High << 32 | Low;
 }
 
 /* The address of the last page fault; for bug checks. */

@@ -319,7 +319,7 @@ static inline void KiLower(KIRQL NewIrql)
 {
     KiCheckLower(NewIrql);
     ArchSetIrql(NewIrql);
-    if (ArchPendingSoft() > NewIrql) { /* cheap, and never false when it should be true; KiSoftInterrupt looks exactly */
+    if (__builtin_expect(ArchPendingSoft() > NewIrql, 0)) { /* cheap, and never false when it should be true; KiSoftInterrupt looks exactly */
         KiSoftInterrupt(ArchGetIrql());
     }
 }

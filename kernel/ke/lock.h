@@ -65,12 +65,19 @@ static inline void KeInitializeLock(PKLOCK Lock, KLOCK_CLASS Class)
 #endif
 }
 
+/* One attempt; true when another processor holds the lock. Bit 0 is the lock: setting it and testing what it was is one
+   instruction. */
+static inline bool KiIsLockTaken(PKLOCK Lock)
+{
+    return (__atomic_fetch_or(&Lock->Held, 1, __ATOMIC_ACQUIRE) & 1) != 0;
+}
+
 /* Spins until the lock is free and takes it. >= DISPATCH_LEVEL (or interrupts off, for locks that interrupts
    take). */
 static inline void KeAcquireLockAtDpc(PKLOCK Lock)
 {
     KiNoteAcquire(Lock, KLOCK_CLASS_OF(Lock), FALSE);
-    while (__atomic_exchange_n(&Lock->Held, 1, __ATOMIC_ACQUIRE) != 0) {
+    while (__builtin_expect(KiIsLockTaken(Lock), 0)) {
         while (Lock->Held != 0) {
             ArchPause();
         }
@@ -81,7 +88,7 @@ static inline void KeAcquireLockAtDpc(PKLOCK Lock)
 static inline bool KeTryAcquireLockAtDpc(PKLOCK Lock)
 {
     KiNoteAcquire(Lock, KLOCK_CLASS_OF(Lock), TRUE);
-    if (Lock->Held != 0 || __atomic_exchange_n(&Lock->Held, 1, __ATOMIC_ACQUIRE) != 0) {
+    if (Lock->Held != 0 || KiIsLockTaken(Lock)) {
         return false;
     }
     KiNoteAcquired(Lock, KLOCK_CLASS_OF(Lock));

@@ -65,11 +65,7 @@ KI_HOT void KiInsertReady(PKPRCB Prcb, PKTHREAD Thread, bool Head)
 {
     ULONG Priority = (ULONG)Thread->Priority;
     PLIST_ENTRY Queue = &Prcb->ReadyQueue[Priority];
-    if (Head) {
-        InsertHeadList(Queue, &Thread->ReadyListEntry);
-    } else {
-        InsertTailList(Queue, &Thread->ReadyListEntry);
-    }
+    InsertHeadList(Head ? Queue : Queue->Blink, &Thread->ReadyListEntry); /* behind the last: it leads to the head */
     Prcb->ReadySummary |= 1u << Priority;
     Prcb->ReadyAt[Priority]++;
     if (Thread->Affinity & Prcb->Others) {
@@ -177,10 +173,10 @@ bool KiNeedsClock(PKPRCB Prcb, KPRIORITY Priority)
 {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     ULONG64 Armed = Prcb->ArmedFor;
-    if (Armed > Prcb->ScanDue) {
+    if (__builtin_expect(Armed > Prcb->ScanDue, 0)) {
         return true;
     }
-    return Priority >= Prcb->RunningBase && Armed > Prcb->QuantumDue;
+    return Priority >= Prcb->RunningBase && __builtin_expect(Armed > Prcb->QuantumDue, 0);
 }
 
 void KiRequestClock(PKPRCB Prcb)
@@ -296,11 +292,9 @@ __attribute__((noinline)) static void KiTell(PKPRCB Prcb, ULONG Tell, KAFFINITY 
 
 /* Thread->Lock is let go before the ready lock: from then on the thread may run, end, and be freed. A processor that
    was claimed for it, but that it does not preempt, has found other work meanwhile: then the thread waits like any. */
-KI_HOT void KiPlaceThread(PKTHREAD Thread, KI_PLACE Place)
+static KI_HOT void KiPlaceThreadOn(ULONG Number, PKTHREAD Thread, KI_PLACE Place)
 {
-    ULONG Number = KeNumberProcessors == 1 ? 0 : KiChooseProcessor(Thread, Place);
     PKPRCB Prcb = KiProcessorBlock[Number];
-
     KeAcquireLockAtDpc(&Prcb->ReadyLock);
     Thread->Processor = Number;
     Thread->State = Ready;
@@ -328,6 +322,12 @@ KI_HOT void KiPlaceThread(PKTHREAD Thread, KI_PLACE Place)
     }
 }
 
+void KiPlaceThread(PKTHREAD Thread, KI_PLACE Place)
+{
+    ULONG Number = KeNumberProcessors == 1 ? 0 : KiChooseProcessor(Thread, Place);
+    KiPlaceThreadOn(Number, Thread, Place);
+}
+
 /* New priority = base + increment, at most 15, for a thread of the variable class; never lower than it is. */
 static inline void KiBoostThread(PKTHREAD Thread, KPRIORITY Increment)
 {
@@ -350,15 +350,30 @@ __attribute__((noinline)) static void KiSettleQuantum(PKTHREAD Thread)
     Thread->Priority = (SCHAR)KiDecayedPriority(Thread, Used);
 }
 
+/* The rest of KiReady for a thread whose quantum is used up. */
+__attribute__((noinline)) static void KiReadySpent(PKTHREAD Thread, KPRIORITY Increment)
+{
+    KiSettleQuantum(Thread);
+    KiBoostThread(Thread, Increment);
+    KiPlaceThread(Thread, KiPlaceTail);
+}
+
+/* Nothing comes after a call here: so the usual way has no register to save. Without a choice of processors it calls
+   nothing at all. */
 void KiReady(PKTHREAD Thread, KPRIORITY Increment)
 {
     KeAcquireLockAtDpc(&Thread->Lock);
     KI_ASSERT(Thread->State == Waiting, "thread %p has state %d", Thread, Thread->State);
-    if (Thread->QuantumLeft <= 0) {
-        KiSettleQuantum(Thread);
+    if (__builtin_expect(Thread->QuantumLeft <= 0, 0)) {
+        KiReadySpent(Thread, Increment);
+        return;
     }
     KiBoostThread(Thread, Increment);
-    KiPlaceThread(Thread, KiPlaceTail);
+    if (KeNumberProcessors != 1) {
+        KiPlaceThread(Thread, KiPlaceTail);
+    } else {
+        KiPlaceThreadOn(0, Thread, KiPlaceTail);
+    }
 }
 
 void KiReadyChain(PKTHREAD Chain)
@@ -472,25 +487,33 @@ __attribute__((noinline)) static void KiSpread(PKPRCB Prcb)
     }
 }
 
-/* What runs here has changed: is the end of its quantum to be watched, is there somebody better? These are the other
-   halves of two fenced pairs. DISPATCH, no lock held; not on the idle thread. */
-static inline void KiLookAround(PKPRCB Prcb)
+static inline bool KiIsQuantumUnwatched(PKPRCB Prcb)
 {
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if ((Prcb->ReadySummary >> Prcb->RunningBase) != 0 && Prcb->ArmedFor > Prcb->QuantumDue) {
+    return (Prcb->ReadySummary >> Prcb->RunningBase) != 0 && Prcb->ArmedFor > Prcb->QuantumDue;
+}
+
+/* Part of KiLookAround. */
+__attribute__((noinline)) static void KiLookCloser(PKPRCB Prcb)
+{
+    if (KiIsQuantumUnwatched(Prcb)) {
         KiArmTimer(Prcb);
     }
     if (KiSurplusMask != 0) {
         KiSpread(Prcb);
     }
+    KiNoteKernelApcs(ArchCurrentThread());
 }
 
-/* Whoever queues an APC sets UserWork, then looks whether the thread runs, and where; we have said that it runs, and
-   fenced (KiLookAround). */
-static inline void KiWatchApcs(PKTHREAD Thread)
+/* What runs here has changed: is the end of its quantum to be watched, is there somebody better, an APC for it? These are
+   the other halves of fenced pairs; whoever queues an APC sets UserWork, then looks whether the thread runs, and where.
+   DISPATCH, no lock held; not on the idle thread. */
+static inline void KiLookAround(PKPRCB Prcb, PKTHREAD Thread)
 {
-    if (__builtin_expect((Thread->UserWork & KUSER_WORK_KERNEL_APC) != 0, 0)) {
-        KiNoteKernelApcs(Thread);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (__builtin_expect(KiIsQuantumUnwatched(Prcb) || KiSurplusMask != 0 ||
+                             (Thread->UserWork & KUSER_WORK_KERNEL_APC) != 0,
+                         0)) {
+        KiLookCloser(Prcb);
     }
 }
 
@@ -512,21 +535,27 @@ KI_HOT void KiStartRunning(PKTHREAD Thread)
     }
 #endif
     Prcb->QuantumDue = Prcb->SwitchCycles + (ULONG64)Thread->QuantumLeft;
-    KiLookAround(Prcb);
-    KiWatchApcs(Thread);
+    KiLookAround(Prcb, Thread);
 }
 
-/* Continues New; returns when somebody continues Old, perhaps on another processor. No lock held. */
+__attribute__((noinline)) static void KiSwapSpaceAndContext(PKTHREAD Old, PKTHREAD New)
+{
+    KeLoadAddressSpace(New->AttachedProcess->AddressSpace);
+    ArchSwapContext(Old, New);
+}
+
+/* Continues New; returns when somebody continues Old, perhaps on another processor. No lock held. Old is then the current
+   thread again: that is not kept over the switch, which saves all registers itself, but read anew. */
 static KI_HOT void KiSwapThread(PKPRCB Prcb, PKTHREAD Old, PKTHREAD New)
 {
     KdTrace(KdTraceSwitch, (ULONG64)Old, (ULONG64)New);
     Prcb->CurrentThread = New;
-    PKADDRESS_SPACE Space = New->AttachedProcess->AddressSpace;
-    if (Space != Prcb->AddressSpace) {
-        KeLoadAddressSpace(Space);
+    if (__builtin_expect(New->AttachedProcess->AddressSpace == Prcb->AddressSpace, 1)) {
+        ArchSwapContext(Old, New);
+    } else {
+        KiSwapSpaceAndContext(Old, New);
     }
-    ArchSwapContext(Old, New);
-    KiStartRunning(Old);
+    KiStartRunning(ArchCurrentThread());
 }
 
 void KiBlock(void)
@@ -548,8 +577,7 @@ void KiBlock(void)
         Thread->State = Running;
         KiSetRunning(Prcb, Thread);
         KeReleaseLockFromDpc(&Prcb->ReadyLock);
-        KiLookAround(Prcb);
-        KiWatchApcs(Thread);
+        KiLookAround(Prcb, Thread);
         return;
     }
     KiCommitSwitch(Prcb, Thread, Next);
@@ -587,7 +615,7 @@ static void KiPreempt(PKPRCB Prcb, PKTHREAD Thread)
         Prcb->QuantumEnd = 0;
         KeReleaseLockFromDpc(&Prcb->ReadyLock);
         KeReleaseLockFromDpc(&Thread->Lock);
-        KiLookAround(Prcb);
+        KiLookAround(Prcb, Thread);
         return;
     }
     KI_PLACE Place = MustMove || Prcb->QuantumEnd == 0        ? KiPlaceHead

@@ -333,11 +333,12 @@ inline block(timed)
     fi
 }
 
-/* KiSleep: `slept`. */
+/* KiSleep: `slept`. KiSleepSingle asks only whether there is any work: the wait is broken off, and if the work is no reason
+   for that, begins anew. */
 inline sleep(timed)
 {
     if
-    :: may_break[me] && LOAD(WORK(me)) == 1 -> /* @KiSleep.look */
+    :: may_break[me] && LOAD(WORK(me)) == 1 -> /* @KiSleep.look @KiSleepSingle.look */
         move_own(BROKEN)
     :: else ->
         commit();

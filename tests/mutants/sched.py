@@ -29,7 +29,7 @@ MUTANTS = [
     mutant("preempted-to-the-tail", "sched", "KiPlaceThread(Thread, Place);\n    KiSwap",
            "KiPlaceThread(Thread, KiPlaceTail);\n    KiSwap", "preempted-goes-on"),
     mutant("same-priority-moves", "priority", "if (Priority != Thread->Priority && KiLock", "if (KiLock", "keeps-place"),
-    mutant("scan-not-armed", "sched", "    if (Armed > Prcb->ScanDue) {", "    if (0) {", "starvation-arms"),
+    mutant("scan-not-armed", "sched", "    if (__builtin_expect(Armed > Prcb->ScanDue, 0)) {", "    if (0) {", "starvation-arms"),
     mutant("age-starts-anew", "sched", "    Thread->ReadySince -= Prcb->ScanCount;", "    Thread->ReadySince = 0;",
            "starvation-arms"),
     mutant("preempted-forgotten", "priority", "        KiOfferWaiting(Affinity, RtlHighestBit(Movable) + 1); /*", "        /*",

@@ -4,8 +4,8 @@ from mutant import Mutant
 
 MUTANTS = [
     Mutant("apcs-no-look-after-switch", "kernel/ke/sched.c",
-           "    KiLookAround(Prcb);\n    KiWatchApcs(Thread);\n}",
-           "    KiLookAround(Prcb);\n}", "kernel/apcs/2"),
+           "    KiNoteKernelApcs(ArchCurrentThread());\n}",
+           "}", "kernel/apcs/2"),
     Mutant("apcs-no-interrupt", "kernel/ke/ipi.c",
            "        ArchSetPendingSoft(KSOFT_APC);",
            "        (void)0;", "kernel/apcs/2"),
