@@ -454,17 +454,17 @@ static NTSTATUS KiWaitForAll(PKTHREAD Thread, ULONG64 Word, const KI_WAIT *Wait)
     KiSortObjects(&All, Wait->Count, Wait->Object);
     for (;;) {
         KdPoint(PrimerPointWaitPrepared, Thread);
-        WAIT_STATE Otherwise = KiIsInterrupted(Thread)               ? WaitBroken
-                               : Wait->Due <= KeQueryInterruptTime() ? WaitTimedOut
-                                                                     : WaitCommitted;
+        WAIT_STATE Otherwise = KiIsInterrupted(Thread) ? WaitBroken
+                               : Wait->Due == 0        ? WaitTimedOut
+                                                       : WaitCommitted;
         if (KiTryAll(Thread, Word, Wait, &All, Otherwise)) {
             KiBlockCommitted(Thread, Wait->Due);
         }
         if (KiWaitState(Thread->WaitWord) != WaitHint) {
             break;
         }
-        /* A hint: look again. Nobody else moves the word out of Hint; time or interruption that came
-           meanwhile is seen above. */
+        /* A hint: look again. Nobody else moves the word out of Hint; an interruption that came meanwhile is
+           seen above, and a time that has passed by the timer. */
         __atomic_store_n(&Thread->WaitWord, Word, __ATOMIC_SEQ_CST); /* @again */
     }
     for (ULONG i = 0; i < All.Linked; i++) {

@@ -82,7 +82,8 @@ const char *KdName(const void *Address, char *Buffer, SIZE_T Size);
     X(PROVIDER_CONTRACT_VIOLATION, 0x50003)                                                                  \
     X(ASSERTION_FAILED, 0x50004)                                                                             \
     X(BLOCKING_LOCK_WITH_APCS_ENABLED, 0x50005)                                                             \
-    X(LOCK_DEADLOCK, 0x50006)
+    X(LOCK_DEADLOCK, 0x50006)                                                                                \
+    X(PRIORITY_NOT_RESPECTED, 0x50011)
 
 #define KD_DEFINE(Name, Code) Name = Code,
 enum {
@@ -96,6 +97,14 @@ NORETURN void KdBugCheck(ULONG Code, ULONG64 P1, ULONG64 P2, ULONG64 P3, ULONG64
                          const char *Format, ...) __attribute__((cold));
 /* A processor made no progress: same dump, announced as a hang. */
 NORETURN void KdReportHang(ULONG Processor, const char *What) __attribute__((cold));
+
+#if DBG
+/* Does the highest thread that waits on the processor, and might run elsewhere, wait in vain? Its ReadyLock is held, the
+   processor is its own. QuantumUnit: cycles. */
+void KdCheckPriorities(struct _KPRCB *Prcb, ULONG64 QuantumUnit);
+#else
+#define KdCheckPriorities(Prcb, QuantumUnit) ((void)0)
+#endif
 
 /* Trace: one ring a processor, fixed-size records; cheap enough to stay on. */
 typedef enum _KD_TRACE_EVENT {

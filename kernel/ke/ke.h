@@ -115,6 +115,7 @@ struct _KTHREAD {
     LONG64 QuantumLeft;                 /* (p) cycles */
     LIST_ENTRY ReadyListEntry;          /* (r) */
     ULONG ReadySince;                   /* (r) queued: the processor's ScanCount then; else minus its age in scans */
+    ULONG64 ReadyCycles;                /* (r) debug: when it was queued */
     struct _KTHREAD *WakeNext;          /* (whoever claimed it) circle of threads to be readied */
     KPRIORITY WakeIncrement;            /* (whoever claimed it) */
     ULONG64 CycleTime;                  /* (p) processor time used, cycles */
@@ -255,6 +256,7 @@ struct _KPRCB {
         };
         USHORT RunningPriorities; /* both */
     };
+    volatile UCHAR Halted;        /* idle, with nothing to do before the next interrupt; this processor only */
     volatile ULONG ReadySummary;  /* (r) a bit a level at which a thread waits */
     volatile ULONG MovableSummary; /* (r) a bit a level at which one waits that another processor might run */
     volatile KAFFINITY MovableAffinity; /* (r) where these may run, at most; 0 when there are none */

@@ -249,6 +249,7 @@ void KiStarvationScan(PKPRCB Prcb, ULONG64 Now)
 {
     ULONG Lifted = 0;
     KeAcquireLockAtDpc(&Prcb->ReadyLock);
+    KdCheckPriorities(Prcb, KiCyclesPerQuantumUnit);
     Prcb->ScanCount++;
     while (Lifted < KI_SCAN_BOOSTS && KiLiftStarved(Prcb)) {
         Lifted++;
@@ -261,7 +262,7 @@ void KiStarvationScan(PKPRCB Prcb, ULONG64 Now)
     if (Preempt) {
         KiRequestReschedule(Prcb);
     } else if (Movable != 0 && RtlHighestBit(Movable) < Prcb->RunningPriority) {
-        KiOfferWaiting(Affinity, RtlHighestBit(Movable) + 1); /* preempted threads stayed, but it takes long */
+        KiOfferWaiting(Affinity, RtlHighestBit(Movable) + 1); /* what preempted an equal, before them, stays long */
     }
 }
 

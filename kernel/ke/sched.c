@@ -72,6 +72,9 @@ KI_HOT void KiInsertReady(PKPRCB Prcb, PKTHREAD Thread, bool Head)
         KiCountMovable(Prcb, Thread);
     }
     Thread->ReadySince += Prcb->ScanCount;
+#if DBG
+    Thread->ReadyCycles = ArchReadCycles();
+#endif
     if (Prcb->ScanDue == UINT64_MAX) {
         Prcb->ScanDue = ArchReadCycles() + KiCyclesPerSecond;
     }
@@ -717,7 +720,9 @@ NORETURN void KeIdleLoop(void)
             ArchEnableInterrupts();
             continue;
         }
+        Prcb->Halted = TRUE;
         ArchWaitForInterrupt();
+        Prcb->Halted = FALSE;
     }
 }
 

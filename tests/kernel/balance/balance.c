@@ -120,6 +120,7 @@ typedef struct _MOVER {
     KPRIORITY Priority;
     KEVENT Ready, Go;
     volatile LONG RanOn; /* -1: not yet */
+    volatile KPRIORITY RanAt;
     volatile LONG Order; /* of all movers that have run */
     PETHREAD Thread;
 } MOVER;
@@ -135,6 +136,7 @@ static VOID MoverThread(PVOID Context)
     KeRevertToUserAffinityThreadEx(0);
     KeWaitForSingleObject(&Mover->Go, Executive, KernelMode, FALSE, NULL);
     Mover->Order = InterlockedIncrement(&MoversRun);
+    Mover->RanAt = KeQueryPriorityThread(KeGetCurrentThread());
     Mover->RanOn = (LONG)KeGetCurrentProcessorNumber();
 }
 
@@ -481,6 +483,41 @@ static PCSTR TestSharesWithEqual(VOID)
     return NULL;
 }
 
+/* Two threads of one level share the last processor, and one that may not leave it has the turn, when something higher
+   comes there: nobody is told of the other one, which waits before an equal would have. The scan finds that another
+   processor runs an equal. Only after four scans would the thread be lifted to 15, and run. Long quanta: the thread must
+   not have its turn before. */
+static PCSTR TestScanOffers(VOID)
+{
+    static MOVER Mover;
+    static HOLDER Upper;
+    ULONG Last = Processors - 1;
+    if (Processors < 3) {
+        return NULL;
+    }
+    PinTo(1); /* with every switch the first processor would look around */
+    KTEST_CHECK(StartMover(&Mover, Last, 8));
+    UCHAR Quantum = PrimerSetQuantum(255);
+    for (ULONG i = 0; i < Processors; i++) {
+        KTEST_CHECK(StartHolder(&Holders[i], i, i == 0 || i == Last ? 8 : 11));
+    }
+    KeInitializeEvent(&HoldersGo, NotificationEvent, FALSE);
+    KTEST_CHECK(MakeHolder(&Upper, Last, 11, TRUE));
+    KeSetEvent(&Mover.Go, IO_NO_INCREMENT, FALSE);
+    KeSetEvent(&HoldersGo, IO_NO_INCREMENT, FALSE);
+    PrimerSetQuantum(Quantum);
+    WAIT_FOR(Mover.RanOn >= 0, 10000);
+    LONG RanOn = Mover.RanOn;
+    StopAll = 1;
+    for (ULONG i = 0; i < Processors; i++) {
+        KtestJoin(Holders[i].Thread);
+    }
+    KtestJoin(Upper.Thread);
+    KtestJoin(Mover.Thread);
+    KTEST_CHECK(RanOn == 0 && Mover.RanAt == 8);
+    return NULL;
+}
+
 /* ---- Shares ---- */
 
 static KEVENT ShareGo;
@@ -744,6 +781,7 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     RunUpper("balance.moves-to-weaker", TestMovesToWeaker);
     RunUpper("balance.let-loose", TestLetLoose);
     RunUpper("balance.shares-with-equal", TestSharesWithEqual);
+    RunUpper("balance.scan-offers", TestScanOffers);
     RunUpper("balance.shares", TestShares);
     RunUpper("balance.times-grow", TestTimesGrow);
     RunUpper("balance.keeps-place", TestKeepsPlace);
