@@ -63,6 +63,29 @@
     X(AlertResumeThread, 2)                                                                                            \
     X(GetContextThread, 2)                                                                                             \
     X(SetContextThread, 2)                                                                                             \
+    X(CreateMutant, 4)                                                                                                 \
+    X(OpenMutant, 3)                                                                                                   \
+    X(ReleaseMutant, 2)                                                                                                \
+    X(QueryMutant, 5)                                                                                                  \
+    X(CreateSemaphore, 5)                                                                                              \
+    X(OpenSemaphore, 3)                                                                                                \
+    X(ReleaseSemaphore, 3)                                                                                             \
+    X(QuerySemaphore, 5)                                                                                               \
+    X(CreateTimer, 4)                                                                                                  \
+    X(OpenTimer, 3)                                                                                                    \
+    X(SetTimer, 7)                                                                                                     \
+    X(CancelTimer, 2)                                                                                                  \
+    X(QueryTimer, 5)                                                                                                   \
+    X(QueryEvent, 5)                                                                                                   \
+    X(SignalAndWaitForSingleObject, 4)                                                                                 \
+    X(SuspendProcess, 1)                                                                                               \
+    X(ResumeProcess, 1)                                                                                                \
+    X(CreateSection, 7)                                                                                                \
+    X(OpenSection, 3)                                                                                                  \
+    X(MapViewOfSection, 10)                                                                                            \
+    X(UnmapViewOfSection, 2)                                                                                           \
+    X(QuerySection, 5)                                                                                                 \
+    X(FlushInstructionCache, 3)                                                                                        \
     X(OpenEvent, 3)                                                                                                    \
     X(CreateDirectoryObject, 3)                                                                                        \
     X(OpenDirectoryObject, 3)                                                                                          \
@@ -391,12 +414,64 @@ typedef enum _SUBSYSTEM_INFORMATION_TYPE {
     SubsystemInformationTypeWSL = 1,
     MaxSubsystemInformationType = 2
 } SUBSYSTEM_INFORMATION_TYPE;
+typedef enum _TIMER_TYPE { NotificationTimer, SynchronizationTimer } TIMER_TYPE;
+#define EVENT_QUERY_STATE  0x0001
+#define EVENT_MODIFY_STATE 0x0002
 #define EVENT_ALL_ACCESS   0x001F0003
 #define DIRECTORY_ALL_ACCESS     0x000F000F
 #define SYMBOLIC_LINK_ALL_ACCESS 0x000F0001
 #define PROCESS_ALL_ACCESS 0x001FFFFF
 #define THREAD_ALL_ACCESS  0x001FFFFF
 #endif
+
+/* ---- Mutants, semaphores, timers ---- */
+
+#define MUTANT_QUERY_STATE     0x0001
+#define MUTANT_ALL_ACCESS      0x001F0001
+#define SEMAPHORE_QUERY_STATE  0x0001
+#define SEMAPHORE_MODIFY_STATE 0x0002
+#define SEMAPHORE_ALL_ACCESS   0x001F0003
+#define TIMER_QUERY_STATE      0x0001
+#define TIMER_MODIFY_STATE     0x0002
+#define TIMER_ALL_ACCESS       0x001F0003
+
+typedef struct _EVENT_BASIC_INFORMATION {
+    EVENT_TYPE EventType;
+    LONG EventState;
+} EVENT_BASIC_INFORMATION;
+typedef struct _MUTANT_BASIC_INFORMATION {
+    LONG CurrentCount; /* 1: free; 0 or less: owned */
+    BOOLEAN OwnedByCaller;
+    BOOLEAN AbandonedState;
+} MUTANT_BASIC_INFORMATION;
+typedef struct _SEMAPHORE_BASIC_INFORMATION {
+    LONG CurrentCount;
+    LONG MaximumCount;
+} SEMAPHORE_BASIC_INFORMATION;
+typedef struct _TIMER_BASIC_INFORMATION {
+    LARGE_INTEGER RemainingTime; /* 100 ns; 0: not set */
+    BOOLEAN TimerState;
+} TIMER_BASIC_INFORMATION;
+typedef VOID (*PTIMER_APC_ROUTINE)(PVOID TimerContext, ULONG TimerLowValue, LONG TimerHighValue);
+
+/* ---- Sections ---- */
+
+#define SECTION_QUERY       0x0001
+#define SECTION_MAP_WRITE   0x0002
+#define SECTION_MAP_READ    0x0004
+#define SECTION_MAP_EXECUTE 0x0008
+#define SECTION_ALL_ACCESS  0x000F001F
+#define SEC_COMMIT          0x08000000
+#define SEC_RESERVE         0x04000000
+#define SEC_IMAGE           0x01000000
+
+typedef enum _SECTION_INHERIT { ViewShare = 1, ViewUnmap = 2 } SECTION_INHERIT;
+typedef struct _SECTION_BASIC_INFORMATION {
+    PVOID BaseAddress;
+    ULONG AllocationAttributes;
+    LARGE_INTEGER MaximumSize;
+} SECTION_BASIC_INFORMATION;
+
 typedef VOID (*PUSER_THREAD_START)(PVOID Argument);
 typedef VOID (*PPS_APC_ROUTINE)(PVOID Argument1, PVOID Argument2, PVOID Argument3);
 
@@ -474,6 +549,39 @@ NTSTATUS NtUnloadDriver(PUNICODE_STRING DriverServiceName); /* the same name */
 NTSTATUS NtShutdownSystem(SHUTDOWN_ACTION Action);
 NTSTATUS NtCreateSubsystemProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                                   PSUBSYSTEM_PROGRAM Program);
+NTSTATUS NtCreateMutant(PHANDLE MutantHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                        BOOLEAN InitialOwner);
+NTSTATUS NtOpenMutant(PHANDLE MutantHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes);
+NTSTATUS NtReleaseMutant(HANDLE MutantHandle, PLONG PreviousCount);
+NTSTATUS NtQueryMutant(HANDLE MutantHandle, ULONG Class, PVOID Information, ULONG Length, PULONG ReturnLength);
+NTSTATUS NtCreateSemaphore(PHANDLE SemaphoreHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                           LONG InitialCount, LONG MaximumCount);
+NTSTATUS NtOpenSemaphore(PHANDLE SemaphoreHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes);
+NTSTATUS NtReleaseSemaphore(HANDLE SemaphoreHandle, LONG ReleaseCount, PLONG PreviousCount);
+NTSTATUS NtQuerySemaphore(HANDLE SemaphoreHandle, ULONG Class, PVOID Information, ULONG Length, PULONG ReturnLength);
+NTSTATUS NtCreateTimer(PHANDLE TimerHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                       TIMER_TYPE TimerType);
+NTSTATUS NtOpenTimer(PHANDLE TimerHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes);
+NTSTATUS NtSetTimer(HANDLE TimerHandle, PLARGE_INTEGER DueTime, PTIMER_APC_ROUTINE TimerApcRoutine, PVOID TimerContext,
+                    BOOLEAN ResumeTimer, LONG Period, PBOOLEAN PreviousState);
+NTSTATUS NtCancelTimer(HANDLE TimerHandle, PBOOLEAN CurrentState);
+NTSTATUS NtQueryTimer(HANDLE TimerHandle, ULONG Class, PVOID Information, ULONG Length, PULONG ReturnLength);
+NTSTATUS NtQueryEvent(HANDLE EventHandle, ULONG Class, PVOID Information, ULONG Length, PULONG ReturnLength);
+NTSTATUS NtSignalAndWaitForSingleObject(HANDLE SignalHandle, HANDLE WaitHandle, BOOLEAN Alertable,
+                                        PLARGE_INTEGER Timeout);
+NTSTATUS NtSuspendProcess(HANDLE ProcessHandle);
+NTSTATUS NtResumeProcess(HANDLE ProcessHandle);
+NTSTATUS NtSetInformationProcess(HANDLE ProcessHandle, PROCESSINFOCLASS Class, PVOID Information, ULONG Length);
+NTSTATUS NtCreateSection(PHANDLE SectionHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                         PLARGE_INTEGER MaximumSize, ULONG SectionPageProtection, ULONG AllocationAttributes,
+                         HANDLE FileHandle);
+NTSTATUS NtOpenSection(PHANDLE SectionHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes);
+NTSTATUS NtMapViewOfSection(HANDLE SectionHandle, HANDLE ProcessHandle, PVOID *BaseAddress, ULONG_PTR ZeroBits,
+                            SIZE_T CommitSize, PLARGE_INTEGER SectionOffset, PSIZE_T ViewSize,
+                            SECTION_INHERIT InheritDisposition, ULONG AllocationType, ULONG Protect);
+NTSTATUS NtUnmapViewOfSection(HANDLE ProcessHandle, PVOID BaseAddress);
+NTSTATUS NtQuerySection(HANDLE SectionHandle, ULONG Class, PVOID Information, SIZE_T Length, PSIZE_T ReturnLength);
+NTSTATUS NtFlushInstructionCache(HANDLE ProcessHandle, PVOID BaseAddress, SIZE_T Length);
 NTSTATUS NtQueueApcThread(HANDLE ThreadHandle, PPS_APC_ROUTINE ApcRoutine, PVOID Argument1, PVOID Argument2,
                           PVOID Argument3);
 NTSTATUS NtContinue(PCONTEXT Context, BOOLEAN TestAlert);

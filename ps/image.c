@@ -36,6 +36,9 @@ static NTSTATUS PspArchivePath(PCUNICODE_STRING Name, char *Path, ULONG Size)
         return STATUS_OBJECT_NAME_INVALID;
     }
     Path[Prefix + Length] = '\0';
+    if (strlen(Path) != Prefix + Length) {
+        return STATUS_OBJECT_NAME_INVALID; /* a NUL within the name */
+    }
     for (char *Next = Path; *Next != '\0'; Next++) {
         *Next = *Next == '\\' ? '/' : *Next;
     }

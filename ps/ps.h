@@ -191,6 +191,7 @@ void PsReleaseSpace(PEPROCESS Process, PMM_ADDRESS_SPACE Space);
 #define PS_VM_PROTECT          0x1ff /* PAGE_* it was allocated with */
 #define PS_VM_RESERVED         0x200 /* no page of it is committed */
 #define PS_VM_KERNEL           0x400 /* image, PEB, TEB, stack: not to be freed by services */
+#define PS_VM_VIEW             0x800 /* of a section */
 #define PS_STACK_TAG           PS_VM_TAG(0, PS_VM_KERNEL | PAGE_READWRITE) /* committed pages of a thread's stack */
 #define PS_VM_TAG(Base, Flags) ((PVOID)((ULONG_PTR)(Base) | (Flags)))
 

@@ -187,7 +187,7 @@ NTSTATUS NtGetContextThread(HANDLE ThreadHandle, PCONTEXT ThreadContext)
 }
 
 /* Changes the registers likewise; segments, flags and addresses are made harmless. A thread that is in a system service goes
-   on there, and its status goes into RAX. The calling thread's own: does not return. Errors as NtGetContextThread
+   on there, and its status goes into RAX. A program's calling thread's own: does not return. Errors as NtGetContextThread
    (THREAD_SET_CONTEXT). PASSIVE; waits for the thread. (no WDK page) */
 NTSTATUS NtSetContextThread(HANDLE ThreadHandle, PCONTEXT ThreadContext)
 {
@@ -203,7 +203,7 @@ NTSTATUS NtSetContextThread(HANDLE ThreadHandle, PCONTEXT ThreadContext)
     BOOLEAN Self = Thread == PsGetCurrentThread();
     Status = SvcContext(Thread, &Call);
     ObDereferenceObject(Thread);
-    if (Self && NT_SUCCESS(Status)) {
+    if (Self && NT_SUCCESS(Status) && ExGetPreviousMode() == UserMode) {
         SvcEnterUserFrame();
     }
     return Status;

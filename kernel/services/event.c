@@ -3,7 +3,6 @@
  * Event objects: handles and names around KEVENTs. The events' own locks are sync's affair; no other lock here.
  */
 #include "kernel/services/services.h"
-#include "kernel/kd/kd.h"
 #include "kernel/rtl/export.h"
 #include <ntapi.h>
 
@@ -23,9 +22,21 @@ static const OB_TYPE_ROUTINES SvcEventRoutines = {
 
 void SvcInitialize(void)
 {
-    if (!NT_SUCCESS(ObCreateType(&SvcEventRoutines, &SvcEventType))) {
-        KdBugCheck(PHASE0_INITIALIZATION_FAILED, 0, 0, 0, 0, NULL, "no memory for the event type");
-    }
+    SvcCreateType(&SvcEventRoutines, &SvcEventType);
+    SvcInitializeSync();
+    SvcInitializeTimers();
+    SvcInitializeSections();
+}
+
+typedef struct _SVC_NEW_EVENT {
+    EVENT_TYPE Type;
+    BOOLEAN State;
+} SVC_NEW_EVENT;
+
+static void SvcInitializeEvent(PVOID Object, const VOID *Context)
+{
+    const SVC_NEW_EVENT *New = Context;
+    KeInitializeEvent(Object, New->Type, New->State);
 }
 
 /* A handle to a new event, or with OBJ_OPENIF to the one that has the name (STATUS_OBJECT_NAME_EXISTS). STATUS_INVALID_PARAMETER for
@@ -33,24 +44,11 @@ void SvcInitialize(void)
 NTSTATUS NtCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                        EVENT_TYPE Type, BOOLEAN InitialState)
 {
-    KPROCESSOR_MODE Mode = ExGetPreviousMode();
-    EX_OBJECT_ATTRIBUTES Attributes;
-    PKEVENT Event;
-
+    SVC_NEW_EVENT New = {Type, InitialState != FALSE};
     if (Type != NotificationEvent && Type != SynchronizationEvent) {
         return STATUS_INVALID_PARAMETER;
     }
-    NTSTATUS Status = ExCaptureObjectAttributes(&Attributes, ObjectAttributes, Mode);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    Status = ObCreateObject(SvcEventType, (PVOID *)&Event);
-    if (NT_SUCCESS(Status)) {
-        KeInitializeEvent(Event, Type, InitialState != FALSE);
-        Status = ObInsertObject(Event, &Attributes, DesiredAccess, EventHandle, Mode);
-    }
-    ExFreeUnicodeString(&Attributes.Name);
-    return Status;
+    return SvcCreateNamed(SvcEventType, ObjectAttributes, DesiredAccess, EventHandle, SvcInitializeEvent, &New);
 }
 
 /* A handle to the event of a name. The statuses of ObOpenObjectByName. PASSIVE.
@@ -139,4 +137,19 @@ NTSTATUS NtPulseEvent(HANDLE EventHandle, PLONG PreviousState)
 NTSTATUS NtClearEvent(HANDLE EventHandle)
 {
     return SvcChangeEvent(EventHandle, KeResetEvent, NULL);
+}
+
+static void SvcFillEvent(PVOID Data, PVOID Object)
+{
+    EVENT_BASIC_INFORMATION *Basic = Data;
+    Basic->EventType = (EVENT_TYPE)((PKEVENT)Object)->Header.Type;
+    Basic->EventState = KeReadStateEvent(Object);
+}
+
+/* Class 0: EVENT_BASIC_INFORMATION. Errors as NtQueryMutant (EVENT_QUERY_STATE). PASSIVE. (no WDK page) */
+NTSTATUS NtQueryEvent(HANDLE EventHandle, ULONG Class, PVOID Information, ULONG Length, PULONG ReturnLength)
+{
+    SVC_STATE_QUERY Query = {Class, Information, Length, ReturnLength};
+    return SvcQueryState(EventHandle, EVENT_QUERY_STATE, SvcEventType, &Query, SvcFillEvent,
+                         sizeof(EVENT_BASIC_INFORMATION));
 }

@@ -10,9 +10,17 @@
 
 /* ---- Opening ---- */
 
-/* A program may look at the kernel's own processes and threads (System) and wait for them, and that is all:
-   their handles, for one, would be all kernel handles. The caller's reference goes. */
-static NTSTATUS SvcOpenObject(PVOID Object, BOOLEAN System, ACCESS_MASK Access, ACCESS_MASK Looking,
+/* Nobody in user mode is master of these: the kernel's own processes, whose handles would be all kernel handles; and the first
+   program's, but for itself: through it one could feign the messages for tools/run, or end the machine. */
+static bool SvcIsProtected(PEPROCESS Process)
+{
+    return Process->SystemProcess ||
+           (&Process->Pcb == SvcInitialProcess && ArchCurrentThread()->Process != SvcInitialProcess);
+}
+
+/* A program may look at a protected (System) process or thread and wait for it, and that is all. The caller's reference
+   goes. */
+static NTSTATUS SvcOpenObject(PVOID Object, bool System, ACCESS_MASK Access, ACCESS_MASK Looking,
                               ULONG Flags, PHANDLE Result)
 {
     if (System && ExGetPreviousMode() != KernelMode && (Access & ~(Looking | SYNCHRONIZE)) != 0) {
@@ -48,7 +56,7 @@ static NTSTATUS SvcLookupProcess(PCLIENT_ID ClientId, PEPROCESS *Process)
 }
 
 /* A handle to the process of an id; with UniqueThread, of that thread of it. STATUS_INVALID_CID,
-   STATUS_INVALID_PARAMETER_MIX (no ClientId), STATUS_ACCESS_DENIED (more than looking at System or Idle).
+   STATUS_INVALID_PARAMETER_MIX (no ClientId), STATUS_ACCESS_DENIED (more than looking at System, Idle, or the first program).
    PASSIVE. (WDK page of the name) */
 NTSTATUS NtOpenProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                        PCLIENT_ID ClientId)
@@ -63,7 +71,7 @@ NTSTATUS NtOpenProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAccess, POBJECT
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    return SvcOpenObject(Process, Process->SystemProcess, DesiredAccess,
+    return SvcOpenObject(Process, SvcIsProtected(Process), DesiredAccess,
                          PROCESS_QUERY_INFORMATION | PROCESS_QUERY_LIMITED_INFORMATION, Flags, ProcessHandle);
 }
 
@@ -91,7 +99,7 @@ NTSTATUS NtOpenThread(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess, POBJECT_A
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    return SvcOpenObject(Thread, Thread->Tcb.SystemThread, DesiredAccess,
+    return SvcOpenObject(Thread, Thread->Tcb.SystemThread || SvcIsProtected(PsThreadProcess(Thread)), DesiredAccess,
                          THREAD_QUERY_INFORMATION | THREAD_QUERY_LIMITED_INFORMATION, Flags, ThreadHandle);
 }
 
@@ -158,4 +166,37 @@ NTSTATUS NtSuspendThread(HANDLE ThreadHandle, PULONG PreviousSuspendCount)
 NTSTATUS NtResumeThread(HANDLE ThreadHandle, PULONG PreviousSuspendCount)
 {
     return SvcChangeSuspension(ThreadHandle, PreviousSuspendCount, PsResumeThread);
+}
+
+/* All threads that the process has now; one that refuses (it ends, or its count is at its limit) changes nothing for the
+   others. */
+static NTSTATUS SvcChangeProcessSuspension(HANDLE ProcessHandle, NTSTATUS (*Change)(PETHREAD Thread, PULONG PreviousCount))
+{
+    PEPROCESS Process;
+    NTSTATUS Status = PsReferenceProcessHandle(ProcessHandle, PROCESS_SUSPEND_RESUME, &Process);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    KeLockShared(&Process->Lock);
+    Status = Process->State > PsProcessRunning ? STATUS_PROCESS_IS_TERMINATING : STATUS_SUCCESS;
+    for (PLIST_ENTRY Link = Process->ThreadListHead.Flink; NT_SUCCESS(Status) && Link != &Process->ThreadListHead;
+         Link = Link->Flink) {
+        Change(CONTAINING_RECORD(Link, ETHREAD, ThreadListEntry), NULL);
+    }
+    KeUnlockShared(&Process->Lock);
+    ObDereferenceObject(Process);
+    return Status;
+}
+
+/* Each thread of the process is suspended once more. STATUS_PROCESS_IS_TERMINATING; handle errors (PROCESS_SUSPEND_RESUME).
+   PASSIVE. (no WDK page) */
+NTSTATUS NtSuspendProcess(HANDLE ProcessHandle)
+{
+    return SvcChangeProcessSuspension(ProcessHandle, PsSuspendThread);
+}
+
+/* Takes one suspension of each thread back. Errors as NtSuspendProcess. PASSIVE. (no WDK page) */
+NTSTATUS NtResumeProcess(HANDLE ProcessHandle)
+{
+    return SvcChangeProcessSuspension(ProcessHandle, PsResumeThread);
 }

@@ -42,8 +42,29 @@ void SvcUserApc(PKTRAP_FRAME Frame, PKNORMAL_ROUTINE Routine, PVOID Context, PVO
 /* The current thread, in a service, goes on with what stands in its user frame, all registers included: a service that
    returned would put its status into one of them. Whatever is on the kernel stack is dropped. */
 NORETURN void SvcEnterUserFrame(void);
-/* The event type. After ObInitialize. */
+/* A new object of a type that programs make and name: the services NtCreate*. */
+NTSTATUS SvcCreateNamed(POBJECT_TYPE Type, POBJECT_ATTRIBUTES ObjectAttributes, ACCESS_MASK Access, PHANDLE Handle,
+                        void (*Initialize)(PVOID Object, const VOID *Context), const VOID *Context);
+/* The services that query an object's state: class 0, of exactly Size bytes, 24 at most, filled in zeroed memory. */
+typedef struct _SVC_STATE_QUERY {
+    ULONG Class;
+    PVOID Information;
+    ULONG Length;
+    PULONG ReturnLength;
+} SVC_STATE_QUERY;
+NTSTATUS SvcQueryState(HANDLE Handle, ACCESS_MASK Access, POBJECT_TYPE Type, const SVC_STATE_QUERY *Query,
+                       void (*Fill)(PVOID Data, PVOID Object), ULONG Size);
+/* The object to be waited for, referenced, and the captured time-out. */
+NTSTATUS SvcBeginWait(HANDLE Handle, PVOID *Object, PLARGE_INTEGER Captured, PLARGE_INTEGER *Timeout);
+/* A wait on behalf of the caller; what it raises (a mutant that was acquired too often) becomes its status. */
+NTSTATUS SvcWait(ULONG Count, PVOID *Objects, WAIT_TYPE Type, BOOLEAN Alertable, PLARGE_INTEGER Timeout,
+                 PKWAIT_BLOCK Blocks);
+/* Types of objects. After ObInitialize. A type that cannot be made is a bug check. */
+void SvcCreateType(const OB_TYPE_ROUTINES *Routines, POBJECT_TYPE *Type);
 void SvcInitialize(void);
+void SvcInitializeSync(void);
+void SvcInitializeTimers(void);
+void SvcInitializeSections(void);
 /* Whose lines for the log may be messages. Set at start-up, compared only. */
 extern PKPROCESS SvcInitialProcess;
 

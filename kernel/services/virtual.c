@@ -9,14 +9,12 @@
  * apart: mm's own lock is held for each step only. A subsystem process's regions carry its provider's tags:
  * these services do not change them.
  */
-#include "kernel/services/services.h"
+#include "kernel/services/virtual.h"
 #include "ps/ps.h"
 #include "sync/pushlock.h"
 #include <ntapi.h>
 
 #define SVC_COPY_TAG 'ypcS'
-
-#define SVC_GRANULARITY 0x10000
 
 /* ---- Protections ---- */
 
@@ -32,8 +30,7 @@ static const struct {
     {PAGE_EXECUTE_READWRITE, MM_READ | MM_WRITE | MM_EXECUTE},
 };
 
-/* FALSE: there is no such protection; a guard needs an access to watch for. */
-static bool SvcProtectionFromPage(ULONG Page, PULONG Protection)
+bool SvcProtectionFromPage(ULONG Page, PULONG Protection)
 {
     for (ULONG i = 0; i < ARRAYSIZE(SvcProtection); i++) {
         if (SvcProtection[i].Page == (Page & ~PAGE_GUARD)) {
@@ -55,16 +52,6 @@ static ULONG SvcPageFromProtection(ULONG Protection)
 }
 
 /* ---- A request ---- */
-
-/* What the services have in common: the process, its space, the range in whole pages, what is to be done. */
-typedef struct _SVC_VM_REQUEST {
-    PEPROCESS Process;
-    PMM_ADDRESS_SPACE Space;
-    ULONG_PTR Base, End; /* page aligned; equal: the caller's size was 0 */
-    ULONG Type;          /* MEM_* */
-    ULONG Page;          /* PAGE_* asked for; receives the one before */
-    ULONG Protection;    /* the same as MM_* */
-} SVC_VM_REQUEST;
 
 /* [Base, Base + Size) to whole pages of user memory. */
 static NTSTATUS SvcCaptureRange(SVC_VM_REQUEST *Request, PVOID *BaseAddress, PSIZE_T RegionSize)
@@ -93,7 +80,7 @@ static NTSTATUS SvcReturnRange(PVOID *BaseAddress, PSIZE_T RegionSize, const SVC
     return NT_SUCCESS(Status) ? ExCopyOut(RegionSize, &Size, sizeof(Size), ExGetPreviousMode()) : Status;
 }
 
-static NTSTATUS SvcOpenRequest(SVC_VM_REQUEST *Request, HANDLE Handle, ACCESS_MASK Access)
+NTSTATUS SvcOpenRequest(SVC_VM_REQUEST *Request, HANDLE Handle, ACCESS_MASK Access)
 {
     NTSTATUS Status = PsReferenceProcessHandle(Handle, Access, &Request->Process);
     if (!NT_SUCCESS(Status)) {
@@ -106,15 +93,21 @@ static NTSTATUS SvcOpenRequest(SVC_VM_REQUEST *Request, HANDLE Handle, ACCESS_MA
     return Status;
 }
 
-static void SvcCloseRequest(SVC_VM_REQUEST *Request)
+void SvcCloseRequest(SVC_VM_REQUEST *Request)
 {
     PsReleaseSpace(Request->Process, Request->Space);
     ObDereferenceObject(Request->Process);
 }
 
-/* A change of a native process's memory, one at a time. The range comes from the caller's variables, and what
-   has become of it goes back there. */
-static NTSTATUS SvcChangeMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize,
+NTSTATUS SvcChangeProcess(SVC_VM_REQUEST *Request, NTSTATUS (*Change)(SVC_VM_REQUEST *))
+{
+    KeLockExclusive(&Request->Process->VirtualLock);
+    NTSTATUS Status = Request->Process->SubsystemProcess ? STATUS_NOT_SUPPORTED : Change(Request);
+    KeUnlockExclusive(&Request->Process->VirtualLock);
+    return Status;
+}
+
+NTSTATUS SvcChangeMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize,
                                 SVC_VM_REQUEST *Request, NTSTATUS (*Change)(SVC_VM_REQUEST *))
 {
     NTSTATUS Status = SvcCaptureRange(Request, BaseAddress, RegionSize);
@@ -124,16 +117,14 @@ static NTSTATUS SvcChangeMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    KeLockExclusive(&Request->Process->VirtualLock);
-    Status = Request->Process->SubsystemProcess ? STATUS_NOT_SUPPORTED : Change(Request);
-    KeUnlockExclusive(&Request->Process->VirtualLock);
+    Status = SvcChangeProcess(Request, Change);
     SvcCloseRequest(Request);
     return NT_SUCCESS(Status) ? SvcReturnRange(BaseAddress, RegionSize, Request) : Status;
 }
 
 /* ---- Regions of a range ---- */
 
-static ULONG SvcTagFlags(const MM_REGION_INFORMATION *Region)
+ULONG SvcTagFlags(const MM_REGION_INFORMATION *Region)
 {
     return (ULONG)(ULONG_PTR)Region->Tag & (PAGE_SIZE - 1);
 }
@@ -145,17 +136,28 @@ static ULONG_PTR SvcTagBase(const MM_REGION_INFORMATION *Region)
     return Base != 0 ? Base : Region->Start;
 }
 
-/* Hole: the answer when part of the range is not mapped; Wrong: when part of it has one of Flags in its tag. */
-static NTSTATUS SvcCheckRange(const SVC_VM_REQUEST *Request, ULONG Flags, NTSTATUS Wrong, NTSTATUS Hole)
+/* The same allocation? (All regions without a base count as one.) */
+static bool SvcIsSameAllocation(const MM_REGION_INFORMATION *Region, ULONG_PTR Base)
+{
+    return ALIGN_DOWN_BY((ULONG_PTR)Region->Tag, PAGE_SIZE) == Base;
+}
+
+/* Outside: the answer when part of the range is not mapped, or belongs to another allocation than its start; Wrong: when part
+   of it has one of Flags in its tag. */
+static NTSTATUS SvcCheckRange(const SVC_VM_REQUEST *Request, ULONG Flags, NTSTATUS Wrong, NTSTATUS Outside)
 {
     MM_REGION_INFORMATION Region;
+    ULONG_PTR Base = 0;
     for (ULONG_PTR Next = Request->Base; Next < Request->End; Next = Region.End) {
         NTSTATUS Status = MmQueryRegion(Request->Space, Next, &Region);
         if (!NT_SUCCESS(Status)) {
             return Status;
         }
-        if (!Region.Mapped) {
-            return Hole;
+        if (Region.Mapped && Next == Request->Base) {
+            Base = ALIGN_DOWN_BY((ULONG_PTR)Region.Tag, PAGE_SIZE);
+        }
+        if (!Region.Mapped || !SvcIsSameAllocation(&Region, Base)) {
+            return Outside;
         }
         if (SvcTagFlags(&Region) & Flags) {
             return Wrong;
@@ -202,8 +204,8 @@ static NTSTATUS SvcReserve(SVC_VM_REQUEST *Request, ULONG_PTR Base, ULONG_PTR En
                        Commit ? Request->Protection : 0, NULL, 0, 0, PS_VM_TAG(Base, Flags));
 }
 
-/* Size bytes somewhere behind the image, on a 64 KiB boundary. */
-static NTSTATUS SvcReserveAnywhere(SVC_VM_REQUEST *Request, SIZE_T Size)
+NTSTATUS SvcPlaceAnywhere(SVC_VM_REQUEST *Request, SIZE_T Size,
+                          NTSTATUS (*Place)(SVC_VM_REQUEST *Request, ULONG_PTR Base, ULONG_PTR End))
 {
     ULONG_PTR Next = ALIGN_UP_BY(Request->Process->ImageBase + Request->Process->ImageSize, SVC_GRANULARITY);
     MM_REGION_INFORMATION Region;
@@ -213,7 +215,7 @@ static NTSTATUS SvcReserveAnywhere(SVC_VM_REQUEST *Request, SIZE_T Size)
             Next = ALIGN_UP_BY(Region.End, SVC_GRANULARITY);
             continue;
         }
-        NTSTATUS Status = SvcReserve(Request, Next, Next + Size);
+        NTSTATUS Status = Place(Request, Next, Next + Size);
         if (Status != STATUS_CONFLICTING_ADDRESSES) {
             return Status;
         }
@@ -229,14 +231,14 @@ static NTSTATUS SvcAllocate(SVC_VM_REQUEST *Request)
         return STATUS_INVALID_PARAMETER;
     }
     if (Request->Base == 0) {
-        return SvcReserveAnywhere(Request, Request->End);
+        return SvcPlaceAnywhere(Request, Request->End, SvcReserve);
     }
     if (Request->Type & MEM_RESERVE) {
         return Base >= MM_USER_LOWEST ? SvcReserve(Request, Base, Request->End) : STATUS_INVALID_PARAMETER;
     }
     /* Image, stacks, PEB and TEBs are not the program's to commit. */
     NTSTATUS Status =
-        SvcCheckRange(Request, PS_VM_KERNEL, STATUS_CONFLICTING_ADDRESSES, STATUS_CONFLICTING_ADDRESSES);
+        SvcCheckRange(Request, PS_VM_KERNEL | PS_VM_VIEW, STATUS_CONFLICTING_ADDRESSES, STATUS_CONFLICTING_ADDRESSES);
     return NT_SUCCESS(Status) ? SvcSetCommitted(Request, true) : Status;
 }
 
@@ -268,33 +270,57 @@ NTSTATUS NtAllocateVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, ULONG
 
 /* ---- Freeing ---- */
 
-/* Sets the range to the allocation that starts at its base. */
-static NTSTATUS SvcFindAllocation(SVC_VM_REQUEST *Request)
+NTSTATUS SvcFindAllocation(SVC_VM_REQUEST *Request)
 {
     MM_REGION_INFORMATION Region;
     NTSTATUS Status = MmQueryRegion(Request->Space, Request->Base, &Region);
     if (!NT_SUCCESS(Status) || !Region.Mapped) {
         return STATUS_MEMORY_NOT_ALLOCATED;
     }
-    if (SvcTagFlags(&Region) & PS_VM_KERNEL) {
-        return STATUS_UNABLE_TO_FREE_VM;
-    }
-    if (SvcTagBase(&Region) != Request->Base) {
-        return STATUS_FREE_VM_NOT_AT_BASE;
-    }
+    ULONG_PTR Base = SvcTagBase(&Region);
+    Request->Base = Base;
+    Request->Type = SvcTagFlags(&Region);
     do {
         Request->End = Region.End;
     } while (Request->End < MM_USER_END &&
              NT_SUCCESS(MmQueryRegion(Request->Space, Request->End, &Region)) && Region.Mapped &&
-             SvcTagBase(&Region) == Request->Base);
+             SvcTagBase(&Region) == Base);
     return STATUS_SUCCESS;
+}
+
+/* The allocation that starts at the range's base, which becomes the range. */
+static NTSTATUS SvcFindToFree(SVC_VM_REQUEST *Request, bool Release)
+{
+    SVC_VM_REQUEST Whole = *Request;
+    NTSTATUS Status = SvcFindAllocation(&Whole);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    if (Whole.Type & PS_VM_KERNEL) {
+        return STATUS_UNABLE_TO_FREE_VM;
+    }
+    if (Whole.Type & PS_VM_VIEW) {
+        return Release ? STATUS_UNABLE_TO_DELETE_SECTION : STATUS_UNABLE_TO_FREE_VM;
+    }
+    if (Whole.Base != Request->Base) {
+        return STATUS_FREE_VM_NOT_AT_BASE;
+    }
+    Request->End = Whole.End;
+    return STATUS_SUCCESS;
+}
+
+/* Is there anything at the range's start? */
+static bool SvcIsAllocated(const SVC_VM_REQUEST *Request)
+{
+    MM_REGION_INFORMATION Region;
+    return NT_SUCCESS(MmQueryRegion(Request->Space, Request->Base, &Region)) && Region.Mapped;
 }
 
 static NTSTATUS SvcFree(SVC_VM_REQUEST *Request)
 {
     ULONG_PTR End = Request->End;
     bool Whole = Request->Base == End, Release = Request->Type == MEM_RELEASE;
-    NTSTATUS Status = Whole || Release ? SvcFindAllocation(Request) : STATUS_SUCCESS;
+    NTSTATUS Status = Whole || Release ? SvcFindToFree(Request, Release) : STATUS_SUCCESS;
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
@@ -303,15 +329,18 @@ static NTSTATUS SvcFree(SVC_VM_REQUEST *Request)
                    ? MmUnmapRegion(Request->Space, Request->Base, Request->End - Request->Base)
                    : STATUS_INVALID_PARAMETER;
     }
-    Status = SvcCheckRange(Request, PS_VM_KERNEL, STATUS_UNABLE_TO_FREE_VM, STATUS_MEMORY_NOT_ALLOCATED);
+    if (!SvcIsAllocated(Request)) {
+        return STATUS_MEMORY_NOT_ALLOCATED;
+    }
+    Status = SvcCheckRange(Request, PS_VM_KERNEL | PS_VM_VIEW, STATUS_UNABLE_TO_FREE_VM, STATUS_UNABLE_TO_FREE_VM);
     return NT_SUCCESS(Status) ? SvcSetCommitted(Request, false) : Status;
 }
 
 /*
  * MEM_DECOMMIT: the pages of the range are reserved again; size 0: all of the allocation at *BaseAddress.
  * MEM_RELEASE: the whole allocation at *BaseAddress goes; the size is 0, or all of it. Both are given back.
- * STATUS_MEMORY_NOT_ALLOCATED, STATUS_FREE_VM_NOT_AT_BASE, STATUS_UNABLE_TO_FREE_VM (image, stacks, PEB,
- * TEBs), STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED; handle errors (PROCESS_VM_OPERATION). PASSIVE.
+ * STATUS_MEMORY_NOT_ALLOCATED, STATUS_FREE_VM_NOT_AT_BASE, STATUS_UNABLE_TO_FREE_VM (more than one allocation; image, stacks,
+ * PEB, TEBs), STATUS_UNABLE_TO_DELETE_SECTION (a view), STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED; handle errors (PROCESS_VM_OPERATION). PASSIVE.
  * (WDK page of the name)
  */
 NTSTATUS NtFreeVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize, ULONG FreeType)
@@ -325,15 +354,26 @@ NTSTATUS NtFreeVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T R
 
 /* ---- Protection ---- */
 
+/* A shared view gets no right that it was not mapped with: the handle may not have given it. */
+static bool SvcViewAllows(const MM_REGION_INFORMATION *Region, ULONG Protection)
+{
+    ULONG Mapped = 0;
+    SvcProtectionFromPage(SvcTagFlags(Region) & PS_VM_PROTECT, &Mapped);
+    return (Protection & (MM_WRITE | MM_EXECUTE) & ~Mapped) == 0;
+}
+
 static NTSTATUS SvcProtect(SVC_VM_REQUEST *Request)
 {
     MM_REGION_INFORMATION First;
     if (Request->Base == Request->End) {
         return STATUS_INVALID_PARAMETER;
     }
-    NTSTATUS Status = SvcCheckRange(Request, PS_VM_RESERVED, STATUS_NOT_COMMITTED, STATUS_NOT_COMMITTED);
+    NTSTATUS Status = SvcCheckRange(Request, PS_VM_RESERVED, STATUS_NOT_COMMITTED, STATUS_CONFLICTING_ADDRESSES);
     if (NT_SUCCESS(Status)) {
         Status = MmQueryRegion(Request->Space, Request->Base, &First);
+    }
+    if (NT_SUCCESS(Status) && First.Shared && !SvcViewAllows(&First, Request->Protection)) {
+        Status = STATUS_SECTION_PROTECTION;
     }
     if (!NT_SUCCESS(Status)) {
         return Status;
@@ -343,7 +383,8 @@ static NTSTATUS SvcProtect(SVC_VM_REQUEST *Request)
 }
 
 /*
- * Changes the protection of committed pages; *OldProtect receives that of the first. STATUS_NOT_COMMITTED,
+ * Changes the protection of committed pages of one allocation; *OldProtect receives that of the first. STATUS_NOT_COMMITTED;
+ * STATUS_CONFLICTING_ADDRESSES: free memory, or several allocations; STATUS_SECTION_PROTECTION: more than the view was mapped with;
  * STATUS_INVALID_PAGE_PROTECTION, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED; handle errors
  * (PROCESS_VM_OPERATION). PASSIVE. (no WDK page)
  */
@@ -374,6 +415,9 @@ static void SvcDescribeRegion(MEMORY_BASIC_INFORMATION *Data, const MM_REGION_IN
         return;
     }
     Data->Protect = Reserved ? 0 : SvcPageFromProtection(Region->Protection);
+    if (Region->HasSection && !Region->Shared && Data->Protect == PAGE_READWRITE) {
+        Data->Protect = PAGE_WRITECOPY;
+    }
     Data->State = Reserved ? MEM_RESERVE : MEM_COMMIT;
     Data->Type = Region->HasSection ? MEM_MAPPED : MEM_PRIVATE;
     Data->AllocationBase = (PVOID)(Native ? SvcTagBase(Region) : Region->Start);

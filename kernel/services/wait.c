@@ -19,22 +19,37 @@ static NTSTATUS SvcReferenceWaitable(HANDLE Handle, PVOID *Object)
     return Status;
 }
 
+NTSTATUS SvcBeginWait(HANDLE Handle, PVOID *Object, PLARGE_INTEGER Captured, PLARGE_INTEGER *Timeout)
+{
+    NTSTATUS Status = ExCaptureTimeout(Captured, Timeout, *Timeout, ExGetPreviousMode());
+    return NT_SUCCESS(Status) ? SvcReferenceWaitable(Handle, Object) : Status;
+}
+
+NTSTATUS SvcWait(ULONG Count, PVOID *Objects, WAIT_TYPE Type, BOOLEAN Alertable, PLARGE_INTEGER Timeout,
+                 PKWAIT_BLOCK Blocks)
+{
+    KPROCESSOR_MODE Mode = ExGetPreviousMode();
+    volatile NTSTATUS Status;
+    _SEH2_TRY {
+        Status = Count == 1 ? KeWaitForSingleObject(Objects[0], UserRequest, Mode, Alertable, Timeout)
+                            : KeWaitForMultipleObjects(Count, Objects, Type, UserRequest, Mode, Alertable, Timeout, Blocks);
+    } _SEH2_EXCEPT(EXCEPTION_EXECUTE_HANDLER) {
+        Status = _SEH2_GetExceptionCode();
+    } _SEH2_END;
+    return Status;
+}
+
 /* As KeWaitForSingleObject; and STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED without SYNCHRONIZE,
    STATUS_OBJECT_TYPE_MISMATCH for what cannot be waited for. PASSIVE. (WDK page of the name) */
 NTSTATUS NtWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER Timeout)
 {
-    KPROCESSOR_MODE Mode = ExGetPreviousMode();
     LARGE_INTEGER Captured;
     PVOID Object;
-    NTSTATUS Status = ExCaptureTimeout(&Captured, &Timeout, Timeout, Mode);
-
-    if (NT_SUCCESS(Status)) {
-        Status = SvcReferenceWaitable(Handle, &Object);
-    }
+    NTSTATUS Status = SvcBeginWait(Handle, &Object, &Captured, &Timeout);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    Status = KeWaitForSingleObject(Object, UserRequest, Mode, Alertable, Timeout);
+    Status = SvcWait(1, &Object, WaitAny, Alertable, Timeout, NULL);
     ObDereferenceObject(Object);
     return Status;
 }
@@ -46,9 +61,9 @@ typedef struct _SVC_WAIT {
     HANDLE Handle[MAXIMUM_WAIT_OBJECTS];
     PVOID Object[MAXIMUM_WAIT_OBJECTS];
     KWAIT_BLOCK Block[MAXIMUM_WAIT_OBJECTS];
-} SVC_WAIT, *PEXP_WAIT;
+} SVC_WAIT, *PSVC_WAIT;
 
-static NTSTATUS SvcReferenceAll(PEXP_WAIT Wait, ULONG Count)
+static NTSTATUS SvcReferenceAll(PSVC_WAIT Wait, ULONG Count)
 {
     NTSTATUS Status = STATUS_SUCCESS;
 
@@ -59,7 +74,7 @@ static NTSTATUS SvcReferenceAll(PEXP_WAIT Wait, ULONG Count)
     return Status;
 }
 
-static void SvcFreeWait(PEXP_WAIT Wait)
+static void SvcFreeWait(PSVC_WAIT Wait)
 {
     while (Wait->Count != 0) {
         ObDereferenceObject(Wait->Object[--Wait->Count]);
@@ -67,7 +82,21 @@ static void SvcFreeWait(PEXP_WAIT Wait)
     ExFreePoolWithTag(Wait, SVC_WAIT_TAG);
 }
 
-/* As KeWaitForMultipleObjects, 1 to 64 objects (STATUS_INVALID_PARAMETER_1), and as above. PASSIVE.
+/* The same object twice: a wait for all could take its signal once only. */
+static bool SvcHasDuplicates(PSVC_WAIT Wait)
+{
+    for (ULONG i = 1; i < Wait->Count; i++) {
+        for (ULONG j = 0; j < i; j++) {
+            if (Wait->Object[i] == Wait->Object[j]) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* As KeWaitForMultipleObjects, 1 to 64 objects (STATUS_INVALID_PARAMETER_1), for WaitAll each of them once
+   (STATUS_INVALID_PARAMETER_MIX), and as above. PASSIVE.
    (no WDK page) */
 NTSTATUS NtWaitForMultipleObjects(ULONG Count, HANDLE *Handles, WAIT_TYPE WaitType, BOOLEAN Alertable,
                                   PLARGE_INTEGER Timeout)
@@ -81,7 +110,7 @@ NTSTATUS NtWaitForMultipleObjects(ULONG Count, HANDLE *Handles, WAIT_TYPE WaitTy
     if (WaitType != WaitAll && WaitType != WaitAny) {
         return STATUS_INVALID_PARAMETER_3;
     }
-    PEXP_WAIT Wait = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(*Wait), SVC_WAIT_TAG);
+    PSVC_WAIT Wait = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(*Wait), SVC_WAIT_TAG);
     if (Wait == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
@@ -94,8 +123,9 @@ NTSTATUS NtWaitForMultipleObjects(ULONG Count, HANDLE *Handles, WAIT_TYPE WaitTy
         Status = SvcReferenceAll(Wait, Count);
     }
     if (NT_SUCCESS(Status)) {
-        Status = KeWaitForMultipleObjects(Count, Wait->Object, WaitType, UserRequest, Mode, Alertable,
-                                          Timeout, Wait->Block);
+        Status = WaitType == WaitAll && SvcHasDuplicates(Wait)
+                     ? STATUS_INVALID_PARAMETER_MIX
+                     : SvcWait(Count, Wait->Object, WaitType, Alertable, Timeout, Wait->Block);
     }
     SvcFreeWait(Wait);
     return Status;

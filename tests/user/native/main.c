@@ -4,5 +4,5 @@
 
 int main(int argc, char **argv)
 {
-    return RunExceptionTests() | RunApcTests() | RunContextTests();
+    return RunExceptionTests() | RunApcTests() | RunContextTests() | RunObjectTests() | RunSectionTests();
 }

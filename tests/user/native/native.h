@@ -8,6 +8,8 @@
 int RunExceptionTests(VOID);
 int RunApcTests(VOID);
 int RunContextTests(VOID);
+int RunObjectTests(VOID);
+int RunSectionTests(VOID);
 
 #define PATIENCE 60000 /* ms; what takes longer hangs */
 
