@@ -284,7 +284,7 @@ static VOID ThreadsAreSet(VOID)
     ULONG64 Answer[16];
     KPRIORITY Priority = 9;
     LONG Increment = 2;
-    ULONG Processor = 0, Bad = 64, Length;
+    ULONG Processor = 0, Bad = 65, Length;
     CHECK_SUCCESS(NtSetInformationThread(NtCurrentThread(), ThreadPriority, &Priority, sizeof(Priority)));
     CHECK_SUCCESS(NtQueryInformationThread(NtCurrentThread(), ThreadBasicInformation, &Basic, sizeof(Basic), NULL));
     CHECK_EQUAL(Basic.Priority, 9);
