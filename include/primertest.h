@@ -46,7 +46,12 @@ VOID PrimerTestBlockHolding(BOOLEAN Right);
     X(QueueJoined, "a processor has joined an in-stack queued lock, and is not linked yet; subject: the lock")         \
     X(QueueLeaving, "the holder of such a lock has found no successor, and is about to free it; subject: the lock")    \
     X(PushLockBusy, "a push lock was taken, the thread is about to queue; subject: the lock")                          \
-    X(PushLockReleased, "the last holder is out, waiters are woken next; subject: the lock")
+    X(PushLockReleased, "the last holder is out, waiters are woken next; subject: the lock")                           \
+    X(EntryFound, "a look-up or closing has come to a handle's entry, and is about to lock it; the thread; no lock")   \
+    X(EntryLocked, "it has locked the entry, and has not read it yet; the thread; the entry's bit")                    \
+    X(EntryLeft, "it has unlocked it; the thread; no lock")                                                            \
+    X(EntryReserved, "a handle's entry is taken, and not filled yet; the thread; no lock")                             \
+    X(TableGrowing, "a handle table has a new leaf, which look-ups do not see yet; the thread; the table's lock")
 
 typedef enum _PRIMER_POINT {
 #define X(Name, Where) PrimerPoint##Name,

@@ -94,6 +94,7 @@ static void PspAdoptIdleProcess(void)
     ObInitializeStaticObject(PspThreadType, &PspBootIdleThreadObject, &Object);
     KI_ASSERT(Object == &PspBootIdleThread, "the body is at %p, %p expected", Object, &PspBootIdleThread);
 
+    PspIdleProcess.Pcb.HandleTable = &ObEmptyHandleTable;
     ExInitializePushLock(&PspIdleProcess.Lock);
     ExInitializeRundownProtection(&PspIdleProcess.Access);
     KeQuerySystemTime(&PspIdleProcess.CreateTime);
@@ -115,7 +116,7 @@ static void PspCreateSystemProcess(void)
     PspInitializeProcess(Process, "kernel");
     Process->State = PsProcessRunning;
     Process->SystemProcess = TRUE;
-    Process->HandleTable = ObKernelHandleTable;
+    Process->Pcb.HandleTable = ObKernelHandleTable;
 
     if (!NT_SUCCESS(ObAllocateClientId(Process, &Process->UniqueProcessId))) {
         KdBugCheck(PHASE0_INITIALIZATION_FAILED, 0, 0, 0, 0, NULL, "no client id for the System process");
@@ -125,12 +126,6 @@ static void PspCreateSystemProcess(void)
     Process->Inserted = TRUE;
     InsertTailList(&PspActiveProcessHead, &Process->ActiveProcessLinks);
     PsInitialSystemProcess = Process;
-}
-
-/* The table of the process whose address space is current: what a handle of its programs means. */
-static PHANDLE_TABLE PspCurrentHandleTable(void)
-{
-    return PsGetCurrentProcess()->HandleTable; /* NULL: Idle, or at the process's end */
 }
 
 static PVOID PspCurrentProcessObject(void)
@@ -148,7 +143,6 @@ void PsInitializePhase0(void)
     PspCreateTypes();
     PspAdoptIdleProcess();
     PspCreateSystemProcess();
-    ObCurrentHandleTable = PspCurrentHandleTable;
     ObCurrentProcess = PspCurrentProcessObject;
     ObCurrentThread = PspCurrentThreadObject;
 }

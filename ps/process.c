@@ -53,7 +53,7 @@ static NTSTATUS PspInheritHandles(PEPROCESS Process, PEPROCESS Parent)
     if (!PsAcquireProcessAccess(Parent)) {
         return STATUS_PROCESS_IS_TERMINATING;
     }
-    NTSTATUS Status = ObDuplicateHandles(Parent->HandleTable, Process->HandleTable);
+    NTSTATUS Status = ObDuplicateHandles(Parent->Pcb.HandleTable, Process->Pcb.HandleTable);
     PsReleaseProcessAccess(Parent);
     return Status;
 }
@@ -68,7 +68,7 @@ static NTSTATUS PspEquipProcess(PEPROCESS Process, const PSP_PROCESS_ATTRIBUTES 
     }
     NTSTATUS Status = PspMakeAddressSpace(Process, Attributes->Kind, Attributes->Parent);
     if (NT_SUCCESS(Status)) {
-        Status = ObCreateHandleTable(&Process->HandleTable);
+        Status = ObCreateHandleTable(&Process->Pcb.HandleTable);
     }
     if (NT_SUCCESS(Status) && InheritHandles) {
         Status = PspInheritHandles(Process, Attributes->Parent);
@@ -139,8 +139,8 @@ void PspDeleteProcess(PVOID Object)
     if (Process->Pcb.AddressSpace != &KiKernelSpace) {
         MmDereferenceAddressSpace(PspSpace(Process));
     }
-    if (Process->HandleTable != NULL) {
-        ObDestroyHandleTable(Process->HandleTable);
+    if (Process->Pcb.HandleTable != NULL) {
+        ObDestroyHandleTable(Process->Pcb.HandleTable);
     }
     if (Process->Provider != NULL) {
         PspDereferenceProvider(Process->Provider);
@@ -178,14 +178,7 @@ ULONG64 PsProcessCycles(PEPROCESS Process)
 
 PHANDLE_TABLE PsAcquireHandleTable(PEPROCESS Process)
 {
-    /* The table stays where it is until the end, which access holds up. Idle never has one. */
-    if (!PsAcquireProcessAccess(Process)) {
-        return NULL;
-    }
-    if (Process->HandleTable == NULL) {
-        PsReleaseProcessAccess(Process);
-    }
-    return Process->HandleTable;
+    return PsAcquireProcessAccess(Process) ? Process->Pcb.HandleTable : NULL;
 }
 
 NTSTATUS PsReferenceAddressSpace(PEPROCESS Process, PMM_ADDRESS_SPACE *Space)
@@ -265,13 +258,6 @@ static void PspDropAddressSpace(PEPROCESS Process, BOOLEAN OnItself)
     MmDereferenceAddressSpace(Space);
 }
 
-static void PspDropHandles(PEPROCESS Process)
-{
-    PHANDLE_TABLE Table = Process->HandleTable;
-    Process->HandleTable = NULL; /* what the closing routines do cannot come back here */
-    ObDestroyHandleTable(Table);
-}
-
 /* The state is Ending, and the caller has made it so. PASSIVE, no lock. */
 static void PspEndProcess(PEPROCESS Process, NTSTATUS LastStatus, BOOLEAN OnItself)
 {
@@ -283,7 +269,7 @@ static void PspEndProcess(PEPROCESS Process, NTSTATUS LastStatus, BOOLEAN OnItse
     PspNotifyProcessExit(Process);
     PspReturnProcessContext(Process);
     PspDropAddressSpace(Process, OnItself);
-    PspDropHandles(Process);
+    ObEndHandleTable(Process->Pcb.HandleTable);
 
     KeLockExclusive(&Process->Lock);
     Process->State = PsProcessEnded;

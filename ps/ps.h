@@ -62,7 +62,6 @@ struct _EPROCESS {
     volatile NTSTATUS ExitStatus; /* (e) STATUS_PENDING until the end */
     LARGE_INTEGER CreateTime;     /* (c) */
     LARGE_INTEGER ExitTime;       /* (e) */
-    PHANDLE_TABLE HandleTable;    /* (c) until the end */
     BOOLEAN SystemProcess;        /* (c) System or Idle: KiKernelSpace, never ends */
     BOOLEAN Inserted;             /* (c) has its id and its own reference */
 

@@ -18,6 +18,7 @@ BENCHES = [
         "s-list": 50,                       # push and pop
         "signalled-wait": 90,
         "mutex": 180,                       # wait and release
+        "handle-reference": 60,             # look-up by handle, type and rights checked
         "special-apc": 400,                 # to the current thread, insert and run
         "dpc-insert-to-run": 150,
         "event-round-trip": 640,            # two switches

@@ -155,6 +155,7 @@ typedef struct _KPROCESS {
     UCHAR QuantumReset;           /* (a) length of its threads' quanta, in thirds of a tick; not 0 */
     KAFFINITY Affinity;
     volatile ULONG64 CycleTime;   /* (a) of threads that have ended */
+    struct _HANDLE_TABLE *HandleTable; /* (c) ob's: what a handle means while the process is current */
 } KPROCESS;
 
 /* ---- Processors ---- */

@@ -12,12 +12,12 @@ static PHANDLE_TABLE ObpClientIds;
 
 NTSTATUS ObAllocateClientId(PVOID Object, PHANDLE Id)
 {
-    ULONG Index;
+    ULONG Value;
     PHANDLE_ENTRY Entry;
-    NTSTATUS Status = ObpAllocateEntry(ObpClientIds, &Index, &Entry);
+    NTSTATUS Status = ObpAllocateEntry(ObpClientIds, &Value, &Entry);
 
     if (NT_SUCCESS(Status)) {
-        *Id = ULongToHandle(Index * 4);
+        *Id = ULongToHandle(Value);
         ObpSetEntry(Entry, Object, 0, 0);
     }
     return Status;
@@ -25,20 +25,19 @@ NTSTATUS ObAllocateClientId(PVOID Object, PHANDLE Id)
 
 void ObFreeClientId(HANDLE Id)
 {
-    ULONG64 Index = (ULONG64)Id / 4;
-    PHANDLE_ENTRY Entry = ObpEntry(ObpClientIds, Index);
+    PHANDLE_ENTRY Entry = ObpEntry(ObpClientIds, (ULONG64)Id);
     PVOID Object;
 
     if (Entry == NULL || !NT_SUCCESS(ObpClearEntry(Entry, TRUE, &Object))) {
         KdBugCheck(CID_HANDLE_DELETION, (ULONG64)Id, 0, 0, 0, NULL, "client id %I64u is not in use",
                    (ULONG64)Id);
     }
-    ObpFreeEntry(ObpClientIds, (ULONG)Index);
+    ObpFreeEntry(ObpClientIds, HandleToULong(Id));
 }
 
 PVOID ObLookupClientId(HANDLE Id, POBJECT_TYPE Type)
 {
-    PHANDLE_ENTRY Entry = ((ULONG64)Id & 3) == 0 ? ObpEntry(ObpClientIds, (ULONG64)Id / 4) : NULL;
+    PHANDLE_ENTRY Entry = ((ULONG64)Id & 3) == 0 ? ObpEntry(ObpClientIds, (ULONG64)Id) : NULL;
     OBP_FOUND Found;
 
     return Entry != NULL && ObpReferenceEntry(Entry, Type, &Found) ? Found.Object : NULL;

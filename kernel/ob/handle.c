@@ -2,8 +2,8 @@
 /*
  * Handles: small numbers that stand for references to objects, with the rights that were granted.
  *
- *   value            4 * index in the table; the two low bits are the caller's to play with; 0 is never valid
- *   top bit set      a kernel handle: an index in ObKernelHandleTable, refused from user mode
+ *   value            a multiple of 4, of an entry of the table (obp.h); the two low bits are the caller's to play with; 0 is never valid
+ *   top bit set      a kernel handle: a value in ObKernelHandleTable, refused from user mode
  *   -1, -2           the current process and thread, with all rights
  */
 #include "kernel/ex/ex.h"
@@ -13,28 +13,28 @@
 #define OBP_KEPT_ATTRIBUTES (OBJ_INHERIT | OBJ_PROTECT_CLOSE)
 
 PHANDLE_TABLE ObKernelHandleTable;
-PHANDLE_TABLE (*ObCurrentHandleTable)(void);
+HANDLE_TABLE ObEmptyHandleTable = {.Ended = TRUE};
 PVOID (*ObCurrentProcess)(void);
 PVOID (*ObCurrentThread)(void);
 
 /* ---- Values ---- */
 
-/* The table and the index that a handle means; an index that no table has when it means nothing. */
+/* The table that a handle is in, and its value there; one that no table has when the handle means nothing. */
 static ULONG64 ObpResolve(PHANDLE_TABLE *Table, HANDLE Handle, KPROCESSOR_MODE Mode)
 {
     ULONG64 Value = (ULONG64)Handle;
 
-    if ((LONG64)Value < 0) {
-        *Table = Mode == KernelMode ? ObKernelHandleTable : NULL;
-        Value = (Value & OBP_KERNEL_HANDLE) == OBP_KERNEL_HANDLE ? Value & ~OBP_KERNEL_HANDLE : 0;
+    if ((LONG64)Value >= 0) {
+        return Value;
     }
-    return Value / 4;
+    *Table = Mode == KernelMode ? ObKernelHandleTable : &ObEmptyHandleTable;
+    return (Value & OBP_KERNEL_HANDLE) == OBP_KERNEL_HANDLE ? Value & ~OBP_KERNEL_HANDLE : 0;
 }
 
-static PHANDLE_ENTRY ObpHandleEntry(PHANDLE_TABLE *Table, HANDLE Handle, KPROCESSOR_MODE Mode, PULONG64 Index)
+static PHANDLE_ENTRY ObpHandleEntry(PHANDLE_TABLE *Table, HANDLE Handle, KPROCESSOR_MODE Mode, PULONG64 Value)
 {
-    *Index = ObpResolve(Table, Handle, Mode);
-    return *Table != NULL ? ObpEntry(*Table, *Index) : NULL;
+    *Value = ObpResolve(Table, Handle, Mode);
+    return ObpEntry(*Table, *Value);
 }
 
 static PVOID ObpPseudoObject(HANDLE Handle)
@@ -111,24 +111,26 @@ void ObpDropHandle(PVOID Object)
 NTSTATUS ObpReserveHandle(PHANDLE_TABLE Table, ULONG Attributes, OBP_NEW_HANDLE *New)
 {
     New->Table = Attributes & OBJ_KERNEL_HANDLE ? ObKernelHandleTable : Table;
-    if (New->Table == NULL) {
-        return STATUS_INVALID_HANDLE;
-    }
-    NTSTATUS Status = ObpAllocateEntry(New->Table, &New->Index, &New->Entry);
+    NTSTATUS Status = ObpAllocateEntry(New->Table, &New->Value, &New->Entry);
     if (NT_SUCCESS(Status)) {
-        New->Handle = (HANDLE)((ULONG64)New->Index * 4 | (Attributes & OBJ_KERNEL_HANDLE ? OBP_KERNEL_HANDLE : 0));
+        KdPoint(PrimerPointEntryReserved, ArchCurrentThread());
+        New->Handle = (HANDLE)((ULONG64)New->Value | (Attributes & OBJ_KERNEL_HANDLE ? OBP_KERNEL_HANDLE : 0));
     }
     return Status;
 }
 
 void ObpCancelHandle(const OBP_NEW_HANDLE *New)
 {
-    ObpFreeEntry(New->Table, New->Index);
+    ObpFreeEntry(New->Table, New->Value);
 }
 
 void ObpFillHandle(const OBP_NEW_HANDLE *New, PVOID Object, ACCESS_MASK Access, ULONG Attributes)
 {
     ObpSetEntry(New->Entry, Object, ObpMapAccess(ObpType(Object), Access), Attributes & OBP_KEPT_ATTRIBUTES);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* first the entry, then Ended */
+    if (New->Table->Ended) {
+        ObpCloseHandle(New->Table, New->Handle, KernelMode, TRUE); /* the process's end has perhaps not seen it */
+    }
 }
 
 NTSTATUS ObInsertHandle(PHANDLE_TABLE Table, PVOID Object, ACCESS_MASK Access, ULONG Attributes,
@@ -170,47 +172,72 @@ EXPORT(ObOpenObjectByPointer);
 
 /* ---- Looking up ---- */
 
-static BOOLEAN ObpFindHandle(PHANDLE_TABLE Table, HANDLE Handle, KPROCESSOR_MODE Mode, OBP_FOUND *Found)
+static NTSTATUS ObpReferencePseudo(PVOID Object, POBJECT_TYPE Type, PVOID *Result, POBJECT_HANDLE_INFORMATION Information)
 {
-    ULONG64 Index;
-    PHANDLE_ENTRY Entry;
-
-    Found->Object = ObpPseudoObject(Handle);
-    if (Found->Object != NULL) {
-        Found->Handle =
-            (OBJECT_HANDLE_INFORMATION){.GrantedAccess = ObpType(Found->Object)->Routines.ValidAccess};
-        ObfReferenceObject(Found->Object);
-        return TRUE;
+    if (Type != NULL && ObpType(Object) != Type) {
+        return STATUS_OBJECT_TYPE_MISMATCH;
     }
-    Entry = ObpHandleEntry(&Table, Handle, Mode, &Index);
-    return Entry != NULL && ObpReferenceEntry(Entry, NULL, Found);
+    ObfReferenceObject(Object);
+    if (Information != NULL) {
+        *Information = (OBJECT_HANDLE_INFORMATION){.GrantedAccess = ObpType(Object)->Routines.ValidAccess};
+    }
+    *Result = Object;
+    return STATUS_SUCCESS;
+}
+
+/* May who has a handle with these rights ask for that? Generic rights, and those that the type does not have, are looked at only
+   when the answer is not yes at once. */
+static inline bool ObpGrants(PVOID Object, ACCESS_MASK Granted, ACCESS_MASK Access)
+{
+    return (Access & ~Granted) == 0 || (ObpMapAccess(ObpType(Object), Access) & ~Granted) == 0;
+}
+
+/* The object cannot go while its entry is locked: that has a reference. */
+static inline NTSTATUS ObpReferenceLocked(PVOID Found, PHANDLE_ENTRY Entry, ACCESS_MASK Access, POBJECT_TYPE Type,
+                                          KPROCESSOR_MODE Mode)
+{
+    if (Type != NULL && ObpType(Found) != Type) {
+        return STATUS_OBJECT_TYPE_MISMATCH;
+    }
+    if (Mode != KernelMode && !ObpGrants(Found, Entry->Access, Access)) {
+        return STATUS_ACCESS_DENIED;
+    }
+    InterlockedIncrement64(&ObpHeader(Found)->PointerCount);
+    return STATUS_SUCCESS;
 }
 
 NTSTATUS ObReferenceHandle(PHANDLE_TABLE Table, HANDLE Handle, ACCESS_MASK Access, POBJECT_TYPE Type,
                            KPROCESSOR_MODE Mode, PVOID *Object, POBJECT_HANDLE_INFORMATION Information)
 {
-    OBP_FOUND Found;
-    NTSTATUS Status = STATUS_SUCCESS;
+    PVOID Pseudo = ObpPseudoObject(Handle);
+    ULONG64 Value;
+    KIRQL Irql;
 
     *Object = NULL;
-    if (!ObpFindHandle(Table, Handle, Mode, &Found)) {
+    if (Pseudo != NULL) {
+        return ObpReferencePseudo(Pseudo, Type, Object, Information);
+    }
+    PHANDLE_ENTRY Entry = ObpHandleEntry(&Table, Handle, Mode, &Value);
+    PVOID Found = Entry != NULL ? ObpLockEntry(Entry, &Irql) : NULL;
+    if (Found == NULL) {
         return STATUS_INVALID_HANDLE;
     }
-    if (Type != NULL && ObpType(Found.Object) != Type) {
-        Status = STATUS_OBJECT_TYPE_MISMATCH;
-    } else if (Mode != KernelMode &&
-               (ObpMapAccess(ObpType(Found.Object), Access) & ~Found.Handle.GrantedAccess) != 0) {
-        Status = STATUS_ACCESS_DENIED;
-    }
-    if (!NT_SUCCESS(Status)) {
-        ObfDereferenceObject(Found.Object);
-        return Status;
+    NTSTATUS Status = ObpReferenceLocked(Found, Entry, Access, Type, Mode);
+    if (NT_SUCCESS(Status)) {
+        *Object = Found;
     }
     if (Information != NULL) {
-        *Information = Found.Handle;
+        *Information = (OBJECT_HANDLE_INFORMATION){Entry->Attributes, Entry->Access};
     }
-    *Object = Found.Object;
-    return STATUS_SUCCESS;
+    ObpUnlockEntry(Entry, Found, Irql);
+    return Status;
+}
+
+static NOINLINE NTSTATUS ObpReferenceObjectByHandle(HANDLE Handle, ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType,
+                                                    KPROCESSOR_MODE AccessMode, PVOID *Object,
+                                                    POBJECT_HANDLE_INFORMATION HandleInformation)
+{
+    return ObReferenceHandle(ObCurrentHandleTable(), Handle, DesiredAccess, ObjectType, AccessMode, Object, HandleInformation);
 }
 
 /*
@@ -223,33 +250,56 @@ NTSTATUS ObReferenceObjectByHandle(HANDLE Handle, ACCESS_MASK DesiredAccess, POB
                                    KPROCESSOR_MODE AccessMode, PVOID *Object,
                                    POBJECT_HANDLE_INFORMATION HandleInformation)
 {
-    return ObReferenceHandle(ObCurrentHandleTable(), Handle, DesiredAccess, ObjectType, AccessMode, Object,
-                             HandleInformation);
+    PHANDLE_TABLE Table = ObCurrentHandleTable();
+    PVOID Found;
+
+    /* The usual case, straight through: nothing is written but the entry and the object's count. All else, errors, generic rights,
+       kernel and pseudo handles, an entry that is locked, begins anew below. */
+    if (ObpIsBelowLimit(Table, (ULONG64)Handle)) {
+        PHANDLE_ENTRY Entry = ObpKnownEntry(Table, (ULONG64)Handle);
+        KdPoint(PrimerPointEntryFound, ArchCurrentThread());
+        KIRQL Irql = KiRaiseToDispatch();
+        if (ObpTryLockEntry(Entry, &Found)) {
+            KdPoint(PrimerPointEntryLocked, ArchCurrentThread());
+            if ((DesiredAccess & ~Entry->Access) == 0 && (ObjectType == NULL || ObpType(Found) == ObjectType)) {
+                InterlockedIncrement64(&ObpHeader(Found)->PointerCount);
+                if (HandleInformation != NULL) {
+                    *HandleInformation = (OBJECT_HANDLE_INFORMATION){Entry->Attributes, Entry->Access};
+                }
+                *Object = Found;
+                ObpUnlockEntry(Entry, Found, Irql);
+                return STATUS_SUCCESS;
+            }
+            __atomic_store_n(&Entry->Value, (ULONG64)Found, __ATOMIC_RELEASE);
+        }
+        ArchSetIrql(Irql); /* what is pending is served when the entry is left for good */
+    }
+    return ObpReferenceObjectByHandle(Handle, DesiredAccess, ObjectType, AccessMode, Object, HandleInformation);
 }
 EXPORT(ObReferenceObjectByHandle);
 
 ULONG ObCountHandles(PHANDLE_TABLE Table)
 {
-    return Table != NULL ? (ULONG)Table->InUse : 0;
+    return (ULONG)Table->InUse;
 }
 
 /* ---- Closing ---- */
 
 NTSTATUS ObpCloseHandle(PHANDLE_TABLE Table, HANDLE Handle, KPROCESSOR_MODE Mode, BOOLEAN EvenProtected)
 {
-    ULONG64 Index;
+    ULONG64 Value;
     PVOID Object;
 
     if (ObpPseudoObject(Handle) != NULL) {
         return STATUS_SUCCESS;
     }
-    PHANDLE_ENTRY Entry = ObpHandleEntry(&Table, Handle, Mode, &Index);
+    PHANDLE_ENTRY Entry = ObpHandleEntry(&Table, Handle, Mode, &Value);
     if (Entry == NULL) {
         return STATUS_INVALID_HANDLE;
     }
     NTSTATUS Status = ObpClearEntry(Entry, EvenProtected, &Object);
     if (NT_SUCCESS(Status)) {
-        ObpFreeEntry(Table, (ULONG)Index);
+        ObpFreeEntry(Table, (ULONG)Value & ~3u);
         ObpDropHandle(Object);
     }
     return Status;
@@ -267,15 +317,23 @@ NTSTATUS ObCreateHandleTable(PHANDLE_TABLE *Table)
     return ObpCreateTable(0, Table);
 }
 
-void ObDestroyHandleTable(PHANDLE_TABLE Table)
+/* Whoever fills a reserved entry meanwhile looks at Ended behind it (ObpFillHandle), as this looks at the entries behind Ended. */
+void ObEndHandleTable(PHANDLE_TABLE Table)
 {
     PVOID Object;
 
-    for (ULONG Index = 1; Index < Table->Limit; Index++) {
-        if (NT_SUCCESS(ObpClearEntry(ObpEntry(Table, Index), TRUE, &Object))) {
+    __atomic_store_n(&Table->Ended, TRUE, __ATOMIC_SEQ_CST);
+    for (ULONG Value = 4; Value < Table->Limit; Value += 4) {
+        if (NT_SUCCESS(ObpClearEntry(ObpEntry(Table, Value), TRUE, &Object))) {
+            InterlockedDecrement(&Table->InUse); /* the entry is not used again */
             ObpDropHandle(Object);
         }
     }
+}
+
+void ObDestroyHandleTable(PHANDLE_TABLE Table)
+{
+    ObEndHandleTable(Table);
     ObpFreeTable(Table);
 }
 
@@ -286,12 +344,12 @@ NTSTATUS ObDuplicateHandles(PHANDLE_TABLE Source, PHANDLE_TABLE Target)
     NTSTATUS Status = STATUS_SUCCESS;
     OBP_FOUND Found;
 
-    for (ULONG Index = 1; Index < Source->Limit && NT_SUCCESS(Status); Index++) {
-        if (!ObpReferenceEntry(ObpEntry(Source, Index), NULL, &Found)) {
+    for (ULONG Value = 4; Value < Source->Limit && NT_SUCCESS(Status); Value += 4) {
+        if (!ObpReferenceEntry(ObpEntry(Source, Value), NULL, &Found)) {
             continue;
         }
         if ((Found.Handle.HandleAttributes & OBJ_INHERIT) && NT_SUCCESS(ObpCountHandle(Found.Object, Target))) {
-            Status = ObpPlaceEntry(Target, Index, &Found);
+            Status = ObpPlaceEntry(Target, Value, &Found);
             if (!NT_SUCCESS(Status)) {
                 ObpDropHandle(Found.Object);
             }

@@ -93,20 +93,27 @@ PCUNICODE_STRING ObSymbolicLinkTarget(PVOID Link);
 /* ---- Handle tables ---- */
 
 NTSTATUS ObCreateHandleTable(PHANDLE_TABLE *Table);
-/* Closes every handle (running Close routines), then frees the table. No other user is left. PASSIVE. */
+/* Closes every handle, running Close routines; none can be opened any more (STATUS_PROCESS_IS_TERMINATING). Look-ups may go on, and find
+   nothing. PASSIVE. */
+void ObEndHandleTable(PHANDLE_TABLE Table);
+/* The same, and frees the table. No other user is left. PASSIVE. */
 void ObDestroyHandleTable(PHANDLE_TABLE Table);
 ULONG ObCountHandles(PHANDLE_TABLE Table);
 /* The table of the current process; kernel handles live in the System process's (ObKernelHandleTable) and
    have the top bit set. */
 extern PHANDLE_TABLE ObKernelHandleTable;
-extern PHANDLE_TABLE (*ObCurrentHandleTable)(void); /* set by ps */
+extern HANDLE_TABLE ObEmptyHandleTable; /* the Idle process's: has none, and takes none */
+static inline PHANDLE_TABLE ObCurrentHandleTable(void)
+{
+    return ArchCurrentThread()->Process->HandleTable; /* of the process whose address space is current */
+}
 /* What the pseudo handles -1 and -2 mean (not referenced). Set by ps. */
 extern PVOID (*ObCurrentProcess)(void);
 extern PVOID (*ObCurrentThread)(void);
 
 /* A handle in Table: references the object itself. Access: any generic right, or MAXIMUM_ALLOWED, means all
    rights of the type. Attributes: OBJ_INHERIT, OBJ_PROTECT_CLOSE, OBJ_KERNEL_HANDLE (then Table is ignored).
-   Table NULL: STATUS_INVALID_HANDLE. */
+   STATUS_PROCESS_IS_TERMINATING, STATUS_INSUFFICIENT_RESOURCES. */
 #define OBJ_PROTECT_CLOSE 1
 NTSTATUS ObInsertHandle(PHANDLE_TABLE Table, PVOID Object, ACCESS_MASK Access, ULONG Attributes,
                         PHANDLE Handle);

@@ -9,6 +9,7 @@
 #define PRIMER_OBP_H
 
 #include "kernel/kd/kd.h"
+#include "kernel/kd/script.h"
 #include "kernel/rtl/export.h"
 #include "kernel/ob/ob.h"
 
@@ -94,8 +95,8 @@ void ObpDropHandle(PVOID Object);
 /* ---- Tables: of handles, and of client ids ---- */
 
 /*
- *      index   19 ... 14 | 13 ... 6 | 5 ... 0        a value is 4 * index; index 0 is never used
- *              top        middle     entry
+ *      value   21 ... 16 | 15 ... 8 | 7 ... 2 | 1 0          0 is never used; the two low bits are the caller's
+ *                  top     middle     entry    tag
  *
  * Levels are added under the table's lock and stay until the table goes, so that a look-up walks down without
  * a lock. An entry is then locked by a bit of its own for a few instructions, at DISPATCH_LEVEL so that its
@@ -104,16 +105,16 @@ void ObpDropHandle(PVOID Object);
 #define OBP_LEAF_ENTRIES   64
 #define OBP_MIDDLE_ENTRIES 256
 #define OBP_TOP_ENTRIES    64
-#define OBP_MAX_INDEX      (OBP_TOP_ENTRIES * OBP_MIDDLE_ENTRIES * OBP_LEAF_ENTRIES)
+#define OBP_MAX_VALUE      (4u * OBP_TOP_ENTRIES * OBP_MIDDLE_ENTRIES * OBP_LEAF_ENTRIES)
 
-#define OBP_ENTRY_LOCKED 1ULL
+#define OBP_ENTRY_UNLOCKED (1ULL << 63)
 
 /* (e) the entry's lock bit   (l) the table's Lock */
 typedef struct _HANDLE_ENTRY {
-    volatile ULONG64 Value; /* (e) the object, and bit 0: locked. 0: free */
+    volatile ULONG64 Value; /* (e) the object, its highest bit, which kernel addresses have set, clear: locked. 0: free */
     union {
         ULONG Access;   /* (e) */
-        ULONG NextFree; /* (l) of a free entry: index of the next one, 0: the last */
+        ULONG NextFree; /* (l) of a free entry: value of the next one, 0: the last */
     };
     ULONG Attributes; /* (e) OBJ_INHERIT */
 } HANDLE_ENTRY, *PHANDLE_ENTRY;
@@ -127,22 +128,78 @@ typedef struct _HANDLE_MIDDLE {
 } HANDLE_MIDDLE, *PHANDLE_MIDDLE;
 
 struct _HANDLE_TABLE {
+    PHANDLE_MIDDLE volatile Middle[OBP_TOP_ENTRIES]; /* (l), read by look-ups */
     EX_PUSH_LOCK Lock;
     ULONG FirstFree, LastFree; /* (l) oldest first, so that a value is not used again at once; 0: none */
     ULONG FreeCount;           /* (l) */
     ULONG Reserve;             /* (c) the table grows rather than have fewer free entries than this */
-    volatile ULONG Limit;      /* (l), read by look-ups: indices below have a leaf */
+    volatile ULONG Limit;      /* (l), read by look-ups: values below have a leaf */
     volatile LONG InUse;       /* (a) */
-    PHANDLE_MIDDLE volatile Middle[OBP_TOP_ENTRIES]; /* (l), read by look-ups */
+    volatile BOOLEAN Ended;    /* (a) no new handles: the process has ended */
 };
 
 NTSTATUS ObpCreateTable(ULONG Reserve, PHANDLE_TABLE *Table);
 void ObpFreeTable(PHANDLE_TABLE Table);
 /* A free entry, taken off the list, its Value still 0. STATUS_INSUFFICIENT_RESOURCES. <= APC. */
-NTSTATUS ObpAllocateEntry(PHANDLE_TABLE Table, PULONG Index, PHANDLE_ENTRY *Entry);
-void ObpFreeEntry(PHANDLE_TABLE Table, ULONG Index);
-/* The entry of an index; NULL when the table has none there. Any IRQL. */
-PHANDLE_ENTRY ObpEntry(PHANDLE_TABLE Table, ULONG64 Index);
+NTSTATUS ObpAllocateEntry(PHANDLE_TABLE Table, PULONG Value, PHANDLE_ENTRY *Entry);
+void ObpFreeEntry(PHANDLE_TABLE Table, ULONG Value);
+static inline bool ObpIsBelowLimit(PHANDLE_TABLE Table, ULONG64 Value)
+{
+    return Value < __atomic_load_n(&Table->Limit, __ATOMIC_ACQUIRE);
+}
+
+/* The entry of a value below the limit: the levels were written before Limit, and only change with it. That of 0 is always free. */
+static inline PHANDLE_ENTRY ObpKnownEntry(PHANDLE_TABLE Table, ULONG64 Value)
+{
+    PHANDLE_MIDDLE Middle = Table->Middle[Value / (4 * OBP_LEAF_ENTRIES * OBP_MIDDLE_ENTRIES)];
+    PHANDLE_LEAF Leaf = Middle->Leaf[Value / (4 * OBP_LEAF_ENTRIES) % OBP_MIDDLE_ENTRIES];
+    return &Leaf->Entry[Value / 4 % OBP_LEAF_ENTRIES];
+}
+
+/* NULL when the table has no such entry. Any IRQL. */
+static inline PHANDLE_ENTRY ObpEntry(PHANDLE_TABLE Table, ULONG64 Value)
+{
+    return ObpIsBelowLimit(Table, Value) ? ObpKnownEntry(Table, Value) : NULL;
+}
+
+/* One attempt to lock the entry, at DISPATCH_LEVEL. FALSE: it is free, or somebody else has locked it. */
+static inline bool ObpTryLockEntry(PHANDLE_ENTRY Entry, PVOID *Object)
+{
+    ULONG64 Value = Entry->Value;
+
+    bool Locked = (Value & OBP_ENTRY_UNLOCKED) != 0 &&
+                  __atomic_compare_exchange_n(&Entry->Value, &Value, Value & ~OBP_ENTRY_UNLOCKED, false, __ATOMIC_ACQUIRE,
+                                              __ATOMIC_RELAXED);
+    *Object = (PVOID)Value;
+    return Locked;
+}
+
+/* The object, its entry locked; NULL and no lock when it is free. *Irql: to go back to when it is unlocked. */
+static inline PVOID ObpLockEntry(PHANDLE_ENTRY Entry, KIRQL *Irql)
+{
+    PVOID Object;
+
+    KdPoint(PrimerPointEntryFound, ArchCurrentThread());
+    *Irql = KiRaiseToDispatch();
+    while (!ObpTryLockEntry(Entry, &Object)) {
+        if (Object == NULL) {
+            KiLower(*Irql);
+            return NULL;
+        }
+        ArchPause();
+    }
+    KdPoint(PrimerPointEntryLocked, ArchCurrentThread());
+    return Object;
+}
+
+/* Writes the object back, or NULL. */
+static inline void ObpUnlockEntry(PHANDLE_ENTRY Entry, PVOID Object, KIRQL Irql)
+{
+    __atomic_store_n(&Entry->Value, (ULONG64)Object, __ATOMIC_RELEASE);
+    KiLower(Irql);
+    KdPoint(PrimerPointEntryLeft, ArchCurrentThread());
+}
+
 /* Puts the object into an allocated entry: from here on it can be looked up, and cleared. */
 void ObpSetEntry(PHANDLE_ENTRY Entry, PVOID Object, ULONG Access, ULONG Attributes);
 /* What an entry holds, the object with a reference for the caller. FALSE when it is free, or the object, which is of another
@@ -153,18 +210,18 @@ typedef struct _OBP_FOUND {
 } OBP_FOUND;
 BOOLEAN ObpReferenceEntry(PHANDLE_ENTRY Entry, POBJECT_TYPE Type, OBP_FOUND *Found);
 /* Takes the entry's object out, so that this caller and no other has it. STATUS_INVALID_HANDLE when it is free,
-   STATUS_HANDLE_NOT_CLOSABLE. The index is still to be freed. <= DISPATCH. */
+   STATUS_HANDLE_NOT_CLOSABLE. The value is still to be freed. <= DISPATCH. */
 NTSTATUS ObpClearEntry(PHANDLE_ENTRY Entry, BOOLEAN EvenProtected, PVOID *Object);
-/* Makes a leaf for Index and fills its entry: for a table that nobody else knows yet. */
-NTSTATUS ObpPlaceEntry(PHANDLE_TABLE Table, ULONG Index, const OBP_FOUND *Entry);
+/* Makes a leaf for Value and fills its entry: for a table that nobody else knows yet. */
+NTSTATUS ObpPlaceEntry(PHANDLE_TABLE Table, ULONG Value, const OBP_FOUND *Entry);
 /* After placing: lists the entries that are free. */
 void ObpRebuildFreeList(PHANDLE_TABLE Table);
 
-/* A handle that is to be: its place, so that nothing can fail once the object counts it. Reserve gives STATUS_INVALID_HANDLE (no table) or
+/* A handle that is to be: its place, so that nothing can fail once the object counts it. Reserve gives STATUS_PROCESS_IS_TERMINATING or
    STATUS_INSUFFICIENT_RESOURCES; then either Cancel or, for an object that has counted the handle, Fill. */
 typedef struct _OBP_NEW_HANDLE {
     PHANDLE_TABLE Table;
-    ULONG Index;
+    ULONG Value;
     PHANDLE_ENTRY Entry;
     HANDLE Handle;
 } OBP_NEW_HANDLE;

@@ -13,43 +13,6 @@ static PVOID ObpAllocateZeroed(SIZE_T Size)
 
 /* ---- Entries ---- */
 
-PHANDLE_ENTRY ObpEntry(PHANDLE_TABLE Table, ULONG64 Index)
-{
-    if (Index == 0 || Index >= __atomic_load_n(&Table->Limit, __ATOMIC_ACQUIRE)) {
-        return NULL;
-    }
-    /* The levels were written before Limit, and only change with it. */
-    PHANDLE_MIDDLE Middle = Table->Middle[Index / OBP_LEAF_ENTRIES / OBP_MIDDLE_ENTRIES];
-    PHANDLE_LEAF Leaf = Middle->Leaf[Index / OBP_LEAF_ENTRIES % OBP_MIDDLE_ENTRIES];
-    return &Leaf->Entry[Index % OBP_LEAF_ENTRIES];
-}
-
-/* The object, its entry locked; NULL and no lock when it is free. *Irql: to go back to when it is unlocked. */
-static PVOID ObpLockEntry(PHANDLE_ENTRY Entry, KIRQL *Irql)
-{
-    *Irql = KiRaiseToDispatch();
-    for (;;) {
-        ULONG64 Value = Entry->Value;
-        if (Value == 0) {
-            KiLower(*Irql);
-            return NULL;
-        }
-        if ((Value & OBP_ENTRY_LOCKED) == 0 &&
-            __atomic_compare_exchange_n(&Entry->Value, &Value, Value | OBP_ENTRY_LOCKED, false,
-                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-            return (PVOID)Value;
-        }
-        ArchPause();
-    }
-}
-
-/* Writes the object back, or NULL. */
-static void ObpUnlockEntry(PHANDLE_ENTRY Entry, PVOID Object, KIRQL Irql)
-{
-    __atomic_store_n(&Entry->Value, (ULONG64)Object, __ATOMIC_RELEASE);
-    KiLower(Irql);
-}
-
 void ObpSetEntry(PHANDLE_ENTRY Entry, PVOID Object, ULONG Access, ULONG Attributes)
 {
     Entry->Access = Access;
@@ -87,24 +50,24 @@ NTSTATUS ObpClearEntry(PHANDLE_ENTRY Entry, BOOLEAN EvenProtected, PVOID *Object
 
 /* ---- Growth and the free list: under the table's lock ---- */
 
-static void ObpAppendFree(PHANDLE_TABLE Table, ULONG Index)
+static void ObpAppendFree(PHANDLE_TABLE Table, ULONG Value)
 {
-    ObpEntry(Table, Index)->NextFree = 0;
+    ObpEntry(Table, Value)->NextFree = 0;
     if (Table->LastFree == 0) {
-        Table->FirstFree = Index;
+        Table->FirstFree = Value;
     } else {
-        ObpEntry(Table, Table->LastFree)->NextFree = Index;
+        ObpEntry(Table, Table->LastFree)->NextFree = Value;
     }
-    Table->LastFree = Index;
+    Table->LastFree = Value;
     Table->FreeCount++;
 }
 
 /* One more leaf. Its entries are on no list. */
 static NTSTATUS ObpAddLeaf(PHANDLE_TABLE Table)
 {
-    ULONG Number = Table->Limit / OBP_LEAF_ENTRIES;
+    ULONG Number = Table->Limit / (4 * OBP_LEAF_ENTRIES);
 
-    if (Table->Limit >= OBP_MAX_INDEX) {
+    if (Table->Limit >= OBP_MAX_VALUE) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     PHANDLE_LEAF Leaf = ObpAllocateZeroed(sizeof(*Leaf));
@@ -121,7 +84,8 @@ static NTSTATUS ObpAddLeaf(PHANDLE_TABLE Table)
         Table->Middle[Number / OBP_MIDDLE_ENTRIES] = Middle;
     }
     Middle->Leaf[Number % OBP_MIDDLE_ENTRIES] = Leaf;
-    __atomic_store_n(&Table->Limit, Table->Limit + OBP_LEAF_ENTRIES, __ATOMIC_RELEASE);
+    KdPoint(PrimerPointTableGrowing, ArchCurrentThread());
+    __atomic_store_n(&Table->Limit, Table->Limit + 4 * OBP_LEAF_ENTRIES, __ATOMIC_RELEASE);
     return STATUS_SUCCESS;
 }
 
@@ -131,19 +95,22 @@ static NTSTATUS ObpGrow(PHANDLE_TABLE Table)
     NTSTATUS Status = ObpAddLeaf(Table);
 
     if (NT_SUCCESS(Status)) {
-        for (ULONG i = 0; i < OBP_LEAF_ENTRIES; i++) {
-            if (First + i != 0) {
-                ObpAppendFree(Table, First + i);
+        for (ULONG Value = First; Value < Table->Limit; Value += 4) {
+            if (Value != 0) {
+                ObpAppendFree(Table, Value);
             }
         }
     }
     return Status;
 }
 
-NTSTATUS ObpAllocateEntry(PHANDLE_TABLE Table, PULONG Index, PHANDLE_ENTRY *Entry)
+NTSTATUS ObpAllocateEntry(PHANDLE_TABLE Table, PULONG Value, PHANDLE_ENTRY *Entry)
 {
     NTSTATUS Status = STATUS_SUCCESS;
 
+    if (Table->Ended) {
+        return STATUS_PROCESS_IS_TERMINATING;
+    }
     KeLockExclusive(&Table->Lock);
     while (Table->FreeCount <= Table->Reserve && NT_SUCCESS(Status)) {
         Status = ObpGrow(Table);
@@ -152,8 +119,8 @@ NTSTATUS ObpAllocateEntry(PHANDLE_TABLE Table, PULONG Index, PHANDLE_ENTRY *Entr
         KeUnlockExclusive(&Table->Lock);
         return Status;
     }
-    *Index = Table->FirstFree;
-    *Entry = ObpEntry(Table, *Index);
+    *Value = Table->FirstFree;
+    *Entry = ObpEntry(Table, *Value);
     Table->FirstFree = (*Entry)->NextFree;
     Table->LastFree = Table->FirstFree == 0 ? 0 : Table->LastFree;
     Table->FreeCount--;
@@ -162,23 +129,23 @@ NTSTATUS ObpAllocateEntry(PHANDLE_TABLE Table, PULONG Index, PHANDLE_ENTRY *Entr
     return STATUS_SUCCESS;
 }
 
-void ObpFreeEntry(PHANDLE_TABLE Table, ULONG Index)
+void ObpFreeEntry(PHANDLE_TABLE Table, ULONG Value)
 {
     KeLockExclusive(&Table->Lock);
-    ObpAppendFree(Table, Index);
+    ObpAppendFree(Table, Value);
     KeUnlockExclusive(&Table->Lock);
     InterlockedDecrement(&Table->InUse);
 }
 
-NTSTATUS ObpPlaceEntry(PHANDLE_TABLE Table, ULONG Index, const OBP_FOUND *Entry)
+NTSTATUS ObpPlaceEntry(PHANDLE_TABLE Table, ULONG Value, const OBP_FOUND *Entry)
 {
     NTSTATUS Status = STATUS_SUCCESS;
 
-    while (Table->Limit <= Index && NT_SUCCESS(Status)) {
+    while (Table->Limit <= Value && NT_SUCCESS(Status)) {
         Status = ObpAddLeaf(Table);
     }
     if (NT_SUCCESS(Status)) {
-        ObpSetEntry(ObpEntry(Table, Index), Entry->Object, Entry->Handle.GrantedAccess,
+        ObpSetEntry(ObpEntry(Table, Value), Entry->Object, Entry->Handle.GrantedAccess,
                     Entry->Handle.HandleAttributes);
         InterlockedIncrement(&Table->InUse);
     }
@@ -188,9 +155,9 @@ NTSTATUS ObpPlaceEntry(PHANDLE_TABLE Table, ULONG Index, const OBP_FOUND *Entry)
 void ObpRebuildFreeList(PHANDLE_TABLE Table)
 {
     Table->FirstFree = Table->LastFree = Table->FreeCount = 0;
-    for (ULONG i = 1; i < Table->Limit; i++) {
-        if (ObpEntry(Table, i)->Value == 0) {
-            ObpAppendFree(Table, i);
+    for (ULONG Value = 4; Value < Table->Limit; Value += 4) {
+        if (ObpEntry(Table, Value)->Value == 0) {
+            ObpAppendFree(Table, Value);
         }
     }
 }

@@ -195,7 +195,7 @@ ULONG SvcHandleCount(PEPROCESS Process)
 {
     ULONG Count = 0;
     if (PsAcquireProcessAccess(Process)) {
-        Count = ObCountHandles(Process->HandleTable);
+        Count = ObCountHandles(Process->Pcb.HandleTable);
         PsReleaseProcessAccess(Process);
     }
     return Count;

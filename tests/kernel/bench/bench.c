@@ -88,6 +88,25 @@ static VOID BenchWaits(VOID)
     Report("mutex", Start, 10000);
 }
 
+/* A look-up of a handle, type and rights checked as for a program. */
+static VOID BenchHandles(VOID)
+{
+    HANDLE Handle;
+    PVOID Object;
+    if (!NT_SUCCESS(ZwCreateEvent(&Handle, EVENT_ALL_ACCESS, NULL, NotificationEvent, FALSE))) {
+        return;
+    }
+    ULONG64 Start = Ticks();
+    for (ULONG i = 0; i < 10000; i++) {
+        ObReferenceObjectByHandle(Handle, EVENT_MODIFY_STATE, *ExEventObjectType, UserMode, &Object, NULL);
+    }
+    Report("handle-reference", Start, 10000);
+    for (ULONG i = 0; i < 10000; i++) {
+        ObDereferenceObject(Object);
+    }
+    ZwClose(Handle);
+}
+
 static VOID NoteNothing(PKAPC Apc, PKNORMAL_ROUTINE *NormalRoutine, PVOID *NormalContext, PVOID *Argument1, PVOID *Argument2)
 {
 }
@@ -245,6 +264,7 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     BenchSList();
     BenchDpc();
     BenchWaits();
+    BenchHandles();
     BenchApcs();
     BenchEvents();
     BenchChoice("next-of-10", 10);
