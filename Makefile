@@ -5,6 +5,7 @@
 #   build/B/            B is debug or release
 #     kernel/ module/ user/   object files, in folders named like their sources
 #     gen/                    generated sources: asmoffsets.inc (C structure offsets for NASM), the symbol table
+#     lib.COMPILER/           the driver library, which modules are linked against
 #     modules/ native/        kernel modules and native programs, with debug information
 #     boot.cpio root.cpio     the archives GRUB hands to the kernel: native/ + modules/, and the Linux root
 #     primer.elf primer.iso
@@ -45,6 +46,7 @@ ifneq ($(filter default undefined,$(origin CC)),)
     CC := $(if $(filter clang,$(COMPILER)),clang,$(CROSS)gcc)
 endif
 LD      := $(CROSS)ld
+AR      := $(CROSS)ar
 NM      := $(CROSS)nm
 OBJCOPY := $(CROSS)objcopy
 

@@ -1160,6 +1160,7 @@ struct _DRIVER_OBJECT {
 
 /* A routine or variable that the kernel offers to modules, by its name. */
 PVOID MmGetSystemRoutineAddress(_In_ PUNICODE_STRING SystemRoutineName);
+PVOID LdrFindExport(_In_ PCSTR Name);
 
 /* The entry point of every module. */
 DRIVER_INITIALIZE DriverEntry;

@@ -2,6 +2,7 @@
 /*
  * The run-time library's documented part: memory, strings, bits. <ntddk.h> and <ntapi.h> include it.
  *
+ * What the kernel does not use of it itself is in the driver library (drivers/lib), against which modules are linked.
  * None of these routines locks, waits or allocates (but for those that say so), and none touches memory
  * beyond the lengths that it is given. "ANSI" strings are UTF-8: Primer has one code page.
  */
@@ -281,6 +282,32 @@ NTSTATUS NTAPI RtlUnicodeStringToAnsiString(_Inout_ PANSI_STRING DestinationStri
                                             _In_ BOOLEAN AllocateDestinationString);
 VOID NTAPI RtlFreeUnicodeString(_Inout_ PUNICODE_STRING UnicodeString);
 VOID NTAPI RtlFreeAnsiString(_Inout_ PANSI_STRING AnsiString);
+
+/* ---- Formatted print ----------------------------------------------------------------------------------- */
+
+/* Takes Length bytes of the text, in order; not NUL-terminated. */
+typedef VOID RTL_FORMAT_SINK(PVOID Context, const char *Text, SIZE_T Length);
+
+/*
+ * Formats by the driver kit's rules and hands the text (UTF-8, whole characters of 16-bit text in one piece) to Sink piece
+ * by piece. Wide: the format is 16-bit text, in which c and s mean 16-bit text, too, and C and S 8-bit text. Returns the
+ * number of bytes given. Not for drivers: DbgPrint and <ntstrsafe.h> stand on it.
+ *
+ *   %[- + space # 0][width][.precision][size]type, width and precision also as *
+ *   d i u o x X    32 bits; hh 8, h 16, l and I32 32 (!), ll I64 I z t j 64
+ *   p              16 hexadecimal digits; with # prefixed by 0x
+ *   c s            8-bit; with l or w 16-bit. C S: 16-bit; with h 8-bit. Precision bounds what is read
+ *   Z              ANSI_STRING *; with w or l UNICODE_STRING *. Not read past Length, nor past the precision
+ *   n              nothing is written anywhere; its argument is passed over
+ *
+ * A NULL string prints (null); what is no conversion (floating point included) prints as it stands. Any IRQL
+ * at which Sink and the strings may be touched.
+ */
+SIZE_T RtlFormatV(RTL_FORMAT_SINK *Sink, PVOID Context, const VOID *Format, BOOLEAN Wide, va_list Arguments);
+
+/* Formats into Buffer, at most Size bytes with the NUL, which is there unless Size is 0. Returns the length
+   that the whole text has, without the NUL: it was cut when that is >= Size. */
+SIZE_T RtlPrintV(char *Buffer, SIZE_T Size, PCSTR Format, va_list Arguments);
 
 /* ---- Time -------------------------------------------------------------------------------------------- */
 

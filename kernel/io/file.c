@@ -9,7 +9,6 @@
 #include "kernel/io/cpio.h"
 #include "kernel/io/iop.h"
 #include <ntapi.h>
-#include <ntstrsafe.h>
 
 #define IOP_FILE_TYPE            5     /* FILE_OBJECT.Type, as documented */
 #define IOP_MAX_PATH             1024  /* bytes of UTF-8 */
@@ -49,22 +48,30 @@ void IopInitializeFiles(void)
     }
 }
 
-/* "\Boot\native\init" of a root, "Boot/", and a path in it. RtlFreeUnicodeString frees it. */
+/* "\Boot\native\init" of a root, "Boot/", and a path in it. */
 static NTSTATUS IopMakeName(PUNICODE_STRING Name, const char *Root, const char *Path)
 {
-    SIZE_T Size = sizeof("\\") + strlen(Root) + strlen(Path);
-    char *Text = ExAllocatePoolWithTag(NonPagedPoolNx, Size, IOP_TAG);
-    ANSI_STRING Ansi;
+    const char *Pieces[] = {"\\", Root, Path};
+    SIZE_T Size = (strlen(Root) + strlen(Path) + 2) * sizeof(WCHAR);
 
+    if (Size > MAXUSHORT) {
+        return STATUS_NAME_TOO_LONG;
+    }
+    PWCH Text = ExAllocatePoolWithTag(NonPagedPoolNx, Size, IOP_TAG), End = Text;
     if (Text == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    RtlStringCchPrintfA(Text, Size, "\\%s%s", Root, Path);
-    IopReplace(Text, '/', '\\');
-    RtlInitAnsiString(&Ansi, Text);
-    NTSTATUS Status = RtlAnsiStringToUnicodeString(Name, &Ansi, TRUE);
-    ExFreePoolWithTag(Text, IOP_TAG);
-    return Status;
+    for (ULONG i = 0; i < RTL_NUMBER_OF(Pieces); i++) { /* UTF-8 has at least as many bytes as UTF-16 has units */
+        ULONG Bytes = 0;
+        RtlUTF8ToUnicodeN(End, (ULONG)Size, &Bytes, Pieces[i], (ULONG)strlen(Pieces[i]));
+        End += Bytes / sizeof(WCHAR);
+    }
+    *End = 0;
+    while (End-- != Text) {
+        *End = *End == '/' ? '\\' : *End;
+    }
+    RtlInitUnicodeString(Name, Text);
+    return STATUS_SUCCESS;
 }
 
 static NTSTATUS IopCreateFile(IO_FILE_KIND Kind, ULONG Stream, const IO_ARCHIVE_FILE *Archived,

@@ -15,9 +15,6 @@ extern volatile ULONG KdpOwner;
    (log.c) */
 void KdpTakeOverLog(void);
 
-/* As DbgPrint, into a buffer; cut to it. (log.c) */
-void KdpFormat(char *Buffer, SIZE_T Size, PCSTR Format, ...);
-
 /* Prints "KeSetEvent+0x12", "watch!WatchProcess+0x7", or nothing when nobody knows the address. (symbols.c) */
 void KdpPrintSymbol(ULONG64 Address, bool IsReturn);
 /* The same into a buffer; false, and nothing written, when nobody knows the address. (symbols.c) */

@@ -144,15 +144,6 @@ static ULONG KdpPrintV(const char *Format, va_list Arguments)
     return STATUS_SUCCESS;
 }
 
-void KdpFormat(char *Buffer, SIZE_T Size, PCSTR Format, ...)
-{
-    va_list Arguments;
-
-    va_start(Arguments, Format);
-    RtlPrintV(Buffer, Size, Format, Arguments);
-    va_end(Arguments);
-}
-
 /*
  * Prints to the log, in debug and release builds alike; what is longer than 512 bytes is cut, and ends its
  * line there. The caller ends lines itself. Any IRQL (Unicode conversions too: the tables are resident). Returns

@@ -51,7 +51,7 @@ static void KdpFormatSymbolOf(const KD_SYMBOLS *Symbols, ULONG64 Address, bool I
     const KD_SYMBOL *Symbol = KdpFindSymbol(Symbols, Address - IsReturn - Symbols->Base);
     ULONG64 Offset = Address - Symbols->Base - (Symbol != NULL ? Symbol->Offset : 0);
 
-    KdpFormat(Buffer, Size, Offset != 0 || IsReturn ? "%s%s%s+%#I64x" : "%s%s%s",
+    RtlPrint(Buffer, Size, Offset != 0 || IsReturn ? "%s%s%s+%#I64x" : "%s%s%s",
              Symbols->Module != NULL ? Symbols->Module : "", Symbols->Module != NULL ? "!" : "",
              Symbol != NULL ? Symbols->Names + Symbol->Name : ".text", Offset);
 }
@@ -82,9 +82,9 @@ const char *KdName(const void *Address, char *Buffer, SIZE_T Size)
 
     if (!KdpFormatSymbol((ULONG64)Address, false, Buffer, Size)) {
         if (KdHooks.DescribePool(Address, &Tag, &Offset)) {
-            KdpFormat(Buffer, Size, "pool '%.4s'+%#I64x", (const char *)&Tag, (ULONG64)Offset);
+            RtlPrint(Buffer, Size, "pool '%.4s'+%#I64x", (const char *)&Tag, (ULONG64)Offset);
         } else {
-            KdpFormat(Buffer, Size, "%p", Address);
+            RtlPrint(Buffer, Size, "%p", Address);
         }
     }
     return Buffer;

@@ -17,7 +17,6 @@
 #include "kernel/rtl/rtl.h"
 #include "ps/ps.h"
 #include <ntapi.h>
-#include <ntstrsafe.h>
 
 #define LDRP_TAG 'rdLP'
 
@@ -62,24 +61,14 @@ static BOOLEAN LdrpResolve(PVOID Context, PCSTR Name, PULONG64 Address)
     return FALSE;
 }
 
-/* The address of what the kernel exports under this name; NULL: it exports no such thing. It stands here, where the
-   table of exports is. PASSIVE_LEVEL. (WDK page of the name) */
-PVOID MmGetSystemRoutineAddress(PUNICODE_STRING SystemRoutineName)
+/* The address of what the kernel exports under this name; NULL: it exports no such thing. Any IRQL. For
+   MmGetSystemRoutineAddress, which also knows the driver library. */
+PVOID LdrFindExport(PCSTR Name)
 {
-    char Name[128];
-    ULONG Length;
     ULONG64 Address;
-
-    PAGED_CODE();
-    NTSTATUS Status = RtlUnicodeToUTF8N(Name, sizeof(Name) - 1, &Length, SystemRoutineName->Buffer,
-                                        SystemRoutineName->Length & ~1U);
-    if (Status != STATUS_SUCCESS) { /* too long, or ill-formed: no name of ours */
-        return NULL;
-    }
-    Name[Length] = 0;
-    return strlen(Name) == Length && LdrpResolve(NULL, Name, &Address) ? (PVOID)Address : NULL;
+    return LdrpResolve(NULL, Name, &Address) ? (PVOID)Address : NULL;
 }
-EXPORT(MmGetSystemRoutineAddress);
+EXPORT(LdrFindExport);
 
 static VOID LdrpReportMissing(PVOID Context, PCSTR Name)
 {
@@ -166,7 +155,7 @@ static const IO_ARCHIVE_FILE *LdrpFindFile(const char *Short)
 {
     char Path[sizeof("modules/.sys") + RTL_FIELD_SIZE(LDR_MODULE, Name)];
 
-    RtlStringCchPrintfA(Path, sizeof(Path), "modules/%s.sys", Short);
+    RtlPrint(Path, sizeof(Path), "modules/%s.sys", Short);
     return IoLookupArchive(Path);
 }
 
@@ -268,12 +257,11 @@ typedef struct _LDRP_NAME {
 static void LdrpMakeName(LDRP_NAME *Name, PLDR_MODULE Module, PCSTR Prefix, PCSTR Suffix)
 {
     char Text[RTL_NUMBER_OF(Name->Buffer)];
-    ANSI_STRING Ansi;
+    ULONG Bytes = 0;
 
-    RtlStringCchPrintfA(Text, sizeof(Text), "%s%s%s", Prefix, Module->Name, Suffix);
-    RtlInitAnsiString(&Ansi, Text);
-    RtlInitEmptyUnicodeString(&Name->String, Name->Buffer, sizeof(Name->Buffer));
-    RtlAnsiStringToUnicodeString(&Name->String, &Ansi, FALSE);
+    RtlPrint(Text, sizeof(Text), "%s%s%s", Prefix, Module->Name, Suffix);
+    RtlUTF8ToUnicodeN(Name->Buffer, sizeof(Name->Buffer), &Bytes, Text, (ULONG)strlen(Text) + 1);
+    RtlInitUnicodeString(&Name->String, Name->Buffer);
 }
 
 typedef struct _LDRP_DRIVER {

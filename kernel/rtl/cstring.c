@@ -75,27 +75,6 @@ char *strchr(const char *String, int Character)
 }
 EXPORT(strchr);
 
-/* The first place of Pattern in a string, which is its start for an empty pattern; NULL when it is not
-   there. (C) */
-char *strstr(const char *String, const char *Pattern)
-{
-    size_t Length = strlen(Pattern);
-    for (; strncmp(String, Pattern, Length) != 0; String++) {
-        if (*String == '\0') {
-            return NULL;
-        }
-    }
-    return (char *)String;
-}
-EXPORT(strstr);
-
-/* Copies a string with its NUL, and returns the destination. (C) */
-char *strcpy(char *Destination, const char *Source)
-{
-    return memcpy(Destination, Source, strlen(Source) + 1);
-}
-EXPORT(strcpy);
-
 /* Copies at most Limit bytes of a string and fills up with NULs: without one at the end when the string is
    not shorter than Limit. (C) */
 char *strncpy(char *Destination, const char *Source, size_t Limit)
@@ -106,20 +85,6 @@ char *strncpy(char *Destination, const char *Source, size_t Limit)
     return Destination;
 }
 EXPORT(strncpy);
-
-/* Not 0 for the characters 0 to 9. (C) */
-int isdigit(int Character)
-{
-    return Character >= '0' && Character <= '9';
-}
-EXPORT(isdigit);
-
-/* The length of a string in 16-bit units, its NUL not counted. (C) */
-size_t wcslen(const WCHAR *String)
-{
-    return RtlBoundedLengthW(String, SIZE_MAX);
-}
-EXPORT(wcslen);
 
 /* Negative, zero or positive as First sorts before, with or after Second, by 16-bit units, of at most Limit
    each. (C) */

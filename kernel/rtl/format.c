@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Formatted print, as DbgPrint and the safe-string routines need it. The text goes to a sink as it is made:
- * no buffer here limits it. 16-bit text leaves as UTF-8. The rules stand at RtlFormatV in rtl.h; they are the
+ * no buffer here limits it. 16-bit text leaves as UTF-8. The rules stand at RtlFormatV in ntrtl.h; they are the
  * driver kit's, where `l` means 32 bits and `I64` 64. The format itself is 8-bit or 16-bit text.
  */
 #include "kernel/rtl/rtl.h"
+
+#include "kernel/rtl/export.h"
 
 /* The analyser does not follow a va_list that va_copy has put into a structure. */
 /* NOLINTBEGIN(clang-analyzer-valist.Uninitialized) */
@@ -450,7 +452,7 @@ static SIZE_T RtlpFormatAll(PRTLP_FORMAT Format)
 
 /* ---- Ways in ---- */
 
-static SIZE_T RtlpFormat(RTL_FORMAT_SINK *Sink, PVOID Context, const VOID *Format, bool Wide, va_list Arguments)
+SIZE_T RtlFormatV(RTL_FORMAT_SINK *Sink, PVOID Context, const VOID *Format, BOOLEAN Wide, va_list Arguments)
 {
     RTLP_FORMAT State = {.Sink = Sink, .Context = Context, .Next = Format, .Wide = Wide};
 
@@ -463,11 +465,7 @@ static SIZE_T RtlpFormat(RTL_FORMAT_SINK *Sink, PVOID Context, const VOID *Forma
     va_end(State.Arguments);
     return Total;
 }
-
-SIZE_T RtlFormatV(RTL_FORMAT_SINK *Sink, PVOID Context, PCSTR Format, va_list Arguments)
-{
-    return RtlpFormat(Sink, Context, Format, false, Arguments);
-}
+EXPORT(RtlFormatV);
 
 typedef struct _RTLP_BUFFER {
     char *Next;
@@ -489,47 +487,22 @@ static VOID RtlpFillBuffer(PVOID Context, const char *Text, SIZE_T Length)
 SIZE_T RtlPrintV(char *Buffer, SIZE_T Size, PCSTR Format, va_list Arguments)
 {
     RTLP_BUFFER Sink = {Buffer, Size != 0 ? Size - 1 : 0};
-    SIZE_T Length = RtlFormatV(RtlpFillBuffer, &Sink, Format, Arguments);
+    SIZE_T Length = RtlFormatV(RtlpFillBuffer, &Sink, Format, FALSE, Arguments);
 
     if (Size != 0) {
         *Sink.Next = '\0';
     }
     return Length;
 }
+EXPORT(RtlPrintV);
 
-typedef struct _RTLP_WIDE_BUFFER {
-    PWCH Next;
-    SIZE_T Room;   /* units, without a NUL */
-    SIZE_T Length; /* of the whole text, units */
-} RTLP_WIDE_BUFFER, *PRTLP_WIDE_BUFFER;
-
-/* Whole characters come in one piece, so that each piece can be decoded by itself. */
-static VOID RtlpFillWideBuffer(PVOID Context, const char *Text, SIZE_T Length)
+VOID RtlPrint(char *Buffer, SIZE_T Size, PCSTR Format, ...)
 {
-    PRTLP_WIDE_BUFFER Buffer = Context;
-    SIZE_T Consumed;
+    va_list Arguments;
 
-    for (; Length != 0; Text += Consumed, Length -= Consumed) {
-        WCHAR Units[2];
-        ULONG Count = RtlEncodeUtf16(RtlDecodeUtf8(Text, Length, &Consumed), Units);
-        Buffer->Length += Count;
-        if (Count > Buffer->Room) {
-            Buffer->Room = 0; /* nothing may follow what was left out */
-            continue;
-        }
-        memcpy(Buffer->Next, Units, Count * sizeof(WCHAR));
-        Buffer->Next += Count;
-        Buffer->Room -= Count;
-    }
-}
-
-SIZE_T RtlPrintWideV(PWCH Buffer, SIZE_T Room, PSIZE_T Written, PCWSTR Format, va_list Arguments)
-{
-    RTLP_WIDE_BUFFER Sink = {Buffer, Room, 0};
-
-    RtlpFormat(RtlpFillWideBuffer, &Sink, Format, true, Arguments);
-    *Written = (SIZE_T)(Sink.Next - Buffer);
-    return Sink.Length;
+    va_start(Arguments, Format);
+    RtlPrintV(Buffer, Size, Format, Arguments);
+    va_end(Arguments);
 }
 
 /* NOLINTEND(clang-analyzer-valist.Uninitialized) */

@@ -2,7 +2,7 @@
 /*
  * The run-time library as the kernel sees it: what <ntrtl.h> documents for everybody, and what only the
  * kernel uses. It depends on nothing else, holds no state but one pair of pointers, and any component may
- * call it.
+ * call it. What only drivers use of <ntrtl.h> is in drivers/lib.
  */
 #pragma once
 
@@ -12,35 +12,8 @@
 #include "kernel/rtl/bits.h"
 #include "kernel/rtl/random.h"
 
-/* ---- Formatted print (format.c) ------------------------------------------------------------------------ */
-
-/* Takes Length bytes of the text, in order; not NUL-terminated. */
-typedef VOID RTL_FORMAT_SINK(PVOID Context, const char *Text, SIZE_T Length);
-
-/*
- * Formats by the driver kit's rules and hands the text (UTF-8) to Sink piece by piece. Returns the number of
- * bytes given.
- *
- *   %[- + space # 0][width][.precision][size]type, width and precision also as *
- *   d i u o x X    32 bits; hh 8, h 16, l and I32 32 (!), ll I64 I z t j 64
- *   p              16 hexadecimal digits; with # prefixed by 0x
- *   c s            8-bit; with l or w 16-bit. C S: 16-bit; with h 8-bit. Precision bounds what is read
- *   Z              ANSI_STRING *; with w or l UNICODE_STRING *. Not read past Length, nor past the precision
- *   n              nothing is written anywhere; its argument is passed over
- *
- * A NULL string prints (null); what is no conversion (floating point included) prints as it stands. Any IRQL
- * at which Sink and the strings may be touched.
- */
-SIZE_T RtlFormatV(RTL_FORMAT_SINK *Sink, PVOID Context, PCSTR Format, va_list Arguments);
-
-/* Formats into Buffer, at most Size bytes with the NUL, which is there unless Size is 0. Returns the length
-   that the whole text has, without the NUL: it was cut when that is >= Size. */
-SIZE_T RtlPrintV(char *Buffer, SIZE_T Size, PCSTR Format, va_list Arguments);
-
-/* The same from a 16-bit format, in which c and s mean 16-bit text and C and S 8-bit text, into a 16-bit buffer: at most
-   Room units, and no NUL. *Written: units. Returns the units that the whole text has. What is ill-formed becomes
-   U+FFFD. */
-SIZE_T RtlPrintWideV(PWCH Buffer, SIZE_T Room, PSIZE_T Written, PCWSTR Format, va_list Arguments);
+/* Formats into Buffer, at most Size bytes with the NUL, which is there unless Size is 0. */
+VOID RtlPrint(char *Buffer, SIZE_T Size, PCSTR Format, ...);
 
 /* ---- One character at a time (utf.c) ------------------------------------------------------------------- */
 
@@ -59,8 +32,15 @@ ULONG RtlEncodeUtf16(ULONG Character, WCHAR Text[2]);
 /* ---- Strings ------------------------------------------------------------------------------------------- */
 
 /* Length of a 16-bit string, at most Limit units, none beyond which is read. */
-SIZE_T RtlBoundedLengthW(PCWSTR String, SIZE_T Limit);
+static inline SIZE_T RtlBoundedLengthW(PCWSTR String, SIZE_T Limit)
+{
+    SIZE_T Length = 0;
+    while (Length < Limit && String[Length] != 0) {
+        Length++;
+    }
+    return Length;
+}
 
-/* Where RtlAnsiStringToUnicodeString and its kin allocate. Until it is called they answer STATUS_NO_MEMORY
-   when they would have to. Called once at start-up, when pool works. */
+/* Where RtlAnsiStringToUnicodeString allocates. Until it is called that answers STATUS_NO_MEMORY when it would have to. Called
+   once at start-up, when pool works. */
 VOID RtlSetStringAllocator(PVOID (*Allocate)(SIZE_T Size), VOID (*Free)(PVOID Memory));

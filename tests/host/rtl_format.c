@@ -231,6 +231,34 @@ static void RandomFormatsAreHarmless(void)
     }
 }
 
+static VOID Collect(PVOID Context, const char *Text, SIZE_T Length)
+{
+    strncat(Context, Text, Length);
+}
+
+static SIZE_T Feed(char *Collected, const VOID *Format, BOOLEAN Wide, ...)
+{
+    va_list Arguments;
+
+    Collected[0] = 0;
+    va_start(Arguments, Wide);
+    SIZE_T Length = RtlFormatV(Collect, Collected, Format, Wide, Arguments);
+    va_end(Arguments);
+    return Length;
+}
+
+static void WideFormatsTurnTheMeaningOfStrings(void)
+{
+    char Text[64];
+
+    CHECK_EQUAL(10, Feed(Text, L"%s %S \x00E9 %d", TRUE, L"ab", "cd", 7));
+    CHECK_TEXT("ab cd \xC3\xA9 7", Text);
+    CHECK_EQUAL(5, Feed(Text, "%s %S", FALSE, "ab", L"cd"));
+    CHECK_TEXT("ab cd", Text);
+    CHECK_EQUAL(6, Feed(Text, NULL, TRUE));
+    CHECK_TEXT("(null)", Text);
+}
+
 int main(void)
 {
     RUN(LongIsThirtyTwoBits);
@@ -245,5 +273,6 @@ int main(void)
     RUN(BuffersAreCutAndTerminated);
     RUN(FlagsAgreeWithTheHost);
     RUN(RandomFormatsAreHarmless);
+    RUN(WideFormatsTurnTheMeaningOfStrings);
     return HostEnd();
 }

@@ -1,4 +1,4 @@
-// sources: kernel/rtl/gentable.c kernel/rtl/avl.c
+// sources: drivers/lib/gentable.c kernel/rtl/avl.c
 /* SPDX-License-Identifier: MIT */
 /* Generic tables of both kinds against a plain array of what is in them. */
 #include "tests/host/host.h"

@@ -1,4 +1,4 @@
-// sources: kernel/rtl/string.c kernel/rtl/utf.c
+// sources:
 /* SPDX-License-Identifier: MIT */
 /*
  * The kernel's own C library routines against the host's: the same answers for random inputs, and no byte
@@ -27,6 +27,7 @@
 #define isdigit  Own_isdigit
 #include "kernel/rtl/memory.c"
 #include "kernel/rtl/cstring.c"
+#include "drivers/lib/cstring.c"
 #undef memcpy
 #undef memmove
 #undef memset

@@ -1,4 +1,4 @@
-// sources: kernel/rtl/string.c kernel/rtl/utf.c kernel/rtl/strsafe.c kernel/rtl/format.c
+// sources: kernel/rtl/string.c drivers/lib/string.c drivers/lib/memory.c kernel/rtl/utf.c drivers/lib/strsafe.c kernel/rtl/format.c
 /* SPDX-License-Identifier: MIT */
 /*
  * Counted strings, UTF-8 and UTF-16, and the safe-string routines: documented results, exact bounds. Buffers
@@ -6,7 +6,9 @@
  */
 #include <ntstrsafe.h>
 
-#include "tests/host/host.h"
+#include <ntddk.h>
+
+#include "tests/host/pool.h"
 #include "kernel/rtl/rtl.h"
 
 /* Copies Bytes bytes into an allocation of that size; freed by nobody, the program is short. */
@@ -247,6 +249,9 @@ static void WholeStringsConvert(void)
           String.Buffer[5] == 0);
     CHECK_STATUS(STATUS_BUFFER_OVERFLOW, RtlAnsiStringToUnicodeString(&Small, &Ansi, FALSE));
     CHECK_STATUS(STATUS_BUFFER_OVERFLOW, RtlUnicodeStringToAnsiString(&Back, &String, FALSE));
+    HostNoMemory = true;
+    CHECK_STATUS(STATUS_NO_MEMORY, RtlUnicodeStringToAnsiString(&Back, &String, TRUE));
+    HostNoMemory = false;
     RtlSetStringAllocator(Allocate, free);
     CHECK_STATUS(STATUS_SUCCESS, RtlUnicodeStringToAnsiString(&Back, &String, TRUE));
     CHECK(Back.Length == 7 && Back.MaximumLength == 8 &&

@@ -1,4 +1,4 @@
-// sources: kernel/rtl/time.c
+// sources: drivers/lib/time.c
 /* SPDX-License-Identifier: MIT */
 /*
  * System time and its fields, against the C library's calendar: every day of a thousand years, random times, and what is

@@ -5,6 +5,31 @@
 #   MODULE  := name           builds name.sys, a relocatable ELF64 object
 #   SOURCES := a.c b.asm      in that folder; $(DIR) names it, e.g. $(notdir $(wildcard $(DIR)/*.c))
 #   CFLAGS  += -DX            optional
+#
+# Every module is linked against the driver library: of drivers/lib, what it uses.
+
+# A library for each compiler, so that a module made with another one does not make the tree's anew.
+LIB         := $(B)/lib.$(notdir $(lastword $(CC)))
+LIB_OBJECTS := $(patsubst %,$(LIB)/%.o,$(wildcard drivers/lib/*.c $(addprefix kernel/rtl/,avl.c)))
+LIBRARY     := $(if $(LIB_OBJECTS),$(LIB)/libdriver.a)
+$(call remember,$(LIB)/flags)
+
+$(LIB)/%.c.o: %.c $(LIB)/flags
+	$(call say,CC,$<)
+	$(Q)$(CC) $(MODULE_FLAGS) -I . -DPRIMER_MODULE=1 $(STRICT) -MMD -MP -c -o $@ $<
+
+# The table of its routines, for MmGetSystemRoutineAddress (drivers/lib/lookup.c).
+$(LIB)/routines.s: $(filter $(LIB)/drivers/%,$(LIB_OBJECTS)) tools/mk/module.mk
+	$(Q){ echo '.section .rodata'; echo '.globl RtlpLibraryRoutines'; echo 'RtlpLibraryRoutines:'; \
+	    $(NM) --defined-only $(filter %.o,$^) | sed -n 's/.* T \(.*\)/.quad 1f, \1; .pushsection .rodata.names; 1: .asciz "\1"; .popsection/p'; \
+	    echo '.quad 0, 0'; echo '.section .note.GNU-stack,"",@progbits'; } >$@
+
+$(LIB)/routines.o: $(LIB)/routines.s
+	$(Q)$(CC) $(filter --target%,$(COMMON)) -c -o $@ $<
+
+$(LIB)/libdriver.a: $(LIB_OBJECTS) $(LIB)/routines.o
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
 # $(call module,FOLDER,OBJECTS' FOLDER,FOLDER OF THE .SYS,FLAGS' STAMP): the rules for one module
 define module
@@ -19,9 +44,9 @@ define module
 endef
 
 define module_rules
-$(3)/$(MODULE).sys: $(5)
+$(3)/$(MODULE).sys: $(5) $(LIBRARY)
 	$$(call say,LD,$$@)
-	$(Q)$(LD) -m elf_x86_64 -r -o $$@ $(5)
+	$(Q)$(LD) -m elf_x86_64 -r -o $$@ $(5) $(LIBRARY)
 
 $(filter $(patsubst %.c,$(2)/%.o,$(filter %.c,$(SOURCES))),$(5)): $(2)/%.o: $(1)/%.c $(4)
 	$$(call say,CC,$$<)

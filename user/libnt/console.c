@@ -89,7 +89,7 @@ static VOID PrintV(HANDLE File, PCSTR Format, va_list Arguments)
     OUTPUT_BUFFER Output;
     Output.File = File;
     Output.Length = 0;
-    RtlFormatV(CollectOutput, &Output, Format, Arguments);
+    RtlFormatV(CollectOutput, &Output, Format, FALSE, Arguments);
     FlushOutput(&Output);
 }
 

@@ -12,6 +12,8 @@
 
 #include "kernel/rtl/cstring.c"
 
+#include "drivers/lib/cstring.c"
+
 #include "kernel/rtl/utf.c"
 
 #include "kernel/rtl/string.c"

@@ -613,6 +613,14 @@ static PCSTR TestRoutineAddress(VOID)
     KTEST_CHECK(Address(L"KeSetEvent") == (PVOID)KeSetEvent && Address(L"PsProcessType") == (PVOID)&PsProcessType);
     KTEST_CHECK(Address(L"KeSetEven") == NULL && Address(L"KeSetEvents") == NULL && Address(L"") == NULL);
     KTEST_CHECK(Address(L"KiSwapThread") == NULL); /* the kernel's own */
+    KTEST_CHECK(LdrFindExport("KeSetEvent") == (PVOID)KeSetEvent && LdrFindExport("KeSetEven") == NULL);
+    /* Of the driver library: one that this module calls anyway, one that it does not. */
+    KTEST_CHECK(Address(L"MmGetSystemRoutineAddress") == (PVOID)MmGetSystemRoutineAddress);
+    VOID (*QueryTickCount)(PLARGE_INTEGER) = (VOID (*)(PLARGE_INTEGER))Address(L"KeQueryTickCount");
+    LARGE_INTEGER Ticks = {.QuadPart = -1};
+    KTEST_CHECK(QueryTickCount != NULL);
+    QueryTickCount(&Ticks);
+    KTEST_CHECK(Ticks.QuadPart >= 0);
     return NULL;
 }
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The time routines that are other words for ke's: there is no tick that would make the plain ones coarser
+ * The time routines that are other words for the kernel's: there is no tick that would make the plain ones coarser
  * than the precise ones, the machine never sleeps, and local time is UTC.
  */
-#include "kernel/ex/ex.h"
-#include "kernel/rtl/export.h"
+#include <ntddk.h>
 
 #define EXP_TIME_INCREMENT 156250 /* 15.625 ms, the classic tick */
 
@@ -13,7 +12,6 @@ ULONG KeQueryTimeIncrement(VOID)
 {
     return EXP_TIME_INCREMENT;
 }
-EXPORT(KeQueryTimeIncrement);
 
 /* How many ticks of KeQueryTimeIncrement have passed since start-up. They are counted, but do not happen.
    Any IRQL. (WDK page of the name) */
@@ -21,14 +19,12 @@ VOID KeQueryTickCount(PLARGE_INTEGER CurrentCount)
 {
     CurrentCount->QuadPart = (LONGLONG)(KeQueryInterruptTime() / EXP_TIME_INCREMENT);
 }
-EXPORT(KeQueryTickCount);
 
 /* KeQuerySystemTime. Any IRQL. (WDK page of the name) */
 VOID KeQuerySystemTimePrecise(PLARGE_INTEGER CurrentTime)
 {
     KeQuerySystemTime(CurrentTime);
 }
-EXPORT(KeQuerySystemTimePrecise);
 
 /* KeQueryInterruptTime. Differs: no time is spent asleep that would have to be left out. Any IRQL; does not
    block. (WDK page of the name) */
@@ -36,14 +32,12 @@ ULONGLONG KeQueryUnbiasedInterruptTime(VOID)
 {
     return KeQueryInterruptTime();
 }
-EXPORT(KeQueryUnbiasedInterruptTime);
 
 /* KeQueryInterruptTimePrecise, for the same reason. Any IRQL. (WDK page of the name) */
 ULONGLONG KeQueryUnbiasedInterruptTimePrecise(PULONG64 QpcTimeStamp)
 {
     return KeQueryInterruptTimePrecise(QpcTimeStamp);
 }
-EXPORT(KeQueryUnbiasedInterruptTimePrecise);
 
 /* System time to local time, both in 100 ns since 1601. Differs: the time zone is always UTC. Any IRQL; does
    not block. (WDK page of the name) */
@@ -51,7 +45,6 @@ VOID ExSystemTimeToLocalTime(PLARGE_INTEGER SystemTime, PLARGE_INTEGER LocalTime
 {
     *LocalTime = *SystemTime;
 }
-EXPORT(ExSystemTimeToLocalTime);
 
 /* Local time to system time, both in 100 ns since 1601. Differs: the time zone is always UTC. Any IRQL; does
    not block. (WDK page of the name) */
@@ -59,4 +52,3 @@ VOID ExLocalTimeToSystemTime(PLARGE_INTEGER LocalTime, PLARGE_INTEGER SystemTime
 {
     *SystemTime = *LocalTime;
 }
-EXPORT(ExLocalTimeToSystemTime);

@@ -9,7 +9,6 @@
  */
 #include "kernel/rtl/rtl.h"
 
-#include "kernel/rtl/export.h"
 
 C_ASSERT(sizeof(RTL_BALANCED_LINKS) == sizeof(RTL_AVL_NODE) && sizeof(RTL_AVL_TREE) == sizeof(PVOID));
 
@@ -60,7 +59,6 @@ VOID NTAPI RtlInitializeGenericTableAvl(PRTL_AVL_TABLE Table, PRTL_AVL_COMPARE_R
                              .FreeRoutine = FreeRoutine,
                              .TableContext = TableContext};
 }
-EXPORT(RtlInitializeGenericTableAvl);
 
 /* The element that compares as equal to Buffer, or NULL. (WDK page of the name) */
 PVOID NTAPI RtlLookupElementGenericTableAvl(PRTL_AVL_TABLE Table, PVOID Buffer)
@@ -68,7 +66,6 @@ PVOID NTAPI RtlLookupElementGenericTableAvl(PRTL_AVL_TABLE Table, PVOID Buffer)
     RTLP_AVL_KEY Key = {Table, Buffer};
     return RtlpAvlElement(RtlAvlFind(RtlpTree(Table), &Key, RtlpCompareAvl));
 }
-EXPORT(RtlLookupElementGenericTableAvl);
 
 /* Adds a copy of the BufferSize bytes at Buffer, unless an element compares as equal. Returns the element
    in the table, new or old, and in NewElement (may be NULL) whether it is new; NULL when AllocateRoutine
@@ -93,7 +90,6 @@ PVOID NTAPI RtlInsertElementGenericTableAvl(PRTL_AVL_TABLE Table, PVOID Buffer, 
     }
     return Element;
 }
-EXPORT(RtlInsertElementGenericTableAvl);
 
 /* Removes and frees the element that compares as equal to Buffer; FALSE when there is none. (WDK page of
    the name) */
@@ -114,7 +110,6 @@ BOOLEAN NTAPI RtlDeleteElementGenericTableAvl(PRTL_AVL_TABLE Table, PVOID Buffer
     Table->FreeRoutine(Table, Node);
     return TRUE;
 }
-EXPORT(RtlDeleteElementGenericTableAvl);
 
 static PVOID RtlpNextAvl(PRTL_AVL_TABLE Table, PVOID *Last)
 {
@@ -136,7 +131,6 @@ PVOID NTAPI RtlEnumerateGenericTableAvl(PRTL_AVL_TABLE Table, BOOLEAN Restart)
     Table->RestartKey = Last;
     return Element;
 }
-EXPORT(RtlEnumerateGenericTableAvl);
 
 /* As RtlEnumerateGenericTableAvl, with the position in *RestartKey, which is NULL at the start. (WDK page
    of the name) */
@@ -144,7 +138,6 @@ PVOID NTAPI RtlEnumerateGenericTableWithoutSplayingAvl(PRTL_AVL_TABLE Table, PVO
 {
     return RtlpNextAvl(Table, RestartKey);
 }
-EXPORT(RtlEnumerateGenericTableWithoutSplayingAvl);
 
 /* Element number I in the order of the table, from 0; NULL when there are not so many. Its time grows with
    I. (WDK page of the name) */
@@ -157,21 +150,18 @@ PVOID NTAPI RtlGetElementGenericTableAvl(PRTL_AVL_TABLE Table, ULONG I)
     }
     return RtlpAvlElement(Node);
 }
-EXPORT(RtlGetElementGenericTableAvl);
 
 /* How many elements the table has. (WDK page of the name) */
 ULONG NTAPI RtlNumberGenericTableElementsAvl(PRTL_AVL_TABLE Table)
 {
     return Table->NumberGenericTableElements;
 }
-EXPORT(RtlNumberGenericTableElementsAvl);
 
 /* TRUE when the table has no elements. (WDK page of the name) */
 BOOLEAN NTAPI RtlIsGenericTableEmptyAvl(PRTL_AVL_TABLE Table)
 {
     return Table->NumberGenericTableElements == 0;
 }
-EXPORT(RtlIsGenericTableEmptyAvl);
 
 /* ---- Plain tables ---- */
 
@@ -208,7 +198,6 @@ VOID NTAPI RtlInitializeGenericTable(PRTL_GENERIC_TABLE Table, PRTL_GENERIC_COMP
                                  .TableContext = TableContext};
     InitializeListHead(&Table->InsertOrderList);
 }
-EXPORT(RtlInitializeGenericTable);
 
 /* As RtlLookupElementGenericTableAvl. (WDK page of the name) */
 PVOID NTAPI RtlLookupElementGenericTable(PRTL_GENERIC_TABLE Table, PVOID Buffer)
@@ -216,7 +205,6 @@ PVOID NTAPI RtlLookupElementGenericTable(PRTL_GENERIC_TABLE Table, PVOID Buffer)
     RTLP_PLAIN_KEY Key = {Table, Buffer};
     return RtlpPlainElement(RtlAvlFind(RtlpPlainTree(Table), &Key, RtlpComparePlain));
 }
-EXPORT(RtlLookupElementGenericTable);
 
 /* As RtlInsertElementGenericTableAvl. (WDK page of the name) */
 PVOID NTAPI RtlInsertElementGenericTable(PRTL_GENERIC_TABLE Table, PVOID Buffer, ULONG BufferSize, PBOOLEAN NewElement)
@@ -240,7 +228,6 @@ PVOID NTAPI RtlInsertElementGenericTable(PRTL_GENERIC_TABLE Table, PVOID Buffer,
     }
     return Element;
 }
-EXPORT(RtlInsertElementGenericTable);
 
 /* As RtlDeleteElementGenericTableAvl. (WDK page of the name) */
 BOOLEAN NTAPI RtlDeleteElementGenericTable(PRTL_GENERIC_TABLE Table, PVOID Buffer)
@@ -261,7 +248,6 @@ BOOLEAN NTAPI RtlDeleteElementGenericTable(PRTL_GENERIC_TABLE Table, PVOID Buffe
     Table->FreeRoutine(Table, Header);
     return TRUE;
 }
-EXPORT(RtlDeleteElementGenericTable);
 
 /* As RtlEnumerateGenericTableWithoutSplayingAvl. (WDK page of the name) */
 PVOID NTAPI RtlEnumerateGenericTableWithoutSplaying(PRTL_GENERIC_TABLE Table, PVOID *RestartKey)
@@ -273,7 +259,6 @@ PVOID NTAPI RtlEnumerateGenericTableWithoutSplaying(PRTL_GENERIC_TABLE Table, PV
     }
     return RtlpPlainElement(Node);
 }
-EXPORT(RtlEnumerateGenericTableWithoutSplaying);
 
 /* As RtlEnumerateGenericTableAvl. (WDK page of the name) */
 PVOID NTAPI RtlEnumerateGenericTable(PRTL_GENERIC_TABLE Table, BOOLEAN Restart)
@@ -283,7 +268,6 @@ PVOID NTAPI RtlEnumerateGenericTable(PRTL_GENERIC_TABLE Table, BOOLEAN Restart)
     }
     return RtlEnumerateGenericTableWithoutSplaying(Table, &Table->OrderedPointer);
 }
-EXPORT(RtlEnumerateGenericTable);
 
 /* Element number I in the order of insertion, from 0; NULL when there are not so many. Its time grows with
    I. (WDK page of the name) */
@@ -299,18 +283,15 @@ PVOID NTAPI RtlGetElementGenericTable(PRTL_GENERIC_TABLE Table, ULONG I)
     }
     return CONTAINING_RECORD(Link, RTLP_PLAIN_HEADER, Link) + 1;
 }
-EXPORT(RtlGetElementGenericTable);
 
 /* As RtlNumberGenericTableElementsAvl. (WDK page of the name) */
 ULONG NTAPI RtlNumberGenericTableElements(PRTL_GENERIC_TABLE Table)
 {
     return Table->NumberGenericTableElements;
 }
-EXPORT(RtlNumberGenericTableElements);
 
 /* As RtlIsGenericTableEmptyAvl. (WDK page of the name) */
 BOOLEAN NTAPI RtlIsGenericTableEmpty(PRTL_GENERIC_TABLE Table)
 {
     return Table->NumberGenericTableElements == 0;
 }
-EXPORT(RtlIsGenericTableEmpty);

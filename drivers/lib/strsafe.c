@@ -2,7 +2,6 @@
 /* The safe-string routines of <ntstrsafe.h>, over the formatter. */
 #include <ntstrsafe.h>
 
-#include "kernel/rtl/export.h"
 #include "kernel/rtl/rtl.h"
 
 static bool RtlpIsSafeSize(SIZE_T Size)
@@ -22,7 +21,6 @@ NTSTATUS RtlStringCchVPrintfA(PSTR Destination, SIZE_T Size, PCSTR Format, va_li
     bool Cut = RtlPrintV(Destination, Size, Format, Arguments) >= Size;
     return Cut ? STATUS_BUFFER_OVERFLOW : STATUS_SUCCESS;
 }
-EXPORT(RtlStringCchVPrintfA);
 
 /* RtlStringCchVPrintfA with the arguments themselves. (WDK page of the name) */
 NTSTATUS RtlStringCchPrintfA(PSTR Destination, SIZE_T Size, PCSTR Format, ...)
@@ -34,7 +32,6 @@ NTSTATUS RtlStringCchPrintfA(PSTR Destination, SIZE_T Size, PCSTR Format, ...)
     va_end(Arguments);
     return Status;
 }
-EXPORT(RtlStringCchPrintfA);
 
 NTSTATUS RtlStringCchCopyNA(PSTR Destination, SIZE_T Size, PCSTR Source, SIZE_T Count)
 {
@@ -48,7 +45,6 @@ NTSTATUS RtlStringCchCopyNA(PSTR Destination, SIZE_T Size, PCSTR Source, SIZE_T 
     Destination[Length] = '\0';
     return Cut ? STATUS_BUFFER_OVERFLOW : STATUS_SUCCESS;
 }
-EXPORT(RtlStringCchCopyNA);
 
 /* Appends at most Count characters of Source to the string in Destination, whose room is Size characters,
    the NUL included. Results as RtlStringCchCopyNA; STATUS_INVALID_PARAMETER also when Destination holds no
@@ -59,7 +55,6 @@ NTSTATUS RtlStringCchCatNA(PSTR Destination, SIZE_T Size, PCSTR Source, SIZE_T C
 
     return At < Size ? RtlStringCchCopyNA(Destination + At, Size - At, Source, Count) : STATUS_INVALID_PARAMETER;
 }
-EXPORT(RtlStringCchCatNA);
 
 NTSTATUS RtlStringCchLengthA(PCSTR Text, SIZE_T Maximum, PSIZE_T Length)
 {
@@ -70,9 +65,43 @@ NTSTATUS RtlStringCchLengthA(PCSTR Text, SIZE_T Maximum, PSIZE_T Length)
     }
     return Found < Maximum ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
 }
-EXPORT(RtlStringCchLengthA);
 
 /* ---- 16-bit ---- */
+
+typedef struct _RTLP_WIDE_BUFFER {
+    PWCH Next;
+    SIZE_T Room;   /* units, without a NUL */
+    SIZE_T Length; /* of the whole text, units */
+} RTLP_WIDE_BUFFER, *PRTLP_WIDE_BUFFER;
+
+/* Whole characters come in one piece, so that each piece can be converted by itself. */
+static VOID RtlpFillWideBuffer(PVOID Context, const char *Text, SIZE_T Length)
+{
+    PRTLP_WIDE_BUFFER Buffer = Context;
+    ULONG Bytes = 0;
+
+    RtlUTF8ToUnicodeN(NULL, 0, &Bytes, Text, (ULONG)Length);
+    Buffer->Length += Bytes / sizeof(WCHAR);
+    if (Buffer->Room != 0) {
+        NTSTATUS Status =
+            RtlUTF8ToUnicodeN(Buffer->Next, (ULONG)(Buffer->Room * sizeof(WCHAR)), &Bytes, Text, (ULONG)Length);
+        Buffer->Next += Bytes / sizeof(WCHAR);
+        Buffer->Room -= Bytes / sizeof(WCHAR);
+        if (Status == STATUS_BUFFER_TOO_SMALL) {
+            Buffer->Room = 0; /* nothing may follow what was left out */
+        }
+    }
+}
+
+/* Formats into at most Room units, without a NUL; *Written of them were filled. Returns whether that was all. */
+static bool RtlpPrintWide(PWCH Buffer, SIZE_T Room, PSIZE_T Written, PCWSTR Format, va_list Arguments)
+{
+    RTLP_WIDE_BUFFER Sink = {Buffer, Room, 0};
+
+    RtlFormatV(RtlpFillWideBuffer, &Sink, Format, TRUE, Arguments);
+    *Written = (SIZE_T)(Sink.Next - Buffer);
+    return Sink.Length <= Room;
+}
 
 /* As RtlStringCchVPrintfA in 16-bit units. (WDK page of the name) */
 NTSTATUS RtlStringCchVPrintfW(PWSTR Destination, SIZE_T Size, PCWSTR Format, va_list Arguments)
@@ -82,11 +111,10 @@ NTSTATUS RtlStringCchVPrintfW(PWSTR Destination, SIZE_T Size, PCWSTR Format, va_
     if (!RtlpIsSafeSize(Size)) {
         return STATUS_INVALID_PARAMETER;
     }
-    bool Cut = RtlPrintWideV(Destination, Size - 1, &Written, Format, Arguments) >= Size;
+    bool All = RtlpPrintWide(Destination, Size - 1, &Written, Format, Arguments);
     Destination[Written] = 0;
-    return Cut ? STATUS_BUFFER_OVERFLOW : STATUS_SUCCESS;
+    return All ? STATUS_SUCCESS : STATUS_BUFFER_OVERFLOW;
 }
-EXPORT(RtlStringCchVPrintfW);
 
 /* As RtlStringCchPrintfA in 16-bit units. (WDK page of the name) */
 NTSTATUS RtlStringCchPrintfW(PWSTR Destination, SIZE_T Size, PCWSTR Format, ...)
@@ -98,7 +126,6 @@ NTSTATUS RtlStringCchPrintfW(PWSTR Destination, SIZE_T Size, PCWSTR Format, ...)
     va_end(Arguments);
     return Status;
 }
-EXPORT(RtlStringCchPrintfW);
 
 /* Copies what fits of at most Count units into Room units; returns whether that was all, and how much it was. */
 static bool RtlpFitW(PWCH Destination, SIZE_T Room, PCWSTR Source, SIZE_T Count, SIZE_T *Length)
@@ -125,7 +152,6 @@ NTSTATUS RtlStringCchCopyNW(PWSTR Destination, SIZE_T Size, PCWSTR Source, SIZE_
     Destination[Length] = 0;
     return All ? STATUS_SUCCESS : STATUS_BUFFER_OVERFLOW;
 }
-EXPORT(RtlStringCchCopyNW);
 
 /* As RtlStringCchCatNA in 16-bit units. (WDK page of the name) */
 NTSTATUS RtlStringCchCatNW(PWSTR Destination, SIZE_T Size, PCWSTR Source, SIZE_T Count)
@@ -134,7 +160,6 @@ NTSTATUS RtlStringCchCatNW(PWSTR Destination, SIZE_T Size, PCWSTR Source, SIZE_T
 
     return At < Size ? RtlStringCchCopyNW(Destination + At, Size - At, Source, Count) : STATUS_INVALID_PARAMETER;
 }
-EXPORT(RtlStringCchCatNW);
 
 /* As RtlStringCchLengthA in 16-bit units. (WDK page of the name) */
 NTSTATUS RtlStringCchLengthW(PCWSTR Text, SIZE_T Maximum, PSIZE_T Length)
@@ -146,7 +171,6 @@ NTSTATUS RtlStringCchLengthW(PCWSTR Text, SIZE_T Maximum, PSIZE_T Length)
     }
     return Found < Maximum ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
 }
-EXPORT(RtlStringCchLengthW);
 
 /* As RtlStringCchLengthW, with both the room and the result in bytes. (WDK page of the name) */
 NTSTATUS RtlStringCbLengthW(PCWSTR Text, SIZE_T Maximum, PSIZE_T Length)
@@ -158,7 +182,6 @@ NTSTATUS RtlStringCbLengthW(PCWSTR Text, SIZE_T Maximum, PSIZE_T Length)
     }
     return Status;
 }
-EXPORT(RtlStringCbLengthW);
 
 /* ---- Counted ---- */
 
@@ -171,19 +194,17 @@ NTSTATUS RtlUnicodeStringInit(PUNICODE_STRING DestinationString, PCWSTR Source)
     RtlInitUnicodeString(DestinationString, Source);
     return STATUS_SUCCESS;
 }
-EXPORT(RtlUnicodeStringInit);
 
 /* Formats into a counted string, up to its MaximumLength; no NUL is added. STATUS_BUFFER_OVERFLOW: the text
    was cut. PASSIVE_LEVEL in the documentation; any IRQL here when all is resident. (WDK page of the name) */
 NTSTATUS RtlUnicodeStringVPrintf(PUNICODE_STRING DestinationString, PCWSTR Format, va_list Arguments)
 {
     SIZE_T Written, Room = DestinationString->MaximumLength / sizeof(WCHAR);
-    bool Cut = RtlPrintWideV(DestinationString->Buffer, Room, &Written, Format, Arguments) > Room;
+    bool All = RtlpPrintWide(DestinationString->Buffer, Room, &Written, Format, Arguments);
 
     DestinationString->Length = (USHORT)(Written * sizeof(WCHAR));
-    return Cut ? STATUS_BUFFER_OVERFLOW : STATUS_SUCCESS;
+    return All ? STATUS_SUCCESS : STATUS_BUFFER_OVERFLOW;
 }
-EXPORT(RtlUnicodeStringVPrintf);
 
 /* RtlUnicodeStringVPrintf with the arguments themselves. (WDK page of the name) */
 NTSTATUS RtlUnicodeStringPrintf(PUNICODE_STRING DestinationString, PCWSTR Format, ...)
@@ -195,7 +216,6 @@ NTSTATUS RtlUnicodeStringPrintf(PUNICODE_STRING DestinationString, PCWSTR Format
     va_end(Arguments);
     return Status;
 }
-EXPORT(RtlUnicodeStringPrintf);
 
 /* Puts Source, which a NUL ends, behind the first At units, as much of it as fits. */
 static NTSTATUS RtlpPutAt(PUNICODE_STRING Destination, SIZE_T At, PCWSTR Source)
@@ -233,14 +253,12 @@ NTSTATUS RtlUnicodeStringCopy(PUNICODE_STRING DestinationString, PCUNICODE_STRIN
 {
     return RtlpPutCountedAt(DestinationString, 0, SourceString);
 }
-EXPORT(RtlUnicodeStringCopy);
 
 /* As RtlUnicodeStringCopy, from a string that a NUL ends. (WDK page of the name) */
 NTSTATUS RtlUnicodeStringCopyString(PUNICODE_STRING DestinationString, PCWSTR Source)
 {
     return RtlpPutAt(DestinationString, 0, Source);
 }
-EXPORT(RtlUnicodeStringCopyString);
 
 /* Appends a counted string. STATUS_BUFFER_OVERFLOW: as much as fits was appended; STATUS_INVALID_PARAMETER:
    the destination is longer than its MaximumLength. Any IRQL when both are resident; does not block. (WDK
@@ -249,11 +267,9 @@ NTSTATUS RtlUnicodeStringCat(PUNICODE_STRING DestinationString, PCUNICODE_STRING
 {
     return RtlpPutCountedAt(DestinationString, DestinationString->Length / sizeof(WCHAR), SourceString);
 }
-EXPORT(RtlUnicodeStringCat);
 
 /* As RtlUnicodeStringCat, from a string that a NUL ends. (WDK page of the name) */
 NTSTATUS RtlUnicodeStringCatString(PUNICODE_STRING DestinationString, PCWSTR Source)
 {
     return RtlpPutAt(DestinationString, DestinationString->Length / sizeof(WCHAR), Source);
 }
-EXPORT(RtlUnicodeStringCatString);

@@ -2,7 +2,6 @@
 /* Numbers as text, and back. */
 #include "kernel/rtl/rtl.h"
 
-#include "kernel/rtl/export.h"
 
 static bool RtlpIsBase(ULONG Base)
 {
@@ -71,7 +70,6 @@ NTSTATUS NTAPI RtlUnicodeStringToInteger(PCUNICODE_STRING String, ULONG Base, PU
     RTLP_DIGITS Text = {.Wide = String->Buffer, .Units = String->Length / sizeof(WCHAR)};
     return RtlpReadInteger(&Text, Base, Value);
 }
-EXPORT(RtlUnicodeStringToInteger);
 
 /* Reads a number as RtlUnicodeStringToInteger does, from 8-bit text that a NUL ends. (WDK page of the
    name) */
@@ -80,7 +78,6 @@ NTSTATUS NTAPI RtlCharToInteger(PCSZ String, ULONG Base, PULONG Value)
     RTLP_DIGITS Text = {.Narrow = String};
     return RtlpReadInteger(&Text, Base, Value);
 }
-EXPORT(RtlCharToInteger);
 
 /* Writes a 64-bit number as RtlIntegerToUnicodeString writes one of 32 bits. (WDK page of the name) */
 NTSTATUS NTAPI RtlInt64ToUnicodeString(ULONGLONG Value, ULONG Base, PUNICODE_STRING String)
@@ -107,10 +104,8 @@ NTSTATUS NTAPI RtlInt64ToUnicodeString(ULONGLONG Value, ULONG Base, PUNICODE_STR
     }
     return STATUS_SUCCESS;
 }
-EXPORT(RtlInt64ToUnicodeString);
 
 NTSTATUS NTAPI RtlIntegerToUnicodeString(ULONG Value, ULONG Base, PUNICODE_STRING String)
 {
     return RtlInt64ToUnicodeString(Value, Base, String);
 }
-EXPORT(RtlIntegerToUnicodeString);

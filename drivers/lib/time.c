@@ -4,7 +4,6 @@
  * Monday.
  */
 #include "kernel/rtl/rtl.h"
-#include "kernel/rtl/export.h"
 
 #define TIME_PER_MS 10000LL
 #define MS_PER_DAY  86400000LL
@@ -70,7 +69,6 @@ VOID NTAPI RtlTimeToTimeFields(PLARGE_INTEGER Time, PTIME_FIELDS TimeFields)
     TimeFields->Second = (CSHORT)(OfDay / 1000 % 60);
     TimeFields->Milliseconds = (CSHORT)(OfDay % 1000);
 }
-EXPORT(RtlTimeToTimeFields);
 
 static bool RtlpIsBetween(CSHORT Value, LONG First, LONG Last)
 {
@@ -100,4 +98,3 @@ BOOLEAN NTAPI RtlTimeFieldsToTime(PTIME_FIELDS TimeFields, PLARGE_INTEGER Time)
     Time->QuadPart = (Days * MS_PER_DAY + Seconds * 1000 + TimeFields->Milliseconds) * TIME_PER_MS;
     return TRUE;
 }
-EXPORT(RtlTimeFieldsToTime);
