@@ -26,6 +26,14 @@
 #define A_PRIORITY       (SYMBOL + 11)
 #define A_HANDLES        (SYMBOL + 12)
 #define A_THREAD_ROUTINE (SYMBOL + 13)
+#define A_SECTION_SIZE   (SYMBOL + 14)
+#define A_CONTEXT        (SYMBOL + 15) /* with all its parts wanted */
+#define A_APC_ROUTINE    (SYMBOL + 16)
+#define A_MUTANT         OWNED(OWNED_MUTANT)
+#define A_SEMAPHORE      OWNED(OWNED_SEMAPHORE)
+#define A_TIMER          OWNED(OWNED_TIMER)
+#define A_SECTION        OWNED(OWNED_SECTION)
+#define A_CHURNED        OWNED(OWNED_CHURNED)
 
 /* Keep says which argument must not be changed, for what it would do to others or to this process; 15: none.
    */
@@ -108,6 +116,35 @@ static const CALL Calls[] = {
     {NumberNtQueryPerformanceCounter, KEEP_NONE, {A_RESULT, A_RESULT}},
     {NumberNtUnloadDriver, KEEP_NONE, {A_NONSENSE}},
     {NumberNtSetConsoleMode, KEEP_NONE, {IO_CONSOLE_LINE, A_RESULT}},
+    {NumberNtCreateMutant, KEEP_NONE, {A_RESULT, MUTANT_ALL_ACCESS, 0, 1}},
+    {NumberNtReleaseMutant, KEEP_NONE, {A_MUTANT, A_RESULT}},
+    {NumberNtQueryMutant, KEEP_NONE, {A_MUTANT, 0, A_RESULT, 8, A_RESULT}},
+    {NumberNtCreateSemaphore, KEEP_NONE, {A_RESULT, SEMAPHORE_ALL_ACCESS, 0, 1, 2}},
+    {NumberNtReleaseSemaphore, KEEP_NONE, {A_SEMAPHORE, 1, A_RESULT}},
+    {NumberNtQuerySemaphore, KEEP_NONE, {A_SEMAPHORE, 0, A_RESULT, 8, A_RESULT}},
+    {NumberNtCreateTimer, KEEP_NONE, {A_RESULT, TIMER_ALL_ACCESS, 0, NotificationTimer}},
+    {NumberNtSetTimer, 2, {A_TIMER, A_SOON, A_APC_ROUTINE, 0, 0, 1, A_RESULT}},
+    {NumberNtSetTimer, KEEP_NONE, {A_TIMER, A_SOON, 0, 0, 0, 0, A_RESULT}},
+    {NumberNtCancelTimer, KEEP_NONE, {A_TIMER, A_RESULT}},
+    {NumberNtQueryTimer, KEEP_NONE, {A_TIMER, 0, A_RESULT, 16, A_RESULT}},
+    {NumberNtQueryEvent, KEEP_NONE, {A_EVENT, 0, A_RESULT, 8, A_RESULT}},
+    {NumberNtWaitForSingleObject, 2, {A_MUTANT, 1, A_SOON}},
+    {NumberNtWaitForSingleObject, 2, {A_CHURNED, 1, A_SOON}},
+    {NumberNtSetEvent, KEEP_NONE, {A_CHURNED, A_RESULT}},
+    {NumberNtSignalAndWaitForSingleObject, 3, {A_SEMAPHORE, A_EVENT, 1, A_SOON}},
+    {NumberNtDelayExecution, 1, {1, A_SOON}},
+    {NumberNtQueueApcThread, 1, {A_THREAD, A_APC_ROUTINE, A_RESULT, 2, 3}},
+    {NumberNtTestAlert, KEEP_NONE, {0}},
+    {NumberNtAlertThread, KEEP_NONE, {A_THREAD}},
+    {NumberNtAlertResumeThread, KEEP_NONE, {A_THREAD, A_RESULT}},
+    {NumberNtGetContextThread, KEEP_NONE, {A_THREAD, A_CONTEXT}},
+    {NumberNtCreateSection, KEEP_NONE, {A_RESULT, SECTION_ALL_ACCESS, 0, A_SECTION_SIZE, PAGE_READWRITE, SEC_COMMIT, 0}},
+    {NumberNtCreateSection, KEEP_NONE, {A_RESULT, SECTION_ALL_ACCESS, 0, A_ZERO, PAGE_WRITECOPY, SEC_COMMIT, A_FILE}},
+    {NumberNtMapViewOfSection, 2, {A_SECTION, A_PROCESS, A_ZERO, 0, 0, 0, A_SIZE, ViewUnmap, 0, PAGE_READWRITE}},
+    {NumberNtUnmapViewOfSection, KEEP_NONE, {A_PROCESS, A_AREA}},
+    {NumberNtQuerySection, KEEP_NONE, {A_SECTION, 0, A_RESULT, 24, A_RESULT}},
+    {NumberNtFlushInstructionCache, KEEP_NONE, {A_PROCESS, A_AREA, 0x1000}},
+    {NumberNtResumeProcess, KEEP_NONE, {A_PROCESS}},
 };
 
 /* ---- What the symbols stand for ---- */
@@ -120,6 +157,10 @@ __attribute__((naked)) static VOID EndThread(VOID)
             "movl %0, %%eax\n\t"
             "syscall\n\t"
             "ud2" ::"i"(NumberNtTerminateThread));
+}
+
+static VOID DoNothing(PVOID Argument1, PVOID Argument2, PVOID Argument3)
+{
 }
 
 /* Once for each thread. The strings are writable: the kernel has no business with them, but a wild call may.
@@ -171,6 +212,13 @@ static ULONG64 ResolveArgument(PWILD Wild, ULONG64 Argument)
         return (ULONG64)&Wild->Owned[OWNED_EVENT]; /* and the one behind it */
     case A_THREAD_ROUTINE:
         return (ULONG64)&EndThread;
+    case A_APC_ROUTINE:
+        return (ULONG64)&DoNothing;
+    case A_SECTION_SIZE:
+        return (ULONG64)&Wild->SectionSize;
+    case A_CONTEXT:
+        Wild->Context->ContextFlags = CONTEXT_ALL;
+        return (ULONG64)Wild->Context;
     default:
         return Argument >= OWNED(0) && Argument < OWNED(HANDLES_OWNED)
                    ? (ULONG64)Wild->Owned[Argument - OWNED(0)]
@@ -185,7 +233,36 @@ static VOID RefreshVariables(PWILD Wild)
     Wild->AreaBase = Wild->Area + (Below(Wild, WILD_AREA_SIZE) & ~(PAGE_SIZE - 1ULL));
     Wild->Size = 1 + Below(Wild, 2 * PAGE_SIZE);
     Wild->Priority = (KPRIORITY)Below(Wild, 12) + 1;
-    Wild->Soon = Milliseconds(1);
+    Wild->Soon.QuadPart = -1000; /* 100 microseconds */
+}
+
+/* An address in the kernel's half; small negative numbers are none. */
+static BOOLEAN IsKernelAddress(ULONG64 Value)
+{
+    return Value >= 0xFFFF800000000000 && Value < 0xFFFFFFFFF0000000;
+}
+
+/* All arguments are right, and the answers go to memory that nobody else writes to: no address of the kernel's may be among
+   them. */
+static VOID CallRight(PWILD Wild, const CALL *Call)
+{
+    const ULONG64 *Words = (const ULONG64 *)Wild->Answers;
+    ULONG64 Arguments[RAW_ARGUMENTS];
+    memset(Wild->Answers, 0, SCRATCH_SIZE);
+    for (ULONG i = 0; i < RAW_ARGUMENTS; i++) {
+        ULONG64 Argument = Call->Arguments[i];
+        Arguments[i] = Argument == A_RESULT ? (ULONG64)Wild->Answers + i * 256 : ResolveArgument(Wild, Argument);
+    }
+    RawCall(Call->Number, Arguments, 0, 0);
+    if (Call->Number == NumberNtReadFile || Call->Number == NumberNtReadVirtualMemory) {
+        return; /* any bytes may be in there */
+    }
+    for (ULONG i = 0; i < SCRATCH_SIZE / sizeof(ULONG64); i++) {
+        if (IsKernelAddress(Words[i]) && WildReport != NULL) {
+            WildReport->Service = Call->Number;
+            WildReport->KernelAddress = (LONG64)Words[i];
+        }
+    }
 }
 
 VOID CallAlmostRight(PWILD Wild)
@@ -195,6 +272,10 @@ VOID CallAlmostRight(PWILD Wild)
     ULONG Changed = (ULONG)Below(Wild, 16); /* often none */
 
     RefreshVariables(Wild);
+    if (Changed >= RAW_ARGUMENTS) {
+        CallRight(Wild, Call);
+        return;
+    }
     for (ULONG i = 0; i < RAW_ARGUMENTS; i++) {
         Arguments[i] =
             i == Changed && i != Call->Keep ? WildValue(Wild) : ResolveArgument(Wild, Call->Arguments[i]);

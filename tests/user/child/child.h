@@ -35,6 +35,11 @@ enum {
     OWNED_FILE,
     OWNED_PROCESS,
     OWNED_THREAD,
+    OWNED_MUTANT,
+    OWNED_SEMAPHORE,
+    OWNED_TIMER,
+    OWNED_SECTION,
+    OWNED_CHURNED, /* closed, and made again as something else, now and then */
     HANDLES_OWNED
 };
 
@@ -44,6 +49,7 @@ typedef struct _WILD {
     ULONG Count;
     PUCHAR Scratch; /* for results, and full of wild values */
     PUCHAR Area;    /* memory to change the protection of */
+    PUCHAR Answers; /* zeroed before a right call, that may write answers there and nowhere else */
     HANDLE Owned[HANDLES_OWNED];
     LARGE_INTEGER Soon;
     CLIENT_ID Nobody;
@@ -56,9 +62,20 @@ typedef struct _WILD {
     RTL_USER_PROCESS_PARAMETERS Parameters;
     SUBSYSTEM_PROGRAM Program;
     KPRIORITY Priority;
+    LARGE_INTEGER SectionSize;
+    CONTEXT *Context;
 } WILD, *PWILD;
 
-/* Four threads, Count calls each. Returns 0 if the process lives to see the end. */
+/* What a wild process tells of itself, in a section of this name, if somebody has made one. */
+#define WILD_REPORT L"\\BaseNamedObjects\\wild-report"
+typedef struct _WILD_REPORT {
+    volatile LONG64 Calls;
+    volatile LONG64 KernelAddress; /* that a service has told; 0: none has */
+    volatile LONG64 Service;
+} WILD_REPORT_DATA, *PWILD_REPORT;
+extern PWILD_REPORT WildReport;
+
+/* Eight threads, Count calls each, and one that writes to their arguments. Returns 0 if the process lives to see the end. */
 int BeWild(ULONG64 Seed, ULONG Count);
 ULONG64 Below(PWILD Wild, ULONG64 Limit);
 ULONG64 WildValue(PWILD Wild);

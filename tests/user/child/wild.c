@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls with wild numbers, pointers, handles and lengths from four threads at once. The process may
+ * System calls with wild numbers, pointers, handles and lengths from eight threads at once, while another thread writes to
+ * what their arguments point to. The process may
  * well not survive it (it unmaps its own memory, sooner or later); the kernel must. The same seed makes the
  * same calls, thread by thread.
  *
@@ -10,7 +11,7 @@
  */
 #include "child.h"
 
-#define WILD_THREADS 4
+#define WILD_THREADS 8
 
 /* ---- Values ---- */
 
@@ -92,7 +93,11 @@ static VOID Tame(PWILD Wild, ULONG64 Number, ULONG64 *Arguments)
     case NumberNtTerminateProcess:
     case NumberNtTerminateThread:
     case NumberNtSuspendThread:
+    case NumberNtSuspendProcess:
         Arguments[0] = NO_HANDLE;
+        break;
+    case NumberNtSignalAndWaitForSingleObject:
+        Arguments[3] = (ULONG64)&Wild->Soon;
         break;
     case NumberNtCreateThreadEx:
         Arguments[3] = NO_HANDLE;
@@ -126,6 +131,11 @@ static BOOLEAN IsLeftOut(PWILD Wild, ULONG64 Number)
     case NumberNtSetInformationProcess:
     case NumberNtSetInformationThread: /* a thread of real-time priority would keep the others waiting */
         return Below(Wild, 16) != 0;
+    case NumberNtContinue: /* the thread goes on somewhere, and seldom comes back */
+    case NumberNtRaiseException:
+    case NumberNtSetContextThread:
+    case NumberNtQueueApcThread:
+        return Below(Wild, 256) != 0;
     default:
         return FALSE;
     }
@@ -154,10 +164,24 @@ static VOID CallWildly(PWILD Wild)
     RawCall(Number, Arguments, Stack, 0);
 }
 
+/* A handle is closed, or its value made that of another object, while other threads use it. */
+static VOID ChurnHandles(PWILD Wild)
+{
+    HANDLE *Churned = &Wild->Owned[OWNED_CHURNED];
+    NtClose(*Churned);
+    NtDuplicateObject(NtCurrentProcess(), Wild->Owned[Below(Wild, OWNED_CHURNED)], NtCurrentProcess(), Churned, 0, 0,
+                      DUPLICATE_SAME_ACCESS);
+}
+
 /* Half of the calls are right, or but for one argument. */
 static VOID CallOnce(PWILD Wild)
 {
-    if (Below(Wild, 2) == 0) {
+    if (WildReport != NULL) {
+        InterlockedIncrement64(&WildReport->Calls);
+    }
+    if (Below(Wild, 16) == 0) {
+        ChurnHandles(Wild);
+    } else if (Below(Wild, 2) == 0) {
         CallWildly(Wild);
     } else {
         CallAlmostRight(Wild);
@@ -172,6 +196,12 @@ static VOID TakeHandles(PWILD Wild)
     NtCreateEvent(&Wild->Owned[OWNED_TURN], EVENT_ALL_ACCESS, NULL, SynchronizationEvent, TRUE);
     OpenPath("\\Boot\\native", GENERIC_READ, &Wild->Owned[OWNED_FOLDER]);
     OpenPath("\\Boot\\native\\child", GENERIC_READ, &Wild->Owned[OWNED_FILE]);
+    NtCreateMutant(&Wild->Owned[OWNED_MUTANT], MUTANT_ALL_ACCESS, NULL, FALSE);
+    NtCreateSemaphore(&Wild->Owned[OWNED_SEMAPHORE], SEMAPHORE_ALL_ACCESS, NULL, 1, 1000000);
+    NtCreateTimer(&Wild->Owned[OWNED_TIMER], TIMER_ALL_ACCESS, NULL, SynchronizationTimer);
+    Wild->SectionSize.QuadPart = 0x20000;
+    NtCreateSection(&Wild->Owned[OWNED_SECTION], SECTION_ALL_ACCESS, NULL, &Wild->SectionSize, PAGE_READWRITE, SEC_COMMIT,
+                    NULL);
     Wild->Owned[OWNED_PROCESS] = NtCurrentProcess();
     Wild->Owned[OWNED_THREAD] = NtCurrentThread();
 }
@@ -190,7 +220,9 @@ static BOOLEAN TakeScratch(PWILD Wild)
     ULONG Old;
     Wild->Scratch = TakePages(SCRATCH_SIZE + PAGE_SIZE);
     Wild->Area = TakePages(WILD_AREA_SIZE);
-    if (Wild->Scratch == NULL || Wild->Area == NULL) {
+    Wild->Answers = TakePages(SCRATCH_SIZE);
+    Wild->Context = TakePages(sizeof(CONTEXT));
+    if (Wild->Scratch == NULL || Wild->Area == NULL || Wild->Answers == NULL || Wild->Context == NULL) {
         return FALSE;
     }
     PVOID Last = Wild->Scratch + SCRATCH_SIZE;
@@ -217,9 +249,53 @@ static VOID WildThread(PVOID Argument)
     InterlockedDecrement(&WildRunning);
 }
 
+/* Writes wild values to what others pass to the kernel at the moment: what it reads twice may differ. */
+static WILD Wilds[WILD_THREADS];
+static VOID ChangeArguments(PVOID Argument)
+{
+    PWILD Own = Argument;
+    LARGE_INTEGER Pause = {.QuadPart = -1000};
+    while (WildRunning > 0) {
+        PUCHAR Scratch = *(PUCHAR volatile *)&Wilds[Below(Own, WILD_THREADS)].Scratch;
+        if (Scratch != NULL) {
+            ((volatile ULONG64 *)Scratch)[Below(Own, SCRATCH_SIZE / 8)] = WildValue(Own);
+        }
+        if (Below(Own, 64) == 0) { /* whatever priorities there are now: the others run, too */
+            NtDelayExecution(FALSE, &Pause);
+        }
+    }
+}
+
+/* What a thread does to itself ends it alone: the others go on. */
+static LONG EndThreadOnly(PEXCEPTION_POINTERS Pointers)
+{
+    InterlockedDecrement(&WildRunning);
+    NtTerminateThread(NtCurrentThread(), STATUS_SUCCESS);
+    return EXCEPTION_CONTINUE_SEARCH;
+}
+
+PWILD_REPORT WildReport;
+static VOID OpenReport(VOID)
+{
+    static WCHAR Text[] = WILD_REPORT;
+    UNICODE_STRING Name;
+    OBJECT_ATTRIBUTES Attributes;
+    HANDLE Section;
+    SIZE_T Size = 0;
+    RtlInitUnicodeString(&Name, Text);
+    InitializeObjectAttributes(&Attributes, &Name, 0, NULL, NULL);
+    if (NT_SUCCESS(NtOpenSection(&Section, SECTION_ALL_ACCESS, &Attributes))) {
+        NtMapViewOfSection(Section, NtCurrentProcess(), (PVOID *)&WildReport, 0, 0, NULL, &Size, ViewUnmap, 0,
+                           PAGE_READWRITE);
+        NtClose(Section);
+    }
+}
+
 int BeWild(ULONG64 Seed, ULONG Count)
 {
-    static WILD Wilds[WILD_THREADS];
+    static WILD Changer;
+    OpenReport();
+    RtlAddVectoredExceptionHandler(TRUE, EndThreadOnly);
 
     /* Nothing to read from, so that no call waits for a person, and nothing to write to. */
     for (ULONG Stream = INPUT_STREAM; Stream <= ERROR_STREAM; Stream++) {
@@ -235,7 +311,13 @@ int BeWild(ULONG64 Seed, ULONG Count)
             return 3;
         }
     }
-    while (WildRunning != 0) {
+    Changer = Wilds[0]; /* its values without its memory */
+    Changer.Random = Seed ^ 0x5555;
+    Changer.Scratch = Wilds[0].Scratch;
+    if (Changer.Scratch != NULL) {
+        CreateThread(ChangeArguments, &Changer, NULL);
+    }
+    while (WildRunning > 0) {
         Sleep(10);
     }
     return 0;
