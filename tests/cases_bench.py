@@ -7,7 +7,7 @@ BENCHES = [
     # user/bench: system services as a program sees them. The kernel itself reports the way to the first program.
     Bench("bench/native", command=("bench",), native=True, limits={
         "boot-to-user": 60_000_000,
-        "native-null-call": 130,            # its loop included
+        "native-null-call": 105,            # its loop included
         "native-process": 80_000,           # create, one instruction, end, reap
     }),
     # tests/kernel/bench: routines as a driver sees them.
@@ -28,6 +28,6 @@ BENCHES = [
     }),
     # A Linux program that makes the cheapest call in a loop.
     Bench("bench/subsystem", command=("/nullcall",), files=("{T}/linux/nullcall.nolibc:/nullcall",), limits={
-        "subsystem-null-call": ("native-null-call", 25),
+        "subsystem-null-call": ("native-null-call", 10),
     }),
 ]

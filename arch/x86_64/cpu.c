@@ -5,6 +5,9 @@
 #include "arch/x86_64/archp.h"
 
 C_ASSERT(offsetof(KPRCB, Irql) == ARCH_PRCB_IRQL);
+/* The way back from a system call reads two of them at once (syscall.asm). */
+C_ASSERT(offsetof(KPRCB, PendingSoft) == offsetof(KPRCB, Irql) + sizeof(UCHAR));
+C_ASSERT(offsetof(KTHREAD, ApcDisable) == offsetof(KTHREAD, UserWork) + sizeof(ULONG));
 C_ASSERT(offsetof(KPRCB, PendingSoft) == ARCH_PRCB_SOFT);
 C_ASSERT(offsetof(KPRCB, Arch) == ARCH_PRCB_OFFSET);
 C_ASSERT(offsetof(KPRCB, Arch.Tss.Rsp0) % 8 == 0);

@@ -35,16 +35,13 @@ ArchpSystemCallEntry:
     ; falls through: RSP at the user frame, RBX the current thread
 
 ; The way back. What a handler owes (PASSIVE_LEVEL, APCs as they were) is checked, then the last look for work
-; is taken with interrupts off: what is set after it sends an interrupt, which arrives in user mode.
+; is taken with interrupts off: what is set after it sends an interrupt, which arrives in user mode. Nearly always
+; all of it is zero, which one test tells: level and pending soft interrupts are neighbours, and so are work and regions.
 ArchpSystemCallExit:
     cli
-    cmp byte [gs:PRCB_IRQL], 0
-    jne .violation
-    cmp dword [rbx + KTHREAD_APC_DISABLE], 0
-    jne .violation
-    movzx eax, byte [gs:PRCB_PENDING_SOFT]
-    or eax, [rbx + KTHREAD_USER_WORK]
-    jnz .work
+    movzx eax, word [gs:PRCB_IRQL]
+    or rax, [rbx + KTHREAD_USER_WORK]
+    jnz .look
 .tested:
     ; SYSRET takes RIP from RCX and RFLAGS from R11. It faults in kernel mode, on the user's stack, when RCX
     ; is not canonical (SDM vol. 2, SYSRET), and cannot restore TF and RF as IRET does.
@@ -64,7 +61,11 @@ ArchpSystemCallExit:
     swapgs
     o64 sysret
 
-.work:
+.look:
+    cmp byte [gs:PRCB_IRQL], 0
+    jne .violation
+    cmp dword [rbx + KTHREAD_APC_DISABLE], 0
+    jne .violation
     mov rdi, rsp
     call [rel ArchHandlers + HANDLERS_RETURN_TO_USER]
     jmp .tested

@@ -40,6 +40,7 @@ const KE_HANDLERS KeHandlers = {
     .UserApc = SvcUserApc,
     .ProviderName = PspProviderName,
     .SystemService = SvcDispatch,
+    .BadServiceReturn = SvcBadReturn,
 };
 
 const KD_HOOKS KdHooks = {

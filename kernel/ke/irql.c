@@ -202,9 +202,7 @@ NORETURN void KiProviderViolation(PKTRAP_FRAME Frame)
     KIRQL Irql = ArchGetIrql();
     KiCheckOwnedMutexes();
     if (Thread->SystemCall == KeHandlers.SystemService) {
-        KdBugCheck(Irql != 0 ? IRQL_GT_ZERO_AT_SYSTEM_SERVICE : APC_INDEX_MISMATCH, Frame->ErrorCode, Irql,
-                   Thread->ApcDisable, 0, Frame, "system service %lu returned at level %d, APC disable %x",
-                   (ULONG)Frame->ErrorCode, Irql, Thread->ApcDisable);
+        KeHandlers.BadServiceReturn(Frame);
     }
     KdBugCheck(PROVIDER_CONTRACT_VIOLATION, (ULONG64)Thread->SystemCall, Irql, Thread->ApcDisable, Frame->ErrorCode, Frame,
                "provider '%s' returned from system call %lu at level %d, APC disable %x", KeHandlers.ProviderName(Thread),

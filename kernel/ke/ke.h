@@ -79,7 +79,9 @@ struct _KTHREAD {
     volatile UCHAR SwapBusy;            /* (a) 1 from the moment it runs until its context is saved */
     BOOLEAN SystemThread;               /* (c) never leaves the kernel */
     UCHAR PreviousMode;                 /* (o) of the caller of the current system service: ex.h */
-    volatile ULONG UserWork;            /* (a) KUSER_WORK_* */
+    BOOLEAN KernelApcInProgress;        /* (o) a normal kernel APC's routine runs: no other one does */
+    BOOLEAN ApcQueueable;               /* (t) until the thread's end */
+    volatile ULONG UserWork __attribute__((aligned(8))); /* (a) KUSER_WORK_*; read together with ApcDisable */
     union {
         volatile ULONG ApcDisable;      /* (o) both counters; not 0: no termination, no interrupted waits */
         struct {
@@ -87,8 +89,6 @@ struct _KTHREAD {
             SHORT SpecialApcDisable;    /* (o) guarded regions; being attached counts as one */
         };
     };
-    BOOLEAN KernelApcInProgress;        /* (o) a normal kernel APC's routine runs: no other one does */
-    BOOLEAN ApcQueueable;               /* (t) until the thread's end */
     LIST_ENTRY ApcListHead[2];          /* (t) by mode; kernel: special ones first */
     LIST_ENTRY MutantListHead;          /* (o) mutants that it owns */
     PKPROCESS Process;                  /* (c) */
@@ -467,6 +467,8 @@ typedef struct _KE_HANDLERS {
     const char *(*ProviderName)(PKTHREAD Thread);
     /* What SYSCALL calls for a thread without provider: interrupts on, PASSIVE_LEVEL. The result goes into the frame. */
     void (*SystemService)(PKTRAP_FRAME Frame);
+    /* It came back above PASSIVE_LEVEL or with APCs disabled: stops the machine, naming the service. */
+    NORETURN void (*BadServiceReturn)(PKTRAP_FRAME Frame);
 } KE_HANDLERS;
 
 extern const KE_HANDLERS KeHandlers;

@@ -33,6 +33,7 @@ PVOID SvcStartAddress(PETHREAD Thread);
 
 /* What SYSCALL calls for a thread without provider (KE_HANDLERS.SystemService). */
 void SvcDispatch(PKTRAP_FRAME Frame);
+NORETURN void SvcBadReturn(PKTRAP_FRAME Frame) __attribute__((cold));
 /* The services that open the object of a name, of this type. */
 NTSTATUS SvcOpenByName(PHANDLE Handle, ACCESS_MASK Access, POBJECT_ATTRIBUTES ObjectAttributes, POBJECT_TYPE Type);
 /* What the machine and ke call on behalf of user mode (arch.h, ke.h). */

@@ -58,23 +58,20 @@ static NTSTATUS SvcCallService(PKTRAP_FRAME Frame, ULONG64 Number)
     return Service(Frame->Rdi, Frame->Rsi, Frame->Rdx, Frame->R10, Frame->R8, Frame->R9);
 }
 
-/* The machine stops and says which service did not leave everything as it was at its entry. */
-static NORETURN NOINLINE __attribute__((cold)) void SvcBadReturn(ULONG64 Number)
+NORETURN void SvcBadReturn(PKTRAP_FRAME Frame)
 {
+    ULONG64 Number = Frame->ErrorCode;
+    KIRQL Irql = ArchGetIrql();
     PKTHREAD Thread = ArchCurrentThread();
 
-    if (ArchGetIrql() != PASSIVE_LEVEL) {
-        KdBugCheck(IRQL_GT_ZERO_AT_SYSTEM_SERVICE, (ULONG64)SvcServices[Number].Routine, ArchGetIrql(), 0,
-                   Number, NULL, "system service %I64u returned at level %u", Number, ArchGetIrql());
-    }
-    KiCheckOwnedMutexes();
-    KdBugCheck(APC_INDEX_MISMATCH, (ULONG64)SvcServices[Number].Routine, 0, Thread->ApcDisable, Number, NULL,
-               "system service %I64u returned with APCs disabled (%d, %d)", Number, Thread->KernelApcDisable,
-               Thread->SpecialApcDisable);
+    KdBugCheck(Irql != PASSIVE_LEVEL ? IRQL_GT_ZERO_AT_SYSTEM_SERVICE : APC_INDEX_MISMATCH,
+               (ULONG64)SvcServices[Number].Routine, Irql, Thread->ApcDisable, Number, Frame,
+               "system service %I64u returned at level %u with APCs disabled (%d, %d)", Number, Irql,
+               Thread->KernelApcDisable, Thread->SpecialApcDisable);
 }
 
-/* The shortest way through the kernel: what is needed after the service is fetched again, so that no register
-   is saved for it. */
+/* The shortest way through the kernel: the thread is fetched again after the service, so that no register is
+   saved for it. Whether the service left level and APCs as they were, the entry code tests (SvcBadReturn). */
 void SvcDispatch(PKTRAP_FRAME Frame)
 {
     ULONG64 Number = Frame->ErrorCode;
@@ -86,12 +83,7 @@ void SvcDispatch(PKTRAP_FRAME Frame)
     }
     ArchCurrentThread()->PreviousMode = UserMode;
     Frame->Rax = (ULONG64)(LONG64)SvcCallService(Frame, Number);
-
-    PKTHREAD Thread = ArchCurrentThread();
-    Thread->PreviousMode = KernelMode;
-    if (__builtin_expect(ArchGetIrql() != PASSIVE_LEVEL || Thread->ApcDisable != 0, 0)) {
-        SvcBadReturn(Frame->ErrorCode);
-    }
+    ArchCurrentThread()->PreviousMode = KernelMode;
 }
 
 /* ---- The Zw forms ---- */
