@@ -9,6 +9,7 @@ BENCHES = [
         "boot-to-user": 60_000_000,
         "native-null-call": 105,            # its loop included
         "native-process": 80_000,           # create, one instruction, end, reap
+        "native-thread": 14_000,            # the same
     }),
     # tests/kernel/bench: routines as a driver sees them.
     Bench("bench/kernel", modules=("bench",), run_args=("--mem", "512M"), limits={

@@ -48,7 +48,7 @@ CASES = [
     shell("signal", "/bin/busybox sh -c 'kill -9 $$'; echo status $?", stdout=b"status 137\n"),
     shell("background", "sleep 1 & jobs; wait", stdout=r"(?s)sleep runs.*sleep ended with 0"),
     shell("descriptors", DESCRIPTORS, stdout="(?s)alive.*ended with 0", stderr="access denied"),
-    shell("kill", "kill 999999", status=1),
+    shell("kill", "kill 999999", status=1, stderr="no such process"),
     shell("modules", "load hello; unload hello; load hello; load hello; echo $?; unload hello; unload hello",
           stdout=b"1\n", status=1, log=r"(?s)hello: .* loaded.*hello: goodbye.*hello: .* loaded.*hello: goodbye"),
     shell("missing-module", "load no-such-module", status=1, stderr="not found"),

@@ -86,6 +86,8 @@ static const STATUS_NAME StatusNames[] = {
     {STATUS_NO_SUCH_FILE, "not found"},
     {STATUS_NOT_FOUND, "not found"},
     {STATUS_ACCESS_DENIED, "access denied"},
+    {STATUS_INVALID_CID, "no such process"},
+    {STATUS_PROCESS_IS_TERMINATING, "is ending already"},
     {STATUS_FILE_IS_A_DIRECTORY, "is a folder"},
     {STATUS_INVALID_IMAGE_FORMAT, "not executable"},
     {STATUS_INVALID_IMAGE_NOT_MZ, "not an ELF file"},

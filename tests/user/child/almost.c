@@ -254,8 +254,9 @@ static VOID CallRight(PWILD Wild, const CALL *Call)
         Arguments[i] = Argument == A_RESULT ? (ULONG64)Wild->Answers + i * 256 : ResolveArgument(Wild, Argument);
     }
     RawCall(Call->Number, Arguments, 0, 0);
-    if (Call->Number == NumberNtReadFile || Call->Number == NumberNtReadVirtualMemory) {
-        return; /* any bytes may be in there */
+    if (Call->Number == NumberNtReadFile || Call->Number == NumberNtReadVirtualMemory ||
+        (Call->Number == NumberNtQueryInformationThread && Call->Arguments[1] == ThreadNameInformation)) {
+        return; /* any bytes may be in there: they are the program's, or the file's */
     }
     for (ULONG i = 0; i < SCRATCH_SIZE / sizeof(ULONG64); i++) {
         if (IsKernelAddress(Words[i]) && WildReport != NULL) {
