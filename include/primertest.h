@@ -43,9 +43,6 @@ VOID PrimerTestBlockHolding(BOOLEAN Right);
     X(ApcQueued, "an APC is on the waiter's list, the wait is claimed next; no lock above DISPATCH_LEVEL")             \
     X(ApcClaimed, "whoever queued it has claimed, or failed to; no lock above DISPATCH_LEVEL")                         \
     X(SoftPending, "the level has dropped, and a software interrupt that was found pending is served next; no lock")   \
-    X(QueueJoined, "a processor has joined an in-stack queued lock, and is not linked yet; subject: the lock")         \
-    X(QueueLeaving, "the holder of such a lock has found no successor, and is about to free it; subject: the lock")    \
-    X(PushLockBusy, "a push lock was taken, the thread is about to queue; subject: the lock")                          \
     X(PushLockReleased, "the last holder is out, waiters are woken next; subject: the lock")                           \
     X(EntryFound, "a look-up or closing has come to a handle's entry, and is about to lock it; the thread; no lock")   \
     X(EntryLocked, "it has locked the entry, and has not read it yet; the thread; the entry's bit")                    \

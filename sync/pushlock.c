@@ -210,6 +210,7 @@ static inline void ExpReleasePush(PEX_PUSH_LOCK PushLock, ULONG_PTR Mine, const 
               "push lock %p is %llx", PushLock, PushLock->Value);
     ULONG_PTR Left = __atomic_sub_fetch(&PushLock->Value, Mine, __ATOMIC_RELEASE);
     if (Left == PUSH_WAITERS) {
+        KdPoint(PrimerPointPushLockReleased, PushLock);
         ExpWakeWaiters(PushLock);
     }
 }

@@ -3,6 +3,10 @@
  * Reader-writer spin locks. The word counts the readers; its sign bit says that a writer holds the lock, or has
  * claimed it and waits for the readers inside to leave. New readers stay out from then on, so that writers get their
  * turn; that is why nobody may acquire such a lock twice, not even for reading, and debug builds check it.
+ *
+ * Nothing is promised to readers: when a writer lets go, readers and the next writer race for the word, so that a stream
+ * of writers without a pause can keep a reader waiting. The driver kit promises no order either. Such locks are for data
+ * that is read much and seldom written.
  */
 #include "sync/spinlock.h"
 #include "sync/sync.h"

@@ -40,6 +40,8 @@ MUTANTS = [
            "races.apc-stays-pending-at-apc-level"),
     Mutant("object-lock-skipped", "sync/wait.c", "    if (!Slept || __atomic_load_n", "    if (__atomic_load_n", "kernel/races",
            "races.signaller-touches-last"),
+    Mutant("freed-push-lock-touched", "sync/pushlock.c", "    if (!Left && Woken != NULL) {", "    if (!Left) {", "kernel/races",
+           "kernel/races: tools/run ended with 125"),
     Mutant("recursion-forgotten", "sync/mutant.c", "    if (Previous == 0) {", "    if (Previous <= 0) {", "kernel/mutants",
            "mutants.recursion"),
     Mutant("abandoned-for-ever", "sync/mutant.c",

@@ -15,7 +15,9 @@
  * with virtual time, so that the time-out does not come too early on a slow machine.
  *
  * Last, races of other kinds: an interrupt between a thread that lowers its level and what is pending for it; a waiter that
- * could return while the signaller still holds the object; a timer that is cancelled while it moves between two queues.
+ * could return while the signaller still holds the object; a timer that is cancelled while it moves between two queues; a
+ * push lock that is freed while a former holder is still inside its release. And what only needs a wait to be under way: the
+ * end of a thread that waits in a queue; a pulse and a wait for all.
  */
 #include "../ktest.h"
 #include <primertest.h>
@@ -585,6 +587,118 @@ static PCSTR MovingTimerIsSet(VOID)
     return NULL;
 }
 
+/* ---- A push lock that goes while somebody still releases it ---- */
+
+/*
+ * The first holder has released the lock and is about to wake the waiter. Somebody comes between, takes the lock and
+ * releases it, too, and wakes the waiter, which takes the lock, releases it, and unmaps it. The first one must not touch
+ * the lock any more: a touch faults.
+ */
+static PEX_PUSH_LOCK Gone;
+
+static VOID FreesLock(PVOID Context)
+{
+    ExAcquirePushLockExclusive(Gone);
+    ExReleasePushLockExclusive(Gone);
+    PrimerUnmapPages(Gone, 1);
+    PrimerReachPoint(PointDone, &Gone);
+}
+
+static VOID ComesBetween(PVOID Context)
+{
+    PrimerReachPoint(PointGo, &Gone);
+    ExAcquirePushLockExclusive(Gone);
+    ExReleasePushLockExclusive(Gone);
+}
+
+static PCSTR ReleasedLockGoes(VOID)
+{
+    static const PRIMER_STEP Steps[] = {
+        {PointGo, ActorFirst, 1}, {PrimerPointPushLockReleased, ActorSecond, 2}, {PointDone, ActorFirst, 0}};
+    Gone = PrimerMapPages(1);
+    KTEST_CHECK(Gone != NULL);
+    ExInitializePushLock(Gone);
+    PrimerSetActor(ActorFirst, &Gone);
+    PrimerSetActor(ActorSecond, Gone);
+    KeEnterCriticalRegion();
+    ExAcquirePushLockExclusive(Gone);
+    PETHREAD Last = KtestStart(FreesLock, NULL);
+    while (Last != NULL && *(volatile ULONG_PTR *)Gone == 1) { /* held, and nobody waits */
+        KtestSleep(1);
+    }
+    PrimerStartScript(Steps, 3, 5000);
+    PETHREAD Between = KtestStart(ComesBetween, NULL);
+    ExReleasePushLockExclusive(Gone);
+    KeLeaveCriticalRegion();
+    KTEST_CHECK(Last != NULL && Between != NULL);
+    KtestJoin(Between);
+    KtestJoin(Last);
+    KTEST_CHECK(PrimerEndScript() == 3);
+    return NULL;
+}
+
+/* ---- The end of a thread that waits in a queue ---- */
+
+static KQUEUE Queue;
+static PLIST_ENTRY QueueAnswer;
+
+static VOID WaitsInQueue(PVOID Context)
+{
+    KeLeaveCriticalRegion(); /* a system thread begins in one */
+    QueueAnswer = KeRemoveQueue(&Queue, UserMode, NULL);
+    KeEnterCriticalRegion();
+}
+
+/* The wait ends with STATUS_USER_APC, and the queue is as before: what comes next is for others. */
+static PCSTR EndInQueue(VOID)
+{
+    LIST_ENTRY Entry;
+    KeInitializeQueue(&Queue, 1);
+    PETHREAD Thread = KtestStart(WaitsInQueue, NULL);
+    KTEST_CHECK(Thread != NULL);
+    while (IsListEmpty(&Queue.Header.WaitListHead)) {
+        KtestSleep(1);
+    }
+    PrimerTerminateWaits((PKTHREAD)Thread);
+    KtestJoin(Thread);
+    KTEST_CHECK((LONG_PTR)QueueAnswer == STATUS_USER_APC);
+    KTEST_CHECK(IsListEmpty(&Queue.Header.WaitListHead) && Queue.CurrentCount == 0);
+    KTEST_CHECK(KeInsertQueue(&Queue, &Entry) == 0 && KeReadStateQueue(&Queue) == 1);
+    KTEST_CHECK(KeRundownQueue(&Queue) == &Entry);
+    return NULL;
+}
+
+/* ---- A pulse and a wait for all ---- */
+
+static struct {
+    KEVENT Pulsed, Always;
+    volatile NTSTATUS Status;
+} Pulse;
+
+static VOID WaitsForAll(PVOID Context)
+{
+    PVOID Objects[] = {&Pulse.Always, &Pulse.Pulsed};
+    Pulse.Status = KeWaitForMultipleObjects(2, Objects, WaitAll, Executive, KernelMode, FALSE, NULL, NULL);
+}
+
+/* A pulse, then a signal: had the pulse ended the wait, the signal would be left. */
+static PCSTR PulseMissesAll(VOID)
+{
+    KeInitializeEvent(&Pulse.Always, NotificationEvent, TRUE);
+    KeInitializeEvent(&Pulse.Pulsed, SynchronizationEvent, FALSE);
+    Pulse.Status = STATUS_PENDING;
+    PETHREAD Thread = KtestStart(WaitsForAll, NULL);
+    KTEST_CHECK(Thread != NULL);
+    while (IsListEmpty(&Pulse.Pulsed.Header.WaitListHead)) {
+        KtestSleep(1);
+    }
+    KePulseEvent(&Pulse.Pulsed, 0, FALSE);
+    KeSetEvent(&Pulse.Pulsed, 0, FALSE);
+    KtestJoin(Thread);
+    KTEST_CHECK(Pulse.Status == STATUS_SUCCESS && KeReadStateEvent(&Pulse.Pulsed) == 0);
+    return NULL;
+}
+
 NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
     Processors = KeQueryActiveProcessorCount(NULL);
@@ -594,6 +708,9 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
         KtestRun("races.apc-stays-pending-at-apc-level", ApcStaysPending);
         KtestRun("races.signaller-touches-last", SignallerTouchesLast);
         KtestRun("races.moving-timer-is-set", MovingTimerIsSet);
+        KtestRun("races.released-push-lock-goes", ReleasedLockGoes);
     }
+    KtestRun("races.end-in-queue", EndInQueue);
+    KtestRun("races.pulse-misses-wait-for-all", PulseMissesAll);
     return STATUS_SUCCESS;
 }
