@@ -32,8 +32,30 @@ static EXP_WORK_QUEUE ExpWorkQueue[EXP_QUEUES] = {
     [DelayedWorkQueue] = {.Minimum = 2, .Priority = 12},
     [HyperCriticalWorkQueue] = {.Minimum = 1, .Priority = 15},
 };
-static KEVENT ExpItemsWait;       /* synchronization: an item did not find a thread at once */
+static KEVENT ExpItemsWait;       /* synchronization: the manager is to look */
+static volatile LONG ExpManagerLooks; /* (a) it will look within EXP_LOOK_MS, whatever comes */
 static LARGE_INTEGER ExpIdleTime; /* (c) */
+
+/* Do items wait although another thread might be active? Read without the queue's lock: the manager looks
+   again. */
+static bool ExpLacksWorkers(PEXP_WORK_QUEUE Queue)
+{
+    LONG Starting = Queue->Starting;
+    return KeReadStateQueue(&Queue->Queue) > Starting &&
+           Queue->Queue.CurrentCount + (ULONG)Starting < Queue->Queue.MaximumCount &&
+           Queue->Workers < EXP_MAX_WORKERS;
+}
+
+/* An item has not found a thread at once. While the manager looks every EXP_LOOK_MS anyway, it is woken only when it
+   could do something. A fenced pair: here the item is queued, then the manager's promise is read; the manager takes its
+   promise back, and then looks. */
+static void ExpItemWaits(PEXP_WORK_QUEUE Queue)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (!ExpManagerLooks || ExpLacksWorkers(Queue)) {
+        KeSetEvent(&ExpItemsWait, IO_NO_INCREMENT, FALSE);
+    }
+}
 
 /* Queues an item that is on no queue; its routine runs once, in a system thread, with the item off the
    queue again: the routine may free it or queue it anew. Bug check WORKER_INVALID when it is queued already.
@@ -44,10 +66,10 @@ VOID ExQueueWorkItem(PWORK_QUEUE_ITEM WorkItem, WORK_QUEUE_TYPE QueueType)
         KdBugCheck(WORKER_INVALID, (ULONG64)WorkItem, (ULONG64)WorkItem->WorkerRoutine, QueueType, 0, NULL,
                    "work item %p is queued already, or not initialised, or for an unknown queue", WorkItem);
     }
-    PRKQUEUE Queue = &ExpWorkQueue[QueueType].Queue;
-    KeInsertQueue(Queue, &WorkItem->List);
-    if (KeReadStateQueue(Queue) != 0) {
-        KeSetEvent(&ExpItemsWait, IO_NO_INCREMENT, FALSE);
+    PEXP_WORK_QUEUE Queue = &ExpWorkQueue[QueueType];
+    KeInsertQueue(&Queue->Queue, &WorkItem->List);
+    if (KeReadStateQueue(&Queue->Queue) != 0) {
+        ExpItemWaits(Queue);
     }
 }
 EXPORT(ExQueueWorkItem);
@@ -120,16 +142,6 @@ static NTSTATUS ExpStartWorker(PEXP_WORK_QUEUE Queue)
     return Status;
 }
 
-/* Do items wait although another thread might be active? Read without the queue's lock: the manager looks
-   again. */
-static bool ExpLacksWorkers(PEXP_WORK_QUEUE Queue)
-{
-    LONG Starting = Queue->Starting;
-    return KeReadStateQueue(&Queue->Queue) > Starting &&
-           Queue->Queue.CurrentCount + (ULONG)Starting < Queue->Queue.MaximumCount &&
-           Queue->Workers < EXP_MAX_WORKERS;
-}
-
 /* Looks at the queues as long as items wait. A thread that cannot be made for want of memory is tried
    again. */
 static VOID ExpWorkManager(PVOID Context)
@@ -138,12 +150,14 @@ static VOID ExpWorkManager(PVOID Context)
     KeSetPriorityThread(KeGetCurrentThread(), LOW_REALTIME_PRIORITY);
     for (;;) {
         bool Waiting = false;
+        InterlockedExchange(&ExpManagerLooks, FALSE);
         for (ULONG i = 0; i < EXP_QUEUES; i++) {
             if (ExpLacksWorkers(&ExpWorkQueue[i])) {
                 ExpStartWorker(&ExpWorkQueue[i]);
             }
             Waiting |= KeReadStateQueue(&ExpWorkQueue[i].Queue) != 0;
         }
+        ExpManagerLooks = Waiting;
         KeWaitForSingleObject(&ExpItemsWait, Executive, KernelMode, FALSE, Waiting ? &Interval : NULL);
     }
 }
