@@ -131,12 +131,12 @@ def lane_of(case):
 
 
 def run_side_by_side(pools, context, totals):
-    running = {pool.submit(run_case, case, context): case for pool, cases in pools.items() for case in cases}
+    running = {pool.submit(run_case, case, context): case for pool, cases in pools for case in cases}
     try:
         for done in concurrent.futures.as_completed(running):
             show(running[done], *done.result(), context, totals)
     except KeyboardInterrupt:
-        for pool in pools:
+        for pool, _ in pools:
             pool.shutdown(wait=False, cancel_futures=True)
         raise
 
@@ -148,9 +148,9 @@ def run_tests(cases, context, jobs, whole, no_skips):
     for case in cases:
         lanes[lane_of(case)].append(case)
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool, concurrent.futures.ThreadPoolExecutor(1) as idle:
-        run_side_by_side({pool: lanes["together"], idle if jobs > 1 else pool: lanes["idle"]}, context, totals)
+        run_side_by_side([(pool, lanes["together"]), (idle if jobs > 1 else pool, lanes["idle"])], context, totals)
     with concurrent.futures.ThreadPoolExecutor(min(jobs, os.cpu_count())) as pool:
-        run_side_by_side({pool: lanes["one"]}, context, totals)
+        run_side_by_side([(pool, lanes["one"])], context, totals)
     for case in lanes["alone"]:
         show(case, *run_case(case, context), context, totals)
     totals.judge_groups(whole)
