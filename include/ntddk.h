@@ -13,6 +13,33 @@
 #include <ntdef.h>
 #include <ntstatus.h>
 
+/* The version of the documented interface whose names are here, and those before it: for #if in driver source. */
+#define NTDDI_WINXP       0x05010000
+#define NTDDI_WS03        0x05020000
+#define NTDDI_VISTA       0x06000000
+#define NTDDI_LONGHORN    NTDDI_VISTA
+#define NTDDI_WIN7        0x06010000
+#define NTDDI_WIN8        0x06020000
+#define NTDDI_WINBLUE     0x06030000
+#define NTDDI_WIN10       0x0A000000
+#define NTDDI_WIN10_TH2   0x0A000001
+#define NTDDI_WIN10_RS1   0x0A000002
+#define NTDDI_WIN10_RS2   0x0A000003
+#define NTDDI_WIN10_RS3   0x0A000004
+#define NTDDI_WIN10_RS4   0x0A000005
+#define NTDDI_WIN10_RS5   0x0A000006
+#define NTDDI_WIN10_19H1  0x0A000007
+#define NTDDI_WIN10_VB    0x0A000008
+#define _WIN32_WINNT_WIN7  0x0601
+#define _WIN32_WINNT_WIN8  0x0602
+#define _WIN32_WINNT_WIN10 0x0A00
+#ifndef NTDDI_VERSION
+#define NTDDI_VERSION NTDDI_WIN10_VB
+#endif
+#ifndef _WIN32_WINNT
+#define _WIN32_WINNT _WIN32_WINNT_WIN10
+#endif
+
 /* The version of this interface. A module carries it; a module of another version is refused. */
 #define PRIMER_INTERFACE_VERSION 1
 #ifdef PRIMER_MODULE
@@ -1042,6 +1069,32 @@ NTSTATUS PsLookupProcessThreadByCid(_In_ PCLIENT_ID ClientId, _Out_opt_ PEPROCES
 BOOLEAN PsGetVersion(_Out_opt_ PULONG MajorVersion, _Out_opt_ PULONG MinorVersion, _Out_opt_ PULONG BuildNumber,
                      _Out_opt_ PUNICODE_STRING CSDVersion);
 
+#define VER_PLATFORM_WIN32_NT 2
+#define VER_NT_WORKSTATION    1
+typedef struct _OSVERSIONINFOW {
+    ULONG dwOSVersionInfoSize;
+    ULONG dwMajorVersion;
+    ULONG dwMinorVersion;
+    ULONG dwBuildNumber;
+    ULONG dwPlatformId;
+    WCHAR szCSDVersion[128];
+} RTL_OSVERSIONINFOW, *PRTL_OSVERSIONINFOW;
+typedef struct _OSVERSIONINFOEXW {
+    ULONG dwOSVersionInfoSize;
+    ULONG dwMajorVersion;
+    ULONG dwMinorVersion;
+    ULONG dwBuildNumber;
+    ULONG dwPlatformId;
+    WCHAR szCSDVersion[128];
+    USHORT wServicePackMajor;
+    USHORT wServicePackMinor;
+    USHORT wSuiteMask;
+    UCHAR wProductType;
+    UCHAR wReserved;
+} RTL_OSVERSIONINFOEXW, *PRTL_OSVERSIONINFOEXW;
+NTSTATUS RtlGetVersion(_Inout_ PRTL_OSVERSIONINFOW lpVersionInformation);
+BOOLEAN RtlIsNtDdiVersionAvailable(_In_ ULONG Version);
+
 KPRIORITY KeSetPriorityThread(_Inout_ PKTHREAD Thread, _In_ KPRIORITY Priority);
 KPRIORITY KeQueryPriorityThread(_In_ PKTHREAD Thread);
 LONG KeSetBasePriorityThread(_Inout_ PKTHREAD Thread, _In_ LONG Increment);
@@ -1212,6 +1265,8 @@ VOID DbgBreakPointWithStatus(_In_ ULONG Status);
 
 USHORT RtlCaptureStackBackTrace(_In_ ULONG FramesToSkip, _In_ ULONG FramesToCapture, _Out_ PVOID *BackTrace,
                                 _Out_opt_ PULONG BackTraceHash);
+#define __debugbreak()      DbgBreakPoint()
+#define _ReturnAddress()    __builtin_return_address(0)
 #define PAGED_CODE()        ASSERT(KeGetCurrentIrql() <= APC_LEVEL)
 #define PAGED_CODE_LOCKED() ((void)0)
 

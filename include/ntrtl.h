@@ -32,6 +32,24 @@ char *strncpy(char *Destination, const char *Source, size_t Limit);
 int isdigit(int Character);
 size_t wcslen(const WCHAR *String);
 int wcsncmp(const WCHAR *First, const WCHAR *Second, size_t Limit);
+int toupper(int Character);
+int tolower(int Character);
+WCHAR towupper(WCHAR Character);
+WCHAR towlower(WCHAR Character);
+int _strnicmp(const char *First, const char *Second, size_t Limit);
+int _stricmp(const char *First, const char *Second);
+int _wcsnicmp(const WCHAR *First, const WCHAR *Second, size_t Limit);
+int _wcsicmp(const WCHAR *First, const WCHAR *Second);
+char *strrchr(const char *String, int Character);
+char *strcat(char *Destination, const char *Source);
+char *strncat(char *Destination, const char *Source, size_t Limit);
+int wcscmp(const WCHAR *First, const WCHAR *Second);
+WCHAR *wcscpy(WCHAR *Destination, const WCHAR *Source);
+WCHAR *wcsncpy(WCHAR *Destination, const WCHAR *Source, size_t Limit);
+WCHAR *wcscat(WCHAR *Destination, const WCHAR *Source);
+WCHAR *wcschr(const WCHAR *String, WCHAR Unit);
+WCHAR *wcsrchr(const WCHAR *String, WCHAR Unit);
+WCHAR *wcsstr(const WCHAR *String, const WCHAR *Pattern);
 #endif
 
 /* ---- Memory -------------------------------------------------------------------------------------------- */
@@ -122,6 +140,15 @@ WCHAR NTAPI RtlUpcaseUnicodeChar(_In_ WCHAR SourceCharacter);
    STATUS_BUFFER_OVERFLOW. Also STATUS_NO_MEMORY. No NUL is added. PASSIVE. (WDK page of the name) */
 NTSTATUS NTAPI RtlUpcaseUnicodeString(_Inout_ PUNICODE_STRING DestinationString, _In_ PCUNICODE_STRING SourceString,
                                       _In_ BOOLEAN AllocateDestinationString);
+
+#define HASH_STRING_ALGORITHM_DEFAULT 0
+#define HASH_STRING_ALGORITHM_X65599  1
+#define HASH_STRING_ALGORITHM_INVALID 0xffffffff
+WCHAR NTAPI RtlDowncaseUnicodeChar(_In_ WCHAR SourceCharacter);
+BOOLEAN NTAPI RtlSuffixUnicodeString(_In_ PCUNICODE_STRING String1, _In_ PCUNICODE_STRING String2,
+                                     _In_ BOOLEAN CaseInSensitive);
+NTSTATUS NTAPI RtlHashUnicodeString(_In_ PCUNICODE_STRING String, _In_ BOOLEAN CaseInSensitive, _In_ ULONG HashAlgorithm,
+                                    _Out_ PULONG HashValue);
 
 /* 8-bit strings: as much as fits; upper case of ASCII; comparison as of 16-bit ones. Any IRQL.
    (WDK pages of the names) */
@@ -283,6 +310,101 @@ NTSTATUS NTAPI RtlUnicodeStringToAnsiString(_Inout_ PANSI_STRING DestinationStri
 VOID NTAPI RtlFreeUnicodeString(_Inout_ PUNICODE_STRING UnicodeString);
 VOID NTAPI RtlFreeAnsiString(_Inout_ PANSI_STRING AnsiString);
 
+/* ---- Bits ---------------------------------------------------------------------------------------------- */
+
+/* The contracts stand in drivers/lib/bitmap.c. */
+typedef struct _RTL_BITMAP {
+    ULONG SizeOfBitMap; /* bits */
+    PULONG Buffer;
+} RTL_BITMAP, *PRTL_BITMAP;
+
+typedef struct _RTL_BITMAP_RUN {
+    ULONG StartingIndex;
+    ULONG NumberOfBits;
+} RTL_BITMAP_RUN, *PRTL_BITMAP_RUN;
+
+VOID NTAPI RtlInitializeBitMap(_Out_ PRTL_BITMAP BitMapHeader, _In_opt_ PULONG BitMapBuffer, _In_ ULONG SizeOfBitMap);
+VOID NTAPI RtlClearAllBits(_In_ PRTL_BITMAP BitMapHeader);
+VOID NTAPI RtlSetAllBits(_In_ PRTL_BITMAP BitMapHeader);
+VOID NTAPI RtlClearBit(_In_ PRTL_BITMAP BitMapHeader, _In_ ULONG BitNumber);
+VOID NTAPI RtlSetBit(_In_ PRTL_BITMAP BitMapHeader, _In_ ULONG BitNumber);
+BOOLEAN NTAPI RtlTestBit(_In_ PRTL_BITMAP BitMapHeader, _In_ ULONG BitNumber);
+#define RtlCheckBit(BitMapHeader, Number) (((BitMapHeader)->Buffer[(Number) / 32] >> ((Number) % 32)) & 1)
+VOID NTAPI RtlClearBits(_In_ PRTL_BITMAP BitMapHeader, _In_ ULONG StartingIndex, _In_ ULONG NumberToClear);
+VOID NTAPI RtlSetBits(_In_ PRTL_BITMAP BitMapHeader, _In_ ULONG StartingIndex, _In_ ULONG NumberToSet);
+BOOLEAN NTAPI RtlAreBitsClear(_In_ PRTL_BITMAP BitMapHeader, _In_ ULONG StartingIndex, _In_ ULONG Length);
+BOOLEAN NTAPI RtlAreBitsSet(_In_ PRTL_BITMAP BitMapHeader, _In_ ULONG StartingIndex, _In_ ULONG Length);
+ULONG NTAPI RtlNumberOfSetBits(_In_ PRTL_BITMAP BitMapHeader);
+ULONG NTAPI RtlNumberOfClearBits(_In_ PRTL_BITMAP BitMapHeader);
+ULONG NTAPI RtlFindClearBits(_In_ PRTL_BITMAP BitMapHeader, _In_ ULONG NumberToFind, _In_ ULONG HintIndex);
+ULONG NTAPI RtlFindSetBits(_In_ PRTL_BITMAP BitMapHeader, _In_ ULONG NumberToFind, _In_ ULONG HintIndex);
+ULONG NTAPI RtlFindClearBitsAndSet(_In_ PRTL_BITMAP BitMapHeader, _In_ ULONG NumberToFind, _In_ ULONG HintIndex);
+ULONG NTAPI RtlFindSetBitsAndClear(_In_ PRTL_BITMAP BitMapHeader, _In_ ULONG NumberToFind, _In_ ULONG HintIndex);
+ULONG NTAPI RtlFindNextForwardRunClear(_In_ PRTL_BITMAP BitMapHeader, _In_ ULONG FromIndex,
+                                       _Out_ PULONG StartingRunIndex);
+ULONG NTAPI RtlFindFirstRunClear(_In_ PRTL_BITMAP BitMapHeader, _Out_ PULONG StartingIndex);
+ULONG NTAPI RtlFindLastBackwardRunClear(_In_ PRTL_BITMAP BitMapHeader, _In_ ULONG FromIndex,
+                                        _Out_ PULONG StartingRunIndex);
+ULONG NTAPI RtlFindClearRuns(_In_ PRTL_BITMAP BitMapHeader, _Out_ PRTL_BITMAP_RUN RunArray, _In_ ULONG SizeOfRunArray,
+                             _In_ BOOLEAN LocateLongestRuns);
+ULONG NTAPI RtlFindLongestRunClear(_In_ PRTL_BITMAP BitMapHeader, _Out_ PULONG StartingIndex);
+CCHAR NTAPI RtlFindMostSignificantBit(_In_ ULONGLONG Set);
+CCHAR NTAPI RtlFindLeastSignificantBit(_In_ ULONGLONG Set);
+ULONG NTAPI RtlNumberOfSetBitsUlongPtr(_In_ ULONG_PTR Target);
+
+/* The number of the lowest or highest bit that is 1; FALSE, and *Index undefined, when none is. Any IRQL. */
+static inline BOOLEAN BitScanForward64(PULONG Index, ULONG64 Mask)
+{
+    *Index = Mask != 0 ? (ULONG)__builtin_ctzl(Mask) : 0;
+    return Mask != 0;
+}
+
+static inline BOOLEAN BitScanReverse64(PULONG Index, ULONG64 Mask)
+{
+    *Index = Mask != 0 ? 63U - (ULONG)__builtin_clzl(Mask) : 0;
+    return Mask != 0;
+}
+#define BitScanForward(Index, Mask) BitScanForward64(Index, (ULONG)(Mask))
+#define BitScanReverse(Index, Mask) BitScanReverse64(Index, (ULONG)(Mask))
+#define _BitScanForward   BitScanForward
+#define _BitScanReverse   BitScanReverse
+#define _BitScanForward64 BitScanForward64
+#define _BitScanReverse64 BitScanReverse64
+
+/* The bytes of a number in the opposite order. Any IRQL. */
+#define RtlUshortByteSwap(Source)    ((USHORT)__builtin_bswap16((USHORT)(Source)))
+#define RtlUlongByteSwap(Source)     ((ULONG)__builtin_bswap32((ULONG)(Source)))
+#define RtlUlonglongByteSwap(Source) ((ULONGLONG)__builtin_bswap64((ULONGLONG)(Source)))
+#define _byteswap_ushort             RtlUshortByteSwap
+#define _byteswap_ulong              RtlUlongByteSwap
+#define _byteswap_uint64             RtlUlonglongByteSwap
+
+/* A number rotated by Shift bits, modulo its width. Any IRQL. */
+static inline ULONG _rotl(ULONG Value, int Shift)
+{
+    return Value << (Shift & 31) | Value >> (-Shift & 31);
+}
+
+static inline ULONG _rotr(ULONG Value, int Shift)
+{
+    return _rotl(Value, -Shift);
+}
+
+static inline ULONG64 _rotl64(ULONG64 Value, int Shift)
+{
+    return Value << (Shift & 63) | Value >> (-Shift & 63);
+}
+
+static inline ULONG64 _rotr64(ULONG64 Value, int Shift)
+{
+    return _rotl64(Value, -Shift);
+}
+
+/* ---- Random numbers ------------------------------------------------------------------------------------ */
+
+ULONG NTAPI RtlRandomEx(_Inout_ PULONG Seed);
+ULONG NTAPI RtlRandom(_Inout_ PULONG Seed);
+
 /* ---- Formatted print ----------------------------------------------------------------------------------- */
 
 /* Takes Length bytes of the text, in order; not NUL-terminated. */
@@ -324,3 +446,5 @@ typedef struct _TIME_FIELDS {
 
 VOID NTAPI RtlTimeToTimeFields(_In_ PLARGE_INTEGER Time, _Out_ PTIME_FIELDS TimeFields);
 BOOLEAN NTAPI RtlTimeFieldsToTime(_In_ PTIME_FIELDS TimeFields, _Out_ PLARGE_INTEGER Time);
+BOOLEAN NTAPI RtlTimeToSecondsSince1970(_In_ PLARGE_INTEGER Time, _Out_ PULONG ElapsedSeconds);
+VOID NTAPI RtlSecondsSince1970ToTime(_In_ ULONG ElapsedSeconds, _Out_ PLARGE_INTEGER Time);

@@ -191,3 +191,48 @@ BOOLEAN NTAPI RtlEqualString(const STRING *String1, const STRING *String2, BOOLE
 {
     return String1->Length == String2->Length && RtlCompareString(String1, String2, CaseInSensitive) == 0;
 }
+
+/* ---- Lower case, ends, hashes ---- */
+
+/* The lower case of one unit: that whose RtlUpcaseUnicodeChar it is; others unchanged. Any IRQL; does not block.
+   (WDK page of the name) */
+WCHAR NTAPI RtlDowncaseUnicodeChar(WCHAR SourceCharacter)
+{
+    static const CHAR Distances[] = {0x20, 0x50, 0x30, 1};
+
+    for (ULONG Index = 0; Index < ARRAYSIZE(Distances); Index++) {
+        WCHAR Lower = (WCHAR)(SourceCharacter + Distances[Index]);
+        if (Lower > SourceCharacter && RtlUpcaseUnicodeChar(Lower) == SourceCharacter) {
+            return Lower;
+        }
+    }
+    return SourceCharacter == 0x0178 ? 0x00FF : SourceCharacter;
+}
+
+/* TRUE when String2 ends with String1. Any IRQL when the strings are resident; does not block. (WDK page of the name) */
+BOOLEAN NTAPI RtlSuffixUnicodeString(PCUNICODE_STRING String1, PCUNICODE_STRING String2, BOOLEAN CaseInSensitive)
+{
+    if (RtlpUnits(String1) > RtlpUnits(String2)) {
+        return FALSE;
+    }
+    UNICODE_STRING End = {String1->Length, String1->Length, String2->Buffer + RtlpUnits(String2) - RtlpUnits(String1)};
+    return RtlEqualUnicodeString(String1, &End, CaseInSensitive);
+}
+
+/* A number that equal strings, without regard to case if asked for, have in common: each unit is added to 65599 times the
+   number before. HashAlgorithm: HASH_STRING_ALGORITHM_DEFAULT or ..._X65599, else STATUS_INVALID_PARAMETER. Any IRQL
+   when the string is resident; does not block. (WDK page of the name) */
+NTSTATUS NTAPI RtlHashUnicodeString(PCUNICODE_STRING String, BOOLEAN CaseInSensitive, ULONG HashAlgorithm, PULONG HashValue)
+{
+    ULONG Hash = 0;
+
+    if (HashAlgorithm > HASH_STRING_ALGORITHM_X65599) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    for (SIZE_T Index = 0; Index < RtlpUnits(String); Index++) {
+        WCHAR Unit = String->Buffer[Index];
+        Hash = Hash * 65599 + (CaseInSensitive ? RtlUpcaseUnicodeChar(Unit) : Unit);
+    }
+    *HashValue = Hash;
+    return STATUS_SUCCESS;
+}

@@ -98,3 +98,27 @@ BOOLEAN NTAPI RtlTimeFieldsToTime(PTIME_FIELDS TimeFields, PLARGE_INTEGER Time)
     Time->QuadPart = (Days * MS_PER_DAY + Seconds * 1000 + TimeFields->Milliseconds) * TIME_PER_MS;
     return TRUE;
 }
+
+/* ---- Seconds ---- */
+
+#define SECONDS_1970 11644473600LL /* from 1601-01-01 to 1970-01-01 */
+#define TIME_PER_S   10000000LL
+
+/* Whole seconds since 1970-01-01. FALSE, and nothing written, when they do not fit: before that day, or behind the year 2105.
+   Any IRQL; does not block. (WDK page of the name) */
+BOOLEAN NTAPI RtlTimeToSecondsSince1970(PLARGE_INTEGER Time, PULONG ElapsedSeconds)
+{
+    LONGLONG Seconds = Time->QuadPart / TIME_PER_S - SECONDS_1970;
+
+    if (Seconds < 0 || Seconds > MAXULONG) {
+        return FALSE;
+    }
+    *ElapsedSeconds = (ULONG)Seconds;
+    return TRUE;
+}
+
+/* The system time so many seconds after the begin of 1970-01-01. Any IRQL; does not block. (WDK page of the name) */
+VOID NTAPI RtlSecondsSince1970ToTime(ULONG ElapsedSeconds, PLARGE_INTEGER Time)
+{
+    Time->QuadPart = (ElapsedSeconds + SECONDS_1970) * TIME_PER_S;
+}

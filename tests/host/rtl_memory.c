@@ -1,7 +1,7 @@
 // sources:
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's own C library routines against the host's: the same answers for random inputs, and no byte
+ * The C library routines of the kernel and of the driver library against the host's: the same answers for random inputs, and no byte
  * touched outside (each buffer is an allocation of its exact size, watched by the address sanitizer). The
  * sources are compiled into this file under other names.
  */
@@ -11,6 +11,8 @@
 #include "kernel/rtl/rtl.h"
 
 #undef isdigit
+#undef toupper
+#undef tolower
 #define memcpy   Own_memcpy
 #define memmove  Own_memmove
 #define memset   Own_memset
@@ -25,9 +27,24 @@
 #define strcpy   Own_strcpy
 #define strncpy  Own_strncpy
 #define isdigit  Own_isdigit
+#define strrchr  Own_strrchr
+#define strcat   Own_strcat
+#define strncat  Own_strncat
+#define toupper  Own_toupper
+#define tolower  Own_tolower
+#define towupper Own_towupper
+#define towlower Own_towlower
+#define wcscmp   Own_wcscmp
+#define wcscpy   Own_wcscpy
+#define wcsncpy  Own_wcsncpy
+#define wcscat   Own_wcscat
+#define wcschr   Own_wcschr
+#define wcsrchr  Own_wcsrchr
+#define wcsstr   Own_wcsstr
 #include "kernel/rtl/memory.c"
 #include "kernel/rtl/cstring.c"
 #include "drivers/lib/cstring.c"
+#include "drivers/lib/ctext.c"
 #undef memcpy
 #undef memmove
 #undef memset
@@ -42,6 +59,20 @@
 #undef strcpy
 #undef strncpy
 #undef isdigit
+#undef strrchr
+#undef strcat
+#undef strncat
+#undef toupper
+#undef tolower
+#undef towupper
+#undef towlower
+#undef wcscmp
+#undef wcscpy
+#undef wcsncpy
+#undef wcscat
+#undef wcschr
+#undef wcsrchr
+#undef wcsstr
 
 static RTL_RANDOM Random;
 
@@ -126,7 +157,7 @@ static void StringsAgreeWithTheHost(void)
         CHECK(Own_strchr(One, 'b') == strchr(One, 'b'));
         CHECK(Own_strchr(One, 0) == strchr(One, 0));
         CHECK(Own_strstr(One, Pattern) == strstr(One, Pattern));
-        char Own[32], Host[32];
+        char Own[48], Host[48];
         memset(Own, 'x', sizeof(Own));
         memset(Host, 'x', sizeof(Host));
         Own_strncpy(Own, One, Limit);
@@ -136,6 +167,9 @@ static void StringsAgreeWithTheHost(void)
         }
         CHECK(memcmp(Own, Host, sizeof(Own)) == 0);
         CHECK_TEXT(One, Own_strcpy(Own, One));
+        CHECK(Own_strrchr(One, 'b') == strrchr(One, 'b') && Own_strrchr(One, 0) == strrchr(One, 0));
+        CHECK_TEXT(strcat(strcpy(Host, One), Pattern), Own_strcat(Own, Pattern));
+        CHECK_TEXT(strncat(Host, Two, Limit), Own_strncat(Own, Two, Limit));
         free(One);
         free(Two);
         free(Pattern);
@@ -147,6 +181,8 @@ static void DigitsAgreeWithTheHost(void)
 {
     for (int Character = 0; Character < 128; Character++) {
         CHECK(!Own_isdigit(Character) == !isdigit(Character));
+        CHECK(Own_toupper(Character) == toupper(Character) && Own_tolower(Character) == tolower(Character));
+        CHECK(Own_towupper((WCHAR)Character) == toupper(Character) && Own_towlower((WCHAR)Character) == tolower(Character));
     }
 }
 
@@ -154,6 +190,37 @@ static void WideStrings(void)
 {
     CHECK(wcslen(L"abc") == 3 && wcslen(L"") == 0);
     CHECK(wcsncmp(L"abx", L"aby", 2) == 0 && wcsncmp(L"ab", L"abc", 9) < 0);
+}
+
+static void CaseDoesNotCount(void)
+{
+    CHECK(_stricmp("abC", "ABc") == 0 && _stricmp("ab", "ABc") < 0 && _stricmp("b", "ABC") > 0 && _stricmp("_", "A") < 0);
+    CHECK(_strnicmp("abX", "ABy", 2) == 0 && _strnicmp("abX", "ABy", 3) < 0 && _strnicmp("a", "b", 0) == 0);
+    CHECK(_strnicmp("ab", "AB", 9) == 0);
+    CHECK(_wcsicmp(L"abC", L"ABc") == 0 && _wcsicmp(L"ab", L"ABc") < 0 && _wcsicmp(L"b", L"ABC") > 0);
+    CHECK(_wcsnicmp(L"abX", L"ABy", 2) == 0 && _wcsnicmp(L"abX", L"ABy", 3) < 0 && _wcsnicmp(L"a", L"b", 0) == 0);
+}
+
+static bool Equal(const WCHAR *Text, const WCHAR *Expected)
+{
+    return Own_wcscmp(Text, Expected) == 0;
+}
+
+static void WideTexts(void)
+{
+    const WCHAR *Text = L"abcabc";
+    WCHAR *Buffer = malloc(7 * sizeof(WCHAR));
+
+    CHECK(Own_wcscmp(L"ab", L"ab") == 0 && Own_wcscmp(L"ab", L"abc") < 0 && Own_wcscmp(L"\xffff", L"a") > 0);
+    CHECK(Own_wcscpy(Buffer, L"abc") == Buffer && Own_wcscat(Buffer, L"abc") == Buffer && Equal(Buffer, Text));
+    Buffer[4] = 'x';
+    CHECK(Own_wcsncpy(Buffer, L"de", 4) == Buffer && Equal(Buffer, L"de") && Buffer[3] == 0 && Buffer[4] == 'x');
+    Own_wcsncpy(Buffer, L"fghi", 3);
+    CHECK(Buffer[2] == 'h' && Buffer[3] == 0);
+    CHECK(Own_wcschr(Text, 'c') == Text + 2 && Own_wcschr(Text, 0) == Text + 6 && Own_wcschr(Text, 'x') == NULL);
+    CHECK(Own_wcsrchr(Text, 'c') == Text + 5 && Own_wcsrchr(Text, 0) == Text + 6 && Own_wcsrchr(Text, 'x') == NULL);
+    CHECK(Own_wcsstr(Text, L"cab") == Text + 2 && Own_wcsstr(Text, L"") == Text && Own_wcsstr(Text, L"cb") == NULL);
+    free(Buffer);
 }
 
 int main(void)
@@ -165,5 +232,7 @@ int main(void)
     RUN(StringsAgreeWithTheHost);
     RUN(DigitsAgreeWithTheHost);
     RUN(WideStrings);
+    RUN(CaseDoesNotCount);
+    RUN(WideTexts);
     return HostEnd();
 }

@@ -218,6 +218,36 @@ static void NumbersAreWritten(void)
     CHECK_EQUAL(128, Long.Length);
 }
 
+static UNICODE_STRING Counted(PCWSTR Text)
+{
+    UNICODE_STRING String;
+    RtlInitUnicodeString(&String, Text);
+    return String;
+}
+
+static void LowerCaseEndsAndHashes(void)
+{
+    UNICODE_STRING Whole = Counted(L"Path.SYS"), End = Counted(L".sys"), Long = Counted(L"aPath.SYS"), Same = Counted(L"pATH.sys");
+    ULONG Hash = 7, Other = 8;
+
+    for (ULONG Unit = 0; Unit < 0x10000; Unit++) {
+        WCHAR Lower = RtlDowncaseUnicodeChar((WCHAR)Unit);
+        CHECK(Lower == Unit || RtlUpcaseUnicodeChar(Lower) == Unit);
+        CHECK(RtlDowncaseUnicodeChar(RtlUpcaseUnicodeChar((WCHAR)Unit)) == Unit || RtlUpcaseUnicodeChar((WCHAR)Unit) == Unit);
+    }
+    CHECK(RtlSuffixUnicodeString(&End, &Whole, TRUE) && !RtlSuffixUnicodeString(&End, &Whole, FALSE));
+    CHECK(RtlSuffixUnicodeString(&Whole, &Whole, FALSE) && !RtlSuffixUnicodeString(&Long, &Whole, TRUE));
+    CHECK_STATUS(STATUS_SUCCESS, RtlHashUnicodeString(&Whole, TRUE, HASH_STRING_ALGORITHM_DEFAULT, &Hash));
+    CHECK_STATUS(STATUS_SUCCESS, RtlHashUnicodeString(&Same, TRUE, HASH_STRING_ALGORITHM_X65599, &Other));
+    CHECK_EQUAL(Hash, Other);
+    CHECK_STATUS(STATUS_SUCCESS, RtlHashUnicodeString(&Same, FALSE, HASH_STRING_ALGORITHM_X65599, &Other));
+    CHECK(Hash != Other);
+    CHECK_STATUS(STATUS_INVALID_PARAMETER, RtlHashUnicodeString(&Same, FALSE, 2, &Other));
+    UNICODE_STRING Two = Counted(L"AB");
+    CHECK_STATUS(STATUS_SUCCESS, RtlHashUnicodeString(&Two, FALSE, HASH_STRING_ALGORITHM_X65599, &Other));
+    CHECK_EQUAL('A' * 65599 + 'B', Other);
+}
+
 int main(void)
 {
     RUN(WideCopiesTerminate);
@@ -229,6 +259,7 @@ int main(void)
     RUN(UpperCaseOfWholeStrings);
     RUN(NumbersAreRead);
     RUN(NumbersAreWritten);
+    RUN(LowerCaseEndsAndHashes);
     return HostEnd();
 }
 

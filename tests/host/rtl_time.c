@@ -104,6 +104,26 @@ static void LeapDaysAreTaken(void)
     }
 }
 
+static void SecondsSince1970(void)
+{
+    TIME_FIELDS Fields = {.Year = 1970, .Month = 1, .Day = 1};
+    LARGE_INTEGER Time, Back;
+    ULONG Seconds = 1;
+
+    CHECK(RtlTimeFieldsToTime(&Fields, &Time) && RtlTimeToSecondsSince1970(&Time, &Seconds) && Seconds == 0);
+    Time.QuadPart += 9999999;
+    CHECK(RtlTimeToSecondsSince1970(&Time, &Seconds) && Seconds == 0);
+    RtlSecondsSince1970ToTime(MAXULONG, &Time);
+    CHECK(RtlTimeToSecondsSince1970(&Time, &Seconds) && Seconds == MAXULONG);
+    Time.QuadPart += 10000000;
+    CHECK(!RtlTimeToSecondsSince1970(&Time, &Seconds) && Seconds == MAXULONG);
+    RtlSecondsSince1970ToTime(951782400, &Time); /* the leap day of 2000 */
+    RtlTimeToTimeFields(&Time, &Fields);
+    CHECK(Fields.Year == 2000 && Fields.Month == 2 && Fields.Day == 29 && Fields.Hour == 0);
+    Back.QuadPart = 0;
+    CHECK(!RtlTimeToSecondsSince1970(&Back, &Seconds));
+}
+
 int main(void)
 {
     RUN(EveryDayOfAThousandYears);
@@ -111,5 +131,6 @@ int main(void)
     RUN(KnownTimes);
     RUN(BadFieldsAreRefused);
     RUN(LeapDaysAreTaken);
+    RUN(SecondsSince1970);
     return HostEnd();
 }

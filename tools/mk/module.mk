@@ -50,7 +50,7 @@ $(3)/$(MODULE).sys: $(5) $(LIBRARY)
 
 $(filter $(patsubst %.c,$(2)/%.o,$(filter %.c,$(SOURCES))),$(5)): $(2)/%.o: $(1)/%.c $(4)
 	$$(call say,CC,$$<)
-	$(Q)$(CC) $(MODULE_FLAGS) -DPRIMER_MODULE=1 -I $(1) $(CFLAGS) $(STRICT) -MMD -MP -c -o $$@ $$<
+	$(Q)$(CC) $(MODULE_FLAGS) -DPRIMER_MODULE=1 -Wno-unknown-pragmas -I $(1) $(CFLAGS) $(STRICT) -MMD -MP -c -o $$@ $$<
 
 $(filter $(patsubst %.asm,$(2)/%.o,$(filter %.asm,$(SOURCES))),$(5)): $(2)/%.o: $(1)/%.asm
 	$$(call say,NASM,$$<)

@@ -114,6 +114,28 @@ static PCSTR TestVersion(VOID)
     return NULL;
 }
 
+/* Code that is put into a section of its own, as driver source says it: no warning, and nothing else happens. */
+static PCSTR TestVersionInformation(VOID);
+#pragma alloc_text(PAGE, TestVersionInformation)
+
+static PCSTR TestVersionInformation(VOID)
+{
+    RTL_OSVERSIONINFOEXW Information;
+    RtlFillMemory(&Information, sizeof(Information), 0x55);
+    Information.dwOSVersionInfoSize = sizeof(RTL_OSVERSIONINFOW);
+    KTEST_CHECK(RtlGetVersion((PRTL_OSVERSIONINFOW)&Information) == STATUS_SUCCESS);
+    KTEST_CHECK(Information.dwMajorVersion == 10 && Information.dwMinorVersion == 0 &&
+                Information.dwBuildNumber == PRIMER_INTERFACE_VERSION && Information.dwPlatformId == VER_PLATFORM_WIN32_NT);
+    KTEST_CHECK(Information.szCSDVersion[0] == 0 && Information.wServicePackMajor == 0x5555 && Information.wReserved == 0x55);
+    Information.dwOSVersionInfoSize = sizeof(Information);
+    KTEST_CHECK(RtlGetVersion((PRTL_OSVERSIONINFOW)&Information) == STATUS_SUCCESS);
+    KTEST_CHECK(Information.wServicePackMajor == 0 && Information.wSuiteMask == 0 &&
+                Information.wProductType == VER_NT_WORKSTATION && Information.wReserved == 0);
+    KTEST_CHECK(RtlIsNtDdiVersionAvailable(NTDDI_WIN7) && RtlIsNtDdiVersionAvailable(NTDDI_WIN10) &&
+                !RtlIsNtDdiVersionAvailable(0xFFFFFFFF));
+    return NULL;
+}
+
 static PCSTR TestExitTimeOfTheLiving(VOID)
 {
     KTEST_CHECK(PsGetProcessExitTime().QuadPart == 0 && PsGetProcessExitStatus(PsGetCurrentProcess()) == STATUS_PENDING);
@@ -231,6 +253,7 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     KtestRun("routines.reference-by-pointer", TestReferenceByPointer);
     KtestRun("routines.types-are-distinct", TestTypes);
     KtestRun("routines.version", TestVersion);
+    KtestRun("routines.version-information", TestVersionInformation);
     KtestRun("routines.exit-time-of-the-living", TestExitTimeOfTheLiving);
     TestLog();
     KtestRun("routines.8-bit-strings-take-what-fits", TestCopyOf8BitStrings);
