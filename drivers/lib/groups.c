@@ -64,7 +64,7 @@ KAFFINITY KeQueryGroupAffinity(USHORT GroupNumber)
    that index. Any IRQL; does not block. (WDK page of the name) */
 NTSTATUS KeGetProcessorNumberFromIndex(ULONG ProcIndex, PPROCESSOR_NUMBER ProcNumber)
 {
-    if (ProcIndex >= (ULONG)KeNumberProcessors) {
+    if (ProcIndex >= KeQueryActiveProcessorCount(NULL)) {
         return STATUS_INVALID_PARAMETER;
     }
     *ProcNumber = (PROCESSOR_NUMBER){.Number = (UCHAR)ProcIndex};
@@ -75,7 +75,7 @@ NTSTATUS KeGetProcessorNumberFromIndex(ULONG ProcIndex, PPROCESSOR_NUMBER ProcNu
    or Reserved is not 0. Any IRQL; does not block. (WDK page of the name) */
 ULONG KeGetProcessorIndexFromNumber(PPROCESSOR_NUMBER ProcNumber)
 {
-    if (ProcNumber->Group != 0 || ProcNumber->Reserved != 0 || ProcNumber->Number >= KeNumberProcessors) {
+    if (ProcNumber->Group != 0 || ProcNumber->Reserved != 0 || ProcNumber->Number >= KeQueryActiveProcessorCount(NULL)) {
         return INVALID_PROCESSOR_INDEX;
     }
     return ProcNumber->Number;
