@@ -92,7 +92,9 @@
     X(CreateSymbolicLinkObject, 4)                                                                                     \
     X(OpenSymbolicLinkObject, 3)                                                                                       \
     X(QuerySymbolicLinkObject, 3)                                                                                      \
-    X(SetInformationProcess, 4)
+    X(SetInformationProcess, 4)                                                                                        \
+    X(QueryObject, 5)                                                                                                  \
+    X(SetInformationObject, 4)
 
 typedef enum _NT_SERVICE_NUMBER {
 #define X(Name, Arguments) NumberNt##Name,
@@ -399,6 +401,32 @@ typedef struct _FILE_DIRECTORY_INFORMATION {
 } FILE_DIRECTORY_INFORMATION;
 #define FileConsoleInformation 2000 /* Primer's own: ULONG, 1 when it is a terminal */
 
+/* NtQueryObject. */
+typedef enum _OBJECT_INFORMATION_CLASS {
+    ObjectBasicInformation = 0,
+    ObjectNameInformation = 1, /* OBJECT_NAME_INFORMATION: a UNICODE_STRING, its characters behind it */
+    ObjectTypeInformation = 2,
+    ObjectHandleFlagInformation = 4
+} OBJECT_INFORMATION_CLASS;
+
+typedef struct _PUBLIC_OBJECT_BASIC_INFORMATION {
+    ULONG Attributes;
+    ACCESS_MASK GrantedAccess;
+    ULONG HandleCount;
+    ULONG PointerCount;
+    ULONG Reserved[10];
+} PUBLIC_OBJECT_BASIC_INFORMATION, *PPUBLIC_OBJECT_BASIC_INFORMATION;
+
+typedef struct _PUBLIC_OBJECT_TYPE_INFORMATION {
+    UNICODE_STRING TypeName; /* its characters follow */
+    ULONG Reserved[22];
+} PUBLIC_OBJECT_TYPE_INFORMATION, *PPUBLIC_OBJECT_TYPE_INFORMATION;
+
+typedef struct _OBJECT_HANDLE_FLAG_INFORMATION {
+    BOOLEAN Inherit;
+    BOOLEAN ProtectFromClose;
+} OBJECT_HANDLE_FLAG_INFORMATION, *POBJECT_HANDLE_FLAG_INFORMATION;
+
 /* NtDuplicateObject's options. */
 #define DUPLICATE_CLOSE_SOURCE    1
 #define DUPLICATE_SAME_ACCESS     2
@@ -523,6 +551,10 @@ NTSTATUS NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, ULONG Cla
                               PSIZE_T ReturnLength);
 NTSTATUS NtReadVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, PVOID Buffer, SIZE_T Size, PSIZE_T Done);
 NTSTATUS NtWriteVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, PVOID Buffer, SIZE_T Size, PSIZE_T Done);
+NTSTATUS NtQueryObject(HANDLE Handle, OBJECT_INFORMATION_CLASS ObjectInformationClass, PVOID ObjectInformation,
+                       ULONG ObjectInformationLength, PULONG ReturnLength);
+NTSTATUS NtSetInformationObject(HANDLE Handle, OBJECT_INFORMATION_CLASS ObjectInformationClass, PVOID ObjectInformation,
+                                ULONG ObjectInformationLength);
 NTSTATUS NtCreateDirectoryObject(PHANDLE DirectoryHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes);
 NTSTATUS NtOpenDirectoryObject(PHANDLE DirectoryHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes);
 NTSTATUS NtCreateSymbolicLinkObject(PHANDLE LinkHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,

@@ -58,6 +58,7 @@ static void PspCreateTypes(void)
         .BodySize = sizeof(EPROCESS),
         .ValidAccess = PROCESS_ALL_ACCESS,
         .Waitable = TRUE,
+        .Filtered = TRUE,
         .Delete = PspDeleteProcess,
     };
     static const OB_TYPE_ROUTINES Thread = {
@@ -66,6 +67,7 @@ static void PspCreateTypes(void)
         .BodySize = sizeof(ETHREAD),
         .ValidAccess = THREAD_ALL_ACCESS,
         .Waitable = TRUE,
+        .Filtered = TRUE,
         .Delete = PspDeleteThread,
     };
     if (!NT_SUCCESS(ObCreateType(&Process, &PspProcessType)) ||

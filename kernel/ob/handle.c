@@ -133,8 +133,7 @@ void ObpFillHandle(const OBP_NEW_HANDLE *New, PVOID Object, ACCESS_MASK Access, 
     }
 }
 
-NTSTATUS ObInsertHandle(PHANDLE_TABLE Table, PVOID Object, ACCESS_MASK Access, ULONG Attributes,
-                        PHANDLE Handle)
+static NTSTATUS ObpInsertHandle(PHANDLE_TABLE Table, PVOID Object, ACCESS_MASK Access, ULONG Attributes, PHANDLE Handle)
 {
     OBP_NEW_HANDLE New;
     NTSTATUS Status = ObpReserveHandle(Table, Attributes, &New);
@@ -152,6 +151,56 @@ NTSTATUS ObInsertHandle(PHANDLE_TABLE Table, PVOID Object, ACCESS_MASK Access, U
     ObpFillHandle(&New, Object, Access, Attributes);
     *Handle = New.Handle;
     return STATUS_SUCCESS;
+}
+
+/* Between the routines of ObRegisterCallbacks, if there are any. */
+static NTSTATUS ObpInsertFiltered(OBP_FILTERING *Filtering, PHANDLE_TABLE Table, PVOID Object, ACCESS_MASK Access, ULONG Attributes,
+                                  PHANDLE Handle)
+{
+    Filtering->KernelHandle = (Attributes & OBJ_KERNEL_HANDLE) != 0;
+    ACCESS_MASK Left = ObpFilterBefore(Filtering, Object, ObpMapAccess(ObpType(Object), Access));
+    NTSTATUS Status = ObpInsertHandle(Table, Object, Left, Attributes, Handle);
+    ObpFilterAfter(Filtering, Object, Status, Left);
+    return Status;
+}
+
+NTSTATUS ObInsertHandle(PHANDLE_TABLE Table, PVOID Object, ACCESS_MASK Access, ULONG Attributes, PHANDLE Handle)
+{
+    OBP_FILTERING Filtering;
+
+    Filtering.Operation = OB_OPERATION_HANDLE_CREATE;
+    Filtering.SourceProcess = Filtering.TargetProcess = NULL;
+    return ObpInsertFiltered(&Filtering, Table, Object, Access, Attributes, Handle);
+}
+
+NTSTATUS ObDuplicateHandle(PHANDLE_TABLE Table, PVOID Object, ACCESS_MASK Access, ULONG Attributes, PVOID SourceProcess,
+                           PVOID TargetProcess, PHANDLE Handle)
+{
+    OBP_FILTERING Filtering;
+
+    Filtering.Operation = OB_OPERATION_HANDLE_DUPLICATE;
+    Filtering.SourceProcess = SourceProcess;
+    Filtering.TargetProcess = TargetProcess;
+    return ObpInsertFiltered(&Filtering, Table, Object, Access, Attributes, Handle);
+}
+
+NTSTATUS ObSetHandleFlags(PHANDLE_TABLE Table, HANDLE Handle, ULONG Attributes, KPROCESSOR_MODE Mode)
+{
+    ULONG64 Value;
+    PHANDLE_ENTRY Entry = ObpHandleEntry(&Table, Handle, Mode, &Value);
+
+    return Entry != NULL ? ObpSetEntryFlags(Entry, Attributes & OBP_KEPT_ATTRIBUTES) : STATUS_INVALID_HANDLE;
+}
+
+void ObQueryCounts(PVOID Object, PULONG Handles, PULONG Pointers)
+{
+    *Handles = (ULONG)ObpHeader(Object)->HandleCount;
+    *Pointers = (ULONG)ObpHeader(Object)->PointerCount;
+}
+
+const char *ObTypeName(PVOID Object)
+{
+    return ObpType(Object)->Routines.Name;
 }
 
 /*

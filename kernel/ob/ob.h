@@ -29,6 +29,7 @@ typedef struct _OB_TYPE_ROUTINES {
     SIZE_T BodySize;
     ACCESS_MASK ValidAccess;
     BOOLEAN Waitable; /* the body starts with a DISPATCHER_HEADER */
+    BOOLEAN Filtered; /* ObRegisterCallbacks takes it */
     /* After a handle to it was closed; PASSIVE; may be NULL. */
     void (*Close)(PVOID Object, ULONG HandlesLeft);
     /* The last reference has gone; PASSIVE (deferred to a worker otherwise); may be NULL. */
@@ -117,6 +118,14 @@ extern PVOID (*ObCurrentThread)(void);
 #define OBJ_PROTECT_CLOSE 1
 NTSTATUS ObInsertHandle(PHANDLE_TABLE Table, PVOID Object, ACCESS_MASK Access, ULONG Attributes,
                         PHANDLE Handle);
+/* The same as NtDuplicateObject does it: a handle in another process's table, to what the first one has a handle of. */
+NTSTATUS ObDuplicateHandle(PHANDLE_TABLE Table, PVOID Object, ACCESS_MASK Access, ULONG Attributes, PVOID SourceProcess,
+                           PVOID TargetProcess, PHANDLE Handle);
+/* Sets OBJ_INHERIT and OBJ_PROTECT_CLOSE of a handle. STATUS_INVALID_HANDLE. <= DISPATCH. */
+NTSTATUS ObSetHandleFlags(PHANDLE_TABLE Table, HANDLE Handle, ULONG Attributes, KPROCESSOR_MODE Mode);
+/* The counts of an object that somebody has a reference on, as they were a moment ago; the name of its type. */
+void ObQueryCounts(PVOID Object, PULONG Handles, PULONG Pointers);
+const char *ObTypeName(PVOID Object);
 NTSTATUS ObCloseHandle(PHANDLE_TABLE Table, HANDLE Handle, KPROCESSOR_MODE Mode);
 /* Writes a new handle of the table to the variable of a service's caller; when that fails the handle is closed, protected
    or not, for nobody has been told of it. */

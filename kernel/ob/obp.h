@@ -92,6 +92,31 @@ NTSTATUS ObpCountHandle(PVOID Object, PHANDLE_TABLE Table);
 /* Takes back a handle, the reference included: after a handle was closed, or could not be made. */
 void ObpDropHandle(PVOID Object);
 
+/* ---- Object callbacks ---- */
+
+#define OBP_MAX_FILTERS 16
+
+typedef struct _OBP_FILTER OBP_FILTER, *POBP_FILTER;
+typedef struct _OBP_FILTER_CALL {
+    POBP_FILTER Filter; /* its run-down is held */
+    const OB_OPERATION_REGISTRATION *Operation;
+    PVOID Context; /* from its routine before to the one after */
+} OBP_FILTER_CALL;
+
+/* The making of one handle, on the maker's stack. */
+typedef struct _OBP_FILTERING {
+    OB_OPERATION Operation;
+    BOOLEAN KernelHandle;
+    PVOID SourceProcess, TargetProcess; /* of a duplicate */
+    ACCESS_MASK Access;
+    ULONG Count;
+    OBP_FILTER_CALL Called[OBP_MAX_FILTERS];
+} OBP_FILTERING;
+
+/* Calls the routines before; returns the rights that they leave. ObpFilterAfter must follow, with what came of it. PASSIVE, no lock. */
+ACCESS_MASK ObpFilterBefore(OBP_FILTERING *Filtering, PVOID Object, ACCESS_MASK Access);
+void ObpFilterAfter(OBP_FILTERING *Filtering, PVOID Object, NTSTATUS Status, ACCESS_MASK Granted);
+
 /* ---- Tables: of handles, and of client ids ---- */
 
 /*
@@ -209,6 +234,8 @@ typedef struct _OBP_FOUND {
     OBJECT_HANDLE_INFORMATION Handle;
 } OBP_FOUND;
 BOOLEAN ObpReferenceEntry(PHANDLE_ENTRY Entry, POBJECT_TYPE Type, OBP_FOUND *Found);
+/* Changes its OBJ_* flags. STATUS_INVALID_HANDLE. <= DISPATCH. */
+NTSTATUS ObpSetEntryFlags(PHANDLE_ENTRY Entry, ULONG Attributes);
 /* Takes the entry's object out, so that this caller and no other has it. STATUS_INVALID_HANDLE when it is free,
    STATUS_HANDLE_NOT_CLOSABLE. The value is still to be freed. <= DISPATCH. */
 NTSTATUS ObpClearEntry(PHANDLE_ENTRY Entry, BOOLEAN EvenProtected, PVOID *Object);

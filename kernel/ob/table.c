@@ -35,6 +35,19 @@ BOOLEAN ObpReferenceEntry(PHANDLE_ENTRY Entry, POBJECT_TYPE Type, OBP_FOUND *Fou
     return Referenced;
 }
 
+NTSTATUS ObpSetEntryFlags(PHANDLE_ENTRY Entry, ULONG Attributes)
+{
+    KIRQL Irql;
+    PVOID Object = ObpLockEntry(Entry, &Irql);
+
+    if (Object == NULL) {
+        return STATUS_INVALID_HANDLE;
+    }
+    Entry->Attributes = Attributes;
+    ObpUnlockEntry(Entry, Object, Irql);
+    return STATUS_SUCCESS;
+}
+
 NTSTATUS ObpClearEntry(PHANDLE_ENTRY Entry, BOOLEAN EvenProtected, PVOID *Object)
 {
     KIRQL Irql;

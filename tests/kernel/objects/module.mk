@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: MIT
 MODULE := objects
-SOURCES := names.c objects.c
+SOURCES := handles.c names.c objects.c

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Objects: the name space (names.c).
+ * Objects: the name space (names.c), handles and object callbacks (handles.c).
  */
 #include "objects.h"
 
@@ -27,5 +27,6 @@ NTSTATUS TryEvent(PCWSTR Name, ULONG Flags)
 NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
     RunNames(DriverObject);
+    RunHandles();
     return STATUS_SUCCESS;
 }

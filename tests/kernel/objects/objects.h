@@ -7,6 +7,7 @@
 #include <primertest.h>
 
 VOID RunNames(PDRIVER_OBJECT DriverObject);
+VOID RunHandles(VOID);
 
 /* A named object for one call: the attributes in a compound literal, the string beside it. */
 static inline POBJECT_ATTRIBUTES Named(POBJECT_ATTRIBUTES Attributes, PUNICODE_STRING String, PCWSTR Name, ULONG Flags,
