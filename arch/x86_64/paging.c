@@ -211,10 +211,19 @@ NTSTATUS ArchCreatePageTables(ARCH_PAGE_TABLES *Tables)
     return STATUS_SUCCESS;
 }
 
+/* A table is nearly empty as a rule: eight entries, a cache line, at a time. */
+static bool IsLineEmpty(const uint64_t *Line)
+{
+    return (Line[0] | Line[1] | Line[2] | Line[3] | Line[4] | Line[5] | Line[6] | Line[7]) == 0;
+}
+
 static void FreeTables(uint64_t *Table, unsigned Level, unsigned Count)
 {
     for (unsigned i = 0; i < Count; i++) {
-        if (!(Table[i] & PTE_PRESENT)) {
+        while (i % 8 == 0 && i < Count && IsLineEmpty(&Table[i])) {
+            i += 8;
+        }
+        if (i == Count || !(Table[i] & PTE_PRESENT)) {
             continue;
         }
         if (Level > 1) {
