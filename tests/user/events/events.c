@@ -253,7 +253,63 @@ static VOID SetAgainstTimeOut(VOID)
     CHECK_SUCCESS(NtClose(Race.Event));
 }
 
+/* ---- Names, as programs may use them ---- */
+
+static NTSTATUS MakeNamed(PHANDLE Event, PCWSTR Path, ULONG Flags)
+{
+    UNICODE_STRING Name = {.Buffer = (PWCH)Path};
+    OBJECT_ATTRIBUTES Attributes;
+    while (Path[Name.Length / sizeof(WCHAR)] != 0) {
+        Name.Length += sizeof(WCHAR);
+    }
+    Name.MaximumLength = Name.Length;
+    InitializeObjectAttributes(&Attributes, &Name, Flags, NULL, NULL);
+    return NtCreateEvent(Event, EVENT_ALL_ACCESS, &Attributes, NotificationEvent, FALSE);
+}
+
+static VOID NamesOfPrograms(VOID)
+{
+    HANDLE First, Second;
+    LONG Previous = 0;
+    CHECK_SUCCESS(MakeNamed(&First, L"\\BaseNamedObjects\\Program", 0));
+    CHECK_STATUS(MakeNamed(&Second, L"\\BaseNamedObjects\\Program", 0), STATUS_OBJECT_NAME_COLLISION);
+    CHECK_STATUS(MakeNamed(&Second, L"\\basenamedobjects\\PROGRAM", OBJ_CASE_INSENSITIVE | OBJ_OPENIF), STATUS_OBJECT_NAME_EXISTS);
+    CHECK_SUCCESS(NtSetEvent(First, NULL));
+    CHECK_SUCCESS(NtSetEvent(Second, &Previous));
+    CHECK_EQUAL(Previous, 1);
+    CHECK_SUCCESS(NtClose(First));
+    CHECK_SUCCESS(NtClose(Second));
+    /* What stays for ever, or stands where the kernel's own names are, is not a program's to make. */
+    CHECK_STATUS(MakeNamed(&First, L"\\BaseNamedObjects\\Program", OBJ_PERMANENT), STATUS_PRIVILEGE_NOT_HELD);
+    CHECK_STATUS(MakeNamed(&First, L"\\BaseNamedObjects\\Program", OBJ_KERNEL_HANDLE), STATUS_INVALID_PARAMETER);
+    CHECK_STATUS(MakeNamed(&First, L"\\Device\\Program", 0), STATUS_ACCESS_DENIED);
+    CHECK_STATUS(MakeNamed(&First, L"\\Program", 0), STATUS_ACCESS_DENIED);
+    CHECK_SUCCESS(MakeNamed(&First, L"\\??\\Program", 0));
+    CHECK_SUCCESS(NtClose(First));
+    /* A handle that cannot be delivered takes its name with it. */
+    CHECK_STATUS(MakeNamed((PHANDLE)0xffff800000000000, L"\\BaseNamedObjects\\Program", 0), STATUS_ACCESS_VIOLATION);
+    CHECK_SUCCESS(MakeNamed(&First, L"\\BaseNamedObjects\\Program", 0));
+    CHECK_SUCCESS(NtClose(First));
+}
+
+/* The kernel opens no second handle for another process: a duplicate in one would be such. */
+static VOID ExclusiveObjects(VOID)
+{
+    HANDLE Event, Same, Child, There;
+    CHECK_SUCCESS(MakeNamed(&Event, L"\\BaseNamedObjects\\Exclusive", OBJ_EXCLUSIVE));
+    CHECK_STATUS(MakeNamed(&Same, L"\\BaseNamedObjects\\Exclusive", OBJ_OPENIF), STATUS_OBJECT_NAME_EXISTS);
+    CHECK_SUCCESS(NtClose(Same));
+    CHECK_SUCCESS(StartChild(&Child, "sleep", "60000", "0"));
+    CHECK_STATUS(NtDuplicateObject(NtCurrentProcess(), Event, Child, &There, 0, 0, DUPLICATE_SAME_ACCESS), STATUS_ACCESS_DENIED);
+    CHECK_SUCCESS(NtTerminateProcess(Child, 0));
+    CHECK_SUCCESS(WaitFor(Child, WAIT));
+    CHECK_SUCCESS(NtClose(Child));
+    CHECK_SUCCESS(NtClose(Event));
+}
+
 static const TEST Tests[] = {
+    {"events.names-of-programs", NamesOfPrograms},
+    {"events.exclusive-objects", ExclusiveObjects},
     {"events.notification-stays", NotificationStays},
     {"events.synchronization-goes-to-one", SynchronizationGoesToOne},
     {"events.pulse-leaves-nothing", PulseLeavesNothing},
