@@ -285,6 +285,7 @@ static NTSTATUS KiWaitResult(PKTHREAD Thread, PVOID Object[])
     ULONG Key = KiWaitKey(Word);
     switch (KiWaitState(Word)) {
     case WaitOwned:
+        KI_ASSERT(Object != NULL, "a wait for no object has made thread %p an owner", Thread);
         KiEnterMutant(Thread, Object[Key & ~WAIT_ABANDONED]);
         return STATUS_WAIT_0 + (NTSTATUS)Key;
     case WaitSatisfied:

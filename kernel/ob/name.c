@@ -669,7 +669,7 @@ static NTSTATUS ObpMakeDosDevicesLink(void)
     EX_OBJECT_ATTRIBUTES Attributes = {.Attributes = OBJ_PERMANENT, .Name = RTL_CONSTANT_STRING(L"\\DosDevices")};
     ANSI_STRING Text = RTL_CONSTANT_STRING("\\??");
     UNICODE_STRING Target;
-    PVOID Link;
+    PVOID Link = NULL;
     NTSTATUS Status = RtlAnsiStringToUnicodeString(&Target, &Text, TRUE);
 
     if (NT_SUCCESS(Status)) {
