@@ -145,7 +145,8 @@ static PLIST_ENTRY ObpCallRegistration(POBP_REGISTRATION Registration, PVOID Arg
     PCALLBACK_OBJECT Object = Registration->Object;
     OBP_CALLBACK_CALL Call = {.Next = Registration->Calls, .Thread = ArchCurrentThread()};
 
-    Registration->Calls = &Call; // cppcheck-suppress autoVariables ; taken back when the call is over
+    /* cppcheck-suppress autoVariables ; taken back when the call is over */
+    Registration->Calls = &Call;
     KeReleaseLock(&Object->Lock, *Irql);
     Registration->Function(Registration->Context, Argument1, Argument2);
     *Irql = KeAcquireLock(&Object->Lock);
