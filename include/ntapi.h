@@ -603,7 +603,6 @@ NTSTATUS NtSignalAndWaitForSingleObject(HANDLE SignalHandle, HANDLE WaitHandle, 
                                         PLARGE_INTEGER Timeout);
 NTSTATUS NtSuspendProcess(HANDLE ProcessHandle);
 NTSTATUS NtResumeProcess(HANDLE ProcessHandle);
-NTSTATUS NtSetInformationProcess(HANDLE ProcessHandle, PROCESSINFOCLASS Class, PVOID Information, ULONG Length);
 NTSTATUS NtCreateSection(PHANDLE SectionHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                          PLARGE_INTEGER MaximumSize, ULONG SectionPageProtection, ULONG AllocationAttributes,
                          HANDLE FileHandle);

@@ -48,9 +48,14 @@ __attribute__((used, section(".modinfo"))) static const unsigned int PrimerModul
 #endif
 
 typedef struct _KTHREAD KTHREAD, *PKTHREAD, *PRKTHREAD;
-typedef struct _ETHREAD ETHREAD, *PETHREAD;
 typedef struct _KPROCESS KPROCESS, *PKPROCESS, *PRKPROCESS;
+#ifdef PRIMER_KERNEL
+typedef struct _ETHREAD ETHREAD, *PETHREAD;
 typedef struct _EPROCESS EPROCESS, *PEPROCESS;
+#else /* as in the driver kit, the executive's and the kernel's pointers are one type: no casts between them */
+typedef struct _KTHREAD ETHREAD, *PETHREAD;
+typedef struct _KPROCESS EPROCESS, *PEPROCESS;
+#endif
 typedef struct _OBJECT_TYPE *POBJECT_TYPE;
 typedef struct _FILE_OBJECT *PFILE_OBJECT;
 typedef struct _DRIVER_OBJECT DRIVER_OBJECT, *PDRIVER_OBJECT;
@@ -159,6 +164,14 @@ typedef struct _KAPC {
     KPROCESSOR_MODE ApcMode;
     BOOLEAN Inserted; /* changed under a lock of the thread */
 } KAPC, *PKAPC, *PRKAPC;
+
+/* What a thread has been doing APCs with; opaque to drivers. */
+typedef struct _KAPC_STATE {
+    LIST_ENTRY ApcListHead[2];   /* by mode; kernel: special ones first */
+    PKPROCESS Process;           /* where the thread is; NULL in the caller's structure: the state is kept in the thread */
+    PVOID AddressSpace;          /* which it uses there */
+    BOOLEAN KernelApcInProgress; /* a normal kernel APC's routine runs: no other one does */
+} KAPC_STATE, *PKAPC_STATE, *PRKAPC_STATE;
 
 typedef struct _KQUEUE {
     DISPATCHER_HEADER Header;
@@ -1189,6 +1202,18 @@ typedef struct _OSVERSIONINFOEXW {
 } RTL_OSVERSIONINFOEXW, *PRTL_OSVERSIONINFOEXW;
 NTSTATUS RtlGetVersion(_Inout_ PRTL_OSVERSIONINFOW lpVersionInformation);
 BOOLEAN RtlIsNtDdiVersionAvailable(_In_ ULONG Version);
+HANDLE PsGetProcessInheritedFromUniqueProcessId(_In_ PEPROCESS Process);
+ULONG PsGetProcessSessionId(_In_ PEPROCESS Process);
+PUCHAR PsGetProcessImageFileName(_In_ PEPROCESS Process);
+NTSTATUS SeLocateProcessImageName(_Inout_ PEPROCESS Process, _Outptr_ PUNICODE_STRING *pImageFileName);
+ULONG64 PsQueryTotalCycleTimeProcess(_Inout_ PEPROCESS Process, _Out_ PULONG64 CycleTimeStamp);
+VOID KeStackAttachProcess(_Inout_ PRKPROCESS Process, _Out_ PRKAPC_STATE ApcState);
+VOID KeUnstackDetachProcess(_In_ PRKAPC_STATE ApcState);
+
+/* An object without members: there is no security. */
+typedef PVOID PACCESS_TOKEN;
+PACCESS_TOKEN PsReferencePrimaryToken(_Inout_ PEPROCESS Process);
+VOID PsDereferencePrimaryToken(_In_ PACCESS_TOKEN PrimaryToken);
 
 KPRIORITY KeSetPriorityThread(_Inout_ PKTHREAD Thread, _In_ KPRIORITY Priority);
 KPRIORITY KeQueryPriorityThread(_In_ PKTHREAD Thread);
@@ -1201,6 +1226,12 @@ VOID KeSetSystemAffinityThread(_In_ KAFFINITY Affinity);
 VOID KeRevertToUserAffinityThread(VOID);
 VOID KeSetSystemGroupAffinityThread(_In_ PGROUP_AFFINITY Affinity, _Out_opt_ PGROUP_AFFINITY PreviousAffinity);
 VOID KeRevertToUserGroupAffinityThread(_In_ PGROUP_AFFINITY PreviousAffinity);
+typedef struct _AFFINITY_TOKEN AFFINITY_TOKEN, *PAFFINITY_TOKEN;
+NTSTATUS PsAllocateAffinityToken(_Outptr_ PAFFINITY_TOKEN *AffinityToken);
+VOID PsFreeAffinityToken(_In_ PAFFINITY_TOKEN AffinityToken);
+NTSTATUS PsSetSystemMultipleGroupAffinityThread(_In_reads_(GroupCount) PGROUP_AFFINITY GroupAffinities,
+                                                _In_ USHORT GroupCount, _Inout_ PAFFINITY_TOKEN AffinityToken);
+VOID PsRevertToUserMultipleGroupAffinityThread(_In_ PAFFINITY_TOKEN AffinityToken);
 
 /* ---- Notify callbacks ---- */
 

@@ -43,7 +43,7 @@ PS_STATIC_THREAD PspBootIdleThreadObject = {
     .Thread =
         {
             .Tcb.Process = &PspIdleProcess.Pcb,
-            .Tcb.AttachedProcess = &PspIdleProcess.Pcb,
+            .Tcb.ApcState = {.Process = &PspIdleProcess.Pcb, .AddressSpace = &KiKernelSpace},
             .ExitStatus = STATUS_PENDING,
             .StartState = PS_THREAD_STARTED,
         },

@@ -212,6 +212,34 @@ void PsReleaseSpace(PEPROCESS Process, PMM_ADDRESS_SPACE Space)
     }
 }
 
+/* The current thread uses the target's address space, and gets a new APC state: APCs that are queued to its own process wait
+   in ApcState, or in the thread, until it is detached. In a process that has ended it finds no user memory. <= APC_LEVEL; may
+   block. INVALID_PROCESS_ATTACH_ATTEMPT: above. (WDK page of the name) */
+VOID KeStackAttachProcess(PRKPROCESS Process, PRKAPC_STATE ApcState)
+{
+    PMM_ADDRESS_SPACE Space;
+    if (ArchGetIrql() > APC_LEVEL) {
+        KdBugCheck(INVALID_PROCESS_ATTACH_ATTEMPT, (ULONG64)Process, (ULONG64)PsGetCurrentProcess(),
+                   KiIsAttached(ArchCurrentThread()), KeGetCurrentPrcb()->DpcActive, NULL, "attached at level %u",
+                   ArchGetIrql());
+    }
+    bool There = NT_SUCCESS(PsReferenceAddressSpace(CONTAINING_RECORD(Process, EPROCESS, Pcb), &Space));
+    KeAttachSpace(Process, There ? &Space->Kernel : &KiKernelSpace, ApcState);
+}
+EXPORT(KeStackAttachProcess);
+
+/* Back to where the thread was before the KeStackAttachProcess that filled ApcState in. Kernel APCs that were queued meanwhile
+   for the process that it leaves run first; INVALID_PROCESS_DETACH_ATTEMPT when they cannot, or when it is not attached. <=
+   APC_LEVEL; may block. (WDK page of the name) */
+VOID KeUnstackDetachProcess(PRKAPC_STATE ApcState)
+{
+    PKADDRESS_SPACE Space = KeDetachSpace(ApcState);
+    if (Space != &KiKernelSpace) {
+        MmDereferenceAddressSpace(CONTAINING_RECORD(Space, MM_ADDRESS_SPACE, Kernel));
+    }
+}
+EXPORT(KeUnstackDetachProcess);
+
 PEPROCESS PsNextProcess(PEPROCESS Previous)
 {
     PEPROCESS Found = NULL;
@@ -249,8 +277,9 @@ static void PspReturnProcessContext(PEPROCESS Process)
 static void PspDropAddressSpace(PEPROCESS Process, BOOLEAN OnItself)
 {
     PMM_ADDRESS_SPACE Space = PspSpace(Process);
+    KAPC_STATE Never; /* the thread comes back no more */
     if (OnItself) {
-        KeAttachProcess(&PsInitialSystemProcess->Pcb);
+        KeAttachSpace(&PsInitialSystemProcess->Pcb, &KiKernelSpace, &Never);
     }
     KeLockExclusive(&Process->Lock);
     Process->Pcb.AddressSpace = &KiKernelSpace;
@@ -328,13 +357,14 @@ NTSTATUS PspAnnounceProcess(PEPROCESS Process)
 void PspLeaveProcess(PETHREAD Thread, BOOLEAN OnItself)
 {
     PEPROCESS Process = PsThreadProcess(Thread);
+    KAPC_STATE Never;
 
     KeLockExclusive(&Process->Lock);
     bool Last = Process->ActiveThreads == 1 && !Process->SystemProcess;
     if (OnItself && !Last && !Process->SystemProcess) {
         /* Once it is out of the list, the last thread may delete the address space that this one stands in.
            */
-        KeAttachProcess(&PsInitialSystemProcess->Pcb);
+        KeAttachSpace(&PsInitialSystemProcess->Pcb, &KiKernelSpace, &Never);
     }
     RemoveEntryList(&Thread->ThreadListEntry);
     Process->ActiveThreads--;
@@ -448,7 +478,7 @@ NTSTATUS NtTerminateProcess(HANDLE ProcessHandle, NTSTATUS ExitStatus)
    (WDK page of the name) */
 PEPROCESS PsGetCurrentProcess(VOID)
 {
-    return CONTAINING_RECORD(ArchCurrentThread()->AttachedProcess, EPROCESS, Pcb);
+    return CONTAINING_RECORD(ArchCurrentThread()->ApcState.Process, EPROCESS, Pcb);
 }
 EXPORT(PsGetCurrentProcess);
 

@@ -149,6 +149,7 @@ static NTSTATUS PspReplaceAddressSpace(VOID)
 {
     PEPROCESS Process = PspHomeProcess();
     PMM_ADDRESS_SPACE Unused;
+    KAPC_STATE Before;
 
     if (Process->Provider == NULL) {
         return STATUS_INVALID_PARAMETER;
@@ -157,7 +158,7 @@ static NTSTATUS PspReplaceAddressSpace(VOID)
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    PKPROCESS Previous = KeAttachProcess(&PsInitialSystemProcess->Pcb);
+    KeAttachSpace(&PsInitialSystemProcess->Pcb, &KiKernelSpace, &Before);
     KeLockExclusive(&Process->Lock);
     bool Alone = Process->ActiveThreads == 1;
     if (Alone) {
@@ -166,7 +167,7 @@ static NTSTATUS PspReplaceAddressSpace(VOID)
         Unused = Old;
     }
     KeUnlockExclusive(&Process->Lock);
-    KeDetachProcess(Previous);
+    KeDetachSpace(&Before);
     MmDereferenceAddressSpace(Unused);
     return Alone ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
 }

@@ -67,6 +67,7 @@ struct _EPROCESS {
 
     PFILE_OBJECT FileObject;      /* (c) of the program; may be NULL */
     UNICODE_STRING ImageFileName; /* (i) in pool */
+    UCHAR ShortName[16];          /* (i) PsGetProcessImageFileName: of ImageFileName, when it was last asked for */
     UNICODE_STRING CommandLine;   /* (c) in pool */
 
     /* Native processes */

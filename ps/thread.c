@@ -445,6 +445,7 @@ NORETURN void PspExitThread(NTSTATUS ExitStatus)
     PETHREAD Thread = PspCurrentThread();
 
     KI_ASSERT(ArchGetIrql() == PASSIVE_LEVEL, "thread %p ends at level %d", Thread, ArchGetIrql());
+    KI_ASSERT(!KiIsAttached(&Thread->Tcb), "thread %p ends attached to process %p", Thread, PsGetCurrentProcess());
     Thread->Tcb.ApcDisable = 0;
     KeEnterCriticalRegion(); /* nothing that it waits for from here on is broken off */
     Thread->Tcb.PreviousMode = KernelMode;
@@ -564,7 +565,7 @@ EXPORT(PsGetThreadProcess);
 PVOID PsGetCurrentThreadTeb(VOID)
 {
     PETHREAD Thread = PspCurrentThread();
-    return Thread->Tcb.AttachedProcess == Thread->Tcb.Process ? Thread->Teb : NULL;
+    return KiIsAttached(&Thread->Tcb) ? NULL : Thread->Teb;
 }
 EXPORT(PsGetCurrentThreadTeb);
 

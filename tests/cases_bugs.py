@@ -29,6 +29,8 @@ BUGS = {
     "wrong-tag": (0xC2, "BAD_POOL_CALLER", "WrongTag"),
     "overrun": (0x19, "BAD_POOL_HEADER", "Overrun"),
     "call": (0xE2, "MANUALLY_INITIATED_CRASH", "Caller"),
+    "attach-at-dispatch": (0x05, "INVALID_PROCESS_ATTACH_ATTEMPT", "attached at level 2"),
+    "detach-twice": (0x06, "INVALID_PROCESS_DETACH_ATTEMPT", "is not attached"),
     "call-plain": (0xE2, "MANUALLY_INITIATED_CRASH", "PlainCaller"),
     "lock-order": (0x50001, "LOCK_ORDER_VIOLATION", "'reaper list' .*while holding 'serial port'"),
     "block-holding": (0x50002, "LOCK_HELD_WHILE_BLOCKING", "blocks holding 1 spin locks"),

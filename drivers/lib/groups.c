@@ -125,6 +125,59 @@ VOID KeRevertToUserGroupAffinityThread(PGROUP_AFFINITY PreviousAffinity)
     }
 }
 
+/* ---- Affinity tokens ---- */
+
+struct _AFFINITY_TOKEN {
+    PKTHREAD Thread;    /* whose affinity was set with it; NULL: none */
+    KAFFINITY Previous; /* its system affinity before; 0: none */
+};
+#define EXP_TOKEN_TAG 'knTA'
+
+/* A token for PsSetSystemMultipleGroupAffinityThread, given back with PsFreeAffinityToken. It remembers what was in force
+   before, so that pairs nest. STATUS_INSUFFICIENT_RESOURCES. <= APC_LEVEL. (WDK page of PsSetSystemMultipleGroupAffinityThread) */
+NTSTATUS PsAllocateAffinityToken(PAFFINITY_TOKEN *AffinityToken)
+{
+    *AffinityToken = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(**AffinityToken), EXP_TOKEN_TAG);
+    if (*AffinityToken == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    (*AffinityToken)->Thread = NULL;
+    return STATUS_SUCCESS;
+}
+
+/* Frees a token that no thread's affinity is set with. <= APC_LEVEL. (WDK page of PsSetSystemMultipleGroupAffinityThread) */
+VOID PsFreeAffinityToken(PAFFINITY_TOKEN AffinityToken)
+{
+    NT_ASSERT(AffinityToken->Thread == NULL);
+    ExFreePoolWithTag(AffinityToken, EXP_TOKEN_TAG);
+}
+
+/* The current thread runs on the processors that any of the GroupCount affinities names, until
+   PsRevertToUserMultipleGroupAffinityThread with the token, which remembers what was in force before. STATUS_INVALID_PARAMETER,
+   and nothing is changed: no affinity, a group twice or that does not exist, a reserved member that is not 0, no active
+   processor, or a token in use. <= APC_LEVEL; the thread has moved on return. (WDK page of the name) */
+NTSTATUS PsSetSystemMultipleGroupAffinityThread(PGROUP_AFFINITY GroupAffinities, USHORT GroupCount,
+                                                PAFFINITY_TOKEN AffinityToken)
+{
+    /* There being one group, more than one affinity names a group twice. */
+    if (GroupCount != 1 || AffinityToken->Thread != NULL || GroupAffinities->Group != EXP_GROUP ||
+        !ExpIsReservedZero(GroupAffinities) || (GroupAffinities->Mask & KeQueryActiveProcessors()) == 0) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    AffinityToken->Thread = KeGetCurrentThread();
+    AffinityToken->Previous = KeSetSystemAffinityThreadEx(GroupAffinities->Mask);
+    return STATUS_SUCCESS;
+}
+
+/* Back to what was in force before the PsSetSystemMultipleGroupAffinityThread with this token, on the same thread. <=
+   APC_LEVEL. (WDK page of the name) */
+VOID PsRevertToUserMultipleGroupAffinityThread(PAFFINITY_TOKEN AffinityToken)
+{
+    NT_ASSERT(AffinityToken->Thread == KeGetCurrentThread());
+    AffinityToken->Thread = NULL;
+    KeRevertToUserAffinityThreadEx(AffinityToken->Previous);
+}
+
 /* ---- Vector registers ---- */
 
 /* As KeSaveFloatingPointState, for the parts of the state that Mask (XSTATE_MASK_*) names; more than asked

@@ -42,6 +42,8 @@ const char *KdName(const void *Address, char *Buffer, SIZE_T Size);
 #define KD_BUGCHECK_CODES(X)                                                                                 \
     X(APC_INDEX_MISMATCH, 0x01)                                                                              \
     X(INVALID_AFFINITY_SET, 0x03)                                                                            \
+    X(INVALID_PROCESS_ATTACH_ATTEMPT, 0x05)                                                                  \
+    X(INVALID_PROCESS_DETACH_ATTEMPT, 0x06)                                                                  \
     X(IRQL_NOT_DISPATCH_LEVEL, 0x08)                                                                         \
     X(IRQL_NOT_GREATER_OR_EQUAL, 0x09)                                                                       \
     X(IRQL_NOT_LESS_OR_EQUAL, 0x0A)                                                                          \

@@ -5,7 +5,10 @@
  * processor that runs the thread is interrupted, and a thread that does neither looks for itself when it is
  * switched to, or when it leaves the region that has kept the APCs away.
  *
- * Locks: Thread->Lock guards the two APC lists, KAPC.Inserted of what is to be queued there, and the UserWork
+ * A thread has an APC state for its own process, and, while it is attached to another, one for that: KeAttachSpace puts
+ * the state away, KeDetachSpace gets it back. Only the APCs of the current one count.
+ *
+ * Locks: Thread->Lock guards the APC lists, KAPC.Inserted of what is to be queued there, and the UserWork
  * bits that tell what the lists hold.
  *
  * A kernel APC is delivered by the thread itself, when the level drops below APC_LEVEL: the software
@@ -33,7 +36,11 @@ ULONG KiWaitBreaks(PKTHREAD Thread)
         0) { /* while kernel APCs are disabled, user APCs and the thread's end are, too */
         return Breaks;
     }
-    return Breaks | (Thread->KernelApcInProgress ? 0 : KUSER_WORK_NORMAL_APC) |
+    Breaks |= Thread->ApcState.KernelApcInProgress ? 0 : KUSER_WORK_NORMAL_APC;
+    if (KiIsAttached(Thread)) { /* its end is an affair of its own process */
+        return Breaks;
+    }
+    return Breaks |
            (UserWait || Alertable ? KUSER_WORK_TERMINATE : 0) |
            (Alertable ? KUSER_WORK_INTERRUPT | KUSER_WORK_USER_APC : 0);
 }
@@ -42,7 +49,7 @@ static bool KiKernelApcMayRun(PKTHREAD Thread)
 {
     ULONG Work = __atomic_load_n(&Thread->UserWork, __ATOMIC_ACQUIRE);
     return ((Work & KUSER_WORK_SPECIAL_APC) && Thread->SpecialApcDisable == 0) ||
-           ((Work & KUSER_WORK_NORMAL_APC) && Thread->ApcDisable == 0 && !Thread->KernelApcInProgress);
+           ((Work & KUSER_WORK_NORMAL_APC) && Thread->ApcDisable == 0 && !Thread->ApcState.KernelApcInProgress);
 }
 
 void KiNoteKernelApcs(PKTHREAD Thread)
@@ -126,8 +133,9 @@ EXPORT(KeTestAlertThread);
 /* Makes an APC for Thread. KernelRoutine runs at APC_LEVEL in the thread, and may change what the
    NormalRoutine is called with, or put NULL in its place. NormalRoutine NULL: a special kernel APC (ApcMode
    does not count then); else it runs at PASSIVE_LEVEL, in kernel mode or, with ApcMode UserMode, in user
-   mode. RundownRoutine is called instead of both when the thread ends before. Environment: recorded alone;
-   while the thread is attached to another process, all its APCs wait. Any IRQL. (no WDK page) */
+   mode. RundownRoutine is called instead of both when the thread ends before. Environment: the APC is for the thread in its
+   own process, and waits while it is attached to another; or for where it is attached; or for where it is now; or for where it
+   is when the APC is queued. Any IRQL. (no WDK page) */
 VOID KeInitializeApc(PRKAPC Apc, PRKTHREAD Thread, KAPC_ENVIRONMENT Environment,
                      PKKERNEL_ROUTINE KernelRoutine, PKRUNDOWN_ROUTINE RundownRoutine,
                      PKNORMAL_ROUTINE NormalRoutine, KPROCESSOR_MODE ApcMode, PVOID NormalContext)
@@ -140,7 +148,9 @@ VOID KeInitializeApc(PRKAPC Apc, PRKTHREAD Thread, KAPC_ENVIRONMENT Environment,
         .RundownRoutine = RundownRoutine,
         .NormalRoutine = NormalRoutine,
         .NormalContext = NormalRoutine == NULL ? NULL : NormalContext,
-        .ApcStateIndex = (CCHAR)Environment,
+        .ApcStateIndex = Environment != CurrentApcEnvironment ? (CCHAR)Environment
+                         : KiIsAttached(Thread)               ? AttachedApcEnvironment
+                                                              : OriginalApcEnvironment,
         .ApcMode = NormalRoutine == NULL || ApcMode == KernelMode ? KernelMode : UserMode,
     };
 }
@@ -156,42 +166,41 @@ static bool KiIsSpecial(PKAPC Apc)
     return Apc->NormalRoutine == NULL;
 }
 
+/* The bits that tell what the lists hold. Thread->Lock held. */
+static void KiCountApcs(PKTHREAD Thread)
+{
+    const LIST_ENTRY *Kernel = &Thread->ApcState.ApcListHead[KernelMode];
+    ULONG Held = IsListEmpty(&Thread->ApcState.ApcListHead[UserMode]) ? 0 : KUSER_WORK_USER_APC;
+
+    if (!IsListEmpty(Kernel)) {
+        Held |= KiIsSpecial(KiApcOf(Kernel->Flink)) ? KUSER_WORK_SPECIAL_APC : 0;
+        Held |= KiIsSpecial(KiApcOf(Kernel->Blink)) ? 0 : KUSER_WORK_NORMAL_APC;
+    }
+    __atomic_fetch_or(&Thread->UserWork, Held, __ATOMIC_SEQ_CST);
+    __atomic_fetch_and(&Thread->UserWork, Held | ~(KUSER_WORK_KERNEL_APC | KUSER_WORK_USER_APC), __ATOMIC_SEQ_CST);
+}
+
 /* Special kernel APCs stand before normal ones; otherwise in the order in which they came. Thread->Lock
    held. */
 static void KiLinkApc(PKTHREAD Thread, PKAPC Apc)
 {
-    PLIST_ENTRY Head = &Thread->ApcListHead[Apc->ApcMode == KernelMode ? KernelMode : UserMode];
+    PKAPC_STATE State = Apc->ApcStateIndex == OriginalApcEnvironment ? Thread->OriginalApcState : &Thread->ApcState;
+    PLIST_ENTRY Head = &State->ApcListHead[Apc->ApcMode == KernelMode ? KernelMode : UserMode];
     PLIST_ENTRY After = Head->Blink;
     while (KiIsSpecial(Apc) && After != Head && !KiIsSpecial(KiApcOf(After))) {
         After = After->Blink;
     }
     InsertHeadList(After, &Apc->ApcListEntry);
     Apc->Inserted = TRUE;
-    __atomic_fetch_or(&Thread->UserWork,
-                      Apc->ApcMode != KernelMode ? KUSER_WORK_USER_APC
-                      : KiIsSpecial(Apc)         ? KUSER_WORK_SPECIAL_APC
-                                                 : KUSER_WORK_NORMAL_APC,
-                      __ATOMIC_SEQ_CST);
+    KiCountApcs(Thread);
 }
 
-/* Thread->Lock held. A bit whose last APC has gone is cleared; new ones were set by KiLinkApc. */
+/* Thread->Lock held. */
 static void KiUnlinkApc(PKTHREAD Thread, PKAPC Apc)
 {
-    PLIST_ENTRY Kernel = &Thread->ApcListHead[KernelMode], User = &Thread->ApcListHead[UserMode];
-    ULONG Gone = 0;
-
     RemoveEntryList(&Apc->ApcListEntry);
     Apc->Inserted = FALSE;
-    if (IsListEmpty(Kernel) || !KiIsSpecial(KiApcOf(Kernel->Flink))) {
-        Gone |= KUSER_WORK_SPECIAL_APC;
-    }
-    if (IsListEmpty(Kernel) || KiIsSpecial(KiApcOf(Kernel->Blink))) {
-        Gone |= KUSER_WORK_NORMAL_APC;
-    }
-    if (IsListEmpty(User)) {
-        Gone |= KUSER_WORK_USER_APC;
-    }
-    __atomic_fetch_and(&Thread->UserWork, ~Gone, __ATOMIC_SEQ_CST);
+    KiCountApcs(Thread);
 }
 
 /* Queues the APC to its thread, which the caller keeps from being freed. FALSE, and nothing changed: it is
@@ -263,7 +272,7 @@ static void KiTakeApc(PKTHREAD Thread, PKAPC Apc, KI_APC_CALL *Call)
 /* The first kernel APC, if it may run now: a special one stands before all others. */
 static bool KiTakeKernelApc(PKTHREAD Thread, KI_APC_CALL *Call)
 {
-    PLIST_ENTRY Head = &Thread->ApcListHead[KernelMode];
+    PLIST_ENTRY Head = &Thread->ApcState.ApcListHead[KernelMode];
     KIRQL Irql = KeAcquireLock(&Thread->Lock);
     bool Taken = KiKernelApcMayRun(Thread);
     if (Taken) {
@@ -294,12 +303,12 @@ static void KiCallKernelRoutine(KI_APC_CALL *Call)
 static void KiCallNormalRoutine(PKTHREAD Thread, const KI_APC_CALL *Call)
 {
     ULONG ApcDisable = Thread->ApcDisable;
-    Thread->KernelApcInProgress = TRUE;
+    Thread->ApcState.KernelApcInProgress = TRUE;
     KiLower(PASSIVE_LEVEL);
     Call->NormalRoutine(Call->Context, Call->Argument1, Call->Argument2);
     KiCheckApcReturn((void *)Call->NormalRoutine, PASSIVE_LEVEL, ApcDisable);
     ArchSetIrql(APC_LEVEL);
-    Thread->KernelApcInProgress = FALSE;
+    Thread->ApcState.KernelApcInProgress = FALSE;
 }
 
 /* The interrupted code's exception blocks, user-access window and previous mode are not the APC's: an
@@ -334,7 +343,7 @@ void KiDeliverKernelApcs(void)
 
 static bool KiTakeUserApc(PKTHREAD Thread, KI_APC_CALL *Call)
 {
-    PLIST_ENTRY Head = &Thread->ApcListHead[UserMode];
+    PLIST_ENTRY Head = &Thread->ApcState.ApcListHead[UserMode];
     KeAcquireLockAtDpc(&Thread->Lock);
     bool Taken = !IsListEmpty(Head);
     if (Taken) {
@@ -365,6 +374,83 @@ void KiDeliverUserApc(PKTRAP_FRAME Frame)
     KeHandlers.UserApc(Frame, Call.NormalRoutine, Call.Context, Call.Argument1, Call.Argument2);
 }
 
+/* ---- Attachment ---- */
+
+static void KiMoveApcState(PKAPC_STATE To, PKAPC_STATE From)
+{
+    *To = *From;
+    for (ULONG Mode = KernelMode; Mode <= UserMode; Mode++) {
+        InitializeListHead(&To->ApcListHead[Mode]);
+        if (!IsListEmpty(&From->ApcListHead[Mode])) { /* the head takes another's place, then that one goes */
+            InsertHeadList(&From->ApcListHead[Mode], &To->ApcListHead[Mode]);
+            RemoveEntryList(&From->ApcListHead[Mode]);
+            InitializeListHead(&From->ApcListHead[Mode]);
+        }
+    }
+}
+
+/* The first attachment's state is kept in the thread, where APCs for its own process find it; a nested one's with the
+   caller. */
+void KeAttachSpace(PKPROCESS Process, PKADDRESS_SPACE Space, PKAPC_STATE Saved)
+{
+    PKTHREAD Thread = ArchCurrentThread();
+    KIRQL Irql = KeAcquireLock(&Thread->Lock);
+    if (KiIsAttached(Thread)) {
+        KiMoveApcState(Saved, &Thread->ApcState);
+    } else {
+        Saved->Process = NULL;
+        KiMoveApcState(&Thread->SavedApcState, &Thread->ApcState);
+        Thread->OriginalApcState = &Thread->SavedApcState;
+    }
+    Thread->ApcState.Process = Process;
+    Thread->ApcState.AddressSpace = Space;
+    Thread->ApcState.KernelApcInProgress = FALSE;
+    KiCountApcs(Thread);
+    KeReleaseLockFromDpc(&Thread->Lock);
+    KeLoadAddressSpace(Space);
+    KiLower(Irql);
+}
+
+/* With Thread->Lock held, and no APC left for where the thread is. */
+static KIRQL KiLockEmptyApcState(PKTHREAD Thread)
+{
+    for (;;) {
+        KIRQL Irql = KeAcquireLock(&Thread->Lock);
+        bool Empty = IsListEmpty(&Thread->ApcState.ApcListHead[KernelMode]) &&
+                     IsListEmpty(&Thread->ApcState.ApcListHead[UserMode]);
+        if (Empty && KiIsAttached(Thread) && !Thread->ApcState.KernelApcInProgress) {
+            return Irql;
+        }
+        if (Empty || Irql >= APC_LEVEL || !KiKernelApcMayRun(Thread)) {
+            KdBugCheck(INVALID_PROCESS_DETACH_ATTEMPT, KiIsAttached(Thread), !Empty,
+                       Thread->ApcState.KernelApcInProgress, (ULONG64)Thread, NULL,
+                       "thread %p is not attached, or APCs for where it is cannot be run first", Thread);
+        }
+        KiNoteKernelApcs(Thread);
+        KeReleaseLock(&Thread->Lock, Irql); /* and they run */
+    }
+}
+
+PKADDRESS_SPACE KeDetachSpace(PKAPC_STATE Saved)
+{
+    PKTHREAD Thread = ArchCurrentThread();
+    KIRQL Irql = KiLockEmptyApcState(Thread);
+    PKADDRESS_SPACE Left = Thread->ApcState.AddressSpace;
+    if (Saved->Process != NULL) {
+        KiMoveApcState(&Thread->ApcState, Saved);
+    } else {
+        KiMoveApcState(&Thread->ApcState, &Thread->SavedApcState);
+        Thread->OriginalApcState = &Thread->ApcState;
+        Thread->ApcState.AddressSpace = Thread->Process->AddressSpace; /* it may have got another one */
+    }
+    KiCountApcs(Thread);
+    KiNoteKernelApcs(Thread);
+    KeReleaseLockFromDpc(&Thread->Lock);
+    KeLoadAddressSpace(Thread->ApcState.AddressSpace);
+    KiLower(Irql);
+    return Left;
+}
+
 /* ---- The thread's end ---- */
 
 static PKAPC KiTakeForRundown(PKTHREAD Thread)
@@ -373,8 +459,8 @@ static PKAPC KiTakeForRundown(PKTHREAD Thread)
     KIRQL Irql = KeAcquireLock(&Thread->Lock);
     Thread->ApcQueueable = FALSE;
     for (ULONG Mode = KernelMode; Mode <= UserMode && Apc == NULL; Mode++) {
-        if (!IsListEmpty(&Thread->ApcListHead[Mode])) {
-            Apc = KiApcOf(Thread->ApcListHead[Mode].Flink);
+        if (!IsListEmpty(&Thread->ApcState.ApcListHead[Mode])) {
+            Apc = KiApcOf(Thread->ApcState.ApcListHead[Mode].Flink);
             KiUnlinkApc(Thread, Apc);
         }
     }

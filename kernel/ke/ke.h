@@ -79,20 +79,20 @@ struct _KTHREAD {
     volatile UCHAR SwapBusy;            /* (a) 1 from the moment it runs until its context is saved */
     BOOLEAN SystemThread;               /* (c) never leaves the kernel */
     UCHAR PreviousMode;                 /* (o) of the caller of the current system service: ex.h */
-    BOOLEAN KernelApcInProgress;        /* (o) a normal kernel APC's routine runs: no other one does */
     BOOLEAN ApcQueueable;               /* (t) until the thread's end */
     volatile ULONG UserWork __attribute__((aligned(8))); /* (a) KUSER_WORK_*; read together with ApcDisable */
     union {
         volatile ULONG ApcDisable;      /* (o) both counters; not 0: no termination, no interrupted waits */
         struct {
             SHORT KernelApcDisable;     /* (o) critical regions */
-            SHORT SpecialApcDisable;    /* (o) guarded regions; being attached counts as one */
+            SHORT SpecialApcDisable;    /* (o) guarded regions */
         };
     };
-    LIST_ENTRY ApcListHead[2];          /* (t) by mode; kernel: special ones first */
+    KAPC_STATE ApcState;                /* of the process that it is attached to, or its own; lists: (t), the rest: (o) */
+    KAPC_STATE SavedApcState;           /* while it is attached: what it had before it was */
+    PKAPC_STATE OriginalApcState;       /* (t) which of the two is that of its own process */
     LIST_ENTRY MutantListHead;          /* (o) mutants that it owns */
     PKPROCESS Process;                  /* (c) */
-    PKPROCESS AttachedProcess;          /* (o) whose address space it uses now; Process when not attached */
     struct _SEH_FRAME *ExceptionList;   /* (o) innermost structured-exception block */
 
     /* Scheduling */
@@ -330,7 +330,7 @@ static inline void KiLower(KIRQL NewIrql)
 /* ---- Scheduler (sync and ps call these) ---- */
 
 /* Makes the fields of a new thread, its Arch part and first stack frame included. */
-/* Priority and affinity of its process. The thread has not started. */
+/* Priority, affinity and address space of its process. The thread has not started. */
 void KeInheritFromProcess(PKTHREAD Thread);
 void KeInitializeThread(PKTHREAD Thread, PKPROCESS Process, PVOID StackTop, KSTART_ROUTINE *StartRoutine,
                         PVOID StartContext, BOOLEAN SystemThread);
@@ -384,10 +384,14 @@ ULONG64 KiDueTime(LONGLONG Time);
 
 void KeInitializeProcess(PKPROCESS Process, PKADDRESS_SPACE AddressSpace);
 
-/* Uses another process's address space until detached; nests one deep a call pair. <= APC. Returns what was
-   attached. */
-PKPROCESS KeAttachProcess(PKPROCESS Process);
-void KeDetachProcess(PKPROCESS Previous);
+/* The current thread is in another process, with this address space (which its caller keeps alive) and a new APC state,
+   until it is detached; pairs nest. Detaching returns the space that is left. <= APC. */
+void KeAttachSpace(PKPROCESS Process, PKADDRESS_SPACE Space, PKAPC_STATE Saved);
+PKADDRESS_SPACE KeDetachSpace(PKAPC_STATE Saved);
+static inline bool KiIsAttached(PKTHREAD Thread)
+{
+    return Thread->OriginalApcState != &Thread->ApcState;
+}
 
 /* ---- DPCs ---- */
 

@@ -543,7 +543,7 @@ KI_HOT void KiStartRunning(PKTHREAD Thread)
 
 __attribute__((noinline)) static void KiSwapSpaceAndContext(PKTHREAD Old, PKTHREAD New)
 {
-    KeLoadAddressSpace(New->AttachedProcess->AddressSpace);
+    KeLoadAddressSpace(New->ApcState.AddressSpace);
     ArchSwapContext(Old, New);
 }
 
@@ -553,7 +553,7 @@ static KI_HOT void KiSwapThread(PKPRCB Prcb, PKTHREAD Old, PKTHREAD New)
 {
     KdTrace(KdTraceSwitch, (ULONG64)Old, (ULONG64)New);
     Prcb->CurrentThread = New;
-    if (__builtin_expect(New->AttachedProcess->AddressSpace == Prcb->AddressSpace, 1)) {
+    if (__builtin_expect(New->ApcState.AddressSpace == Prcb->AddressSpace, 1)) {
         ArchSwapContext(Old, New);
     } else {
         KiSwapSpaceAndContext(Old, New);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread as the scheduler knows it: its making, its first steps, critical regions, suspension, attachment.
+ * A thread as the scheduler knows it: its making, its first steps, critical regions, suspension.
  * What an end means to others is ps's.
  */
 #include "kernel/ke/ki.h"
@@ -24,6 +24,7 @@ void KeInheritFromProcess(PKTHREAD Thread)
 {
     Thread->Priority = Thread->BasePriority = Thread->Process->BasePriority;
     Thread->UserAffinity = Thread->Affinity = Thread->Process->Affinity;
+    Thread->ApcState.AddressSpace = Thread->Process->AddressSpace;
 }
 
 void KeInitializeThread(PKTHREAD Thread, PKPROCESS Process, PVOID StackTop, KSTART_ROUTINE *StartRoutine,
@@ -35,14 +36,15 @@ void KeInitializeThread(PKTHREAD Thread, PKPROCESS Process, PVOID StackTop, KSTA
     Thread->SystemCall = KeHandlers.SystemService;
     Thread->SystemThread = SystemThread;
     Thread->Process = Process;
-    Thread->AttachedProcess = Process;
+    Thread->ApcState.Process = Process;
+    Thread->OriginalApcState = &Thread->ApcState;
     KeInitializeLock(&Thread->Lock, KlcThread);
 #if DBG
     KdInitializeLockList(&Thread->LockList, Thread->LockEntries, KHELD_BLOCKING_LOCKS, Thread, 0);
 #endif
     Thread->ApcQueueable = TRUE;
-    InitializeListHead(&Thread->ApcListHead[KernelMode]);
-    InitializeListHead(&Thread->ApcListHead[UserMode]);
+    InitializeListHead(&Thread->ApcState.ApcListHead[KernelMode]);
+    InitializeListHead(&Thread->ApcState.ApcListHead[UserMode]);
     InitializeListHead(&Thread->MutantListHead);
     Thread->State = Initialized;
     KeInheritFromProcess(Thread);
@@ -183,29 +185,4 @@ void KiCheckOwnedMutexes(void)
                        "thread %p returns to user mode and owns mutex %p", Thread, Mutant);
         }
     }
-}
-
-/* ---- Attachment ---- */
-
-static void KiUseProcess(PKPROCESS Process)
-{
-    KIRQL Irql = KiRaiseToDispatch();
-    ArchCurrentThread()->AttachedProcess = Process;
-    KeLoadAddressSpace(Process->AddressSpace);
-    KiLower(Irql);
-}
-
-/* APCs are meant for the thread's own process: while it is attached they wait, as in a guarded region. */
-PKPROCESS KeAttachProcess(PKPROCESS Process)
-{
-    PKPROCESS Previous = ArchCurrentThread()->AttachedProcess;
-    KeEnterGuardedRegion();
-    KiUseProcess(Process);
-    return Previous;
-}
-
-void KeDetachProcess(PKPROCESS Previous)
-{
-    KiUseProcess(Previous);
-    KeLeaveGuardedRegion();
 }

@@ -226,10 +226,9 @@ NTSTATUS MmHandlePageFault(PKTRAP_FRAME Frame, uintptr_t Address, ULONG Access)
             MiFatalFault(PAGE_FAULT_WITH_INTERRUPTS_OFF, Frame, Address, Access);
         }
     }
-    PKPROCESS Process = ArchCurrentThread()->AttachedProcess;
-    if (MI_UNLIKELY(Process == NULL || Process->AddressSpace == NULL ||
-                    Process->AddressSpace == &KiKernelSpace)) {
+    PKADDRESS_SPACE Space = ArchCurrentThread()->ApcState.AddressSpace;
+    if (MI_UNLIKELY(Space == NULL || Space == &KiKernelSpace)) {
         return STATUS_ACCESS_VIOLATION;
     }
-    return MmPageFault(CONTAINING_RECORD(Process->AddressSpace, MM_ADDRESS_SPACE, Kernel), Address, Access);
+    return MmPageFault(CONTAINING_RECORD(Space, MM_ADDRESS_SPACE, Kernel), Address, Access);
 }

@@ -218,11 +218,11 @@ BOOLEAN MmIsAddressValid(PVOID VirtualAddress)
     ULONG Flags;
 
     if (Address < MM_USER_END) {
-        PKPROCESS Process = ArchCurrentThread()->AttachedProcess;
-        if (Process == NULL || Process->AddressSpace == NULL) {
+        PKADDRESS_SPACE Space = ArchCurrentThread()->ApcState.AddressSpace;
+        if (Space == NULL) {
             return FALSE;
         }
-        Tables = &Process->AddressSpace->Tables;
+        Tables = &Space->Tables;
     } else if (Address < (ULONG_PTR)ArchPhysicalToVirtual(0)) {
         return FALSE; /* between the halves */
     }

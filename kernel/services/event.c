@@ -26,6 +26,7 @@ void SvcInitialize(void)
     SvcInitializeSync();
     SvcInitializeTimers();
     SvcInitializeSections();
+    SvcInitializeToken();
 }
 
 typedef struct _SVC_NEW_EVENT {

@@ -133,7 +133,7 @@ static NTSTATUS SvcTouchedGuard(uintptr_t Address)
 {
     PETHREAD Thread = PsGetCurrentThread();
     if (Thread->UserStackLimit <= Thread->UserArea + PAGE_SIZE || Thread->UserStackLimit - 1 - Address >= PAGE_SIZE ||
-        Thread->Tcb.AttachedProcess != Thread->Tcb.Process) {
+        KiIsAttached(&Thread->Tcb)) {
         return STATUS_GUARD_PAGE_VIOLATION;
     }
     return SvcGrowStack(Thread, CONTAINING_RECORD(Thread->Tcb.Process->AddressSpace, MM_ADDRESS_SPACE, Kernel));

@@ -45,24 +45,31 @@ NTSTATUS SvcGiveAnswer(const SVC_ANSWER *Answer, const VOID *Data, SIZE_T Size)
     return NT_SUCCESS(Status) ? SvcReturnLength(Answer, Size) : Status;
 }
 
-/* A UNICODE_STRING and behind it its text, for a reader at Answer->Information. The buffer that is large enough will do. */
-static NTSTATUS SvcGiveString(const SVC_ANSWER *Answer, PCUNICODE_STRING String)
+PUNICODE_STRING SvcPackString(PCUNICODE_STRING String, PVOID Address)
 {
     KeLockShared(&PsImageLock);
     USHORT Length = String->Length;
-    SIZE_T Size = sizeof(UNICODE_STRING) + Length + sizeof(WCHAR);
-    PUNICODE_STRING Packed = ExAllocatePoolWithTag(NonPagedPoolNx, Size, SVC_QUERY_TAG);
+    PUNICODE_STRING Packed =
+        ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(*Packed) + Length + sizeof(WCHAR), SVC_QUERY_TAG);
     if (Packed != NULL) {
-        RtlZeroMemory(Packed, Size);
+        RtlZeroMemory(Packed, sizeof(*Packed) + Length + sizeof(WCHAR)); /* padding, too */
         memcpy(Packed + 1, String->Buffer, Length);
         Packed->Length = Length;
         Packed->MaximumLength = Length + sizeof(WCHAR);
-        Packed->Buffer = (PWCHAR)((PUNICODE_STRING)Answer->Information + 1);
+        Packed->Buffer = (PWCHAR)((Address != NULL ? (PUNICODE_STRING)Address : Packed) + 1);
     }
     KeUnlockShared(&PsImageLock);
+    return Packed;
+}
+
+/* Any buffer that is large enough will do. */
+static NTSTATUS SvcGiveString(const SVC_ANSWER *Answer, PCUNICODE_STRING String)
+{
+    PUNICODE_STRING Packed = SvcPackString(String, Answer->Information);
     if (Packed == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
+    SIZE_T Size = sizeof(*Packed) + Packed->MaximumLength;
     NTSTATUS Status = Answer->Length < Size ? SvcWrongLength(Answer, Size) : SvcGiveAnswer(Answer, Packed, Size);
     ExFreePoolWithTag(Packed, SVC_QUERY_TAG);
     return Status;

@@ -28,6 +28,13 @@ NTSTATUS SvcGiveAnswer(const SVC_ANSWER *Answer, const VOID *Data, SIZE_T Size);
 /* Cycles in units of 100 ns. */
 ULONG64 SvcCyclesToTime(ULONG64 Cycles);
 ULONG SvcHandleCount(PEPROCESS Process);
+/* A string that PsImageLock guards: a UNICODE_STRING in pool and behind it its text, as somebody sees it who reads it at Address
+   (NULL: there). NULL: no memory. */
+PUNICODE_STRING SvcPackString(PCUNICODE_STRING String, PVOID Address);
+/* The part of an image's name behind the last separator. PsImageLock held. (psquery.c) */
+UNICODE_STRING SvcBaseName(PCUNICODE_STRING Name);
+/* The token of all processes. After ObInitialize. */
+void SvcInitializeToken(void);
 /* A thread's start as anybody may see it: NULL for an address of the kernel. */
 PVOID SvcStartAddress(PETHREAD Thread);
 

@@ -29,17 +29,6 @@ static void SvcWrite(SVC_WRITER *Writer, SIZE_T Where, const VOID *Data, SIZE_T 
     }
 }
 
-/* The part of an image's name behind the last separator. PsImageLock held. */
-static UNICODE_STRING SvcBaseName(PCUNICODE_STRING Name)
-{
-    USHORT Start = Name->Length / sizeof(WCHAR);
-    while (Start > 0 && Name->Buffer[Start - 1] != L'\\' && Name->Buffer[Start - 1] != L'/') {
-        Start--;
-    }
-    USHORT Length = Name->Length - Start * sizeof(WCHAR);
-    return (UNICODE_STRING){Length, Length, Name->Buffer + Start};
-}
-
 static void SvcWriteThread(SVC_WRITER *Writer, SIZE_T Where, PETHREAD Thread)
 {
     PKTHREAD Tcb = &Thread->Tcb; /* scheduling fields, read without their locks: as old as any answer */

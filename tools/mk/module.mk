@@ -47,6 +47,7 @@ define module_rules
 $(3)/$(MODULE).sys: $(5) $(LIBRARY)
 	$$(call say,LD,$$@)
 	$(Q)$(LD) -m elf_x86_64 -r -o $$@ $(5) $(LIBRARY)
+	$(CHECK_IMPORTS)
 
 $(filter $(patsubst %.c,$(2)/%.o,$(filter %.c,$(SOURCES))),$(5)): $(2)/%.o: $(1)/%.c $(4)
 	$$(call say,CC,$$<)
@@ -58,7 +59,12 @@ $(filter $(patsubst %.asm,$(2)/%.o,$(filter %.asm,$(SOURCES))),$(5)): $(2)/%.o: 
 endef
 
 ifneq ($(M),)
-    # Outside the tree: `make M=DIR`. Objects, dependencies and the module stay beside the sources.
+    # Outside the tree: `make M=DIR`. Objects, dependencies and the module stay beside the sources. What the module imports must
+    # be there, or the kernel would refuse it.
+    CHECK_IMPORTS = $(Q)missing=$$$$($(NM) -u $$@ | sed 's/.* U //' | grep -vxFf include/exports.txt); \
+        if test -n "$$$$missing"; then \
+            for name in $$$$missing; do echo "$$@: the kernel does not export '$$$$name'" >&2; done; rm $$@; false; \
+        fi
     M := $(patsubst %/,%,$(M))
     ifeq ($(wildcard $(M)/module.mk),)
         $(error $(M)/module.mk: no such file; it says MODULE := NAME and SOURCES := FILE.c...)

@@ -290,6 +290,26 @@ static VOID PlainCaller(BOOLEAN Right)
     }
 }
 
+static VOID AttachAtDispatch(BOOLEAN Right)
+{
+    KAPC_STATE State;
+    KIRQL Irql;
+    KeRaiseIrql(Right ? APC_LEVEL : DISPATCH_LEVEL, &Irql);
+    KeStackAttachProcess(PsInitialSystemProcess, &State);
+    KeUnstackDetachProcess(&State);
+    KeLowerIrql(Irql);
+}
+
+static VOID DetachTwice(BOOLEAN Right)
+{
+    KAPC_STATE State;
+    KeStackAttachProcess(PsInitialSystemProcess, &State);
+    KeUnstackDetachProcess(&State);
+    if (!Right) {
+        KeUnstackDetachProcess(&State);
+    }
+}
+
 #if DBG
 static VOID LockOrder(BOOLEAN Right)
 {
@@ -313,7 +333,7 @@ static const struct {
     {"touch-nothing", TouchNothing}, {"touch-at-dispatch", TouchAtDispatch}, {"stack-overflow", StackOverflow},
     {"divide", DivideByZero}, {"work-level", WorkLevel}, {"hang-dispatch", HangDispatch}, {"hang-deaf", HangDeaf},
     {"no-processor", NoProcessor}, {"double-free", DoubleFree}, {"wrong-tag", WrongTag}, {"overrun", Overrun}, {"call", Caller},
-    {"call-plain", PlainCaller},
+    {"call-plain", PlainCaller}, {"attach-at-dispatch", AttachAtDispatch}, {"detach-twice", DetachTwice},
 #if DBG
     {"lock-order", LockOrder}, {"block-holding", BlockHolding},
 #endif

@@ -421,6 +421,202 @@ static PCSTR ListWithoutMemory(VOID)
 }
 #endif
 
+/* ---- By the object ---- */
+
+static PCSTR ByObject(VOID)
+{
+    UNICODE_STRING System = RTL_CONSTANT_STRING(L"System");
+    PUNICODE_STRING Name;
+    ULONG64 Stamp = 0, Cycles = PsQueryTotalCycleTimeProcess(PsInitialSystemProcess, &Stamp);
+    ULONG64 Later = PsQueryTotalCycleTimeProcess(PsInitialSystemProcess, &Stamp);
+    KTEST_CHECK(Cycles != 0 && Later > Cycles && Stamp != 0);
+    KTEST_CHECK(PsGetProcessSessionId(PsInitialSystemProcess) == 0);
+    KTEST_CHECK(PsGetProcessInheritedFromUniqueProcessId(PsInitialSystemProcess) == NULL);
+    KTEST_CHECK(RtlCompareMemory(PsGetProcessImageFileName(PsInitialSystemProcess), "System", 7) == 7);
+    KTEST_CHECK(SeLocateProcessImageName(PsInitialSystemProcess, &Name) == STATUS_SUCCESS);
+    BOOLEAN Right = RtlEqualUnicodeString(Name, &System, FALSE);
+    ExFreePool(Name);
+    KTEST_CHECK(Right);
+    PACCESS_TOKEN Token = PsReferencePrimaryToken(PsInitialSystemProcess);
+    KTEST_CHECK(Token != NULL);
+    PsDereferencePrimaryToken(Token);
+    KTEST_CHECK(!PsIsThreadTerminating(PsGetCurrentThread()));
+    return NULL;
+}
+
+static PCSTR AffinityTokens(VOID)
+{
+    KAFFINITY All = KeQueryActiveProcessors(), First = All & -All, Last = 1ULL << (KeQueryActiveProcessorCount(NULL) - 1);
+    GROUP_AFFINITY Group[2] = {{.Mask = First}, {.Mask = Last}};
+    PAFFINITY_TOKEN Outer, Inner;
+    KTEST_CHECK(PsAllocateAffinityToken(&Outer) == STATUS_SUCCESS && PsAllocateAffinityToken(&Inner) == STATUS_SUCCESS);
+    KTEST_CHECK(PsSetSystemMultipleGroupAffinityThread(&Group[1], 1, Outer) == STATUS_SUCCESS);
+    KTEST_CHECK(1ULL << KeGetCurrentProcessorNumber() == Last);
+    KTEST_CHECK(PsSetSystemMultipleGroupAffinityThread(&Group[0], 1, Outer) == STATUS_INVALID_PARAMETER); /* in use */
+    KTEST_CHECK(PsSetSystemMultipleGroupAffinityThread(&Group[0], 1, Inner) == STATUS_SUCCESS);
+    KTEST_CHECK(1ULL << KeGetCurrentProcessorNumber() == First);
+    PsRevertToUserMultipleGroupAffinityThread(Inner);
+    KTEST_CHECK(1ULL << KeGetCurrentProcessorNumber() == Last);
+    PsRevertToUserMultipleGroupAffinityThread(Outer);
+    KTEST_CHECK(KeSetSystemAffinityThreadEx(All) == 0); /* none was in force */
+    KeRevertToUserAffinityThreadEx(0);
+
+    KTEST_CHECK(PsSetSystemMultipleGroupAffinityThread(Group, 2, Outer) == STATUS_INVALID_PARAMETER);
+    KTEST_CHECK(PsSetSystemMultipleGroupAffinityThread(Group, 0, Outer) == STATUS_INVALID_PARAMETER);
+    Group[0].Group = 1;
+    KTEST_CHECK(PsSetSystemMultipleGroupAffinityThread(Group, 1, Outer) == STATUS_INVALID_PARAMETER);
+    Group[1].Mask = 0;
+    KTEST_CHECK(PsSetSystemMultipleGroupAffinityThread(&Group[1], 1, Outer) == STATUS_INVALID_PARAMETER);
+    PsFreeAffinityToken(Inner);
+    PsFreeAffinityToken(Outer);
+    return NULL;
+}
+
+/* ---- Attachment ---- */
+
+/* The initial process, which lives as long as the test: referenced, with its PEB's address. */
+static PEPROCESS FindProgram(PPEB *Peb)
+{
+    ULONG Size;
+    PEPROCESS Process = NULL;
+    if (!NT_SUCCESS(ZwQuerySystemInformation(SystemProcessInformation, List, sizeof(List), &Size))) {
+        return NULL;
+    }
+    for (ULONG Offset = 0;;) {
+        SYSTEM_PROCESS_INFORMATION *Entry = (SYSTEM_PROCESS_INFORMATION *)(List + Offset);
+        PROCESS_BASIC_INFORMATION Basic;
+        NTSTATUS Status;
+        HANDLE Handle = OpenProcess(Entry->UniqueProcessId, &Status);
+        if (NT_SUCCESS(Status)) {
+            Status = ZwQueryInformationProcess(Handle, ProcessBasicInformation, &Basic, sizeof(Basic), NULL);
+            ZwClose(Handle);
+        }
+        if (NT_SUCCESS(Status) && Basic.PebBaseAddress != NULL) {
+            *Peb = Basic.PebBaseAddress;
+            return NT_SUCCESS(PsLookupProcessByProcessId(Entry->UniqueProcessId, &Process)) ? Process : NULL;
+        }
+        if (Entry->NextEntryOffset == 0) {
+            return NULL;
+        }
+        Offset += Entry->NextEntryOffset;
+    }
+}
+
+/* The PEB is there, and says how many processors there are. */
+static BOOLEAN ReadPeb(PPEB Peb)
+{
+    volatile ULONG Processors = 0;
+    _SEH2_TRY {
+        ProbeForRead(Peb, sizeof(*Peb), 8);
+        Processors = Peb->NumberOfProcessors;
+    } _SEH2_EXCEPT(EXCEPTION_EXECUTE_HANDLER) {
+        Processors = 0;
+    } _SEH2_END;
+    return Processors == KeQueryActiveProcessorCount(NULL);
+}
+
+/* The memory of a program can be read while attached to it, and not before or after. */
+static PCSTR AttachToProgram(VOID)
+{
+    KAPC_STATE State;
+    PPEB Peb;
+    PEPROCESS Process = FindProgram(&Peb);
+    KTEST_CHECK(Process != NULL);
+    KTEST_CHECK(!ReadPeb(Peb));
+    KeStackAttachProcess(Process, &State);
+    BOOLEAN There = PsGetCurrentProcess() == Process, Read = ReadPeb(Peb);
+    HANDLE Own = PsGetCurrentProcessId();
+    KtestSleep(1); /* it comes back from a wait to where it is attached */
+    Read &= ReadPeb(Peb);
+    KeUnstackDetachProcess(&State);
+    KTEST_CHECK(There && Read && Own == ULongToHandle(4));
+    KTEST_CHECK(PsGetCurrentProcess() == PsInitialSystemProcess && !ReadPeb(Peb));
+    ObDereferenceObject(Process);
+    return NULL;
+}
+
+/* Attachments nest, also back into the process that the thread comes from. */
+static PCSTR AttachmentsNest(VOID)
+{
+    KAPC_STATE Outer, Inner, Same;
+    PPEB Peb;
+    PEPROCESS Process = FindProgram(&Peb);
+    KTEST_CHECK(Process != NULL);
+    KeStackAttachProcess(Process, &Outer);
+    KeStackAttachProcess(PsInitialSystemProcess, &Inner);
+    BOOLEAN In = PsGetCurrentProcess() == PsInitialSystemProcess && !ReadPeb(Peb);
+    KeStackAttachProcess(Process, &Same);
+    In &= ReadPeb(Peb);
+    KeUnstackDetachProcess(&Same);
+    In &= !ReadPeb(Peb);
+    KeUnstackDetachProcess(&Inner);
+    In &= PsGetCurrentProcess() == Process && ReadPeb(Peb);
+    KeUnstackDetachProcess(&Outer);
+    ObDereferenceObject(Process);
+    KTEST_CHECK(In && PsGetCurrentProcess() == PsInitialSystemProcess);
+    return NULL;
+}
+
+typedef struct _NOTED_APC {
+    KAPC Apc;
+    volatile LONG Runs;
+    PEPROCESS Where;
+} NOTED_APC;
+
+static VOID NoteApc(PKAPC Apc, PKNORMAL_ROUTINE *NormalRoutine, PVOID *NormalContext, PVOID *Argument1, PVOID *Argument2)
+{
+    NOTED_APC *Noted = CONTAINING_RECORD(Apc, NOTED_APC, Apc);
+    Noted->Where = PsGetCurrentProcess();
+    Noted->Runs++;
+}
+
+static VOID NoNormal(PVOID Context, PVOID Argument1, PVOID Argument2)
+{
+}
+
+static BOOLEAN Queue(NOTED_APC *Noted, KAPC_ENVIRONMENT Environment, BOOLEAN Special)
+{
+    KeInitializeApc(&Noted->Apc, KeGetCurrentThread(), Environment, NoteApc, NULL, Special ? NULL : NoNormal, KernelMode,
+                    NULL);
+    return KeInsertQueueApc(&Noted->Apc, NULL, NULL, IO_NO_INCREMENT);
+}
+
+/*
+ * APCs for the thread in its own process wait while it is attached, special ones, too; those for where it is run there. What was
+ * queued before the attachment, and kept away by a region, comes after the detachment, as it would have without.
+ */
+static PCSTR ApcEnvironments(VOID)
+{
+    static NOTED_APC Before, Own, OwnNormal, Here, There, Late, Removed;
+    KAPC_STATE State;
+    PPEB Peb;
+    PEPROCESS Process = FindProgram(&Peb);
+    KTEST_CHECK(Process != NULL);
+    BOOLEAN Queued = Queue(&Before, OriginalApcEnvironment, FALSE);
+    KeStackAttachProcess(Process, &State);
+    KeLeaveCriticalRegion(); /* in which a system thread begins */
+    BOOLEAN Waited = Before.Runs == 0;
+    Queued &= Queue(&Own, OriginalApcEnvironment, TRUE) && Queue(&OwnNormal, OriginalApcEnvironment, FALSE) &&
+              Queue(&Removed, OriginalApcEnvironment, TRUE);
+    Waited &= Own.Runs == 0 && OwnNormal.Runs == 0;
+    Queued &= Queue(&Here, CurrentApcEnvironment, TRUE) && Queue(&There, AttachedApcEnvironment, FALSE);
+    BOOLEAN Ran = Here.Runs == 1 && Here.Where == Process && There.Runs == 1 && There.Where == Process;
+    BOOLEAN Taken = KeRemoveQueueApc(&Removed.Apc);
+    /* One that a region keeps away runs when the region is left, before the detachment. */
+    KeEnterGuardedRegion();
+    Queued &= Queue(&Late, InsertApcEnvironment, TRUE);
+    BOOLEAN Kept = Late.Runs == 0;
+    KeLeaveGuardedRegion();
+    KeUnstackDetachProcess(&State);
+    KeEnterCriticalRegion();
+    ObDereferenceObject(Process);
+    KTEST_CHECK(Queued && Waited && Ran && Taken && Kept);
+    KTEST_CHECK(Late.Runs == 1 && Late.Where == Process);
+    KTEST_CHECK(Before.Runs == 1 && Own.Runs == 1 && OwnNormal.Runs == 1 && Removed.Runs == 0);
+    KTEST_CHECK(Before.Where == PsInitialSystemProcess && Own.Where == PsInitialSystemProcess);
+    return NULL;
+}
+
 NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
     KtestRun("queries.both-forms", BothForms);
@@ -441,5 +637,10 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 #if DBG
     KtestRun("queries.list-without-memory", ListWithoutMemory);
 #endif
+    KtestRun("queries.by-object", ByObject);
+    KtestRun("queries.affinity-tokens", AffinityTokens);
+    KtestRun("queries.attach-to-program", AttachToProgram);
+    KtestRun("queries.attachments-nest", AttachmentsNest);
+    KtestRun("queries.apc-environments", ApcEnvironments);
     return STATUS_SUCCESS;
 }
