@@ -97,6 +97,25 @@ for compiler in $(ls /usr/bin/gcc /usr/bin/clang 2>/dev/null); do
 done
 """
 
+# One that registers all kinds of notify callbacks while programs run, and checks order and content.
+OUTSIDE_NOTIFY = r"""
+test -z "$(grep -h '#include' tests/outside/notify/*.c | grep -vx '#include <ntifs.h>')"
+for compiler in $(ls /usr/bin/gcc /usr/bin/clang 2>/dev/null); do
+    dir=$TMP/$(basename $compiler)
+    cp -r tests/outside/notify $dir
+    option=
+    test $(basename $compiler) = gcc || option=CC=clang
+    test -z "$(make -s M=$dir BUILD=$BUILD WERROR=1 $option 2>&1 | grep -v '^  [A-Z]* ')"
+    for smp in 1 4 8; do
+        $RUN --smp $smp --direct --module $dir/notify.sys --log $TMP/log --native -- \
+            sh -c 'hello; nop; /bin/busybox true; load timerdpc; unload timerdpc; unload notify' || true
+        test $(grep -c '^@boot cpus='$smp'$' $TMP/log) = 1
+        test -z "$(grep '^@fail' $TMP/log | tee /dev/stderr)"
+        test $(grep -c '^@pass notify\.' $TMP/log) = 11
+    done
+done
+"""
+
 CALL_ERRORS = r"""
 expect() {
     want=$1; shift; got=0
@@ -243,5 +262,6 @@ CASES = [
     Script("tools/archives", ARCHIVES),
     Script("tools/module-outside-the-tree", OUTSIDE_MODULE),
     Script("tools/driver-outside-the-tree", OUTSIDE_DRIVER),
+    Script("tools/notify-outside-the-tree", OUTSIDE_NOTIFY),
     Script("tools/run-call-errors", CALL_ERRORS),
 ]
