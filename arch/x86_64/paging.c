@@ -308,11 +308,14 @@ void ArchForEachPage(ARCH_PAGE_TABLES *Tables, uintptr_t Start, uintptr_t End,
         uint64_t *Entry = FindEntry(Tables->Root, Virtual, 0, &Level);
         /* A table is gone through to its end without another walk; what is missing higher up is skipped. */
         uintptr_t Next = (Virtual | (LEVEL_SIZE(Level != 0 ? Level : 1) - 1)) + 1;
-        for (; Level == 0 && Virtual != Next && Virtual < End; Virtual += SIZE_4K, Entry++) {
+        while (Level == 0 && Virtual != Next && Virtual < End) {
+            unsigned Pages = (uintptr_t)Entry % 64 == 0 && IsLineEmpty(Entry) ? 8 : 1;
             uint64_t Value = ReadEntry(Entry);
             if (Value & PTE_VALID) {
                 Visit(Context, Virtual, Value & PTE_ADDRESS, DecodeFlags(Value));
             }
+            Virtual += Pages * SIZE_4K;
+            Entry += Pages;
         }
         if (Next == 0) {
             return; /* the end of the address space */
