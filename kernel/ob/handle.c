@@ -372,7 +372,7 @@ void ObEndHandleTable(PHANDLE_TABLE Table)
     PVOID Object;
 
     __atomic_store_n(&Table->Ended, TRUE, __ATOMIC_SEQ_CST);
-    for (ULONG Value = 4; Value < Table->Limit; Value += 4) {
+    for (ULONG Value = 4; Value < Table->FirstUnused; Value += 4) {
         if (NT_SUCCESS(ObpClearEntry(ObpEntry(Table, Value), TRUE, &Object))) {
             InterlockedDecrement(&Table->InUse); /* the entry is not used again */
             ObpDropHandle(Object);
@@ -393,7 +393,7 @@ NTSTATUS ObDuplicateHandles(PHANDLE_TABLE Source, PHANDLE_TABLE Target)
     NTSTATUS Status = STATUS_SUCCESS;
     OBP_FOUND Found;
 
-    for (ULONG Value = 4; Value < Source->Limit && NT_SUCCESS(Status); Value += 4) {
+    for (ULONG Value = 4; Value < Source->FirstUnused && NT_SUCCESS(Status); Value += 4) {
         if (!ObpReferenceEntry(ObpEntry(Source, Value), NULL, &Found)) {
             continue;
         }
@@ -406,7 +406,6 @@ NTSTATUS ObDuplicateHandles(PHANDLE_TABLE Source, PHANDLE_TABLE Target)
             ObfDereferenceObject(Found.Object);
         }
     }
-    ObpRebuildFreeList(Target);
     return Status;
 }
 

@@ -156,7 +156,8 @@ struct _HANDLE_TABLE {
     PHANDLE_MIDDLE volatile Middle[OBP_TOP_ENTRIES]; /* (l), read by look-ups */
     EX_PUSH_LOCK Lock;
     ULONG FirstFree, LastFree; /* (l) oldest first, so that a value is not used again at once; 0: none */
-    ULONG FreeCount;           /* (l) */
+    ULONG FreeCount;           /* (l) on that list, and unused */
+    volatile ULONG FirstUnused; /* (l), read by walks: no value from here to Limit has been used yet; none of them is on the list */
     ULONG Reserve;             /* (c) the table grows rather than have fewer free entries than this */
     volatile ULONG Limit;      /* (l), read by look-ups: values below have a leaf */
     volatile LONG InUse;       /* (a) */
@@ -239,10 +240,8 @@ NTSTATUS ObpSetEntryFlags(PHANDLE_ENTRY Entry, ULONG Attributes);
 /* Takes the entry's object out, so that this caller and no other has it. STATUS_INVALID_HANDLE when it is free,
    STATUS_HANDLE_NOT_CLOSABLE. The value is still to be freed. <= DISPATCH. */
 NTSTATUS ObpClearEntry(PHANDLE_ENTRY Entry, BOOLEAN EvenProtected, PVOID *Object);
-/* Makes a leaf for Value and fills its entry: for a table that nobody else knows yet. */
+/* Makes a leaf for Value and fills its entry: for a table that nobody else knows yet, value after value upwards. */
 NTSTATUS ObpPlaceEntry(PHANDLE_TABLE Table, ULONG Value, const OBP_FOUND *Entry);
-/* After placing: lists the entries that are free. */
-void ObpRebuildFreeList(PHANDLE_TABLE Table);
 
 /* A handle that is to be: its place, so that nothing can fail once the object counts it. Reserve gives STATUS_PROCESS_IS_TERMINATING or
    STATUS_INSUFFICIENT_RESOURCES; then either Cancel or, for an object that has counted the handle, Fill. */

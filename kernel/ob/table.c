@@ -63,7 +63,7 @@ NTSTATUS ObpClearEntry(PHANDLE_ENTRY Entry, BOOLEAN EvenProtected, PVOID *Object
 
 /* ---- Growth and the free list: under the table's lock ---- */
 
-static void ObpAppendFree(PHANDLE_TABLE Table, ULONG Value)
+static void ObpPutOnList(PHANDLE_TABLE Table, ULONG Value)
 {
     ObpEntry(Table, Value)->NextFree = 0;
     if (Table->LastFree == 0) {
@@ -72,11 +72,10 @@ static void ObpAppendFree(PHANDLE_TABLE Table, ULONG Value)
         ObpEntry(Table, Table->LastFree)->NextFree = Value;
     }
     Table->LastFree = Value;
-    Table->FreeCount++;
 }
 
-/* One more leaf. Its entries are on no list. */
-static NTSTATUS ObpAddLeaf(PHANDLE_TABLE Table)
+/* One more leaf, all of it unused. */
+static NTSTATUS ObpGrow(PHANDLE_TABLE Table)
 {
     ULONG Number = Table->Limit / (4 * OBP_LEAF_ENTRIES);
 
@@ -99,22 +98,24 @@ static NTSTATUS ObpAddLeaf(PHANDLE_TABLE Table)
     Middle->Leaf[Number % OBP_MIDDLE_ENTRIES] = Leaf;
     KdPoint(PrimerPointTableGrowing, ArchCurrentThread());
     __atomic_store_n(&Table->Limit, Table->Limit + 4 * OBP_LEAF_ENTRIES, __ATOMIC_RELEASE);
+    Table->FreeCount += OBP_LEAF_ENTRIES;
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS ObpGrow(PHANDLE_TABLE Table)
+/* There is a free one. What has not been used yet goes first. */
+static ULONG ObpTakeFree(PHANDLE_TABLE Table)
 {
-    ULONG First = Table->Limit;
-    NTSTATUS Status = ObpAddLeaf(Table);
+    ULONG Value = Table->FirstUnused;
 
-    if (NT_SUCCESS(Status)) {
-        for (ULONG Value = First; Value < Table->Limit; Value += 4) {
-            if (Value != 0) {
-                ObpAppendFree(Table, Value);
-            }
-        }
+    if (Value < Table->Limit) {
+        Table->FirstUnused = Value + 4;
+    } else {
+        Value = Table->FirstFree;
+        Table->FirstFree = ObpEntry(Table, Value)->NextFree;
+        Table->LastFree = Table->FirstFree == 0 ? 0 : Table->LastFree;
     }
-    return Status;
+    Table->FreeCount--;
+    return Value;
 }
 
 NTSTATUS ObpAllocateEntry(PHANDLE_TABLE Table, PULONG Value, PHANDLE_ENTRY *Entry)
@@ -132,11 +133,8 @@ NTSTATUS ObpAllocateEntry(PHANDLE_TABLE Table, PULONG Value, PHANDLE_ENTRY *Entr
         KeUnlockExclusive(&Table->Lock);
         return Status;
     }
-    *Value = Table->FirstFree;
+    *Value = ObpTakeFree(Table);
     *Entry = ObpEntry(Table, *Value);
-    Table->FirstFree = (*Entry)->NextFree;
-    Table->LastFree = Table->FirstFree == 0 ? 0 : Table->LastFree;
-    Table->FreeCount--;
     KeUnlockExclusive(&Table->Lock);
     InterlockedIncrement(&Table->InUse);
     return STATUS_SUCCESS;
@@ -145,7 +143,8 @@ NTSTATUS ObpAllocateEntry(PHANDLE_TABLE Table, PULONG Value, PHANDLE_ENTRY *Entr
 void ObpFreeEntry(PHANDLE_TABLE Table, ULONG Value)
 {
     KeLockExclusive(&Table->Lock);
-    ObpAppendFree(Table, Value);
+    ObpPutOnList(Table, Value);
+    Table->FreeCount++;
     KeUnlockExclusive(&Table->Lock);
     InterlockedDecrement(&Table->InUse);
 }
@@ -155,24 +154,19 @@ NTSTATUS ObpPlaceEntry(PHANDLE_TABLE Table, ULONG Value, const OBP_FOUND *Entry)
     NTSTATUS Status = STATUS_SUCCESS;
 
     while (Table->Limit <= Value && NT_SUCCESS(Status)) {
-        Status = ObpAddLeaf(Table);
+        Status = ObpGrow(Table);
     }
     if (NT_SUCCESS(Status)) {
+        for (; Table->FirstUnused < Value; Table->FirstUnused += 4) {
+            ObpPutOnList(Table, Table->FirstUnused);
+        }
+        Table->FirstUnused = Value + 4;
+        Table->FreeCount--;
         ObpSetEntry(ObpEntry(Table, Value), Entry->Object, Entry->Handle.GrantedAccess,
                     Entry->Handle.HandleAttributes);
         InterlockedIncrement(&Table->InUse);
     }
     return Status;
-}
-
-void ObpRebuildFreeList(PHANDLE_TABLE Table)
-{
-    Table->FirstFree = Table->LastFree = Table->FreeCount = 0;
-    for (ULONG Value = 4; Value < Table->Limit; Value += 4) {
-        if (ObpEntry(Table, Value)->Value == 0) {
-            ObpAppendFree(Table, Value);
-        }
-    }
 }
 
 /* ---- Tables ---- */
@@ -191,6 +185,8 @@ NTSTATUS ObpCreateTable(ULONG Reserve, PHANDLE_TABLE *Table)
         ObpFreeTable(New);
         return Status;
     }
+    New->FirstUnused = 4; /* 0 is no handle */
+    New->FreeCount--;
     *Table = New;
     return STATUS_SUCCESS;
 }
