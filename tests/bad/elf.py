@@ -98,8 +98,8 @@ def mutate(data, random):
 def make(seed, count, kind, folder):
     number = 0
     if kind == "native":                    # its place in the list of services, <ntapi.h>
-        services = re.findall(r"^    X\((Nt\w+), \d+\)", open("include/ntapi.h").read(), re.M)
-        number = services.index("NtTerminateProcess")
+        services = re.findall(r"^    X\((\w+), \d+\)", open("include/ntapi.h").read(), re.M)
+        number = services.index("TerminateProcess")
     generator = random.Random(seed)
     os.makedirs(folder)
     for index in range(count):
