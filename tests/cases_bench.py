@@ -8,7 +8,7 @@ BENCHES = [
     Bench("bench/native", command=("bench",), native=True, limits={
         "boot-to-user": 60_000_000,
         "native-null-call": 105,            # its loop included
-        "native-process": 80_000,           # create, one instruction, end, reap
+        "native-process": 45_000,           # create, one instruction, end, reap
         "native-thread": 14_000,            # the same
     }),
     # tests/kernel/bench: routines as a driver sees them.

@@ -194,14 +194,12 @@ NTSTATUS ObpCreateTable(ULONG Reserve, PHANDLE_TABLE *Table)
 /* Nobody uses it any more, and no entry is in use. */
 void ObpFreeTable(PHANDLE_TABLE Table)
 {
-    for (ULONG i = 0; i < OBP_TOP_ENTRIES; i++) {
+    for (ULONG i = 0; i < OBP_TOP_ENTRIES && Table->Middle[i] != NULL; i++) {
         PHANDLE_MIDDLE Middle = Table->Middle[i];
-        for (ULONG j = 0; Middle != NULL && j < OBP_MIDDLE_ENTRIES && Middle->Leaf[j] != NULL; j++) {
+        for (ULONG j = 0; j < OBP_MIDDLE_ENTRIES && Middle->Leaf[j] != NULL; j++) {
             ExFreePoolWithTag(Middle->Leaf[j], OBP_TAG);
         }
-        if (Middle != NULL) {
-            ExFreePoolWithTag(Middle, OBP_TAG);
-        }
+        ExFreePoolWithTag(Middle, OBP_TAG);
     }
     ExFreePoolWithTag(Table, OBP_TAG);
 }
