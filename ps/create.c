@@ -206,7 +206,7 @@ static NTSTATUS PspMakeNativeProcess(PSP_CREATION *Creation)
         .Kind = PS_PROCESS_EMPTY,
         .Parent = PspHomeProcess(),
         .FileObject = Creation->Image->FileObject,
-        .ImageFileName = &Creation->Image->FileObject->FileName,
+        .ImageFileName = &Creation->Image->FileName,
         .CommandLine = &Creation->Block->Parameters.CommandLine,
     };
     NTSTATUS Status = PspCreateProcess(&Attributes, NULL, Creation->InheritHandles, &Creation->Process);

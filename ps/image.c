@@ -94,6 +94,7 @@ NTSTATUS PspOpenImage(PCUNICODE_STRING Name, PSP_IMAGE **Opened)
     }
     Image->Section = NULL;
     Image->FileObject = NULL;
+    Image->FileName.Buffer = NULL;
     NTSTATUS Status = PspFindImageFile(Image, Name);
     if (NT_SUCCESS(Status)) {
         Status = PspParseImage(Image);
@@ -103,6 +104,9 @@ NTSTATUS PspOpenImage(PCUNICODE_STRING Name, PSP_IMAGE **Opened)
     }
     if (NT_SUCCESS(Status)) {
         Status = IoOpenArchiveFile(Image->File, &Image->FileObject);
+    }
+    if (NT_SUCCESS(Status)) {
+        Status = ObCopyName(Image->FileObject, &Image->FileName);
     }
     if (!NT_SUCCESS(Status)) {
         PspCloseImage(Image);
@@ -116,6 +120,9 @@ void PspCloseImage(PSP_IMAGE *Image)
 {
     if (Image->FileObject != NULL) {
         ObDereferenceObject(Image->FileObject);
+    }
+    if (Image->FileName.Buffer != NULL) {
+        RtlFreeUnicodeString(&Image->FileName);
     }
     if (Image->Section != NULL) {
         MmDereferenceSection(Image->Section);

@@ -12,6 +12,7 @@
 typedef struct _PSP_IMAGE {
     const IO_ARCHIVE_FILE *File;
     PFILE_OBJECT FileObject; /* referenced */
+    UNICODE_STRING FileName; /* its full name, in pool */
     PMM_SECTION Section;     /* referenced */
     LDR_ELF_IMAGE Elf;
     ULONG64 Bias;

@@ -447,6 +447,7 @@ NORETURN void PspExitThread(NTSTATUS ExitStatus)
     KI_ASSERT(ArchGetIrql() == PASSIVE_LEVEL, "thread %p ends at level %d", Thread, ArchGetIrql());
     KI_ASSERT(!KiIsAttached(&Thread->Tcb), "thread %p ends attached to process %p", Thread, PsGetCurrentProcess());
     Thread->Tcb.ApcDisable = 0;
+    IoRundownThread();
     KeEnterCriticalRegion(); /* nothing that it waits for from here on is broken off */
     Thread->Tcb.PreviousMode = KernelMode;
     Thread->Terminating = TRUE;

@@ -145,7 +145,10 @@ static void IopIndexArchive(ULONG Number, const BOOT_ARCHIVE *Archive)
 void IoInitialize(PBOOT_INFORMATION Boot)
 {
     ExInitializePushLock(&IopSectionLock);
+    IopInitializeDevices();
     IopInitializeFiles();
+    IopInitializeBootDevice();
+    IopInitializeConsoleDevice();
     for (ULONG i = 0; i < Boot->ArchiveCount; i++) {
         IopIndexArchive(i, &Boot->Archive[i]);
     }

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * File objects and their names: the console's three streams, the files and folders of the boot archives.
+ * File objects: one for each time a device was opened.
  *
- *   \Console\Input  \Console\Output  \Console\Error     \Boot\native\init     (names are matched exactly)
+ *      a path leads to a device --> IopParseDevice --> file object --> IRP_MJ_CREATE      fails: the file object goes
+ *      the last handle is closed                   --> IRP_MJ_CLEANUP
+ *      the last reference goes                     --> IRP_MJ_CLOSE, then the device has one file less
  *
- * One lock, a push lock in each file object: its position.
+ * A file without a handle (IoGetDeviceObjectPointer) gets both at its last reference. A file that is opened by a handle
+ * again after its cleanup (ObOpenObjectByPointer) gets no second one.
  */
-#include "kernel/io/cpio.h"
 #include "kernel/io/iop.h"
-#include <ntapi.h>
-
-#define IOP_FILE_TYPE            5     /* FILE_OBJECT.Type, as documented */
-#define IOP_MAX_PATH             1024  /* bytes of UTF-8 */
 
 static POBJECT_TYPE IopFileType;
 /* The type of file objects, for ObReferenceObjectByHandle and ObReferenceObjectByPointer. Valid before any
@@ -19,26 +17,200 @@ static POBJECT_TYPE IopFileType;
 POBJECT_TYPE *IoFileObjectType = &IopFileType;
 EXPORT(IoFileObjectType);
 
-static void IopReplace(char *Text, char What, char With)
+/* ---- Opening ---- */
+
+NTSTATUS IopCreateFileObject(PDEVICE_OBJECT Device, PUNICODE_STRING Name, PIOP_FILE *File)
 {
-    for (; (Text = strchr(Text, What)) != NULL; Text++) {
-        *Text = With;
+    PIOP_FILE New;
+    NTSTATUS Status = ObCreateObject(IopFileType, (PVOID *)&New);
+
+    if (!NT_SUCCESS(Status)) {
+        RtlFreeUnicodeString(Name);
+        return Status;
+    }
+    New->Public.Type = IO_TYPE_FILE;
+    New->Public.Size = sizeof(New->Public);
+    New->Public.FileName = *Name;
+    KeInitializeEvent(&New->Public.Lock, SynchronizationEvent, TRUE);
+    KeInitializeEvent(&New->Public.Event, NotificationEvent, FALSE);
+    KeInitializeSpinLock(&New->Public.IrpListLock);
+    InitializeListHead(&New->Public.IrpList);
+    Status = IopCountFile(Device);
+    if (!NT_SUCCESS(Status)) {
+        ObDereferenceObject(New);
+        return Status;
+    }
+    ObReferenceObject(Device);
+    New->Public.DeviceObject = Device;
+    *File = New;
+    return STATUS_SUCCESS;
+}
+
+/* Sends a request without parameters but those that the caller has put into *Stack already (NULL: none). */
+static NTSTATUS IopSend(PIOP_FILE File, UCHAR MajorFunction, KPROCESSOR_MODE Mode, const IO_STACK_LOCATION *Stack)
+{
+    PIRP Irp = File->Irp;
+
+    IoReuseIrp(Irp, STATUS_SUCCESS);
+    if (Stack != NULL) {
+        *IoGetNextIrpStackLocation(Irp) = *Stack;
+    }
+    IoGetNextIrpStackLocation(Irp)->MajorFunction = MajorFunction;
+    IoGetNextIrpStackLocation(Irp)->FileObject = &File->Public;
+    Irp->RequestorMode = Mode;
+    Irp->Tail.Overlay.Thread = (PETHREAD)ArchCurrentThread(); /* an ETHREAD begins with its KTHREAD */
+    Irp->Tail.Overlay.OriginalFileObject = &File->Public;
+    return IopCallAndWait(File->Public.DeviceObject, Irp, FALSE);
+}
+
+static NTSTATUS IopSendCreate(PIOP_FILE File, const OB_PARSE *Parse, PIO_OPEN Open)
+{
+    IO_SECURITY_CONTEXT Security = {.DesiredAccess = Parse->Access, .FullCreateOptions = Open->Options};
+    IO_STACK_LOCATION Stack = {.Parameters.Create = {
+                                   .SecurityContext = &Security,
+                                   .Options = Open->Disposition << 24 | Open->Options,
+                                   .FileAttributes = Open->FileAttributes,
+                                   .ShareAccess = Open->ShareAccess,
+                               }};
+    NTSTATUS Status = IopSend(File, IRP_MJ_CREATE, Parse->Mode, &Stack);
+
+    Open->Information = File->Irp->IoStatus.Information;
+    return Status;
+}
+
+/* The driver does not care for the end of its files. */
+static bool IopIgnoresEnd(PDRIVER_OBJECT Driver)
+{
+    return Driver->MajorFunction[IRP_MJ_CLEANUP] == IopInvalidDeviceRequest &&
+           Driver->MajorFunction[IRP_MJ_CLOSE] == IopInvalidDeviceRequest;
+}
+
+static NTSTATUS IopOpen(PIOP_FILE File, PFILE_OBJECT Related, const OB_PARSE *Parse, PIO_OPEN Open)
+{
+    PFILE_OBJECT Public = &File->Public;
+
+    File->Irp = IoAllocateIrp(Public->DeviceObject->StackSize, FALSE);
+    if (File->Irp == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    Public->Flags = (Open->Options & (FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT) ? FO_SYNCHRONOUS_IO : 0) |
+                    (Open->Options & FILE_SYNCHRONOUS_IO_ALERT ? FO_ALERTABLE_IO : 0);
+    Public->ReadAccess = (Parse->Access & FILE_READ_DATA) != 0;
+    Public->WriteAccess = (Parse->Access & (FILE_WRITE_DATA | FILE_APPEND_DATA)) != 0;
+    Public->RelatedFileObject = Related;
+    NTSTATUS Status = IopSendCreate(File, Parse, Open);
+    Public->RelatedFileObject = NULL;
+    File->Opened = NT_SUCCESS(Status);
+    if (!File->Opened || IopIgnoresEnd(Public->DeviceObject->DriverObject)) {
+        IoFreeIrp(File->Irp);
+        File->Irp = NULL;
+    }
+    return Status;
+}
+
+/* A path leads to a device, or to what is relative to a file (Related). Without an IO_OPEN it is not for opening: then the
+   object itself is meant, if the path ends there. */
+static NTSTATUS IopParse(PVOID Object, PDEVICE_OBJECT Device, PFILE_OBJECT Related, const OB_PARSE *Parse, PVOID *Found)
+{
+    UNICODE_STRING Name;
+    PIOP_FILE File;
+
+    if (Parse->Context == NULL && Parse->Rest.Length != 0) {
+        return STATUS_OBJECT_PATH_NOT_FOUND;
+    }
+    if (Parse->Context == NULL) {
+        ObReferenceObject(Object);
+        *Found = Object;
+        return STATUS_SUCCESS; /* ob compares the type */
+    }
+    NTSTATUS Status = ExCaptureUnicodeString(&Name, &Parse->Rest, UNICODE_STRING_MAX_BYTES, KernelMode);
+    if (NT_SUCCESS(Status)) {
+        Status = IopCreateFileObject(Device, &Name, &File);
+    }
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    Status = IopOpen(File, Related, Parse, Parse->Context);
+    if (!NT_SUCCESS(Status)) {
+        ObDereferenceObject(File);
+    }
+    *Found = File;
+    return Status;
+}
+
+NTSTATUS IopParseDevice(PVOID Object, const OB_PARSE *Parse, PVOID *Found)
+{
+    return IopParse(Object, Object, NULL, Parse, Found);
+}
+
+static NTSTATUS IopParseFile(PVOID Object, const OB_PARSE *Parse, PVOID *Found)
+{
+    return IopParse(Object, ((PFILE_OBJECT)Object)->DeviceObject, Object, Parse, Found);
+}
+
+/* ---- The end ---- */
+
+/* A driver may complete these requests with any status: the file ends all the same. */
+static void IopCleanUp(PIOP_FILE File)
+{
+    if (File->Irp != NULL && InterlockedExchange(&File->CleanedUp, 1) == 0) {
+        IopSend(File, IRP_MJ_CLEANUP, KernelMode, NULL);
     }
 }
 
-/* ---- The object ---- */
+static void IopCloseFile(PVOID Object, ULONG HandlesLeft)
+{
+    if (HandlesLeft == 0) {
+        IopCleanUp(Object);
+    }
+}
 
 static void IopDeleteFile(PVOID Object)
 {
-    RtlFreeUnicodeString(&((PFILE_OBJECT)Object)->FileName);
+    PIOP_FILE File = Object;
+
+    if (File->Irp != NULL) {
+        IopCleanUp(File);
+        IopSend(File, IRP_MJ_CLOSE, KernelMode, NULL);
+        IoFreeIrp(File->Irp);
+    }
+    if (File->Public.DeviceObject != NULL) {
+        IopUncountFile(File->Public.DeviceObject);
+        ObDereferenceObject(File->Public.DeviceObject);
+    }
+    RtlFreeUnicodeString(&File->Public.FileName);
+}
+
+/* The device's name, and behind it the file's: what leads to the file again. */
+static NTSTATUS IopQueryFileName(PVOID Object, PUNICODE_STRING Name)
+{
+    PFILE_OBJECT File = Object;
+    UNICODE_STRING Device;
+    NTSTATUS Status = ObCopyName(File->DeviceObject, &Device);
+
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    ULONG Length = Device.Length + File->FileName.Length;
+    PWCH Buffer = Length <= UNICODE_STRING_MAX_BYTES ? ExAllocatePoolWithTag(NonPagedPoolNx, Length + 1, IOP_TAG) : NULL;
+    if (Buffer != NULL) {
+        RtlCopyMemory(Buffer, Device.Buffer, Device.Length);
+        RtlCopyMemory((PUCHAR)Buffer + Device.Length, File->FileName.Buffer, File->FileName.Length);
+        *Name = (UNICODE_STRING){(USHORT)Length, (USHORT)Length, Buffer};
+    }
+    RtlFreeUnicodeString(&Device);
+    return Buffer != NULL ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
 }
 
 static const OB_TYPE_ROUTINES IopFileRoutines = {
     .Name = "File",
     .PoolTag = 'eliF',
-    .BodySize = sizeof(struct _FILE_OBJECT),
-    .ValidAccess = FILE_READ_DATA | FILE_WRITE_DATA | SYNCHRONIZE,
+    .BodySize = sizeof(IOP_FILE),
+    .ValidAccess = FILE_ALL_ACCESS,
+    .Close = IopCloseFile,
     .Delete = IopDeleteFile,
+    .Parse = IopParseFile,
+    .QueryName = IopQueryFileName,
 };
 
 void IopInitializeFiles(void)
@@ -46,137 +218,4 @@ void IopInitializeFiles(void)
     if (!NT_SUCCESS(ObCreateType(&IopFileRoutines, &IopFileType))) {
         KdBugCheck(PHASE1_INITIALIZATION_FAILED, 0, 0, 0, 0, NULL, "no memory for the file type");
     }
-}
-
-/* "\Boot\native\init" of a root, "Boot/", and a path in it. */
-static NTSTATUS IopMakeName(PUNICODE_STRING Name, const char *Root, const char *Path)
-{
-    const char *Pieces[] = {"\\", Root, Path};
-    SIZE_T Size = (strlen(Root) + strlen(Path) + 2) * sizeof(WCHAR);
-
-    if (Size > MAXUSHORT) {
-        return STATUS_NAME_TOO_LONG;
-    }
-    PWCH Text = ExAllocatePoolWithTag(NonPagedPoolNx, Size, IOP_TAG), End = Text;
-    if (Text == NULL) {
-        return STATUS_INSUFFICIENT_RESOURCES;
-    }
-    for (ULONG i = 0; i < RTL_NUMBER_OF(Pieces); i++) { /* UTF-8 has at least as many bytes as UTF-16 has units */
-        ULONG Bytes = 0;
-        RtlUTF8ToUnicodeN(End, (ULONG)Size, &Bytes, Pieces[i], (ULONG)strlen(Pieces[i]));
-        End += Bytes / sizeof(WCHAR);
-    }
-    *End = 0;
-    while (End-- != Text) {
-        *End = *End == '/' ? '\\' : *End;
-    }
-    RtlInitUnicodeString(Name, Text);
-    return STATUS_SUCCESS;
-}
-
-static NTSTATUS IopCreateFile(IO_FILE_KIND Kind, ULONG Stream, const IO_ARCHIVE_FILE *Archived,
-                              const char *Root, const char *Path, PFILE_OBJECT *FileObject)
-{
-    PFILE_OBJECT File;
-    NTSTATUS Status = ObCreateObject(IopFileType, (PVOID *)&File);
-
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    File->Type = IOP_FILE_TYPE;
-    File->Size = sizeof(*File);
-    File->Kind = Kind;
-    File->Stream = Stream;
-    File->File = Archived;
-    ExInitializePushLock(&File->Lock);
-    Status = IopMakeName(&File->FileName, Root, Path);
-    if (!NT_SUCCESS(Status)) {
-        ObDereferenceObject(File);
-        return Status;
-    }
-    *FileObject = File;
-    return STATUS_SUCCESS;
-}
-
-BOOLEAN IoIsArchiveDirectory(const IO_ARCHIVE_FILE *File)
-{
-    return (File->Mode & CPIO_MODE_TYPE) == CPIO_MODE_DIRECTORY;
-}
-
-/* NULL: the root of all archives. */
-NTSTATUS IoOpenArchiveFile(const IO_ARCHIVE_FILE *File, PFILE_OBJECT *FileObject)
-{
-    if (File == NULL) {
-        return IopCreateFile(IoFileDirectory, 0, NULL, "Boot", "", FileObject);
-    }
-    return IopCreateFile(IoIsArchiveDirectory(File) ? IoFileDirectory : IoFileArchive, 0, File, "Boot/", File->Path,
-                         FileObject);
-}
-
-/* ---- Names ---- */
-
-static const char *const IopStreamName[] = {"Console/Input", "Console/Output", "Console/Error"};
-
-/* "\Boot\native\init" becomes "Boot/native/init". */
-static NTSTATUS IopConvertName(PCUNICODE_STRING Name, char Path[IOP_MAX_PATH])
-{
-    ULONG Length = 0;
-
-    if (Name->Length < 2 * sizeof(WCHAR) || Name->Buffer[0] != '\\') {
-        return STATUS_OBJECT_PATH_SYNTAX_BAD;
-    }
-    if (RtlUnicodeToUTF8N(Path, IOP_MAX_PATH - 1, &Length, Name->Buffer + 1, Name->Length - sizeof(WCHAR)) !=
-        STATUS_SUCCESS) {
-        return STATUS_OBJECT_NAME_INVALID;
-    }
-    Path[Length] = 0;
-    if (strlen(Path) != Length) {
-        return STATUS_OBJECT_NAME_INVALID; /* what stands behind a NUL would not be looked at */
-    }
-    IopReplace(Path, '\\', '/');
-    if (Path[Length - 1] == '/') {
-        Path[Length - 1] = 0;
-    }
-    return STATUS_SUCCESS;
-}
-
-static NTSTATUS IopOpenStream(ULONG Stream, ACCESS_MASK Access, PFILE_OBJECT *File)
-{
-    ACCESS_MASK Denied = Stream == 0 ? FILE_WRITE_DATA : FILE_READ_DATA;
-
-    return Access & Denied ? STATUS_ACCESS_DENIED
-                           : IopCreateFile(IoFileConsole, Stream, NULL, "", IopStreamName[Stream], File);
-}
-
-static NTSTATUS IopOpenPath(const char *Path, ACCESS_MASK Access, PFILE_OBJECT *File)
-{
-    const IO_ARCHIVE_FILE *Archived = NULL;
-
-    for (ULONG Stream = 0; Stream < RTL_NUMBER_OF(IopStreamName); Stream++) {
-        if (strcmp(Path, IopStreamName[Stream]) == 0) {
-            return IopOpenStream(Stream, Access, File);
-        }
-    }
-    if (strcmp(Path, "Boot") != 0) {
-        Archived = strncmp(Path, "Boot/", 5) == 0 ? IoLookupArchive(Path + 5) : NULL;
-        if (Archived == NULL) {
-            return STATUS_OBJECT_NAME_NOT_FOUND;
-        }
-    }
-    return Access & FILE_WRITE_DATA ? STATUS_MEDIA_WRITE_PROTECTED : IoOpenArchiveFile(Archived, File);
-}
-
-NTSTATUS IoOpenFileByName(PCUNICODE_STRING Name, ACCESS_MASK Access, PFILE_OBJECT *File)
-{
-    char *Path = ExAllocatePoolWithTag(NonPagedPoolNx, IOP_MAX_PATH, IOP_TAG);
-
-    if (Path == NULL) {
-        return STATUS_INSUFFICIENT_RESOURCES;
-    }
-    NTSTATUS Status = IopConvertName(Name, Path);
-    if (NT_SUCCESS(Status)) {
-        Status = IopOpenPath(Path, Access, File);
-    }
-    ExFreePoolWithTag(Path, IOP_TAG);
-    return Status;
 }

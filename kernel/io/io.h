@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * io for the rest of the kernel: file objects over two devices only, the console and the boot archives;
- * driver objects.
+ * io for the rest of the kernel: drivers, devices, files and the requests on them; two devices of its own, the console and the
+ * boot archives.
  */
 #ifndef PRIMER_IO_H
 #define PRIMER_IO_H
@@ -10,28 +10,58 @@
 #include "kernel/mm/mm.h"
 #include <subsystem.h>
 
-typedef enum _IO_FILE_KIND {
-    IoFileConsole,
-    IoFileArchive,
-    IoFileDirectory
-} IO_FILE_KIND;
+/* ---- Drivers ---- */
 
-/* Access rights of file objects, those that mean something here. */
-#define FILE_READ_DATA  1
-#define FILE_WRITE_DATA 2
+/* A driver object in \Driver without routines, with a reference for the caller; its name holds another, until
+   ObMakeTemporaryObject. STATUS_OBJECT_NAME_COLLISION, STATUS_INSUFFICIENT_RESOURCES. PASSIVE. */
+NTSTATUS IoMakeDriverObject(PCUNICODE_STRING Name, PDRIVER_OBJECT *Driver);
+/* DriverEntry has succeeded: the devices that it has made may be opened. */
+void IoDriverStarted(PDRIVER_OBJECT Driver);
+/* Nothing is opened on the driver's devices any more. FALSE: files are still open; IoWaitForFiles waits until the last one has
+   gone. IoEndUnload: as before. */
+BOOLEAN IoBeginUnload(PDRIVER_OBJECT Driver);
+void IoWaitForFiles(PDRIVER_OBJECT Driver);
+void IoEndUnload(PDRIVER_OBJECT Driver);
 
-/* (c) constant; (l) Lock */
-struct _FILE_OBJECT {
-    SHORT Type;
-    SHORT Size;
-    IO_FILE_KIND Kind;           /* (c) */
-    ULONG Stream;                /* (c) console: 0 input, 1 output, 2 error */
-    const IO_ARCHIVE_FILE *File; /* (c) archive file or directory */
-    UNICODE_STRING FileName;     /* (c) "\Boot\native\init"; WDK drivers read this member */
-    EX_PUSH_LOCK Lock;
-    ULONG64 Position;            /* (l) file: of reads without an offset */
-    const IO_ARCHIVE_FILE *Last; /* (l) directory: the child that a query returned last; NULL: none yet */
-};
+/* ---- Opening and requests ---- */
+
+/* How to open a file: the Context of ObLookupName, with *IoFileObjectType. The look-up's statuses, or the driver's. */
+typedef struct _IO_OPEN {
+    ULONG Disposition; /* FILE_OPEN ... */
+    ULONG Options;     /* FILE_SYNCHRONOUS_IO_NONALERT ..., checked */
+    USHORT FileAttributes, ShareAccess;
+    ULONG_PTR Information; /* out: what the driver has said */
+} IO_OPEN, *PIO_OPEN;
+
+/* A request on an open file. Input and Output, Block and the APC routine are the caller's, in its mode. */
+typedef struct _IO_REQUEST {
+    PFILE_OBJECT File;   /* a reference, which IoIssueRequest takes over */
+    PKEVENT Event;       /* likewise; NULL: none. Signalled with the answer */
+    KPROCESSOR_MODE Mode;
+    UCHAR Major, Minor, Flags;
+    BOOLEAN Wait;        /* for the answer, however the file was opened */
+    BOOLEAN UsePosition; /* of the file, instead of Offset */
+    ULONG Code;          /* control code, or class of information */
+    PVOID Input;
+    ULONG InputLength;
+    PVOID Output;
+    ULONG OutputLength;
+    LARGE_INTEGER Offset;
+    PIO_STATUS_BLOCK Block;
+    PIO_APC_ROUTINE ApcRoutine;
+    PVOID ApcContext;
+} IO_REQUEST;
+
+/* Sends the request to the file's device. STATUS_PENDING: the answer comes later, never for a file opened with
+   FILE_SYNCHRONOUS_IO_*. STATUS_ACCESS_VIOLATION, STATUS_INSUFFICIENT_RESOURCES, STATUS_NOT_IMPLEMENTED (direct I/O), or
+   the driver's status. PASSIVE. */
+NTSTATUS IoIssueRequest(IO_REQUEST *Request);
+/* Cancels the current thread's requests on a file that it does not wait for; NULL: on all files. PASSIVE. */
+void IoCancelThreadRequests(PFILE_OBJECT File);
+/* The current thread ends: the same, and waits until all of them have been answered. PASSIVE, kernel APCs enabled. */
+void IoRundownThread(void);
+
+/* ---- Start-up, the boot archives, the console ---- */
 
 void IoInitialize(PBOOT_INFORMATION Boot); /* indexes the archives; PASSIVE */
 void IoInitializeConsole(void);            /* after interrupts work; writes the marker and "@stdio" */
@@ -44,11 +74,9 @@ const IO_ARCHIVE_FILE *IoNextArchiveFile(const IO_ARCHIVE_FILE *File, const char
 /* The section over the file's bytes, made once and kept; referenced for the caller. */
 NTSTATUS IoArchiveSection(const IO_ARCHIVE_FILE *File, PMM_SECTION *Section);
 NTSTATUS IoOpenArchiveFile(const IO_ARCHIVE_FILE *File, PFILE_OBJECT *FileObject);
+/* What a file object stands for; NULL: not for a file of the archives. */
+const IO_ARCHIVE_FILE *IoFileInArchive(PFILE_OBJECT File);
 BOOLEAN IoIsArchiveDirectory(const IO_ARCHIVE_FILE *File);
-/* A file object for a stream of the console, or for a file or folder of the archives, with the rights FILE_READ_DATA and
-   FILE_WRITE_DATA of Access. STATUS_OBJECT_PATH_SYNTAX_BAD, STATUS_OBJECT_NAME_INVALID, STATUS_OBJECT_NAME_NOT_FOUND,
-   STATUS_ACCESS_DENIED, STATUS_MEDIA_WRITE_PROTECTED, STATUS_INSUFFICIENT_RESOURCES. PASSIVE. */
-NTSTATUS IoOpenFileByName(PCUNICODE_STRING Name, ACCESS_MASK Access, PFILE_OBJECT *File);
 
 /* Console: kernel buffers, resident. Reads wait in UserMode (termination breaks them: STATUS_ALERTED or the
    like, 0 bytes); 0 bytes and STATUS_SUCCESS: the end of input. Writes send all of it before they return; stream 0 is the

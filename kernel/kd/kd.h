@@ -57,7 +57,10 @@ const char *KdName(const void *Address, char *Buffer, SIZE_T Size);
     X(KMODE_EXCEPTION_NOT_HANDLED, 0x1E)                                                                     \
     X(PHASE0_INITIALIZATION_FAILED, 0x31)                                                                    \
     X(PHASE1_INITIALIZATION_FAILED, 0x32)                                                                    \
+    X(NO_MORE_IRP_STACK_LOCATIONS, 0x35)                                                                     \
     X(SYSTEM_EXIT_OWNED_MUTEX, 0x39)                                                                         \
+    X(MULTIPLE_IRP_COMPLETE_REQUESTS, 0x44)                                                                  \
+    X(CANCEL_STATE_IN_COMPLETED_IRP, 0x48)                                                                   \
     X(PAGE_FAULT_WITH_INTERRUPTS_OFF, 0x49)                                                                  \
     X(IRQL_GT_ZERO_AT_SYSTEM_SERVICE, 0x4A)                                                                  \
     X(PAGE_FAULT_IN_NONPAGED_AREA, 0x50)                                                                     \
@@ -67,6 +70,7 @@ const char *KdName(const void *Address, char *Buffer, SIZE_T Size);
     X(BAD_POOL_CALLER, 0xC2)                                                                                 \
     X(DRIVER_VERIFIER_DETECTED_VIOLATION, 0xC4)                                                              \
     X(IRQL_UNEXPECTED_VALUE, 0xC8)                                                                           \
+    X(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0xC9)                                                             \
     X(DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS, 0xCE)                                           \
     X(MANUALLY_INITIATED_CRASH, 0xE2)                                                                        \
     X(RESOURCE_NOT_OWNED, 0xE3)                                                                              \
@@ -79,6 +83,7 @@ const char *KdName(const void *Address, char *Buffer, SIZE_T Size);
     X(INVALID_RUNDOWN_PROTECTION_FLAGS, 0x16C)                                                               \
     X(ERESOURCE_INVALID_RELEASE, 0x16E)                                                                      \
     X(WAIT_EXPECTED, 0x50010)                                                                                \
+    X(IRP_CONTRACT_VIOLATION, 0x50012)                                                                       \
     X(LOCK_ORDER_VIOLATION, 0x50001)                                                                         \
     X(LOCK_HELD_WHILE_BLOCKING, 0x50002)                                                                     \
     X(PROVIDER_CONTRACT_VIOLATION, 0x50003)                                                                  \

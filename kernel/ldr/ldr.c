@@ -264,41 +264,20 @@ static void LdrpMakeName(LDRP_NAME *Name, PLDR_MODULE Module, PCSTR Prefix, PCST
     RtlInitUnicodeString(&Name->String, Name->Buffer);
 }
 
-typedef struct _LDRP_DRIVER {
-    DRIVER_OBJECT Driver;
-    LDRP_NAME Name; /* what Driver.DriverName points to */
-} LDRP_DRIVER, *PLDRP_DRIVER;
-
-static POBJECT_TYPE LdrpDriverType;
-/* The type of driver objects, for ObReferenceObjectByName and ObReferenceObjectByPointer. Valid before any module is loaded, and
-   constant. (no WDK page: as driver source declares it) */
-POBJECT_TYPE *IoDriverObjectType = &LdrpDriverType;
-EXPORT(IoDriverObjectType);
-
-static const OB_TYPE_ROUTINES LdrpDriverRoutines = {.Name = "Driver", .PoolTag = 'virD', .BodySize = sizeof(LDRP_DRIVER)};
-
 /* A driver object, in \Driver as long as its module is loaded. */
 static NTSTATUS LdrpCreateDriverObject(PLDR_MODULE Module, ULONG64 Entry)
 {
-    EX_OBJECT_ATTRIBUTES Attributes = {.Attributes = OBJ_PERMANENT | OBJ_CASE_INSENSITIVE};
-    PLDRP_DRIVER New;
-    NTSTATUS Status = ObCreateObject(LdrpDriverType, (PVOID *)&New);
+    LDRP_NAME Name;
+    PDRIVER_OBJECT Driver;
 
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    LdrpMakeName(&New->Name, Module, "\\Driver\\", "");
-    New->Driver.Type = 4; /* as documented */
-    New->Driver.Size = sizeof(New->Driver);
-    New->Driver.DriverStart = Module->Image.Base;
-    New->Driver.DriverSize = (ULONG)Module->Image.Size;
-    New->Driver.DriverSection = Module;
-    New->Driver.DriverInit = (PDRIVER_INITIALIZE)Entry;
-    New->Driver.DriverName = New->Name.String;
-    Attributes.Name = New->Name.String;
-    Status = ObInsertName(New, &Attributes, KernelMode, (PVOID *)&New);
+    LdrpMakeName(&Name, Module, "\\Driver\\", "");
+    NTSTATUS Status = IoMakeDriverObject(&Name.String, &Driver);
     if (NT_SUCCESS(Status)) {
-        Module->DriverObject = &New->Driver;
+        Driver->DriverStart = Module->Image.Base;
+        Driver->DriverSize = (ULONG)Module->Image.Size;
+        Driver->DriverSection = Module;
+        Driver->DriverInit = (PDRIVER_INITIALIZE)Entry;
+        Module->DriverObject = Driver;
     }
     return Status;
 }
@@ -414,6 +393,9 @@ static void LdrpDiscard(PLDR_MODULE Module)
 {
     const char *Left = PsModuleInUse(&Module->Image);
 
+    if (Left == NULL && Module->DriverObject->DeviceObject != NULL) {
+        Left = "a device";
+    }
     if (Left != NULL) {
         KdBugCheck(DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS, (ULONG64)Module->Image.Base, Module->Image.Size,
                    0, 0, NULL, "module %s is gone and has left behind: %s", Module->Name, Left);
@@ -464,6 +446,9 @@ static NTSTATUS LdrpLoadModule(const char *Name)
              (PVOID)Module->Symbols.Start);
     LdrpNotifyImage(Module);
     Status = LdrpCallEntry(Module);
+    if (NT_SUCCESS(Status)) {
+        IoDriverStarted(Module->DriverObject);
+    }
     LdrpSetState(Module, NT_SUCCESS(Status) ? LdrModuleLoaded : LdrModuleUnloading);
     if (!NT_SUCCESS(Status)) {
         DbgPrint("ldr: %s: DriverEntry failed (%08x)\n", Name, Status);
@@ -493,15 +478,37 @@ static NTSTATUS LdrpClaimForUnload(const char *Short, PLDR_MODULE *Found)
     return Status;
 }
 
+/* The state is Unloading: the module is this thread's. */
+static VOID LdrpFinishUnload(PVOID Context)
+{
+    PLDR_MODULE Module = Context;
+    char Name[sizeof(Module->Name)];
+
+    memcpy(Name, Module->Name, sizeof(Name));
+    IoWaitForFiles(Module->DriverObject);
+    LdrpCallModule(Module, NULL);
+    LdrpDiscard(Module);
+    DbgPrint("ldr: %s unloaded\n", Name);
+}
+
+/* While files are open on its devices, DriverUnload has to wait, but nobody who has asked for it does. */
 static NTSTATUS LdrpUnloadModule(const char *Name)
 {
     PLDR_MODULE Module;
     NTSTATUS Status = LdrpClaimForUnload(Name, &Module);
 
-    if (NT_SUCCESS(Status)) {
-        LdrpCallModule(Module, NULL);
-        LdrpDiscard(Module);
-        DbgPrint("ldr: %s unloaded\n", Name);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    if (IoBeginUnload(Module->DriverObject)) {
+        LdrpFinishUnload(Module);
+        return STATUS_SUCCESS;
+    }
+    DbgPrint("ldr: %s is unloaded when its files are closed\n", Name);
+    Status = ExHandlers.CreateSystemThread(LdrpFinishUnload, Module);
+    if (!NT_SUCCESS(Status)) {
+        IoEndUnload(Module->DriverObject);
+        LdrpSetState(Module, LdrModuleLoaded);
     }
     return Status;
 }
@@ -564,8 +571,5 @@ void LdrInitialize(void)
     for (const LDR_EXPORT *Export = __kexport_start + 1; Export < __kexport_end; Export++) {
         KI_ASSERT(strcmp(Export[-1].Name, Export->Name) < 0, "%s stands before %s", Export[-1].Name,
                   Export->Name);
-    }
-    if (!NT_SUCCESS(ObCreateType(&LdrpDriverRoutines, &LdrpDriverType))) {
-        KdBugCheck(PHASE1_INITIALIZATION_FAILED, 0, 0, 0, 0, NULL, "no memory for the driver type");
     }
 }

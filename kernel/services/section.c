@@ -48,19 +48,21 @@ static NTSTATUS SvcMakeMemory(PSVC_SECTION New)
 }
 
 /* The file's bytes lie in memory for ever: the section needs no reference to it. */
-static NTSTATUS SvcMapFile(PSVC_SECTION New, const struct _FILE_OBJECT *File)
+static NTSTATUS SvcMapFile(PSVC_SECTION New, PFILE_OBJECT File)
 {
-    if (File->Kind != IoFileArchive) {
+    const IO_ARCHIVE_FILE *Archived = IoFileInArchive(File);
+
+    if (Archived == NULL) {
         return STATUS_INVALID_FILE_FOR_SECTION;
     }
-    if (File->File->Size == 0) {
+    if (Archived->Size == 0) {
         return STATUS_MAPPED_FILE_SIZE_ZERO;
     }
-    if (New->Size > File->File->Size) {
+    if (New->Size > Archived->Size) {
         return STATUS_SECTION_TOO_BIG;
     }
-    New->Size = New->Size != 0 ? New->Size : File->File->Size;
-    return IoArchiveSection(File->File, &New->Section);
+    New->Size = New->Size != 0 ? New->Size : Archived->Size;
+    return IoArchiveSection(Archived, &New->Section);
 }
 
 static NTSTATUS SvcMakeFileSection(PSVC_SECTION New, HANDLE FileHandle, BOOLEAN Copies)

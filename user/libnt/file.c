@@ -19,7 +19,7 @@ NTSTATUS OpenPath(PCSTR Path, ACCESS_MASK Access, PHANDLE File)
     OBJECT_ATTRIBUTES Attributes;
     IO_STATUS_BLOCK Io;
     InitializeObjectAttributes(&Attributes, &String, OBJ_INHERIT, NULL, NULL);
-    return NtOpenFile(File, Access | SYNCHRONIZE, &Attributes, &Io, 0, 0);
+    return NtOpenFile(File, Access | SYNCHRONIZE, &Attributes, &Io, 0, FILE_SYNCHRONOUS_IO_NONALERT);
 }
 
 /* ---- Whole files ---- */
