@@ -116,6 +116,20 @@ for compiler in $(ls /usr/bin/gcc /usr/bin/clang 2>/dev/null); do
 done
 """
 
+# A driver with a device, and its tool: as people write such a sample, with the documented headers alone.
+OUTSIDE_DEVICE = r"""
+for compiler in $(ls /usr/bin/gcc /usr/bin/clang 2>/dev/null); do
+    dir=$TMP/$(basename $compiler)
+    cp -r tests/outside/device $dir
+    option=
+    test $(basename $compiler) = gcc || option=CC=clang
+    test -z "$(make -s M=$dir BUILD=$BUILD WERROR=1 $option 2>&1 | grep -v '^  [A-Z]* ')"
+    $RUN --direct --module $dir/mailbox.sys --put $B/native/mailbox:native/mailbox --native --log $TMP/log -- mailbox >$TMP/out
+    test $(grep -c '^@pass mailbox\.' $TMP/out) = 2
+    grep -x 'mailbox: unloaded' $TMP/log
+done
+"""
+
 CALL_ERRORS = r"""
 expect() {
     want=$1; shift; got=0
@@ -263,5 +277,7 @@ CASES = [
     Script("tools/module-outside-the-tree", OUTSIDE_MODULE),
     Script("tools/driver-outside-the-tree", OUTSIDE_DRIVER),
     Script("tools/notify-outside-the-tree", OUTSIDE_NOTIFY),
+
+    Script("tools/device-outside-the-tree", OUTSIDE_DEVICE),
     Script("tools/run-call-errors", CALL_ERRORS),
 ]

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+MODULE := devices
+SOURCES := driver.c devices.c
