@@ -106,12 +106,13 @@ def client_objects():
     header_size = gdb.lookup_type("struct _OBJECT_HEADER").sizeof
     leaf_entries = gdb.lookup_type("struct _HANDLE_LEAF").fields()[0].type.range()[1] + 1
     middle_entries = gdb.lookup_type("struct _HANDLE_MIDDLE").fields()[0].type.range()[1] + 1
-    for index in range(1, int(table["Limit"])):
+    for index in range(1, int(table["FirstUnused"]) // 4):
         leaf_number, entry = divmod(index, leaf_entries)
         top, middle = divmod(leaf_number, middle_entries)
         leaf = table["Middle"][top]["Leaf"][middle]
-        address = int(leaf["Entry"][entry]["Value"]) & ~1
-        if address:
+        value = int(leaf["Entry"][entry]["Value"])
+        if value:
+            address = value | 1 << 63       # clear while the entry is locked
             header = record(address - header_size, "struct _OBJECT_HEADER")
             yield index * 4, header["Type"]["Routines"]["Name"].string(), address
 
