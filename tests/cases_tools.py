@@ -207,7 +207,7 @@ if grep -v Nothing $TMP/out; then exit 1; fi
 
 # The order holds. With another one in the header of a module that has layers of its own, or with a file in none, it does not.
 MODULE_LAYERS = r"""
-cp -r --parents arch boot kernel ps sync subsystems $TMP
+cp -r --parents arch boot kernel ps sync subsystems drivers include $TMP
 objects=$PWD/$B tool=$PWD/tools/layers header=subsystems/linux/linux.h
 cd $TMP
 $tool $objects
