@@ -253,9 +253,9 @@ static const UCHAR SvcClassPriority[] = {0, 4, 8, 13, 24, 6, 10};
 static void SvcFillPriorityClass(PVOID Data, PVOID Object)
 {
     PROCESS_PRIORITY_CLASS *Class = Data;
-    for (UCHAR i = 1; i < ARRAYSIZE(SvcClassPriority); i++) {
+    for (ULONG i = 1; i < ARRAYSIZE(SvcClassPriority); i++) {
         if (SvcClassPriority[i] == ((PEPROCESS)Object)->Pcb.BasePriority) {
-            Class->PriorityClass = i;
+            Class->PriorityClass = (UCHAR)i;
         }
     }
 }

@@ -206,10 +206,10 @@ NTSTATUS WaitForProcess(HANDLE Process)
     do {
         Status = NtWaitForSingleObject(Process, FALSE, NULL);
     } while (Status == STATUS_ALERTED || Status == STATUS_USER_APC);
-    if (NT_SUCCESS(Status)) {
-        Status = NtQueryInformationProcess(Process, ProcessBasicInformation, &Information,
-                                           sizeof(Information), NULL);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
     }
+    Status = NtQueryInformationProcess(Process, ProcessBasicInformation, &Information, sizeof(Information), NULL);
     return NT_SUCCESS(Status) ? Information.ExitStatus : Status;
 }
 
