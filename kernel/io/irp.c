@@ -194,6 +194,7 @@ NTSTATUS IopCallAndWait(PDEVICE_OBJECT Device, PIRP Irp, BOOLEAN Alertable)
 
     KeInitializeEvent(&Done, NotificationEvent, FALSE);
     Irp->Flags |= IRP_SYNCHRONOUS_API;
+    /* cppcheck-suppress autoVariables ; set for the last time before this routine returns */
     Irp->UserEvent = &Done;
     NTSTATUS Returned = IofCallDriver(Device, Irp);
     if (Returned != STATUS_PENDING) {
