@@ -149,10 +149,9 @@ void PsInitializePhase0(void)
     ObCurrentThread = PspCurrentThreadObject;
 }
 
-const char *PsModuleInUse(PEX_MODULE Module)
+bool PsFindLeftover(const EX_MODULE *Module, PEX_LEFTOVER Left)
 {
-    const char *What = PspModuleProviderInUse(Module);
-    return What != NULL ? What : PspModuleNotifyInUse(Module);
+    return PspFindLeftProvider(Module, Left) || PspFindLeftNotify(Module, Left);
 }
 
 void PsInitializePhase1(void)

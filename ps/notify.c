@@ -526,17 +526,12 @@ void PsNotifyModuleImage(PCUNICODE_STRING FullImageName, PVOID ImageBase, SIZE_T
 
 /* ---- Modules that go ---- */
 
-static bool PspIsInModule(PEX_MODULE Module, const PSP_NOTIFY_SLOT *Slot)
-{
-    return (ULONG_PTR)Slot->Routine - (ULONG_PTR)Module->Base < Module->Size;
-}
-
 /* TRUE: it is registered. A deferred removal is waited for: its calls may not hold the module yet. */
-static bool PspIsSlotUsedBy(const PSP_NOTIFY_SLOT *Slot, PEX_MODULE Module)
+static bool PspIsSlotUsedBy(const PSP_NOTIFY_SLOT *Slot, const EX_MODULE *Module)
 {
     LARGE_INTEGER Millisecond = {.QuadPart = -10000};
     ULONG64 State;
-    while ((State = __atomic_load_n(&Slot->State, __ATOMIC_ACQUIRE)) != 0 && PspIsInModule(Module, Slot)) {
+    while ((State = __atomic_load_n(&Slot->State, __ATOMIC_ACQUIRE)) != 0 && ExIsInModule(Module, Slot->Routine)) {
         if (State & PSP_SLOT_OPEN) {
             return true;
         }
@@ -545,14 +540,17 @@ static bool PspIsSlotUsedBy(const PSP_NOTIFY_SLOT *Slot, PEX_MODULE Module)
     return false;
 }
 
-const char *PspModuleNotifyInUse(PEX_MODULE Module)
+bool PspFindLeftNotify(const EX_MODULE *Module, PEX_LEFTOVER Left)
 {
     static const PSP_NOTIFY_TABLE *const Tables[] = {&PspProcessTable, &PspThreadTable, &PspImageTable};
     for (ULONG i = 0; i < ARRAYSIZE(Tables) * PSP_NOTIFY_SLOTS; i++) {
         const PSP_NOTIFY_TABLE *Table = Tables[i / PSP_NOTIFY_SLOTS];
-        if (PspIsSlotUsedBy(&Table->Slot[i % PSP_NOTIFY_SLOTS], Module)) {
-            return Table->What;
+        const PSP_NOTIFY_SLOT *Slot = &Table->Slot[i % PSP_NOTIFY_SLOTS];
+        if (PspIsSlotUsedBy(Slot, Module)) {
+            RtlPrint(Left->What, sizeof(Left->What), "%s", Table->What);
+            Left->Routine = Slot->Routine;
+            return true;
         }
     }
-    return NULL;
+    return false;
 }

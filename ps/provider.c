@@ -193,18 +193,20 @@ NTSTATUS PsUnregisterSubsystemProvider(PPS_PROVIDER Handle, BOOLEAN Wait)
 }
 EXPORT(PsUnregisterSubsystemProvider);
 
-const char *PspModuleProviderInUse(PEX_MODULE Module)
+bool PspFindLeftProvider(const EX_MODULE *Module, PEX_LEFTOVER Left)
 {
-    const char *What = NULL;
+    bool Found = false;
     KIRQL Irql = KeAcquireLock(&PspProviderLock);
     for (PLIST_ENTRY Entry = PspProviderHead.Flink; Entry != &PspProviderHead; Entry = Entry->Flink) {
         PPS_PROVIDER Provider = CONTAINING_RECORD(Entry, struct _PS_PROVIDER, Links);
         if (Provider->CodeStart == (ULONG_PTR)Module->Base) {
-            What = "a subsystem provider";
+            RtlPrint(Left->What, sizeof(Left->What), "a subsystem provider");
+            Left->Routine = (PVOID)Provider->Table.DispatchSystemCall;
+            Found = true;
         }
     }
     KeReleaseLock(&PspProviderLock, Irql);
-    return What;
+    return Found;
 }
 
 SIZE_T PsProviderNames(char *Buffer, SIZE_T Size)

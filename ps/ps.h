@@ -175,8 +175,8 @@ NTSTATUS PsReferenceAddressSpace(PEPROCESS Process, PMM_ADDRESS_SPACE *Space);
 PEPROCESS PsNextProcess(PEPROCESS Previous);
 /* Image callbacks for a kernel module (ProcessId 0), before its DriverEntry. PASSIVE. */
 void PsNotifyModuleImage(PCUNICODE_STRING FullImageName, PVOID ImageBase, SIZE_T ImageSize);
-/* Does a module that has run its DriverUnload still have something registered? A word for it, or NULL. PASSIVE. */
-const char *PsModuleInUse(PEX_MODULE Module);
+/* Is a provider or a notify routine of a module that has run its DriverUnload still registered? PASSIVE. */
+bool PsFindLeftover(const EX_MODULE *Module, PEX_LEFTOVER Left);
 
 /* ---- For the services ---- */
 

@@ -133,9 +133,9 @@ void PspNotifyThreadExit(PETHREAD Thread);
 void PspNotifyProcessImage(PEPROCESS Process);
 /* The current thread ends inside callbacks: they count as returned. */
 void PspAbandonNotifyCalls(PETHREAD Thread);
-/* PsModuleInUse's share: waits for removals that were deferred; a routine of the module that is still
+/* PsFindLeftover's share: waits for removals that were deferred; a routine of the module that is still
    registered? */
-const char *PspModuleNotifyInUse(PEX_MODULE Module);
+bool PspFindLeftNotify(const EX_MODULE *Module, PEX_LEFTOVER Left);
 
 /* ---- Providers (provider.c) ---- */
 
@@ -166,7 +166,7 @@ void PspEnterProvider(PSP_PROVIDER_CALL *Call, PPS_PROVIDER Provider);
 void PspLeaveProvider(PSP_PROVIDER_CALL *Call, const char *Routine);
 /* The thread's system calls go to its process's provider. */
 void PspBindThread(PETHREAD Thread);
-const char *PspModuleProviderInUse(PEX_MODULE Module);
+bool PspFindLeftProvider(const EX_MODULE *Module, PEX_LEFTOVER Left);
 extern const PS_SUBSYSTEM_ROUTINES PspSubsystemRoutines; /* providerproc.c */
 
 #endif

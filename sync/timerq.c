@@ -141,6 +141,39 @@ BOOLEAN KeCancelTimer(PKTIMER Timer)
 }
 EXPORT(KeCancelTimer);
 
+static bool KiLeadsInto(PKTIMER Timer, ULONG_PTR Start, SIZE_T Size)
+{
+    PKDPC Dpc = Timer->Dpc;
+    return (ULONG_PTR)Timer - Start < Size ||
+           (Dpc != NULL && ((ULONG_PTR)Dpc - Start < Size || (ULONG_PTR)Dpc->DeferredRoutine - Start < Size));
+}
+
+/* The queue is locked as a whole: a periodic timer changes its bucket. */
+static PKTIMER KiFindInQueue(KTIMER_QUEUE *Queue, ULONG_PTR Start, SIZE_T Size)
+{
+    for (ULONG i = 0; i < TIMER_BUCKETS; i++) {
+        for (PLIST_ENTRY Entry = Queue->Bucket[i].Flink; Entry != &Queue->Bucket[i]; Entry = Entry->Flink) {
+            if (KiLeadsInto(KiTimerOf(Entry), Start, Size)) {
+                return KiTimerOf(Entry);
+            }
+        }
+    }
+    return NULL;
+}
+
+PKTIMER KeFindTimerOf(const void *Start, SIZE_T Size, const void **Routine)
+{
+    PKTIMER Found = NULL;
+    for (ULONG i = 0; i < KeNumberProcessors && Found == NULL; i++) {
+        KTIMER_QUEUE *Queue = &KiProcessorBlock[i]->Timers;
+        KIRQL Irql = KeAcquireLock(&Queue->Lock);
+        Found = KiFindInQueue(Queue, (ULONG_PTR)Start, Size);
+        *Routine = Found != NULL && Found->Dpc != NULL ? (PVOID)Found->Dpc->DeferredRoutine : NULL;
+        KeReleaseLock(&Queue->Lock, Irql);
+    }
+    return Found;
+}
+
 void KiRequeueTimer(PKTIMER Timer, ULONG64 Due)
 {
     KiInsertTimer(&KiProcessorBlock[Timer->Processor]->Timers, Timer, Due);

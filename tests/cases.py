@@ -16,8 +16,8 @@ import re
 from kinds import HOST, ROOT, Command, Host, Kernel, Program
 
 # tests/kernel/NAME, tests/user/NAME and tests/linux/NAME that cases_*.py runs in its own way.
-SPECIAL = {"kernel/balance", "kernel/bench", "kernel/bug", "kernel/devbugs", "kernel/devices", "kernel/interrupts", "kernel/lockbugs", "kernel/misuse", "kernel/schedapi",
-           "kernel/seeded", "kernel/spinbugs", "linux/nullcall", "user/child", "user/devices", "user/mailbox"}
+SPECIAL = {"kernel/balance", "kernel/bench", "kernel/bug", "kernel/devbugs", "kernel/devices", "kernel/interrupts", "kernel/leaver",
+           "kernel/left", "kernel/lockbugs", "kernel/misuse", "kernel/schedapi", "kernel/seeded", "kernel/spinbugs", "linux/nullcall", "user/child", "user/devices", "user/mailbox"}
 
 
 def names(pattern):

@@ -58,3 +58,12 @@ CASES += [Bugcheck(f"bug/provider-{name}", modules=("providers",), options=f"pro
 CASES += [Bugcheck(f"bug/{name}", modules=("bug",), options=f"bug.kind={name}", hang=True, log=log)
           for name, log in (("hang-dispatch", "has not been below DISPATCH_LEVEL"), ("hang-deaf", "takes no interrupts"))]
 CASES += [Kernel("bug/hang-dispatch-ok", modules=("bug",), options="bug.kind=hang-dispatch-ok", idle=True)]
+
+# What a module leaves behind when it is unloaded is named, with its routine.
+LEFT = {"interrupt": "interrupt line 3, routine leaver!Service", "callback": "a registration with a callback object, routine leaver!Notified",
+        "filter": "object callbacks at altitude 321.5, routine leaver!AfterHandle", "timer": "timer leaver!Timer, which is set",
+        "periodic": "timer .*, which is set, routine leaver!Expired"}
+CASES += [Bugcheck(f"bug/left-{name}", modules=("leaver", "left"), options=f"leaver.kind={name}", code=0xCE,
+                   symbol="DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS", log="module leaver is gone and has left behind: " + log)
+          for name, log in LEFT.items()]
+CASES += [Kernel("bug/left-nothing", modules=("leaver", "left"), options="leaver.kind=ok")]

@@ -55,6 +55,17 @@ typedef struct _EX_MODULE {
     EX_RUNDOWN_REF Rundown; /* held by calls in progress into the module */
 } EX_MODULE, *PEX_MODULE;
 
+static inline bool ExIsInModule(const EX_MODULE *Module, const void *Address)
+{
+    return (ULONG_PTR)Address - (ULONG_PTR)Module->Base < Module->Size;
+}
+
+/* Something through which the system would still call a module that has run its DriverUnload. */
+typedef struct _EX_LEFTOVER {
+    char What[128];      /* "interrupt line 4" */
+    const void *Routine; /* of the module; NULL: none is known */
+} EX_LEFTOVER, *PEX_LEFTOVER;
+
 /* ---- What ex calls above it: a constant of kernel/init/handlers.c ---- */
 
 typedef struct _EX_HANDLERS {

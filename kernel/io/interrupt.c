@@ -241,6 +241,24 @@ VOID IoDisconnectInterrupt(PKINTERRUPT InterruptObject)
 }
 EXPORT(IoDisconnectInterrupt);
 
+bool IoFindLeftover(const EX_MODULE *Module, PEX_LEFTOVER Left)
+{
+    PKINTERRUPT Found = NULL;
+
+    KeLockShared(&IopLineLock);
+    for (ULONG i = 0; i < IOP_LINES && Found == NULL; i++) {
+        for (Found = IopLine[i].First; Found != NULL && !ExIsInModule(Module, (PVOID)Found->ServiceRoutine);) {
+            Found = Found->Next;
+        }
+    }
+    if (Found != NULL) {
+        RtlPrint(Left->What, sizeof(Left->What), "interrupt line %u", Found->Line);
+        Left->Routine = (PVOID)Found->ServiceRoutine;
+    }
+    KeUnlockShared(&IopLineLock);
+    return Found != NULL;
+}
+
 /*
  * CONNECT_FULLY_SPECIFIED (and ..._GROUP, of group 0) does what IoConnectInterrupt does. Differs: the other versions ask
  * for what only device objects with resources can tell, of which there are none, and give STATUS_NOT_SUPPORTED; Version

@@ -7,6 +7,7 @@
 #define PRIMER_IO_H
 
 #include "arch/boot.h"
+#include "kernel/ex/ex.h"
 #include "kernel/mm/mm.h"
 #include <subsystem.h>
 
@@ -90,5 +91,8 @@ void IoConsoleSize(PUSHORT Columns, PUSHORT Rows);
 BOOLEAN IoConsoleInputReady(void);
 /* Everything written has left the machine. */
 void IoConsoleFlush(void);
+
+/* Is an interrupt object still connected to a routine of the module? PASSIVE. */
+bool IoFindLeftover(const EX_MODULE *Module, PEX_LEFTOVER Left);
 
 #endif

@@ -16,6 +16,7 @@
 #include "kernel/mm/mm.h"
 #include "kernel/rtl/rtl.h"
 #include "ps/ps.h"
+#include "sync/timerq.h"
 #include <ntapi.h>
 
 #define LDRP_TAG 'rdLP'
@@ -387,21 +388,47 @@ static NTSTATUS LdrpCallEntry(PLDR_MODULE Module)
     return LdrpCallModule(Module, &RegistryPath.String);
 }
 
+static bool LdrpFindTimer(const EX_MODULE *Image, PEX_LEFTOVER Left)
+{
+    char Name[KD_NAME_SIZE];
+    PKTIMER Timer = KeFindTimerOf(Image->Base, Image->Size, &Left->Routine);
+
+    if (Timer != NULL) {
+        RtlPrint(Left->What, sizeof(Left->What), "timer %s, which is set", KdName(Timer, Name, sizeof(Name)));
+    }
+    return Timer != NULL;
+}
+
+static bool LdrpFindDevice(PLDR_MODULE Module, PEX_LEFTOVER Left)
+{
+    RtlPrint(Left->What, sizeof(Left->What), "a device");
+    return Module->DriverObject->DeviceObject != NULL;
+}
+
+/* What the system would still call when the module's memory has gone stops the machine, and is named. */
+static void LdrpCheckLeftovers(PLDR_MODULE Module)
+{
+    EX_LEFTOVER Left = {.Routine = NULL};
+    char Routine[KD_NAME_SIZE];
+    PEX_MODULE Image = &Module->Image;
+
+    if (PsFindLeftover(Image, &Left) || IoFindLeftover(Image, &Left) || ObFindLeftover(Image, &Left) ||
+        LdrpFindDevice(Module, &Left) || LdrpFindTimer(Image, &Left)) {
+        KdBugCheck(DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS, (ULONG64)Image->Base, Image->Size,
+                   (ULONG64)Left.Routine, 0, NULL, "module %s is gone and has left behind: %s%s%s", Module->Name, Left.What,
+                   Left.Routine != NULL ? ", routine " : "",
+                   Left.Routine != NULL ? KdName(Left.Routine, Routine, sizeof(Routine)) : "");
+    }
+}
+
 /* The module, in state Unloading, has run its last routine: off the list, and its memory is freed. What may
    still lead into it is waited for, or stops the machine. */
 static void LdrpDiscard(PLDR_MODULE Module)
 {
-    const char *Left = PsModuleInUse(&Module->Image);
-
-    if (Left == NULL && Module->DriverObject->DeviceObject != NULL) {
-        Left = "a device";
-    }
-    if (Left != NULL) {
-        KdBugCheck(DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS, (ULONG64)Module->Image.Base, Module->Image.Size,
-                   0, 0, NULL, "module %s is gone and has left behind: %s", Module->Name, Left);
-    }
-    KeFlushQueuedDpcs();
+    LdrpCheckLeftovers(Module);
     ExWaitForRundownProtectionRelease(&Module->Image.Rundown);
+    KeFlushQueuedDpcs();
+    LdrpCheckLeftovers(Module); /* what its last calls and DPCs have set, connected or registered */
 
     LdrpAcquire();
     LdrpUnlinkModule(Module);

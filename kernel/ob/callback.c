@@ -2,18 +2,18 @@
 /*
  * Callback objects: a name under which drivers register routines, and under which one of them has all of these called.
  *
- * Each object's Lock (KlcExecutive) guards its registrations. It is not held while a routine is called: a call stands in the
- * list of its registration, and the registration stays in the object's list as long as a call does.
+ * ObpCallbackLock (KlcExecutive) guards the registrations with all objects, which stand in one list: there are few of them, and
+ * who unloads a module looks through all. The lock is not held while a routine is called: a call stands in the list of its
+ * registration, and the registration stays in the list of all as long as a call does.
  */
 #include "kernel/ob/obp.h"
+#include "kernel/rtl/rtl.h"
 
 #define OBP_CALLBACK_TAG 'blCO'
 
-/* (l) Lock   (c) constant */
+/* (l) ObpCallbackLock   (c) constant */
 struct _CALLBACK_OBJECT {
-    KLOCK Lock;
-    BOOLEAN AllowMultiple;    /* (c) */
-    LIST_ENTRY Registrations; /* (l) in their order */
+    BOOLEAN AllowMultiple; /* (c) */
 };
 
 /* A call in progress, on the caller's stack. */
@@ -23,17 +23,19 @@ typedef struct _OBP_CALLBACK_CALL {
 } OBP_CALLBACK_CALL, *POBP_CALLBACK_CALL;
 
 typedef struct _OBP_REGISTRATION {
-    LIST_ENTRY Link; /* (l) */
-    PCALLBACK_OBJECT Object;
-    PCALLBACK_FUNCTION Function;
-    PVOID Context;
-    POBP_CALLBACK_CALL Calls; /* (l) */
-    BOOLEAN Leaving;          /* (l) not called any more */
-    BOOLEAN FreeAtEnd;        /* (l) unregistered by its own call: the last call frees it */
-    PKEVENT Waiter;           /* (l) set whenever a call ends, for the thread that unregisters */
+    LIST_ENTRY Link;             /* (l) */
+    PCALLBACK_OBJECT Object;     /* (c) */
+    PCALLBACK_FUNCTION Function; /* (c) */
+    PVOID Context;               /* (c) */
+    POBP_CALLBACK_CALL Calls;    /* (l) */
+    BOOLEAN Leaving;             /* (l) not called any more */
+    BOOLEAN FreeAtEnd;           /* (l) unregistered by its own call: the last call frees it */
+    PKEVENT Waiter;              /* (l) set whenever a call ends, for the thread that unregisters */
 } OBP_REGISTRATION, *POBP_REGISTRATION;
 
 static POBJECT_TYPE ObpCallbackType;
+static KLOCK ObpCallbackLock = KLOCK_INITIALIZER(KlcExecutive);
+static LIST_ENTRY ObpRegistrations = {&ObpRegistrations, &ObpRegistrations}; /* (l) of all objects, in their order */
 
 static const OB_TYPE_ROUTINES ObpCallbackRoutines = {
     .Name = "Callback",
@@ -49,8 +51,6 @@ static NTSTATUS ObpMakeCallback(const EX_OBJECT_ATTRIBUTES *Attributes, BOOLEAN 
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    KeInitializeLock(&New->Lock, KlcExecutive);
-    InitializeListHead(&New->Registrations);
     New->AllowMultiple = AllowMultiple;
     Status = ObInsertName(New, Attributes, KernelMode, (PVOID *)Object);
     return NT_SUCCESS(Status) ? STATUS_SUCCESS : Status;
@@ -80,11 +80,12 @@ EXPORT(ExCreateCallback);
 
 /* ---- Registrations ---- */
 
-/* Has the object, which is locked, a registration that is not about to go? */
+/* Has the object a registration that is not about to go? Locked. */
 static bool ObpHasRegistration(PCALLBACK_OBJECT Object)
 {
-    for (PLIST_ENTRY Link = Object->Registrations.Flink; Link != &Object->Registrations; Link = Link->Flink) {
-        if (!CONTAINING_RECORD(Link, OBP_REGISTRATION, Link)->Leaving) {
+    for (PLIST_ENTRY Link = ObpRegistrations.Flink; Link != &ObpRegistrations; Link = Link->Flink) {
+        POBP_REGISTRATION Registration = CONTAINING_RECORD(Link, OBP_REGISTRATION, Link);
+        if (Registration->Object == Object && !Registration->Leaving) {
             return true;
         }
     }
@@ -104,13 +105,13 @@ PVOID ExRegisterCallback(PCALLBACK_OBJECT CallbackObject, PCALLBACK_FUNCTION Cal
     New->Object = CallbackObject;
     New->Function = CallbackFunction;
     New->Context = CallbackContext;
-    KIRQL Irql = KeAcquireLock(&CallbackObject->Lock);
+    KIRQL Irql = KeAcquireLock(&ObpCallbackLock);
     bool Refused = !CallbackObject->AllowMultiple && ObpHasRegistration(CallbackObject);
     if (!Refused) {
         ObReferenceObject(CallbackObject);
-        InsertTailList(&CallbackObject->Registrations, &New->Link);
+        InsertTailList(&ObpRegistrations, &New->Link);
     }
-    KeReleaseLock(&CallbackObject->Lock, Irql);
+    KeReleaseLock(&ObpCallbackLock, Irql);
     if (Refused) {
         ExFreePoolWithTag(New, OBP_CALLBACK_TAG);
         New = NULL;
@@ -137,19 +138,18 @@ static void ObpRemoveCall(POBP_REGISTRATION Registration, POBP_CALLBACK_CALL Cal
     *Link = Call->Next;
 }
 
-/* Calls a registered routine. The object is locked before and after, and not meanwhile. Returns the next registration's
+/* Calls a registered routine. The list is locked before and after, and not meanwhile. Returns the next registration's
    link. A registration that was left for this call to free goes into the list Gone. */
 static PLIST_ENTRY ObpCallRegistration(POBP_REGISTRATION Registration, PVOID Argument1, PVOID Argument2, KIRQL *Irql,
                                        PLIST_ENTRY Gone)
 {
-    PCALLBACK_OBJECT Object = Registration->Object;
     OBP_CALLBACK_CALL Call = {.Next = Registration->Calls, .Thread = ArchCurrentThread()};
 
     /* cppcheck-suppress autoVariables ; taken back when the call is over */
     Registration->Calls = &Call;
-    KeReleaseLock(&Object->Lock, *Irql);
+    KeReleaseLock(&ObpCallbackLock, *Irql);
     Registration->Function(Registration->Context, Argument1, Argument2);
-    *Irql = KeAcquireLock(&Object->Lock);
+    *Irql = KeAcquireLock(&ObpCallbackLock);
     ObpRemoveCall(Registration, &Call);
     PLIST_ENTRY Next = Registration->Link.Flink;
     if (Registration->Waiter != NULL) {
@@ -165,18 +165,18 @@ static PLIST_ENTRY ObpCallRegistration(POBP_REGISTRATION Registration, PVOID Arg
    makes are the system's to notify. <= DISPATCH_LEVEL. (WDK page of the name) */
 VOID ExNotifyCallback(PVOID CallbackObject, PVOID Argument1, PVOID Argument2)
 {
-    PCALLBACK_OBJECT Object = CallbackObject;
     LIST_ENTRY Gone;
 
     InitializeListHead(&Gone);
-    KIRQL Irql = KeAcquireLock(&Object->Lock);
-    PLIST_ENTRY Link = Object->Registrations.Flink;
-    while (Link != &Object->Registrations) {
+    KIRQL Irql = KeAcquireLock(&ObpCallbackLock);
+    PLIST_ENTRY Link = ObpRegistrations.Flink;
+    while (Link != &ObpRegistrations) {
         POBP_REGISTRATION Registration = CONTAINING_RECORD(Link, OBP_REGISTRATION, Link);
-        Link = Registration->Leaving ? Link->Flink
-                                     : ObpCallRegistration(Registration, Argument1, Argument2, &Irql, &Gone);
+        Link = Registration->Object != CallbackObject || Registration->Leaving
+                   ? Link->Flink
+                   : ObpCallRegistration(Registration, Argument1, Argument2, &Irql, &Gone);
     }
-    KeReleaseLock(&Object->Lock, Irql);
+    KeReleaseLock(&ObpCallbackLock, Irql);
     while (!IsListEmpty(&Gone)) {
         ObpFreeRegistration(CONTAINING_RECORD(RemoveHeadList(&Gone), OBP_REGISTRATION, Link));
     }
@@ -202,19 +202,18 @@ static bool ObpOthersCall(POBP_REGISTRATION Registration)
 VOID ExUnregisterCallback(PVOID CallbackRegistration)
 {
     POBP_REGISTRATION Registration = CallbackRegistration;
-    PCALLBACK_OBJECT Object = Registration->Object;
     KEVENT Ended;
 
     PAGED_CODE();
     KeInitializeEvent(&Ended, SynchronizationEvent, FALSE);
-    KIRQL Irql = KeAcquireLock(&Object->Lock);
+    KIRQL Irql = KeAcquireLock(&ObpCallbackLock);
     KI_ASSERT(!Registration->Leaving, "callback registration %p is unregistered twice", Registration);
     Registration->Leaving = TRUE;
     while (ObpOthersCall(Registration)) {
         Registration->Waiter = &Ended;
-        KeReleaseLock(&Object->Lock, Irql);
+        KeReleaseLock(&ObpCallbackLock, Irql);
         KeWaitForSingleObject(&Ended, WrRundown, KernelMode, FALSE, NULL);
-        Irql = KeAcquireLock(&Object->Lock);
+        Irql = KeAcquireLock(&ObpCallbackLock);
     }
     Registration->Waiter = NULL;
     bool Own = Registration->Calls != NULL;
@@ -222,12 +221,29 @@ VOID ExUnregisterCallback(PVOID CallbackRegistration)
     if (!Own) {
         RemoveEntryList(&Registration->Link);
     }
-    KeReleaseLock(&Object->Lock, Irql);
+    KeReleaseLock(&ObpCallbackLock, Irql);
     if (!Own) {
         ObpFreeRegistration(Registration);
     }
 }
 EXPORT(ExUnregisterCallback);
+
+bool ObFindLeftover(const EX_MODULE *Module, PEX_LEFTOVER Left)
+{
+    bool Found = false;
+    KIRQL Irql = KeAcquireLock(&ObpCallbackLock);
+
+    for (PLIST_ENTRY Link = ObpRegistrations.Flink; Link != &ObpRegistrations && !Found; Link = Link->Flink) {
+        POBP_REGISTRATION Registration = CONTAINING_RECORD(Link, OBP_REGISTRATION, Link);
+        Found = ExIsInModule(Module, (PVOID)Registration->Function);
+        Left->Routine = (PVOID)Registration->Function;
+    }
+    KeReleaseLock(&ObpCallbackLock, Irql);
+    if (Found) {
+        RtlPrint(Left->What, sizeof(Left->What), "a registration with a callback object");
+    }
+    return Found || ObpFindLeftFilter(Module, Left);
+}
 
 /* ---- Start-up ---- */
 

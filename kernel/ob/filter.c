@@ -8,6 +8,7 @@
  * last routine has returned. The deregistration takes a registration off the list, and waits for its run-down.
  */
 #include "kernel/ob/obp.h"
+#include "kernel/rtl/rtl.h"
 #include "sync/pushlock.h"
 
 #define OBP_FILTER_TAG 'tlFO'
@@ -167,6 +168,30 @@ VOID ObUnRegisterCallbacks(PVOID RegistrationHandle)
     ExFreePoolWithTag(Filter, OBP_FILTER_TAG);
 }
 EXPORT(ObUnRegisterCallbacks);
+
+static const void *ObpFilterRoutineIn(const OBP_FILTER *Filter, const EX_MODULE *Module)
+{
+    for (ULONG i = 0; i < Filter->Count; i++) {
+        const void *Before = (PVOID)Filter->Operation[i].PreOperation, *After = (PVOID)Filter->Operation[i].PostOperation;
+        if (ExIsInModule(Module, Before) || ExIsInModule(Module, After)) {
+            return ExIsInModule(Module, Before) ? Before : After;
+        }
+    }
+    return NULL;
+}
+
+bool ObpFindLeftFilter(const EX_MODULE *Module, PEX_LEFTOVER Left)
+{
+    Left->Routine = NULL;
+    KeLockShared(&ObpFilterLock);
+    for (PLIST_ENTRY Link = ObpFilters.Flink; Link != &ObpFilters && Left->Routine == NULL; Link = Link->Flink) {
+        POBP_FILTER Filter = CONTAINING_RECORD(Link, OBP_FILTER, Link);
+        Left->Routine = ObpFilterRoutineIn(Filter, Module);
+        RtlPrint(Left->What, sizeof(Left->What), "object callbacks at altitude %wZ", &Filter->Altitude);
+    }
+    KeUnlockShared(&ObpFilterLock);
+    return Left->Routine != NULL;
+}
 
 /* The version of the registration structure that ObRegisterCallbacks takes. Any IRQL. (WDK page of the name) */
 USHORT ObGetFilterVersion(VOID)

@@ -91,6 +91,9 @@ extern POBJECT_TYPE ObDirectoryType, ObSymbolicLinkType;
 NTSTATUS ObCreateSymbolicLink(PUNICODE_STRING Target, PVOID *Link);
 PCUNICODE_STRING ObSymbolicLinkTarget(PVOID Link);
 
+/* Is a routine of the module still registered with a callback object, or for handles (ObRegisterCallbacks)? PASSIVE. */
+bool ObFindLeftover(const EX_MODULE *Module, PEX_LEFTOVER Left);
+
 /* ---- Handle tables ---- */
 
 NTSTATUS ObCreateHandleTable(PHANDLE_TABLE *Table);

@@ -116,6 +116,8 @@ typedef struct _OBP_FILTERING {
 /* Calls the routines before; returns the rights that they leave. ObpFilterAfter must follow, with what came of it. PASSIVE, no lock. */
 ACCESS_MASK ObpFilterBefore(OBP_FILTERING *Filtering, PVOID Object, ACCESS_MASK Access);
 void ObpFilterAfter(OBP_FILTERING *Filtering, PVOID Object, NTSTATUS Status, ACCESS_MASK Granted);
+/* ObFindLeftover's share. */
+bool ObpFindLeftFilter(const EX_MODULE *Module, PEX_LEFTOVER Left);
 
 /* ---- Tables: of handles, and of client ids ---- */
 

@@ -21,13 +21,20 @@ words_after = $(if $(2),$(shell awk '/^\/\/ $(1):/ { for (i = 3; i <= NF; i++) p
 first  = $(firstword $(subst |, ,$(1)))
 second = $(lastword $(subst |, ,$(1)))
 
+# Each kernel source is compiled once for all tests, to an object that has its own dependency file.
 $(foreach p,$(call words_after,sources,$(HOST_TESTS)),\
-    $(eval $(patsubst tests/%.c,build/tests/%,$(call first,$(p))): $(call second,$(p)))\
-    $(eval SOURCES.$(patsubst tests/%.c,build/tests/%,$(call first,$(p))) += $(call second,$(p))))
+    $(eval $(patsubst tests/%.c,build/tests/%,$(call first,$(p))): build/tests/host.o/$(call second,$(p)).o)\
+    $(eval HOST_OBJECTS += build/tests/host.o/$(call second,$(p)).o))
 
 build/tests/host/%: tests/host/%.c tools/mk/tests.mk
 	$(call say,HOSTCC,$<)
-	$(Q)$(HOSTCC) $(HOST_FLAGS) -MMD -MP -MF $@.d -o $@ $< $(SOURCES.$@) -lm
+	$(Q)$(HOSTCC) $(HOST_FLAGS) -MMD -MP -MF $@.d -o $@ $< $(filter %.o,$^) -lm
+
+build/tests/host.o/%.c.o: %.c tools/mk/tests.mk
+	$(call say,HOSTCC,$<)
+	$(Q)$(HOSTCC) $(HOST_FLAGS) -MMD -MP -c -o $@ $<
+
+-include $(sort $(HOST_OBJECTS:.o=.d))
 
 # ---- Linux programs -------------------------------------------------------------------------------------------------
 
