@@ -109,30 +109,33 @@ static VOID TurnThread(PVOID Context)
     }
 }
 
-/* How often two spinners of one processor take turns in half a second. */
-static LONG CountTurns(VOID)
+/* In how many milliseconds two spinners of one processor take so many turns. A host that is busy makes it longer, not shorter. */
+static ULONG TimeOfTurns(LONG Wanted)
 {
     Stop = Turns = 0;
+    ULONGLONG Start = KeQueryInterruptTime();
     PETHREAD First = KtestStart(TurnThread, (PVOID)1), Second = KtestStart(TurnThread, (PVOID)2);
-    KtestSleep(500);
-    LONG Count = Turns;
+    while (Turns < Wanted) {
+        KtestSleep(1);
+    }
+    ULONG Taken = (ULONG)((KeQueryInterruptTime() - Start) / 10000);
     Stop = 1;
     KtestJoin(First);
     KtestJoin(Second);
-    return Count;
+    return Taken;
 }
 
-/* A quantum is two ticks of 15 ms, 6 units, by default; it is the process's. */
+/* A quantum is two ticks of 15 ms, 6 units, by default; it is the process's. N turns are N - 1 quanta and a bit. */
 static PCSTR TestQuantum(VOID)
 {
     KeSetPriorityThread(KeGetCurrentThread(), 12);
-    LONG Usual = CountTurns();
+    ULONG Usual = TimeOfTurns(12);
     UCHAR Before = PrimerSetQuantum(24);
-    LONG Long = CountTurns();
+    ULONG Long = TimeOfTurns(4);
     KTEST_CHECK(PrimerSetQuantum(Before) == 24);
-    DbgPrint("schedapi: %d turns with the usual quantum, %d with one four times as long\n", Usual, Long);
+    DbgPrint("schedapi: 12 turns in %u ms with the usual quantum, 4 in %u ms with one four times as long\n", Usual, Long);
     KTEST_CHECK(Before == 6);
-    KTEST_CHECK(Usual >= 10 && Usual <= 25 && Long >= 2 && Long <= 8);
+    KTEST_CHECK(Usual >= 11 * 25 && Usual < 5000 && Long >= 3 * 100 && Long < 5000);
     return NULL;
 }
 
