@@ -166,7 +166,6 @@ static VOID ChangingBuffers(VOID)
     static volatile ULONG Input[4];
     IO_STATUS_BLOCK Io;
     HANDLE File, Thread;
-    ULONG Done = 0;
     CHECK_SUCCESS(NtAllocateVirtualMemory(NtCurrentProcess(), &Page, 0, &Size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE));
     CHECK_SUCCESS(Open(&File));
     Stop = 0;
@@ -174,7 +173,6 @@ static VOID ChangingBuffers(VOID)
     for (ULONG i = 0; i < 1000; i++) {
         NTSTATUS Status = Ask(File, i % 2 == 0 ? IOCTL_ECHO : IOCTL_RAW, (PVOID)Input, 16, Page, 16, &Io);
         CHECK(Status == STATUS_SUCCESS || Status == STATUS_ACCESS_VIOLATION);
-        Done += Status == STATUS_SUCCESS;
     }
     Stop = 1;
     CHECK_SUCCESS(NtWaitForSingleObject(Thread, FALSE, NULL));
