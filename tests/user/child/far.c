@@ -13,7 +13,7 @@ static VOID FarAt(ULONG64 Kind, ULONG64 Stack)
     } Target = {ADDRESS_LOWEST, 0x33}; /* where no code is */
 
 #define WITH_STACK(Instruction)                                                                              \
-    __asm__ volatile("movq %0, %%rsp\n\t" Instruction ::"r"(Stack), "r"(&Target) : "memory")
+    __asm__ volatile("movq %0, %%rsp\n\t" Instruction ::"c"(Stack), "d"(&Target) : "memory")
     switch (Kind) {
     case 0:
         WITH_STACK("iretq");
@@ -37,7 +37,7 @@ static VOID FarAt(ULONG64 Kind, ULONG64 Stack)
         WITH_STACK("lretq $8");
         break;
     case 7:
-        WITH_STACK("rex.w lcall *(%1)");
+        WITH_STACK(".byte 0x48; lcall *(%1)"); /* REX.W: assemblers disagree on its name */
         break;
     case 8:
         WITH_STACK("lcall *(%1)");
