@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The native programs of user/ and the example modules of drivers/, as somebody sees them who tries them out. The native test
 programs of tests/user list themselves, in cases.py."""
-from kinds import HOST, Command, Program
+from kinds import HOST, Command, Program, Script
 
 # Typed into the shell's standard input, line by line; what must come out again.
 SHELL = (
@@ -31,6 +31,50 @@ def far(name, **more):
                    puts=("{B}/native/far:native/far", "{B}/native/child:native/child"), **more)
 
 
+# The driver and the program procmon. What is typed depends on what has come out: the id of the job that is killed, for example.
+PROCMON = r"""
+mkfifo $TMP/in
+$RUN --direct --smp 4 <$TMP/in >$TMP/out 2>$TMP/err & machine=$!
+exec 3>$TMP/in
+says() { until grep -q "$1" $TMP/out; do kill -0 $machine; sleep 0.1; done; }
+events() { awk -v id=$1 '$4 == id && $2 $3 ~ /^(process|thread|image)(created|loaded|ended)$/ { $1 = $4 = ""; $0 = $0; $1 = $1; print }' $TMP/out; }
+created() { sed -n "s/^.* process created *\([0-9]*\) *\([0-9]*\) .*$1\$/\1 \2/p" $TMP/out; }
+
+echo 'load procmon; procmon &' >&3
+says 'process created .*native.procmon$'        # so it has the device, which is exclusive
+echo 'procmon 1; echo status $?; hello; /bin/busybox true' >&3
+says 'process created .*/busybox$'
+read -r linux shell <<<"$(created busybox)"
+says "process ended  *$linux "
+read -r native thread <<<"$(sed -n 's/^hello from process \([0-9]*\), thread \([0-9]*\)$/\1 \2/p' $TMP/out)"
+test "$(created hello)" = "$native $shell"
+events $native >$TMP/native
+diff - $TMP/native <<END
+process created $shell \\Boot\\native\\hello
+thread created $thread
+image loaded $thread \\Boot\\native\\hello
+thread ended $thread
+process ended $thread
+END
+# Of a subsystem's program no image is told.
+events $linux | sed 's/ [0-9].*//' | diff <(grep -v image $TMP/native | sed 's/ [0-9].*//') -
+grep -x 'status 1' $TMP/out
+grep -x 'procmon: access denied' $TMP/err
+
+# Its read is pending, with nothing to come: it is cancelled.
+job=$(sed -n 's/^\[\([0-9]*\)\] procmon$/\1/p' $TMP/out)
+echo "kill $job; wait" >&3
+says "^\[$job\] procmon ended with 130"
+
+# 40 programs of five events each, and room for 128.
+printf "nop\n%.0s" $(seq 40) >&3
+echo 'procmon 128; procmon 1; unload procmon; procmon; exit' >&3
+wait $machine
+lost=$(sed -n 's/^procmon: \([0-9]*\) events lost$/\1/p' $TMP/out)
+test $lost -ge 72
+grep -x 'procmon: not found' $TMP/err
+"""
+
 CASES = [
     far("one-processor", smp=1),
     far("no-smap", run_args=("--cpu", "qemu64")),       # a right far return works there
@@ -57,4 +101,5 @@ CASES = [
               r"watch: Ex2: process \d+ .*, of a subsystem.*watch: all callbacks removed\n(?!.*watch:)"),
     shell("timerdpc", "load timerdpc; sleep 2; unload timerdpc",
           log=r"(?s)timerdpc: tick \d, told at IRQL 0.*timerdpc: stopped after \d\d ticks"),
+    Script("user/procmon", PROCMON, timeout=120),
 ]

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+MODULE  := procmon
+SOURCES := procmon.c
