@@ -202,8 +202,8 @@ static bool PspRegistersAreStill(PETHREAD Thread)
            (Thread->Tcb.State == Waiting && Thread->Tcb.WaitReason == Suspended && Thread->Tcb.SwapBusy == 0);
 }
 
-/* A terminator can break the suspension at any moment; the thread's stack stays none the less, because it cannot leave its
-   process (l). */
+/* Somebody may resume, start or end the thread at any moment: it waits for the lock before it goes on towards user mode
+   (PspTakeRegistersBack), and its stack stays, because it cannot leave its process (l). */
 NTSTATUS PsHoldRegisters(PETHREAD Thread)
 {
     KeLockShared(&PsThreadProcess(Thread)->Lock);

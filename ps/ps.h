@@ -204,6 +204,8 @@ NTSTATUS PsResumeThread(PETHREAD Thread, PULONG PreviousCount);
    and has stopped. STATUS_INVALID_DEVICE_STATE when it is not; STATUS_INVALID_PARAMETER: a system thread, or one that has
    ended. */
 NTSTATUS PsHoldRegisters(PETHREAD Thread);
+/* KE_HANDLERS.SuspendCurrentThread: waits until the suspension ends and nobody holds the thread's registers. PASSIVE. */
+void PsSuspendCurrentThread(void);
 void PsReleaseRegisters(PETHREAD Thread);
 /* The provider's part of a user exception; FALSE: the process has none, or it does not handle this one. */
 bool PsProviderHandlesException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);

@@ -170,9 +170,25 @@ static void PspReportFirstEntry(void)
     }
 }
 
+/* The current thread is about to use its user registers, which may have held still so far: waits until nobody has them by
+   PsHoldRegisters. */
+static void PspTakeRegistersBack(PETHREAD Thread)
+{
+    PEPROCESS Process = PsThreadProcess(Thread);
+    KeLockExclusive(&Process->Lock);
+    KeUnlockExclusive(&Process->Lock);
+}
+
+void PsSuspendCurrentThread(void)
+{
+    KiSuspendCurrentThread();
+    PspTakeRegistersBack(PspCurrentThread());
+}
+
 VOID PspUserThreadStartup(PVOID Context)
 {
     PETHREAD Thread = Context;
+    PspTakeRegistersBack(Thread);
     PspNotifyThreadBegin(Thread);
     if (Thread->FirstThread && !Thread->Terminating) {
         PspNotifyProcessImage(PsThreadProcess(Thread));

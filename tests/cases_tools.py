@@ -81,7 +81,9 @@ grep -x 'tiny: hello' $TMP/out
 # A driver of several files, as people write them from the driver kit's pages, that uses all routines of synchronisation.
 OUTSIDE_DRIVER = r"""
 test -z "$(grep -h '#include' tests/outside/sync/*.[ch] | grep -vx -e '#include <ntddk.h>' -e '#include "sync.h"')"
-for compiler in $(ls /usr/bin/gcc /usr/bin/clang 2>/dev/null); do
+compilers=$(ls /usr/bin/gcc /usr/bin/clang 2>/dev/null || true)
+test -n "$compilers"
+for compiler in $compilers; do
     dir=$TMP/$(basename $compiler)
     cp -r tests/outside/sync $dir
     option=
@@ -100,7 +102,9 @@ done
 # One that registers all kinds of notify callbacks while programs run, and checks order and content.
 OUTSIDE_NOTIFY = r"""
 test -z "$(grep -h '#include' tests/outside/notify/*.c | grep -vx '#include <ntifs.h>')"
-for compiler in $(ls /usr/bin/gcc /usr/bin/clang 2>/dev/null); do
+compilers=$(ls /usr/bin/gcc /usr/bin/clang 2>/dev/null || true)
+test -n "$compilers"
+for compiler in $compilers; do
     dir=$TMP/$(basename $compiler)
     cp -r tests/outside/notify $dir
     option=
@@ -118,7 +122,9 @@ done
 
 # A driver with a device, and its tool: as people write such a sample, with the documented headers alone.
 OUTSIDE_DEVICE = r"""
-for compiler in $(ls /usr/bin/gcc /usr/bin/clang 2>/dev/null); do
+compilers=$(ls /usr/bin/gcc /usr/bin/clang 2>/dev/null || true)
+test -n "$compilers"
+for compiler in $compilers; do
     dir=$TMP/$(basename $compiler)
     cp -r tests/outside/device $dir
     option=

@@ -237,6 +237,7 @@ class Bugcheck(Guest):
             report.check(self.name, int(found[1], 16) == self.code, f"bug check {found[1]}, expected {self.code:#x}")
             report.check(self.name, re.search(self.symbol, found[2]), f"{found[2]}, expected {self.symbol}")
         report.check(self.name, re.search(self.log, text, re.M), f"the log does not match {self.log!r}")
+        report.check(self.name, not re.search(r"^@fail", text, re.M), "a @fail line")
         if not report.failed:
             report.passed.append(self.name)
         return report

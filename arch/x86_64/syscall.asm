@@ -57,6 +57,8 @@ ArchpSystemCallExit:
     test r11d, RFLAGS_TF | RFLAGS_RF
     jnz .iret
     POP_REGISTERS
+    mov rcx, [rsp + FRAME_RIP - FRAME_VECTOR]       ; not what has just been popped: these two are never unsafe in a frame
+    mov r11, [rsp + FRAME_RFLAGS - FRAME_VECTOR]
     mov rsp, [rsp + FRAME_RSP - FRAME_VECTOR]
     swapgs
     o64 sysret

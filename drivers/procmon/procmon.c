@@ -18,7 +18,7 @@
  *      it is cancelled       CancelRead, with STATUS_CANCELLED: the reader's thread ends, for example
  *      its file is closed    Cleanup, with STATUS_CANCELLED
  *
- * Lock: Lock guards Ring, First, Count, Lost and Reader. A spin lock, for requests may be cancelled at DISPATCH_LEVEL.
+ * Lock: Lock guards Ring, First, Count, Lost, Reader and Closing. A spin lock, for requests may be cancelled at DISPATCH_LEVEL.
  */
 #include <ntddk.h>
 
@@ -33,6 +33,7 @@ static PROCMON_RECORD Ring[RING_SIZE]; /* (Lock) */
 static ULONG First, Count;             /* (Lock) the records in use are Ring[First], Ring[First + 1], ... */
 static ULONG Lost;                     /* (Lock) events since the last one that found room */
 static PIRP Reader;                    /* (Lock) the pending read, or NULL */
+static BOOLEAN Closing;                /* (Lock) the last handle is closed: a read that comes late does not wait */
 
 /* ---- The ring; Lock is held ---- */
 
@@ -103,6 +104,9 @@ static VOID CancelRead(PDEVICE_OBJECT DeviceObject, PIRP Irp)
    held. */
 static NTSTATUS Pend(PIRP Irp)
 {
+    if (Closing) {
+        return STATUS_CANCELLED;
+    }
     if (Reader != NULL) {
         return STATUS_DEVICE_BUSY;
     }
@@ -119,7 +123,18 @@ static NTSTATUS Pend(PIRP Irp)
 
 /* ---- The device ---- */
 
-static NTSTATUS CreateClose(PDEVICE_OBJECT DeviceObject, PIRP Irp)
+static NTSTATUS Create(PDEVICE_OBJECT DeviceObject, PIRP Irp)
+{
+    KIRQL Irql;
+
+    UNREFERENCED_PARAMETER(DeviceObject);
+    KeAcquireSpinLock(&Lock, &Irql);
+    Closing = FALSE;
+    KeReleaseSpinLock(&Lock, Irql);
+    return Complete(Irp, STATUS_SUCCESS);
+}
+
+static NTSTATUS Close(PDEVICE_OBJECT DeviceObject, PIRP Irp)
 {
     UNREFERENCED_PARAMETER(DeviceObject);
     return Complete(Irp, STATUS_SUCCESS);
@@ -157,6 +172,7 @@ static NTSTATUS Cleanup(PDEVICE_OBJECT DeviceObject, PIRP Irp)
 
     UNREFERENCED_PARAMETER(DeviceObject);
     KeAcquireSpinLock(&Lock, &Irql);
+    Closing = TRUE;
     PIRP Pending = TakeReader();
     KeReleaseSpinLock(&Lock, Irql);
     if (Pending != NULL) {
@@ -262,8 +278,8 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     UNREFERENCED_PARAMETER(RegistryPath);
     KeInitializeSpinLock(&Lock);
     DriverObject->DriverUnload = ProcMonUnload;
-    DriverObject->MajorFunction[IRP_MJ_CREATE] = CreateClose;
-    DriverObject->MajorFunction[IRP_MJ_CLOSE] = CreateClose;
+    DriverObject->MajorFunction[IRP_MJ_CREATE] = Create;
+    DriverObject->MajorFunction[IRP_MJ_CLOSE] = Close;
     DriverObject->MajorFunction[IRP_MJ_CLEANUP] = Cleanup;
     DriverObject->MajorFunction[IRP_MJ_READ] = Read;
 

@@ -24,7 +24,8 @@ ULONG KeQueryMaximumProcessorCount(VOID)
 EXPORT(KeQueryMaximumProcessorCount);
 
 /* The registers are kept, with all that the processor has of them, and are in their initial state afterwards. The
-   thread may wait and move to another processor until it restores them. STATUS_INSUFFICIENT_RESOURCES. <=
+   thread may wait and move to another processor until it restores them; below DISPATCH_LEVEL it is in a guarded region until
+   then, so that no APC asks for the registers of its program (Differs). STATUS_INSUFFICIENT_RESOURCES. <=
    DISPATCH_LEVEL. (WDK page of the name) */
 NTSTATUS KeSaveFloatingPointState(PKFLOATING_SAVE FloatSave)
 {
@@ -33,18 +34,24 @@ NTSTATUS KeSaveFloatingPointState(PKFLOATING_SAVE FloatSave)
     if (FloatSave->Block == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
+    if (ArchGetIrql() < DISPATCH_LEVEL) {
+        KeEnterGuardedRegion();
+    }
     FloatSave->Attached = ArchBeginFpuUse(FloatSave->Block);
     return STATUS_SUCCESS;
 }
 EXPORT(KeSaveFloatingPointState);
 
 /* Gives the vector registers back as they were at their saving, in the thread (or DPC) that saved them, the
-   last first. <= DISPATCH_LEVEL; does not block. (WDK page of the name) */
+   last first, at the level of their saving. <= DISPATCH_LEVEL; does not block. (WDK page of the name) */
 NTSTATUS KeRestoreFloatingPointState(PKFLOATING_SAVE FloatSave)
 {
     ArchEndFpuUse(FloatSave->Block, FloatSave->Attached);
     ExFreePoolWithTag(FloatSave->Block, EXP_FPU_TAG);
     FloatSave->Block = NULL;
+    if (ArchGetIrql() < DISPATCH_LEVEL) {
+        KeLeaveGuardedRegion();
+    }
     return STATUS_SUCCESS;
 }
 EXPORT(KeRestoreFloatingPointState);

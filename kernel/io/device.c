@@ -83,7 +83,9 @@ BOOLEAN IoBeginUnload(PDRIVER_OBJECT Driver)
 void IoEndUnload(PDRIVER_OBJECT Driver)
 {
     KIRQL Irql = KeAcquireLock(&IopDeviceLock);
-    CONTAINING_RECORD(Driver, IOP_DRIVER, Public)->Unloading = FALSE;
+    PIOP_DRIVER Private = CONTAINING_RECORD(Driver, IOP_DRIVER, Public);
+    Private->Unloading = FALSE;
+    KeClearEvent(&Private->Idle); /* the last file may have been closed meanwhile */
     KeReleaseLock(&IopDeviceLock, Irql);
 }
 

@@ -100,8 +100,7 @@ static NTSTATUS IopOpen(PIOP_FILE File, PFILE_OBJECT Related, const OB_PARSE *Pa
     Public->RelatedFileObject = Related;
     NTSTATUS Status = IopSendCreate(File, Parse, Open);
     Public->RelatedFileObject = NULL;
-    File->Opened = NT_SUCCESS(Status);
-    if (!File->Opened || IopIgnoresEnd(Public->DeviceObject->DriverObject)) {
+    if (!NT_SUCCESS(Status) || IopIgnoresEnd(Public->DeviceObject->DriverObject)) {
         IoFreeIrp(File->Irp);
         File->Irp = NULL;
     }

@@ -35,7 +35,6 @@ typedef struct _IOP_DEVICE {
 
 typedef struct _IOP_FILE {
     FILE_OBJECT Public;
-    BOOLEAN Opened;           /* (c) IRP_MJ_CREATE has succeeded */
     volatile LONG CleanedUp;  /* IRP_MJ_CLEANUP has been sent; exchanged */
     PIRP Irp;                 /* of CREATE, then CLEANUP, then CLOSE, which must not fail for lack of memory; NULL: the
                                  driver wants neither of these two */
@@ -62,7 +61,7 @@ DRIVER_DISPATCH IopInvalidDeviceRequest;
 /* Sends the IRP, whose next location is filled in, and waits for its completion. The caller still owns the IRP. When its
    RequestorMode is UserMode and the thread is to end, or is alerted and Alertable, the IRP is cancelled first. PASSIVE. */
 NTSTATUS IopCallAndWait(PDEVICE_OBJECT Device, PIRP Irp, BOOLEAN Alertable);
-/* The end of an IRP that nobody waits for, made with IopOwnIrp: request.c. <= DISPATCH. */
+/* The end of an IRP that nobody waits for, of a thread's list or of a driver: request.c. <= DISPATCH. */
 void IopFinishRequest(PIRP Irp, KPRIORITY Increment);
 
 /* bootfile.c, consolefile.c: the drivers of \Boot and \Console */

@@ -139,10 +139,14 @@ void IopFinishRequest(PIRP Irp, KPRIORITY Increment)
         if (File != NULL) {
             IopReleaseRequest(File, Event);
         }
+        ObDereferenceObject(Thread);
         return;
     }
     KeInitializeApc(&Irp->Tail.Apc, Thread, OriginalApcEnvironment, IopCompletionKernelApc, NULL, IopCompletionApc, KernelMode, Irp);
-    KeInsertQueueApc(&Irp->Tail.Apc, File, NULL, Increment); /* the thread does not end before */
+    /* The thread's end waits for this answer, but not for this call: it may have got the APC and be gone before that returns. */
+    ObReferenceObject(Thread);
+    KeInsertQueueApc(&Irp->Tail.Apc, File, NULL, Increment);
+    ObDereferenceObject(Thread);
 }
 
 /* ---- The request ---- */
@@ -296,7 +300,8 @@ static NTSTATUS IopWaitForRequest(IO_REQUEST *Request)
     return Status;
 }
 
-/* The request's references are the IRP's from here on; they go with the answer. */
+/* The request's references are the IRP's from here on; they go with the answer, which may be there before the driver's routine
+   has returned: another one keeps the driver until then. Of a kernel-mode request the IRP holds its thread, which may end. */
 static NTSTATUS IopStartRequest(const IO_REQUEST *Request)
 {
     PIRP Irp;
@@ -309,8 +314,14 @@ static NTSTATUS IopStartRequest(const IO_REQUEST *Request)
     Irp->UserEvent = Request->Event;
     if (Request->Mode != KernelMode) {
         IopListIrp(Irp);
+    } else {
+        ObReferenceObject(Irp->Tail.Overlay.Thread);
     }
-    return IofCallDriver(Request->File->DeviceObject, Irp);
+    PFILE_OBJECT File = Request->File;
+    ObReferenceObject(File);
+    Status = IofCallDriver(File->DeviceObject, Irp);
+    ObDereferenceObject(File);
+    return Status;
 }
 
 NTSTATUS IoIssueRequest(IO_REQUEST *Request)
@@ -374,7 +385,7 @@ void IoRundownThread(void)
  * A control request for a device that the caller has a pointer to: it sends it with IoCallDriver, and waits for Event if that
  * returns STATUS_PENDING. The IRP is freed, and the output copied, when it is completed: the caller does not touch it again.
  * IoStatusBlock, Event and the buffers are the kernel's, and stay until then. NULL: out of memory, or a method that is not
- * there. Differs: the IRP belongs to no thread, so that no thread's end cancels it. PASSIVE_LEVEL. (WDK page of the name)
+ * there. Differs: no thread's end cancels it. PASSIVE_LEVEL. (WDK page of the name)
  */
 PIRP IoBuildDeviceIoControlRequest(ULONG IoControlCode, PDEVICE_OBJECT DeviceObject, PVOID InputBuffer, ULONG InputBufferLength,
                                    PVOID OutputBuffer, ULONG OutputBufferLength, BOOLEAN InternalDeviceIoControl, PKEVENT Event,
@@ -400,6 +411,7 @@ PIRP IoBuildDeviceIoControlRequest(ULONG IoControlCode, PDEVICE_OBJECT DeviceObj
         IoFreeIrp(Irp);
         return NULL;
     }
+    ObReferenceObject(Irp->Tail.Overlay.Thread); /* until it is completed */
     return Irp;
 }
 EXPORT(IoBuildDeviceIoControlRequest);

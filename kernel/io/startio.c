@@ -67,7 +67,9 @@ VOID IoStartNextPacket(PDEVICE_OBJECT DeviceObject, BOOLEAN Cancelable)
     DeviceObject->CurrentIrp = NULL;
     PKDEVICE_QUEUE_ENTRY Entry = KeRemoveDeviceQueue(&DeviceObject->DeviceQueue);
     PIRP Irp = Entry != NULL ? CONTAINING_RECORD(Entry, IRP, Tail.Overlay.DeviceQueueEntry) : NULL;
-    DeviceObject->CurrentIrp = Irp;
+    if (Irp != NULL) {
+        DeviceObject->CurrentIrp = Irp; /* else the device is idle, and the next IoStartPacket's may stand there already */
+    }
     if (Cancelable) {
         IoReleaseCancelSpinLock(Irql);
     }

@@ -108,9 +108,9 @@ NORETURN void KdReportHang(ULONG Processor, const char *What) __attribute__((col
 #if DBG
 /* Does the highest thread that waits on the processor, and might run elsewhere, wait in vain? Its ReadyLock is held, the
    processor is its own. QuantumUnit: cycles. */
-void KdCheckPriorities(struct _KPRCB *Prcb, ULONG64 QuantumUnit);
+void KdCheckPriorities(struct _KPRCB *Prcb, struct _KTHREAD *Thread, ULONG64 QuantumUnit);
 #else
-#define KdCheckPriorities(Prcb, QuantumUnit) ((void)0)
+#define KdCheckPriorities(Prcb, Thread, QuantumUnit) ((void)0)
 #endif
 
 /* Trace: one ring a processor, fixed-size records; cheap enough to stay on. */

@@ -4,7 +4,7 @@
  * idles or runs something lower (docs/architecture.md, "The scheduler"). Debug builds only: once a second each processor
  * that has threads waiting looks whether that holds for the highest of those that may run elsewhere.
  *
- * A look is a verdict only when all other processors are quiet: below DISPATCH_LEVEL, or idle, and with no interrupt on
+ * A look is a verdict only when all other processors are quiet, twice in turn: below DISPATCH_LEVEL, or idle, and with no interrupt on
  * its way to them. Then nobody is in the middle of queueing the thread or of telling another processor about it, and
  * whoever was told has come to see: nothing is left that would still mend what is wrong. So neither a slow host nor a
  * processor that the schedule controller holds leads to a report.
@@ -14,25 +14,11 @@
 
 #if DBG
 
-#define KDP_LOOK_THREADS 16 /* the most threads of a level that a look passes over because they may run here only */
-
-/* The highest thread of the processor's queues that another one might run; NULL: not found. */
-static PKTHREAD KdpHighestMovable(PKPRCB Prcb)
-{
-    PLIST_ENTRY Queue = &Prcb->ReadyQueue[RtlHighestBit(Prcb->MovableSummary)];
-    PLIST_ENTRY Entry = Queue->Flink;
-    for (ULONG i = 0; i < KDP_LOOK_THREADS && Entry != Queue; i++, Entry = Entry->Flink) {
-        PKTHREAD Thread = CONTAINING_RECORD(Entry, KTHREAD, ReadyListEntry);
-        if (Thread->Movable) {
-            return Thread;
-        }
-    }
-    return NULL;
-}
-
+/* A processor that idles stands at DISPATCH_LEVEL; an interrupt's entry raises the level before anything else. */
 static bool KdpIsLow(PKPRCB Prcb)
 {
-    return Prcb->Halted || Prcb->Irql < DISPATCH_LEVEL;
+    KIRQL Irql = Prcb->Irql;
+    return Irql < DISPATCH_LEVEL || (Irql == DISPATCH_LEVEL && Prcb->Halted);
 }
 
 /* A request leads to a high level, that to pending work, and that again to a high level: in this order none is missed. */
@@ -58,14 +44,18 @@ static PKPRCB KdpFindWeaker(PKPRCB Prcb, PKTHREAD Thread)
     return Weaker;
 }
 
-void KdCheckPriorities(PKPRCB Prcb, ULONG64 QuantumUnit)
+void KdCheckPriorities(PKPRCB Prcb, PKTHREAD Thread, ULONG64 QuantumUnit)
 {
-    PKTHREAD Thread = Prcb->MovableSummary == 0 ? NULL : KdpHighestMovable(Prcb);
-    if (Thread == NULL || Thread->Priority > Prcb->RunningPriority) { /* the latter preempts next */
+    LONG64 Waited = (LONG64)(ArchReadCycles() - Thread->ReadyCycles);
+    if (Thread->Priority > Prcb->RunningPriority || /* it preempts next */
+        Waited <= (LONG64)(Thread->Process->QuantumReset * QuantumUnit)) {
         return;
     }
-    LONG64 Waited = (LONG64)(ArchReadCycles() - Thread->ReadyCycles);
-    PKPRCB Weaker = Waited > (LONG64)(Thread->Process->QuantumReset * QuantumUnit) ? KdpFindWeaker(Prcb, Thread) : NULL;
+    /* Twice: the first look takes one processor after the other, and a later one may just be telling an earlier one. */
+    PKPRCB Weaker = KdpFindWeaker(Prcb, Thread);
+    if (Weaker != NULL && KdpFindWeaker(Prcb, Thread) != Weaker) {
+        return;
+    }
     if (Weaker != NULL) {
         KdBugCheck(PRIORITY_NOT_RESPECTED, (ULONG64)Thread, (ULONG64)Thread->Priority, Weaker->Number,
                    (ULONG64)(LONG64)Weaker->RunningPriority, NULL,

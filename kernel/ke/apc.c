@@ -453,7 +453,8 @@ PKADDRESS_SPACE KeDetachSpace(PKAPC_STATE Saved)
 
 /* ---- The thread's end ---- */
 
-static PKAPC KiTakeForRundown(PKTHREAD Thread)
+/* Its routine is read before it is off the queue: from then on its owner may use it for something else. */
+static PKAPC KiTakeForRundown(PKTHREAD Thread, PKRUNDOWN_ROUTINE *Routine)
 {
     PKAPC Apc = NULL;
     KIRQL Irql = KeAcquireLock(&Thread->Lock);
@@ -461,6 +462,7 @@ static PKAPC KiTakeForRundown(PKTHREAD Thread)
     for (ULONG Mode = KernelMode; Mode <= UserMode && Apc == NULL; Mode++) {
         if (!IsListEmpty(&Thread->ApcState.ApcListHead[Mode])) {
             Apc = KiApcOf(Thread->ApcState.ApcListHead[Mode].Flink);
+            *Routine = Apc->RundownRoutine;
             KiUnlinkApc(Thread, Apc);
         }
     }
@@ -470,10 +472,11 @@ static PKAPC KiTakeForRundown(PKTHREAD Thread)
 
 void KeRundownApcs(PKTHREAD Thread)
 {
+    PKRUNDOWN_ROUTINE Routine = NULL;
     PKAPC Apc;
-    while ((Apc = KiTakeForRundown(Thread)) != NULL) {
-        if (Apc->RundownRoutine != NULL) {
-            Apc->RundownRoutine(Apc);
+    while ((Apc = KiTakeForRundown(Thread, &Routine)) != NULL) {
+        if (Routine != NULL) {
+            Routine(Apc);
         }
     }
 }

@@ -331,9 +331,9 @@ static inline void KiLower(KIRQL NewIrql)
 
 /* ---- Scheduler (sync and ps call these) ---- */
 
-/* Makes the fields of a new thread, its Arch part and first stack frame included. */
 /* Priority, affinity and address space of its process. The thread has not started. */
 void KeInheritFromProcess(PKTHREAD Thread);
+/* Makes the fields of a new thread, its Arch part and first stack frame included. */
 void KeInitializeThread(PKTHREAD Thread, PKPROCESS Process, PVOID StackTop, KSTART_ROUTINE *StartRoutine,
                         PVOID StartContext, BOOLEAN SystemThread);
 /* The thread becomes ready for the first time. <= DISPATCH. */

@@ -16,7 +16,7 @@
     X(KlcReaper, 15, "reaper list", "threads that have ended and wait to be freed")                                    \
     X(KlcPushLock, 21, "push-lock waiters", "one bucket of threads that wait for push locks; joiners of run-downs")                          \
     X(KlcProvider, 22, "provider list", "registered subsystem providers")                                              \
-    X(KlcExecutive, 24, "executive", "the list of resources; registrations of callbacks")                              \
+    X(KlcExecutive, 24, "executive", "the list of resources; registrations of callbacks; owners of exclusive objects") \
     X(KlcConsole, 25, "console", "input ring and waiting readers of the console")                                      \
     X(KlcQueue, 27, "queue", "KQUEUEs of one bucket: entries, threads, waiters")                                       \
     X(KlcTimerQueue, 30, "timer queue", "one processor's timers; KTIMERs queued there")                                \

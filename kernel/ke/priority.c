@@ -243,26 +243,45 @@ static bool KiLiftStarved(PKPRCB Prcb)
     return false;
 }
 
+/* The highest thread of the processor's queues that another one might run; NULL: none is found at the head of its queue.
+   ReadyLock held. */
+static PKTHREAD KiHighestMovable(PKPRCB Prcb)
+{
+    PLIST_ENTRY Queue = &Prcb->ReadyQueue[Prcb->MovableSummary != 0 ? RtlHighestBit(Prcb->MovableSummary) : 0];
+    PLIST_ENTRY Entry = Queue->Flink;
+    for (ULONG i = 0; i < KI_SCAN_THREADS && Entry != Queue; i++, Entry = Entry->Flink) {
+        PKTHREAD Thread = CONTAINING_RECORD(Entry, KTHREAD, ReadyListEntry);
+        if (Thread->Movable) {
+            return Thread;
+        }
+    }
+    return NULL;
+}
+
 /* Once a second, while anything is ready here: threads that were ready but unserved for some seconds get
    priority 15 for one quantum. DISPATCH. */
 void KiStarvationScan(PKPRCB Prcb, ULONG64 Now)
 {
     ULONG Lifted = 0;
     KeAcquireLockAtDpc(&Prcb->ReadyLock);
-    KdCheckPriorities(Prcb, KiCyclesPerQuantumUnit);
+    PKTHREAD Movable = KiHighestMovable(Prcb);
+    if (Movable != NULL) {
+        KdCheckPriorities(Prcb, Movable, KiCyclesPerQuantumUnit);
+    }
     Prcb->ScanCount++;
     while (Lifted < KI_SCAN_BOOSTS && KiLiftStarved(Prcb)) {
         Lifted++;
     }
     Prcb->ScanDue = Prcb->ReadySummary == 0 ? UINT64_MAX : Now + KiCyclesPerSecond;
     bool Preempt = Lifted > 0 && Prcb->RunningPriority < KI_STARVED_PRIORITY;
-    ULONG Movable = Prcb->MovableSummary;
-    KAFFINITY Affinity = Prcb->MovableAffinity;
+    Movable = KiHighestMovable(Prcb); /* a lift may have made it another */
+    KAFFINITY Affinity = Movable != NULL ? Movable->Affinity : 0;
+    KPRIORITY Priority = Movable != NULL ? Movable->Priority : 0;
     KeReleaseLockFromDpc(&Prcb->ReadyLock);
     if (Preempt) {
         KiRequestReschedule(Prcb);
-    } else if (Movable != 0 && RtlHighestBit(Movable) < Prcb->RunningPriority) {
-        KiOfferWaiting(Affinity, RtlHighestBit(Movable) + 1); /* what preempted an equal, before them, stays long */
+    } else if (Affinity != 0 && Priority < Prcb->RunningPriority) {
+        KiOfferWaiting(Affinity, Priority + 1); /* what preempted an equal, before them, stays long */
     }
 }
 

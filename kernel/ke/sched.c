@@ -479,8 +479,9 @@ __attribute__((noinline)) static void KiSpread(PKPRCB Prcb)
         KAFFINITY Affinity = Victim->MovableAffinity;
         ULONG Levels = Victim->MovableSummary;
         if ((KiIdleMask & Affinity) != 0) {
-            KiKickIdle(Affinity);
-        } else if (Victim != Prcb && (Affinity & KiProcessorBit(Prcb->Number))) {
+            KiKickIdle(Affinity); /* but the one that waits longest here may not be for any that idles: look all the same */
+        }
+        if (Victim != Prcb && (Affinity & KiProcessorBit(Prcb->Number))) {
             KPRIORITY Above = Prcb->RunningPriority;
             Above -= Victim->RunningPriority > Above;
             if (Above >= -1 && Levels >> (Above + 1) != 0) {

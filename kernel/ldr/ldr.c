@@ -405,15 +405,16 @@ static bool LdrpFindDevice(PLDR_MODULE Module, PEX_LEFTOVER Left)
     return Module->DriverObject->DeviceObject != NULL;
 }
 
-/* What the system would still call when the module's memory has gone stops the machine, and is named. */
-static void LdrpCheckLeftovers(PLDR_MODULE Module)
+/* What the system would still call when the module's memory has gone stops the machine, and is named. Last: nothing of the module
+   runs any more, that might still delete a device or wait for a timer. */
+static void LdrpCheckLeftovers(PLDR_MODULE Module, bool Last)
 {
     EX_LEFTOVER Left = {.Routine = NULL};
     char Routine[KD_NAME_SIZE];
     PEX_MODULE Image = &Module->Image;
 
     if (PsFindLeftover(Image, &Left) || IoFindLeftover(Image, &Left) || ObFindLeftover(Image, &Left) ||
-        LdrpFindDevice(Module, &Left) || LdrpFindTimer(Image, &Left)) {
+        (Last && (LdrpFindDevice(Module, &Left) || LdrpFindTimer(Image, &Left)))) {
         KdBugCheck(DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS, (ULONG64)Image->Base, Image->Size,
                    (ULONG64)Left.Routine, 0, NULL, "module %s is gone and has left behind: %s%s%s", Module->Name, Left.What,
                    Left.Routine != NULL ? ", routine " : "",
@@ -425,10 +426,11 @@ static void LdrpCheckLeftovers(PLDR_MODULE Module)
    still lead into it is waited for, or stops the machine. */
 static void LdrpDiscard(PLDR_MODULE Module)
 {
-    LdrpCheckLeftovers(Module);
+    LdrpCheckLeftovers(Module, false);
+    KeFlushQueuedDpcs(); /* a DPC may queue a work item, which holds the module */
     ExWaitForRundownProtectionRelease(&Module->Image.Rundown);
     KeFlushQueuedDpcs();
-    LdrpCheckLeftovers(Module); /* what its last calls and DPCs have set, connected or registered */
+    LdrpCheckLeftovers(Module, true); /* what its last calls and DPCs have set, connected or registered, too */
 
     LdrpAcquire();
     LdrpUnlinkModule(Module);
@@ -479,6 +481,8 @@ static NTSTATUS LdrpLoadModule(const char *Name)
     LdrpSetState(Module, NT_SUCCESS(Status) ? LdrModuleLoaded : LdrModuleUnloading);
     if (!NT_SUCCESS(Status)) {
         DbgPrint("ldr: %s: DriverEntry failed (%08x)\n", Name, Status);
+        IoBeginUnload(Module->DriverObject); /* a device that it had made may have been opened */
+        IoWaitForFiles(Module->DriverObject);
         LdrpDiscard(Module);
     }
     return Status;

@@ -236,7 +236,7 @@ bool ObFindLeftover(const EX_MODULE *Module, PEX_LEFTOVER Left)
     for (PLIST_ENTRY Link = ObpRegistrations.Flink; Link != &ObpRegistrations && !Found; Link = Link->Flink) {
         POBP_REGISTRATION Registration = CONTAINING_RECORD(Link, OBP_REGISTRATION, Link);
         Found = ExIsInModule(Module, (PVOID)Registration->Function);
-        Left->Routine = (PVOID)Registration->Function;
+        Left->Routine = Found ? (PVOID)Registration->Function : NULL;
     }
     KeReleaseLock(&ObpCallbackLock, Irql);
     if (Found) {

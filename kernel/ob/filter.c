@@ -35,7 +35,7 @@ static UNICODE_STRING ObpWholePart(PCUNICODE_STRING Altitude)
     UNICODE_STRING Whole = {.Buffer = Altitude->Buffer};
     USHORT Length = Altitude->Length;
 
-    for (; Length > sizeof(WCHAR) && Whole.Buffer[0] == '0'; Length -= sizeof(WCHAR)) {
+    for (; Length > sizeof(WCHAR) && Whole.Buffer[0] == '0' && Whole.Buffer[1] != '.'; Length -= sizeof(WCHAR)) {
         Whole.Buffer++;
     }
     while (Whole.Length < Length && Whole.Buffer[Whole.Length / sizeof(WCHAR)] != '.') {

@@ -508,10 +508,12 @@ EXPORT(ObMakeTemporaryObject);
 
 /* ---- The name of an object ---- */
 
-/* Writes the path before End, and returns its length in bytes; End NULL: the length alone. Name lock held. */
+/* Writes the path before End, and returns its length in bytes, 0 when it does not lead to the root: a directory that has lost its
+   name may still hold some. End NULL: the length alone. Name lock held. */
 static ULONG ObpWritePath(PVOID Object, PWCHAR End)
 {
     ULONG Length = 0;
+    PVOID Top = Object;
 
     if (Object == ObpRoot) {
         if (End != NULL) {
@@ -520,14 +522,15 @@ static ULONG ObpWritePath(PVOID Object, PWCHAR End)
         return sizeof(WCHAR);
     }
     for (POBP_NAME Name = ObpHeader(Object)->Name; Name != NULL && Name->Directory != NULL;
-         Name = ObpHeader(Name->Directory)->Name) {
+         Name = ObpHeader(Top)->Name) {
+        Top = Name->Directory;
         Length += sizeof(WCHAR) + Name->Text.Length;
         if (End != NULL) {
             RtlCopyMemory((PUCHAR)End - Length + sizeof(WCHAR), Name->Buffer, Name->Text.Length);
             *(PWCHAR)((PUCHAR)End - Length) = '\\';
         }
     }
-    return Length;
+    return Top == ObpRoot ? Length : 0;
 }
 
 /* A copy of the object's path, empty if it has none. RtlFreeUnicodeString frees it. */

@@ -33,8 +33,8 @@ NORETURN void SvcEnterUserFrame(void)
     ArchEnterUserMode();
 }
 
-/* Goes on with the registers of Context, the parts that its flags name: does not return. TestAlert: user APCs that are
-   queued are delivered first, as by NtTestAlert. STATUS_ACCESS_VIOLATION; STATUS_INVALID_PARAMETER for a caller in the kernel,
+/* Goes on with the registers of Context, the parts that its flags name: does not return. TestAlert: as by NtTestAlert, an
+   alert is taken back, or if there is none user APCs that are queued are delivered first. STATUS_ACCESS_VIOLATION; STATUS_INVALID_PARAMETER for a caller in the kernel,
    whose frames would be lost. PASSIVE. (no WDK page) */
 NTSTATUS NtContinue(PCONTEXT Context, BOOLEAN TestAlert)
 {

@@ -152,8 +152,8 @@ static NTSTATUS SvcTransfer(IO_REQUEST *Request, HANDLE File, ACCESS_MASK Access
  * Reads at most Length bytes into Buffer; the status block says how many. The right FILE_READ_DATA. Event is reset, and
  * signalled with the answer. STATUS_PENDING: the file is not synchronous, and the answer comes later; buffer, block and event
  * stay until then. STATUS_INVALID_PARAMETER: no ByteOffset for such a file, a negative one; STATUS_NOT_IMPLEMENTED: an APC
- * routine; STATUS_ACCESS_VIOLATION, STATUS_INSUFFICIENT_RESOURCES, STATUS_CANCELLED (the thread is to end, or cancels it), or the
- * driver's status. PASSIVE_LEVEL. (WDK page of the name)
+ * routine of a kernel-mode caller; STATUS_ACCESS_VIOLATION, STATUS_INSUFFICIENT_RESOURCES, STATUS_CANCELLED (the thread is to end,
+ * or cancels it), or the driver's status. PASSIVE_LEVEL. (WDK page of the name)
  */
 NTSTATUS NtReadFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
                     PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer, ULONG Length, PLARGE_INTEGER ByteOffset, PULONG Key)

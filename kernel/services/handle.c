@@ -61,9 +61,18 @@ static NTSTATUS SvcPrepareDuplicate(PHANDLE_TABLE Source, HANDLE Handle, KPROCES
         New->Handle.GrantedAccess = Old.GrantedAccess;
     }
     if (NT_SUCCESS(Status) && (Options & DUPLICATE_SAME_ATTRIBUTES)) {
-        New->Handle.HandleAttributes = Old.HandleAttributes;
+        New->Handle.HandleAttributes = Old.HandleAttributes | (New->Handle.HandleAttributes & OBJ_KERNEL_HANDLE);
     }
     return Status;
+}
+
+/* The pseudo handle of the source process stands for that process, whoever asks. */
+static void SvcPrepareSourceItself(PEPROCESS Source, ULONG Options, SVC_DUPLICATE *New)
+{
+    ObReferenceObject(Source);
+    New->Object = Source;
+    New->Handle.GrantedAccess = Options & DUPLICATE_SAME_ACCESS ? PROCESS_ALL_ACCESS : New->Handle.GrantedAccess;
+    New->Handle.HandleAttributes = Options & DUPLICATE_SAME_ATTRIBUTES ? 0 : New->Handle.HandleAttributes;
 }
 
 static NTSTATUS SvcInsertDuplicate(PEPROCESS Source, HANDLE TargetProcess, const SVC_DUPLICATE *New, KPROCESSOR_MODE Mode,
@@ -97,7 +106,8 @@ NTSTATUS NtDuplicateObject(HANDLE SourceProcess, HANDLE SourceHandle, HANDLE Tar
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
     SVC_DUPLICATE New = {
         NULL,
-        {.GrantedAccess = DesiredAccess, .HandleAttributes = Attributes & (OBJ_INHERIT | OBJ_PROTECT_CLOSE)}};
+        {.GrantedAccess = DesiredAccess,
+         .HandleAttributes = Attributes & (OBJ_INHERIT | OBJ_PROTECT_CLOSE | (Mode == KernelMode ? OBJ_KERNEL_HANDLE : 0))}};
     SVC_PROCESS Source;
 
     if (TargetProcess == NULL && !(Options & DUPLICATE_CLOSE_SOURCE)) {
@@ -108,7 +118,11 @@ NTSTATUS NtDuplicateObject(HANDLE SourceProcess, HANDLE SourceHandle, HANDLE Tar
         return Status;
     }
     if (TargetProcess != NULL) {
-        Status = SvcPrepareDuplicate(Source.Table, SourceHandle, Mode, Options, &New);
+        if (SourceHandle == NtCurrentProcess()) {
+            SvcPrepareSourceItself(Source.Process, Options, &New);
+        } else {
+            Status = SvcPrepareDuplicate(Source.Table, SourceHandle, Mode, Options, &New);
+        }
         if (NT_SUCCESS(Status)) {
             Status = SvcInsertDuplicate(Source.Process, TargetProcess, &New, Mode, TargetHandle);
             ObDereferenceObject(New.Object);

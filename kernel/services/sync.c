@@ -134,7 +134,8 @@ static void SvcAskOwnerToForget(PKMUTANT Mutant, PKTHREAD Owner)
     if (KeInsertQueueApc(&Forget.Apc, NULL, NULL, IO_NO_INCREMENT)) {
         KeWaitForSingleObject(&Forget.Done, Executive, KernelMode, FALSE, NULL);
     } else {
-        KeYieldExecution(); /* it is about to abandon it */
+        LARGE_INTEGER Millisecond = {.QuadPart = -10000};
+        KeDelayExecutionThread(KernelMode, FALSE, &Millisecond); /* it is about to abandon it, whatever its priority */
     }
     ObDereferenceObject(Thread);
 }

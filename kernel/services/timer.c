@@ -3,7 +3,7 @@
  * Timers for programs, with an APC for the thread that set them. A timer that has queued its APC holds a reference to itself until
  * that has been delivered or run down.
  *
- * Lock: Lock guards Thread and what is to be queued; the timer's DPC takes it, too.
+ * Lock: Lock guards Thread, FirstDue and what is to be queued; the timer's DPC takes it, too.
  */
 #include "kernel/services/services.h"
 #include "ps/ps.h"
@@ -16,7 +16,8 @@ typedef struct _SVC_TIMER {
     KDPC Dpc;
     KAPC Apc;
     KSPIN_LOCK Lock;
-    PETHREAD Thread; /* (Lock) gets the APC, referenced; NULL: none */
+    PETHREAD Thread;  /* (Lock) gets the APC, referenced; NULL: none */
+    ULONG64 FirstDue; /* (Lock) interrupt time: a DPC that comes earlier is of the setting before */
 } SVC_TIMER, *PSVC_TIMER;
 
 static VOID SvcTimerRundown(PKAPC Apc)
@@ -37,7 +38,8 @@ static VOID SvcTimerDpc(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argumen
     LARGE_INTEGER Now;
     KeQuerySystemTime(&Now);
     KeAcquireSpinLockAtDpcLevel(&Timer->Lock);
-    if (Timer->Thread != NULL && ObReferenceObjectSafe(Timer)) { /* not while it is being deleted */
+    if (Timer->Thread != NULL && KeQueryInterruptTime() >= Timer->FirstDue &&
+        ObReferenceObjectSafe(Timer)) { /* not while it is being deleted */
         if (!KeInsertQueueApc(&Timer->Apc, (PVOID)(ULONG_PTR)Now.LowPart, (PVOID)(LONG_PTR)Now.HighPart,
                               IO_NO_INCREMENT)) {
             ObDereferenceObject(Timer);
@@ -131,6 +133,7 @@ static BOOLEAN SvcArm(PSVC_TIMER Timer, const SVC_SETTING *Setting)
         KeInitializeApc(&Timer->Apc, &Thread->Tcb, OriginalApcEnvironment, SvcTimerApc, SvcTimerRundown,
                         (PKNORMAL_ROUTINE)(PVOID)Setting->Routine, UserMode, Setting->Context);
     }
+    Timer->FirstDue = KiDueTime(Setting->Due.QuadPart);
     KeSetTimerEx(&Timer->Timer, Setting->Due, Setting->Period, &Timer->Dpc);
     KeReleaseSpinLock(&Timer->Lock, Irql);
     SvcDropApc(Timer, Before, Unqueued);

@@ -319,6 +319,7 @@ static PCSTR TestDuplicateOptions(VOID)
     PUBLIC_OBJECT_BASIC_INFORMATION Basic;
     HANDLE Self = ZwCurrentProcess();
     KTEST_CHECK(ZwDuplicateObject(Self, Handle, Self, &Copy, EVENT_MODIFY_STATE, OBJ_KERNEL_HANDLE, 0) == STATUS_SUCCESS);
+    KTEST_CHECK((LONG_PTR)Copy < 0 && (LONG_PTR)Handle < 0); /* handles of the kernel's, not of the process's */
     KTEST_CHECK(NT_SUCCESS(ZwQueryObject(Copy, ObjectBasicInformation, &Basic, sizeof(Basic), NULL)));
     KTEST_CHECK(Basic.GrantedAccess == EVENT_MODIFY_STATE && Basic.Attributes == 0);
     Handle = Copy;
@@ -453,6 +454,8 @@ static VOID Callbacks(PVOID Context)
         if (Context == NULL) {
             if (NT_SUCCESS(Register(L"77", 1, PsThreadType, 1, &Registration))) {
                 ObUnRegisterCallbacks(Registration);
+            } else {
+                InterlockedIncrement(&Wrong);
             }
         } else if (NT_SUCCESS(ObOpenObjectByPointer(PsGetCurrentThread(), 0, NULL, SYNCHRONIZE, *PsThreadType, KernelMode, &Handle))) {
             ZwClose(Handle);

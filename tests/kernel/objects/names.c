@@ -187,6 +187,16 @@ static PCSTR TestDirectories(VOID)
     ZwClose(Outer);
     KTEST_CHECK(TryEvent(BASE L"Outer\\Inner\\Event", 0) == STATUS_OBJECT_PATH_NOT_FOUND);
     KTEST_CHECK(OpenEvent(&Again, NAMED_IN(Inner, L"Event", 0)) == STATUS_SUCCESS);
+    struct {
+        OBJECT_NAME_INFORMATION Information;
+        WCHAR Text[64];
+    } Answer;
+    PVOID Object;
+    ULONG Length;
+    KTEST_CHECK(NT_SUCCESS(ObReferenceObjectByHandle(Again, 0, NULL, KernelMode, &Object, NULL)));
+    NTSTATUS Status = ObQueryNameString(Object, &Answer.Information, sizeof(Answer), &Length);
+    ObDereferenceObject(Object);
+    KTEST_CHECK(NT_SUCCESS(Status) && Answer.Information.Name.Length == 0); /* no path leads to it any more */
     ZwClose(Again);
     ZwClose(Inner);
     ZwClose(Event);
