@@ -29,19 +29,7 @@ NTSTATUS SvcOpenByName(PHANDLE Handle, ACCESS_MASK Access, POBJECT_ATTRIBUTES Ob
    STATUS_OBJECT_PATH_SYNTAX_BAD. PASSIVE_LEVEL. (WDK page of the name) */
 NTSTATUS NtCreateDirectoryObject(PHANDLE DirectoryHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes)
 {
-    KPROCESSOR_MODE Mode = ExGetPreviousMode();
-    EX_OBJECT_ATTRIBUTES Attributes;
-    PVOID Directory;
-    NTSTATUS Status = ExCaptureObjectAttributes(&Attributes, ObjectAttributes, Mode);
-
-    if (NT_SUCCESS(Status)) {
-        Status = ObCreateObject(ObDirectoryType, &Directory);
-    }
-    if (NT_SUCCESS(Status)) {
-        Status = ObInsertObject(Directory, &Attributes, DesiredAccess, DirectoryHandle, Mode);
-    }
-    ExFreeUnicodeString(&Attributes.Name);
-    return Status;
+    return SvcCreateNamed(ObDirectoryType, ObjectAttributes, DesiredAccess, DirectoryHandle, NULL, NULL);
 }
 
 /* A handle to the directory of a name. The statuses of ObOpenObjectByName. PASSIVE.

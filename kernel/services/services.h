@@ -50,7 +50,7 @@ void SvcUserApc(PKTRAP_FRAME Frame, PKNORMAL_ROUTINE Routine, PVOID Context, PVO
 /* The current thread, in a service, goes on with what stands in its user frame, all registers included: a service that
    returned would put its status into one of them. Whatever is on the kernel stack is dropped. */
 NORETURN void SvcEnterUserFrame(void);
-/* A new object of a type that programs make and name: the services NtCreate*. */
+/* A new object of a type that programs make and name: the services NtCreate*. Initialize NULL: nothing to do. */
 NTSTATUS SvcCreateNamed(POBJECT_TYPE Type, POBJECT_ATTRIBUTES ObjectAttributes, ACCESS_MASK Access, PHANDLE Handle,
                         void (*Initialize)(PVOID Object, const VOID *Context), const VOID *Context);
 /* The services that query an object's state: class 0, of exactly Size bytes, 24 at most, filled in zeroed memory. */

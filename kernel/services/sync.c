@@ -25,7 +25,9 @@ NTSTATUS SvcCreateNamed(POBJECT_TYPE Type, POBJECT_ATTRIBUTES ObjectAttributes, 
         Status = ObCreateObject(Type, &Object);
     }
     if (NT_SUCCESS(Status)) {
-        Initialize(Object, Context);
+        if (Initialize != NULL) {
+            Initialize(Object, Context);
+        }
         Status = ObInsertObject(Object, &Attributes, Access, Handle, Mode);
     }
     ExFreeUnicodeString(&Attributes.Name);
