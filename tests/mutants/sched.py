@@ -38,7 +38,7 @@ MUTANTS = [
     mutant("scan-not-armed", "sched", "    if (__builtin_expect(Armed > Prcb->ScanDue, 0)) {", "    if (0) {", "starvation-arms"),
     mutant("age-starts-anew", "sched", "    Thread->ReadySince -= Prcb->ScanCount;", "    Thread->ReadySince = 0;",
            "starvation-arms"),
-    mutant("preempted-forgotten", "priority", "        KiOfferWaiting(Affinity, RtlHighestBit(Movable) + 1); /*", "        /*",
+    mutant("preempted-forgotten", "priority", "        KiOfferWaiting(Affinity, Priority + 1); /*", "        /*",
            "scan-offers"),
     mutant("times-stand-still", "thread", "Cycles += Now - Prcb->SwitchCycles;", "Cycles += 0;", "times-grow"),
 ]
