@@ -204,6 +204,9 @@ typedef struct _PS_SUBSYSTEM_ROUTINES {
     VOID (*ConsoleSize)(PUSHORT Columns, PUSHORT Rows);
     BOOLEAN (*ConsoleInputReady)(VOID);
     VOID (*RandomBytes)(PVOID Buffer, SIZE_T Size);
+    /* Dpc is queued whenever input has come, or is left, that ConsoleRead would not wait for. NULL: no more; one that is queued
+       already may still run (KeFlushQueuedDpcs). */
+    VOID (*ConsoleSetInputDpc)(PKDPC Dpc);
 } PS_SUBSYSTEM_ROUTINES, *PPS_SUBSYSTEM_ROUTINES;
 
 typedef struct _IO_ARCHIVE_FILE {

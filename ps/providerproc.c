@@ -502,4 +502,5 @@ const PS_SUBSYSTEM_ROUTINES PspSubsystemRoutines = {
     .ConsoleSize = IoConsoleSize,
     .ConsoleInputReady = IoConsoleInputReady,
     .RandomBytes = PspRandomBytes,
+    .ConsoleSetInputDpc = IoConsoleSetInputDpc,
 };

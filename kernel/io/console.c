@@ -68,6 +68,7 @@ static struct {
     ULONG Mode;   /* (i) IO_CONSOLE_*; a terminal's */
     KEVENT Ready; /* notification; (i) signalled while a read would not wait */
     KDPC Dpc;
+    PKDPC Notify; /* (i) queued when there is input; or NULL */
     volatile ULONG RawIn;         /* (h) written; read by the consumer */
     volatile ULONG RawOut;        /* (i) written; read by the handler */
     volatile ULONG Throttled;     /* (a) the receive interrupt is off; who makes it 0 switches it on */
@@ -390,6 +391,9 @@ static void IopProcessRaw(void)
     IopUnthrottle();
     if (IopReadable()) {
         KeSetEvent(&IopInput.Ready, IO_NO_INCREMENT, FALSE);
+        if (IopInput.Notify != NULL) {
+            KeInsertQueueDpc(IopInput.Notify, NULL, NULL);
+        }
     } else {
         KeClearEvent(&IopInput.Ready);
     }
@@ -518,6 +522,13 @@ NTSTATUS IoConsoleRead(PVOID Buffer, SIZE_T Size, SIZE_T *Done)
 BOOLEAN IoConsoleInputReady(void)
 {
     return KeReadStateEvent(&IopInput.Ready) != 0;
+}
+
+void IoConsoleSetInputDpc(PKDPC Dpc)
+{
+    KIRQL Irql = KeAcquireLock(&IopInput.Lock);
+    IopInput.Notify = Dpc;
+    KeReleaseLock(&IopInput.Lock, Irql);
 }
 
 /* ---- Modes ---- */

@@ -89,6 +89,7 @@ ULONG IoConsoleGetMode(void);
 void IoConsoleSetMode(ULONG Mode);
 void IoConsoleSize(PUSHORT Columns, PUSHORT Rows);
 BOOLEAN IoConsoleInputReady(void);
+void IoConsoleSetInputDpc(PKDPC Dpc);
 /* Everything written has left the machine. */
 void IoConsoleFlush(void);
 

@@ -134,6 +134,8 @@ typedef int64_t s64;
 #define F_SETOWN        8
 #define F_GETOWN        9
 #define F_DUPFD_CLOEXEC 1030
+#define F_SETPIPE_SZ    1031
+#define F_GETPIPE_SZ    1032
 #define FD_CLOEXEC      1
 #define F_RDLCK         0
 #define F_WRLCK         1
@@ -215,12 +217,16 @@ struct pollfd {
     u16 events, revents;
 };
 #define POLLIN     0x001
+#define POLLPRI    0x002
 #define POLLOUT    0x004
 #define POLLERR    0x008
 #define POLLHUP    0x010
 #define POLLNVAL   0x020
 #define POLLRDNORM 0x040
+#define POLLRDBAND 0x080
 #define POLLWRNORM 0x100
+#define POLLWRBAND 0x200
+#define POLLRDHUP  0x2000
 #define FD_SETSIZE 1024
 
 /* ---- Terminals ---- */

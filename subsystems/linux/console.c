@@ -18,6 +18,8 @@ static struct {
     ULONG mode_before;      /* (lock) what the session's end brings back */
 } console;
 
+static struct wait_queue console_input; /* woken when there is something to read */
+static KDPC console_input_dpc;
 static struct inode *console_inode; /* /dev/console, permanent */
 static struct inode *streams[3];    /* standard streams that are no terminal */
 
@@ -92,9 +94,10 @@ static long console_write(struct file *file, struct iobuf *from, u64 *pos)
     return done;
 }
 
-static u32 console_poll(struct file *file)
+static u32 console_poll(struct file *file, struct poll_table *table)
 {
     u32 ready = 0;
+    poll_wait(table, &console_input, POLLIN | POLLRDNORM);
     if (file_writable(file)) {
         ready |= POLLOUT | POLLWRNORM;
     }
@@ -373,6 +376,11 @@ static void console_signal(PVOID context, UCHAR character)
     }
 }
 
+static VOID console_input_came(PKDPC dpc, PVOID context, PVOID argument1, PVOID argument2)
+{
+    wake_all(&console_input);
+}
+
 /* ---- Start and end ---- */
 
 static const struct terminal_operations console_terminal = {
@@ -388,6 +396,8 @@ static long console_start(void)
         return -ENOMEM;
     }
     mutex_init(&console.lock);
+    wait_queue_init(&console_input);
+    KeInitializeDpc(&console_input_dpc, console_input_came, NULL);
     console.termios = default_termios;
 
     long error = add_terminal(dev, "console", 1, &terminal_ops);
@@ -402,6 +412,7 @@ static long console_start(void)
     if (error == 0) {
         terminal = &console_terminal;
         IoSetConsoleSignalRoutine(console_signal, NULL);
+        kernel.ConsoleSetInputDpc(&console_input_dpc);
     }
     return error;
 }
@@ -410,6 +421,8 @@ static long console_start(void)
 static void console_stop(void)
 {
     IoSetConsoleSignalRoutine(NULL, NULL);
+    kernel.ConsoleSetInputDpc(NULL);
+    KeFlushQueuedDpcs();
     for (ULONG stream = 0; stream < ARRAYSIZE(streams); stream++) {
         inode_put(streams[stream]);
         streams[stream] = NULL;

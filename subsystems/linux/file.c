@@ -433,6 +433,31 @@ long sys_close(u32 fd)
     return 0;
 }
 
+long fd_install_pair(struct file *files[2], bool close_on_exec, s32 __user *fds)
+{
+    struct files *table = current_task()->files;
+    s32 made[2];
+
+    long fd = fd_install(table, files[0], 0, close_on_exec);
+    if (fd < 0) {
+        file_put(files[1]);
+        return fd;
+    }
+    made[0] = fd;
+    fd = fd_install(table, files[1], 0, close_on_exec);
+    if (fd < 0) {
+        sys_close(made[0]);
+        return fd;
+    }
+    made[1] = fd;
+    if (copy_to_user(fds, made, sizeof(made)) < 0) {
+        sys_close(made[0]);
+        sys_close(made[1]);
+        return -EFAULT;
+    }
+    return 0;
+}
+
 #define CLOSE_RANGE_UNSHARE 2
 #define CLOSE_RANGE_CLOEXEC 4
 
@@ -567,6 +592,9 @@ static long file_control(struct file *file, u32 command, u64 argument)
     case F_SETLK:
     case F_SETLKW:
         return lock_file(file, command, (struct flock __user *)argument);
+    case F_SETPIPE_SZ:
+    case F_GETPIPE_SZ:
+        return file->ops != NULL && file->ops->control != NULL ? file->ops->control(file, command, argument) : -EBADF;
     case F_SETOWN:
     case F_GETOWN:
         return 0;

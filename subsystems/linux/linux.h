@@ -8,11 +8,11 @@
  * Layers, from the bottom to the top. A file uses what layers below offer, and files of its own layer as
  * long as that makes no circle; `make layers` reads this list and checks it:
  *
- *   tools      util stack
+ *   tools      util stack wait
  *   tree       vfs
  *   files      file
  *   processes  process signal time
- *   kinds      archive dev console proc
+ *   kinds      archive dev console pipe proc
  *   calls      dir exec exit io mm poll stat sys
  *   table      trace syscall
  *   door       module
@@ -26,6 +26,8 @@
  *   mm->lock         one process's brk
  *   file->lock       one open file's offset, across the transfer
  *   tasklist_lock    the list of processes, their tasks, and all signal state
+ *   pipes_lock       which pipe an inode has
+ *   pipe->lock       one pipe, across a transfer
  *   files->lock      one descriptor table
  *   fs->lock         one working directory
  *   console.lock     terminal modes
@@ -45,6 +47,7 @@ extern PPS_PROVIDER provider;
 /* ---- Small tools (util.c) ---- */
 
 void *zalloc(size_t size);  /* zeroed; NULL when memory is out */
+void *alloc_page(void);     /* PAGE_SIZE bytes, not zeroed; NULL when memory is out */
 void release(void *memory); /* NULL is fine */
 char *copy_string(const char *string);
 long error_of(NTSTATUS status); /* 0, or the negative errno that says it best */
@@ -146,10 +149,90 @@ long iobuf_random(struct iobuf *to);             /* fills it with random bytes *
 /* Reads from size bytes at data. */
 long read_memory(const void *data, u64 size, struct iobuf *to, u64 *pos);
 
+/* ---- Waiting (wait.c, where the protocol stands) ---- */
+
+u64 monotonic_ns(void);
+u64 scale_to_ns(u64 count, u64 frequency); /* of a clock with so many counts a second */
+
+#define FOREVER (~0UL) /* a deadline; others are points of monotonic_ns, 0 for "do not wait" */
+
+struct wait_queue {
+    KSPIN_LOCK lock;
+    LIST_ENTRY waiters; /* (lock) those that are not exclusive stand first */
+};
+
+struct waiter {
+    LIST_ENTRY links; /* (queue's lock) */
+    struct wait_queue *queue;
+    struct task *task;
+    bool exclusive;
+    bool volatile woken; /* (queue's lock) set: a waker has taken it off. Read without */
+    /* NULL: woken once. Otherwise called, with the queue's lock, at each wake-up; false when it has no use for
+       one that is meant for a single exclusive waiter. */
+    bool (*notify)(struct waiter *waiter);
+};
+
+static inline void wait_queue_init(struct wait_queue *queue)
+{
+    KeInitializeSpinLock(&queue->lock);
+    InitializeListHead(&queue->waiters);
+}
+
+/* Puts the current task on the queue; it looks once more whether it must wait, and calls wait_end or wait_leave. */
+void wait_begin(struct waiter *waiter, struct wait_queue *queue, bool exclusive);
+/* Sleeps until it is woken (0: look again), the deadline has passed (-ETIMEDOUT), or a signal or the task's end
+   breaks it off (-ERESTARTSYS); the waiter is off the queue then. No lock is held, for it must not be in
+   a critical region. */
+long wait_end(struct waiter *waiter, u64 deadline);
+/* For those that fill the waiter themselves. wait_leave: off the queue; true when a waker has taken it off. */
+void wait_join(struct waiter *waiter);
+bool wait_leave(struct waiter *waiter);
+/* Sleeps until the flag, which others set before they set the task's event, is set, and takes it back. Otherwise
+   as wait_end. */
+long wait_flag(bool volatile *flag, u64 deadline);
+long wait_until(u64 deadline); /* for nothing but time and signals: never 0 */
+
+/* <= DISPATCH_LEVEL, after the change that is waited for; the queue stays until they return. wake_one: all but
+   the exclusive waiters, and the first exclusive one that has use for it. */
+void wake_waiters(struct wait_queue *queue, bool all);
+static inline bool wait_queue_is_empty(const struct wait_queue *queue)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return IsListEmpty(&queue->waiters);
+}
+static inline void wake_one(struct wait_queue *queue)
+{
+    if (!wait_queue_is_empty(queue)) {
+        wake_waiters(queue, false);
+    }
+}
+static inline void wake_all(struct wait_queue *queue)
+{
+    if (!wait_queue_is_empty(queue)) {
+        wake_waiters(queue, true);
+    }
+}
+
 /* ---- The file tree (vfs.c) and the kinds of files in it (archive.c, dev.c, console.c, proc.c) ---- */
 
 struct inode;
 struct file;
+
+/* Who wants to be told when a file becomes ready. */
+struct poll_table {
+    u32 events; /* which it wants to hear of, besides errors */
+    struct file *file;
+    void (*add)(struct poll_table *table, struct wait_queue *queue);
+};
+
+/* For an operation poll: the queue is woken for these events, and for all errors. table NULL: nobody waits. */
+static inline void poll_wait(struct poll_table *table, struct wait_queue *queue, u32 events)
+{
+    const u32 transfers = POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
+    if (table != NULL && ((table->events & events) || !(table->events & transfers))) {
+        table->add(table, queue);
+    }
+}
 
 /* Receives directory entries: false when there is no more room. off: the position behind this entry. */
 struct dir_context {
@@ -175,7 +258,10 @@ struct file_operations {
     long (*read)(struct file *file, struct iobuf *to, u64 *pos);
     long (*write)(struct file *file, struct iobuf *from, u64 *pos);
     long (*ioctl)(struct file *file, u32 command, u64 argument); /* NULL: -ENOTTY */
-    u32 (*poll)(struct file *file);                              /* NULL: always readable and writable */
+    /* What is there now (POLL*). Calls poll_wait for each queue that is woken when that may change, before it
+       looks. NULL: always readable and writable. */
+    u32 (*poll)(struct file *file, struct poll_table *table);
+    long (*control)(struct file *file, u32 command, u64 argument); /* F_SETPIPE_SZ, F_GETPIPE_SZ; NULL: -EBADF */
     bool stream;                                                 /* no position: lseek and pread fail */
     bool anonymous;                                              /* mmap gives zeros (/dev/zero) */
 };
@@ -191,7 +277,8 @@ struct file_kind {
     void (*stop)(void);
 };
 
-extern const struct file_kind archive_kind, dev_kind, console_kind, proc_kind;
+extern const struct file_kind archive_kind, dev_kind, console_kind, pipe_kind, proc_kind;
+extern const struct file_operations pipe_ops; /* of fifos, wherever they stand */
 
 /*
  * A file of the tree. Those of the archive and /dev are made when the module loads, never change after, and
@@ -206,6 +293,7 @@ struct inode {
     s64 mtime;
     const struct inode_operations *ops;
     const struct file_operations *fops;
+    struct pipe *pipe;    /* of a fifo that is open (pipe.c) */
     struct inode *parent; /* referenced, unless permanent; the root's is itself */
     const char *name;     /* in its parent: the archive has no hard links */
     LIST_ENTRY entries;   /* directories: struct dirent */
@@ -268,7 +356,7 @@ struct file {
     volatile LONG refs;
     volatile u32 flags; /* O_* */
     struct mutex lock;
-    u64 pos; /* (lock) */
+    u64 pos; /* (lock); streams: their operations' own */
     struct inode *inode;
     const struct file_operations *ops;
     void *data; /* of ops */
@@ -304,6 +392,8 @@ void files_put(struct files *files);
 void files_close_on_exec(struct files *files);
 long fd_install(struct files *files, struct file *file, u32 from,
                 bool close_on_exec);            /* takes over the reference */
+/* Installs two files, whose references it takes over, and tells the program their descriptors. */
+long fd_install_pair(struct file *files[2], bool close_on_exec, s32 __user *fds);
 struct file *fd_get(int fd);                    /* of the current task, referenced; NULL: -EBADF */
 struct file *fd_get_io(int fd);                 /* likewise, but none opened with O_PATH */
 long files_next(struct files *files, u32 from); /* lowest open descriptor at or above; -ENOENT */
@@ -385,7 +475,7 @@ struct task {
     sigset_t saved_mask; /* to come back after the handler that ends a sigsuspend */
     bool restore_mask;
     struct sigpending pending; /* (t) */
-    KEVENT signalled;          /* a signal was sent: for those that wait for one */
+    KEVENT event;              /* what the task sleeps on (wait.c) */
     stack_t altstack;
     u32 __user *clear_tid;
     void __user *robust_list;
@@ -437,10 +527,18 @@ NTSTATUS linux_start_program(PPS_PROGRAM program, PEPROCESS *object);
 
 /* ---- Signals (signal.c) ---- */
 
-bool signal_pending(struct task *task);
+/* Without a lock: who sends one interrupts the task afterwards. */
+static inline bool signal_pending(const struct task *task)
+{
+    return ((task->pending.set | task->process->pending.set) & ~task->blocked) != 0;
+}
 /* What a wait that was broken off returns to its caller: also sees to it that the end of the call looks
    for signals. */
-long interrupted(void);
+static inline long interrupted(void)
+{
+    kernel.RequestReturnToUser(PsGetCurrentThread(), FALSE);
+    return -ERESTARTSYS;
+}
 /* The current task has been ended from outside: what takes long should come to its end. */
 static inline bool is_dying(void)
 {
@@ -453,6 +551,7 @@ long end_mask(long result);
 void send_signal_locked(struct process *process, struct task *task,
                         const siginfo_t *info); /* task NULL: any */
 void signal_group(s32 pgid, int sig);
+void signal_self(int sig); /* to the current task, as from itself */
 /* What a handler's frame holds, or with 0 what a program starts with. */
 long restore_fpu(struct task *task, u64 fpstate);
 void signals_exec(struct process *process, struct task *task);
@@ -461,10 +560,7 @@ BOOLEAN linux_exception(PEXCEPTION_RECORD record, KTRAP_FRAME *frame);
 
 /* ---- Time (time.c) ---- */
 
-u64 monotonic_ns(void);
 u64 cycles_to_ns(u64 cycles);
-/* Waits so long (relative, ns), now and then less, or until a signal comes: 0 or -EINTR. */
-long sleep_ns(u64 ns);
 long get_timespec(const struct timespec __user *from, u64 *ns); /* -EFAULT, -EINVAL */
 long put_timespec(struct timespec __user *to, u64 ns);
 

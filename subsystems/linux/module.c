@@ -20,7 +20,8 @@ static const PS_SUBSYSTEM_PROVIDER plain_provider = {
 };
 
 /* All kinds of files, in the order in which they are started. */
-static const struct file_kind *const file_kinds[] = {&archive_kind, &dev_kind, &console_kind, &proc_kind};
+static const struct file_kind *const file_kinds[] = {&archive_kind, &dev_kind, &console_kind,
+                                                     &pipe_kind,    &proc_kind};
 
 static bool is_tracing(void)
 {

@@ -1,15 +1,104 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * poll and select. Files are asked again every few milliseconds: the contract tells whether the console has
- * input, but not yet when that changes.
+ * poll and select. The first round over the files puts the task on the queues of each, until something is
+ * found; every later one only looks. The task stays on all queues until the call ends.
  */
 #include "linux.h"
 
-#define ROUND_NS 5000000UL /* between two looks */
-#define FOREVER  (~0UL)
+/* ---- One wait for several files ---- */
+
+#define POLL_PLACES 16 /* allocated at a time; the first ones stand on the stack */
+
+/* A place in one queue. Its file cannot go meanwhile: another task may close the descriptor. */
+struct poll_place {
+    struct waiter waiter;
+    struct file *file;
+    bool volatile *woken;
+};
+
+struct poll_places {
+    struct poll_places *next;
+    u32 count;
+    struct poll_place place[POLL_PLACES];
+};
+
+struct poll_wait {
+    struct poll_table table;
+    struct poll_places first,
+        *places;         /* places: the one that is being filled; first is the last of the list */
+    bool done;           /* no more places: something was found, or all files have been asked */
+    bool volatile woken; /* by any of the queues */
+    long error;
+};
+
+/* Under the queue's lock, without which nobody leaves the queue: the task is there. */
+static bool notify(struct waiter *waiter)
+{
+    __atomic_store_n(CONTAINING_RECORD(waiter, struct poll_place, waiter)->woken, true, __ATOMIC_RELEASE);
+    KeSetEvent(&waiter->task->event, IO_NO_INCREMENT, FALSE);
+    return true;
+}
+
+static struct poll_place *new_place(struct poll_wait *wait)
+{
+    if (wait->places->count == POLL_PLACES) {
+        struct poll_places *more = zalloc(sizeof(*more));
+        if (more == NULL) {
+            return NULL;
+        }
+        more->next = wait->places;
+        wait->places = more;
+    }
+    return &wait->places->place[wait->places->count++];
+}
+
+static void add_place(struct poll_table *table, struct wait_queue *queue)
+{
+    struct poll_wait *wait = CONTAINING_RECORD(table, struct poll_wait, table);
+    struct poll_place *place = new_place(wait);
+
+    if (place == NULL) {
+        wait->error = -ENOMEM;
+        return;
+    }
+    InterlockedIncrement(&table->file->refs);
+    place->waiter = (struct waiter){.queue = queue, .task = current_task(), .notify = notify};
+    place->file = table->file;
+    place->woken = &wait->woken;
+    wait_join(&place->waiter);
+}
+
+static void begin_poll(struct poll_wait *wait)
+{
+    wait->table.add = add_place;
+    wait->first.next = NULL;
+    wait->first.count = 0;
+    wait->places = &wait->first;
+    wait->done = wait->woken = false;
+    wait->error = 0;
+}
+
+static void leave_places(struct poll_places *places)
+{
+    for (u32 i = 0; i < places->count; i++) {
+        wait_leave(&places->place[i].waiter);
+        file_put(places->place[i].file);
+    }
+}
+
+static void end_poll(struct poll_wait *wait)
+{
+    while (wait->places != &wait->first) {
+        struct poll_places *places = wait->places;
+        wait->places = places->next;
+        leave_places(places);
+        release(places);
+    }
+    leave_places(&wait->first);
+}
 
 /* What of events is there at the descriptor now; errors are always told. */
-static u32 look(int fd, u32 events)
+static u32 look(struct poll_wait *wait, int fd, u32 events)
 {
     if (fd < 0) {
         return 0;
@@ -20,22 +109,25 @@ static u32 look(int fd, u32 events)
     }
     u32 ready = POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
     if (file->ops != NULL && file->ops->poll != NULL) {
-        ready = file->ops->poll(file);
+        wait->table.events = events;
+        wait->table.file = file;
+        ready = file->ops->poll(file, wait->done ? NULL : &wait->table);
     }
     file_put(file);
-    return ready & (events | POLLERR | POLLHUP);
+    ready &= events | POLLERR | POLLHUP;
+    wait->done |= ready != 0;
+    return ready;
 }
 
 /* Waits for the next round. false: the time is over (*error 0) or a signal came. */
-static bool next_round(u64 deadline, long *error)
+static bool next_round(struct poll_wait *wait, u64 deadline, long *error)
 {
-    u64 now = deadline == 0 ? 0 : monotonic_ns();
-
-    if (now < deadline) {
-        *error = sleep_ns(min(ROUND_NS, deadline - now));
-        return *error == 0;
+    wait->done = true;
+    *error = wait->error != 0 ? wait->error : wait_flag(&wait->woken, deadline);
+    if (*error == 0) {
+        return true;
     }
-    *error = signal_pending(current_task()) ? -EINTR : 0;
+    *error = *error == -ETIMEDOUT ? 0 : *error == -ERESTARTSYS ? -EINTR : *error;
     return false;
 }
 
@@ -55,11 +147,11 @@ static u64 left_until(u64 deadline)
 
 /* ---- poll ---- */
 
-static u32 poll_once(struct pollfd *fds, u32 count)
+static u32 poll_once(struct poll_wait *wait, struct pollfd *fds, u32 count)
 {
     u32 found = 0;
     for (u32 i = 0; i < count; i++) {
-        fds[i].revents = look(fds[i].fd, fds[i].events);
+        fds[i].revents = look(wait, fds[i].fd, fds[i].events);
         found += fds[i].revents != 0;
     }
     return found;
@@ -67,6 +159,7 @@ static u32 poll_once(struct pollfd *fds, u32 count)
 
 static long poll(struct pollfd __user *user_fds, u32 count, u64 deadline)
 {
+    struct poll_wait wait;
     long error = 0;
     u32 found;
 
@@ -81,9 +174,11 @@ static long poll(struct pollfd __user *user_fds, u32 count, u64 deadline)
         release(fds);
         return -EFAULT;
     }
+    begin_poll(&wait);
     do {
-        found = poll_once(fds, count);
-    } while (found == 0 && next_round(deadline, &error));
+        found = poll_once(&wait, fds, count);
+    } while (found == 0 && next_round(&wait, deadline, &error));
+    end_poll(&wait);
     if (error == 0 && copy_to_user(user_fds, fds, count * sizeof(*fds)) < 0) {
         error = -EFAULT;
     }
@@ -155,7 +250,7 @@ static long put_set(u64 __user *to, const u64 *set, int n)
 }
 
 /* Fills found for descriptor fd; the number of bits set, or -EBADF. */
-static long select_one(const struct fd_sets *wanted, struct fd_sets *found, int fd)
+static long select_one(struct poll_wait *wait, const struct fd_sets *wanted, struct fd_sets *found, int fd)
 {
     u64 bit = 1UL << (fd % 64);
     int word = fd / 64;
@@ -163,21 +258,25 @@ static long select_one(const struct fd_sets *wanted, struct fd_sets *found, int 
     if (!((wanted->in[word] | wanted->out[word] | wanted->except[word]) & bit)) {
         return 0;
     }
-    u32 ready = look(fd, POLLIN | POLLOUT);
+    u32 events = (wanted->in[word] & bit ? POLLIN : 0) | (wanted->out[word] & bit ? POLLOUT : 0) |
+                 (wanted->except[word] & bit ? POLLPRI : 0);
+    u32 ready = look(wait, fd, events);
     if (ready & POLLNVAL) {
         return -EBADF;
     }
     found->in[word] |= ready & (POLLIN | POLLHUP | POLLERR) ? wanted->in[word] & bit : 0;
     found->out[word] |= ready & (POLLOUT | POLLERR) ? wanted->out[word] & bit : 0;
-    return ((found->in[word] & bit) != 0) + ((found->out[word] & bit) != 0);
+    found->except[word] |= ready & POLLPRI ? wanted->except[word] & bit : 0;
+    return ((found->in[word] & bit) != 0) + ((found->out[word] & bit) != 0) +
+           ((found->except[word] & bit) != 0);
 }
 
-static long select_once(const struct fd_sets *wanted, struct fd_sets *found, int n)
+static long select_once(struct poll_wait *wait, const struct fd_sets *wanted, struct fd_sets *found, int n)
 {
     long count = 0;
     memset(found, 0, sizeof(*found));
     for (int fd = 0; fd < n; fd++) {
-        long bits = select_one(wanted, found, fd);
+        long bits = select_one(wait, wanted, found, fd);
         if (bits < 0) {
             return bits;
         }
@@ -189,6 +288,7 @@ static long select_once(const struct fd_sets *wanted, struct fd_sets *found, int
 static long select(int n, u64 __user *in, u64 __user *out, u64 __user *except, u64 deadline)
 {
     struct fd_sets wanted = {0}, found;
+    struct poll_wait wait;
     long error = 0, count;
 
     if (n < 0) {
@@ -199,9 +299,11 @@ static long select(int n, u64 __user *in, u64 __user *out, u64 __user *except, u
         get_set(wanted.except, except, n) < 0) {
         return -EFAULT;
     }
+    begin_poll(&wait);
     do {
-        count = select_once(&wanted, &found, n);
-    } while (count == 0 && next_round(deadline, &error));
+        count = select_once(&wait, &wanted, &found, n);
+    } while (count == 0 && next_round(&wait, deadline, &error));
+    end_poll(&wait);
     if (count < 0 || error < 0) {
         return count < 0 ? count : error;
     }

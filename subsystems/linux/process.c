@@ -157,7 +157,7 @@ struct task *task_create(struct process *process, struct files *files, struct fs
     task->files = files;
     task->fs = fs;
     task->altstack.ss_flags = SS_DISABLE;
-    KeInitializeEvent(&task->signalled, SynchronizationEvent, FALSE);
+    KeInitializeEvent(&task->event, SynchronizationEvent, FALSE);
     return task;
 }
 

@@ -21,17 +21,6 @@
 
 /* ---- Sending ---- */
 
-bool signal_pending(struct task *task)
-{
-    return ((task->pending.set | task->process->pending.set) & ~task->blocked) != 0;
-}
-
-long interrupted(void)
-{
-    kernel.RequestReturnToUser(PsGetCurrentThread(), FALSE);
-    return -ERESTARTSYS;
-}
-
 static bool is_ignored(const struct process *process, int sig)
 {
     u64 handler = process->sighand->action[sig - 1].sa_handler;
@@ -40,7 +29,6 @@ static bool is_ignored(const struct process *process, int sig)
 
 static void wake(struct task *task)
 {
-    KeSetEvent(&task->signalled, IO_NO_INCREMENT, FALSE);
     kernel.RequestReturnToUser(task->thread, TRUE);
 }
 
@@ -197,6 +185,16 @@ void signal_group(s32 pgid, int sig)
             send_signal_locked(process, NULL, &info);
         }
     }
+    mutex_unlock(&tasklist_lock);
+}
+
+void signal_self(int sig)
+{
+    struct task *task = current_task();
+    siginfo_t info = {.si_signo = sig, .si_code = SI_USER, .si_pid = task->process->pid};
+
+    mutex_lock(&tasklist_lock);
+    send_signal_locked(task->process, task, &info);
     mutex_unlock(&tasklist_lock);
 }
 
@@ -712,21 +710,15 @@ long sys_rt_sigpending(sigset_t __user *set, size_t size)
     return size > sizeof(sigset_t) ? -EINVAL : copy_to_user(set, &pending, size);
 }
 
-/* Waits for a signal that is not blocked. The event may be left over from one that is long done. */
-static long wait_for_signal(struct task *task)
+static long wait_for_signal(void)
 {
-    while (!signal_pending(task)) {
-        if (KeWaitForSingleObject(&task->signalled, UserRequest, UserMode, TRUE, NULL) != STATUS_SUCCESS) {
-            interrupted();
-            break;
-        }
-    }
+    wait_until(FOREVER);
     return -EINTR;
 }
 
 long sys_pause(void)
 {
-    return wait_for_signal(current_task());
+    return wait_for_signal();
 }
 
 long use_mask(const sigset_t __user *mask, size_t size)
@@ -761,7 +753,7 @@ long end_mask(long result)
 long sys_rt_sigsuspend(const sigset_t __user *set, size_t size)
 {
     long error = use_mask(set, size);
-    return error < 0 ? error : wait_for_signal(current_task());
+    return error < 0 ? error : wait_for_signal();
 }
 
 long sys_sigaltstack(const stack_t __user *stack, stack_t __user *old)

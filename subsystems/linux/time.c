@@ -8,18 +8,6 @@
 #define SECONDS_1601_TO_1970 11644473600UL
 #define LONGEST_SLEEP_NS     (1UL << 62)
 
-static u64 scale_to_ns(u64 count, u64 frequency)
-{
-    return count / frequency * NS_PER_SECOND + count % frequency * NS_PER_SECOND / frequency;
-}
-
-u64 monotonic_ns(void)
-{
-    LARGE_INTEGER frequency;
-    u64 count = KeQueryPerformanceCounter(&frequency).QuadPart;
-    return scale_to_ns(count, frequency.QuadPart);
-}
-
 /* Processor time comes in units of the performance counter. */
 u64 cycles_to_ns(u64 cycles)
 {
@@ -118,22 +106,7 @@ long sys_time(s64 __user *time)
 
 /* ---- Sleeping ---- */
 
-long sleep_ns(u64 ns)
-{
-    LARGE_INTEGER interval = {.QuadPart = -(s64)(min(ns, LONGEST_SLEEP_NS) / 100 + (ns % 100 != 0))};
-    struct task *task = current_task();
-
-    if (!signal_pending(task)) {
-        NTSTATUS status = KeWaitForSingleObject(&task->signalled, UserRequest, UserMode, TRUE, &interval);
-        if (status == STATUS_TIMEOUT || (status == STATUS_SUCCESS && !signal_pending(task))) {
-            return 0; /* the second: the event was left over from a signal that is long done */
-        }
-    }
-    interrupted();
-    return -EINTR;
-}
-
-/* Until the point `deadline` of the clock. */
+/* Until the point `deadline` of the clock: another clock than the monotonic one may be set meanwhile. */
 static long sleep_until(int clock, u64 deadline)
 {
     u64 now;
@@ -142,9 +115,9 @@ static long sleep_until(int clock, u64 deadline)
         if (error < 0 || now >= deadline) {
             return error;
         }
-        error = sleep_ns(deadline - now);
-        if (error < 0) {
-            return error;
+        u64 left = min(deadline - now, LONGEST_SLEEP_NS);
+        if (wait_until(monotonic_ns() + left) != -ETIMEDOUT) {
+            return -EINTR;
         }
     }
 }

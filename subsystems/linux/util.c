@@ -15,6 +15,11 @@ void *zalloc(size_t size)
     return ExAllocatePool2(POOL_FLAG_NON_PAGED, size, LINUX_TAG);
 }
 
+void *alloc_page(void)
+{
+    return ExAllocatePool2(POOL_FLAG_NON_PAGED | POOL_FLAG_UNINITIALIZED, PAGE_SIZE, LINUX_TAG);
+}
+
 void release(void *memory)
 {
     if (memory != NULL) {
