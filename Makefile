@@ -212,7 +212,8 @@ soak: all tests
 debug: all
 	@tools/debug $(RUN_FLAGS)
 
-C_SOURCES = $(shell find boot arch kernel ps sync subsystems drivers user include tests labs -name '*.[ch]' 2>/dev/null)
+C_SOURCES = $(shell find boot arch kernel ps sync subsystems drivers user include tests labs -name '*.[ch]' 2>/dev/null | \
+            grep -v '^tests/bench/')
 lint: layers
 	@tools/lint '$(KERNEL_FLAGS)' $(C_SOURCES)
 

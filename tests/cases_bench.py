@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`make bench`: guest instructions on one processor, counted by QEMU (-icount shift=0: the time-stamp counter advances
 by one an instruction). A limit is a number, or (NAME, N): at most N more than the measure NAME."""
-from kinds import Bench
+from kinds import Bench, LinuxBench
 
 BENCHES = [
     # user/bench: system services as a program sees them. The kernel itself reports the way to the first program.
@@ -31,4 +31,6 @@ BENCHES = [
     Bench("bench/subsystem", command=("/nullcall",), files=("{T}/linux/nullcall.nolibc:/nullcall",), limits={
         "subsystem-null-call": ("native-null-call", 10),
     }),
+    # Beside Linux 6.1, on the same instructions: the limits are a half of its figures.
+    LinuxBench("bench/linux"),
 ]

@@ -275,6 +275,7 @@ CASES = [
     Script("tools/layers", LAYERS),
     Script("tools/mutants", "tests/soak/mutants.py --check"),
     Script("tools/routines", ROUTINES),
+    Script("tools/recorded", "tools/record-linux --check"),
     Script("tools/lines", "make -s lines", needs=("cloc",)),
     Script("tools/module-layers", MODULE_LAYERS),
     Script("tools/multiboot2", MULTIBOOT2),

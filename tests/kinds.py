@@ -12,6 +12,7 @@ In arguments, {B} stands for the build's folder (build/debug) and {T} for build/
 """
 import dataclasses
 import difflib
+import hashlib
 import itertools
 import os
 import re
@@ -296,6 +297,159 @@ class Command(Guest):
         return report
 
 
+# ---- Programs that Linux has been asked about -----------------------------------------------------------------------
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a program did."""
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+    def difference(self, want):
+        """In which words it differs from the wanted one: a list, empty if it does not."""
+        return [f"{key}: {getattr(self, key)}, expected {getattr(want, key)}" if key == "status" else
+                f"{key}: {difference(getattr(self, key), getattr(want, key))}"
+                for key in ("status", "stdout", "stderr") if getattr(self, key) != getattr(want, key)]
+
+
+EXPECTED = os.path.join(ROOT, "tests/linux/expected")
+
+
+def source_mark(path, seen=None):
+    """A few digits that change with a program's source, or with a header that stands beside it and that it includes."""
+    seen = {} if seen is None else seen
+    with open(path, "rb") as file:
+        seen[path] = file.read()
+    for name in re.findall(rb'^#include "([^"]+)"', seen[path], re.M):
+        header = os.path.join(os.path.dirname(path), name.decode())
+        if header not in seen and os.path.exists(header):
+            source_mark(header, seen)
+    return hashlib.sha256(b"".join(seen[name] for name in sorted(seen))).hexdigest()[:16]
+
+
+def read_record(program):
+    """Of a program's file in tests/linux/expected: its source's mark, and by kind of build the outcome. It starts with the lines
+    `linux RELEASE` and `source MARK`; for builds that agree follow `builds KIND...`, `status N`, `stdout BYTES`, these bytes
+    and a line feed, and the same for `stderr`."""
+    try:
+        with open(os.path.join(EXPECTED, program), "rb") as file:
+            file.readline()
+            mark, outcomes = file.readline().split()[1].decode(), {}
+            while line := file.readline().split():
+                status, parts = int(file.readline().split()[1]), []
+                for _ in range(2):
+                    parts.append(file.read(int(file.readline().split()[1])))
+                    file.read(1)
+                outcomes |= {kind.decode(): Outcome(status, *parts) for kind in line[1:]}
+    except FileNotFoundError:
+        return None, {}
+    return mark, outcomes
+
+
+def write_records(outcomes, release):
+    """The records of these programs, as Linux has run them just now: pairs of LinuxProgram and Outcome."""
+    os.makedirs(EXPECTED, exist_ok=True)
+    for program in sorted({case.program for case, _ in outcomes}):
+        old, known = read_record(program)
+        mark = next(case.mark for case, _ in outcomes if case.program == program)
+        known = known if old == mark else {}
+        known |= {case.kind: outcome for case, outcome in outcomes if case.program == program}
+        with open(os.path.join(EXPECTED, program), "wb") as file:
+            file.write(f"linux {release}\nsource {mark}\n".encode())
+            for outcome in dict.fromkeys(known.values()):
+                builds = " ".join(kind for kind in known if known[kind] == outcome)
+                file.write(f"builds {builds}\nstatus {outcome.status}\n".encode())
+                for name in ("stdout", "stderr"):
+                    data = getattr(outcome, name)
+                    file.write(f"{name} {len(data)}\n".encode() + data + b"\n")
+
+
+def plain_linux():
+    """Is this machine's kernel Linux itself, and not something that looks like it? It names the compiler that made it."""
+    try:
+        with open("/proc/version") as version:
+            return re.match(r"Linux version [5-9].*(gcc|clang)", version.read()) is not None
+    except OSError:
+        return False
+
+
+def known_differences():
+    """Of tests/linux/differences: (program, expression that the whole line matches)."""
+    with open(os.path.join(ROOT, "tests/linux/differences")) as file:
+        rows = [line.rstrip("\n").split(" | ") for line in file if line.strip() and not line.startswith("#")]
+    return [(program, re.compile(line)) for program, line, _ in rows]
+
+
+class LinuxProgram(Guest):
+    """
+    tests/linux/NAME.c in one of its builds: what it prints and its status are compared with the record of Linux 6.1
+    (tools/record-linux). Where this machine is a plain Linux it is run here, too: what differs from the record must stand in
+    tests/linux/differences. A program that is not recorded is compared with this machine alone.
+    """
+    words = ("one", "", "two words")
+
+    def __init__(self, program, kind):
+        super().__init__(f"linux/{program}.{kind}")
+        self.program, self.kind, self.result = program, kind, f"{program}.{kind}"
+        self.path = f"build/tests/linux/{program}.{kind}"
+        self.command = (f"/{program}", *self.words)
+
+    @property
+    def source(self):
+        return os.path.join(ROOT, "tests/linux", self.program + ".c")
+
+    @property
+    def mark(self):
+        return source_mark(self.source)
+
+    @property
+    def recordable(self):
+        """No: its source says with a line `// record: no, WHY` that the emulator does not do what the processor does."""
+        with open(self.source) as source:
+            return not re.search(r"^// record: no\b", source.read(), re.M)
+
+    def expected(self):
+        """The record, if there is one of this very source."""
+        mark, outcomes = read_record(self.program)
+        return outcomes.get(self.kind) if mark == self.mark else None
+
+    def check_here(self, report, here, record):
+        """Here Linux is another version, perhaps: what it says otherwise is known, and why."""
+        known = [line for program, line in known_differences() if program in (self.program, self.result)]
+        for part in ("stdout", "stderr"):
+            got, want = (getattr(outcome, part).decode(errors="replace").splitlines() for outcome in (here, record))
+            for line in difflib.unified_diff(want, got, n=0, lineterm=""):
+                if line[:3] not in ("---", "+++", "@@ "):
+                    report.check(self.name, any(each.fullmatch(line[1:]) for each in known),
+                                 f"on this machine {part} differs from the record: {line}")
+        report.check(self.name, here.status == record.status or known,
+                     f"status on this machine {here.status}, recorded {record.status}")
+
+    def run(self, context):
+        if not os.path.exists(os.path.join(ROOT, self.path)):
+            return Report(skipped=[f"{self.name}: {self.path} was not built"])
+        log = self.log_path(context)
+        argv = self.machine(context, log) + ["--add", f"{self.path}:/{self.program}", "--", *self.command]
+        report = Report(repeat=shlex.join(argv))
+        status, out, err, text = self.boot_and_read(argv, log)
+        want, plain = self.expected(), plain_linux()
+        if want is None or plain:
+            here = Outcome(*oracle((self.path, *self.words), b""))
+            if want is not None:
+                self.check_here(report, here, want)
+            want = want or here
+        for line in Outcome(status, out, err).difference(want):
+            report.check(self.name, False, line)
+        for line in re.findall(rb"^.*: NO\b.*$", out, re.M):
+            # Wrong in both worlds is not right: see HOLDS in tests/linux/test.h.
+            report.check(self.name, False, f"stdout: {short(line)}, whatever Linux says")
+        if not report.failed:
+            report.passed.append(self.name)
+        report.details = tail(err) + "\n" + tail(text)
+        return report
+
+
 @dataclasses.dataclass
 class Program(Guest):
     """A program in the guest that itself prints result lines, on its standard output or to the log."""
@@ -383,3 +537,39 @@ class Bench(Guest):
         status, out, err, text = self.boot_and_read(argv, log)
         found = re.findall(r"^@bench (\S+) (\d+)", out.decode(errors="replace") + "\n" + text, re.M)
         return {name: int(value) for name, value in found}, status, shlex.join(argv), tail(err)
+
+
+def linux_figures():
+    """Of tests/bench/linux-6.1: by name Linux's figure, and the limit."""
+    with open(os.path.join(ROOT, "tests/bench/linux-6.1")) as file:
+        rows = [line.split() for line in file if not line.startswith("#")]
+    return {name: (int(figure), int(limit[0]) if limit else int(figure) // 2) for name, figure, *limit in rows}
+
+
+class LinuxBench(Bench):
+    """
+    tests/bench/lbench.c in the guest. A row whose calls fail ends the program: what stands behind it is measured by another
+    boot, so that all the others are seen.
+    """
+
+    def __init__(self, name):
+        rows = linux_figures()
+        super().__init__(name, run_args=("--cpu", "max,-erms", "--mem", "512M"), timeout=600,
+                         limits={row: limit for row, (_, limit) in rows.items()})
+        self.compared = {row: figure for row, (figure, _) in rows.items()}
+
+    def measure(self, context):
+        log, left, values, errors, status = self.log_path(context), list(self.limits), {}, "", 0
+        while left:
+            argv = self.machine(context, log, ("/lbench", *left))
+            split = argv.index("--")
+            argv[split:split] = ["--icount", "--add", "build/tests/bench/lbench:/lbench"]
+            ended, out, err, text = self.boot_and_read(argv, log)
+            found = re.findall(r"^(\w+) +\d+ +(\d+) +\d+$", out.decode(errors="replace"), re.M)
+            values |= {name: int(value) for name, value in found}
+            left = left[len(found):]
+            if ended != 0 or not found:
+                status = status or ended
+                errors += f"  {left[0] if left else 'after the last row'}: {tail(out, 1)}\n{tail(err)}"
+                left = left[1:]
+        return values, status, shlex.join(argv), errors

@@ -161,7 +161,7 @@ def run_tests(cases, context, jobs, whole, no_skips):
 
 def run_bench(benches, context):
     over, known = 0, {}
-    say(f"{'measure':40} {'value':>14} {'limit':>14}")
+    say(f"{'measure':40} {'value':>14} {'limit':>14} {'Linux 6.1':>14} {'ratio':>6}")
     for bench in benches:
         values, status, repeat, err = bench.measure(context)
         known |= values
@@ -171,8 +171,11 @@ def run_bench(benches, context):
                 limit = known.get(limit[0], 0) + limit[1]
             bad = value is None or (limit is not None and value > limit)
             over += bad
+            compared = getattr(bench, "compared", {}).get(name)
             say(f"{name:40} {'missing' if value is None else format(value, ','):>14} "
-                f"{'' if limit is None else format(limit, ','):>14}{'   OVER' if bad and value is not None else ''}")
+                f"{'' if limit is None else format(limit, ','):>14}"
+                + (f" {compared:14,} {'' if value is None else format(value / compared, '.2f'):>6}" if compared else "")
+                + ("   OVER" if bad and value is not None else ""))
         if status != 0:
             over += 1
             say(f"{bench.name}: status {status}\n{err}")

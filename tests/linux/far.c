@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // build: musl
+// record: no, QEMU's far returns break Linux, too
 // flags: -w
 /*
  * Far calls and returns with a wild stack pointer, faults on kernel addresses, and what their handlers

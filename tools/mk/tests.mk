@@ -8,6 +8,7 @@
 #                            // build: glibc musl pie nolibc
 #                        as build/tests/linux/NAME.KIND, with the flags of an optional line `// flags: -O2 ...`
 # tests/tiny/NAME.c      likewise (build: nolibc), for the subsystem tiny
+# tests/bench/lbench.c   the benchmark that runs on Linux, too, built as its first lines say
 
 HOST_FLAGS := -std=gnu17 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
               -fshort-wchar -fms-extensions -DPRIMER_HOST=1 -DDBG=1 -I include -I . \
@@ -57,5 +58,10 @@ endef
 # A kind whose compiler is missing is left out, and its tests are skipped.
 $(foreach p,$(LINUX_PROGRAMS),$(if $($(call second,$(p))),\
     $(eval $(call linux_program,$(call first,$(p)),$(call second,$(p))))))
+
+build/tests/bench/lbench: tests/bench/lbench.c tools/mk/tests.mk
+	$(call say,HOSTCC,$<)
+	$(Q)$(HOSTCC) -O2 -static -nostdlib -ffreestanding -fno-stack-protector -fno-pic -no-pie -o $@ $<
+tests: build/tests/bench/lbench
 
 -include $(wildcard build/tests/*/*.d)
