@@ -537,24 +537,3 @@ NTSTATUS PsLookupProcessByProcessId(HANDLE ProcessId, PEPROCESS *Process)
     return *Process != NULL ? STATUS_SUCCESS : STATUS_INVALID_CID;
 }
 EXPORT(PsLookupProcessByProcessId);
-
-/* Obsolete: the version of the system, each part where its pointer is not NULL; the service pack is empty. TRUE: a debug
-   build. Differs: 10.0 stands for the interface that is followed, and the build number is Primer's interface version. Any
-   IRQL; does not block. (WDK page of the name) */
-BOOLEAN PsGetVersion(PULONG MajorVersion, PULONG MinorVersion, PULONG BuildNumber, PUNICODE_STRING CSDVersion)
-{
-    if (MajorVersion != NULL) {
-        *MajorVersion = 10;
-    }
-    if (MinorVersion != NULL) {
-        *MinorVersion = 0;
-    }
-    if (BuildNumber != NULL) {
-        *BuildNumber = PRIMER_INTERFACE_VERSION;
-    }
-    if (CSDVersion != NULL) {
-        RtlInitEmptyUnicodeString(CSDVersion, NULL, 0);
-    }
-    return DBG != 0;
-}
-EXPORT(PsGetVersion);

@@ -3,14 +3,14 @@
  * Subsystem providers: registration, the calls into them, exceptions and the way back to user mode, programs
  * that a native caller starts. What they may call stands in providerproc.c.
  *
- * A provider is run-down protected. It has one user for each process, from before anything of the process is made
- * until its ProcessExit has returned (every ThreadExit has returned before that), and one for each StartProgram.
- * Unregistration runs it down: nobody gets in any more, and it waits until all users have left.
+ * A provider counts its users: one for each process, from before anything of the process is made until its ProcessExit has
+ * returned (every ThreadExit has returned before that), and one for each StartProgram. Unregistration closes it, so that
+ * nobody gets in any more, and waits until all users have left. The unload of its module closes it before DriverUnload is
+ * called, and opens it again when the wait is broken off: unlike DriverUnload, that can be undone.
  *
- * Locks: PspProviderLock, a spin lock, guards the list.
+ * Locks: PspProviderLock, a spin lock, guards the list and the counts.
  */
 #include "ps/psp.h"
-#include "sync/rundown.h"
 
 static KLOCK PspProviderLock = {
 #if DBG
@@ -23,12 +23,41 @@ static LIST_ENTRY PspProviderHead = {&PspProviderHead, &PspProviderHead}; /* Psp
 
 BOOLEAN PspReferenceProvider(PPS_PROVIDER Provider)
 {
-    return ExAcquireRundownProtection(&Provider->Rundown);
+    KIRQL Irql = KeAcquireLock(&PspProviderLock);
+    BOOLEAN Open = !Provider->Closed;
+    Provider->Users += Open;
+    KeReleaseLock(&PspProviderLock, Irql);
+    return Open;
 }
 
+/* Whoever waits for the last user takes the lock before the provider is freed: its release is the last touch. */
 void PspDereferenceProvider(PPS_PROVIDER Provider)
 {
-    ExReleaseRundownProtection(&Provider->Rundown); /* the last touch */
+    KIRQL Irql = KeAcquireLock(&PspProviderLock);
+    if (--Provider->Users == 0 && Provider->Closed) {
+        KeSetEvent(&Provider->Idle, IO_NO_INCREMENT, FALSE);
+    }
+    KeReleaseLock(&PspProviderLock, Irql);
+}
+
+/* PspProviderLock held. */
+static void PspCloseProvider(PPS_PROVIDER Provider)
+{
+    Provider->Closed = TRUE;
+    if (Provider->Users == 0) {
+        KeSetEvent(&Provider->Idle, IO_NO_INCREMENT, FALSE);
+    }
+}
+
+/* Registration, or a wait for its users, is over. */
+static void PspReleaseProvider(PPS_PROVIDER Provider)
+{
+    KIRQL Irql = KeAcquireLock(&PspProviderLock);
+    bool Last = --Provider->Holders == 0;
+    KeReleaseLock(&PspProviderLock, Irql);
+    if (Last) {
+        ExFreePoolWithTag(Provider, PSP_TAG);
+    }
 }
 
 /* PspProviderLock held. */
@@ -47,8 +76,10 @@ PPS_PROVIDER PspFindProvider(const char *Name)
 {
     KIRQL Irql = KeAcquireLock(&PspProviderLock);
     PPS_PROVIDER Provider = PspLookupProvider(Name);
-    if (Provider != NULL && !PspReferenceProvider(Provider)) {
+    if (Provider != NULL && Provider->Closed) {
         Provider = NULL;
+    } else if (Provider != NULL) {
+        Provider->Users++;
     }
     KeReleaseLock(&PspProviderLock, Irql);
     return Provider;
@@ -113,8 +144,8 @@ NTSTATUS PsRegisterSubsystemProvider(const PS_SUBSYSTEM_PROVIDER *Provider, PPS_
     RtlZeroMemory(New, sizeof(*New));
     New->Table = *Provider;
     strncpy(New->Name, Provider->Name, sizeof(New->Name) - 1);
-    ExInitializeRundownProtection(&New->Rundown);
-    KdLockTravels(&New->Rundown); /* processes are its users, not the threads that make or end them */
+    New->Holders = 1;
+    KeInitializeEvent(&New->Idle, NotificationEvent, FALSE);
     PspFindProviderCode(New);
     *Routines = PspSubsystemRoutines; /* before a process can be made through it */
     *Handle = New;
@@ -163,9 +194,10 @@ static NTSTATUS PspRemoveProvider(PPS_PROVIDER Provider, BOOLEAN Wait)
     if (!PspIsRegistered(Provider)) {
         return STATUS_INVALID_HANDLE;
     }
-    if (!Wait && !ExpCloseIdleRundown(&Provider->Rundown)) {
+    if (!Wait && Provider->Users != 0) {
         return STATUS_DEVICE_BUSY;
     }
+    PspCloseProvider(Provider);
     RemoveEntryList(&Provider->Links);
     return STATUS_SUCCESS;
 }
@@ -187,11 +219,56 @@ NTSTATUS PsUnregisterSubsystemProvider(PPS_PROVIDER Handle, BOOLEAN Wait)
     if (Status != STATUS_SUCCESS) {
         return Status;
     }
-    ExWaitForRundownProtectionRelease(&Handle->Rundown); /* returns at once for one that was closed idle */
-    ExFreePoolWithTag(Handle, PSP_TAG);
+    KeWaitForSingleObject(&Handle->Idle, WrRundown, KernelMode, FALSE, NULL);
+    PspReleaseProvider(Handle);
     return STATUS_SUCCESS;
 }
 EXPORT(PsUnregisterSubsystemProvider);
+
+/* ---- The unload of a module ---- */
+
+/* Closes the module's providers, up to the first that has users: that one, held, or NULL. */
+static PPS_PROVIDER PspCloseProvidersOf(const EX_MODULE *Module)
+{
+    PPS_PROVIDER Busy = NULL;
+    KIRQL Irql = KeAcquireLock(&PspProviderLock);
+    for (PLIST_ENTRY Entry = PspProviderHead.Flink; Entry != &PspProviderHead && Busy == NULL; Entry = Entry->Flink) {
+        PPS_PROVIDER Provider = CONTAINING_RECORD(Entry, struct _PS_PROVIDER, Links);
+        if (Provider->CodeStart == (ULONG_PTR)Module->Base) {
+            PspCloseProvider(Provider);
+            Busy = Provider->Users != 0 ? Provider : NULL;
+        }
+    }
+    if (Busy != NULL) {
+        Busy->Holders++;
+    }
+    KeReleaseLock(&PspProviderLock, Irql);
+    return Busy;
+}
+
+void PsReopenProviders(const EX_MODULE *Module)
+{
+    KIRQL Irql = KeAcquireLock(&PspProviderLock);
+    for (PLIST_ENTRY Entry = PspProviderHead.Flink; Entry != &PspProviderHead; Entry = Entry->Flink) {
+        PPS_PROVIDER Provider = CONTAINING_RECORD(Entry, struct _PS_PROVIDER, Links);
+        if (Provider->CodeStart == (ULONG_PTR)Module->Base) {
+            Provider->Closed = FALSE;
+            KeClearEvent(&Provider->Idle);
+        }
+    }
+    KeReleaseLock(&PspProviderLock, Irql);
+}
+
+NTSTATUS PsCloseProviders(const EX_MODULE *Module, KPROCESSOR_MODE Mode)
+{
+    NTSTATUS Status = STATUS_SUCCESS;
+    PPS_PROVIDER Busy;
+    while (Status == STATUS_SUCCESS && (Busy = PspCloseProvidersOf(Module)) != NULL) {
+        Status = KeWaitForSingleObject(&Busy->Idle, WrRundown, Mode, Mode == UserMode, NULL);
+        PspReleaseProvider(Busy);
+    }
+    return Status == STATUS_SUCCESS ? Status : STATUS_CANCELLED;
+}
 
 bool PspFindLeftProvider(const EX_MODULE *Module, PEX_LEFTOVER Left)
 {

@@ -177,6 +177,10 @@ PEPROCESS PsNextProcess(PEPROCESS Previous);
 void PsNotifyModuleImage(PCUNICODE_STRING FullImageName, PVOID ImageBase, SIZE_T ImageSize);
 /* Is a provider or a notify routine of a module that has run its DriverUnload still registered? PASSIVE. */
 bool PsFindLeftover(const EX_MODULE *Module, PEX_LEFTOVER Left);
+/* The module's providers take no new users, and the present ones are waited for. STATUS_CANCELLED: the wait (Mode; alertable
+   in UserMode) was broken off. Either way they stay closed until they are unregistered or opened again. PASSIVE. */
+NTSTATUS PsCloseProviders(const EX_MODULE *Module, KPROCESSOR_MODE Mode);
+void PsReopenProviders(const EX_MODULE *Module);
 
 /* ---- For the services ---- */
 

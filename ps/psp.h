@@ -146,17 +146,20 @@ typedef struct _PSP_PROVIDER_CALL {
     KPROCESSOR_MODE PreviousMode; /* likewise; a provider is kernel code */
 } PSP_PROVIDER_CALL;
 
-/* (c) constant from registration on; (a) atomic */
+/* (c) constant from registration on; (l) PspProviderLock */
 struct _PS_PROVIDER {
-    LIST_ENTRY Links;            /* PspProviderLock */
+    LIST_ENTRY Links;            /* (l) */
     PS_SUBSYSTEM_PROVIDER Table; /* (c) the provider's routines, copied */
     char Name[16];               /* (c) */
     ULONG_PTR CodeStart;         /* (c) its module's, for "is the caller this provider?"; 0 and everything: */
     SIZE_T CodeSize;             /*     built into the kernel */
-    EX_RUNDOWN_REF Rundown;      /* (a) its users: processes, and calls of StartProgram */
+    ULONG Users;                 /* (l) processes, and calls of StartProgram */
+    ULONG Holders;               /* (l) of this structure: registration, and those who wait for the end of its use */
+    BOOLEAN Closed;              /* (l) nobody becomes a user any more */
+    KEVENT Idle;                 /* (l) set while it is closed and has no users */
 };
 
-/* One more user, while it is registered; FALSE when it is not. <= DISPATCH. */
+/* One more user, while it is open; FALSE when it is not. <= DISPATCH. */
 BOOLEAN PspReferenceProvider(PPS_PROVIDER Provider);
 void PspDereferenceProvider(PPS_PROVIDER Provider);
 /* Referenced, or NULL. */

@@ -539,8 +539,8 @@ PETHREAD PsGetCurrentThread(VOID)
 }
 EXPORT(PsGetCurrentThread);
 
-/* The id of the current thread: in a DPC or an interrupt that of the thread that was interrupted. Any IRQL.
-. (WDK page of the name) */
+/* The id of the current thread: in a DPC or an interrupt that of the thread that was interrupted. Any IRQL. (WDK page of the
+   name) */
 HANDLE PsGetCurrentThreadId(VOID)
 {
     return PspCurrentThread()->Cid.UniqueThread;
@@ -554,14 +554,6 @@ HANDLE PsGetThreadId(PETHREAD Thread)
     return Thread->Cid.UniqueThread;
 }
 EXPORT(PsGetThreadId);
-
-/* The id of the process that the thread belongs to, whatever it is attached to. Any IRQL; does not block.
-   (WDK page of the name) */
-HANDLE PsGetThreadProcessId(PETHREAD Thread)
-{
-    return Thread->Cid.UniqueProcess;
-}
-EXPORT(PsGetThreadProcessId);
 
 BOOLEAN PspQueryThreadIds(PKTHREAD Thread, CLIENT_ID *Ids)
 {
@@ -616,24 +608,3 @@ NTSTATUS PsLookupThreadByThreadId(HANDLE ThreadId, PETHREAD *Thread)
     return *Thread != NULL ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
 }
 EXPORT(PsLookupThreadByThreadId);
-
-/* The thread and, if asked for, its process, both referenced. STATUS_INVALID_CID: no such thread, or not of
-   that process. <= APC. (no WDK page) */
-NTSTATUS PsLookupProcessThreadByCid(PCLIENT_ID ClientId, PEPROCESS *Process, PETHREAD *Thread)
-{
-    PETHREAD Found = ObLookupClientId(ClientId->UniqueThread, PspThreadType);
-    if (Found == NULL) {
-        return STATUS_INVALID_CID;
-    }
-    if (Found->Cid.UniqueProcess != ClientId->UniqueProcess) {
-        ObDereferenceObject(Found);
-        return STATUS_INVALID_CID;
-    }
-    if (Process != NULL) {
-        *Process = PsThreadProcess(Found);
-        ObReferenceObject(*Process);
-    }
-    *Thread = Found;
-    return STATUS_SUCCESS;
-}
-EXPORT(PsLookupProcessThreadByCid);

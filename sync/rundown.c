@@ -137,13 +137,6 @@ VOID ExReleaseRundownProtection(PEX_RUNDOWN_REF RunRef)
 }
 EXPORT(ExReleaseRundownProtection);
 
-bool ExpCloseIdleRundown(PEX_RUNDOWN_REF RunRef)
-{
-    ULONG_PTR Idle = 0;
-    return __atomic_compare_exchange_n(&RunRef->Count, &Idle, RUNDOWN_CLOSED, false, __ATOMIC_ACQ_REL,
-                                       __ATOMIC_RELAXED);
-}
-
 /* Somebody else has closed it: returns when that one is through, at once when it is already. */
 static void ExpJoinRundown(PEX_RUNDOWN_REF RunRef)
 {

@@ -5,9 +5,6 @@
 
 #include <ntddk.h>
 
-/* Runs down a reference that has no user; false, and nothing has changed, when it has one or is closed already. Any IRQL. */
-bool ExpCloseIdleRundown(PEX_RUNDOWN_REF RunRef);
-
 /* For kernel/ex/rundown.c: protection spread over several words, which lie Stride bytes apart. */
 
 /* As ExReleaseRundownProtectionEx, for users who may have come in at another word. */

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The smallest provider: its program runs, beside programs of the other subsystem, and the module can be loaded again and
 again."""
-from kinds import Script
+from kinds import Program, Script
 
 TINY = r"""
 hello=build/tests/tiny/hello.nolibc
@@ -31,4 +31,10 @@ grep -x 'status 7' $TMP/out
 grep 'sleep\|busybox' $TMP/out
 """
 
-CASES = [Script("tiny/two-subsystems", TINY)]
+PROGRAMS = ("{T}/tiny/hello.nolibc:/tiny/hello", "{T}/tiny/stay.nolibc:/tiny/stay")
+NATIVE = ("{B}/native/unloads:native/unloads", "{B}/native/child:native/child")
+
+CASES = [
+    Script("tiny/two-subsystems", TINY),
+    Program("tiny/unloads", command=("unloads",), native=True, timeout=300, files=PROGRAMS, puts=NATIVE),
+]

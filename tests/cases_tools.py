@@ -67,15 +67,6 @@ test "$(grep -c 'the kernel does not export' $TMP/missing/errors)" = 2
 grep "missing.sys: the kernel does not export 'KeNobodyKnows'" $TMP/missing/errors
 grep "missing.sys: the kernel does not export 'NorThis'" $TMP/missing/errors
 test ! -e $TMP/missing/missing.sys
-
-# A subsystem provider, too, needs nothing of the tree but include/ and the build's own files.
-mkdir -p $TMP/tree/build && cp -r --parents include tools Makefile $TMP/tree && cp -r subsystems/tiny $TMP/tiny
-make -C $TMP/tree M=$TMP/tiny BUILD=$BUILD WERROR=1
-got=0
-$RUN --direct --subsystem tiny --module $TMP/tiny/tiny.sys --add build/tests/tiny/hello.nolibc:/tiny/hello -- /tiny/hello \
-    >$TMP/out || got=$?
-test $got = 7
-grep -x 'tiny: hello' $TMP/out
 """
 
 # A driver of several files, as people write them from the driver kit's pages, that uses all routines of synchronisation.
@@ -134,6 +125,32 @@ for compiler in $compilers; do
     test $(grep -c '^@pass mailbox\.' $TMP/out) = 2
     grep -x 'mailbox: unloaded' $TMP/log
 done
+"""
+
+# The subsystem tiny as a module of somebody else's: made with include/ and the build's own files alone, under another name. Its
+# program runs; it is loaded, used and unloaded again and again beside threads that never stop, and nothing is left.
+OUTSIDE_TINY = r"""
+mkdir -p $TMP/tree/build && cp -r --parents include tools Makefile $TMP/tree
+compilers=$(ls /usr/bin/gcc /usr/bin/clang 2>/dev/null || true)
+test -n "$compilers"
+for compiler in $compilers; do
+    dir=$TMP/$(basename $compiler)
+    cp -r subsystems/tiny $dir
+    sed -i 's/^MODULE := tiny/MODULE := mine/' $dir/module.mk
+    option=
+    test $(basename $compiler) = gcc || option=CC=clang
+    test -z "$(make -s -C $TMP/tree M=$dir BUILD=$BUILD WERROR=1 $option 2>&1 | grep -v '^  [A-Z]* ')"
+    got=0
+    $RUN --direct --subsystem tiny --module $dir/mine.sys --add build/tests/tiny/hello.nolibc:/tiny/hello -- /tiny/hello \
+        >$TMP/out || got=$?
+    test $got = 7
+    grep -x 'tiny: hello' $TMP/out
+done
+$RUN --direct --smp 4 --put $dir/mine.sys:modules/mine.sys --add build/tests/tiny/hello.nolibc:/tiny/hello \
+    --add build/tests/tiny/stay.nolibc:/tiny/stay --put $B/native/unloads:native/unloads --put $B/native/child:native/child \
+    --native --timeout ${TINY_TIMEOUT:-300} --log $TMP/log -- unloads rounds ${TINY_ROUNDS:-50} mine >$TMP/out || true
+tail -30 $TMP/log >&2
+grep -x '@pass unloads.leaves-nothing' $TMP/out
 """
 
 CALL_ERRORS = r"""
@@ -284,7 +301,7 @@ CASES = [
     Script("tools/module-outside-the-tree", OUTSIDE_MODULE),
     Script("tools/driver-outside-the-tree", OUTSIDE_DRIVER),
     Script("tools/notify-outside-the-tree", OUTSIDE_NOTIFY),
-
     Script("tools/device-outside-the-tree", OUTSIDE_DEVICE),
+    Script("tools/tiny-outside-the-tree", OUTSIDE_TINY),
     Script("tools/run-call-errors", CALL_ERRORS),
 ]

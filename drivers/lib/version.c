@@ -1,6 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* The version in the other forms that drivers ask for: PsGetVersion is the source. */
+/* The version, in the forms that drivers ask for. */
 #include <ntddk.h>
+
+/* Obsolete: the version of the system, each part where its pointer is not NULL; the service pack is empty. TRUE: a debug
+   build. Differs: 10.0 stands for the interface that is followed, and the build number is Primer's interface version. Any
+   IRQL; does not block. (WDK page of the name) */
+BOOLEAN PsGetVersion(PULONG MajorVersion, PULONG MinorVersion, PULONG BuildNumber, PUNICODE_STRING CSDVersion)
+{
+    if (MajorVersion != NULL) {
+        *MajorVersion = 10;
+    }
+    if (MinorVersion != NULL) {
+        *MinorVersion = 0;
+    }
+    if (BuildNumber != NULL) {
+        *BuildNumber = PRIMER_INTERFACE_VERSION;
+    }
+    if (CSDVersion != NULL) {
+        RtlInitEmptyUnicodeString(CSDVersion, NULL, 0);
+    }
+    return DBG != 0;
+}
 
 /* Fills in the version; of the longer structure, if dwOSVersionInfoSize says that it is one, the service pack (none) and the type
    of product (a workstation), too. STATUS_SUCCESS. PASSIVE_LEVEL; here any IRQL. Does not block. (WDK page of the name) */

@@ -462,8 +462,9 @@ static NTSTATUS LdrpAddModule(const char *Short, PLDR_MODULE *Module)
     return Status;
 }
 
-static NTSTATUS LdrpLoadModule(const char *Name)
+static NTSTATUS LdrpLoadModule(PVOID Context)
 {
+    const char *Name = Context;
     PLDR_MODULE Module;
     NTSTATUS Status = LdrpAddModule(Name, &Module);
 
@@ -523,23 +524,18 @@ static VOID LdrpFinishUnload(PVOID Context)
 }
 
 /* While files are open on its devices, DriverUnload has to wait, but nobody who has asked for it does. */
-static NTSTATUS LdrpUnloadModule(const char *Name)
+static NTSTATUS LdrpUnloadModule(PVOID Context)
 {
-    PLDR_MODULE Module;
-    NTSTATUS Status = LdrpClaimForUnload(Name, &Module);
+    PLDR_MODULE Module = Context;
 
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
     if (IoBeginUnload(Module->DriverObject)) {
         LdrpFinishUnload(Module);
         return STATUS_SUCCESS;
     }
-    DbgPrint("ldr: %s is unloaded when its files are closed\n", Name);
-    Status = ExHandlers.CreateSystemThread(LdrpFinishUnload, Module);
+    DbgPrint("ldr: %s is unloaded when its files are closed\n", Module->Name);
+    NTSTATUS Status = ExHandlers.CreateSystemThread(LdrpFinishUnload, Module);
     if (!NT_SUCCESS(Status)) {
         IoEndUnload(Module->DriverObject);
-        LdrpSetState(Module, LdrModuleLoaded);
     }
     return Status;
 }
@@ -548,26 +544,27 @@ static NTSTATUS LdrpUnloadModule(const char *Name)
 
 /* Module code runs in a system thread, as documented, whoever asked for it. */
 typedef struct _LDRP_REQUEST {
-    NTSTATUS (*Routine)(const char *Name);
-    char Name[RTL_FIELD_SIZE(LDR_MODULE, Name)];
+    NTSTATUS (*Routine)(PVOID Context);
+    PVOID Context;
     NTSTATUS Status;
 } LDRP_REQUEST, *PLDRP_REQUEST;
 
 static VOID LdrpRequestThread(PVOID Context)
 {
     PLDRP_REQUEST Request = Context;
-    Request->Status = Request->Routine(Request->Name);
+    Request->Status = Request->Routine(Request->Context);
 }
 
-static NTSTATUS LdrpRunRequest(PLDRP_REQUEST Request)
+static NTSTATUS LdrpRunRequest(NTSTATUS (*Routine)(PVOID Context), PVOID Context)
 {
+    LDRP_REQUEST Request = {Routine, Context, STATUS_SUCCESS};
     OBJECT_ATTRIBUTES Attributes;
     HANDLE Handle;
     PVOID Thread;
 
     InitializeObjectAttributes(&Attributes, NULL, OBJ_KERNEL_HANDLE, NULL, NULL);
     NTSTATUS Status =
-        PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, &Attributes, NULL, NULL, LdrpRequestThread, Request);
+        PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, &Attributes, NULL, NULL, LdrpRequestThread, &Request);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
@@ -576,24 +573,38 @@ static NTSTATUS LdrpRunRequest(PLDRP_REQUEST Request)
     KeWaitForSingleObject(Thread, Executive, KernelMode, FALSE, NULL);
     ObDereferenceObject(Thread);
     ObCloseHandle(ObCurrentHandleTable(), Handle, KernelMode);
-    return Request->Status;
-}
-
-static NTSTATUS LdrpRequest(PCUNICODE_STRING Name, NTSTATUS (*Routine)(const char *Name))
-{
-    LDRP_REQUEST Request = {.Routine = Routine};
-    NTSTATUS Status = LdrpShortName(Name, Request.Name);
-    return NT_SUCCESS(Status) ? LdrpRunRequest(&Request) : Status;
+    return Request.Status;
 }
 
 NTSTATUS LdrLoadModule(PCUNICODE_STRING Name)
 {
-    return LdrpRequest(Name, LdrpLoadModule);
+    char Short[RTL_FIELD_SIZE(LDR_MODULE, Name)];
+    NTSTATUS Status = LdrpShortName(Name, Short);
+    return NT_SUCCESS(Status) ? LdrpRunRequest(LdrpLoadModule, Short) : Status;
 }
 
+/* The processes of its providers are waited for here, by whoever has asked and can be ended, before the first step that cannot
+   be undone. */
 NTSTATUS LdrUnloadModule(PCUNICODE_STRING Name)
 {
-    return LdrpRequest(Name, LdrpUnloadModule);
+    char Short[RTL_FIELD_SIZE(LDR_MODULE, Name)];
+    PLDR_MODULE Module;
+    NTSTATUS Status = LdrpShortName(Name, Short);
+    if (NT_SUCCESS(Status)) {
+        Status = LdrpClaimForUnload(Short, &Module);
+    }
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    Status = PsCloseProviders(&Module->Image, ExGetPreviousMode());
+    if (NT_SUCCESS(Status)) {
+        Status = LdrpRunRequest(LdrpUnloadModule, Module);
+    }
+    if (!NT_SUCCESS(Status)) {
+        PsReopenProviders(&Module->Image);
+        LdrpSetState(Module, LdrModuleLoaded);
+    }
+    return Status;
 }
 
 void LdrInitialize(void)

@@ -10,6 +10,27 @@
 #include "ps/ps.h"
 #include "sync/pushlock.h"
 
+/* The thread and, if asked for, its process, both referenced. STATUS_INVALID_CID: no such thread, or not of
+   that process. <= APC. (no WDK page) */
+NTSTATUS PsLookupProcessThreadByCid(PCLIENT_ID ClientId, PEPROCESS *Process, PETHREAD *Thread)
+{
+    PETHREAD Found = ObLookupClientId(ClientId->UniqueThread, *PsThreadType);
+    if (Found == NULL) {
+        return STATUS_INVALID_CID;
+    }
+    if (Found->Cid.UniqueProcess != ClientId->UniqueProcess) {
+        ObDereferenceObject(Found);
+        return STATUS_INVALID_CID;
+    }
+    if (Process != NULL) {
+        *Process = PsThreadProcess(Found);
+        ObReferenceObject(*Process);
+    }
+    *Thread = Found;
+    return STATUS_SUCCESS;
+}
+EXPORT(PsLookupProcessThreadByCid);
+
 /* The id of the process that made this one, or for which it was made; somebody else may have it meanwhile. Any IRQL; does not
    block. (no WDK page) */
 HANDLE PsGetProcessInheritedFromUniqueProcessId(PEPROCESS Process)

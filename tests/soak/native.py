@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """make soak S=native [HOURS=N]: wild system calls, ten million at 4 and at 8 processors: eight threads with wrong, nearly right and right
 arguments, a ninth that changes them meanwhile, handles closed and made anew. The machine lives, all memory comes back, and no service
-tells an address of the kernel's. Again and again, with new seeds, until the hours are over (default: once).
+tells an address of the kernel's. Before that, the subsystem tiny is loaded, used and unloaded a thousand times under load. Again and
+again, with new seeds, until the hours are over (default: once).
 
     tests/soak/native.py [--build B] [--hours N] [--calls N]
 """
@@ -15,6 +16,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.dont_write_bytecode = True
+import cases_tools                                                                          # noqa: E402
 import kinds                                                                                # noqa: E402
 
 A_BOOT = 500_000                    # calls; a boot of these is short enough to be repeated
@@ -30,6 +32,12 @@ def boot(context, smp, calls, seed):
     return report, sum(map(int, counts))
 
 
+def reload_tiny(context):
+    """tools/tiny-outside-the-tree with a thousand rounds."""
+    os.environ |= {"TINY_ROUNDS": "1000", "TINY_TIMEOUT": "7200"}
+    return kinds.Script("soak/tiny", cases_tools.OUTSIDE_TINY, timeout=7500).run(context)
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("--build", choices=["debug", "release"], default="debug")
@@ -41,6 +49,11 @@ def main():
     os.makedirs(os.path.join(kinds.ROOT, context.logs), exist_ok=True)
     generator, started, passed, failed = random.Random(context.seed), time.monotonic(), 0, 0
     while True:
+        report = reload_tiny(context)
+        passed, failed = passed + len(report.passed), failed + len(report.failed)
+        print(f"{time.monotonic() - started:6.0f} s   tiny, 1,000 times: {len(report.failed)} failed", flush=True)
+        if report.failed:
+            print(report.details, flush=True)
         for smp in (4, 8):
             total = 0
             while total < args.calls and not failed:

@@ -8,10 +8,10 @@
  * Debug builds keep each acquisition with its tag in a list (Dbg.Spin guards it), so that a release of what was not
  * acquired with that tag is noticed at once. Where memory for the list is out, acquisitions are only counted.
  */
-#include "kernel/ex/ex.h"
-#include "kernel/kd/kd.h"
-#include "kernel/rtl/export.h"
-#include "sync/held.h"
+#include <ntddk.h>
+
+#define DRIVER_VERIFIER_DETECTED_VIOLATION 0xC4
+#define NOT_HELD 0x1007 /* released without having been acquired; both: docs/bugchecks.md */
 
 /* Makes a lock in resident memory of the caller's. AllocateTag is for the list's memory. MaxLockedMinutes (0: any time)
    and HighWatermark (0: any number) are what debug builds report as too long and too many. PASSIVE_LEVEL.
@@ -19,7 +19,7 @@
 VOID IoInitializeRemoveLockEx(PIO_REMOVE_LOCK Lock, ULONG AllocateTag, ULONG MaxLockedMinutes, ULONG HighWatermark,
                               ULONG RemlockSize)
 {
-    KI_ASSERT(RemlockSize == sizeof(*Lock), "a remove lock of %u bytes", RemlockSize);
+    ASSERT(RemlockSize == sizeof(*Lock));
     RtlZeroMemory(Lock, sizeof(*Lock));
     Lock->Common.IoCount = 1;
     KeInitializeEvent(&Lock->Common.RemoveEvent, SynchronizationEvent, FALSE);
@@ -28,7 +28,6 @@ VOID IoInitializeRemoveLockEx(PIO_REMOVE_LOCK Lock, ULONG AllocateTag, ULONG Max
     Lock->Dbg.HighWatermark = HighWatermark;
     KeInitializeSpinLock(&Lock->Dbg.Spin);
 }
-EXPORT(IoInitializeRemoveLockEx);
 
 #if DBG
 
@@ -40,7 +39,7 @@ struct _IO_REMOVE_LOCK_TRACKING_BLOCK {
     ULONGLONG Since; /* interrupt time, 100 ns */
 };
 
-static VOID ExpTrackAcquire(PIO_REMOVE_LOCK Lock, PVOID Tag, PCSTR File, ULONG Line)
+static VOID IopTrackAcquire(PIO_REMOVE_LOCK Lock, PVOID Tag, PCSTR File, ULONG Line)
 {
     KIRQL Irql;
     PIO_REMOVE_LOCK_TRACKING_BLOCK Block =
@@ -61,7 +60,7 @@ static VOID ExpTrackAcquire(PIO_REMOVE_LOCK Lock, PVOID Tag, PCSTR File, ULONG L
 }
 
 /* The youngest acquisition with this tag, off the list; NULL when there is none. */
-static PIO_REMOVE_LOCK_TRACKING_BLOCK ExpUntrack(PIO_REMOVE_LOCK Lock, PVOID Tag)
+static PIO_REMOVE_LOCK_TRACKING_BLOCK IopUntrack(PIO_REMOVE_LOCK Lock, PVOID Tag)
 {
     KIRQL Irql;
 
@@ -78,15 +77,14 @@ static PIO_REMOVE_LOCK_TRACKING_BLOCK ExpUntrack(PIO_REMOVE_LOCK Lock, PVOID Tag
     return Block;
 }
 
-static VOID ExpTrackRelease(PIO_REMOVE_LOCK Lock, PVOID Tag, const void *Place)
+static VOID IopTrackRelease(PIO_REMOVE_LOCK Lock, PVOID Tag, const void *Place)
 {
-    PIO_REMOVE_LOCK_TRACKING_BLOCK Block = ExpUntrack(Lock, Tag);
+    PIO_REMOVE_LOCK_TRACKING_BLOCK Block = IopUntrack(Lock, Tag);
 
     if (Block == NULL) {
         if (InterlockedDecrement(&Lock->Dbg.LowMemoryCount) < 0) {
-            KdBugCheck(DRIVER_VERIFIER_DETECTED_VIOLATION, KI_VIOLATION_NOT_HELD, (ULONG64)Lock, (ULONG64)Tag,
-                       (ULONG64)Place, NULL, "remove lock %p released with tag %p, with which nobody has acquired it",
-                       Lock, Tag);
+            DbgPrint("remove lock %p released with tag %p, with which nobody has acquired it\n", Lock, Tag);
+            KeBugCheckEx(DRIVER_VERIFIER_DETECTED_VIOLATION, NOT_HELD, (ULONG_PTR)Lock, (ULONG_PTR)Tag, (ULONG_PTR)Place);
         }
         return;
     }
@@ -99,12 +97,12 @@ static VOID ExpTrackRelease(PIO_REMOVE_LOCK Lock, PVOID Tag, const void *Place)
 }
 
 #else
-#define ExpTrackAcquire(Lock, Tag, File, Line) ((void)0)
-#define ExpTrackRelease(Lock, Tag, Place)      ((void)0)
+#define IopTrackAcquire(Lock, Tag, File, Line) ((void)0)
+#define IopTrackRelease(Lock, Tag, Place)      ((void)0)
 #endif
 
 /* Adds one to the count; false when it is 0, which means that the removal is complete. */
-static bool ExpCountUser(PIO_REMOVE_LOCK Lock)
+static bool IopCountUser(PIO_REMOVE_LOCK Lock)
 {
     LONG Count = __atomic_load_n(&Lock->Common.IoCount, __ATOMIC_RELAXED);
 
@@ -118,10 +116,10 @@ static bool ExpCountUser(PIO_REMOVE_LOCK Lock)
 }
 
 /* A user leaves: the last one wakes the remover, and does not touch the lock afterwards. */
-static void ExpDropUser(PIO_REMOVE_LOCK Lock)
+static void IopDropUser(PIO_REMOVE_LOCK Lock)
 {
     if (InterlockedDecrement(&Lock->Common.IoCount) == 0) {
-        KI_ASSERT(Lock->Common.Removed, "remove lock %p released more often than acquired", Lock);
+        ASSERT(Lock->Common.Removed); /* or it is released more often than acquired */
         KeSetEvent(&Lock->Common.RemoveEvent, IO_NO_INCREMENT, FALSE);
     }
 }
@@ -130,36 +128,33 @@ static void ExpDropUser(PIO_REMOVE_LOCK Lock)
    (WDK page IoAcquireRemoveLock) */
 NTSTATUS IoAcquireRemoveLockEx(PIO_REMOVE_LOCK RemoveLock, PVOID Tag, PCSTR File, ULONG Line, ULONG RemlockSize)
 {
-    if (!ExpCountUser(RemoveLock)) {
+    if (!IopCountUser(RemoveLock)) {
         return STATUS_DELETE_PENDING;
     }
     /* Counted first, then looked: whoever removes the device marks it first, then counts. */
     if (*(volatile BOOLEAN *)&RemoveLock->Common.Removed) {
-        ExpDropUser(RemoveLock);
+        IopDropUser(RemoveLock);
         return STATUS_DELETE_PENDING;
     }
-    ExpTrackAcquire(RemoveLock, Tag, File, Line);
+    IopTrackAcquire(RemoveLock, Tag, File, Line);
     return STATUS_SUCCESS;
 }
-EXPORT(IoAcquireRemoveLockEx);
 
 /* A user leaves, with the tag of its acquisition. <= DISPATCH_LEVEL. (WDK page IoReleaseRemoveLock) */
 VOID IoReleaseRemoveLockEx(PIO_REMOVE_LOCK RemoveLock, PVOID Tag, ULONG RemlockSize)
 {
-    ExpTrackRelease(RemoveLock, Tag, KI_CALLER());
-    ExpDropUser(RemoveLock);
+    IopTrackRelease(RemoveLock, Tag, _ReturnAddress());
+    IopDropUser(RemoveLock);
 }
-EXPORT(IoReleaseRemoveLockEx);
 
 /* The caller, which is a user itself, refuses new ones for ever and leaves; returns when all the others have left, too.
    The lock cannot be used again. PASSIVE_LEVEL; may block. (WDK page IoReleaseRemoveLockAndWait) */
 VOID IoReleaseRemoveLockAndWaitEx(PIO_REMOVE_LOCK RemoveLock, PVOID Tag, ULONG RemlockSize)
 {
     PAGED_CODE();
-    ExpTrackRelease(RemoveLock, Tag, KI_CALLER());
+    IopTrackRelease(RemoveLock, Tag, _ReturnAddress());
     __atomic_store_n(&RemoveLock->Common.Removed, TRUE, __ATOMIC_SEQ_CST);
     if (InterlockedExchangeAdd(&RemoveLock->Common.IoCount, -2) != 2) {
         KeWaitForSingleObject(&RemoveLock->Common.RemoveEvent, Executive, KernelMode, FALSE, NULL);
     }
 }
-EXPORT(IoReleaseRemoveLockAndWaitEx);
