@@ -180,6 +180,7 @@ typedef struct _PS_ATTRIBUTE_LIST {
 #define PS_ATTRIBUTE_CLIENT_ID   0x10003 /* out: CLIENT_ID */
 #define PS_ATTRIBUTE_TEB_ADDRESS 0x10004 /* out: PTEB */
 #define PS_ATTRIBUTE_IMAGE_NAME  0x20005 /* in: the image's path, UTF-16, Size in bytes */
+#define PS_ATTRIBUTE_PARENT_PROCESS 0x60000 /* in: a handle (Value) */
 
 typedef struct _PS_CREATE_INFO {
     SIZE_T Size;

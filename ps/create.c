@@ -16,6 +16,7 @@
 
 typedef struct _PSP_ATTRIBUTES {
     UNICODE_STRING ImageName; /* captured, PSP_TAG_NAME; without a buffer when there was none */
+    PEPROCESS Parent;         /* referenced, or NULL */
     PCLIENT_ID ClientId;      /* the caller's variable, or NULL */
     PVOID *Teb;               /* likewise */
 } PSP_ATTRIBUTES;
@@ -44,6 +45,10 @@ static NTSTATUS PspCaptureAttribute(PSP_ATTRIBUTES *Captured, const PS_ATTRIBUTE
     case PS_ATTRIBUTE_TEB_ADDRESS:
         Captured->Teb = Attribute->ValuePtr;
         return Attribute->Size == sizeof(PVOID) ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+    case PS_ATTRIBUTE_PARENT_PROCESS:
+        return Captured->Parent == NULL
+                   ? PsReferenceProcessHandle(Attribute->ValuePtr, PROCESS_CREATE_PROCESS, &Captured->Parent)
+                   : STATUS_INVALID_PARAMETER;
     case PS_ATTRIBUTE_IMAGE_NAME:
         return PspCaptureImageName(&Captured->ImageName, Attribute, Mode);
     default:
@@ -51,7 +56,7 @@ static NTSTATUS PspCaptureAttribute(PSP_ATTRIBUTES *Captured, const PS_ATTRIBUTE
     }
 }
 
-/* The caller frees ImageName, also on failure. */
+/* The caller frees ImageName and dereferences Parent, also on failure. */
 static NTSTATUS PspCaptureAttributeList(PSP_ATTRIBUTES *Captured, PPS_ATTRIBUTE_LIST List,
                                         KPROCESSOR_MODE Mode)
 {
@@ -204,7 +209,7 @@ static NTSTATUS PspMakeNativeProcess(PSP_CREATION *Creation)
 {
     PSP_PROCESS_ATTRIBUTES Attributes = {
         .Kind = PS_PROCESS_EMPTY,
-        .Parent = PspHomeProcess(),
+        .Parent = Creation->Attributes.Parent != NULL ? Creation->Attributes.Parent : PspHomeProcess(),
         .FileObject = Creation->Image->FileObject,
         .ImageFileName = &Creation->Image->FileName,
         .CommandLine = &Creation->Block->Parameters.CommandLine,
@@ -282,6 +287,9 @@ static NTSTATUS PspCloseCreation(PSP_CREATION *Creation, NTSTATUS Status)
     if (Creation->Block != NULL) {
         ExFreePoolWithTag(Creation->Block, PSP_TAG);
     }
+    if (Creation->Attributes.Parent != NULL) {
+        ObDereferenceObject(Creation->Attributes.Parent);
+    }
     if (Creation->Attributes.ImageName.Buffer != NULL) {
         ExFreePoolWithTag(Creation->Attributes.ImageName.Buffer, PSP_TAG_NAME);
     }
@@ -324,8 +332,8 @@ static NTSTATUS PspCheckCreateInfo(PPS_CREATE_INFO CreateInfo, KPROCESSOR_MODE M
 /*
  * A native process and its first thread in one call. The image: PS_ATTRIBUTE_IMAGE_NAME, else ImagePathName
  * of the parameters ("\Boot\native\hello", or "hello"). Flags: PROCESS_CREATE_FLAGS_INHERIT_HANDLES;
- * THREAD_CREATE_FLAGS_CREATE_SUSPENDED. Attributes: IMAGE_NAME, CLIENT_ID, TEB_ADDRESS. Parameters of up to
- * 256 KiB, copied. STATUS_OBJECT_NAME_NOT_FOUND, STATUS_FILE_IS_A_DIRECTORY, STATUS_INVALID_IMAGE_FORMAT (no
+ * THREAD_CREATE_FLAGS_CREATE_SUSPENDED. Attributes: IMAGE_NAME, CLIENT_ID, TEB_ADDRESS; PARENT_PROCESS, a handle with
+ * PROCESS_CREATE_PROCESS to the one whose child it becomes and whose handles it inherits. Parameters of up to 256 KiB, copied. STATUS_OBJECT_NAME_NOT_FOUND, STATUS_FILE_IS_A_DIRECTORY, STATUS_INVALID_IMAGE_FORMAT (no
  * native program) and other faults of the image; STATUS_INVALID_PARAMETER, STATUS_ACCESS_VIOLATION; a process
  * callback's veto, after which the process has come and gone. PASSIVE. (no WDK page)
  */
