@@ -533,6 +533,26 @@ static char *find_program(const char *name)
     return path;
 }
 
+/*
+ * `strace COMMAND` is COMMAND, traced: no program, but a word in front of one. -f is known, too: what the program starts is
+ * followed anyhow. True: the request now says what is behind it.
+ */
+static bool skip_strace(PPS_PROGRAM request)
+{
+    bool found = strcmp(request->Path, "strace") == 0 && request->ArgumentCount > 1;
+
+    for (const char *word = request->Path; found && request->ArgumentCount > 1 &&
+                                           (word == request->Path || strcmp(word, "-f") == 0);) {
+        SIZE_T length = strlen(request->Arguments) + 1;
+        request->Arguments += length;
+        request->ArgumentsSize -= length;
+        request->ArgumentCount--;
+        word = request->Arguments;
+    }
+    request->Path = found ? request->Arguments : request->Path;
+    return found;
+}
+
 static struct program *program_from(PPS_PROGRAM request, long *error)
 {
     struct program *program = zalloc(sizeof(*program));
@@ -677,12 +697,15 @@ static NTSTATUS run_in(struct process *process, struct program *program, const c
 }
 
 /* Makes the process of a program that can be run. *object: referenced. */
-static NTSTATUS start_process(struct program *program, const char *directory, PEPROCESS *object)
+static NTSTATUS start_process(struct program *program, const char *directory, bool traced, PEPROCESS *object)
 {
     struct names names;
     struct process *process = process_create(HandleToLong(PsGetCurrentProcessId()));
     if (process == NULL) {
         return STATUS_NO_MEMORY;
+    }
+    if (traced) {
+        trace_to_console(process);
     }
     names_get(&names, program);
     InterlockedIncrement(&process->refs); /* goes with the process's end, which may come at once */
@@ -707,10 +730,12 @@ NTSTATUS linux_start_program(PPS_PROGRAM request, PEPROCESS *object)
     if (!ReadBooleanAcquire(&tree_ready)) {
         return STATUS_DEVICE_NOT_READY;
     }
-    struct program *program = program_from(request, &error);
+    PS_PROGRAM wanted = *request;
+    bool traced = skip_strace(&wanted);
+    struct program *program = program_from(&wanted, &error);
     NTSTATUS status = program == NULL ? STATUS_NO_MEMORY : status_of(program, error);
     if (NT_SUCCESS(status)) {
-        status = start_process(program, request->WorkingDirectory, object);
+        status = start_process(program, request->WorkingDirectory, traced, object);
     }
     program_release(program);
     return status;

@@ -11,10 +11,11 @@
  *   tools      util stack wait
  *   tree       vfs
  *   files      file
+ *   trace      names decode trace
  *   processes  process signal time
  *   kinds      archive dev console pipe proc
  *   calls      dir exec exit io mm poll stat sys
- *   table      trace syscall
+ *   table      syscall
  *   door       module
  *
  * The kinds of files know nothing of each other, and no call knows any of them: both meet in the tables of
@@ -454,6 +455,7 @@ struct process {
     size_t arguments_size;
     u32 exit_code; /* (t) */
     bool exited;   /* (t) linux_process_exit has been here: not to be listed any more */
+    u8 trace;      /* enum trace: set before its first task runs */
     /* What prctl keeps, and nothing here looks at. */
     u8 death_signal;
     bool keeps_capabilities, no_new_privileges, undumpable;
@@ -564,27 +566,48 @@ u64 cycles_to_ns(u64 cycles);
 long get_timespec(const struct timespec __user *from, u64 *ns); /* -EFAULT, -EINVAL */
 long put_timespec(struct timespec __user *to, u64 ns);
 
-/* ---- System calls (syscall.c, trace.c) ---- */
+/* ---- System calls (syscall.c) and their trace (trace.c) ---- */
 
 typedef long (*syscall_t)(u64, u64, u64, u64, u64, u64);
 
 struct call_description {
     const char *name;
-    const char *arguments; /* a letter each, see trace.c; NULL: not implemented */
+    const char *arguments; /* a word each, see decode.c; NULL: not implemented */
 };
 #define NR_CALLS 452
 extern const struct call_description call_descriptions[NR_CALLS];
 
+#define NR_poll         7
 #define NR_rt_sigreturn 15
 #define NR_exit         60
 #define NR_exit_group   231
+#define NR_ppoll        271
 
 void linux_system_call(KTRAP_FRAME *frame);
-void linux_system_call_traced(KTRAP_FRAME *frame);
 
-#define TRACE_SIZE 512                                                            /* of a line */
-void trace_call(const KTRAP_FRAME *frame, u64 number, char *buffer, size_t size); /* before: the arguments */
-void trace_result(const char *before, u64 number, long result);
+/* How a process is traced (process->trace): what it starts is traced so, too. */
+enum trace {
+    TRACE_NONE,
+    TRACE_LOG,
+    TRACE_CONSOLE
+};
+extern bool volatile tracing; /* somebody is, perhaps */
+
+/* A call while it is traced, by its own task. */
+struct traced_call {
+    u64 values[6];
+    u32 number;
+    int shown; /* arguments that have been written */
+};
+void trace_start(bool all);
+u8 trace_of_new(void);
+void trace_to_console(struct process *process);
+void trace_enter(struct traced_call *call, const KTRAP_FRAME *frame, u32 number);
+void trace_leave(struct traced_call *call, long result);
+/* What happens to a task, by itself: a signal that is delivered, a stop, its end (sig 0: with an exit code). */
+void trace_signal(struct task *task, const siginfo_t *info);
+void trace_stop(struct task *task, u32 sig);
+void trace_end(struct task *task, u32 code, u32 sig);
 
 #define CALL(number, name, arguments, parameters) long sys_##name parameters;
 #define NONE(number, name)

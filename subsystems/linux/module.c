@@ -5,9 +5,9 @@
  */
 #include "linux.h"
 
-static const PS_SUBSYSTEM_PROVIDER plain_provider = {
+static const PS_SUBSYSTEM_PROVIDER provider_table = {
     .Version = PS_SUBSYSTEM_VERSION,
-    .Size = sizeof(plain_provider),
+    .Size = sizeof(provider_table),
     .Name = "linux",
     .SubsystemInformationType = SubsystemInformationTypeWSL,
     .DispatchSystemCall = linux_system_call,
@@ -37,9 +37,9 @@ static VOID linux_unload(PDRIVER_OBJECT driver)
 }
 
 /* The making of the tree needs the kernel's table; programs that come earlier are refused. */
-static NTSTATUS start(const PS_SUBSYSTEM_PROVIDER *table)
+static NTSTATUS start(void)
 {
-    NTSTATUS status = PsRegisterSubsystemProvider(table, &kernel, &provider);
+    NTSTATUS status = PsRegisterSubsystemProvider(&provider_table, &kernel, &provider);
     if (!NT_SUCCESS(status)) {
         return status;
     }
@@ -53,12 +53,8 @@ static NTSTATUS start(const PS_SUBSYSTEM_PROVIDER *table)
 
 NTSTATUS DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING registry_path)
 {
-    PS_SUBSYSTEM_PROVIDER table = plain_provider;
-
     mutex_init(&tasklist_lock);
     driver->DriverUnload = linux_unload;
-    if (is_tracing()) {
-        table.DispatchSystemCall = linux_system_call_traced;
-    }
-    return start(&table);
+    trace_start(is_tracing());
+    return start();
 }

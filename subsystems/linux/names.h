@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The names that the trace gives to numbers (names.c). A table ends with a row without a name. */
+/* What the trace's files share: names of numbers (names.c), whose tables end with a row without a name, and decode.c. */
 #ifndef LINUX_NAMES_H
 #define LINUX_NAMES_H
 
@@ -19,6 +19,15 @@ extern const struct name access_names[], at_names[], advice_names[], arch_names[
     sigmask_names[], signal_code_names[], sigaltstack_names[], socket_names[], socket_option_names[],
     statx_names[], terminal_names[], timer_names[], wait_names[],
     idtype_names[], priority_which_names[];
+
+/* ---- What is shown of a call (decode.c) ---- */
+
+int decode_arguments(struct text *text, const char *spec, const u64 *values, int first, bool after, long result);
+void show_flags(struct text *text, const struct name *names, u64 value, const char *none); /* none: for no flag */
+void show_siginfo(struct text *text, const siginfo_t *info);
+void show_signal(struct text *text, u32 sig);
+
+/* ---- Names ---- */
 
 const char *name_of(const struct name *names, u64 value); /* NULL: it has none */
 const char *errno_name(long number);                      /* "ENOENT"; NULL */

@@ -67,6 +67,7 @@ struct process *process_create(s32 ppid)
     InitializeListHead(&process->links);
     InitializeListHead(&process->tasks);
     process->ppid = ppid;
+    process->trace = trace_of_new();
     process->mm = mm_create();
     process->sighand = zalloc(sizeof(*process->sighand));
     if (process->mm == NULL || process->sighand == NULL) {

@@ -532,6 +532,7 @@ void linux_return_to_user(KTRAP_FRAME *frame)
         if (action.sa_handler == SIG_IGN) {
             continue;
         }
+        trace_signal(task, &info);
         if (action.sa_handler == SIG_DFL) {
             act_by_default(task, info.si_signo);
             continue;
@@ -559,6 +560,7 @@ static void force_signal(int sig, int code, u64 address, KTRAP_FRAME *frame)
     struct sigaction action = task->process->sighand->action[sig - 1];
     bool blocked = (task->blocked & sigmask(sig)) != 0;
     mutex_unlock(&tasklist_lock);
+    trace_signal(task, &info);
     if (blocked || action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN) {
         DbgPrint("linux: process %d (%s): signal %d at %p, address %p\n", task->process->pid,
                  task->process->comm, sig, (PVOID)frame->Rip, (PVOID)address);

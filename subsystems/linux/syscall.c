@@ -41,23 +41,20 @@ static inline long call(const KTRAP_FRAME *frame, u32 number)
     return calls[number](frame->Rdi, frame->Rsi, frame->Rdx, frame->R10, frame->R8, frame->R9);
 }
 
-void linux_system_call(KTRAP_FRAME *frame)
+static NOINLINE void traced_call(KTRAP_FRAME *frame, u32 number)
 {
-    frame->Rax = call(frame, frame->ErrorCode);
+    struct traced_call traced;
+
+    trace_enter(&traced, frame, number);
+    frame->Rax = call(frame, number);
+    trace_leave(&traced, frame->Rax);
 }
 
-/* With linux.trace=1, in its place. */
-void linux_system_call_traced(KTRAP_FRAME *frame)
+void linux_system_call(KTRAP_FRAME *frame)
 {
-    u32 number = frame->ErrorCode;
-    char *before = zalloc(TRACE_SIZE);
-
-    if (before != NULL) {
-        trace_call(frame, number, before, TRACE_SIZE);
-    }
-    frame->Rax = call(frame, number);
-    if (before != NULL) {
-        trace_result(before, number, frame->Rax);
-        release(before);
+    if (tracing && current_process()->trace != TRACE_NONE) {
+        traced_call(frame, frame->ErrorCode);
+    } else {
+        frame->Rax = call(frame, frame->ErrorCode);
     }
 }

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The trace of system calls, for linux.trace=1: a line a call, as strace(1) writes them,
+ * The trace of system calls and signals, in strace(1)'s format: of all programs into the log (the kernel's option
+ * linux.trace=1), or of one program and what it starts to its standard error (`strace COMMAND`). A call is written in two
+ * parts, before and after it; when another thread has something to say meanwhile, the first part ends with
+ * "<unfinished ...>" and the second starts a line of its own.
  *
- *      [104] openat(AT_FDCWD, "/etc/passwd", O_RDONLY|O_CLOEXEC) = 3
- *
- * The letters of calls.h say how an argument is shown:
- *      d  signed number          u  unsigned number      x  hexadecimal     o  octal       p  address, NULL
- *      s  string                 b  bytes, as many as the next argument says
- *      a  folder descriptor      f  flags of open        m  protection      n  signal
- *      @  at the end: the result is an address
+ * The trace's lock is the innermost of this module: nothing but the console is waited for under it.
  */
-#include "linux.h"
+#include "names.h"
 
 #define CALL(number, name, arguments, parameters) [number] = {#name, arguments},
 #define NONE(number, name)                        [number] = {#name, NULL},
@@ -20,245 +17,300 @@ const struct call_description call_descriptions[NR_CALLS] = {
 #undef CALL
 #undef NONE
 
-#define SHOWN 48 /* bytes of a string or buffer */
+#define RESULT_COLUMN 40 /* where "= RESULT" stands, if the call is not longer */
+#define PART_SIZE     2048
+#define LINE_SIZE     480 /* of a line in the log */
 
-static const char *const errno_names[] = {
-    [EPERM] = "EPERM",
-    [ENOENT] = "ENOENT",
-    [ESRCH] = "ESRCH",
-    [EINTR] = "EINTR",
-    [EIO] = "EIO",
-    [ENXIO] = "ENXIO",
-    [E2BIG] = "E2BIG",
-    [ENOEXEC] = "ENOEXEC",
-    [EBADF] = "EBADF",
-    [ECHILD] = "ECHILD",
-    [EAGAIN] = "EAGAIN",
-    [ENOMEM] = "ENOMEM",
-    [EACCES] = "EACCES",
-    [EFAULT] = "EFAULT",
-    [EBUSY] = "EBUSY",
-    [EEXIST] = "EEXIST",
-    [EXDEV] = "EXDEV",
-    [ENODEV] = "ENODEV",
-    [ENOTDIR] = "ENOTDIR",
-    [EISDIR] = "EISDIR",
-    [EINVAL] = "EINVAL",
-    [ENFILE] = "ENFILE",
-    [EMFILE] = "EMFILE",
-    [ENOTTY] = "ENOTTY",
-    [EFBIG] = "EFBIG",
-    [ENOSPC] = "ENOSPC",
-    [ESPIPE] = "ESPIPE",
-    [EROFS] = "EROFS",
-    [EMLINK] = "EMLINK",
-    [EPIPE] = "EPIPE",
-    [EDOM] = "EDOM",
-    [ERANGE] = "ERANGE",
-    [EDEADLK] = "EDEADLK",
-    [ENOSYS] = "ENOSYS",
-    [ELOOP] = "ELOOP",
-    [ENAMETOOLONG] = "ENAMETOOLONG",
-    [ENOTEMPTY] = "ENOTEMPTY",
-    [ENODATA] = "ENODATA",
-    [EOVERFLOW] = "EOVERFLOW",
-    [ELIBBAD] = "ELIBBAD",
-    [ENOTSOCK] = "ENOTSOCK",
-    [EOPNOTSUPP] = "EOPNOTSUPP",
-    [EAFNOSUPPORT] = "EAFNOSUPPORT",
-    [ETIMEDOUT] = "ETIMEDOUT",
-    [ERESTARTSYS] = "ERESTARTSYS",
-};
+static struct mutex trace_lock;
 
-struct flag {
-    u32 value;
-    const char *name;
-};
+/* Where traces go. All under trace_lock. */
+static struct sink {
+    bool console;   /* to the terminal at once; else whole lines to the log */
+    bool many;      /* more than one thread has been seen: each says which it is */
+    s32 first, tid; /* the first thread seen; whose call is unfinished on the current line, or 0 */
+    size_t column;
+    struct text line; /* of the log's */
+    char buffer[LINE_SIZE + 1];
+} log_sink, console_sink = {.console = true};
 
-static const struct flag open_flags[] = {
-    {O_CREAT, "O_CREAT"},         {O_EXCL, "O_EXCL"},
-    {O_NOCTTY, "O_NOCTTY"},       {O_TRUNC, "O_TRUNC"},
-    {O_APPEND, "O_APPEND"},       {O_NONBLOCK, "O_NONBLOCK"},
-    {O_DIRECT, "O_DIRECT"},       {O_LARGEFILE, "O_LARGEFILE"},
-    {O_DIRECTORY, "O_DIRECTORY"}, {O_NOFOLLOW, "O_NOFOLLOW"},
-    {O_NOATIME, "O_NOATIME"},     {O_CLOEXEC, "O_CLOEXEC"},
-    {O_PATH, "O_PATH"},           {0, NULL},
-};
+bool volatile tracing;                /* is anything traced? Read without the lock: a hint */
+static u8 traced_first = TRACE_NONE; /* how a program is traced that was not started by one that is */
 
-static const struct flag protections[] = {
-    {PROT_READ, "PROT_READ"},
-    {PROT_WRITE, "PROT_WRITE"},
-    {PROT_EXEC, "PROT_EXEC"},
-    {0, NULL},
-};
-
-static const char *const signal_names[] = {
-    "0",         "SIGHUP",  "SIGINT",    "SIGQUIT", "SIGILL",   "SIGTRAP", "SIGABRT", "SIGBUS",
-    "SIGFPE",    "SIGKILL", "SIGUSR1",   "SIGSEGV", "SIGUSR2",  "SIGPIPE", "SIGALRM", "SIGTERM",
-    "SIGSTKFLT", "SIGCHLD", "SIGCONT",   "SIGSTOP", "SIGTSTP",  "SIGTTIN", "SIGTTOU", "SIGURG",
-    "SIGXCPU",   "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO",   "SIGPWR",  "SIGSYS",
-};
-
-/* NULL: it has none. */
-static const char *errno_name(long number)
+void trace_start(bool all)
 {
-    return number > 0 && number < (long)ARRAYSIZE(errno_names) ? errno_names[number] : NULL;
+    mutex_init(&trace_lock);
+    if (all) {
+        traced_first = TRACE_LOG;
+        tracing = true;
+    }
 }
 
-/* The names of the flags that are set, what is left in hexadecimal; `none` when all are clear. */
-static void print_flags(struct text *text, const struct flag *flags, u32 value, const char *none)
+/* A new process is traced as the one that makes it. */
+u8 trace_of_new(void)
 {
-    const char *separator = "";
+    const struct process *parent = current_process();
+    return parent != NULL ? parent->trace : traced_first;
+}
 
-    if (value == 0 || none[0] == 'O') {
-        print(text, "%s", none);
-        separator = "|";
+void trace_to_console(struct process *process)
+{
+    mutex_lock(&trace_lock);
+    console_sink.many = false;
+    console_sink.first = console_sink.tid = 0;
+    process->trace = TRACE_CONSOLE;
+    tracing = true;
+    mutex_unlock(&trace_lock);
+}
+
+/* ---- Writing ---- */
+
+static void log_line(struct sink *sink)
+{
+    sink->buffer[sink->line.used] = 0;
+    DbgPrint("%s\n", sink->buffer);
+    sink->line.used = 0;
+}
+
+static void put(struct sink *sink, const char *bytes, size_t size)
+{
+    if (size != 0 && sink->console) {
+        kernel.ConsoleWrite(2, bytes, size);
     }
-    for (; flags->name != NULL; flags++) {
-        if (value & flags->value) {
-            print(text, "%s%s", separator, flags->name);
-            separator = "|";
-            value &= ~flags->value;
+    for (size_t i = 0; i < size; i++) {
+        sink->column = bytes[i] == '\n' ? 0 : sink->column + 1;
+        if (!sink->console && bytes[i] == '\n') {
+            log_line(sink);
+        } else if (!sink->console) {
+            sink->line = (struct text){sink->buffer, sink->line.used, LINE_SIZE, true};
+            text_append(&sink->line, &bytes[i], 1); /* what is too long for the log is cut */
         }
     }
-    if (value != 0) {
-        print(text, "%s0x%x", separator, value);
+}
+
+static void put_string(struct sink *sink, const char *string)
+{
+    put(sink, string, strlen(string));
+}
+
+/* A new line, of this thread. */
+static void begin_line(struct sink *sink, s32 tid)
+{
+    char prefix[24];
+    struct text text = {.data = prefix, .size = sizeof(prefix), .fixed = true};
+
+    if (sink->tid != 0) {
+        put_string(sink, " <unfinished ...>\n");
+        sink->tid = 0;
+    }
+    if (sink->first == 0) {
+        sink->first = tid;
+    }
+    sink->many |= sink->first != tid || !sink->console;
+    if (sink->many) {
+        print(&text, "[pid %5d] ", tid);
+        put(sink, prefix, text.used);
     }
 }
 
-static void print_open_flags(struct text *text, u32 value)
+static struct sink *lock_sink(u8 trace)
 {
-    static const char *const modes[] = {"O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE"};
-    print_flags(text, open_flags, value & ~O_ACCMODE, modes[value & O_ACCMODE]);
+    mutex_lock(&trace_lock);
+    return trace == TRACE_CONSOLE ? &console_sink : &log_sink;
 }
 
-static void print_escaped(struct text *text, u8 c)
+/* ---- Calls ---- */
+
+static bool returns_address(const char *spec)
 {
-    if (c == '\n') {
-        print(text, "\\n");
-    } else if (c == '"' || c == '\\') {
-        print(text, "\\%c", c);
-    } else if (c >= ' ' && c < 127) {
-        print_char(text, c);
+    size_t length = strlen(spec);
+    return length != 0 && spec[length - 1] == '@';
+}
+
+/* Of a call that is not there the bare registers. */
+static const char *spec_of(u32 number)
+{
+    const char *spec = number < NR_CALLS ? call_descriptions[number].arguments : NULL;
+    return spec != NULL ? spec : "x x x x x x";
+}
+
+static void show_call_name(struct text *text, u32 number)
+{
+    if (number < NR_CALLS && call_descriptions[number].name != NULL) {
+        print(text, "%s", call_descriptions[number].name);
     } else {
-        print(text, "\\x%02x", c);
+        print(text, "syscall_0x%x", number);
     }
 }
 
-/* Bytes of the program in quotes. string: up to the NUL; size bytes otherwise. */
-static void print_memory(struct text *text, u64 address, u64 size, bool string)
-{
-    u8 bytes[SHOWN];
-    size_t got = 0;
-
-    while (got < min(size, SHOWN) && copy_from_user(&bytes[got], (void __user *)(address + got), 1) == 0 &&
-           !(string && bytes[got] == 0)) {
-        got++;
-    }
-    if (got == 0 && size != 0 && copy_from_user(bytes, (void __user *)address, 1) < 0) {
-        print(text, address == 0 ? "NULL" : "0x%lx", address);
-        return;
-    }
-    print_char(text, '"');
-    for (size_t i = 0; i < got; i++) {
-        print_escaped(text, bytes[i]);
-    }
-    print(text, got == SHOWN && size > SHOWN ? "\"..." : "\"");
-}
-
-static void print_argument(struct text *text, char kind, u64 value, u64 next)
-{
-    switch (kind) {
-    case 'd':
-        /* Small negative numbers arrive with 32 bits. */
-        print(text, "%ld", value >> 32 == 0 ? (s64)(s32)value : (s64)value);
-        break;
-    case 'u':
-        print(text, "%lu", value);
-        break;
-    case 'o':
-        print(text, "0%o", (u32)value);
-        break;
-    case 's':
-        print_memory(text, value, ~0UL, true);
-        break;
-    case 'b':
-        print_memory(text, value, next, false);
-        break;
-    case 'a':
-        print(text, (s32)value == AT_FDCWD ? "AT_FDCWD" : "%d", (s32)value);
-        break;
-    case 'f':
-        print_open_flags(text, value);
-        break;
-    case 'm':
-        print_flags(text, protections, value, "PROT_NONE");
-        break;
-    case 'n':
-        if (value < ARRAYSIZE(signal_names)) {
-            print(text, "%s", signal_names[value]);
-        } else {
-            print(text, "%lu", value);
-        }
-        break;
-    default:
-        print(text, value == 0 ? (kind == 'p' ? "NULL" : "0") : "0x%lx", value);
-    }
-}
-
-static bool is_argument(char letter)
-{
-    return letter != 0 && letter != '@';
-}
-
-static bool returns_address(u64 number)
-{
-    const char *letters = number < NR_CALLS ? call_descriptions[number].arguments : NULL;
-    while (letters != NULL && is_argument(*letters)) {
-        letters++;
-    }
-    return letters != NULL && *letters == '@';
-}
-
-static bool call_never_returns(u64 number)
+static bool never_returns(u32 number)
 {
     return number == NR_exit || number == NR_exit_group;
 }
 
-void trace_call(const KTRAP_FRAME *frame, u64 number, char *buffer, size_t size)
-{
-    const u64 values[7] = {frame->Rdi, frame->Rsi, frame->Rdx, frame->R10, frame->R8, frame->R9, 0};
-    struct text text = {.data = buffer, .size = size - 1, .fixed = true};
-    const struct call_description *call = number < NR_CALLS ? &call_descriptions[number] : NULL;
+static void finish_line(struct traced_call *call, long result);
 
-    print(&text, "[%d] ", current_task()->tid);
-    if (call == NULL || call->name == NULL) {
-        print(&text, "call_%lu()", number);
-    } else {
-        print(&text, "%s(", call->name);
-        for (int i = 0; call->arguments != NULL && is_argument(call->arguments[i]); i++) {
-            print(&text, i == 0 ? "" : ", ");
-            print_argument(&text, call->arguments[i], values[i], values[i + 1]);
-        }
-        print_char(&text, ')');
+void trace_enter(struct traced_call *call, const KTRAP_FRAME *frame, u32 number)
+{
+    char *part = zalloc(PART_SIZE);
+    struct text text = {.data = part, .size = PART_SIZE, .fixed = true};
+    struct task *task = current_task();
+
+    *call = (struct traced_call){{frame->Rdi, frame->Rsi, frame->Rdx, frame->R10, frame->R8, frame->R9}, number, 0};
+    if (part == NULL) {
+        return;
     }
-    buffer[text.used] = 0;
-    if (call_never_returns(number)) {
-        DbgPrint("%s = ?\n", buffer);
+    show_call_name(&text, number);
+    print_char(&text, '(');
+    call->shown = decode_arguments(&text, spec_of(number), call->values, 0, false, 0);
+    struct sink *sink = lock_sink(task->process->trace);
+    begin_line(sink, task->tid);
+    put(sink, part, text.used);
+    sink->tid = task->tid;
+    mutex_unlock(&trace_lock);
+    release(part);
+    if (never_returns(number)) {
+        finish_line(call, 0);
     }
 }
 
-void trace_result(const char *before, u64 number, long result)
+static void show_result(struct text *text, const struct traced_call *call, long result)
 {
-    if (call_never_returns(number)) {
+    const char *name = result < 0 && result > -4096 ? errno_name(-result) : NULL;
+    bool restarted = result <= -512 && result > -517;
+
+    if (never_returns(call->number)) {
+        print(text, "?");
+    } else if (name != NULL) {
+        print(text, restarted ? "? %s (%s)" : "-1 %s (%s)", name, errno_text(-result));
+    } else if (returns_address(spec_of(call->number))) {
+        print(text, "0x%lx", result);
+    } else {
+        print(text, "%ld", result);
+    }
+}
+
+/* Behind the result: what has become ready, or that the time was over. */
+static void show_poll_result(struct text *text, const struct traced_call *call, long result)
+{
+    u64 at = call->values[0];
+    const char *separator = " ([";
+    struct pollfd request;
+
+    if (result == 0) {
+        print(text, " (Timeout)");
+    }
+    for (u32 i = 0; result > 0 && i < (u32)call->values[1]; i++, at += sizeof(request)) {
+        if (copy_from_user(&request, (void __user *)at, sizeof(request)) < 0) {
+            break;
+        }
+        if (request.revents != 0) {
+            print(text, "%s{fd=%d, revents=", separator, request.fd);
+            show_flags(text, poll_names, request.revents, "0");
+            print_char(text, '}');
+            separator = ", ";
+        }
+    }
+    print(text, separator[0] == ',' ? "])" : "");
+}
+
+static void finish_line(struct traced_call *call, long result)
+{
+    static const char spaces[RESULT_COLUMN + 1] = "                                        ";
+    char *part = zalloc(PART_SIZE), tail[256];
+    struct text text = {.data = part, .size = PART_SIZE, .fixed = true};
+    struct text end = {.data = tail, .size = sizeof(tail) - 1, .fixed = true};
+    struct task *task = current_task();
+
+    if (part == NULL) {
         return;
     }
-    const char *name = errno_name(-result);
-    if (result < 0 && result > -4096 && name != NULL) {
-        DbgPrint("%s = -1 %s\n", before, name);
-    } else if (returns_address(number)) {
-        DbgPrint("%s = 0x%I64x\n", before, result);
-    } else {
-        DbgPrint("%s = %I64d\n", before, result);
+    decode_arguments(&text, spec_of(call->number), call->values, call->shown, true, result);
+    print(&text, ") ");
+    print(&end, "= ");
+    show_result(&end, call, result);
+    if (call->number == NR_poll || call->number == NR_ppoll) {
+        show_poll_result(&end, call, result);
     }
+    struct sink *sink = lock_sink(task->process->trace);
+    if (sink->tid != task->tid) {
+        begin_line(sink, task->tid);
+        struct text name = {.data = tail + sizeof(tail) / 2, .size = sizeof(tail) / 2, .fixed = true};
+        show_call_name(&name, call->number);
+        put_string(sink, "<... ");
+        put(sink, name.data, name.used);
+        put_string(sink, " resumed>");
+    }
+    put(sink, part, text.used);
+    put(sink, spaces, sink->column < RESULT_COLUMN ? RESULT_COLUMN - sink->column : 0);
+    put(sink, tail, end.used);
+    put_string(sink, "\n");
+    sink->tid = 0;
+    mutex_unlock(&trace_lock);
+    release(part);
+}
+
+void trace_leave(struct traced_call *call, long result)
+{
+    if (!never_returns(call->number)) {
+        finish_line(call, result);
+    }
+}
+
+/* ---- Signals and ends ---- */
+
+static void line_of(struct task *task, const struct text *text)
+{
+    struct sink *sink = lock_sink(task->process->trace);
+    begin_line(sink, task->tid);
+    put(sink, text->data, text->used);
+    put_string(sink, "\n");
+    mutex_unlock(&trace_lock);
+}
+
+void trace_signal(struct task *task, const siginfo_t *info)
+{
+    char line[256];
+    struct text text = {.data = line, .size = sizeof(line), .fixed = true};
+
+    if (task->process->trace == TRACE_NONE) {
+        return;
+    }
+    print(&text, "--- ");
+    show_signal(&text, info->si_signo);
+    print(&text, " ");
+    show_siginfo(&text, info);
+    print(&text, " ---");
+    line_of(task, &text);
+}
+
+void trace_stop(struct task *task, u32 sig)
+{
+    char line[64];
+    struct text text = {.data = line, .size = sizeof(line), .fixed = true};
+
+    if (task->process->trace == TRACE_NONE) {
+        return;
+    }
+    print(&text, "--- stopped by ");
+    show_signal(&text, sig);
+    print(&text, " ---");
+    line_of(task, &text);
+}
+
+void trace_end(struct task *task, u32 code, u32 sig)
+{
+    char line[64];
+    struct text text = {.data = line, .size = sizeof(line), .fixed = true};
+
+    if (task->process->trace == TRACE_NONE) {
+        return;
+    }
+    if (sig != 0) {
+        print(&text, "+++ killed by ");
+        show_signal(&text, sig);
+        print(&text, " +++");
+    } else {
+        print(&text, "+++ exited with %u +++", code);
+    }
+    line_of(task, &text);
 }
