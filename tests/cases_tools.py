@@ -153,6 +153,52 @@ tail -30 $TMP/log >&2
 grep -x '@pass unloads.leaves-nothing' $TMP/out
 """
 
+# A second subsystem, of somebody who has docs/modules.md: its program runs beside those of two others and native ones. One of its
+# processes is ended from outside while it waits, and the module is unloaded then.
+OUTSIDE_PROVIDER = r"""
+test -z "$(grep -h '#include' tests/outside/provider/*.[ch] | grep -vx -e '#include <subsystem.h>' -e '#include <elfimage.h>' -e '#include "relay.h"')"
+compilers=$(ls /usr/bin/gcc /usr/bin/clang 2>/dev/null || true)
+test -n "$compilers"
+for compiler in $compilers; do
+    dir=$TMP/$(basename $compiler)
+    cp -r tests/outside/provider $dir
+    option=
+    test $(basename $compiler) = gcc || option=CC=clang
+    test -z "$(make -s M=$dir BUILD=$BUILD WERROR=1 $option 2>&1 | grep -v '^  [A-Z]* ')"
+done
+program="gcc -O1 -g -Wall -Werror -static -nostdlib -ffreestanding -fno-stack-protector $dir/program.c"
+$program -o $TMP/relay
+$program -DSTAYS -o $TMP/stays
+for smp in 1 4; do
+    got=0
+    $RUN --direct --smp $smp --subsystem relay --module $dir/relay.sys --add $TMP/relay:/relay -- /relay >$TMP/out || got=$?
+    test $got = 3
+    printf 'relay: begins\nrelay: all held\n' | diff - $TMP/out
+done
+
+mkfifo $TMP/in
+$RUN --direct --smp 4 --put $dir/relay.sys:modules/relay.sys --add $TMP/relay:/relay --add $TMP/stays:/stays \
+    --add build/tests/tiny/hello.nolibc:/tiny/hello --log $TMP/log <$TMP/in >$TMP/out 2>$TMP/err & machine=$!
+exec 3>$TMP/in
+says() { until grep -q "$1" $TMP/out; do kill -0 $machine; sleep 0.1; done; }
+echo 'load relay tiny; relay:/stays &' >&3
+says 'relay: begins'
+echo '/bin/busybox sleep 1000 & relay:/relay & relay:/relay & tiny:/tiny/hello; hello; /bin/busybox echo from the other; tasks' >&3
+says '^ .* tasks  *native'
+grep ' busybox  *linux' $TMP/out
+grep ' relay  ' $TMP/out
+grep '^from the other$' $TMP/out
+grep '^hello from process' $TMP/out
+grep 'tiny: hello' $TMP/out
+stays=$(sed -n 's/^\[\([0-9]*\)\] .*stays$/\1/p' $TMP/out)
+sleeps=$(sed -n 's/^\[\([0-9]*\)\] .*busybox$/\1/p' $TMP/out)
+echo "kill $stays $sleeps; wait; unload relay; relay:/relay; load relay; relay:/relay; echo status \$?; unload relay; exit" >&3
+wait $machine
+test $(grep -c 'relay: all held' $TMP/out) = 3
+grep -x 'status 3' $TMP/out
+test $(grep -c '^relay: unloaded, 0 processes left' $TMP/log) = 2
+"""
+
 CALL_ERRORS = r"""
 expect() {
     want=$1; shift; got=0
@@ -304,5 +350,6 @@ CASES = [
     Script("tools/notify-outside-the-tree", OUTSIDE_NOTIFY),
     Script("tools/device-outside-the-tree", OUTSIDE_DEVICE),
     Script("tools/tiny-outside-the-tree", OUTSIDE_TINY),
+    Script("tools/provider-outside-the-tree", OUTSIDE_PROVIDER),
     Script("tools/run-call-errors", CALL_ERRORS),
 ]
