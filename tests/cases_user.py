@@ -74,6 +74,26 @@ test $lost -ge 72
 grep -x 'procmon: not found' $TMP/err
 """
 
+# All memory is taken, and no program can be started: the shell says itself whom to end, and ends it.
+MEMORY_OUT = r"""
+mkfifo $TMP/in
+$RUN --direct --smp 4 --mem 64M --put $B/native/child:native/child <$TMP/in >$TMP/out 2>$TMP/err & machine=$!
+exec 3>$TMP/in
+says() { until grep -q "$1" $TMP/out; do kill -0 $machine; sleep 0.1; done; }
+echo 'hello; child hog &' >&3
+says '^hog: full'
+echo 'hello; echo status $?; tasks' >&3
+says '^ .* child  *native'
+says '^ .* sh  *native'
+grep -x 'status [1-9][0-9]*' $TMP/out
+hog=$(sed -n 's/^\[\([0-9]*\)\] child$/\1/p' $TMP/out)
+grep "^ *$hog .* child" $TMP/out
+echo "kill $hog; wait; hello; exit" >&3
+wait $machine
+grep -x "\[$hog\] child ended with 130" $TMP/out
+test $(grep -c '^hello from process' $TMP/out) = 2
+"""
+
 CASES = [
     far("one-processor", smp=1),
     far("no-smap", run_args=("--cpu", "qemu64")),       # a right far return works there
@@ -101,4 +121,5 @@ CASES = [
     shell("timerdpc", "load timerdpc; sleep 2; unload timerdpc",
           log=r"(?s)timerdpc: tick \d, told at IRQL 0.*timerdpc: stopped after \d\d ticks"),
     Script("user/procmon", PROCMON, timeout=120),
+    Script("user/memory-out", MEMORY_OUT, timeout=120),
 ]

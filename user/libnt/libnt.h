@@ -94,6 +94,9 @@ NORETURN VOID RtlRaiseStatus(NTSTATUS Status);
 /* The chain of all processes, on the heap, and its size in bytes. It may grow between two calls: asked until it fits. */
 NTSTATUS QueryProcesses(SYSTEM_PROCESS_INFORMATION **First, PULONG Size);
 
+/* The table that the program tasks prints, of such a chain. */
+VOID PrintProcessTable(const SYSTEM_PROCESS_INFORMATION *First);
+
 /* A native program: "hello" stands for "\Boot\native\hello". Arguments[0] is its own name. Thread may be
    NULL. ThreadFlags: 0 or THREAD_CREATE_FLAGS_CREATE_SUSPENDED. It inherits the standard handles. */
 NTSTATUS StartNative(PCSTR Name, ULONG Count, char *const *Arguments, ULONG ThreadFlags, PHANDLE Process,

@@ -70,6 +70,7 @@ static VOID RunPipe(VOID)
 
 int main(int argc, char **argv)
 {
+    ReserveMemory();
     if (argc == 3 && strcmp(argv[1], "-c") == 0) {
         RunLine(argv[2]);
     } else if (argc != 1) {

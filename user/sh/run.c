@@ -112,11 +112,46 @@ static ULONG WaitInForeground(HANDLE Process, PCSTR Name)
     return ExitCode(Status);
 }
 
+/* ---- When memory is out ---- */
+
+/* Room for some 200 processes, which is there from the start. */
+static UCHAR Spare[0x10000] __attribute__((aligned(16)));
+
+VOID ReserveMemory(VOID)
+{
+    for (SIZE_T i = 0; i < sizeof(Spare); i += PAGE_SIZE) {
+        *(volatile UCHAR *)&Spare[i] = 1;
+    }
+}
+
+/* No program can be started that would tell whom to end (`kill` starts none): the shell tells it itself. */
+static NTSTATUS ListProcesses(VOID)
+{
+    NTSTATUS Status = NtQuerySystemInformation(SystemProcessInformation, Spare, sizeof(Spare), NULL);
+    if (NT_SUCCESS(Status)) {
+        PrintProcessTable((const SYSTEM_PROCESS_INFORMATION *)Spare);
+    }
+    return Status;
+}
+
+static BOOLEAN IsMemoryOut(NTSTATUS Status)
+{
+    return Status == STATUS_NO_MEMORY || Status == STATUS_INSUFFICIENT_RESOURCES;
+}
+
+/* ---- A command ---- */
+
 ULONG RunProgram(PCOMMAND Command)
 {
     HANDLE Process;
     STATUS_TEXT Text;
     NTSTATUS Status = StartProgram(Command, &Process);
+    if (IsMemoryOut(Status) && strcmp(Command->Words[0], "tasks") == 0) {
+        Status = ListProcesses();
+        if (NT_SUCCESS(Status)) {
+            return 0;
+        }
+    }
     if (!NT_SUCCESS(Status)) {
         PrintError("sh: %s: %s\n", Command->Words[0], StatusText(Status, Text));
         return StartFailureCode(Status);

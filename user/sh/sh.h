@@ -42,6 +42,8 @@ PCSTR ParseCommand(PCSTR *Line, PCOMMAND Command);
 
 /* Runs a program, or starts it in the background; the exit code. */
 ULONG RunProgram(PCOMMAND Command);
+/* At the start: what `tasks` needs when there is no memory left. */
+VOID ReserveMemory(VOID);
 /* Tells of background programs that have ended since, when asked for, of those that still run too. */
 VOID ReportJobs(BOOLEAN All);
 VOID WaitForJobs(VOID);

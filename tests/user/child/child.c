@@ -11,6 +11,7 @@
  *   far KIND PLACE    far calls and returns with the stack pointer at a place (far.c)
  *   shootdown         loses the right to write to a page while another processor writes to it
  *   feign             writes to the log what only the first program and the kernel may say
+ *   hog               takes all memory, and what becomes free
  *   wild SEED COUNT   four threads call every system service with wild values (wild.c)
  */
 #include "child.h"
@@ -264,6 +265,31 @@ static int LoseThePage(VOID)
     return *(volatile ULONG *)Page == Before ? 2 : 1;
 }
 
+/* ---- All of the memory ---- */
+
+/* By a service, which says when there is none: a touch would end the program. */
+static int TakeAllMemory(VOID)
+{
+    static const char Byte = 1;
+    SIZE_T Size = 0x40000000, Taken = 0, Done;
+    PVOID Base = NULL;
+    BOOLEAN Told = FALSE;
+    if (!NT_SUCCESS(NtAllocateVirtualMemory(NtCurrentProcess(), &Base, 0, &Size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE))) {
+        return 1;
+    }
+    Print("hog: begins\n"); /* what that needs is there from now on */
+    for (;;) {
+        while (Taken < Size && NT_SUCCESS(NtWriteVirtualMemory(NtCurrentProcess(), (PUCHAR)Base + Taken, (PVOID)&Byte, 1, &Done))) {
+            Taken += PAGE_SIZE;
+        }
+        if (!Told) {
+            Told = TRUE;
+            Print("hog: full\n");
+        }
+        Sleep(10);
+    }
+}
+
 /* ---- Roles ---- */
 
 int main(int argc, char **argv)
@@ -304,6 +330,9 @@ int main(int argc, char **argv)
         Log("@exit 7");
         Log("first\n@exit 8\r\n@poweroff\n\t@\x1b[2J\x7f");
         return 0;
+    }
+    if (strcmp(Role, "hog") == 0) {
+        return TakeAllMemory();
     }
     if (strcmp(Role, "wild") == 0) {
         return BeWild(First, (ULONG)Second);

@@ -219,11 +219,45 @@ static VOID ThreadsRunAndEnd(VOID)
     }
 }
 
+static VOID SleepForEver(PVOID Argument)
+{
+    InterlockedIncrement(Argument);
+    Sleep(100000000);
+}
+
 static VOID SpinForEver(PVOID Argument)
 {
     for (;;) {
         (*(volatile ULONG64 *)Argument)++;
     }
+}
+
+/* NtTerminateProcess without a handle ends all threads but the one that asks, which may make others then. */
+static VOID EndOfAllOtherThreads(VOID)
+{
+    static volatile LONG64 Counts[2];
+    HANDLE Threads[8];
+    THREAD_BASIC_INFORMATION Information;
+    volatile LONG Sum = 0;
+    for (ULONG i = 0; i < RTL_NUMBER_OF(Threads); i++) {
+        CHECK_SUCCESS(CreateThread(i & 1 ? SpinForEver : SleepForEver, (PVOID)&Counts[i & 1], &Threads[i]));
+    }
+    while (*(volatile LONG *)&Counts[0] != RTL_NUMBER_OF(Threads) / 2 || Counts[1] == 0) {
+        NtYieldExecution();
+    }
+    CHECK_SUCCESS(NtTerminateProcess(NULL, 321));
+    for (ULONG i = 0; i < RTL_NUMBER_OF(Threads); i++) {
+        CHECK_SUCCESS(WaitFor(Threads[i], WAIT));
+        CHECK_SUCCESS(NtQueryInformationThread(Threads[i], ThreadBasicInformation, &Information, sizeof(Information), NULL));
+        CHECK_EQUAL(Information.ExitStatus, 321);
+        CHECK_SUCCESS(NtClose(Threads[i]));
+    }
+    CHECK_EQUAL(ExitStatusNow(NtCurrentProcess()), STATUS_PENDING);
+    CHECK_SUCCESS(CreateThread(AddOne, (PVOID)&Sum, &Threads[0]));
+    CHECK_SUCCESS(WaitFor(Threads[0], WAIT));
+    CHECK_EQUAL(Sum, 1);
+    CHECK_SUCCESS(NtClose(Threads[0]));
+    CHECK_SUCCESS(NtTerminateProcess(NULL, 321)); /* there is none */
 }
 
 #define STATE_WAITING 5
@@ -343,6 +377,7 @@ static const TEST Tests[] = {
     {"procs.wait-for-any-and-all", WaitForAnyAndAll},
     {"procs.threads-run-and-end", ThreadsRunAndEnd},
     {"procs.end-of-one-thread", EndOfOneThread},
+    {"procs.end-of-all-other-threads", EndOfAllOtherThreads},
     {"procs.thousand-processes-leave-nothing", ThousandProcessesLeaveNothing},
     {"procs.threads-of-children-leave-nothing", ThreadsOfChildrenLeaveNothing},
 };
