@@ -4,7 +4,7 @@
  *
  *   0x400000   the image's segments, private mappings of the archive file's pages
  *   behind it  PEB and process parameters
- *              the first thread: guard page, stack, TEB       (likewise for each further thread)
+ *              the first thread: stack, with the TEB at its end (likewise for each further thread)
  *
  * Everything lies close together, in the lowest hole behind the image: a small process then needs one page
  * table of each level.
@@ -236,14 +236,6 @@ NTSTATUS PspMapImage(PEPROCESS Process, const PSP_IMAGE *Image)
 
 /* ---- PEB and parameters ---- */
 
-/* In the lowest hole behind the image. */
-static NTSTATUS PspMapNearImage(PEPROCESS Process, PMM_ADDRESS_SPACE Space, SIZE_T Size, PVOID Tag,
-                                ULONG_PTR *Base)
-{
-    *Base = ROUND_TO_PAGES(Process->ImageBase + Process->ImageSize);
-    return MmMapRegion(Space, Base, Size, 0, MM_READ | MM_WRITE, NULL, 0, 0, Tag);
-}
-
 static PVOID PspRelocate(const PSP_PEB_BLOCK *Block, ULONG_PTR Base, PVOID Pointer)
 {
     return Pointer != NULL ? (PVOID)(Base + ((ULONG_PTR)Pointer - (ULONG_PTR)Block)) : NULL;
@@ -262,11 +254,11 @@ static void PspRelocateBlock(PSP_PEB_BLOCK *Block, ULONG_PTR Base)
 
 NTSTATUS PspCreatePeb(PEPROCESS Process, PSP_PEB_BLOCK *Block, SIZE_T Size)
 {
-    ULONG_PTR Base;
+    ULONG_PTR Base = ROUND_TO_PAGES(Process->ImageBase + Process->ImageSize); /* or the lowest hole behind that */
     PMM_ADDRESS_SPACE Space = PspSpace(Process);
     /* The base is known afterwards; of the tag only its low bits are asked. */
-    NTSTATUS Status =
-        PspMapNearImage(Process, Space, Size, PS_VM_TAG(0, PS_VM_KERNEL | PAGE_READWRITE), &Base);
+    NTSTATUS Status = MmMapRegion(Space, &Base, Size, 0, MM_READ | MM_WRITE, NULL, 0, 0,
+                                  PS_VM_TAG(0, PS_VM_KERNEL | PAGE_READWRITE));
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
@@ -279,42 +271,28 @@ NTSTATUS PspCreatePeb(PEPROCESS Process, PSP_PEB_BLOCK *Block, SIZE_T Size)
 
 /* ---- Threads ---- */
 
-static NTSTATUS PspWriteTeb(PETHREAD Thread, PMM_ADDRESS_SPACE Space)
-{
-    TEB Teb = {
-        .NtTib.StackBase = Thread->Teb, /* the stack grows down from the TEB */
-        .NtTib.StackLimit = (PVOID)Thread->UserStackLimit,
-        .NtTib.Self = Thread->Teb,
-        .ClientId = Thread->Cid,
-        .ProcessEnvironmentBlock = PsThreadProcess(Thread)->Peb,
-    };
-    return MmWriteAddressSpace(Space, (ULONG_PTR)Thread->Teb, &Teb, sizeof(Teb), FALSE);
-}
-
-/* One region at first, of which the part that the stack has yet to grow into becomes another (kernel/services/exception.c
-   has the picture), and the page above that the guard. */
+/* Stack and TEB (kernel/services/exception.c has the picture). The TEB lies in the stack's highest page: a thread that does little
+   touches one page. */
 static NTSTATUS PspMakeNativeArea(PETHREAD Thread, PMM_ADDRESS_SPACE Space, SIZE_T Commit, SIZE_T Reserve)
 {
-    SIZE_T Size = Reserve + 2 * (SIZE_T)PAGE_SIZE;
-    ULONG_PTR Base;
-    NTSTATUS Status = PspMapNearImage(PsThreadProcess(Thread), Space, Size, PS_STACK_TAG, &Base);
+    ULONG_PTR Base = ROUND_TO_PAGES(PsThreadProcess(Thread)->ImageBase + PsThreadProcess(Thread)->ImageSize);
+    SIZE_T Size = Reserve + PAGE_SIZE;
+    NTSTATUS Status = MmMapRegion(Space, &Base, Size, MM_MAP_STACK, MM_READ | MM_WRITE, NULL, Commit, 0,
+                                  PS_VM_TAG(0, PS_VM_KERNEL | PAGE_READWRITE));
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
     Thread->UserArea = Base;
     Thread->UserAreaSize = Size;
-    Thread->Teb = (PVOID)(Base + Size - PAGE_SIZE);
-    Thread->UserStackLimit = (ULONG_PTR)Thread->Teb - Commit;
-    ULONG_PTR Guard = Thread->UserStackLimit - PAGE_SIZE;
-    SIZE_T Unused = Guard > Base ? Guard - Base : PAGE_SIZE;
-    Status = MmMapRegion(Space, &Base, Unused, MM_MAP_FIXED, 0, NULL, 0, 0,
-                         PS_VM_TAG(0, PS_VM_KERNEL | PS_VM_RESERVED | PAGE_READWRITE));
-    if (NT_SUCCESS(Status) && Guard > Base) {
-        Status = MmProtectRegion(Space, Guard, PAGE_SIZE, MM_READ | MM_WRITE | MM_GUARD);
-    }
-    if (NT_SUCCESS(Status)) {
-        Status = PspWriteTeb(Thread, Space);
-    }
+    Thread->Teb = (PVOID)(Base + Size - ALIGN_UP_BY(sizeof(TEB), 16));
+    TEB Teb = {
+        .NtTib.StackBase = (PVOID)(Base + Size),
+        .NtTib.StackLimit = (PVOID)(Base + Size - Commit),
+        .NtTib.Self = Thread->Teb,
+        .ClientId = Thread->Cid,
+        .ProcessEnvironmentBlock = PsThreadProcess(Thread)->Peb,
+    };
+    Status = MmWriteAddressSpace(Space, (ULONG_PTR)Thread->Teb, &Teb, sizeof(Teb), FALSE);
     if (!NT_SUCCESS(Status)) {
         MmUnmapRegion(Space, Base, Size);
     }

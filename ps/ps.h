@@ -120,7 +120,6 @@ struct _ETHREAD {
     PVOID Teb;                    /* (c) user address; NULL: none */
     ULONG_PTR UserArea;           /* (c) native threads: stack and TEB */
     SIZE_T UserAreaSize;          /* (c) */
-    ULONG_PTR UserStackLimit;     /* (o) the lowest committed page of the stack; below is the guard page */
     struct _PSP_NOTIFY_CALL *NotifyCalls; /* (o) callbacks that it is in, innermost first */
     struct _PSP_PROVIDER_CALL
         *ProviderCalls;     /* (o) provider routines likewise, DispatchSystemCall excepted */
@@ -196,7 +195,6 @@ void PsReleaseSpace(PEPROCESS Process, PMM_ADDRESS_SPACE Space);
 #define PS_VM_RESERVED         0x200 /* no page of it is committed */
 #define PS_VM_KERNEL           0x400 /* image, PEB, TEB, stack: not to be freed by services */
 #define PS_VM_VIEW             0x800 /* of a section */
-#define PS_STACK_TAG           PS_VM_TAG(0, PS_VM_KERNEL | PAGE_READWRITE) /* committed pages of a thread's stack */
 #define PS_VM_TAG(Base, Flags) ((PVOID)((ULONG_PTR)(Base) | (Flags)))
 
 /* Marks the thread; it ends itself on its way to user mode. STATUS_THREAD_IS_TERMINATING: it was marked

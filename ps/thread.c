@@ -51,6 +51,9 @@ static void PspQueueReaper(PETHREAD Thread)
 static PETHREAD PspNextToReap(volatile ULONG **Round)
 {
     PETHREAD Thread = NULL;
+    if (PspReaperLength == 0) { /* whoever comes now sets the event */
+        return NULL;
+    }
     KIRQL Irql = KeAcquireLock(&PspReaperLock);
     if (!IsListEmpty(&PspReaperList)) {
         Thread = CONTAINING_RECORD(RemoveHeadList(&PspReaperList), ETHREAD, ReaperLinks);

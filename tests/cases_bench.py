@@ -8,8 +8,8 @@ BENCHES = [
     Bench("bench/native", command=("bench",), native=True, limits={
         "boot-to-user": 60_000_000,
         "native-null-call": 105,            # its loop included
-        "native-process": 45_000,           # create, one instruction, end, reap
-        "native-thread": 14_000,            # the same
+        "native-process": 42_000,           # create, one instruction, end, reap
+        "native-thread": 8_900,             # the same
     }),
     # tests/kernel/bench: routines as a driver sees them.
     Bench("bench/kernel", modules=("bench",), run_args=("--mem", "512M"), limits={
@@ -25,7 +25,7 @@ BENCHES = [
         "event-round-trip": 640,            # two switches
         "next-of-10": 450,                  # one switch, by giving way
         "next-of-10000": ("next-of-10", 10),
-        "system-thread": 8_000,             # create, run, end, reap
+        "system-thread": 3_600,             # create, run, end, reap
     }),
     # A Linux program that makes the cheapest call in a loop.
     Bench("bench/subsystem", command=("/nullcall",), files=("{T}/linux/nullcall.nolibc:/nullcall",), limits={

@@ -575,6 +575,7 @@ void KiBlock(void)
                    KdName((const void *)Held->Lock, Name, sizeof(Name)));
     }
 #endif
+    Prcb->Reschedule = FALSE; /* whoever has asked for it is in the queue by now */
     KeAcquireLockAtDpc(&Prcb->ReadyLock);
     PKTHREAD Next = KiSelectNextThread(Prcb);
     if (Next == Thread) { /* somebody has readied it, on this processor, before it came to leave it */

@@ -44,6 +44,18 @@ static NTSTATUS MiConsumeGuard(PMM_ADDRESS_SPACE Space, ULONG_PTR Page)
     return STATUS_GUARD_PAGE_VIOLATION;
 }
 
+/* A touch below a stack's edge: in the guard page, the edge moves down. (Lock) */
+static NTSTATUS MiLowerEdge(PMI_REGION Region, ULONG_PTR Page)
+{
+    ULONG_PTR Lowest = Region->Start + PAGE_SIZE;
+    if (Page != Region->Edge - PAGE_SIZE || Page < Lowest) {
+        return STATUS_ACCESS_VIOLATION;
+    }
+    BOOLEAN Last = Page - Lowest <= MM_LAST_PAGES * PAGE_SIZE;
+    Region->Edge = Last ? Lowest : Page;
+    return Last ? STATUS_STACK_OVERFLOW : STATUS_GUARD_PAGE_VIOLATION;
+}
+
 static inline BOOLEAN MiAllows(const MI_REGION *Region, ULONG Access)
 {
     if ((Access & ARCH_PAGE_WRITE) != 0) {
@@ -153,6 +165,9 @@ NTSTATUS MiResolvePage(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, ULONG Access,
         if (Region == NULL) {
             return STATUS_ACCESS_VIOLATION;
         }
+    }
+    if (MI_UNLIKELY(Page < Region->Edge)) {
+        return MiLowerEdge(Region, Page);
     }
     if (MI_UNLIKELY((Region->Protection & MM_GUARD) != 0 && !Force)) {
         return MiConsumeGuard(Space, Page);

@@ -101,10 +101,16 @@ typedef struct _MM_ADDRESS_SPACE {
 #define MM_MAP_GROWDOWN   32 /* a stack (demand-zero): a fault in the hole below extends it, but to a page above the next region
                                 at most, and to MM_GROW_LIMIT bytes in all */
 #define MM_GROW_LIMIT     0x800000
+#define MM_MAP_STACK      64 /* a stack that commits itself (demand-zero; Offset: how much of its end is committed at first). The page
+                                below that is its guard: a touch commits it and is STATUS_GUARD_PAGE_VIOLATION, once a page. When MM_LAST_PAGES
+                                or fewer are left, all but the lowest, which is never accessible, are committed: STATUS_STACK_OVERFLOW.
+                                What is not committed cannot be protected or unmapped apart from the rest. */
+#define MM_LAST_PAGES     4
 
 typedef struct _MM_REGION_INFORMATION {
     ULONG_PTR Start, End; /* bytes, page aligned; of a hole when not Mapped */
     BOOLEAN Mapped, Shared, HasSection, NoInherit;
+    BOOLEAN Reserved;     /* of a stack: not committed yet */
     ULONG Protection;     /* MM_* */
     ULONG64 SectionOffset;
     PMM_SECTION Section;  /* not referenced: compare only */
@@ -147,7 +153,7 @@ NTSTATUS MmQueryWaitKey(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, BOOLEAN Shar
 
 /* A fault at a user address, from user mode or from a copy routine: Access as for MmHandlePageFault. <= APC, interrupts on.
    STATUS_SUCCESS, STATUS_ACCESS_VIOLATION (no region, or not allowed), STATUS_IN_PAGE_ERROR, STATUS_NO_MEMORY,
-   STATUS_GUARD_PAGE_VIOLATION. */
+   STATUS_GUARD_PAGE_VIOLATION, STATUS_STACK_OVERFLOW (MM_MAP_STACK). */
 NTSTATUS MmPageFault(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, ULONG Access);
 /* What the machine calls (ArchHandlers: arch.h has the contract). */
 NTSTATUS MmHandlePageFault(PKTRAP_FRAME Frame, uintptr_t Address, ULONG Access);

@@ -89,7 +89,7 @@ static NTSTATUS MiCheckMapping(SIZE_T Size, ULONG Flags, ULONG Protection, PMM_S
     if (Section == NULL) {
         return (Flags & MM_MAP_SHARED) != 0 ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS;
     }
-    if (Offset + Size < Offset || (Flags & MM_MAP_GROWDOWN) != 0) {
+    if (Offset + Size < Offset || (Flags & (MM_MAP_GROWDOWN | MM_MAP_STACK)) != 0) {
         return STATUS_INVALID_PARAMETER;
     }
     if ((Flags & MM_MAP_SHARED) != 0 && (Protection & MM_WRITE) != 0 && !MiSectionIsWritable(Section)) {
@@ -146,6 +146,7 @@ static NTSTATUS MiMapTemplate(PMM_ADDRESS_SPACE Space, const MI_REGION *Template
         Status = MiPlaceRegion(Space, Region, *Base, Size, Flags, Limit);
         if (NT_SUCCESS(Status)) {
             *Base = Region->Start;
+            Region->Edge = Region->Edge != 0 ? Region->End - Region->Edge : 0;
             MiInsertRegion(&Space->Regions, Region);
         } else {
             MiFreeRegion(Region);
@@ -175,6 +176,7 @@ NTSTATUS MmMapRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR *Base, SIZE_T Size, ULON
         .Section = Section,
         .Offset = Section != NULL ? Offset : 0,
         .Tag = Tag,
+        .Edge = (Flags & MM_MAP_STACK) != 0 ? Offset : 0, /* a size, until it is known where */
         .Protection = (UCHAR)Protection,
         .Shared = (Flags & MM_MAP_SHARED) != 0,
         .NoInherit = (Flags & MM_MAP_NOINHERIT) != 0,
@@ -327,7 +329,7 @@ static void MiDescribeHole(const MI_REGION_TREE *Regions, ULONG_PTR Address,
     Information->End = Above != NULL ? Above->Start : MM_USER_END;
 }
 
-static void MiDescribeRegion(const MI_REGION *Region, MM_REGION_INFORMATION *Information)
+static void MiDescribeRegion(const MI_REGION *Region, ULONG_PTR Address, MM_REGION_INFORMATION *Information)
 {
     *Information = (MM_REGION_INFORMATION){
         .Start = Region->Start,
@@ -341,6 +343,17 @@ static void MiDescribeRegion(const MI_REGION *Region, MM_REGION_INFORMATION *Inf
         .Section = Region->Section,
         .Tag = Region->Tag,
     };
+    /* A stack is seen as its three parts. */
+    if (Address >= Region->Edge) {
+        Information->Start = Region->Edge > Region->Start ? Region->Edge : Region->Start;
+    } else if (Address >= Region->Edge - PAGE_SIZE && Region->Edge - Region->Start > PAGE_SIZE) {
+        Information->Start = Region->Edge - PAGE_SIZE;
+        Information->End = Region->Edge;
+        Information->Protection |= MM_GUARD;
+    } else {
+        Information->End = Region->Edge - (Region->Edge - Region->Start > PAGE_SIZE ? PAGE_SIZE : 0);
+        Information->Reserved = TRUE;
+    }
 }
 
 NTSTATUS MmQueryRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, MM_REGION_INFORMATION *Information)
@@ -352,7 +365,7 @@ NTSTATUS MmQueryRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, MM_REGION_INF
     KeLockShared(&Space->Lock);
     PMI_REGION Region = MiRegionAt(&Space->Regions, Address);
     if (Region != NULL) {
-        MiDescribeRegion(Region, Information);
+        MiDescribeRegion(Region, Address, Information);
     } else {
         MiDescribeHole(&Space->Regions, Address, Information);
     }

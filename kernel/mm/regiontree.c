@@ -144,6 +144,7 @@ static BOOLEAN MiMayMerge(const MI_REGION *Left, const MI_REGION *Right)
     return Left->End == Right->Start && Left->Section == Right->Section && Left->Tag == Right->Tag &&
            Left->Protection == Right->Protection && Left->Shared == Right->Shared &&
            Left->NoInherit == Right->NoInherit && Left->GrowDown == Right->GrowDown &&
+           Left->Edge == Right->Edge &&
            (Left->Section == NULL || Left->Offset + (Left->End - Left->Start) == Right->Offset);
 }
 
@@ -181,6 +182,9 @@ NTSTATUS MiSplitRegion(PMI_REGION_TREE Regions, ULONG_PTR Address)
     PMI_REGION Left = MiFindRegion(Regions, Address);
     if (Left == NULL || Left->Start == Address) {
         return STATUS_SUCCESS;
+    }
+    if (Address < Left->Edge) {
+        return STATUS_CONFLICTING_ADDRESSES;
     }
     PMI_REGION Right = MiAllocateRegion(Left);
     if (Right == NULL) {

@@ -23,6 +23,7 @@ typedef struct _MI_REGION {
     struct _MM_SECTION *Section; /* counted; NULL: demand-zero memory */
     ULONG64 Offset;              /* in the section, of Start */
     PVOID Tag;
+    ULONG_PTR Edge; /* MM_MAP_STACK: where what is committed begins; else 0 */
     UCHAR Protection; /* MM_READ ... */
     BOOLEAN Shared, NoInherit, GrowDown;
 } MI_REGION, *PMI_REGION;
@@ -61,9 +62,10 @@ BOOLEAN MiFindHole(const MI_REGION_TREE *Regions, SIZE_T Size, ULONG_PTR Low, UL
 void MiInsertRegion(PMI_REGION_TREE Regions, PMI_REGION Region);
 /* Takes it off and frees it. */
 void MiRemoveRegion(PMI_REGION_TREE Regions, PMI_REGION Region);
-/* Makes Address a boundary where it lies inside a region. STATUS_NO_MEMORY: nothing has changed. */
+/* Makes Address a boundary where it lies inside a region. STATUS_NO_MEMORY, STATUS_CONFLICTING_ADDRESSES (in what a stack has not
+   committed): nothing has changed. */
 NTSTATUS MiSplitRegion(PMI_REGION_TREE Regions, ULONG_PTR Address);
-/* No region overlaps [Start, End) any more. STATUS_NO_MEMORY: nothing has changed. */
+/* No region overlaps [Start, End) any more. Errors as above. */
 NTSTATUS MiCarveRange(PMI_REGION_TREE Regions, ULONG_PTR Start, ULONG_PTR End);
 /* Merges equal neighbours whose common boundary lies in [Start, End]. */
 void MiMergeRange(PMI_REGION_TREE Regions, ULONG_PTR Start, ULONG_PTR End);

@@ -94,53 +94,32 @@ void SvcUserApc(PKTRAP_FRAME Frame, PKNORMAL_ROUTINE Routine, PVOID Context, PVO
 
 /* ---- Stacks that grow ----
  *
- *   UserArea                                        UserStackLimit            Teb
- *   | never accessible | reserved          | guard page | committed           |
+ *   UserArea                        guard page   StackLimit                   Teb, in the highest page
+ *   | never accessible | reserved | guard page | committed                    |
  *
- * The first touch of the guard page commits it, and the page below becomes the guard page. When there are no more than
- * SVC_LAST_PAGES left, all of them are committed, without a guard, and the program gets STATUS_STACK_OVERFLOW: what is
- * left is room for its handler. Behind that, the lowest page is never accessible.
+ * mm moves the edge of what is committed (MM_MAP_STACK). The thread whose stack it is does not notice; with the last pages the
+ * program gets STATUS_STACK_OVERFLOW: they are room for its handler. Any other thread gets STATUS_GUARD_PAGE_VIOLATION.
  */
-#define SVC_LAST_PAGES 4
-
-/* Fresh pages of the stack, [Base, Base + Size). */
-static NTSTATUS SvcCommitStack(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size, ULONG Protection)
-{
-    return MmMapRegion(Space, &Base, Size, MM_MAP_FIXED, Protection, NULL, 0, 0, PS_STACK_TAG);
-}
-
-/* The guard page has gone: it is a committed page now. */
-static NTSTATUS SvcGrowStack(PETHREAD Thread, PMM_ADDRESS_SPACE Space)
-{
-    ULONG_PTR Lowest = Thread->UserArea + PAGE_SIZE, Limit = Thread->UserStackLimit - PAGE_SIZE;
-    NTSTATUS Status;
-
-    if (Limit - Lowest > SVC_LAST_PAGES * PAGE_SIZE) {
-        Status = SvcCommitStack(Space, Limit - PAGE_SIZE, PAGE_SIZE, MM_READ | MM_WRITE | MM_GUARD);
-    } else {
-        Status = Limit > Lowest ? SvcCommitStack(Space, Lowest, Limit - Lowest, MM_READ | MM_WRITE) : STATUS_SUCCESS;
-        Status = NT_SUCCESS(Status) ? STATUS_STACK_OVERFLOW : Status;
-        Limit = Lowest;
-    }
-    Thread->UserStackLimit = Limit;
-    /* The program's copy: what it does to it is its own affair. */
-    ArchCopyToUser(&((PTEB)Thread->Teb)->NtTib.StackLimit, &Limit, sizeof(Limit));
-    return Status;
-}
 
 /* A guard page has been touched, by the program or on its behalf: its stack's? */
-static NTSTATUS SvcTouchedGuard(uintptr_t Address)
+static NTSTATUS SvcTouchedGuard(uintptr_t Address, NTSTATUS Status)
 {
     PETHREAD Thread = PsGetCurrentThread();
-    if (Thread->UserStackLimit <= Thread->UserArea + PAGE_SIZE || Thread->UserStackLimit - 1 - Address >= PAGE_SIZE ||
-        KiIsAttached(&Thread->Tcb)) {
+    if (Address - Thread->UserArea >= Thread->UserAreaSize || KiIsAttached(&Thread->Tcb)) {
         return STATUS_GUARD_PAGE_VIOLATION;
     }
-    return SvcGrowStack(Thread, CONTAINING_RECORD(Thread->Tcb.Process->AddressSpace, MM_ADDRESS_SPACE, Kernel));
+    bool Overflow = Status == STATUS_STACK_OVERFLOW;
+    ULONG_PTR Limit = Overflow ? Thread->UserArea + PAGE_SIZE : ALIGN_DOWN_BY(Address, PAGE_SIZE);
+    /* The program's copy: what it does to it is its own affair. */
+    ArchCopyToUser(&((PTEB)Thread->Teb)->NtTib.StackLimit, &Limit, sizeof(Limit));
+    return Overflow ? Status : STATUS_SUCCESS;
 }
 
 NTSTATUS SvcPageFault(PKTRAP_FRAME Frame, uintptr_t Address, ULONG Access)
 {
     NTSTATUS Status = MmHandlePageFault(Frame, Address, Access);
-    return __builtin_expect(Status != STATUS_GUARD_PAGE_VIOLATION, 1) ? Status : SvcTouchedGuard(Address);
+    if (__builtin_expect(Status != STATUS_GUARD_PAGE_VIOLATION && Status != STATUS_STACK_OVERFLOW, 1)) {
+        return Status;
+    }
+    return SvcTouchedGuard(Address, Status);
 }

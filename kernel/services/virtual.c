@@ -126,7 +126,7 @@ NTSTATUS SvcChangeMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T Regio
 
 ULONG SvcTagFlags(const MM_REGION_INFORMATION *Region)
 {
-    return (ULONG)(ULONG_PTR)Region->Tag & (PAGE_SIZE - 1);
+    return ((ULONG)(ULONG_PTR)Region->Tag & (PAGE_SIZE - 1)) | (Region->Reserved ? PS_VM_RESERVED : 0);
 }
 
 /* The kernel's own regions carry no base: each counts as an allocation. */
@@ -384,7 +384,7 @@ static NTSTATUS SvcProtect(SVC_VM_REQUEST *Request)
 
 /*
  * Changes the protection of committed pages of one allocation; *OldProtect receives that of the first. STATUS_NOT_COMMITTED;
- * STATUS_CONFLICTING_ADDRESSES: free memory, or several allocations; STATUS_SECTION_PROTECTION: more than the view was mapped with;
+ * STATUS_CONFLICTING_ADDRESSES: free memory, several allocations, or the guard page of a thread's stack; STATUS_SECTION_PROTECTION: more than the view was mapped with;
  * STATUS_INVALID_PAGE_PROTECTION, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED; handle errors
  * (PROCESS_VM_OPERATION). PASSIVE. (no WDK page)
  */

@@ -290,6 +290,84 @@ static VOID KernelWritesGrowStacks(VOID)
     CHECK_STATUS(BelowStatus, STATUS_ACCESS_VIOLATION);
 }
 
+/* A thread that waits until its stack has been looked at, then uses more of it than is committed. */
+typedef struct _STACK_OWNER {
+    HANDLE Ready, Go;
+    PTEB Teb;
+    ULONG_PTR FirstLimit, LastLimit;
+} STACK_OWNER;
+
+static VOID StackOwnerThread(PVOID Argument)
+{
+    STACK_OWNER *Owner = Argument;
+    Owner->Teb = NtCurrentTeb();
+    Owner->FirstLimit = (ULONG_PTR)Owner->Teb->NtTib.StackLimit;
+    NtSetEvent(Owner->Ready, NULL);
+    NtWaitForSingleObject(Owner->Go, FALSE, NULL);
+    for (volatile UCHAR *Next = (PUCHAR)Owner->FirstLimit - 1; Next > (PUCHAR)Owner->FirstLimit - 0x8000; Next -= 0x1000) {
+        *Next = 1;
+    }
+    Owner->LastLimit = (ULONG_PTR)Owner->Teb->NtTib.StackLimit;
+}
+
+static VOID CheckStackPart(ULONG_PTR Address, ULONG State, ULONG Protect)
+{
+    MEMORY_BASIC_INFORMATION Part;
+    CHECK_SUCCESS(NtQueryVirtualMemory(NtCurrentProcess(), (PVOID)Address, 0, &Part, sizeof(Part), NULL));
+    CHECK_EQUAL(Part.State, State);
+    CHECK_EQUAL(Part.Protect, Protect);
+}
+
+static NTSTATUS ProtectPage(ULONG_PTR Address, ULONG Protection)
+{
+    PVOID Base = (PVOID)Address;
+    SIZE_T Size = 0x1000;
+    ULONG Old;
+    return NtProtectVirtualMemory(NtCurrentProcess(), &Base, &Size, Protection, &Old);
+}
+
+/* A stack's three parts, as a program sees them; what has no pages yet cannot be protected; whoever else touches the guard page
+   hears of it, and its owner grows all the same. */
+static VOID StacksHaveThreeParts(VOID)
+{
+    STACK_OWNER Owner;
+    HANDLE Thread;
+    CHECK_SUCCESS(NtCreateEvent(&Owner.Ready, EVENT_ALL_ACCESS, NULL, SynchronizationEvent, FALSE));
+    CHECK_SUCCESS(NtCreateEvent(&Owner.Go, EVENT_ALL_ACCESS, NULL, SynchronizationEvent, FALSE));
+    CHECK_SUCCESS(CreateThread(StackOwnerThread, &Owner, &Thread));
+    CHECK_SUCCESS(WaitFor(Owner.Ready, PATIENCE));
+    ULONG_PTR Limit = Owner.FirstLimit, Base = (ULONG_PTR)Owner.Teb->NtTib.StackBase;
+    CHECK_EQUAL(Limit % 0x1000, 0);
+    CHECK_EQUAL(Base % 0x1000, 0);
+    CHECK((ULONG_PTR)Owner.Teb < Base && (ULONG_PTR)(Owner.Teb + 1) > Limit);
+    CheckStackPart(Base - 1, MEM_COMMIT, PAGE_READWRITE);
+    CheckStackPart(Limit, MEM_COMMIT, PAGE_READWRITE);
+    CheckStackPart(Limit - 0x1000, MEM_COMMIT, PAGE_READWRITE | PAGE_GUARD);
+    CheckStackPart(Limit - 0x2000, MEM_RESERVE, 0);
+    CheckStackPart(Base - STACK_RESERVE - 0x1000, MEM_RESERVE, 0);
+    CHECK_STATUS(ProtectPage(Limit - 0x2000, PAGE_READWRITE), STATUS_NOT_COMMITTED);
+    CHECK_STATUS(ProtectPage(Limit - 0x1000, PAGE_READWRITE), STATUS_CONFLICTING_ADDRESSES);
+    CHECK_SUCCESS(ProtectPage(Limit + 0x1000, PAGE_READONLY));
+    CheckStackPart(Limit + 0x1000, MEM_COMMIT, PAGE_READONLY);
+    CHECK_SUCCESS(ProtectPage(Limit + 0x1000, PAGE_READWRITE));
+
+    PVOID Handler = RtlAddVectoredExceptionHandler(TRUE, NoteException);
+    SeenCount = 0;
+    (void)*(volatile UCHAR *)(Limit - 1);
+    RtlRemoveVectoredExceptionHandler(Handler);
+    CHECK_EQUAL(SeenCount, 1);
+    CHECK_STATUS(Seen.ExceptionCode, STATUS_GUARD_PAGE_VIOLATION);
+    CheckStackPart(Limit - 0x1000, MEM_COMMIT, PAGE_READWRITE);
+    CheckStackPart(Limit - 0x2000, MEM_COMMIT, PAGE_READWRITE | PAGE_GUARD);
+
+    CHECK_SUCCESS(NtSetEvent(Owner.Go, NULL));
+    CHECK_SUCCESS(WaitFor(Thread, PATIENCE));
+    CHECK_EQUAL(Owner.LastLimit, Limit - 0x8000);
+    CHECK_SUCCESS(NtClose(Thread));
+    CHECK_SUCCESS(NtClose(Owner.Ready));
+    CHECK_SUCCESS(NtClose(Owner.Go));
+}
+
 /* ---- Ends ---- */
 
 static const struct {
@@ -328,6 +406,7 @@ static const TEST Tests[] = {
     {"exceptions.raise-refuses-nonsense", RaiseRefusesNonsense},
     {"exceptions.stack-grows-to-its-end", StacksGrowToTheirEnd},
     {"exceptions.kernel-writes-grow-stacks", KernelWritesGrowStacks},
+    {"exceptions.stacks-have-three-parts", StacksHaveThreeParts},
     {"exceptions.ends", EndsHaveTheStatus},
 };
 
