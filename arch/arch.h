@@ -143,8 +143,10 @@ SIZE_T ArchFpuStateSize(void);
 SIZE_T ArchFpuBlockSize(void);
 void ArchInitializeFpuState(PKTHREAD Thread, void *Block);
 void ArchCloneFpuState(PKTHREAD Destination);
-void ArchReadFpuState(PKTHREAD Thread, void *Image);
-NTSTATUS ArchWriteFpuState(PKTHREAD Thread, const void *Image);
+/* Of the current thread; see <subsystem.h>. */
+NTSTATUS ArchSetFpuState(const void *Legacy);
+NTSTATUS ArchSaveFpuStateToUser(void *Image, SIZE_T *Size, uint64_t *Components);
+NTSTATUS ArchLoadFpuStateFromUser(const void *Image);
 
 /* Kernel code is about to use the FPU in the current thread: its registers are kept in Block (ArchFpuBlockSize bytes) and
    take their initial state. A thread that has no FPU state keeps the kernel's there meanwhile: true is returned, and

@@ -139,8 +139,17 @@ typedef struct _PS_SUBSYSTEM_ROUTINES {
     /* The user registers of the current thread, or of a suspended or not yet started one. Set makes them safe. */
     NTSTATUS (*GetRegisters)(PETHREAD Thread, PKTRAP_FRAME Frame);
     NTSTATUS (*SetRegisters)(PETHREAD Thread, const KTRAP_FRAME *Frame);
-    NTSTATUS (*GetFpuState)(PETHREAD Thread, PVOID Image, SIZE_T *Size);
-    NTSTATUS (*SetFpuState)(PETHREAD Thread, const VOID *Image, SIZE_T Size);
+    /* Those of the current thread, where they stand: what is changed counts once SetRegisters has been called with this
+       very pointer, which makes it safe. */
+    PKTRAP_FRAME (*CurrentRegisters)(VOID);
+    /* The current thread's FPU state: as when a program starts, but x87 and SSE as an FXSAVE image (NULL: those as well).
+       STATUS_INVALID_PARAMETER: bits in MXCSR that there are not. */
+    NTSTATUS (*SetFpuState)(const VOID *Legacy);
+    /* The same to and from its own memory, at a multiple of 64, in *Size bytes. *Components: what the image may hold, in the
+       bits of XSAVE's header; 0: it is FXSAVE's, which cannot be loaded so. Image NULL: tells only these two.
+       STATUS_ACCESS_VIOLATION: also for an image that the processor refuses. */
+    NTSTATUS (*SaveFpuStateToUser)(PVOID Image, PSIZE_T Size, PULONG64 Components);
+    NTSTATUS (*LoadFpuStateFromUser)(const VOID *Image);
     NTSTATUS (*SetDescriptorBase)(ULONG Which, ULONG64 Base); /* PS_BASE_*; current thread */
     ULONG64 (*GetDescriptorBase)(ULONG Which);
     /* ReturnToUser(frame) will be called before Thread next returns to user mode; with Interrupt TRUE

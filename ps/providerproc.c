@@ -236,6 +236,10 @@ static NTSTATUS PspGetRegisters(PETHREAD Thread, PKTRAP_FRAME Frame)
 /* What is not safe never stands in the thread's frame: somebody may resume the thread meanwhile. */
 static NTSTATUS PspSetRegisters(PETHREAD Thread, const KTRAP_FRAME *Frame)
 {
+    if (Frame == ArchUserFrame(ArchCurrentThread())) {
+        ArchSanitizeUserFrame(ArchUserFrame(ArchCurrentThread()));
+        return STATUS_SUCCESS;
+    }
     KTRAP_FRAME Safe = *Frame;
     ArchSanitizeUserFrame(&Safe);
     NTSTATUS Status = PsHoldRegisters(Thread);
@@ -246,36 +250,9 @@ static NTSTATUS PspSetRegisters(PETHREAD Thread, const KTRAP_FRAME *Frame)
     return Status;
 }
 
-/* *Size: of Image; receives the size that there is. Image NULL: asks for the size. */
-static NTSTATUS PspGetFpuState(PETHREAD Thread, PVOID Image, SIZE_T *Size)
+static PKTRAP_FRAME PspCurrentRegisters(VOID)
 {
-    SIZE_T Room = *Size;
-    *Size = ArchFpuStateSize();
-    if (Image == NULL) {
-        return STATUS_SUCCESS;
-    }
-    if (Room < *Size) {
-        return STATUS_BUFFER_TOO_SMALL;
-    }
-    NTSTATUS Status = PsHoldRegisters(Thread);
-    if (NT_SUCCESS(Status)) {
-        ArchReadFpuState(&Thread->Tcb, Image);
-        PsReleaseRegisters(Thread);
-    }
-    return Status;
-}
-
-static NTSTATUS PspSetFpuState(PETHREAD Thread, const VOID *Image, SIZE_T Size)
-{
-    if (Size != ArchFpuStateSize()) {
-        return STATUS_INFO_LENGTH_MISMATCH;
-    }
-    NTSTATUS Status = PsHoldRegisters(Thread);
-    if (NT_SUCCESS(Status)) {
-        Status = ArchWriteFpuState(&Thread->Tcb, Image);
-        PsReleaseRegisters(Thread);
-    }
-    return Status;
+    return ArchUserFrame(ArchCurrentThread());
 }
 
 C_ASSERT(PS_BASE_FS == ARCH_BASE_FS && PS_BASE_GS == ARCH_BASE_GS);
@@ -452,8 +429,10 @@ const PS_SUBSYSTEM_ROUTINES PspSubsystemRoutines = {
     .CurrentThreadContext = PspCurrentThreadContext,
     .GetRegisters = PspGetRegisters,
     .SetRegisters = PspSetRegisters,
-    .GetFpuState = PspGetFpuState,
-    .SetFpuState = PspSetFpuState,
+    .CurrentRegisters = PspCurrentRegisters,
+    .SetFpuState = ArchSetFpuState,
+    .SaveFpuStateToUser = ArchSaveFpuStateToUser,
+    .LoadFpuStateFromUser = ArchLoadFpuStateFromUser,
     .SetDescriptorBase = PspSetDescriptorBase,
     .GetDescriptorBase = PspGetDescriptorBase,
     .RequestReturnToUser = PspRequestReturnToUser,

@@ -244,6 +244,8 @@ void ArchpInitializeFpu(void);
 /* x87 and SSE of a thread: the current one, or one that has its state saved. The image is made safe. */
 void ArchpReadLegacyFpu(PKTHREAD Thread, PXMM_SAVE_AREA32 Area);
 void ArchpWriteLegacyFpu(PKTHREAD Thread, const XMM_SAVE_AREA32 *Area);
+NTSTATUS ArchpXsaveToUser(void *Image, ULONG Unused, SIZE_T Size); /* usercopy.asm; Image a multiple of 64 */
+NTSTATUS ArchpXrstorFromUser(const void *Image, ULONG Unused, SIZE_T Size);
 
 /* traps.asm, syscall.asm, usercopy.asm */
 extern const void *const ArchpTrapStub[256];

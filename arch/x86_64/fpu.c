@@ -136,41 +136,48 @@ void ArchCloneFpuState(PKTHREAD Destination)
     Save(Destination->Arch.FpuState);
 }
 
-void ArchReadFpuState(PKTHREAD Thread, void *Image)
+/* Registers are loaded, no memory of the thread's is touched: a switch at any time is harmless. */
+NTSTATUS ArchSetFpuState(const void *Legacy)
 {
-    bool Enabled = ArchDisableInterrupts();
-    if (Thread == ArchCurrentThread()) {
-        Save(Thread->Arch.FpuState);
+    uint8_t Image[FXSAVE_SIZE + sizeof(XSAVE_HEADER)] __attribute__((aligned(64)));
+    memcpy(Image, Initial, sizeof(Image));
+    if (Legacy != NULL) {
+        memcpy(Image, Legacy, FXSAVE_SIZE);
+        HeaderOf(Image)->StateVector = 3; /* x87 and SSE */
     }
-    memcpy(Image, Thread->Arch.FpuState, StateSize);
-    ArchRestoreInterrupts(Enabled);
-}
-
-/* Makes an image that XRSTOR and FXRSTOR accept whatever the program wrote in it (SDM vol. 1, 13.8.1). */
-static void Sanitize(void *Image)
-{
-    *(uint32_t *)((uint8_t *)Image + FXSAVE_MXCSR) &= MxcsrMask;
-    if (ArchpFeatures.Xsave) {
-        XSAVE_HEADER *Header = HeaderOf(Image);
-        *Header = (XSAVE_HEADER){.StateVector = Header->StateVector & ArchpFeatures.Xcr0};
-    }
-}
-
-NTSTATUS ArchWriteFpuState(PKTHREAD Thread, const void *Image)
-{
-    void *State = Thread->Arch.FpuState;
-    if (State == NULL) {
+    if (*(uint32_t *)(Image + FXSAVE_MXCSR) & ~MxcsrMask) {
         return STATUS_INVALID_PARAMETER;
     }
-    /* Interrupts off: a switch between copy and load would save the old registers over the new image. */
-    bool Enabled = ArchDisableInterrupts();
-    memcpy(State, Image, StateSize);
-    Sanitize(State);
-    if (Thread == ArchCurrentThread()) {
-        Restore(State);
-    }
-    ArchRestoreInterrupts(Enabled);
+    Restore(Image);
     return STATUS_SUCCESS;
+}
+
+/* XSAVE leaves most of the header as it finds it. */
+NTSTATUS ArchSaveFpuStateToUser(void *Image, SIZE_T *Size, uint64_t *Components)
+{
+    *Components = ArchpFeatures.Xcr0;
+    *Size = StateSize;
+    if (Image == NULL) {
+        return STATUS_SUCCESS;
+    }
+    if (!ArchpFeatures.Xsave) {
+        uint8_t Legacy[FXSAVE_SIZE] __attribute__((aligned(16)));
+        Save(Legacy);
+        return ArchCopyToUser(Image, Legacy, FXSAVE_SIZE);
+    }
+    NTSTATUS Status = ArchZeroUser(HeaderOf(Image), sizeof(XSAVE_HEADER));
+    return Status == STATUS_SUCCESS ? ArchpXsaveToUser(Image, 0, StateSize) : Status;
+}
+
+/* The processor refuses a bad header, and bad bits in MXCSR, which QEMU does not: so they are looked at. */
+NTSTATUS ArchLoadFpuStateFromUser(const void *Image)
+{
+    ULONG Mxcsr;
+    NTSTATUS Status = ArchReadUser32((const ULONG *)((const uint8_t *)Image + FXSAVE_MXCSR), &Mxcsr);
+    if (Status == STATUS_SUCCESS && (!ArchpFeatures.Xsave || (Mxcsr & ~MxcsrMask))) {
+        Status = STATUS_ACCESS_VIOLATION;
+    }
+    return Status == STATUS_SUCCESS ? ArchpXrstorFromUser(Image, 0, StateSize) : Status;
 }
 
 /* The part of the state that every processor has, as FXSAVE writes it: it is the first part of XSAVE's image, too. FXRSTOR

@@ -211,6 +211,9 @@ static bool IsPrivilegedAt(uintptr_t Rip)
 /* #TS, #NP, #SS and #GP tell no address: the documented record says "read of -1". */
 static void HandleProtectionFault(PKTRAP_FRAME Frame)
 {
+    if (!KTRAP_FROM_USER(Frame) && FixUp(Frame, false)) {
+        return; /* XRSTOR refuses what a program wrote */
+    }
     if (KTRAP_FROM_USER(Frame) && IsPrivilegedAt(Frame->Rip)) {
         DispatchCode(Frame, STATUS_PRIVILEGED_INSTRUCTION);
     } else {

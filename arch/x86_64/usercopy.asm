@@ -159,6 +159,26 @@ USER_WORD ArchExchangeUser32, rdx, {xchg [rdi], eax}
 ; NTSTATUS ArchExchangeAddUser32(volatile ULONG *UserAddress, ULONG Addend, ULONG *Previous)
 USER_WORD ArchExchangeAddUser32, rdx, {lock xadd [rdi], eax}
 
+; NTSTATUS %1(void *UserImage, ULONG Unused, SIZE_T Size): what XSAVE keeps, to or from the user's memory.
+%macro USER_XSAVE 2
+global %1
+align 16
+%1:
+    CHECK_RANGE rdi
+    mov eax, -1
+    mov edx, eax
+    OPEN_WINDOW
+%%access:
+    %2 [rdi]
+    CLOSE_WINDOW
+    xor eax, eax
+    ret
+    FIXUP %%access, ArchpCopyFault
+%endmacro
+
+USER_XSAVE ArchpXsaveToUser, xsave64
+USER_XSAVE ArchpXrstorFromUser, xrstor64
+
 ; bool ArchOpenUserAccess(void): returns whether the window was open. Without SMAP it is never open and never
 ; closed.
 global ArchOpenUserAccess

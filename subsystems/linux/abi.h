@@ -63,8 +63,10 @@ typedef int64_t s64;
 #define EAFNOSUPPORT 97
 #define ETIMEDOUT    110
 
-/* Never seen by a program: the call starts again, unless a handler without SA_RESTART runs first. */
-#define ERESTARTSYS 512
+/* Never seen by a program: the call starts again, ... */
+#define ERESTARTSYS           512 /* ... unless a handler without SA_RESTART runs first */
+#define ERESTARTNOHAND        514 /* ... unless any handler runs first */
+#define ERESTART_RESTARTBLOCK 516 /* the same, where task->restart says (for the rest of a sleep, say) */
 
 /* ---- Files ---- */
 
@@ -348,6 +350,7 @@ struct winsize {
 #define SIGIO     29
 #define SIGPWR    30
 #define SIGSYS    31
+#define SIGRTMIN  32
 #define _NSIG     64
 
 typedef u64 sigset_t;
@@ -360,6 +363,9 @@ typedef u64 sigset_t;
 #define SIG_UNBLOCK 1
 #define SIG_SETMASK 2
 
+#define SA_NOCLDSTOP 0x00000001U
+#define SA_NOCLDWAIT 0x00000002U
+#define SA_SIGINFO   0x00000004U
 #define SA_RESTORER  0x04000000U
 #define SA_ONSTACK   0x08000000U
 #define SA_RESTART   0x10000000U
@@ -388,7 +394,15 @@ typedef struct sigaltstack {
 
 #define SI_USER   0
 #define SI_KERNEL 0x80
+#define SI_QUEUE  (-1)
+#define SI_TIMER  (-2)
 #define SI_TKILL  (-6)
+
+#define CLD_EXITED    1
+#define CLD_KILLED    2
+#define CLD_DUMPED    3
+#define CLD_STOPPED   5
+#define CLD_CONTINUED 6
 
 #define ILL_ILLOPN  2
 #define FPE_INTDIV  1
@@ -403,19 +417,33 @@ typedef struct sigaltstack {
 #define BUS_ADRERR  2
 #define TRAP_TRACE  2
 
+/* What is known of a signal. Programs see SI_MAX_SIZE bytes, zeros behind these. */
 typedef struct siginfo {
     s32 si_signo, si_errno, si_code, __pad;
-    union {
+    union { /* each member as large as the others, so that an initialiser clears all */
         struct {
-            s32 si_pid;
-            u32 si_uid;
+            union {
+                s32 si_pid;
+                s32 si_timerid;
+            };
+            union {
+                u32 si_uid;
+                s32 si_overrun;
+            };
+            union {
+                u64 si_value;
+                s32 si_status;
+            };
+            s64 si_utime, si_stime; /* SIGCHLD */
         };
-        u64 si_addr;
+        struct {
+            u64 si_addr;
+            u64 __rest[3];
+        };
     };
-    u64 si_value;
-    u8 __rest[96]; /* no part of a union: an initialiser clears it */
 } siginfo_t;
-C_ASSERT(sizeof(siginfo_t) == 128);
+#define SI_MAX_SIZE 128
+C_ASSERT(sizeof(siginfo_t) == 48);
 
 struct sigcontext {
     u64 r8, r9, r10, r11, r12, r13, r14, r15, di, si, bp, bx, dx, ax, cx, sp, ip, flags;
@@ -441,7 +469,9 @@ struct rt_sigframe {
     u64 pretcode;
     struct ucontext uc;
     siginfo_t info;
+    u8 info_rest[SI_MAX_SIZE - sizeof(siginfo_t)];
 };
+C_ASSERT(sizeof(struct rt_sigframe) == 440);
 
 /* Of sigcontext.trapno: an absent segment, a bad stack, a page fault. */
 #define X86_TRAP_NP 11
@@ -457,8 +487,6 @@ struct fpx_sw_bytes {
     u32 padding[7];
 };
 #define FXSAVE_SIZE      512
-#define FXSAVE_MXCSR     24
-#define XFEATURES_FXSAVE 3 /* what it holds, in the words of XSAVE's header behind it */
 #define FPX_SW_OFFSET    464
 #define FP_XSTATE_MAGIC1 0x46505853U
 #define FP_XSTATE_MAGIC2 0x46505845U
@@ -522,6 +550,7 @@ struct fpx_sw_bytes {
 #define RLIMIT_CORE     4
 #define RLIMIT_NOFILE   7
 #define RLIMIT_MEMLOCK  8
+#define RLIMIT_SIGPENDING 11
 #define RLIMIT_MSGQUEUE 12
 #define RLIMIT_NICE     13
 #define RLIMIT_RTPRIO   14

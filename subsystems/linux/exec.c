@@ -811,7 +811,7 @@ static long replace_program(struct program *program)
         return error_of(status);
     }
     status = program_load(program, process->object, process->mm, &regs);
-    if (!NT_SUCCESS(status) || restore_fpu(task, 0) < 0) {
+    if (!NT_SUCCESS(status) || !NT_SUCCESS(kernel.SetFpuState(NULL))) {
         process_exit_signal(process, SIGKILL);
         return 0;
     }

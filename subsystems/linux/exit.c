@@ -41,6 +41,7 @@ void linux_thread_exit(PETHREAD thread, PVOID context)
     mutex_lock(&tasklist_lock);
     task->exited = true;
     RemoveEntryList(&task->links); /* one that is not in the list yet is a list of its own */
+    signals_task_exit(task);
     mutex_unlock(&tasklist_lock);
     task_put(task);
 }

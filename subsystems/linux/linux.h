@@ -12,9 +12,9 @@
  *   tree       vfs
  *   files      file
  *   trace      names decode trace
- *   processes  process signal time
+ *   processes  process delivery reap sigframe signal sigqueue time
  *   kinds      archive dev console pipe proc
- *   calls      dir exec exit io mm poll stat sys
+ *   calls      dir exec exit fault io mm poll sigcalls stat sys
  *   table      syscall
  *   door       module
  *
@@ -432,10 +432,31 @@ struct sighand {
     struct sigaction action[_NSIG]; /* (tasklist_lock) of signal n at n - 1 */
 };
 
-/* Signals that wait: each at most once (queues for real-time signals are not there yet). */
+#define IGNORED_BY_DEFAULT (sigmask(SIGCHLD) | sigmask(SIGCONT) | sigmask(SIGURG) | sigmask(SIGWINCH))
+#define STOPPING           (sigmask(SIGSTOP) | sigmask(SIGTSTP) | sigmask(SIGTTIN) | sigmask(SIGTTOU))
+#define SIGNAL_QUEUE_LIMIT 1024 /* RLIMIT_SIGPENDING, of all processes together */
+
+/* A signal that waits, with what is known of it. */
+struct sigqueue {
+    LIST_ENTRY links;
+    siginfo_t info;
+};
+
+/* Signals that wait, of one task or for any of a process (signal.c). A bit may be set without a record. */
 struct sigpending {
-    sigset_t set; /* (tasklist_lock) */
-    siginfo_t info[_NSIG];
+    sigset_t volatile set; /* (tasklist_lock); read without */
+    LIST_ENTRY queue;      /* (tasklist_lock) in the order in which they came */
+    bool spare_used;       /* (tasklist_lock) */
+    struct sigqueue spare; /* (tasklist_lock) the first record, so that one signal needs no memory */
+};
+
+/* A process's, and who moves it, under tasklist_lock: begin_stop, the last of its tasks to stop, and SIGCONT. */
+enum stop_state { NOT_STOPPED, STOP_BEGUN, STOPPED };
+
+/* How a call that a signal has broken off goes on, when its arguments do not say it (restart_syscall). */
+struct restart {
+    long (*function)(struct restart *restart); /* NULL: not at all */
+    u64 argument[4];
 };
 
 /* A thread group. Its tasks share mm and sighand. (t) tasklist_lock; (c) constant after creation */
@@ -450,6 +471,11 @@ struct process {
     struct mm *mm;       /* (c) but for exec, alone then */
     struct sighand *sighand;
     struct sigpending pending; /* (t) */
+    enum stop_state volatile stop_state; /* (t); read without */
+    u32 stops_left;            /* (t) tasks that have still to stop */
+    s32 stop_signal;           /* (t) */
+    bool tell_continued;       /* (t) the parent does not know yet that the process goes on */
+    KEVENT continued;          /* notification; (t) signalled while the process is not stopped */
     struct inode *exe;         /* (t) */
     char *arguments;           /* (t) as argv was, for /proc */
     size_t arguments_size;
@@ -473,10 +499,13 @@ struct task {
     s32 tid;
     struct files *files;
     struct fs *fs;
-    sigset_t blocked;    /* (t) */
+    sigset_t volatile blocked; /* changed by the task itself, without a lock (signal.c) */
+    sigset_t volatile waited;  /* the same: taken out of blocked while sigtimedwait waits for them */
     sigset_t saved_mask; /* to come back after the handler that ends a sigsuspend */
     bool restore_mask;
     struct sigpending pending; /* (t) */
+    bool volatile stop_wanted; /* (t); read without: it has to stop, and be counted */
+    struct restart restart;
     KEVENT event;              /* what the task sleeps on (wait.c) */
     stack_t altstack;
     u32 __user *clear_tid;
@@ -498,7 +527,8 @@ static inline struct process *current_process(void)
 
 struct process *process_create(s32 ppid); /* not yet listed; NULL when memory is out */
 void process_put(struct process *process);
-struct process *process_get(s32 pid); /* referenced; NULL */
+struct process *process_find(s32 pid); /* tasklist_lock is held; NULL */
+struct process *process_get(s32 pid);  /* referenced; NULL */
 struct task *task_create(struct process *process, struct files *files,
                          struct fs *fs); /* takes over the references */
 void task_put(struct task *task);
@@ -523,16 +553,21 @@ void linux_thread_exit(PETHREAD thread, PVOID context);
 void linux_process_exit(PEPROCESS object, PVOID context);
 NTSTATUS linux_terminate_process(PEPROCESS object, NTSTATUS status);
 
+/* A child has stopped or goes on (CLD_*): its parent is told. tasklist_lock is held. */
+void child_changed(struct process *process, int code, int sig);
+/* No member has a parent in another group of its session, so that nobody could continue it. tasklist_lock is held. */
+bool is_orphaned_group(s32 pgid);
+
 /* ---- Programs (exec.c) ---- */
 
 NTSTATUS linux_start_program(PPS_PROGRAM program, PEPROCESS *object);
 
 /* ---- Signals (signal.c) ---- */
 
-/* Without a lock: who sends one interrupts the task afterwards. */
+/* Is there anything that breaks a wait off? Without a lock: who sends it interrupts the task afterwards. */
 static inline bool signal_pending(const struct task *task)
 {
-    return ((task->pending.set | task->process->pending.set) & ~task->blocked) != 0;
+    return ((task->pending.set | task->process->pending.set) & ~task->blocked) != 0 || task->stop_wanted;
 }
 /* What a wait that was broken off returns to its caller: also sees to it that the end of the call looks
    for signals. */
@@ -550,15 +585,49 @@ static inline bool is_dying(void)
    has broken it off, before any otherwise, by end_mask, which answers the call's result again. */
 long use_mask(const sigset_t __user *mask, size_t size);
 long end_mask(long result);
-void send_signal_locked(struct process *process, struct task *task,
-                        const siginfo_t *info); /* task NULL: any */
+void set_blocked(struct task *task, sigset_t set); /* the current task */
+/* To a task, or with NULL to any of the process that takes it. -EAGAIN: no room for one that carries a value. */
+long send_signal_locked(struct process *process, struct task *task, const siginfo_t *info);
+long send_signal(struct process *process, struct task *task, const siginfo_t *info);
+long signal_group_locked(s32 pgid, const siginfo_t *info); /* -ESRCH: there is none */
 void signal_group(s32 pgid, int sig);
+void wake_task(struct task *task); /* it looks for signals, and for stops, soon */
 void signal_self(int sig); /* to the current task, as from itself */
-/* What a handler's frame holds, or with 0 what a program starts with. */
-long restore_fpu(struct task *task, u64 fpstate);
+/* Takes one of these that waits for the task, and answers its number; 0: none. tasklist_lock is held. */
+int take_signal(struct task *task, sigset_t set, siginfo_t *info);
+void pass_on_signals(struct task *task, sigset_t signals); /* those that wait for any task: others may take them */
+void set_action(struct process *process, int sig, const struct sigaction *new, struct sigaction *before);
+
 void signals_exec(struct process *process, struct task *task);
+
+/* ---- Queues of signals (sigqueue.c), with tasklist_lock or when nobody else has them ---- */
+
+void sigpending_init(struct sigpending *pending);
+void sigpending_flush(struct sigpending *pending); /* all are forgotten */
+void sigpending_forget(struct sigpending *pending, sigset_t signals);
+long sigpending_note(struct process *process, struct sigpending *pending, const siginfo_t *info); /* -EAGAIN */
+void sigpending_take(struct sigpending *pending, int sig, siginfo_t *info); /* the oldest of that number */
+
+/* ---- What becomes of them (delivery.c, fault.c) ---- */
+
 void linux_return_to_user(KTRAP_FRAME *frame);
 BOOLEAN linux_exception(PEXCEPTION_RECORD record, KTRAP_FRAME *frame);
+/* A fault of the current task: its handler runs next, or it dies. */
+void force_signal(int sig, int code, u64 address, KTRAP_FRAME *frame);
+/* tasklist_lock is held; a new task is in its process's list, one that ends has left it. */
+void signals_new_task(struct task *task);
+void signals_task_exit(struct task *task);
+
+/* ---- Handlers' frames (sigframe.c) ---- */
+
+/* Lays a frame on the program's stack, or on the alternate one, and makes regs run the handler. mask: the one
+   that comes back with the frame. */
+long build_frame(struct task *task, const struct sigaction *action, const siginfo_t *info, sigset_t mask,
+                 KTRAP_FRAME *regs);
+/* Registers and FPU state as the frame says that the handler leaves; its mask is *mask. -EFAULT */
+long restore_frame(struct task *task, KTRAP_FRAME *regs, sigset_t *mask);
+bool is_on_altstack(const struct task *task, u64 sp);
+long set_altstack(struct task *task, const stack_t *stack, u64 sp);
 
 /* ---- Time (time.c) ---- */
 
@@ -577,11 +646,12 @@ struct call_description {
 #define NR_CALLS 452
 extern const struct call_description call_descriptions[NR_CALLS];
 
-#define NR_poll         7
-#define NR_rt_sigreturn 15
-#define NR_exit         60
-#define NR_exit_group   231
-#define NR_ppoll        271
+#define NR_poll            7
+#define NR_rt_sigreturn    15
+#define NR_exit            60
+#define NR_restart_syscall 219
+#define NR_exit_group      231
+#define NR_ppoll           271
 
 void linux_system_call(KTRAP_FRAME *frame);
 

@@ -290,6 +290,8 @@ static const struct {
     {130, "EOWNERDEAD", "Owner died"},
     {131, "ENOTRECOVERABLE", "State not recoverable"},
     {512, "ERESTARTSYS", "To be restarted if SA_RESTART is set"},
+    {514, "ERESTARTNOHAND", "To be restarted if no handler"},
+    {516, "ERESTART_RESTARTBLOCK", "Interrupted by signal"},
     {513, "ERESTARTNOINTR", "To be restarted"},
     {514, "ERESTARTNOHAND", "To be restarted if no handler"},
     {516, "ERESTART_RESTARTBLOCK", "Interrupted by signal"},

@@ -53,6 +53,7 @@ static void set_limits(struct process *process)
     process->rlimits[RLIMIT_CORE].rlim_cur = 0;
     process->rlimits[RLIMIT_NOFILE] = (struct rlimit){1024, 4096};
     process->rlimits[RLIMIT_MEMLOCK] = (struct rlimit){64 << 10, 64 << 10};
+    process->rlimits[RLIMIT_SIGPENDING] = (struct rlimit){SIGNAL_QUEUE_LIMIT, SIGNAL_QUEUE_LIMIT};
     process->rlimits[RLIMIT_MSGQUEUE] = (struct rlimit){819200, 819200};
     process->rlimits[RLIMIT_NICE] = process->rlimits[RLIMIT_RTPRIO] = (struct rlimit){0, 0};
 }
@@ -66,6 +67,8 @@ struct process *process_create(s32 ppid)
     process->refs = 1;
     InitializeListHead(&process->links);
     InitializeListHead(&process->tasks);
+    sigpending_init(&process->pending);
+    KeInitializeEvent(&process->continued, NotificationEvent, TRUE);
     process->ppid = ppid;
     process->trace = trace_of_new();
     process->mm = mm_create();
@@ -87,6 +90,7 @@ void process_put(struct process *process)
     }
     mm_put(process->mm);
     sighand_put(process->sighand);
+    sigpending_flush(&process->pending);
     inode_put(process->exe);
     release(process->arguments);
     if (process->object != NULL) {
@@ -95,17 +99,23 @@ void process_put(struct process *process)
     release(process);
 }
 
-struct process *process_get(s32 pid)
+struct process *process_find(s32 pid)
 {
-    struct process *found = NULL;
-
-    mutex_lock(&tasklist_lock);
-    for (PLIST_ENTRY at = processes.Flink; at != &processes && found == NULL; at = at->Flink) {
+    for (PLIST_ENTRY at = processes.Flink; at != &processes; at = at->Flink) {
         struct process *process = CONTAINING_RECORD(at, struct process, links);
         if (process->pid == pid) {
-            InterlockedIncrement(&process->refs);
-            found = process;
+            return process;
         }
+    }
+    return NULL;
+}
+
+struct process *process_get(s32 pid)
+{
+    mutex_lock(&tasklist_lock);
+    struct process *found = process_find(pid);
+    if (found != NULL) {
+        InterlockedIncrement(&found->refs);
     }
     mutex_unlock(&tasklist_lock);
     return found;
@@ -141,6 +151,18 @@ void process_set_program(struct process *process, struct inode *exe, const char 
     release(old_arguments);
 }
 
+bool is_orphaned_group(s32 pgid)
+{
+    for (PLIST_ENTRY at = processes.Flink; at != &processes; at = at->Flink) {
+        struct process *member = CONTAINING_RECORD(at, struct process, links);
+        struct process *parent = member->pgid == pgid ? process_find(member->ppid) : NULL;
+        if (parent != NULL && parent->sid == member->sid && parent->pgid != pgid) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* ---- Tasks ---- */
 
 struct task *task_create(struct process *process, struct files *files, struct fs *fs)
@@ -153,6 +175,7 @@ struct task *task_create(struct process *process, struct files *files, struct fs
     }
     task->refs = 1;
     InitializeListHead(&task->links);
+    sigpending_init(&task->pending);
     task->process = process;
     task->tid = process->pid; /* a first task's */
     task->files = files;
@@ -167,6 +190,7 @@ void task_put(struct task *task)
     if (InterlockedDecrement(&task->refs) != 0) {
         return;
     }
+    sigpending_flush(&task->pending);
     files_put(task->files);
     fs_put(task->fs);
     if (task->thread != NULL) {

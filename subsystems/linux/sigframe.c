@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Handlers' frames on the program's stack, as the psABI's unwinders expect them, and the alternate stack.
+ *
+ *      higher   the FPU's state, as XSAVE writes it (FXSAVE's part alone without XSAVE), 64-byte aligned;
+ *               struct fpx_sw_bytes inside says how long it is, a second magic number stands behind it
+ *               struct rt_sigframe: siginfo, ucontext
+ *      lower    the return address, to the restorer: as if a call had just pushed it
+ *
+ * The FPU's registers go straight from the processor to the program's stack, and back: nothing is kept here.
+ */
+#include "linux.h"
+
+#define RED_ZONE           128             /* below the stack pointer, a program's own */
+#define RFLAGS_FOR_HANDLER (~(u64)0x10500) /* direction, trap and resume flags clear */
+
+/* ---- The alternate stack ---- */
+
+/* sp lies on the alternate stack. */
+static bool lies_on_altstack(const struct task *task, u64 sp)
+{
+    return sp - task->altstack.ss_sp - 1 < task->altstack.ss_size;
+}
+
+/* It is in use; one that is disarmed while a handler uses it never is. */
+bool is_on_altstack(const struct task *task, u64 sp)
+{
+    return !(task->altstack.ss_flags & SS_AUTODISARM) && lies_on_altstack(task, sp);
+}
+
+long set_altstack(struct task *task, const stack_t *stack, u64 sp)
+{
+    u32 mode = stack->ss_flags & ~SS_AUTODISARM;
+
+    if (is_on_altstack(task, sp)) {
+        return -EPERM;
+    }
+    if (mode != 0 && mode != SS_DISABLE && mode != SS_ONSTACK) {
+        return -EINVAL;
+    }
+    if (mode != SS_DISABLE && stack->ss_size < MINSIGSTKSZ) {
+        return -ENOMEM;
+    }
+    task->altstack = (stack_t){.ss_flags = stack->ss_flags};
+    if (mode != SS_DISABLE) {
+        task->altstack.ss_sp = stack->ss_sp;
+        task->altstack.ss_size = stack->ss_size;
+    }
+    return 0;
+}
+
+/* ---- Building ---- */
+
+/* Puts the FPU state below *sp and moves *sp there. Answers its size. */
+static long save_fpu(u64 *sp)
+{
+    SIZE_T size;
+    const u32 magic2 = FP_XSTATE_MAGIC2;
+    struct fpx_sw_bytes software = {.magic1 = FP_XSTATE_MAGIC1};
+
+    kernel.SaveFpuStateToUser(NULL, &size, &software.xfeatures);
+    *sp = (*sp - (size + sizeof(magic2))) & ~63UL;
+    if (!NT_SUCCESS(kernel.SaveFpuStateToUser((PVOID)*sp, &size, &software.xfeatures))) {
+        return -EFAULT;
+    }
+    if (size == FXSAVE_SIZE) {
+        return (long)size;
+    }
+    software.xstate_size = size;
+    software.extended_size = size + sizeof(magic2);
+    if (copy_to_user((void __user *)(*sp + FPX_SW_OFFSET), &software, sizeof(software)) < 0 ||
+        copy_to_user((void __user *)(*sp + size), &magic2, sizeof(magic2)) < 0) {
+        return -EFAULT;
+    }
+    return (long)size;
+}
+
+static void fill_context(struct sigcontext *to, const KTRAP_FRAME *from, u64 fpstate, u64 address)
+{
+    *to = (struct sigcontext){
+        .r8 = from->R8,
+        .r9 = from->R9,
+        .r10 = from->R10,
+        .r11 = from->R11,
+        .r12 = from->R12,
+        .r13 = from->R13,
+        .r14 = from->R14,
+        .r15 = from->R15,
+        .di = from->Rdi,
+        .si = from->Rsi,
+        .bp = from->Rbp,
+        .bx = from->Rbx,
+        .dx = from->Rdx,
+        .ax = from->Rax,
+        .cx = from->Rcx,
+        .sp = from->Rsp,
+        .ip = from->Rip,
+        .flags = from->Rflags,
+        .cs = from->Cs,
+        .ss = from->Ss,
+        .err = from->Vector < 32 ? from->ErrorCode : 0,
+        .trapno = from->Vector < 32 ? from->Vector : 0,
+        .cr2 = address,
+        .fpstate = fpstate,
+    };
+}
+
+static bool is_fault(const siginfo_t *info)
+{
+    return info->si_code > 0 && info->si_code < SI_KERNEL;
+}
+
+/* Where the FPU state's end goes: *enters when that is the top of the alternate stack. */
+static u64 stack_for(const struct task *task, const struct sigaction *action, u64 sp, bool *enters)
+{
+    *enters = (action->sa_flags & SA_ONSTACK) && task->altstack.ss_size != 0 && !is_on_altstack(task, sp);
+    return *enters ? task->altstack.ss_sp + task->altstack.ss_size : sp;
+}
+
+long build_frame(struct task *task, const struct sigaction *action, const siginfo_t *info, sigset_t mask,
+                 KTRAP_FRAME *regs)
+{
+    bool enters;
+    u64 fpstate = stack_for(task, action, regs->Rsp - RED_ZONE, &enters);
+    long fpu_size = action->sa_flags & SA_RESTORER ? save_fpu(&fpstate) : -EFAULT;
+    u64 sp = ((fpstate - sizeof(struct rt_sigframe)) & ~15UL) - 8;
+
+    if (fpu_size < 0) {
+        return -EFAULT;
+    }
+    if ((enters || is_on_altstack(task, regs->Rsp)) && !lies_on_altstack(task, sp)) {
+        return -EFAULT; /* the alternate stack is full */
+    }
+    struct rt_sigframe frame = {.pretcode = action->sa_restorer, .info = *info};
+    frame.uc.uc_flags =
+        UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (fpu_size > FXSAVE_SIZE ? UC_FP_XSTATE : 0);
+    frame.uc.uc_stack = task->altstack;
+    frame.uc.uc_sigmask = mask;
+    fill_context(&frame.uc.uc_mcontext, regs, fpstate, is_fault(info) ? info->si_addr : 0);
+    frame.uc.uc_mcontext.oldmask = mask;
+    if (copy_to_user((void __user *)sp, &frame, sizeof(frame)) < 0) {
+        return -EFAULT;
+    }
+    if (task->altstack.ss_flags & SS_AUTODISARM) {
+        task->altstack = (stack_t){.ss_flags = SS_DISABLE};
+    }
+    regs->Rdi = info->si_signo;
+    regs->Rsi = sp + offsetof(struct rt_sigframe, info);
+    regs->Rdx = sp + offsetof(struct rt_sigframe, uc);
+    regs->Rax = 0;
+    regs->Rsp = sp;
+    regs->Rip = action->sa_handler; /* the kernel sees to it that it is no address of its own */
+    regs->Rflags &= RFLAGS_FOR_HANDLER;
+    return 0;
+}
+
+/* ---- Returning from a handler ---- */
+
+/* An image that says of itself that it is XSAVE's, of the size that this processor writes. */
+static bool is_whole_image(u64 fpstate)
+{
+    struct fpx_sw_bytes software;
+    SIZE_T size;
+    u64 features;
+    u32 magic2;
+
+    kernel.SaveFpuStateToUser(NULL, &size, &features);
+    return size > FXSAVE_SIZE && fpstate % 64 == 0 &&
+           copy_from_user(&software, (void __user *)(fpstate + FPX_SW_OFFSET), sizeof(software)) == 0 &&
+           software.magic1 == FP_XSTATE_MAGIC1 && software.xstate_size == size &&
+           copy_from_user(&magic2, (void __user *)(fpstate + size), sizeof(magic2)) == 0 &&
+           magic2 == FP_XSTATE_MAGIC2;
+}
+
+/* FXSAVE's part from the program; the rest of the state as when a program starts. */
+static long restore_part(u64 fpstate)
+{
+    u8 image[FXSAVE_SIZE];
+    long error = copy_from_user(image, (void __user *)fpstate, sizeof(image));
+    return error < 0 ? error : error_of(kernel.SetFpuState(image));
+}
+
+static long restore_fpu(u64 fpstate)
+{
+    if (fpstate == 0) {
+        return error_of(kernel.SetFpuState(NULL));
+    }
+    return is_whole_image(fpstate) ? error_of(kernel.LoadFpuStateFromUser((PVOID)fpstate)) : restore_part(fpstate);
+}
+
+static void restore_context(KTRAP_FRAME *to, const struct sigcontext *from)
+{
+    to->R8 = from->r8, to->R9 = from->r9, to->R10 = from->r10, to->R11 = from->r11, to->R12 = from->r12;
+    to->R13 = from->r13, to->R14 = from->r14, to->R15 = from->r15, to->Rdi = from->di, to->Rsi = from->si;
+    to->Rbp = from->bp, to->Rbx = from->bx, to->Rdx = from->dx, to->Rax = from->ax, to->Rcx = from->cx;
+    to->Rsp = from->sp, to->Rip = from->ip, to->Rflags = from->flags;
+}
+
+/* The handler has returned to its restorer: the return address is off the stack, the rest is there. */
+long restore_frame(struct task *task, KTRAP_FRAME *regs, sigset_t *mask)
+{
+    struct ucontext uc;
+    u64 frame = regs->Rsp - sizeof(u64);
+
+    if (copy_from_user(&uc, (void __user *)(frame + offsetof(struct rt_sigframe, uc)), sizeof(uc)) < 0 ||
+        restore_fpu(uc.uc_mcontext.fpstate) < 0) {
+        return -EFAULT;
+    }
+    restore_context(regs, &uc.uc_mcontext);
+    *mask = uc.uc_sigmask;
+    set_altstack(task, &uc.uc_stack, regs->Rsp); /* what cannot be set stays as it is */
+    return 0;
+}
