@@ -9,16 +9,6 @@
 
 /* ---- Open files ---- */
 
-bool file_readable(const struct file *file)
-{
-    return (file->flags & O_ACCMODE) != O_WRONLY && !(file->flags & O_PATH);
-}
-
-bool file_writable(const struct file *file)
-{
-    return (file->flags & O_ACCMODE) != O_RDONLY && !(file->flags & O_PATH);
-}
-
 struct file *file_open(struct inode *inode, u32 flags, long *error)
 {
     struct file *file = zalloc(sizeof(*file));

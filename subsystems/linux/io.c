@@ -45,18 +45,35 @@ static long transfer_here(struct file *file, bool write, struct iobuf *buf)
     return done;
 }
 
-static long read_or_write(int fd, bool write, const void __user *base, size_t count)
+/* All the checks, in Linux's order. */
+static NOINLINE long read_or_write_checked(struct file *file, bool write, const void __user *base,
+                                           size_t count)
 {
-    struct file *file = fd_get(fd);
+    struct iobuf iobuf = user_buf(base, count), *buf = &iobuf;
+    long result = may_transfer(file, write, buf->at, buf->left);
+    return result < 0 ? result : transfer_here(file, write, buf);
+}
+
+/* A stream that may be used so, and memory that may be the program's, need no more checks. */
+static FORCEINLINE long read_or_write(int fd, bool write, const void __user *base, size_t count)
+{
+    bool counted;
+    struct file *file = fd_borrow(fd, &counted);
+    long result;
+
     if (file == NULL) {
         return -EBADF;
     }
-    struct iobuf buf = user_buf(base, count);
-    long result = may_transfer(file, write, base, count);
-    if (result == 0) {
-        result = transfer_here(file, write, &buf);
+    const struct file_operations *ops = file->ops;
+    if (ops == NULL || !ops->stream || (write ? ops->write : ops->read) == NULL ||
+        !(write ? file_writable(file) : file_readable(file)) || count - 1 >= MAX_RW_COUNT ||
+        !access_ok(base, count)) {
+        result = read_or_write_checked(file, write, base, count);
+    } else {
+        struct iobuf buf = user_buf(base, count);
+        result = write ? ops->write(file, &buf, NULL) : ops->read(file, &buf, NULL);
     }
-    file_put(file);
+    fd_return(file, counted);
     return result;
 }
 

@@ -142,11 +142,37 @@ static inline struct iobuf kernel_buf(void *base, size_t size)
 {
     return (struct iobuf){.at = base, .piece = size, .left = size};
 }
-long iobuf_put(struct iobuf *buf, const void *from, size_t size); /* size <= buf->left */
-long iobuf_get(struct iobuf *buf, void *to, size_t size);
+long iobuf_put_pieces(struct iobuf *buf, const void *from, size_t size);
+long iobuf_get_pieces(struct iobuf *buf, void *to, size_t size);
 long iobuf_zero(struct iobuf *buf, size_t size);
 long iobuf_probe(struct iobuf buf, size_t size); /* how much iobuf_put would find room for */
 long iobuf_random(struct iobuf *to);             /* fills it with random bytes */
+
+#define IOBUF_AT_ONCE 65536 /* so much may be moved without a look whether the task is to end */
+
+static inline long iobuf_advance(struct iobuf *buf, size_t size)
+{
+    buf->at += size;
+    buf->piece -= size;
+    buf->left -= size;
+    return size;
+}
+
+/* size <= buf->left. The usual case is one copy; when that faults, it is done again piece by piece. */
+static inline long iobuf_put(struct iobuf *buf, const void *from, size_t size)
+{
+    if (buf->user && size <= buf->piece && size <= IOBUF_AT_ONCE && copy_to_user(buf->at, from, size) == 0) {
+        return iobuf_advance(buf, size);
+    }
+    return iobuf_put_pieces(buf, from, size);
+}
+static inline long iobuf_get(struct iobuf *buf, void *to, size_t size)
+{
+    if (buf->user && size <= buf->piece && size <= IOBUF_AT_ONCE && copy_from_user(to, buf->at, size) == 0) {
+        return iobuf_advance(buf, size);
+    }
+    return iobuf_get_pieces(buf, to, size);
+}
 /* Reads from size bytes at data. */
 long read_memory(const void *data, u64 size, struct iobuf *to, u64 *pos);
 
@@ -401,8 +427,16 @@ long files_next(struct files *files, u32 from); /* lowest open descriptor at or 
 struct fs *fs_create(struct inode *cwd);
 void fs_put(struct fs *fs);          /* NULL is fine */
 struct inode *fs_cwd(struct fs *fs); /* referenced */
-bool file_readable(const struct file *file);
-bool file_writable(const struct file *file);
+static inline bool file_readable(const struct file *file)
+{
+    u32 flags = file->flags & (O_ACCMODE | O_PATH);
+    return flags == O_RDONLY || flags == O_RDWR;
+}
+static inline bool file_writable(const struct file *file)
+{
+    u32 flags = file->flags & (O_ACCMODE | O_PATH);
+    return flags == O_WRONLY || flags == O_RDWR;
+}
 
 /* A path argument, copied: PATH_MAX bytes, to be given back with release(). */
 long get_path(const char __user *path, char **out);
@@ -523,6 +557,29 @@ static inline struct task *current_task(void)
 static inline struct process *current_process(void)
 {
     return kernel.CurrentProcessContext();
+}
+
+/*
+ * fd_get for the length of one call. While the table is the current task's alone, nobody else can close the
+ * descriptor, and neither lock nor reference is needed: a task that is to share the table is made by this one, in
+ * another call. Others only read the table. *counted goes back to fd_return.
+ */
+static inline struct file *fd_borrow(int fd, bool *counted)
+{
+    const struct files *files = current_task()->files;
+
+    *counted = files->refs != 1;
+    if (*counted) {
+        return fd_get(fd);
+    }
+    return (u32)fd < files->size ? files->table[fd].file : NULL;
+}
+
+static inline void fd_return(struct file *file, bool counted)
+{
+    if (counted) {
+        file_put(file);
+    }
 }
 
 struct process *process_create(s32 ppid); /* not yet listed; NULL when memory is out */

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pipes and fifos: a ring of slots, each with a page that is allocated when bytes come, and given back when they
- * have been read. A write fills the last page up when its odd bytes fit there, and takes new slots for the rest,
- * so that what is not longer than a page (PIPE_BUF) is never parted. A packet has a slot for itself.
+ * Pipes and fifos: a ring of slots, each with a page that is allocated when bytes come, and given back
+ * when they have been read. A write fills the last page up when its odd bytes fit there, and takes new
+ * slots for the rest, so that what is not longer than a page (PIPE_BUF) is never parted. A packet has a
+ * slot for itself.
  *
- * Readers sleep only while the ring is empty, writers only while no slot is free. A wake-up is for one of them; who
- * leaves something behind wakes the next one.
+ * Readers sleep only while the ring is empty, writers only while no slot is free. A wake-up is for one
+ * of them; one that has been woken, and leaves something behind, wakes the next.
  *
- * A pipe lives as long as a file is open on its inode. Locks: pipes_lock (which pipe an inode has, and how many
- * files have that one open), then pipe->lock.
+ * A pipe lives as long as a file is open on its inode. Locks: pipes_lock (which pipe an inode has, and
+ * how many files have that one open), then pipe->lock.
  */
 #include "linux.h"
 
@@ -164,6 +165,7 @@ static long pipe_read(struct file *file, struct iobuf *to, u64 *pos)
 {
     struct pipe *pipe = file->data;
     struct waiter waiter;
+    bool waited = false;
 
     mutex_lock(&pipe->lock);
     while (is_empty(pipe)) {
@@ -178,11 +180,12 @@ static long pipe_read(struct file *file, struct iobuf *to, u64 *pos)
         if (error < 0) {
             return error;
         }
+        waited = true;
         mutex_lock(&pipe->lock);
     }
     u32 before = pipe->tail;
     long done = take_bytes(pipe, to);
-    bool freed = pipe->tail != before, more = !is_empty(pipe);
+    bool freed = pipe->tail != before, more = waited && !is_empty(pipe);
     mutex_unlock(&pipe->lock);
     if (freed) {
         wake_one(&pipe->writable);
@@ -211,7 +214,7 @@ static long wait_for_room(struct pipe *pipe, bool wrote)
 static long pipe_write(struct file *file, struct iobuf *from, u64 *pos)
 {
     struct pipe *pipe = file->data;
-    bool packet = (file->flags & O_DIRECT) != 0;
+    bool packet = (file->flags & O_DIRECT) != 0, waited = false;
     size_t done = 0;
     long error = 0;
 
@@ -226,8 +229,9 @@ static long pipe_write(struct file *file, struct iobuf *from, u64 *pos)
             break;
         }
         error = file->flags & O_NONBLOCK ? -EAGAIN : wait_for_room(pipe, done != 0);
+        waited = true;
     }
-    bool room = !is_full(pipe);
+    bool room = waited && !is_full(pipe);
     mutex_unlock(&pipe->lock);
     if (done != 0) {
         wake_one(&pipe->readable);

@@ -129,12 +129,12 @@ static long iobuf_move(struct iobuf *buf, enum direction direction, char *other,
     return done == 0 && size != 0 ? -EFAULT : (long)done;
 }
 
-long iobuf_put(struct iobuf *buf, const void *from, size_t size)
+long iobuf_put_pieces(struct iobuf *buf, const void *from, size_t size)
 {
     return iobuf_move(buf, PUT, (char *)from, size);
 }
 
-long iobuf_get(struct iobuf *buf, void *to, size_t size)
+long iobuf_get_pieces(struct iobuf *buf, void *to, size_t size)
 {
     return iobuf_move(buf, GET, to, size);
 }

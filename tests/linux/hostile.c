@@ -100,6 +100,8 @@ static int is_left_out(long number)
     case SYS_dup2:
     case SYS_dup3:
     case SYS_vfork:
+    case SYS_pipe: /* a read of one waits for ever: pipes.c and its kin are hostile to them */
+    case SYS_pipe2:
         return 1;
     default:
         return 0;
