@@ -403,11 +403,19 @@ class LinuxProgram(Guest):
     def mark(self):
         return source_mark(self.source)
 
+    def says(self, line):
+        """Does the source have a line `// LINE`?"""
+        with open(self.source) as source:
+            return re.search(rf"^// {line}\b", source.read(), re.M) is not None
+
     @property
     def recordable(self):
-        """No: its source says with a line `// record: no, WHY` that the emulator does not do what the processor does."""
-        with open(self.source) as source:
-            return not re.search(r"^// record: no\b", source.read(), re.M)
+        """No: the emulator does not do what the processor does."""
+        return not self.says("record: no")
+
+    def runs_here(self):
+        """Only root may see what it does."""
+        return os.geteuid() == 0 or not self.says("needs: root")
 
     def expected(self):
         """The record, if there is one of this very source."""
@@ -433,7 +441,7 @@ class LinuxProgram(Guest):
         argv = self.machine(context, log) + ["--add", f"{self.path}:/{self.program}", "--", *self.command]
         report = Report(repeat=shlex.join(argv))
         status, out, err, text = self.boot_and_read(argv, log)
-        want, plain = self.expected(), plain_linux()
+        want, plain = self.expected(), plain_linux() and self.runs_here()
         if want is None or plain:
             here = Outcome(*oracle((self.path, *self.words), b""))
             if want is not None:

@@ -12,6 +12,7 @@ typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
+typedef int8_t s8;
 typedef int16_t s16;
 typedef int32_t s32;
 typedef int64_t s64;
@@ -527,6 +528,11 @@ struct fpx_sw_bytes {
 #define CLOCK_TAI                11
 #define TIMER_ABSTIME            1
 
+#define ADDR_NO_RANDOMIZE 0x0040000U /* of personality */
+
+#define ARCH_GET_CPUID 0x1011
+#define ARCH_SET_CPUID 0x1012
+
 #define ARCH_SET_GS 0x1001
 #define ARCH_SET_FS 0x1002
 #define ARCH_GET_FS 0x1003
@@ -540,10 +546,33 @@ struct fpx_sw_bytes {
 #define PR_SET_KEEPCAPS     8
 #define PR_SET_NAME         15
 #define PR_GET_NAME         16
+#define PR_GET_SECCOMP      21
 #define PR_CAPBSET_READ     23
+#define PR_CAPBSET_DROP     24
+#define PR_GET_TSC          25
+#define PR_SET_TSC          26
+#define PR_TSC_ENABLE       1
+#define PR_GET_SECUREBITS   27
+#define PR_SET_TIMERSLACK   29
+#define PR_GET_TIMERSLACK   30
 #define PR_SET_NO_NEW_PRIVS 38
 #define PR_GET_NO_NEW_PRIVS 39
-#define CAP_LAST_CAP        40
+#define PR_SET_THP_DISABLE  41
+#define PR_GET_THP_DISABLE  42
+#define PR_CAP_AMBIENT      47
+#define PR_CAP_AMBIENT_RAISE     2
+#define PR_CAP_AMBIENT_CLEAR_ALL 4
+
+#define CAP_SETGID       6
+#define CAP_SETUID       7
+#define CAP_SETPCAP      8
+#define CAP_SYS_ADMIN    21
+#define CAP_SYS_NICE     23
+#define CAP_LAST_CAP     40
+#define ALL_CAPABILITIES ((2UL << CAP_LAST_CAP) - 1)
+
+#define NGROUPS_MAX 65536
+#define NGROUPS     32 /* that are kept */
 
 #define RLIM_INFINITY   (~0UL)
 #define RLIMIT_STACK    3
@@ -594,6 +623,11 @@ C_ASSERT(sizeof(struct sysinfo) == 112);
 #define SCHED_BATCH    3
 #define SCHED_IDLE     5
 #define SCHED_DEADLINE 6
+#define SCHED_RESET_ON_FORK 0x40000000U
+
+#define PRIO_PROCESS 0
+#define PRIO_PGRP    1
+#define PRIO_USER    2
 
 #define GRND_NONBLOCK 1
 #define GRND_RANDOM   2

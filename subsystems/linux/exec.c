@@ -818,6 +818,7 @@ static long replace_program(struct program *program)
     names_get(&names, program);
     kernel.SetImageName(process->object, &names.image);
     names_release(&names);
+    creds_exec(process);
     process_set_program(process, inode_get(program->main.inode), program->filename, program->arguments.data,
                         program->arguments.size);
     program->arguments.data = NULL;

@@ -14,7 +14,7 @@
  *   trace      names decode trace
  *   processes  process delivery reap sigframe signal sigqueue time
  *   kinds      archive dev console pipe proc
- *   calls      dir exec exit fault io mm poll sigcalls stat sys
+ *   calls      creds dir exec exit fault io mm poll sched sigcalls stat sys
  *   table      syscall
  *   door       module
  *
@@ -493,6 +493,33 @@ struct restart {
     u64 argument[4];
 };
 
+/* Who a process is (creds.c). Ids in the order of enum id. */
+enum id {
+    REAL,
+    EFFECTIVE,
+    SAVED,
+    FILE_SYSTEM
+};
+struct creds {
+    u32 uid[4], gid[4];
+    u32 group_count;
+    u32 groups[NGROUPS]; /* in ascending order */
+    u64 permitted, effective, inheritable, bounding; /* capabilities, a bit each */
+};
+
+/* How a task is scheduled, in Linux's words (sched.c). */
+struct sched {
+    u64 affinity; /* 0: all processors */
+    u8 policy;
+    u8 priority; /* of SCHED_FIFO and SCHED_RR */
+    s8 nice;
+    bool reset_on_fork;
+};
+static inline bool is_real_time(u32 policy)
+{
+    return policy == SCHED_FIFO || policy == SCHED_RR;
+}
+
 /* A thread group. Its tasks share mm and sighand. (t) tasklist_lock; (c) constant after creation */
 struct process {
     volatile LONG refs;
@@ -518,7 +545,11 @@ struct process {
     u8 trace;      /* enum trace: set before its first task runs */
     /* What prctl keeps, and nothing here looks at. */
     u8 death_signal;
-    bool keeps_capabilities, no_new_privileges, undumpable;
+    bool keeps_capabilities, no_new_privileges, undumpable, no_huge_pages;
+    u32 personality;
+    u64 timer_slack;
+    bool uses_barriers; /* has told membarrier so */
+    struct creds creds; /* (t) */
     char comm[TASK_COMM_LEN];
     struct rlimit rlimits[RLIM_NLIMITS]; /* (t) */
     u64 start_time;                      /* interrupt time */
@@ -542,6 +573,8 @@ struct task {
     struct restart restart;
     KEVENT event;              /* what the task sleeps on (wait.c) */
     stack_t altstack;
+    struct sched sched;        /* (t) */
+    char name[TASK_COMM_LEN];  /* (t) its own; empty: the process's comm */
     u32 __user *clear_tid;
     void __user *robust_list;
 };
@@ -686,6 +719,19 @@ long restore_frame(struct task *task, KTRAP_FRAME *regs, sigset_t *mask);
 bool is_on_altstack(const struct task *task, u64 sp);
 long set_altstack(struct task *task, const stack_t *stack, u64 sp);
 
+/* ---- Who processes are (creds.c), and how their tasks are scheduled (sched.c) ---- */
+
+void creds_exec(struct process *process);
+long creds_drop_bounding(u64 capability);
+void sched_apply(struct task *task); /* tasklist_lock is held */
+
+/* ---- Names (process.c, sys.c) ---- */
+
+void task_name(struct task *task, char name[TASK_COMM_LEN]);
+void task_set_name(struct task *task, const char *name, size_t length); /* what is too long is cut */
+void machine_names(struct utsname *names);
+void machine_set_name(bool domain, const char *name, size_t length);
+
 /* ---- Time (time.c) ---- */
 
 u64 cycles_to_ns(u64 cycles);
@@ -736,6 +782,8 @@ void trace_signal(struct task *task, const siginfo_t *info);
 void trace_stop(struct task *task, u32 sig);
 void trace_end(struct task *task, u32 code, u32 sig);
 
+struct timex;
+struct sched_attr;
 #define CALL(number, name, arguments, parameters) long sys_##name parameters;
 #define NONE(number, name)
 #include "calls.h"

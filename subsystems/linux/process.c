@@ -42,6 +42,62 @@ static void sighand_put(struct sighand *sighand)
     }
 }
 
+/* ---- What new ones have from their makers ---- */
+
+#define NORMAL_PRIORITY 8
+
+/*
+ * Of the kernel's 32 priorities 1 to 15 are for nice values (8 is nice 0, 1 also SCHED_IDLE), and 16 to 30 for the 99 of SCHED_FIFO
+ * and SCHED_RR, which share them.
+ */
+static KPRIORITY priority_of(const struct sched *sched)
+{
+    if (is_real_time(sched->policy)) {
+        return 16 + (sched->priority - 1) * 15 / 99;
+    }
+    if (sched->policy == SCHED_IDLE) {
+        return 1;
+    }
+    /* Each step away from 0 that the 15 levels can tell apart: 20 above, 19 below. */
+    return sched->nice <= 0 ? NORMAL_PRIORITY + (-sched->nice * 7 + 19) / 20 : NORMAL_PRIORITY - (sched->nice * 7 + 18) / 19;
+}
+
+/* The thread is made to run as its task says. tasklist_lock is held. */
+void sched_apply(struct task *task)
+{
+    KeSetPriorityThread((PKTHREAD)task->thread, priority_of(&task->sched));
+    if (task->sched.affinity != 0) {
+        KeSetAffinityThread((PKTHREAD)task->thread, task->sched.affinity);
+    }
+}
+
+/* A new task is scheduled as its maker, unless that one does not want it. */
+static struct sched sched_of_new(void)
+{
+    struct sched sched = current_process() != NULL ? current_task()->sched : (struct sched){0};
+
+    if (sched.reset_on_fork) {
+        sched = (struct sched){.affinity = sched.affinity, .nice = sched.nice < 0 || is_real_time(sched.policy) ? 0 : sched.nice};
+    }
+    return sched;
+}
+
+/* A new process is who its maker is; one that was started from outside is root. */
+static struct creds creds_of_new(void)
+{
+    const struct process *parent = current_process();
+    struct creds creds = {.permitted = ALL_CAPABILITIES,
+                          .effective = ALL_CAPABILITIES,
+                          .bounding = ALL_CAPABILITIES,
+                          .group_count = 1};
+    if (parent != NULL) {
+        mutex_lock(&tasklist_lock);
+        creds = parent->creds;
+        mutex_unlock(&tasklist_lock);
+    }
+    return creds;
+}
+
 /* ---- Processes ---- */
 
 static void set_limits(struct process *process)
@@ -71,6 +127,7 @@ struct process *process_create(s32 ppid)
     KeInitializeEvent(&process->continued, NotificationEvent, TRUE);
     process->ppid = ppid;
     process->trace = trace_of_new();
+    process->creds = creds_of_new();
     process->mm = mm_create();
     process->sighand = zalloc(sizeof(*process->sighand));
     if (process->mm == NULL || process->sighand == NULL) {
@@ -181,6 +238,7 @@ struct task *task_create(struct process *process, struct files *files, struct fs
     task->files = files;
     task->fs = fs;
     task->altstack.ss_flags = SS_DISABLE;
+    task->sched = sched_of_new();
     KeInitializeEvent(&task->event, SynchronizationEvent, FALSE);
     return task;
 }
@@ -199,12 +257,31 @@ void task_put(struct task *task)
     release(task);
 }
 
+void task_name(struct task *task, char name[TASK_COMM_LEN])
+{
+    mutex_lock(&tasklist_lock);
+    memcpy(name, task->name[0] != 0 ? task->name : task->process->comm, TASK_COMM_LEN);
+    mutex_unlock(&tasklist_lock);
+}
+
+/* The first task's name is that of the process. */
+void task_set_name(struct task *task, const char *name, size_t length)
+{
+    char *to = task->tid == task->process->pid ? task->process->comm : task->name;
+
+    mutex_lock(&tasklist_lock);
+    memset(to, 0, TASK_COMM_LEN);
+    memcpy(to, name, min(length, TASK_COMM_LEN - 1));
+    mutex_unlock(&tasklist_lock);
+}
+
 /* A new process and its first task: everybody may find them now, unless somebody has ended them meanwhile.
    Takes over the reference to the thread. */
 void process_publish(struct process *process, struct task *task, PETHREAD thread)
 {
     mutex_lock(&tasklist_lock);
     task->thread = thread;
+    sched_apply(task);
     process->live++;
     if (!process->exited) {
         InsertTailList(&processes, &process->links);

@@ -5,18 +5,70 @@
 
 /* ---- Names and numbers of the machine ---- */
 
-static const struct utsname names = {
-    .sysname = "Linux",
-    .nodename = "primer",
-    .release = "4.4.0-primer",
-    .version = "#1 SMP Primer",
-    .machine = "x86_64",
-    .domainname = "(none)",
+static struct {
+    struct mutex lock;
+    struct utsname names; /* (lock) of the names that can be changed */
+} machine = {
+    .names =
+        {
+            .sysname = "Linux",
+            .nodename = "primer",
+            .release = "6.1.0-primer",
+            .version = "#1 SMP Primer",
+            .machine = "x86_64",
+            .domainname = "(none)",
+        },
 };
+
+void machine_names(struct utsname *names)
+{
+    mutex_lock(&machine.lock);
+    *names = machine.names;
+    mutex_unlock(&machine.lock);
+}
 
 long sys_uname(struct utsname __user *name)
 {
+    struct utsname names;
+    machine_names(&names);
     return copy_to_user(name, &names, sizeof(names));
+}
+
+void machine_set_name(bool domain, const char *name, size_t length)
+{
+    char *to = domain ? machine.names.domainname : machine.names.nodename;
+
+    mutex_lock(&machine.lock);
+    memset(to, 0, sizeof(machine.names.nodename));
+    memcpy(to, name, length);
+    mutex_unlock(&machine.lock);
+}
+
+static long set_machine_name(bool domain, const char __user *from, int length)
+{
+    char name[sizeof(machine.names.nodename)];
+
+    if (!(current_process()->creds.effective >> CAP_SYS_ADMIN & 1)) {
+        return -EPERM;
+    }
+    if (length < 0 || length >= (int)sizeof(name)) {
+        return -EINVAL;
+    }
+    if (copy_from_user(name, from, length) < 0) {
+        return -EFAULT;
+    }
+    machine_set_name(domain, name, length);
+    return 0;
+}
+
+long sys_sethostname(const char __user *name, int length)
+{
+    return set_machine_name(false, name, length);
+}
+
+long sys_setdomainname(const char __user *name, int length)
+{
+    return set_machine_name(true, name, length);
 }
 
 static u16 count_processes(void)
@@ -55,7 +107,7 @@ long sys_getrandom(void __user *buf, size_t count, u32 flags)
     return access_ok(buf, to.left) ? iobuf_random(&to) : -EFAULT;
 }
 
-/* ---- Ids: one user, root ---- */
+/* ---- Ids ---- */
 
 long sys_getpid(void)
 {
@@ -70,101 +122,6 @@ long sys_gettid(void)
 long sys_getppid(void)
 {
     return current_process()->ppid;
-}
-
-long sys_getuid(void)
-{
-    return 0;
-}
-
-long sys_geteuid(void)
-{
-    return 0;
-}
-
-long sys_getgid(void)
-{
-    return 0;
-}
-
-long sys_getegid(void)
-{
-    return 0;
-}
-
-/* Becoming somebody else cannot be done: there is nobody else, and -1 stands for "as it is". */
-static long become(u32 a, u32 b, u32 c)
-{
-    bool same = (a + 1) <= 1 && (b + 1) <= 1 && (c + 1) <= 1;
-    return same ? 0 : -EINVAL;
-}
-
-long sys_setuid(u32 uid)
-{
-    return uid == 0 ? 0 : -EINVAL;
-}
-
-long sys_setgid(u32 gid)
-{
-    return gid == 0 ? 0 : -EINVAL;
-}
-
-long sys_setreuid(u32 ruid, u32 euid)
-{
-    return become(ruid, euid, 0);
-}
-
-long sys_setregid(u32 rgid, u32 egid)
-{
-    return become(rgid, egid, 0);
-}
-
-long sys_setresuid(u32 ruid, u32 euid, u32 suid)
-{
-    return become(ruid, euid, suid);
-}
-
-long sys_setresgid(u32 rgid, u32 egid, u32 sgid)
-{
-    return become(rgid, egid, sgid);
-}
-
-long sys_setfsuid(u32 uid)
-{
-    return 0; /* answers the id before, whatever it does */
-}
-
-long sys_setfsgid(u32 gid)
-{
-    return 0;
-}
-
-static long put_ids(u32 __user *a, u32 __user *b, u32 __user *c)
-{
-    return clear_user(a, 4) < 0 || clear_user(b, 4) < 0 || clear_user(c, 4) < 0 ? -EFAULT : 0;
-}
-
-long sys_getresuid(u32 __user *ruid, u32 __user *euid, u32 __user *suid)
-{
-    return put_ids(ruid, euid, suid);
-}
-
-long sys_getresgid(u32 __user *rgid, u32 __user *egid, u32 __user *sgid)
-{
-    return put_ids(rgid, egid, sgid);
-}
-
-long sys_getgroups(int count, u32 __user *groups)
-{
-    if (count < 0) {
-        return -EINVAL;
-    }
-    return count == 0 ? 1 : clear_user(groups, 4) < 0 ? -EFAULT : 1; /* root's group, 0 */
-}
-
-long sys_setgroups(u64 count, const u32 __user *groups)
-{
-    return count > 65536 ? -EINVAL : 0;
 }
 
 /* ---- Process groups and sessions ---- */
@@ -327,6 +284,10 @@ long sys_arch_prctl(int option, u64 address)
     case ARCH_GET_GS:
         base = kernel.GetDescriptorBase(option == ARCH_GET_FS ? PS_BASE_FS : PS_BASE_GS);
         return copy_to_user((void __user *)address, &base, sizeof(base));
+    case ARCH_GET_CPUID:
+        return 1; /* programs may use the instruction; ... */
+    case ARCH_SET_CPUID:
+        return -ENODEV; /* ... this processor cannot forbid it */
     default:
         return -EINVAL;
     }
@@ -342,8 +303,28 @@ static long set_name(const char __user *from)
     if (status == STATUS_ACCESS_VIOLATION) {
         return -EFAULT;
     }
-    memcpy(current_process()->comm, name, sizeof(name));
+    task_set_name(current_task(), name, strlen(name));
     return 0;
+}
+
+static long get_name(char __user *to)
+{
+    char name[TASK_COMM_LEN];
+    task_name(current_task(), name);
+    return copy_to_user(to, name, sizeof(name));
+}
+
+/* How late a timer may be, at most; here none is late on purpose. 0: the default. */
+#define DEFAULT_SLACK 50000UL
+
+static long ambient(u64 operation, u64 capability, u64 c, u64 d)
+{
+    bool all = operation == PR_CAP_AMBIENT_CLEAR_ALL;
+    if (c != 0 || d != 0 || (all && capability != 0) || capability > CAP_LAST_CAP || operation < 1 || operation > 4) {
+        return -EINVAL;
+    }
+    /* There is no ambient set: nothing is in it, and nothing can be put there. */
+    return operation == PR_CAP_AMBIENT_RAISE ? -EPERM : 0;
 }
 
 /* A switch that a program sets to 0 or 1. */
@@ -365,10 +346,9 @@ static long set_death_signal(struct process *process, u64 sig)
     return 0;
 }
 
-static long get_death_signal(const struct process *process, s32 __user *to)
+static long put_number(s32 __user *to, s32 number)
 {
-    s32 sig = process->death_signal;
-    return copy_to_user(to, &sig, sizeof(sig));
+    return copy_to_user(to, &number, sizeof(number));
 }
 
 /* Once set, it stays so. */
@@ -389,9 +369,30 @@ long sys_prctl(int option, u64 a, u64 b, u64 c, u64 d)
     case PR_SET_NAME:
         return set_name((const char __user *)a);
     case PR_GET_NAME:
-        return copy_to_user((void __user *)a, process->comm, TASK_COMM_LEN);
+        return get_name((char __user *)a);
     case PR_CAPBSET_READ:
-        return a <= CAP_LAST_CAP ? 1 : -EINVAL;
+        return a <= CAP_LAST_CAP ? (long)(process->creds.bounding >> a & 1) : -EINVAL;
+    case PR_CAPBSET_DROP:
+        return creds_drop_bounding(a);
+    case PR_CAP_AMBIENT:
+        return ambient(a, b, c, d);
+    case PR_GET_SECUREBITS:
+    case PR_GET_SECCOMP:
+        return 0;
+    case PR_GET_TSC:
+        return put_number((s32 __user *)a, PR_TSC_ENABLE);
+    case PR_SET_TSC:
+        return a == PR_TSC_ENABLE ? 0 : -EINVAL;
+    case PR_GET_TIMERSLACK:
+        return process->timer_slack != 0 ? process->timer_slack : DEFAULT_SLACK;
+    case PR_SET_TIMERSLACK:
+        process->timer_slack = a;
+        return 0;
+    case PR_GET_THP_DISABLE:
+        return a | b | c | d ? -EINVAL : process->no_huge_pages;
+    case PR_SET_THP_DISABLE:
+        process->no_huge_pages = a != 0; /* as there are none */
+        return b | c | d ? -EINVAL : 0;
     case PR_GET_DUMPABLE:
         return !process->undumpable;
     case PR_SET_DUMPABLE:
@@ -399,7 +400,7 @@ long sys_prctl(int option, u64 a, u64 b, u64 c, u64 d)
     case PR_SET_PDEATHSIG:
         return set_death_signal(process, a);
     case PR_GET_PDEATHSIG:
-        return get_death_signal(process, (s32 __user *)a);
+        return put_number((s32 __user *)a, process->death_signal);
     case PR_GET_KEEPCAPS:
         return process->keeps_capabilities;
     case PR_SET_KEEPCAPS:
@@ -412,105 +413,64 @@ long sys_prctl(int option, u64 a, u64 b, u64 c, u64 d)
     }
 }
 
+/* That of Linux; that addresses are not random is true here in any case, and so can be asked for. */
 long sys_personality(u64 personality)
 {
-    return 0; /* that of Linux, before and after */
+    struct process *process = current_process();
+    u32 before = process->personality;
+
+    if ((u32)personality == ~0U) {
+        return before;
+    }
+    if ((u32)personality & ~ADDR_NO_RANDOMIZE) {
+        return -EINVAL;
+    }
+    process->personality = personality;
+    return before;
 }
 
-/* ---- Scheduling ---- */
+/* ---- The clock's discipline ---- */
 
-long sys_sched_yield(void)
-{
-    LARGE_INTEGER now = {.QuadPart = 0};
-    KeDelayExecutionThread(KernelMode, FALSE, &now);
-    return 0;
-}
+#define STA_UNSYNC 0x40
+#define TIME_ERROR 5
 
-long sys_getcpu(u32 __user *cpu, u32 __user *node, void __user *unused)
+struct timex {
+    u32 modes, __pad0;
+    s64 offset, freq, maxerror, esterror;
+    s32 status, __pad1;
+    s64 constant, precision, tolerance;
+    struct timeval time;
+    s64 tick, ppsfreq, jitter;
+    s32 shift, __pad2;
+    s64 stabil, jitcnt, calcnt, errcnt, stbcnt;
+    s32 tai, __pad3[11];
+};
+C_ASSERT(sizeof(struct timex) == 208);
+
+/* The clock runs by itself: it can be asked how, but not be steered. */
+long sys_adjtimex(struct timex __user *to)
 {
-    u32 number = KeGetCurrentProcessorNumber();
-    if (cpu != NULL && copy_to_user(cpu, &number, sizeof(number)) < 0) {
+    struct timex timex;
+    LARGE_INTEGER now;
+
+    if (copy_from_user(&timex, to, sizeof(timex)) < 0) {
         return -EFAULT;
     }
-    return node != NULL ? clear_user(node, sizeof(*node)) : 0;
-}
-
-static bool is_somebody(s32 pid)
-{
-    struct process *process = process_get(pid != 0 ? pid : current_process()->pid);
-    bool found = process != NULL || pid == current_task()->tid;
-    if (process != NULL) {
-        process_put(process);
+    if (timex.modes != 0) {
+        return -EPERM;
     }
-    return found;
+    KeQuerySystemTime(&now);
+    u64 since_1970 = now.QuadPart - 116444736000000000UL;
+    timex = (struct timex){.maxerror = 16000000, .esterror = 16000000, .status = STA_UNSYNC, .constant = 2, .precision = 1};
+    timex.tolerance = 32768000;
+    timex.tick = 10000;
+    timex.time = (struct timeval){since_1970 / 10000000, since_1970 / 10 % 1000000};
+    return copy_to_user(to, &timex, sizeof(timex)) < 0 ? -EFAULT : TIME_ERROR;
 }
 
-long sys_sched_getaffinity(s32 pid, u32 size, u64 __user *mask)
+long sys_clock_adjtime(int clock, struct timex __user *to)
 {
-    KAFFINITY active;
-    KeQueryActiveProcessorCount(&active);
-    if (size < sizeof(u64) || size % sizeof(u64) != 0) {
-        return -EINVAL;
-    }
-    if (pid < 0 || !is_somebody(pid)) {
-        return -ESRCH;
-    }
-    return copy_to_user(mask, &active, sizeof(active)) < 0 ? -EFAULT : (long)sizeof(active);
-}
-
-/* Checked, but not obeyed: the contract does not pin threads yet. */
-long sys_sched_setaffinity(s32 pid, u32 size, const u64 __user *mask)
-{
-    KAFFINITY active;
-    u64 wanted = 0;
-    KeQueryActiveProcessorCount(&active);
-    if (copy_from_user(&wanted, mask, min(size, sizeof(wanted))) < 0) {
-        return -EFAULT;
-    }
-    if (pid < 0 || !is_somebody(pid)) {
-        return -ESRCH;
-    }
-    return (wanted & active) == 0 ? -EINVAL : 0;
-}
-
-long sys_sched_getscheduler(s32 pid)
-{
-    return pid < 0 ? -EINVAL : is_somebody(pid) ? SCHED_OTHER : -ESRCH;
-}
-
-long sys_sched_getparam(s32 pid, s32 __user *param)
-{
-    return pid < 0 || param == NULL ? -EINVAL : is_somebody(pid) ? clear_user(param, sizeof(*param)) : -ESRCH;
-}
-
-long sys_sched_get_priority_max(int policy)
-{
-    switch (policy) {
-    case SCHED_FIFO:
-    case SCHED_RR:
-        return 99;
-    case SCHED_OTHER:
-    case SCHED_BATCH:
-    case SCHED_IDLE:
-    case SCHED_DEADLINE:
-        return 0;
-    default:
-        return -EINVAL;
-    }
-}
-
-long sys_sched_get_priority_min(int policy)
-{
-    long max = sys_sched_get_priority_max(policy);
-    return max > 0 ? 1 : max;
-}
-
-long sys_getpriority(int which, int who)
-{
-    if (which < 0 || which > 2) {
-        return -EINVAL;
-    }
-    return which == 0 && !is_somebody(who) ? -ESRCH : 20; /* 20 - nice */
+    return clock == CLOCK_REALTIME ? sys_adjtimex(to) : clock >= 0 && clock <= CLOCK_TAI ? -EOPNOTSUPP : -EINVAL;
 }
 
 /* ---- Sockets: there are none ---- */
