@@ -171,12 +171,11 @@ NORETURN void ArchRestoreContext(const ULONG64 Context[8], int Value);
 #define ARCH_PAGE_SOFT    64  /* one bit for the owner of the mapping: mm marks copy-on-write with it */
 #define ARCH_PAGE_DIRTY   128 /* answers only */
 
-/* Where page-table pages come from: zeroed on allocation; a physical address or 0. Set once by mm. */
+/* Where page-table pages come from, and go: zeroed both ways; a physical address or 0. Set once by mm. */
 void ArchSetPageTableSource(uint64_t (*Allocate)(void), void (*Free)(uint64_t Physical));
 /* An empty user half and the shared kernel half. STATUS_NO_MEMORY. */
 NTSTATUS ArchCreatePageTables(ARCH_PAGE_TABLES *Tables);
-/* Frees the page-table pages of the user half. Entries for pages are not looked at: their owner has released the frames. No
-   processor has the tables loaded. */
+/* Frees the page-table pages of the user half, in which no page has an entry any more. No processor has the tables loaded. */
 void ArchDeletePageTables(ARCH_PAGE_TABLES *Tables);
 /* The kernel's own tables (the System process). */
 ARCH_PAGE_TABLES *ArchKernelPageTables(void);
@@ -186,15 +185,19 @@ ARCH_PAGE_TABLES *ArchKernelPageTables(void);
    processor takes for absent, but which ArchUnmapPage, ArchQueryPage and ArchForEachPage see like any other, frame and
    flags whole (a region that was made inaccessible keeps its contents so). */
 NTSTATUS ArchMapPage(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, uint64_t Physical, ULONG Flags);
+/* The entry that ArchMapPage sets; NULL when a table is missing and none is to be had. ArchSetEntry sets it. */
+typedef uint64_t ARCH_PAGE_ENTRY;
+ARCH_PAGE_ENTRY *ArchMakeEntry(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual);
+void ArchSetEntry(ARCH_PAGE_ENTRY *Entry, uint64_t Physical, ULONG Flags);
+void ArchClearEntry(ARCH_PAGE_ENTRY *Entry);
 /* Makes sure that the tables down to the last level exist for [Virtual, Virtual+Size). STATUS_NO_MEMORY. */
 NTSTATUS ArchPreparePages(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, SIZE_T Size);
 /* Clears the entry; false when there was none. */
 bool ArchUnmapPage(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, uint64_t *Physical, ULONG *Flags);
 bool ArchQueryPage(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, uint64_t *Physical, ULONG *Flags);
-/* Calls Visit for each present entry in [Start, End), skipping absent tables; Visit may change or clear *Entry's mapping
-   through ArchMapPage/ArchUnmapPage of that address only. */
-void ArchForEachPage(ARCH_PAGE_TABLES *Tables, uintptr_t Start, uintptr_t End,
-                     void (*Visit)(void *Context, uintptr_t Virtual, uint64_t Physical, ULONG Flags), void *Context);
+/* Calls Visit for each entry in [Start, End), absent tables skipped. Visit may change its entry, as it changes others' by address. */
+typedef void ARCH_VISIT_PAGE(void *Context, uintptr_t Virtual, ARCH_PAGE_ENTRY *Entry, uint64_t Physical, ULONG Flags);
+void ArchForEachPage(ARCH_PAGE_TABLES *Tables, uintptr_t Start, uintptr_t End, ARCH_VISIT_PAGE *Visit, void *Context);
 /* Loads the tables on this processor (all its non-global translations are dropped). */
 void ArchLoadPageTables(ARCH_PAGE_TABLES *Tables);
 /* Drops translations of this processor: Pages pages from Virtual (all non-global ones when Pages > 32; global ones too for kernel addresses). */

@@ -92,16 +92,21 @@ typedef struct _PS_SUBSYSTEM_THREAD_ATTRIBUTES {
 #define PS_MAP_FIXED      1  /* exactly at *Base; what is mapped there goes, at once */
 #define PS_MAP_NOREPLACE  2  /* with FIXED: STATUS_CONFLICTING_ADDRESSES when anything is there */
 #define PS_MAP_SHARED     4  /* writes go to the section, for all who map it; else each process has copies */
-#define PS_MAP_NOINHERIT  8  /* a clone of the process does not get the region */
 #define PS_MAP_TOPDOWN    16 /* not FIXED: the highest hole that fits, not the lowest at or above *Base */
-#define PS_MAP_GROWDOWN   32 /* a stack: a touch of the hole below extends it, to 8 MiB in all at most */
+#define PS_MAP_GROWDOWN   32 /* a stack: a touch of the hole below extends it, to SetGrowLimit's bytes in all at most */
+#define PS_MAP_ATTRIBUTES(A) ((A) << 8) /* PS_REGION_*, from the start */
+
+/* Attributes of a region */
+#define PS_REGION_NOINHERIT 1    /* a clone of the process does not get it */
+#define PS_REGION_WIPE      2    /* a clone gets it without what it holds */
+#define PS_REGION_TAGS      0x70 /* three bits of the provider's own, ... */
+#define PS_REGION_OWN_TAG   0x80 /* and one that a clone does not get */
 
 typedef struct _PS_REGION_INFORMATION {
     ULONG_PTR Start, End;
-    BOOLEAN Mapped, Shared, HasSection, NoInherit;
-    ULONG Protection;
+    BOOLEAN Mapped, Shared, HasSection, GrowDown;
+    UCHAR Protection, Attributes;
     ULONG64 SectionOffset;
-    PMM_SECTION_HANDLE Section;
     PVOID Tag;
 } PS_REGION_INFORMATION;
 
@@ -172,7 +177,7 @@ typedef struct _PS_SUBSYSTEM_ROUTINES {
                           PMM_SECTION_HANDLE Section, ULONG64 Offset, ULONG_PTR Limit, PVOID Tag);
     NTSTATUS (*UnmapRegion)(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size);
     NTSTATUS (*ProtectRegion)(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size, ULONG Protection);
-    NTSTATUS (*SetRegionInherit)(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size, BOOLEAN Inherit);
+    NTSTATUS (*SetRegionAttributes)(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size, ULONG Mask, ULONG Value); /* PS_REGION_* */
     NTSTATUS (*DiscardRegion)(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size);
     NTSTATUS (*QueryRegion)(PEPROCESS Process, ULONG_PTR Address, PS_REGION_INFORMATION *Information);
     NTSTATUS (*ReadMemory)(PEPROCESS Process, ULONG_PTR Address, PVOID Buffer, SIZE_T Size);
@@ -213,6 +218,20 @@ typedef struct _PS_SUBSYSTEM_ROUTINES {
     VOID (*ConsoleSize)(PUSHORT Columns, PUSHORT Rows);
     BOOLEAN (*ConsoleInputReady)(VOID);
     VOID (*RandomBytes)(PVOID Buffer, SIZE_T Size);
+
+    /* Further routines for regions. MoveRegion: [Old, Old + OldSize), which is of one region (else STATUS_ACCESS_VIOLATION), becomes
+       [*Base, *Base + NewSize); its pages move along and no byte is copied. MapFlags: FIXED, NOREPLACE, TOPDOWN, and Limit, as for
+       MapRegion; with FIXED and *Base == Old it grows in place, or STATUS_CONFLICTING_ADDRESSES. Keep: the old range stays mapped,
+       without its pages. OldSize 0: a shared region is mapped a second time. After a failure all is as before. */
+    NTSTATUS (*MoveRegion)(PEPROCESS Process, ULONG_PTR Old, SIZE_T OldSize, ULONG_PTR *Base, SIZE_T NewSize, ULONG MapFlags,
+                           BOOLEAN Keep, ULONG_PTR Limit);
+    /* Brings pages in: Access 0 as is best for what is mapped, PS_MEMORY_READ or PS_MEMORY_WRITE as that access would. Up to the
+       first page that cannot be had: its status. */
+    NTSTATUS (*PopulateRegion)(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size, ULONG Access);
+    /* Present[i]: 1 when page i from Base on is in memory, else 0. STATUS_MEMORY_NOT_ALLOCATED: a hole. */
+    NTSTATUS (*QueryPages)(PEPROCESS Process, ULONG_PTR Base, SIZE_T Pages, PUCHAR Present);
+    /* How large regions with PS_MAP_GROWDOWN become; 8 MiB in a new address space, a clone has its parent's. */
+    NTSTATUS (*SetGrowLimit)(PEPROCESS Process, SIZE_T Bytes);
     /* Dpc is queued whenever input has come, or is left, that ConsoleRead would not wait for. NULL: no more; one that is queued
        already may still run (KeFlushQueuedDpcs). */
     VOID (*ConsoleSetInputDpc)(PKDPC Dpc);

@@ -272,99 +272,86 @@ static ULONG64 PspGetDescriptorBase(ULONG Which)
 C_ASSERT(PS_MEMORY_READ == MM_READ && PS_MEMORY_WRITE == MM_WRITE && PS_MEMORY_EXECUTE == MM_EXECUTE &&
          PS_MEMORY_GUARD == MM_GUARD);
 C_ASSERT(PS_MAP_FIXED == MM_MAP_FIXED && PS_MAP_NOREPLACE == MM_MAP_NOREPLACE &&
-         PS_MAP_SHARED == MM_MAP_SHARED && PS_MAP_NOINHERIT == MM_MAP_NOINHERIT &&
+         PS_MAP_SHARED == MM_MAP_SHARED && PS_REGION_NOINHERIT == MM_REGION_NOINHERIT && PS_REGION_WIPE == MM_REGION_WIPE &&
          PS_MAP_TOPDOWN == MM_MAP_TOPDOWN && PS_MAP_GROWDOWN == MM_MAP_GROWDOWN);
 
-/* Gives the space back when Status, which it returns, is known. */
-static NTSTATUS PspDone(PEPROCESS Process, PMM_ADDRESS_SPACE Space, NTSTATUS Status)
-{
-    PsReleaseSpace(Process, Space);
-    return Status;
-}
+/* What Call, which uses Space, says of the process's address space. */
+#define PSP_IN_SPACE(Process, Call)                                                                          \
+    ({                                                                                                       \
+        PMM_ADDRESS_SPACE Space;                                                                             \
+        NTSTATUS Status = PsAcquireSpace(Process, &Space);                                                   \
+        if (NT_SUCCESS(Status)) {                                                                            \
+            Status = (Call);                                                                                 \
+            PsReleaseSpace(Process, Space);                                                                  \
+        }                                                                                                    \
+        Status;                                                                                              \
+    })
 
 static NTSTATUS PspMapRegion(PEPROCESS Process, ULONG_PTR *Base, SIZE_T Size, ULONG MapFlags,
                              ULONG Protection, PMM_SECTION_HANDLE Section, ULONG64 Offset, ULONG_PTR Limit,
                              PVOID Tag)
 {
-    PMM_ADDRESS_SPACE Space;
-    NTSTATUS Status = PsAcquireSpace(Process, &Space);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    Status = MmMapRegion(Space, Base, Size, MapFlags, Protection, Section, Offset, Limit, Tag);
-    return PspDone(Process, Space, Status);
+    return PSP_IN_SPACE(Process, MmMapRegion(Space, Base, Size, MapFlags, Protection, Section, Offset, Limit, Tag));
 }
 
 static NTSTATUS PspUnmapRegion(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size)
 {
-    PMM_ADDRESS_SPACE Space;
-    NTSTATUS Status = PsAcquireSpace(Process, &Space);
-    return NT_SUCCESS(Status) ? PspDone(Process, Space, MmUnmapRegion(Space, Base, Size)) : Status;
+    return PSP_IN_SPACE(Process, MmUnmapRegion(Space, Base, Size));
 }
 
 static NTSTATUS PspProtectRegion(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size, ULONG Protection)
 {
-    PMM_ADDRESS_SPACE Space;
-    NTSTATUS Status = PsAcquireSpace(Process, &Space);
-    return NT_SUCCESS(Status) ? PspDone(Process, Space, MmProtectRegion(Space, Base, Size, Protection))
-                              : Status;
+    return PSP_IN_SPACE(Process, MmProtectRegion(Space, Base, Size, Protection));
 }
 
-static NTSTATUS PspSetRegionInherit(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size, BOOLEAN Inherit)
+static NTSTATUS PspSetRegionAttributes(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size, ULONG Mask, ULONG Value)
 {
-    PMM_ADDRESS_SPACE Space;
-    NTSTATUS Status = PsAcquireSpace(Process, &Space);
-    return NT_SUCCESS(Status) ? PspDone(Process, Space, MmSetRegionInherit(Space, Base, Size, Inherit))
-                              : Status;
+    return PSP_IN_SPACE(Process, MmSetRegionAttributes(Space, Base, Size, Mask, Value));
 }
 
 static NTSTATUS PspDiscardRegion(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size)
 {
-    PMM_ADDRESS_SPACE Space;
-    NTSTATUS Status = PsAcquireSpace(Process, &Space);
-    return NT_SUCCESS(Status) ? PspDone(Process, Space, MmDiscardRegion(Space, Base, Size)) : Status;
+    return PSP_IN_SPACE(Process, MmDiscardRegion(Space, Base, Size));
+}
+
+static NTSTATUS PspMoveRegion(PEPROCESS Process, ULONG_PTR Old, SIZE_T OldSize, ULONG_PTR *Base, SIZE_T NewSize, ULONG MapFlags,
+                              BOOLEAN Keep, ULONG_PTR Limit)
+{
+    return PSP_IN_SPACE(Process, MmMoveRegion(Space, Old, OldSize, Base, NewSize, MapFlags, Keep, Limit));
+}
+
+static NTSTATUS PspPopulateRegion(PEPROCESS Process, ULONG_PTR Base, SIZE_T Size, ULONG Access)
+{
+    return PSP_IN_SPACE(Process, MmPopulateRegion(Space, Base, Size, Access));
+}
+
+static NTSTATUS PspQueryPages(PEPROCESS Process, ULONG_PTR Base, SIZE_T Pages, PUCHAR Present)
+{
+    return PSP_IN_SPACE(Process, MmQueryPages(Space, Base, Pages, Present));
+}
+
+static NTSTATUS PspSetGrowLimit(PEPROCESS Process, SIZE_T Bytes)
+{
+    return PSP_IN_SPACE(Process, (Space->GrowLimit = Bytes, STATUS_SUCCESS));
 }
 
 static NTSTATUS PspReadMemory(PEPROCESS Process, ULONG_PTR Address, PVOID Buffer, SIZE_T Size)
 {
-    PMM_ADDRESS_SPACE Space;
-    NTSTATUS Status = PsAcquireSpace(Process, &Space);
-    return NT_SUCCESS(Status) ? PspDone(Process, Space, MmReadAddressSpace(Space, Address, Buffer, Size))
-                              : Status;
+    return PSP_IN_SPACE(Process, MmReadAddressSpace(Space, Address, Buffer, Size));
 }
 
 static NTSTATUS PspWriteMemory(PEPROCESS Process, ULONG_PTR Address, const VOID *Buffer, SIZE_T Size,
                                BOOLEAN Force)
 {
-    PMM_ADDRESS_SPACE Space;
-    NTSTATUS Status = PsAcquireSpace(Process, &Space);
-    return NT_SUCCESS(Status)
-               ? PspDone(Process, Space, MmWriteAddressSpace(Space, Address, Buffer, Size, Force))
-               : Status;
+    return PSP_IN_SPACE(Process, MmWriteAddressSpace(Space, Address, Buffer, Size, Force));
 }
 
 static NTSTATUS PspQueryRegion(PEPROCESS Process, ULONG_PTR Address, PS_REGION_INFORMATION *Information)
 {
+    C_ASSERT(FIELD_OFFSET(MM_REGION_INFORMATION, Tag) == FIELD_OFFSET(PS_REGION_INFORMATION, Tag));
     MM_REGION_INFORMATION Region;
-    PMM_ADDRESS_SPACE Space;
-    NTSTATUS Status = PsAcquireSpace(Process, &Space);
-    if (NT_SUCCESS(Status)) {
-        Status = PspDone(Process, Space, MmQueryRegion(Space, Address, &Region));
-    }
-    if (NT_SUCCESS(Status)) {
-        *Information = (PS_REGION_INFORMATION){
-            .Start = Region.Start,
-            .End = Region.End,
-            .Mapped = Region.Mapped,
-            .Shared = Region.Shared,
-            .HasSection = Region.HasSection,
-            .NoInherit = Region.NoInherit,
-            .Protection = Region.Protection,
-            .SectionOffset = Region.SectionOffset,
-            .Section = Region.Section,
-            .Tag = Region.Tag,
-        };
-    }
+    NTSTATUS Status = PSP_IN_SPACE(Process, MmQueryRegion(Space, Address, &Region));
+    memcpy(Information, &Region, NT_SUCCESS(Status) ? sizeof(*Information) : 0);
     return Status;
 }
 
@@ -388,11 +375,7 @@ static VOID PspQueryMemory(PEPROCESS Process, PS_MEMORY_STATISTICS *Statistics)
 static NTSTATUS PspQueryWaitKey(ULONG_PTR Address, BOOLEAN Shared, PS_WAIT_KEY *Key)
 {
     MM_WAIT_KEY Found;
-    PMM_ADDRESS_SPACE Space;
-    NTSTATUS Status = PsAcquireSpace(PspHomeProcess(), &Space); /* not from a system thread */
-    if (NT_SUCCESS(Status)) {
-        Status = MmQueryWaitKey(Space, Address, Shared, &Found);
-    }
+    NTSTATUS Status = PSP_IN_SPACE(PspHomeProcess(), MmQueryWaitKey(Space, Address, Shared, &Found));
     if (NT_SUCCESS(Status)) {
         *Key = (PS_WAIT_KEY){Found.Object, Found.Offset};
     }
@@ -444,7 +427,7 @@ const PS_SUBSYSTEM_ROUTINES PspSubsystemRoutines = {
     .MapRegion = PspMapRegion,
     .UnmapRegion = PspUnmapRegion,
     .ProtectRegion = PspProtectRegion,
-    .SetRegionInherit = PspSetRegionInherit,
+    .SetRegionAttributes = PspSetRegionAttributes,
     .DiscardRegion = PspDiscardRegion,
     .QueryRegion = PspQueryRegion,
     .ReadMemory = PspReadMemory,
@@ -481,5 +464,10 @@ const PS_SUBSYSTEM_ROUTINES PspSubsystemRoutines = {
     .ConsoleSize = IoConsoleSize,
     .ConsoleInputReady = IoConsoleInputReady,
     .RandomBytes = PspRandomBytes,
+
+    .MoveRegion = PspMoveRegion,
+    .PopulateRegion = PspPopulateRegion,
+    .QueryPages = PspQueryPages,
+    .SetGrowLimit = PspSetGrowLimit,
     .ConsoleSetInputDpc = IoConsoleSetInputDpc,
 };

@@ -25,6 +25,10 @@
 #define PTE_VALID    (PTE_PRESENT | PTE_KEPT)
 #define PTE_NX       (1UL << 63)
 #define PTE_ADDRESS  0x000ffffffffff000UL
+/* In an entry for a table, bits that the processor leaves alone (SDM vol. 3, table 4-16 and following): bit n tells that some of the
+   table's entries from 64n to 64n + 63 may have been set. */
+#define PTE_USED(I) (1UL << (52 + (I) / 64))
+#define PTE_ALL_USED (0xffUL << 52)
 
 #define SIZE_4K 0x1000UL
 #define SIZE_2M 0x200000UL
@@ -44,6 +48,8 @@ static ARCH_PAGE_TABLES KernelTables;
 static uint64_t (*AllocateTable)(void);
 static void (*FreeTable)(uint64_t Physical);
 static volatile uintptr_t WindowNext = ARCH_DEVICE_BASE;
+static uint16_t TopEntry[512 - FIRST_KERNEL]; /* the top level's entries of the kernel half: constant after the start */
+static unsigned TopEntries;
 
 /* ---- Pages for tables ---- */
 
@@ -135,8 +141,9 @@ static uint64_t *TableOf(uint64_t Entry)
     return ArchPhysicalToVirtual(Entry & PTE_ADDRESS);
 }
 
-/* The entry for Virtual at the lowest level, down to Wanted, that exists; *Level tells which. */
-static inline uint64_t *FindEntry(uint64_t Root, uintptr_t Virtual, unsigned Wanted, unsigned *Level)
+/* The entry for Virtual at the lowest level, down to Wanted, that exists; *Level tells which. *Above: the entry through which it
+   was found; not set when it is in the top table. */
+static inline uint64_t *FindEntry(uint64_t Root, uintptr_t Virtual, unsigned Wanted, unsigned *Level, uint64_t **Above)
 {
     uint64_t *Entry = TableOf(Root) + INDEX(Virtual, TOP_LEVEL);
     unsigned At = TOP_LEVEL;
@@ -145,6 +152,7 @@ static inline uint64_t *FindEntry(uint64_t Root, uintptr_t Virtual, unsigned Wan
         if ((Value & (PTE_PRESENT | PTE_LARGE)) != PTE_PRESENT) {
             break;
         }
+        *Above = Entry;
         Entry = TableOf(Value) + INDEX(Virtual, At - 1);
     }
     *Level = At;
@@ -155,7 +163,7 @@ static inline uint64_t *FindEntry(uint64_t Root, uintptr_t Virtual, unsigned Wan
 static uint64_t *FindLeaf(uint64_t Root, uintptr_t Virtual)
 {
     unsigned Level;
-    uint64_t *Entry = FindEntry(Root, Virtual, 0, &Level);
+    uint64_t *Above, *Entry = FindEntry(Root, Virtual, 0, &Level, &Above);
     return Level == 0 ? Entry : NULL;
 }
 
@@ -167,9 +175,7 @@ static bool AddTable(uint64_t *Entry, uintptr_t Virtual)
         return false;
     }
     uint64_t Value = Page | PTE_PRESENT | PTE_WRITE | PTE_ACCESSED;
-    if (Virtual < ARCH_USER_END) {
-        Value |= PTE_USER;
-    }
+    Value |= Virtual < ARCH_USER_END ? PTE_USER : PTE_ALL_USED; /* kernel tables have no lock to count under */
     uint64_t Empty = 0;
     if (!__atomic_compare_exchange_n(Entry, &Empty, Value, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
         FreeTable(Page);
@@ -177,13 +183,16 @@ static bool AddTable(uint64_t *Entry, uintptr_t Virtual)
     return true;
 }
 
-/* The entry for Virtual at level Wanted; tables on the way are made. NULL without memory, or below a large
-   page. */
-static uint64_t *MakeEntry(uint64_t Root, uintptr_t Virtual, unsigned Wanted)
+/* The entry for Virtual at level Wanted, which is going to be set; tables on the way are made. NULL without memory, or
+   below a large page. */
+static inline uint64_t *MakeEntry(uint64_t Root, uintptr_t Virtual, unsigned Wanted)
 {
     for (;;) {
         unsigned Level;
-        uint64_t *Entry = FindEntry(Root, Virtual, Wanted, &Level);
+        uint64_t *Above = NULL, *Entry = FindEntry(Root, Virtual, Wanted, &Level, &Above);
+        if (Above != NULL && !(ReadEntry(Above) & PTE_USED(INDEX(Virtual, Level)))) {
+            *Above |= PTE_USED(INDEX(Virtual, Level)); /* the accessed bit is set: the processor writes nothing here */
+        }
         if (Level == Wanted) {
             return Entry;
         }
@@ -200,14 +209,21 @@ ARCH_PAGE_TABLES *ArchKernelPageTables(void)
     return &KernelTables;
 }
 
+/* The kernel half of a top table, of which few entries are in use: from the kernel's, or to zero (From NULL). */
+static void SetTopLevel(uint64_t *Table, const uint64_t *From)
+{
+    for (unsigned i = 0; i < TopEntries; i++) {
+        Table[TopEntry[i]] = From != NULL ? From[TopEntry[i]] : 0;
+    }
+}
+
 NTSTATUS ArchCreatePageTables(ARCH_PAGE_TABLES *Tables)
 {
     Tables->Root = ArchpAllocateTablePage();
     if (Tables->Root == 0) {
         return STATUS_NO_MEMORY;
     }
-    memcpy(TableOf(Tables->Root) + FIRST_KERNEL, TableOf(KernelTables.Root) + FIRST_KERNEL,
-           (512 - FIRST_KERNEL) * sizeof(uint64_t));
+    SetTopLevel(TableOf(Tables->Root), TableOf(KernelTables.Root));
     return STATUS_SUCCESS;
 }
 
@@ -217,27 +233,56 @@ static bool IsLineEmpty(const uint64_t *Line)
     return (Line[0] | Line[1] | Line[2] | Line[3] | Line[4] | Line[5] | Line[6] | Line[7]) == 0;
 }
 
-static void FreeTables(uint64_t *Table, unsigned Level, unsigned Count)
+/* The first index from i on, below End, whose entry is not zero; else End or more. Parent: the entry for the table. */
+static unsigned NextUsed(const uint64_t *Table, uint64_t Parent, unsigned i, unsigned End)
 {
-    for (unsigned i = 0; i < Count; i++) {
-        while (i % 8 == 0 && i < Count && IsLineEmpty(&Table[i])) {
+    while (i < End) {
+        if (!(Parent & PTE_USED(i))) {
+            i = (i | 63) + 1;
+        } else if (i % 8 == 0 && IsLineEmpty(&Table[i])) {
             i += 8;
+        } else if (ReadEntry(&Table[i]) == 0) {
+            i++;
+        } else {
+            break;
         }
-        if (i == Count || !(Table[i] & PTE_PRESENT)) {
-            continue;
-        }
+    }
+    return i;
+}
+
+/* Frees the tables below a table, which is all zeros then. */
+static void FreeTables(uint64_t *Table, uint64_t Parent, unsigned Level, unsigned End)
+{
+    for (unsigned i = 0; (i = NextUsed(Table, Parent, i, End)) < End; i++) {
         if (Level > 1) {
-            FreeTables(TableOf(Table[i]), Level - 1, 512);
+            FreeTables(TableOf(Table[i]), Table[i], Level - 1, 512);
         }
         FreeTable(Table[i] & PTE_ADDRESS);
+        Table[i] = 0;
     }
 }
 
 void ArchDeletePageTables(ARCH_PAGE_TABLES *Tables)
 {
-    FreeTables(TableOf(Tables->Root), TOP_LEVEL, FIRST_KERNEL);
+    FreeTables(TableOf(Tables->Root), PTE_ALL_USED, TOP_LEVEL, FIRST_KERNEL);
+    SetTopLevel(TableOf(Tables->Root), NULL);
     FreeTable(Tables->Root);
     Tables->Root = 0;
+}
+
+ARCH_PAGE_ENTRY *ArchMakeEntry(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual)
+{
+    return MakeEntry(Tables->Root, Virtual, 0);
+}
+
+void ArchSetEntry(ARCH_PAGE_ENTRY *Entry, uint64_t Physical, ULONG Flags)
+{
+    __atomic_store_n(Entry, (Physical & PTE_ADDRESS) | EncodeFlags(Flags), __ATOMIC_RELEASE);
+}
+
+void ArchClearEntry(ARCH_PAGE_ENTRY *Entry)
+{
+    __atomic_store_n(Entry, 0, __ATOMIC_RELEASE);
 }
 
 NTSTATUS ArchMapPage(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, uint64_t Physical, ULONG Flags)
@@ -246,7 +291,7 @@ NTSTATUS ArchMapPage(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, uint64_t Physi
     if (Entry == NULL) {
         return STATUS_NO_MEMORY;
     }
-    __atomic_store_n(Entry, (Physical & PTE_ADDRESS) | EncodeFlags(Flags), __ATOMIC_RELEASE);
+    ArchSetEntry(Entry, Physical, Flags);
     return STATUS_SUCCESS;
 }
 
@@ -294,33 +339,39 @@ bool ArchUnmapPage(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, uint64_t *Physic
 bool ArchQueryPage(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, uint64_t *Physical, ULONG *Flags)
 {
     unsigned Level;
-    uint64_t Value = ReadEntry(FindEntry(Tables->Root, Virtual, 0, &Level));
+    uint64_t *Above, Value = ReadEntry(FindEntry(Tables->Root, Virtual, 0, &Level, &Above));
     return Answer(Value, Level, Virtual, Physical, Flags);
 }
 
-void ArchForEachPage(ARCH_PAGE_TABLES *Tables, uintptr_t Start, uintptr_t End,
-                     void (*Visit)(void *Context, uintptr_t Virtual, uint64_t Physical, ULONG Flags),
-                     void *Context)
+typedef struct _VISIT {
+    uintptr_t Start, Last; /* within pages */
+    ARCH_VISIT_PAGE *Visit;
+    void *Context;
+} VISIT;
+
+/* The entries of the table whose first one maps Base, as far as they lie in the range. */
+static void VisitTable(const VISIT *Visit, uint64_t Parent, unsigned Level, uintptr_t Base)
 {
-    uintptr_t Virtual = Start & ~(SIZE_4K - 1);
-    while (Virtual < End) {
-        unsigned Level;
-        uint64_t *Entry = FindEntry(Tables->Root, Virtual, 0, &Level);
-        /* A table is gone through to its end without another walk; what is missing higher up is skipped. */
-        uintptr_t Next = (Virtual | (LEVEL_SIZE(Level != 0 ? Level : 1) - 1)) + 1;
-        while (Level == 0 && Virtual != Next && Virtual < End) {
-            unsigned Pages = (uintptr_t)Entry % 64 == 0 && IsLineEmpty(Entry) ? 8 : 1;
-            uint64_t Value = ReadEntry(Entry);
-            if (Value & PTE_VALID) {
-                Visit(Context, Virtual, Value & PTE_ADDRESS, DecodeFlags(Value));
-            }
-            Virtual += Pages * SIZE_4K;
-            Entry += Pages;
+    uint64_t *Table = TableOf(Parent);
+    uintptr_t Size = LEVEL_SIZE(Level);
+    unsigned i = Visit->Start > Base ? (Visit->Start - Base) / Size : 0;
+    unsigned End = Visit->Last - Base < 512 * Size ? (Visit->Last - Base) / Size + 1 : 512;
+
+    for (; (i = NextUsed(Table, Parent, i, End)) < End; i++) {
+        uint64_t Value = ReadEntry(&Table[i]);
+        if (Level != 0) {
+            VisitTable(Visit, Value, Level - 1, Base + i * Size);
+        } else {
+            Visit->Visit(Visit->Context, Base + i * Size, &Table[i], Value & PTE_ADDRESS, DecodeFlags(Value));
         }
-        if (Next == 0) {
-            return; /* the end of the address space */
-        }
-        Virtual = Next;
+    }
+}
+
+void ArchForEachPage(ARCH_PAGE_TABLES *Tables, uintptr_t Start, uintptr_t End, ARCH_VISIT_PAGE *Visit, void *Context)
+{
+    if (Start < End && End <= ARCH_USER_END) {
+        VISIT Range = {Start, End - 1, Visit, Context};
+        VisitTable(&Range, Tables->Root | PTE_ALL_USED, TOP_LEVEL, 0);
     }
 }
 
@@ -475,5 +526,10 @@ void ArchpBuildKernelTables(PBOOT_INFORMATION Boot)
     MakeTopLevel();
     MapKernelImage();
     MapAllRam(Boot);
+    for (unsigned i = FIRST_KERNEL; i < 512; i++) {
+        if (TableOf(KernelTables.Root)[i] != 0) {
+            TopEntry[TopEntries++] = i;
+        }
+    }
     ArchLoadPageTables(&KernelTables);
 }

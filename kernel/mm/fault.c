@@ -19,7 +19,7 @@ static PMI_REGION MiGrowStack(PMM_ADDRESS_SPACE Space, ULONG_PTR Address)
     PMI_REGION Region = MiFindRegionAbove(&Space->Regions, Address);
     ULONG_PTR Start = ALIGN_DOWN_BY(Address, PAGE_SIZE);
 
-    if (Region == NULL || !Region->GrowDown || Region->End - Start > MM_GROW_LIMIT ||
+    if (Region == NULL || !Region->GrowDown || Region->End - Start > Space->GrowLimit ||
         Start < MM_USER_LOWEST) {
         return NULL;
     }

@@ -105,13 +105,16 @@ BOOLEAN MiFailNow(void);
 
 /* ---- What a processor keeps for itself ---- */
 
-#define MI_CACHED_PAGES 64
+#define MI_CACHED_PAGES  64
+#define MI_CACHED_ZEROED 32
 
 typedef struct _MI_PAGE_CACHE {
     KLOCK Lock;
     ULONG Count;                   /* (Lock) */
+    ULONG ZeroedCount;             /* (Lock) */
     LONG64 Used;                   /* (Lock) frames handed out here less frames given back here */
     ULONG64 Page[MI_CACHED_PAGES]; /* (Lock) physical addresses */
+    ULONG64 Zeroed[MI_CACHED_ZEROED]; /* (Lock) of frames that hold zeros: page tables that went */
 } MI_PAGE_CACHE, *PMI_PAGE_CACHE;
 
 #define MI_SIZE_CLASSES   17
@@ -177,6 +180,9 @@ struct _MM_SECTION {
 
 /* The frame of page Index with a reference for the caller. STATUS_IN_PAGE_ERROR beyond the end, STATUS_NO_MEMORY. */
 NTSTATUS MiReferenceSectionPage(PMM_SECTION Section, ULONG64 Index, ULONG64 *Physical);
+
+/* The section has page Index in memory already. */
+BOOLEAN MiSectionHasPage(PMM_SECTION Section, ULONG64 Index);
 
 static inline BOOLEAN MiSectionIsWritable(const MM_SECTION *Section)
 {

@@ -83,6 +83,7 @@ typedef struct _MM_ADDRESS_SPACE {
     MI_REGION_TREE Regions;     /* (Lock) Regions.Pages: the pages that regions span */
     volatile LONG References;   /* (a) */
     ULONG64 ResidentPages;      /* (Lock) leaf entries; others read it as a statistic */
+    volatile SIZE_T GrowLimit;  /* bytes that a region with MM_MAP_GROWDOWN may have; a word that anybody sets */
 } MM_ADDRESS_SPACE, *PMM_ADDRESS_SPACE;
 
 #define MM_USER_LOWEST 0x10000ULL
@@ -96,25 +97,29 @@ typedef struct _MM_ADDRESS_SPACE {
 #define MM_MAP_FIXED      1  /* exactly at *Base; what is mapped there goes, atomically */
 #define MM_MAP_NOREPLACE  2  /* with FIXED: STATUS_CONFLICTING_ADDRESSES when something is there */
 #define MM_MAP_SHARED     4  /* section: writes go to the section; else they are private copies */
-#define MM_MAP_NOINHERIT  8  /* a clone does not get it */
 #define MM_MAP_TOPDOWN    16 /* the highest hole that fits, else the lowest at or above *Base */
 #define MM_MAP_GROWDOWN   32 /* a stack (demand-zero): a fault in the hole below extends it, but to a page above the next region
-                                at most, and to MM_GROW_LIMIT bytes in all */
-#define MM_GROW_LIMIT     0x800000
+                                at most, and to the space's GrowLimit in all */
+#define MM_GROW_LIMIT     0x800000 /* where nothing else has been set */
 #define MM_MAP_STACK      64 /* a stack that commits itself (demand-zero; Offset: how much of its end is committed at first). The page
                                 below that is its guard: a touch commits it and is STATUS_GUARD_PAGE_VIOLATION, once a page. When MM_LAST_PAGES
                                 or fewer are left, all but the lowest, which is never accessible, are committed: STATUS_STACK_OVERFLOW.
                                 What is not committed cannot be protected or unmapped apart from the rest. */
 #define MM_LAST_PAGES     4
+#define MM_MAP_ATTRIBUTES(A) ((A) << 8) /* MM_REGION_*, from the start */
+
+#define MM_REGION_NOINHERIT 1    /* a clone does not get it */
+#define MM_REGION_WIPE      2    /* a clone gets it empty */
+#define MM_REGION_TAGS      0x70 /* the provider's own */
+#define MM_REGION_OWN_TAG   0x80 /* likewise; a clone does not get the mark */
 
 typedef struct _MM_REGION_INFORMATION {
     ULONG_PTR Start, End; /* bytes, page aligned; of a hole when not Mapped */
-    BOOLEAN Mapped, Shared, HasSection, NoInherit;
-    BOOLEAN Reserved;     /* of a stack: not committed yet */
-    ULONG Protection;     /* MM_* */
+    BOOLEAN Mapped, Shared, HasSection, GrowDown;
+    UCHAR Protection, Attributes; /* MM_* */
     ULONG64 SectionOffset;
-    PMM_SECTION Section;  /* not referenced: compare only */
     PVOID Tag;            /* what MmMapRegion was given: the provider's */
+    BOOLEAN Reserved;     /* of a stack: not committed yet */
 } MM_REGION_INFORMATION;
 
 NTSTATUS MmCreateAddressSpace(PMM_ADDRESS_SPACE *Space);
@@ -134,7 +139,23 @@ NTSTATUS MmUnmapRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size);
 /* STATUS_MEMORY_NOT_ALLOCATED when part of the range is not mapped (the part before the hole is changed, as mprotect does).
    STATUS_ACCESS_DENIED: a shared mapping of a data section is not to be written. */
 NTSTATUS MmProtectRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size, ULONG Protection);
-NTSTATUS MmSetRegionInherit(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size, BOOLEAN Inherit);
+/* Those of Mask become what Value says (MM_REGION_*). Status as MmProtectRegion. */
+NTSTATUS MmSetRegionAttributes(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size, ULONG Mask, ULONG Value);
+/*
+ * [Old, Old + OldSize) becomes [*Base, *Base + NewSize): its pages move along, no byte is copied. All bytes are of one region
+ * (else STATUS_ACCESS_VIOLATION), and the two do not overlap (STATUS_INVALID_PARAMETER). Flags: MM_MAP_FIXED, NOREPLACE and TOPDOWN, as for
+ * MmMapRegion. With *Base == Old and FIXED it grows in place: STATUS_CONFLICTING_ADDRESSES when something is there. Keep: the
+ * old range stays mapped, without its pages; OldSize 0 maps a shared region, or a part, a second time. STATUS_NO_MEMORY and
+ * every other failure: all is as before.
+ */
+NTSTATUS MmMoveRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Old, SIZE_T OldSize, ULONG_PTR *Base, SIZE_T NewSize, ULONG Flags,
+                      BOOLEAN Keep, ULONG_PTR Limit);
+/* Faults the pages in: for reading, for writing, or (Access 0) as is best, so that the next touch raises no fault. Stops at the first
+   that cannot be had. */
+NTSTATUS MmPopulateRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size, ULONG Access /* MM_READ, MM_WRITE */);
+/* Present[i]: 1 when page i from Base on is in memory (in the page table, or in its section), else 0. STATUS_MEMORY_NOT_ALLOCATED
+   at a hole. */
+NTSTATUS MmQueryPages(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Pages, PUCHAR Present);
 /* Private pages of the range go back to zero (or to the section's contents) at the next touch. STATUS_MEMORY_NOT_ALLOCATED
    when part of the range is not mapped (what is mapped has been discarded). */
 NTSTATUS MmDiscardRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size);

@@ -205,6 +205,9 @@ static void MiEmptyPageCache(PMI_PAGE_CACHE Cache, ULONG Left)
     while (Cache->Count > Left) {
         MiFreeBlock(Cache->Page[--Cache->Count] >> PAGE_SHIFT, 0);
     }
+    while (Left == 0 && Cache->ZeroedCount != 0) {
+        MiFreeBlock(Cache->Zeroed[--Cache->ZeroedCount] >> PAGE_SHIFT, 0);
+    }
     KeReleaseLockFromDpc(&MiPageLock);
 }
 
@@ -230,12 +233,20 @@ void MiDrainPageCaches(void)
 
 /* ---- Single frames ---- */
 
-static ULONG64 MiTakeCachedFrame(void)
+/* Zeroed: a frame of zeros is wanted; *Zeroed FALSE on return: it is not one yet. */
+static ULONG64 MiTakeCachedFrame(BOOLEAN *Zeroed)
 {
     KIRQL OldIrql;
     ULONG64 Physical = 0;
     PMI_PAGE_CACHE Cache = MiAcquirePageCache(&OldIrql);
 
+    if (*Zeroed && Cache->ZeroedCount != 0) {
+        Physical = Cache->Zeroed[--Cache->ZeroedCount];
+        Cache->Used++;
+        MiReleasePageCache(Cache, OldIrql);
+        return Physical;
+    }
+    *Zeroed = FALSE;
     if (MI_UNLIKELY(Cache->Count == 0)) {
         MiFillPageCache(Cache);
     }
@@ -248,19 +259,20 @@ static ULONG64 MiTakeCachedFrame(void)
 }
 
 /* The last free frames may lie in other processors' caches. */
-static ULONG64 MiTakeFrame(void)
+static ULONG64 MiTakeFrame(BOOLEAN *Zeroed)
 {
-    ULONG64 Physical = MiTakeCachedFrame();
+    ULONG64 Physical = MiTakeCachedFrame(Zeroed);
     if (MI_UNLIKELY(Physical == 0)) {
         MiDrainPageCaches();
-        Physical = MiTakeCachedFrame();
+        Physical = MiTakeCachedFrame(Zeroed);
     }
     return Physical;
 }
 
 ULONG64 MmAllocatePage(BOOLEAN Zeroed)
 {
-    ULONG64 Physical = MiFailNow() ? 0 : MiTakeFrame();
+    BOOLEAN HasZeros = Zeroed;
+    ULONG64 Physical = MiFailNow() ? 0 : MiTakeFrame(&HasZeros);
     if (MI_UNLIKELY(Physical == 0)) {
         return 0;
     }
@@ -269,7 +281,7 @@ ULONG64 MmAllocatePage(BOOLEAN Zeroed)
               (void *)Physical, Page->Type, Page->References);
     Page->Type = MiPageInUse;
     __atomic_store_n(&Page->References, 1, __ATOMIC_RELAXED);
-    if (Zeroed) {
+    if (Zeroed && !HasZeros) {
         memset(ArchPhysicalToVirtual(Physical), 0, PAGE_SIZE);
     }
     return Physical;
@@ -388,13 +400,25 @@ static uint64_t MiAllocateTablePage(void)
     return Physical;
 }
 
-/* Frames of before mm came up are pinned: releasing them does nothing. */
+/* The table holds zeros. Frames of before mm came up are pinned: releasing them does nothing. */
 static void MiFreeTablePage(uint64_t Physical)
 {
-    if (!MiPageIsPinned(Physical)) {
-        InterlockedDecrement64(&MiPageTablePages);
-        MmReleasePage(Physical);
+    KIRQL OldIrql;
+
+    if (!MiDropReference(Physical)) {
+        return;
     }
+    const UCHAR *Table = ArchPhysicalToVirtual(Physical);
+    KI_ASSERT(Table[0] == 0 && memcmp(Table, Table + 1, PAGE_SIZE - 1) == 0, "page table %p is not empty", Table);
+    InterlockedDecrement64(&MiPageTablePages);
+    PMI_PAGE_CACHE Cache = MiAcquirePageCache(&OldIrql);
+    if (Cache->ZeroedCount < MI_CACHED_ZEROED) {
+        Cache->Zeroed[Cache->ZeroedCount++] = Physical;
+        Cache->Used--;
+    } else {
+        MiPutIntoCache(Cache, Physical);
+    }
+    MiReleasePageCache(Cache, OldIrql);
 }
 
 /* ---- Start-up ---- */

@@ -12,7 +12,7 @@
 
 typedef struct _MI_UNMAP {
     PMM_ADDRESS_SPACE Space;
-    BOOLEAN NoFlush; /* no processor has the space loaded, nor ever will: the entries may stay as they are */
+    BOOLEAN NoFlush; /* no processor has the space loaded, nor ever will */
     ULONG Count;
     ULONG_PTR First, Last;
     ULONG64 Page[MI_UNMAP_BATCH];
@@ -31,13 +31,11 @@ static void MiFlushUnmapped(PMI_UNMAP Unmap)
     Unmap->Count = 0;
 }
 
-static void MiUnmapVisit(void *Context, uintptr_t Virtual, uint64_t Physical, ULONG Flags)
+static void MiUnmapVisit(void *Context, uintptr_t Virtual, ARCH_PAGE_ENTRY *Entry, uint64_t Physical, ULONG Flags)
 {
     PMI_UNMAP Unmap = Context;
 
-    if (!Unmap->NoFlush) {
-        ArchUnmapPage(&Unmap->Space->Kernel.Tables, Virtual, &Physical, &Flags);
-    }
+    ArchClearEntry(Entry);
     if (Unmap->Count == 0) {
         Unmap->First = Virtual;
     }
@@ -140,7 +138,7 @@ static NTSTATUS MiMapTemplate(PMM_ADDRESS_SPACE Space, const MI_REGION *Template
                               SIZE_T Size, ULONG Flags, ULONG_PTR Limit)
 {
     KeLockExclusive(&Space->Lock);
-    PMI_REGION Region = MiAllocateRegion(Template);
+    PMI_REGION Region = Space->Regions.Count < MI_REGION_LIMIT ? MiAllocateRegion(Template) : NULL;
     NTSTATUS Status = STATUS_NO_MEMORY;
     if (Region != NULL) {
         Status = MiPlaceRegion(Space, Region, *Base, Size, Flags, Limit);
@@ -179,7 +177,7 @@ NTSTATUS MmMapRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR *Base, SIZE_T Size, ULON
         .Edge = (Flags & MM_MAP_STACK) != 0 ? Offset : 0, /* a size, until it is known where */
         .Protection = (UCHAR)Protection,
         .Shared = (Flags & MM_MAP_SHARED) != 0,
-        .NoInherit = (Flags & MM_MAP_NOINHERIT) != 0,
+        .Attributes = (UCHAR)(Flags >> 8),
         .GrowDown = (Flags & MM_MAP_GROWDOWN) != 0,
     };
     return MiMapTemplate(Space, &Template, Base, Size, Flags, Limit);
@@ -203,7 +201,7 @@ typedef struct _MI_CHANGE {
     NTSTATUS (*Change)(struct _MI_CHANGE *Change, PMI_REGION Region); /* of one region wholly. (Lock) */
     PMM_ADDRESS_SPACE Space;
     ULONG Protection;   /* for MiProtectOne */
-    BOOLEAN Inherit;    /* for MiInheritOne */
+    ULONG Mask, Value;  /* for MiMarkOne */
     BOOLEAN Downgraded; /* some entry has lost a right */
 } MI_CHANGE, *PMI_CHANGE;
 
@@ -245,7 +243,7 @@ static NTSTATUS MiChangeRange(PMI_CHANGE Change, ULONG_PTR Base, SIZE_T Size)
     return Status;
 }
 
-static void MiProtectVisit(void *Context, uintptr_t Virtual, uint64_t Physical, ULONG Flags)
+static void MiProtectVisit(void *Context, uintptr_t Virtual, ARCH_PAGE_ENTRY *Entry, uint64_t Physical, ULONG Flags)
 {
     PMI_CHANGE Change = Context;
     ULONG New = MiLeafFlags(Change->Protection, Flags & ARCH_PAGE_SOFT);
@@ -253,7 +251,7 @@ static void MiProtectVisit(void *Context, uintptr_t Virtual, uint64_t Physical, 
     Flags &= MI_LEAF_FLAGS;
     if (New != Flags) {
         Change->Downgraded |= (Flags & ~New) != 0;
-        ArchMapPage(&Change->Space->Kernel.Tables, Virtual, Physical, New);
+        ArchSetEntry(Entry, Physical, New);
     }
 }
 
@@ -278,15 +276,15 @@ NTSTATUS MmProtectRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size, U
     return MiIsProtection(Protection) ? MiChangeRange(&Change, Base, Size) : STATUS_INVALID_PARAMETER;
 }
 
-static NTSTATUS MiInheritOne(PMI_CHANGE Change, PMI_REGION Region)
+static NTSTATUS MiMarkOne(PMI_CHANGE Change, PMI_REGION Region)
 {
-    Region->NoInherit = !Change->Inherit;
+    Region->Attributes = (UCHAR)((Region->Attributes & ~Change->Mask) | Change->Value);
     return STATUS_SUCCESS;
 }
 
-NTSTATUS MmSetRegionInherit(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size, BOOLEAN Inherit)
+NTSTATUS MmSetRegionAttributes(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size, ULONG Mask, ULONG Value)
 {
-    MI_CHANGE Change = {.Change = MiInheritOne, .Space = Space, .Inherit = Inherit};
+    MI_CHANGE Change = {.Change = MiMarkOne, .Space = Space, .Mask = Mask, .Value = Value & Mask};
     return MiChangeRange(&Change, Base, Size);
 }
 
@@ -318,7 +316,184 @@ NTSTATUS MmDiscardRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size)
     return Whole ? STATUS_SUCCESS : STATUS_MEMORY_NOT_ALLOCATED;
 }
 
+/* ---- Moving ---- */
+
+typedef struct _MI_MOVE {
+    PMM_ADDRESS_SPACE Space;
+    ULONG_PTR Distance;
+    NTSTATUS Status;
+    SIZE_T Pages;
+} MI_MOVE;
+
+/* The tables at the new place: what could fail does so before anything has changed. */
+static void MiPrepareMove(void *Context, uintptr_t Virtual, ARCH_PAGE_ENTRY *Entry, uint64_t Physical, ULONG Flags)
+{
+    MI_MOVE *Move = Context;
+    if (NT_SUCCESS(Move->Status) && ArchMakeEntry(&Move->Space->Kernel.Tables, Virtual + Move->Distance) == NULL) {
+        Move->Status = STATUS_NO_MEMORY;
+    }
+}
+
+static void MiMoveVisit(void *Context, uintptr_t Virtual, ARCH_PAGE_ENTRY *Entry, uint64_t Physical, ULONG Flags)
+{
+    MI_MOVE *Move = Context;
+    ArchSetEntry(ArchMakeEntry(&Move->Space->Kernel.Tables, Virtual + Move->Distance), Physical, Flags & MI_LEAF_FLAGS);
+    ArchClearEntry(Entry);
+    Move->Pages++;
+}
+
+static void MiMovePages(MI_MOVE *Move, ULONG_PTR Old, ULONG_PTR End)
+{
+    ArchForEachPage(&Move->Space->Kernel.Tables, Old, End, MiMoveVisit, Move);
+    if (Move->Pages != 0) {
+        KeFlushTb(&Move->Space->Kernel, Old, (End - Old) >> PAGE_SHIFT);
+    }
+}
+
+/* Region, a copy of the old one's attributes, goes to its place with the old range's pages. The old range is made to begin and end
+   where regions do, so that taking it away cannot fail. (Lock) */
+static NTSTATUS MiMoveTo(PMM_ADDRESS_SPACE Space, PMI_REGION Region, ULONG_PTR Old, SIZE_T OldSize, BOOLEAN Keep)
+{
+    SIZE_T Size = OldSize < Region->End - Region->Start ? OldSize : Region->End - Region->Start;
+    MI_MOVE Move = {.Space = Space, .Distance = Region->Start - Old};
+
+    ArchForEachPage(&Space->Kernel.Tables, Old, Old + Size, MiPrepareMove, &Move);
+    if (NT_SUCCESS(Move.Status)) {
+        Move.Status = MiClearRange(Space, Region->Start, Region->End);
+    }
+    if (!NT_SUCCESS(Move.Status)) {
+        return Move.Status;
+    }
+    MiMovePages(&Move, Old, Old + Size);
+    if (!Keep && OldSize != 0) {
+        MiClearRange(Space, Old, Old + OldSize);
+    }
+    MiInsertRegion(&Space->Regions, Region);
+    return STATUS_SUCCESS;
+}
+
+/* The place: free, or to be freed by MiMoveTo. (Lock) */
+static NTSTATUS MiPlaceMove(PMM_ADDRESS_SPACE Space, PMI_REGION Region, ULONG_PTR Base, SIZE_T Size, ULONG Flags, ULONG_PTR Limit)
+{
+    if ((Flags & (MM_MAP_FIXED | MM_MAP_NOREPLACE)) != MM_MAP_FIXED) {
+        return MiPlaceRegion(Space, Region, Base, Size, Flags, Limit);
+    }
+    Region->Start = Base;
+    Region->End = Base + Size;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS MiMoveRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Old, SIZE_T OldSize, ULONG_PTR *Base, SIZE_T NewSize, ULONG Flags,
+                             BOOLEAN Keep, ULONG_PTR Limit)
+{
+    PMI_REGION Source = MiFindRegion(&Space->Regions, Old);
+    BOOLEAN InPlace = (Flags & MM_MAP_FIXED) != 0 && *Base == Old;
+    NTSTATUS Status = STATUS_SUCCESS;
+
+    if (Source == NULL || Source->End - Old < OldSize || (OldSize == 0 && !Source->Shared)) {
+        return STATUS_ACCESS_VIOLATION;
+    }
+    MI_REGION Template = *Source;
+    Template.Offset += Template.Section != NULL ? Old - Template.Start + (InPlace ? OldSize : 0) : 0;
+    PMI_REGION Region = Space->Regions.Count + 2 < MI_REGION_LIMIT ? MiAllocateRegion(&Template) : NULL;
+    if (Region == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    if (InPlace) {
+        Status = MiPlaceRegion(Space, Region, Old + OldSize, NewSize - OldSize, Flags | MM_MAP_NOREPLACE, 0);
+        if (NT_SUCCESS(Status)) {
+            MiInsertRegion(&Space->Regions, Region);
+            return STATUS_SUCCESS;
+        }
+        MiFreeRegion(Region);
+        return Status;
+    }
+    if (!Keep && OldSize != 0) {
+        Status = MiSplitRegion(&Space->Regions, Old);
+        Status = NT_SUCCESS(Status) ? MiSplitRegion(&Space->Regions, Old + OldSize) : Status;
+    }
+    Status = NT_SUCCESS(Status) ? MiPlaceMove(Space, Region, *Base, NewSize, Flags, Limit) : Status;
+    if (NT_SUCCESS(Status)) {
+        *Base = Region->Start;
+        Status = MiMoveTo(Space, Region, Old, OldSize, Keep);
+    }
+    if (!NT_SUCCESS(Status)) {
+        MiFreeRegion(Region);
+        MiMergeRange(&Space->Regions, Old, Old + OldSize);
+    }
+    return Status;
+}
+
+NTSTATUS MmMoveRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Old, SIZE_T OldSize, ULONG_PTR *Base, SIZE_T NewSize, ULONG Flags,
+                      BOOLEAN Keep, ULONG_PTR Limit)
+{
+    OldSize = ROUND_TO_PAGES(OldSize);
+    NewSize = ROUND_TO_PAGES(NewSize);
+    BOOLEAN Fixed = (Flags & MM_MAP_FIXED) != 0;
+    BOOLEAN InPlace = Fixed && *Base == Old;
+    if (NewSize == 0 || NewSize > MM_USER_END || OldSize > MM_USER_END || Old > MM_USER_END - OldSize || BYTE_OFFSET(Old) != 0 ||
+        (Fixed && (BYTE_OFFSET(*Base) != 0 || *Base < MM_USER_LOWEST || *Base > MM_USER_END - NewSize)) ||
+        (InPlace && NewSize <= OldSize) ||
+        (Fixed && !InPlace && *Base < Old + OldSize && Old < *Base + NewSize)) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    KeLockExclusive(&Space->Lock);
+    NTSTATUS Status = MiMoveRegion(Space, Old, OldSize, Base, NewSize, Flags, Keep, Limit);
+    KeUnlockExclusive(&Space->Lock);
+    return Status;
+}
+
+/* ---- Populating ---- */
+
+static NTSTATUS MiPopulatePage(PMM_ADDRESS_SPACE Space, ULONG_PTR Page, ULONG Access)
+{
+    KeLockExclusive(&Space->Lock);
+    PMI_REGION Region = MiFindRegion(&Space->Regions, Page);
+    if (Access == 0) {
+        Access = Region != NULL && (Region->Protection & MM_WRITE) != 0 && !Region->Shared ? MM_WRITE : MM_READ;
+    }
+    NTSTATUS Status = Region == NULL ? STATUS_MEMORY_NOT_ALLOCATED
+                                     : MiResolvePage(Space, Page, Access == MM_WRITE ? ARCH_PAGE_WRITE : ARCH_PAGE_READ, FALSE);
+    KeUnlockExclusive(&Space->Lock);
+    return Status;
+}
+
+NTSTATUS MmPopulateRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size, ULONG Access)
+{
+    ULONG_PTR Start, End;
+    if (!MiPageRange(Base, Size, &Start, &End)) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    NTSTATUS Status = STATUS_SUCCESS;
+    for (; NT_SUCCESS(Status) && Start < End; Start += PAGE_SIZE) {
+        Status = MiPopulatePage(Space, Start, Access);
+    }
+    return Status;
+}
+
 /* ---- Questions ---- */
+
+NTSTATUS MmQueryPages(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Pages, PUCHAR Present)
+{
+    NTSTATUS Status = STATUS_SUCCESS;
+    ULONG64 Physical;
+    ULONG Flags;
+
+    KeLockExclusive(&Space->Lock);
+    for (SIZE_T i = 0; i < Pages && NT_SUCCESS(Status); i++) {
+        ULONG_PTR Page = Base + i * PAGE_SIZE;
+        PMI_REGION Region = MiFindRegion(&Space->Regions, Page);
+        if (Region == NULL) {
+            Status = STATUS_MEMORY_NOT_ALLOCATED;
+            break;
+        }
+        Present[i] = ArchQueryPage(&Space->Kernel.Tables, Page, &Physical, &Flags) ||
+                     (Region->Section != NULL &&
+                      MiSectionHasPage(Region->Section, (Region->Offset + (Page - Region->Start)) >> PAGE_SHIFT));
+    }
+    KeUnlockExclusive(&Space->Lock);
+    return Status;
+}
 
 static void MiDescribeHole(const MI_REGION_TREE *Regions, ULONG_PTR Address,
                            MM_REGION_INFORMATION *Information)
@@ -337,10 +512,10 @@ static void MiDescribeRegion(const MI_REGION *Region, ULONG_PTR Address, MM_REGI
         .Mapped = TRUE,
         .Shared = Region->Shared,
         .HasSection = Region->Section != NULL,
-        .NoInherit = Region->NoInherit,
+        .GrowDown = Region->GrowDown,
         .Protection = Region->Protection,
+        .Attributes = Region->Attributes,
         .SectionOffset = Region->Offset,
-        .Section = Region->Section,
         .Tag = Region->Tag,
     };
     /* A stack is seen as its three parts. */

@@ -95,37 +95,40 @@ BOOLEAN MiRangeIsFree(const MI_REGION_TREE *Regions, ULONG_PTR Start, ULONG_PTR 
     return Above == NULL || Above->Start >= End;
 }
 
-/* Walks the regions upwards; the hole before each, from Low on, is looked at. */
-static BOOLEAN MiFindLowestHole(const MI_REGION_TREE *Regions, SIZE_T Size, ULONG_PTR Low, ULONG_PTR High,
-                                ULONG_PTR *Base)
+static inline ULONG_PTR MiMin(ULONG_PTR A, ULONG_PTR B)
 {
-    PMI_REGION Region = MiFindRegionAbove(Regions, Low);
-    while (Low < High && High - Low >= Size) {
-        if (Region == NULL || (Region->Start > Low && Region->Start - Low >= Size)) {
-            *Base = Low;
-            return TRUE;
-        }
-        Low = Region->End;
-        Region = MiNextRegion(Region);
-    }
-    return FALSE;
+    return A < B ? A : B;
 }
 
-static BOOLEAN MiFindHighestHole(const MI_REGION_TREE *Regions, SIZE_T Size, ULONG_PTR Low, ULONG_PTR High,
-                                 ULONG_PTR *Base)
+static inline ULONG_PTR MiMax(ULONG_PTR A, ULONG_PTR B)
 {
-    PMI_REGION Region = High != 0 ? MiFindRegionBelow(Regions, High - 1) : NULL;
-    while (Low < High && High - Low >= Size) {
-        ULONG_PTR Floor = Region != NULL && Region->End > Low ? Region->End : Low;
-        if (Floor < High && High - Floor >= Size) {
-            *Base = High - Size;
+    return A > B ? A : B;
+}
+
+/* Looks in [Low, High), in which no region lies but those of the subtree, from the wanted end on. What cannot hold it is passed
+   over as a whole, so that little more than one way down is gone. */
+static BOOLEAN MiFindHoleBelow(const RTL_AVL_NODE *Node, SIZE_T Size, ULONG_PTR Low, ULONG_PTR High, BOOLEAN TopDown,
+                               ULONG_PTR *Base)
+{
+    const MI_REGION *Region = MiRegionOf(Node);
+
+    if (Low >= High || High - Low < Size) {
+        return FALSE;
+    }
+    if (Region == NULL) {
+        *Base = TopDown ? High - Size : Low;
+        return TRUE;
+    }
+    if (Region->LargestHole < Size && (Region->Lowest < Low || Region->Lowest - Low < Size) &&
+        (High < Region->Highest || High - Region->Highest < Size)) {
+        return FALSE;
+    }
+    for (int i = 0; i < 2; i++) {
+        BOOLEAN Above = TopDown == (i == 0);
+        if (MiFindHoleBelow(Node->Child[Above], Size, Above ? MiMax(Low, Region->End) : Low,
+                            Above ? High : MiMin(High, Region->Start), TopDown, Base)) {
             return TRUE;
         }
-        if (Region == NULL) {
-            break;
-        }
-        High = Region->Start;
-        Region = MiPreviousRegion(Region);
     }
     return FALSE;
 }
@@ -133,8 +136,7 @@ static BOOLEAN MiFindHighestHole(const MI_REGION_TREE *Regions, SIZE_T Size, ULO
 BOOLEAN MiFindHole(const MI_REGION_TREE *Regions, SIZE_T Size, ULONG_PTR Low, ULONG_PTR High, BOOLEAN TopDown,
                    ULONG_PTR *Base)
 {
-    return TopDown ? MiFindHighestHole(Regions, Size, Low, High, Base)
-                   : MiFindLowestHole(Regions, Size, Low, High, Base);
+    return MiFindHoleBelow(Regions->Tree.Root, Size, Low, High, TopDown, Base);
 }
 
 /* ---- Change ---- */
@@ -143,9 +145,35 @@ static BOOLEAN MiMayMerge(const MI_REGION *Left, const MI_REGION *Right)
 {
     return Left->End == Right->Start && Left->Section == Right->Section && Left->Tag == Right->Tag &&
            Left->Protection == Right->Protection && Left->Shared == Right->Shared &&
-           Left->NoInherit == Right->NoInherit && Left->GrowDown == Right->GrowDown &&
+           Left->Attributes == Right->Attributes && Left->GrowDown == Right->GrowDown &&
            Left->Edge == Right->Edge &&
            (Left->Section == NULL || Left->Offset + (Left->End - Left->Start) == Right->Offset);
+}
+
+static BOOLEAN MiUpdateRegion(PRTL_AVL_NODE Node)
+{
+    PMI_REGION Region = MiRegionOf(Node);
+    const MI_REGION *Left = MiRegionOf(Node->Child[0]), *Right = MiRegionOf(Node->Child[1]);
+    ULONG_PTR Lowest = Left != NULL ? Left->Lowest : Region->Start;
+    ULONG_PTR Highest = Right != NULL ? Right->Highest : Region->End;
+    SIZE_T Hole = Left != NULL ? MiMax(Left->LargestHole, Region->Start - Left->Highest) : 0;
+
+    if (Right != NULL) {
+        Hole = MiMax(Hole, MiMax(Right->LargestHole, Right->Lowest - Region->End));
+    }
+    BOOLEAN Changed = Lowest != Region->Lowest || Highest != Region->Highest || Hole != Region->LargestHole;
+    Region->Lowest = Lowest;
+    Region->Highest = Highest;
+    Region->LargestHole = Hole;
+    return Changed;
+}
+
+/* A region that is in the tree is to reach from Start to End: it passes no other one. */
+static void MiResizeRegion(PMI_REGION Region, ULONG_PTR Start, ULONG_PTR End)
+{
+    Region->Start = Start;
+    Region->End = End;
+    RtlAvlUpdate(&Region->Node, MiUpdateRegion);
 }
 
 static void MiUnlinkRegion(PMI_REGION_TREE Regions, PMI_REGION Region)
@@ -153,13 +181,14 @@ static void MiUnlinkRegion(PMI_REGION_TREE Regions, PMI_REGION Region)
     if (Regions->Hint == Region) {
         Regions->Hint = NULL;
     }
-    RtlAvlRemove(&Regions->Tree, &Region->Node);
+    RtlAvlRemoveSummed(&Regions->Tree, &Region->Node, MiUpdateRegion);
     Regions->Count--;
 }
 
 static void MiLinkRegion(PMI_REGION_TREE Regions, PMI_REGION Region)
 {
-    RtlAvlInsert(&Regions->Tree, &Region->Start, &Region->Node, MiCompareStart);
+    Region->Highest = 0; /* nothing that could be right: its parents are told of it in any case */
+    RtlAvlInsertSummed(&Regions->Tree, &Region->Start, &Region->Node, MiCompareStart, MiUpdateRegion);
     Regions->Count++;
 }
 
@@ -186,13 +215,13 @@ NTSTATUS MiSplitRegion(PMI_REGION_TREE Regions, ULONG_PTR Address)
     if (Address < Left->Edge) {
         return STATUS_CONFLICTING_ADDRESSES;
     }
-    PMI_REGION Right = MiAllocateRegion(Left);
+    PMI_REGION Right = Regions->Count < MI_REGION_LIMIT ? MiAllocateRegion(Left) : NULL;
     if (Right == NULL) {
         return STATUS_NO_MEMORY;
     }
     Right->Start = Address;
     Right->Offset = Left->Offset + (Address - Left->Start);
-    Left->End = Address;
+    MiResizeRegion(Left, Left->Start, Address);
     MiLinkRegion(Regions, Right);
     return STATUS_SUCCESS;
 }
@@ -209,7 +238,7 @@ NTSTATUS MiCarveRange(PMI_REGION_TREE Regions, ULONG_PTR Start, ULONG_PTR End)
     }
     if (Region->Start < Start) {
         Regions->Pages -= (Region->End - Start) >> PAGE_SHIFT;
-        Region->End = Start;
+        MiResizeRegion(Region, Region->Start, Start);
         Region = MiNextRegion(Region);
     }
     while (Region != NULL && Region->Start < End) {
@@ -226,8 +255,8 @@ void MiMergeRange(PMI_REGION_TREE Regions, ULONG_PTR Start, ULONG_PTR End)
     while (Left != NULL && Left->End <= End) {
         PMI_REGION Right = MiNextRegion(Left);
         if (Right != NULL && MiMayMerge(Left, Right)) {
-            Left->End = Right->End;
             MiUnlinkRegion(Regions, Right);
+            MiResizeRegion(Left, Left->Start, Right->End);
             MiFreeRegion(Right);
         } else {
             Left = Right;
@@ -238,5 +267,5 @@ void MiMergeRange(PMI_REGION_TREE Regions, ULONG_PTR Start, ULONG_PTR End)
 void MiExtendRegionDown(PMI_REGION_TREE Regions, PMI_REGION Region, ULONG_PTR Start)
 {
     Regions->Pages += (Region->Start - Start) >> PAGE_SHIFT;
-    Region->Start = Start;
+    MiResizeRegion(Region, Start, Region->End);
 }

@@ -17,6 +17,8 @@ struct _MM_ADDRESS_SPACE;
 typedef struct _MI_REGION {
     RTL_AVL_NODE Node;
     ULONG_PTR Start, End;
+    ULONG_PTR Lowest, Highest; /* of this region and those below it in the tree: where they start and end, */
+    SIZE_T LargestHole;        /* and the largest hole between two of them */
     struct _MM_ADDRESS_SPACE *Space;
     LIST_ENTRY SectionLink; /* in the section's list of those who map it; (section's lock) */
     ULONG64 SectionEpoch; /* the last shrinking of the section that this region has seen; (section's lock) */
@@ -25,9 +27,14 @@ typedef struct _MI_REGION {
     PVOID Tag;
     ULONG_PTR Edge; /* MM_MAP_STACK: where what is committed begins; else 0 */
     UCHAR Protection; /* MM_READ ... */
-    BOOLEAN Shared, NoInherit, GrowDown;
+    UCHAR Attributes; /* MM_REGION_* */
+    BOOLEAN Shared, GrowDown;
 } MI_REGION, *PMI_REGION;
 
+/* More regions than this a space cannot have. */
+#define MI_REGION_LIMIT 65530
+
+/* All zero is an empty tree. */
 typedef struct _MI_REGION_TREE {
     RTL_AVL_TREE Tree;
     PMI_REGION Hint; /* the last one found, or NULL */
@@ -62,8 +69,8 @@ BOOLEAN MiFindHole(const MI_REGION_TREE *Regions, SIZE_T Size, ULONG_PTR Low, UL
 void MiInsertRegion(PMI_REGION_TREE Regions, PMI_REGION Region);
 /* Takes it off and frees it. */
 void MiRemoveRegion(PMI_REGION_TREE Regions, PMI_REGION Region);
-/* Makes Address a boundary where it lies inside a region. STATUS_NO_MEMORY, STATUS_CONFLICTING_ADDRESSES (in what a stack has not
-   committed): nothing has changed. */
+/* Makes Address a boundary where it lies inside a region. STATUS_NO_MEMORY (or the limit is reached), STATUS_CONFLICTING_ADDRESSES
+   (in what a stack has not committed): nothing has changed. */
 NTSTATUS MiSplitRegion(PMI_REGION_TREE Regions, ULONG_PTR Address);
 /* No region overlaps [Start, End) any more. Errors as above. */
 NTSTATUS MiCarveRange(PMI_REGION_TREE Regions, ULONG_PTR Start, ULONG_PTR End);

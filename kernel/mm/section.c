@@ -191,6 +191,14 @@ NTSTATUS MiReferenceSectionPage(PMM_SECTION Section, ULONG64 Index, ULONG64 *Phy
     return MiReferenceOwnPage(Section, Index, Physical);
 }
 
+BOOLEAN MiSectionHasPage(PMM_SECTION Section, ULONG64 Index)
+{
+    KeLockShared(&Section->Lock);
+    BOOLEAN There = Section->Data != NULL ? Index < BYTES_TO_PAGES(Section->Size) : MiFindSectionPage(Section, Index) != NULL;
+    KeUnlockShared(&Section->Lock);
+    return There;
+}
+
 /* ---- Size ---- */
 
 /* What lies behind the new end in the last page must not come back when the section grows again. The lock is held. */

@@ -24,6 +24,7 @@ NTSTATUS MmCreateAddressSpace(PMM_ADDRESS_SPACE *Space)
     }
     ExInitializePushLock(&New->Lock);
     New->References = 1;
+    New->GrowLimit = MM_GROW_LIMIT;
     InterlockedIncrement64(&MiSpaceCount);
     *Space = New;
     return STATUS_SUCCESS;
@@ -84,7 +85,7 @@ typedef struct _MI_CLONE {
  * One page of a private region becomes common property. Frames that lie in place in an archive are left out: the clone finds
  * them again through the section, should it need them, and a program that a clone executes next needs few.
  */
-static void MiCloneVisit(void *Context, uintptr_t Virtual, uint64_t Physical, ULONG Flags)
+static void MiCloneVisit(void *Context, uintptr_t Virtual, ARCH_PAGE_ENTRY *Entry, uint64_t Physical, ULONG Flags)
 {
     MI_CLONE *State = Context;
     ULONG Common = (Flags & MI_LEAF_FLAGS & ~(ULONG)ARCH_PAGE_WRITE) | ARCH_PAGE_SOFT;
@@ -92,14 +93,16 @@ static void MiCloneVisit(void *Context, uintptr_t Virtual, uint64_t Physical, UL
     if (!NT_SUCCESS(State->Status) || MiPageIsPinned(Physical)) {
         return;
     }
-    State->Status = ArchMapPage(&State->Clone->Kernel.Tables, Virtual, Physical, Common);
-    if (!NT_SUCCESS(State->Status)) {
+    ARCH_PAGE_ENTRY *Copy = ArchMakeEntry(&State->Clone->Kernel.Tables, Virtual);
+    if (Copy == NULL) {
+        State->Status = STATUS_NO_MEMORY;
         return;
     }
     MiReferencePage(Physical);
     State->Clone->ResidentPages++;
+    ArchSetEntry(Copy, Physical, Common);
     if ((Flags & ARCH_PAGE_SOFT) == 0) {
-        ArchMapPage(&State->Source->Kernel.Tables, Virtual, Physical, Common);
+        ArchSetEntry(Entry, Physical, Common);
         State->Downgraded |= (Flags & ARCH_PAGE_WRITE) != 0;
     }
 }
@@ -109,13 +112,14 @@ static void MiCloneRegion(MI_CLONE *State, const MI_REGION *Region)
 {
     MI_REGION Template = *Region;
     Template.Space = State->Clone;
+    Template.Attributes &= (UCHAR)~MM_REGION_OWN_TAG;
     PMI_REGION Copy = MiAllocateRegion(&Template);
     if (Copy == NULL) {
         State->Status = STATUS_NO_MEMORY;
         return;
     }
     MiInsertRegion(&State->Clone->Regions, Copy);
-    if (!Region->Shared) {
+    if (!Region->Shared && (Region->Attributes & MM_REGION_WIPE) == 0) {
         ArchForEachPage(&State->Source->Kernel.Tables, Region->Start, Region->End, MiCloneVisit, State);
     }
 }
@@ -127,12 +131,13 @@ NTSTATUS MmCloneAddressSpace(PMM_ADDRESS_SPACE Source, PMM_ADDRESS_SPACE *Clone)
     if (!NT_SUCCESS(State.Status)) {
         return State.Status;
     }
+    State.Clone->GrowLimit = Source->GrowLimit;
     KeLockExclusive(&Source->Lock);
     /* The clone's too: from its first region on, a shrinking section finds it. Nobody else holds both. */
     ExAcquirePushLockExclusive(&State.Clone->Lock);
     PMI_REGION Region = MiFindRegionAbove(&Source->Regions, 0);
     for (; Region != NULL && NT_SUCCESS(State.Status); Region = MiNextRegion(Region)) {
-        if (!Region->NoInherit) {
+        if ((Region->Attributes & MM_REGION_NOINHERIT) == 0) {
             MiCloneRegion(&State, Region);
         }
     }

@@ -36,7 +36,7 @@ static VOID RtlpReplaceChild(PRTL_AVL_TREE Tree, PRTL_AVL_NODE Parent, const RTL
  *           /  \        /  \
  *          b    c      a    b
  */
-static PRTL_AVL_NODE RtlpRotate(PRTL_AVL_TREE Tree, PRTL_AVL_NODE Node, LONG Side)
+static PRTL_AVL_NODE RtlpRotate(PRTL_AVL_TREE Tree, PRTL_AVL_NODE Node, LONG Side, RTL_AVL_UPDATE *Update)
 {
     PRTL_AVL_NODE Up = Node->Child[!Side];
     PRTL_AVL_NODE Middle = Up->Child[Side];
@@ -48,11 +48,22 @@ static PRTL_AVL_NODE RtlpRotate(PRTL_AVL_TREE Tree, PRTL_AVL_NODE Node, LONG Sid
     }
     Up->Child[Side] = Node;
     Node->Parent = Up;
+    if (Update != NULL) {
+        Update(Node);
+        Update(Up);
+    }
     return Up;
 }
 
+VOID RtlAvlUpdate(PRTL_AVL_NODE Node, RTL_AVL_UPDATE *Update)
+{
+    while (Node != NULL && Update(Node)) {
+        Node = Node->Parent;
+    }
+}
+
 /* Restores the balance of Node, whose Side has become higher by two. Returns the top of the subtree. */
-static PRTL_AVL_NODE RtlpRebalance(PRTL_AVL_TREE Tree, PRTL_AVL_NODE Node, LONG Side)
+static PRTL_AVL_NODE RtlpRebalance(PRTL_AVL_TREE Tree, PRTL_AVL_NODE Node, LONG Side, RTL_AVL_UPDATE *Update)
 {
     LONG Heavy = Side ? 1 : -1;
     PRTL_AVL_NODE Child = Node->Child[Side];
@@ -60,26 +71,26 @@ static PRTL_AVL_NODE RtlpRebalance(PRTL_AVL_TREE Tree, PRTL_AVL_NODE Node, LONG 
     if (Child->Balance == -Heavy) {
         /* The inner grandchild is the high one: it comes up by two rotations. */
         PRTL_AVL_NODE Inner = Child->Child[!Side];
-        RtlpRotate(Tree, Child, Side);
-        RtlpRotate(Tree, Node, !Side);
+        RtlpRotate(Tree, Child, Side, Update);
+        RtlpRotate(Tree, Node, !Side, Update);
         Node->Balance = Inner->Balance == Heavy ? -Heavy : 0;
         Child->Balance = Inner->Balance == -Heavy ? Heavy : 0;
         Inner->Balance = 0;
         return Inner;
     }
-    RtlpRotate(Tree, Node, !Side);
+    RtlpRotate(Tree, Node, !Side, Update);
     Node->Balance = Child->Balance == 0 ? Heavy : 0;
     Child->Balance = Child->Balance == 0 ? -Heavy : 0;
     return Child;
 }
 
 /* The subtree on Side of Node has grown by one level; carries this upwards until a node absorbs it. */
-static VOID RtlpGrown(PRTL_AVL_TREE Tree, PRTL_AVL_NODE Node, LONG Side)
+static VOID RtlpGrown(PRTL_AVL_TREE Tree, PRTL_AVL_NODE Node, LONG Side, RTL_AVL_UPDATE *Update)
 {
     for (;;) {
         LONG Heavy = Side ? 1 : -1;
         if (Node->Balance == Heavy) {
-            RtlpRebalance(Tree, Node, Side);
+            RtlpRebalance(Tree, Node, Side, Update);
             return;
         }
         Node->Balance += Heavy;
@@ -93,12 +104,12 @@ static VOID RtlpGrown(PRTL_AVL_TREE Tree, PRTL_AVL_NODE Node, LONG Side)
 
 /* The subtree on Side of Node has lost one level; carries this upwards until the height of a subtree is as
    before. */
-static VOID RtlpShrunk(PRTL_AVL_TREE Tree, PRTL_AVL_NODE Node, LONG Side)
+static VOID RtlpShrunk(PRTL_AVL_TREE Tree, PRTL_AVL_NODE Node, LONG Side, RTL_AVL_UPDATE *Update)
 {
     while (Node != NULL) {
         LONG Heavy = Side ? 1 : -1;
         if (Node->Balance == -Heavy) {
-            Node = RtlpRebalance(Tree, Node, !Side);
+            Node = RtlpRebalance(Tree, Node, !Side, Update);
         } else {
             Node->Balance -= Heavy;
         }
@@ -113,7 +124,8 @@ static VOID RtlpShrunk(PRTL_AVL_TREE Tree, PRTL_AVL_NODE Node, LONG Side)
     }
 }
 
-PRTL_AVL_NODE RtlAvlInsert(PRTL_AVL_TREE Tree, const VOID *Key, PRTL_AVL_NODE Node, RTL_AVL_COMPARE *Compare)
+PRTL_AVL_NODE RtlAvlInsertSummed(PRTL_AVL_TREE Tree, const VOID *Key, PRTL_AVL_NODE Node, RTL_AVL_COMPARE *Compare,
+                                 RTL_AVL_UPDATE *Update)
 {
     PRTL_AVL_NODE Parent = NULL;
     LONG Side = 0;
@@ -132,9 +144,19 @@ PRTL_AVL_NODE RtlAvlInsert(PRTL_AVL_TREE Tree, const VOID *Key, PRTL_AVL_NODE No
         Tree->Root = Node;
     } else {
         Parent->Child[Side] = Node;
-        RtlpGrown(Tree, Parent, Side);
+    }
+    if (Update != NULL) {
+        RtlAvlUpdate(Node, Update);
+    }
+    if (Parent != NULL) {
+        RtlpGrown(Tree, Parent, Side, Update);
     }
     return NULL;
+}
+
+PRTL_AVL_NODE RtlAvlInsert(PRTL_AVL_TREE Tree, const VOID *Key, PRTL_AVL_NODE Node, RTL_AVL_COMPARE *Compare)
+{
+    return RtlAvlInsertSummed(Tree, Key, Node, Compare, NULL);
 }
 
 /* Puts Node's successor, which has no child before it, in Node's place. The side that lost a level, and its
@@ -160,7 +182,7 @@ static PRTL_AVL_NODE RtlpReplaceBySuccessor(PRTL_AVL_TREE Tree, PRTL_AVL_NODE No
     return Parent;
 }
 
-VOID RtlAvlRemove(PRTL_AVL_TREE Tree, PRTL_AVL_NODE Node)
+VOID RtlAvlRemoveSummed(PRTL_AVL_TREE Tree, PRTL_AVL_NODE Node, RTL_AVL_UPDATE *Update)
 {
     PRTL_AVL_NODE Parent = Node->Parent;
     LONG Side = 0;
@@ -173,8 +195,16 @@ VOID RtlAvlRemove(PRTL_AVL_TREE Tree, PRTL_AVL_NODE Node)
         }
         RtlpReplaceChild(Tree, Parent, Node, Node->Child[Node->Child[0] == NULL]);
     }
-    RtlpShrunk(Tree, Parent, Side);
+    if (Update != NULL) {
+        RtlAvlUpdate(Parent, Update);
+    }
+    RtlpShrunk(Tree, Parent, Side, Update);
     *Node = (RTL_AVL_NODE){0};
+}
+
+VOID RtlAvlRemove(PRTL_AVL_TREE Tree, PRTL_AVL_NODE Node)
+{
+    RtlAvlRemoveSummed(Tree, Node, NULL);
 }
 
 PRTL_AVL_NODE RtlAvlFind(const RTL_AVL_TREE *Tree, const VOID *Key, RTL_AVL_COMPARE *Compare)

@@ -22,12 +22,21 @@ typedef struct _RTL_AVL_TREE {
 /* Negative, zero or positive as Key comes before, is, or comes after the key of Node. */
 typedef LONG RTL_AVL_COMPARE(const VOID *Key, const RTL_AVL_NODE *Node);
 
+/* Remakes what a node knows of itself and all below it from its own part and its two children's; TRUE when that has changed. */
+typedef BOOLEAN RTL_AVL_UPDATE(PRTL_AVL_NODE Node);
+
 /* Links Node, whose key is *Key. Returns NULL; or, nothing changed, the node that has an equal key
    already. */
 PRTL_AVL_NODE RtlAvlInsert(PRTL_AVL_TREE Tree, const VOID *Key, PRTL_AVL_NODE Node, RTL_AVL_COMPARE *Compare);
 
 /* Takes off a node that is in the tree. */
 VOID RtlAvlRemove(PRTL_AVL_TREE Tree, PRTL_AVL_NODE Node);
+
+/* The same two for a tree whose nodes sum up what is below them; and what is to be called when a node's own part has changed. */
+PRTL_AVL_NODE RtlAvlInsertSummed(PRTL_AVL_TREE Tree, const VOID *Key, PRTL_AVL_NODE Node, RTL_AVL_COMPARE *Compare,
+                                 RTL_AVL_UPDATE *Update);
+VOID RtlAvlRemoveSummed(PRTL_AVL_TREE Tree, PRTL_AVL_NODE Node, RTL_AVL_UPDATE *Update);
+VOID RtlAvlUpdate(PRTL_AVL_NODE Node, RTL_AVL_UPDATE *Update);
 
 /* The node whose key is *Key; NULL when there is none. */
 PRTL_AVL_NODE RtlAvlFind(const RTL_AVL_TREE *Tree, const VOID *Key, RTL_AVL_COMPARE *Compare);

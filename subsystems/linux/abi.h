@@ -299,20 +299,42 @@ struct winsize {
 #define MAP_TYPE            0x0f
 #define MAP_FIXED           0x10
 #define MAP_ANONYMOUS       0x20
+#define MAP_32BIT           0x40
 #define MAP_GROWSDOWN       0x0100
+#define MAP_DENYWRITE       0x0800
+#define MAP_EXECUTABLE      0x1000
+#define MAP_LOCKED          0x2000
+#define MAP_NORESERVE       0x4000
+#define MAP_POPULATE        0x8000
+#define MAP_NONBLOCK        0x10000
+#define MAP_STACK           0x20000
+#define MAP_HUGETLB         0x40000
 #define MAP_FIXED_NOREPLACE 0x100000
+#define MAP_UNINITIALIZED   0x4000000
 
-#define MREMAP_MAYMOVE 1
-#define MREMAP_FIXED   2
+#define MREMAP_MAYMOVE   1
+#define MREMAP_FIXED     2
+#define MREMAP_DONTUNMAP 4
 
-#define MADV_NORMAL   0
-#define MADV_DONTNEED 4
-#define MADV_FREE     8
-#define MADV_DONTFORK 10
-#define MADV_DOFORK   11
-#define MADV_COLLAPSE 25
-
+#define MADV_NORMAL          0
+#define MADV_DONTNEED        4
+#define MADV_FREE            8
+#define MADV_REMOVE          9
+#define MADV_DONTFORK        10
+#define MADV_DOFORK          11
+#define MADV_WIPEONFORK      18
+#define MADV_KEEPONFORK      19
+#define MADV_COLD            20
+#define MADV_PAGEOUT         21
+#define MADV_POPULATE_READ   22
+#define MADV_POPULATE_WRITE  23
 #define MADV_DONTNEED_LOCKED 24
+#define MADV_COLLAPSE        25
+
+#define MLOCK_ONFAULT 1
+#define MCL_CURRENT   1
+#define MCL_FUTURE    2
+#define MCL_ONFAULT   4
 
 #define MS_ASYNC      1
 #define MS_INVALIDATE 2
@@ -575,10 +597,12 @@ struct fpx_sw_bytes {
 #define NGROUPS     32 /* that are kept */
 
 #define RLIM_INFINITY   (~0UL)
+#define RLIMIT_DATA     2
 #define RLIMIT_STACK    3
 #define RLIMIT_CORE     4
 #define RLIMIT_NOFILE   7
 #define RLIMIT_MEMLOCK  8
+#define RLIMIT_AS       9
 #define RLIMIT_SIGPENDING 11
 #define RLIMIT_MSGQUEUE 12
 #define RLIMIT_NICE     13

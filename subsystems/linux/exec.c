@@ -368,7 +368,7 @@ static u64 bias_for(const LDR_ELF_IMAGE *elf, u64 base)
 }
 
 /* The interpreter goes to the top of what is free. The hole is looked for by taking and giving it back. */
-static NTSTATUS place_interpreter(PEPROCESS process, struct image *image)
+static NTSTATUS place_interpreter(PEPROCESS process, struct image *image, u64 limit)
 {
     ULONG_PTR base = 0;
     SIZE_T size = image->elf.End - (image->elf.Start & ~(image->elf.Alignment - 1)) + image->elf.Alignment;
@@ -377,8 +377,7 @@ static NTSTATUS place_interpreter(PEPROCESS process, struct image *image)
     if (!image->elf.PositionIndependent) {
         return STATUS_SUCCESS;
     }
-    NTSTATUS status = kernel.MapRegion(process, &base, size, PS_MAP_TOPDOWN, 0, NULL, 0,
-                                       STACK_TOP - STACK_SIZE - STACK_GAP, NULL);
+    NTSTATUS status = kernel.MapRegion(process, &base, size, PS_MAP_TOPDOWN, 0, NULL, 0, limit, NULL);
     if (NT_SUCCESS(status)) {
         kernel.UnmapRegion(process, base, size);
         image->bias = bias_for(&image->elf, base);
@@ -429,17 +428,31 @@ static NTSTATUS write_stack(PEPROCESS process, const struct program *program, st
     return status;
 }
 
-static NTSTATUS map_stack(PEPROCESS process, const struct program *program)
+/* What the first frame needs, and some: the rest comes as it is touched, up to RLIMIT_STACK. */
+static NTSTATUS map_stack(struct process *process, const struct program *program)
 {
     ULONG protection =
         PS_MEMORY_READ | PS_MEMORY_WRITE | (program->main.elf.ExecutableStack ? PS_MEMORY_EXECUTE : 0);
-    return map(process, STACK_TOP - STACK_SIZE, STACK_TOP, PS_MAP_NOREPLACE, protection, NULL, 0, NULL);
+    u64 strings = program->arguments.size + program->environment.size + strlen(program->filename) +
+                  8UL * (program->arguments.count + program->environment.count);
+
+    mm_set_stack_limit(process->object, process->rlimits[RLIMIT_STACK].rlim_cur);
+    return map(process->object, STACK_TOP - page_up(strings + STACK_START), STACK_TOP, PS_MAP_NOREPLACE | PS_MAP_GROWDOWN,
+               protection, NULL, 0, NULL);
+}
+
+/* Mappings leave the stack room for what RLIMIT_STACK is now, and for a good deal more should it be raised. */
+static void set_limit(struct mm *mm, u64 stack)
+{
+    u64 room = stack > STACK_ROOM_MOST - STACK_GAP ? STACK_ROOM_MOST : stack + STACK_GAP;
+    mm->mmap_limit = STACK_TOP - page_up(room < STACK_ROOM_LEAST ? STACK_ROOM_LEAST : room);
 }
 
 static void set_mm(struct mm *mm, const struct program *program, const struct stack_result *stack)
 {
     mm->start_brk = mm->brk = page_up(program->main.elf.End + program->main.bias);
-    mm->mmap_limit = STACK_TOP - STACK_SIZE - STACK_GAP;
+    mm->lock_future = 0;
+    mm->populate_future = false;
     mm->start_stack = stack->sp;
     mm->arg_start = stack->arg_start;
     mm->arg_end = stack->arg_end;
@@ -448,17 +461,19 @@ static void set_mm(struct mm *mm, const struct program *program, const struct st
 }
 
 /* Maps everything into an empty address space. regs: what the first instruction finds. */
-static NTSTATUS program_load(struct program *program, PEPROCESS process, struct mm *mm, KTRAP_FRAME *regs)
+static NTSTATUS program_load(struct program *program, struct process *owner, KTRAP_FRAME *regs)
 {
+    PEPROCESS process = owner->object;
     struct stack_result stack;
 
     program->main.bias = program->main.elf.PositionIndependent ? bias_for(&program->main.elf, PIE_BASE) : 0;
-    NTSTATUS status = map_stack(process, program);
+    set_limit(owner->mm, owner->rlimits[RLIMIT_STACK].rlim_cur);
+    NTSTATUS status = map_stack(owner, program);
     if (NT_SUCCESS(status)) {
         status = map_image(process, &program->main);
     }
     if (NT_SUCCESS(status) && program->has_interpreter) {
-        status = place_interpreter(process, &program->interpreter);
+        status = place_interpreter(process, &program->interpreter, owner->mm->mmap_limit);
         if (NT_SUCCESS(status)) {
             status = map_image(process, &program->interpreter);
         }
@@ -468,7 +483,7 @@ static NTSTATUS program_load(struct program *program, PEPROCESS process, struct 
     }
     if (NT_SUCCESS(status)) {
         const struct image *first = program->has_interpreter ? &program->interpreter : &program->main;
-        set_mm(mm, program, &stack);
+        set_mm(owner->mm, program, &stack);
         *regs = (KTRAP_FRAME){.Rip = first->elf.Entry + first->bias, .Rsp = stack.sp, .Rflags = 0x202};
     }
     return status;
@@ -676,7 +691,7 @@ static NTSTATUS start_task(struct process *process, struct task *task, const KTR
 static NTSTATUS run_in(struct process *process, struct program *program, const char *directory)
 {
     KTRAP_FRAME regs;
-    NTSTATUS status = program_load(program, process->object, process->mm, &regs);
+    NTSTATUS status = program_load(program, process, &regs);
 
     if (NT_SUCCESS(status)) {
         process_set_program(process, inode_get(program->main.inode), program->filename,
@@ -810,7 +825,7 @@ static long replace_program(struct program *program)
     if (!NT_SUCCESS(status)) {
         return error_of(status);
     }
-    status = program_load(program, process->object, process->mm, &regs);
+    status = program_load(program, process, &regs);
     if (!NT_SUCCESS(status) || !NT_SUCCESS(kernel.SetFpuState(NULL))) {
         process_exit_signal(process, SIGKILL);
         return 0;

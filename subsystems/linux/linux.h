@@ -452,11 +452,16 @@ long base_of(int dfd, const char *path, struct inode **base);
 #define STACK_TOP  TASK_SIZE
 #define STACK_SIZE (8UL << 20)
 #define STACK_GAP  (1UL << 20)
+#define STACK_START      (128UL << 10) /* that are mapped at first, besides the strings */
+#define STACK_ROOM_LEAST (128UL << 20) /* between the stack's top and what is mapped below it */
+#define STACK_ROOM_MOST  (TASK_SIZE / 6 * 5)
 
 struct mm {
     volatile LONG refs;
     struct mutex lock;
     u64 start_brk, brk; /* (lock) */
+    u32 lock_future;    /* (lock) mlockall: the attribute of what is mapped from now on, */
+    bool populate_future; /* and whether it is brought in */
     u64 mmap_limit;     /* from here on the stack's, with the gap below it */
     u64 start_stack, arg_start, arg_end, env_start, env_end;
 };
@@ -647,6 +652,10 @@ NTSTATUS linux_terminate_process(PEPROCESS object, NTSTATUS status);
 void child_changed(struct process *process, int code, int sig);
 /* No member has a parent in another group of its session, so that nobody could continue it. tasklist_lock is held. */
 bool is_orphaned_group(s32 pgid);
+
+/* ---- Memory (mm.c) ---- */
+
+void mm_set_stack_limit(PEPROCESS object, u64 limit); /* RLIMIT_STACK is so many bytes now */
 
 /* ---- Programs (exec.c) ---- */
 

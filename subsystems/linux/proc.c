@@ -140,7 +140,7 @@ static const char *region_name(const PS_REGION_INFORMATION *region, const struct
     if (region->Tag != NULL) {
         return path_of(region->Tag, path, PATH_MAX) > 0 ? path : "";
     }
-    if (region->End > STACK_TOP - STACK_SIZE) {
+    if (region->Start <= mm->start_stack && region->End > mm->start_stack) {
         return "[stack]";
     }
     return region->Start >= mm->start_brk && region->End <= page_up(mm->brk) ? "[heap]" : "";

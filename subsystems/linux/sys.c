@@ -205,6 +205,9 @@ static long change_limit(struct process *process, u32 resource, const struct rli
     if (new != NULL) {
         process->rlimits[resource] = *new;
     }
+    if (new != NULL && resource == RLIMIT_STACK) {
+        mm_set_stack_limit(process->object, new->rlim_cur);
+    }
     mutex_unlock(&tasklist_lock);
     return 0;
 }

@@ -69,7 +69,7 @@ static void CheckPage(int Page)
         return;
     }
     CHECK_EQUAL(Want->Protection, Region->Protection);
-    CHECK_EQUAL(Want->NoInherit, Region->NoInherit);
+    CHECK_EQUAL(Want->NoInherit, Region->Attributes != 0);
     CHECK_EQUAL(Want->Section, (ULONG_PTR)Region->Section);
     if (Want->Section != 0) {
         CHECK_EQUAL(Want->SectionPage * PAGE_SIZE, Region->Offset + (Address(Page) - Region->Start));
@@ -156,7 +156,7 @@ static void Map(int First, int Count)
         .Section = (struct _MM_SECTION *)(ULONG_PTR)Section,
         .Offset = Section != 0 ? (ULONG64)SectionPage * PAGE_SIZE : 0,
         .Protection = (UCHAR)Number(3),
-        .NoInherit = (BOOLEAN)(Number(4) == 0),
+        .Attributes = Number(4) == 0 ? 1 : 0,
     };
     PMI_REGION Region = MiAllocateRegion(&Template);
     if (Region == NULL) {
@@ -172,7 +172,7 @@ static void Map(int First, int Count)
     Region = MiFindRegion(&Regions, Address(First));
     CHECK(Region->Start <= Address(First) && Region->End >= Address(First + Count));
     for (int i = 0; i < Count; i++) {
-        Model[First + i] = (PAGE){true, Template.Protection, Section, Template.NoInherit,
+        Model[First + i] = (PAGE){true, Template.Protection, Section, Template.Attributes != 0,
                                   Section != 0 ? (ULONG64)(SectionPage + i) : 0};
     }
 }
@@ -189,7 +189,7 @@ static void Change(int First, int Count)
         for (; Region != NULL && Region->Start < End; Region = MiNextRegion(Region)) {
             CHECK(Region->Start >= Start && Region->End <= End);
             Region->Protection = OnlyProtect ? (UCHAR)Protection : Region->Protection;
-            Region->NoInherit = OnlyProtect ? Region->NoInherit : !Inherit;
+            Region->Attributes = OnlyProtect ? Region->Attributes : !Inherit;
         }
         for (int i = First; i < First + Count; i++) {
             Model[i].Protection = OnlyProtect && Model[i].Mapped ? Protection : Model[i].Protection;
