@@ -204,6 +204,7 @@ test: all tests
 bench:
 	@$(MAKE) BUILD=release all tests
 	@tests/run.py --build release --bench $(T)
+	@$(if $(T),,$(MAKE) BUILD=debug all tests && tools/lockcounts)
 
 # S=NAME runs tests/soak/NAME.py instead of the boots.
 soak: all tests
@@ -233,7 +234,7 @@ help:
 #: make run         boot it: a shell on this terminal
 #: make test        all tests; T="name..." chooses
 #: make debug       boot it under GDB, stopped at the first C line
-#: make bench       measures against their limits (release build)
+#: make bench       measures against their limits (release build); then how often locks are taken and waited for (debug build)
 #: make soak        COUNT (200) boots each at 1, 2, 4 and 8 processors
 #: make soak S=sync    stress of all objects, wake-ups counted; HOURS=N
 #: make soak S=native  wild system calls, ten million at 4 and 8 processors; HOURS=N

@@ -11,6 +11,12 @@
 VOID PrimerTestLockOrder(BOOLEAN Right);
 /* Waits after releasing an internal lock, or while holding it (bug check LOCK_HELD_WHILE_BLOCKING). */
 VOID PrimerTestBlockHolding(BOOLEAN Right);
+/* Counters of a class of locks since the start: acquisitions, and those of them that found the lock taken or had to sleep. */
+typedef struct _PRIMER_LOCK_CLASS {
+    PCSTR Name;
+    LONG64 Acquired, Waited;
+} PRIMER_LOCK_CLASS, *PPRIMER_LOCK_CLASS;
+BOOLEAN PrimerQueryLockClass(ULONG Index, _Out_ PPRIMER_LOCK_CLASS Counters);
 /*
  * The schedule controller (debug builds): named points in the kernel's code at which a test holds one thread until others
  * have come past theirs.

@@ -6,7 +6,7 @@
 
 #if DBG
 
-static const KD_LOCK_CLASS KiBlockingClass[] = {
+static KD_LOCK_CLASS KiBlockingClass[] = {
     [KbkPushLock] = {"push lock", 0, KD_CLASS_ORDERED},
     [KbkFastMutex] = {"fast mutex", 0, KD_CLASS_ORDERED},
     [KbkResource] = {"resource", 0, KD_CLASS_ORDERED},
@@ -75,6 +75,7 @@ void KiNoteMutexWait(PDISPATCHER_HEADER Header, const LARGE_INTEGER *Timeout)
 {
     PKTHREAD Thread = ArchCurrentThread();
 
+    KdLockSleeps(&Thread->LockList);
     if (Timeout == NULL && KiIsKernelMutex(Header) && ((PKMUTANT)Header)->OwnerThread != Thread) {
         KdLockWanted(&Thread->LockList, Header, &KiBlockingClass[KbkMutex], 0, __builtin_frame_address(0));
     }

@@ -35,7 +35,7 @@ def kinds_of(name):
 
 
 CASES = [Host(name) for name in names("host/*.c")]
-CASES += [Kernel(f"kernel/{name}", modules=(name,), random=True, alone=True, debug=name in ("memory", "objects", "script", "races"))
+CASES += [Kernel(f"kernel/{name}", modules=(name,), random=True, alone=True, debug=name in ("lockcount", "memory", "objects", "script", "races"))
           for name in names("kernel/*/")]
 CHILD = "{B}/native/child:native/child"      # the program that the native tests start
 CASES += [Program(f"user/{name}", command=(name,), native=True, timeout=300,

@@ -74,7 +74,7 @@ bool KdpIsBelieved(const KD_LOCK *Entry)
 #define KDP_BARRIER() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
 /* The entry belongs to whoever has counted it, before anything is written to it. */
-static inline void KdpPush(KD_LOCK_LIST *List, const void *Lock, const KD_LOCK_CLASS *Class, ULONG Flags,
+static inline void KdpPush(KD_LOCK_LIST *List, const void *Lock, KD_LOCK_CLASS *Class, ULONG Flags,
                            const void *Frame)
 {
     ULONG Slot = List->Count;
@@ -174,7 +174,7 @@ bool KdLockIsHeld(KD_LOCK_LIST *List, const void *Lock)
 /* ---- Acquisition ---- */
 
 /* A lock is wanted on top of one whose rank is not lower. */
-static void KdpCheckRank(KD_LOCK_LIST *List, KD_LOCK *Held, const void *Lock, const KD_LOCK_CLASS *Class,
+static void KdpCheckRank(KD_LOCK_LIST *List, KD_LOCK *Held, const void *Lock, KD_LOCK_CLASS *Class,
                          const void *Frame)
 {
     char Name[KD_NAME_SIZE], HeldName[KD_NAME_SIZE];
@@ -196,7 +196,7 @@ static void KdpCheckRank(KD_LOCK_LIST *List, KD_LOCK *Held, const void *Lock, co
 }
 
 /* What is waited for in the list was interrupted, and waits on. */
-static inline bool KdpMayWant(KD_LOCK_LIST *List, const void *Lock, const KD_LOCK_CLASS *Class, ULONG Flags,
+static inline bool KdpMayWant(KD_LOCK_LIST *List, const void *Lock, KD_LOCK_CLASS *Class, ULONG Flags,
                               const void *Frame)
 {
     ULONG Count = List->Count;
@@ -216,19 +216,49 @@ static inline bool KdpMayWant(KD_LOCK_LIST *List, const void *Lock, const KD_LOC
     return true;
 }
 
-bool KdLockWanted(KD_LOCK_LIST *List, const void *Lock, const KD_LOCK_CLASS *Class, ULONG Flags, const void *Frame)
+bool KdLockWanted(KD_LOCK_LIST *List, const void *Lock, KD_LOCK_CLASS *Class, ULONG Flags, const void *Frame)
 {
     bool Enabled = KdpLockList(List);
     bool May = KdpMayWant(List, Lock, Class, Flags, Frame);
     if (May && !(Flags & KD_LOCK_TRY)) {
         KdpPush(List, Lock, Class, Flags | KD_LOCK_WAITING, Frame);
+        __atomic_add_fetch(&Class->Waited, (Flags & KD_LOCK_TAKEN) != 0, __ATOMIC_RELAXED);
     }
     KdpUnlockList(List, Enabled);
     return May;
 }
 
-void KdLockTaken(KD_LOCK_LIST *List, const void *Lock, const KD_LOCK_CLASS *Class, ULONG Flags, const void *Frame)
+void KdLockSleeps(KD_LOCK_LIST *List)
 {
+    bool Enabled = KdpLockList(List);
+    KD_LOCK *Last = &List->Entry[List->Count - 1];
+    if (List->Count != 0 && (Last->Flags & (KD_LOCK_WAITING | KD_LOCK_TAKEN)) == KD_LOCK_WAITING) {
+        Last->Flags |= KD_LOCK_TAKEN;
+        __atomic_add_fetch(&Last->Class->Waited, 1, __ATOMIC_RELAXED);
+    }
+    KdpUnlockList(List, Enabled);
+}
+
+static KD_LOCK_CLASS *KdpClasses; /* (KdpListLock) */
+
+static void KdpCountAcquisition(KD_LOCK_CLASS *Class)
+{
+    if (__atomic_add_fetch(&Class->Acquired, 1, __ATOMIC_RELAXED) == 1) {
+        bool Enabled = KdpAcquireRaw(&KdpListLock);
+        Class->Next = KdpClasses;
+        KdpClasses = Class;
+        KdpReleaseRaw(&KdpListLock, Enabled);
+    }
+}
+
+KD_LOCK_CLASS *KdNextLockClass(KD_LOCK_CLASS *Class)
+{
+    return Class != NULL ? Class->Next : KdpClasses;
+}
+
+void KdLockTaken(KD_LOCK_LIST *List, const void *Lock, KD_LOCK_CLASS *Class, ULONG Flags, const void *Frame)
+{
+    KdpCountAcquisition(Class);
     if ((Class->Flags & KD_CLASS_COUNTED) && KdpTravelsAround(Lock)) {
         return;
     }
@@ -242,7 +272,7 @@ void KdLockTaken(KD_LOCK_LIST *List, const void *Lock, const KD_LOCK_CLASS *Clas
             KdpRemove(List, Waited);
         }
     } else if (Waited != NULL) {
-        Waited->Flags &= ~KD_LOCK_WAITING;
+        Waited->Flags &= ~(KD_LOCK_WAITING | KD_LOCK_TAKEN);
     } else if ((Flags & KD_LOCK_TRY) || List->Lost == 0) { /* else it was wanted, and there was no entry for it */
         KdpPush(List, Lock, Class, Flags & KD_LOCK_SHARED, Frame);
     }
@@ -263,7 +293,7 @@ void KdLockGivenUp(KD_LOCK_LIST *List, const void *Lock)
 
 /* ---- Release ---- */
 
-static inline bool KdpRelease(KD_LOCK_LIST *List, const void *Lock, const KD_LOCK_CLASS *Class, ULONG Flags)
+static inline bool KdpRelease(KD_LOCK_LIST *List, const void *Lock, KD_LOCK_CLASS *Class, ULONG Flags)
 {
     KD_LOCK *Held = KdpFind(List, Lock, false);
 
@@ -289,7 +319,7 @@ static inline bool KdpRelease(KD_LOCK_LIST *List, const void *Lock, const KD_LOC
     return true;
 }
 
-bool KdLockReleased(KD_LOCK_LIST *List, const void *Lock, const KD_LOCK_CLASS *Class, ULONG Flags)
+bool KdLockReleased(KD_LOCK_LIST *List, const void *Lock, KD_LOCK_CLASS *Class, ULONG Flags)
 {
     bool Enabled = KdpLockList(List);
     bool Held = KdpRelease(List, Lock, Class, Flags);

@@ -68,7 +68,7 @@ static inline void KdpCapturePlace(ULONG64 *Place, ULONG Count, const void *Fram
 }
 
 /* Lock is wanted while Held is held, both of ordered classes: an edge of the order graph. (lockorder.c) */
-void KdpCheckOrder(KD_LOCK *Held, const void *Lock, const KD_LOCK_CLASS *Class, const void *Frame);
+void KdpCheckOrder(KD_LOCK *Held, const void *Lock, KD_LOCK_CLASS *Class, const void *Frame);
 /* All lists of locks that were ever used. (heldlocks.c) */
 extern volatile UCHAR KdpListLock;
 extern LIST_ENTRY KdpLists; /* (KdpListLock) */

@@ -104,7 +104,7 @@ typedef struct _KDP_EDGE_RECORD {
     BOOLEAN Used;
     PKTHREAD Thread; /* compared and printed only */
     const void *FromLock, *ToLock;
-    const KD_LOCK_CLASS *FromClass, *ToClass;
+    KD_LOCK_CLASS *FromClass, *ToClass;
     ULONG64 FromPlace[KD_LOCK_FRAMES];
     ULONG64 ToPlace[KDP_EDGE_FRAMES];
 } KDP_EDGE_RECORD;
@@ -293,7 +293,7 @@ static void KdpNoteCycle(ULONG From, ULONG To, const USHORT *Before)
 }
 
 static void KdpRecordEdge(ULONG From, ULONG To, const KD_LOCK *Held, const void *Lock,
-                          const KD_LOCK_CLASS *Class, const void *Frame)
+                          KD_LOCK_CLASS *Class, const void *Frame)
 {
     for (ULONG i = 0; i < KDP_EDGES; i++) {
         KDP_EDGE_RECORD *Record = &KdpRecord[i];
@@ -310,7 +310,7 @@ static void KdpRecordEdge(ULONG From, ULONG To, const KD_LOCK *Held, const void 
     KdpSayFull("stacks");
 }
 
-static NORETURN void KdpReportOrder(const KD_LOCK *Held, const void *Lock, const KD_LOCK_CLASS *Class)
+static NORETURN void KdpReportOrder(const KD_LOCK *Held, const void *Lock, KD_LOCK_CLASS *Class)
 {
     char Name[KD_NAME_SIZE], HeldName[KD_NAME_SIZE];
 
@@ -322,7 +322,7 @@ static NORETURN void KdpReportOrder(const KD_LOCK *Held, const void *Lock, const
 }
 
 static void KdpAddEdge(KD_LOCK *Held, ULONG64 HeldKey, const void *Lock, ULONG64 Key,
-                       const KD_LOCK_CLASS *Class, const void *Frame)
+                       KD_LOCK_CLASS *Class, const void *Frame)
 {
     static USHORT Before[KDP_NODES]; /* KdpOrderLock */
     bool Enabled = KdpAcquireRaw(&KdpOrderLock);
@@ -354,7 +354,7 @@ static ULONG64 KdpKeyOf(const void *Lock)
     return Place != 0 ? Place & ~KDP_IS_ADDRESS : (ULONG64)Lock;
 }
 
-void KdpCheckOrder(KD_LOCK *Held, const void *Lock, const KD_LOCK_CLASS *Class, const void *Frame)
+void KdpCheckOrder(KD_LOCK *Held, const void *Lock, KD_LOCK_CLASS *Class, const void *Frame)
 {
     if (KdLockOrderOff) {
         return;

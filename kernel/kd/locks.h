@@ -25,16 +25,19 @@ typedef struct _KD_LOCK_CLASS {
     const char *Name;
     UCHAR Rank;  /* may be acquired while classes of lower rank are held */
     UCHAR Flags;
+    volatile LONG64 Acquired, Waited; /* (a) acquisitions; those that found the lock taken, or had to sleep */
+    struct _KD_LOCK_CLASS *Next;      /* (KdpListLock) of those that were acquired once, the newest first */
 } KD_LOCK_CLASS;
 
 /* KD_LOCK.Flags, and what the routines below are told. */
 #define KD_LOCK_SHARED  1
 #define KD_LOCK_WAITING 2 /* not held yet */
 #define KD_LOCK_TRY     4 /* does not wait: makes no deadlock, so is not checked for its order */
+#define KD_LOCK_TAKEN   8 /* somebody has it at the moment: the acquisition is counted as one that had to wait */
 
 typedef struct _KD_LOCK {
     const void *volatile Lock; /* NULL: the entry is free; written last */
-    const KD_LOCK_CLASS *Class;
+    KD_LOCK_CLASS *Class;
     UCHAR Flags;
     USHORT Depth;  /* acquired so often beyond the first time */
     ULONG Sequence; /* tells this acquisition from others of the same list */
@@ -66,11 +69,15 @@ void KdForgetLockList(KD_LOCK_LIST *List);
  * list holds the lock already and would wait for itself. Frame: the frame address of the routine that calls, whose callers
  * are kept as the place. Taken: it is held now (KD_LOCK_TRY: and was not wanted before). GivenUp: the wait ended without it.
  */
-bool KdLockWanted(KD_LOCK_LIST *List, const void *Lock, const KD_LOCK_CLASS *Class, ULONG Flags, const void *Frame);
-void KdLockTaken(KD_LOCK_LIST *List, const void *Lock, const KD_LOCK_CLASS *Class, ULONG Flags, const void *Frame);
+bool KdLockWanted(KD_LOCK_LIST *List, const void *Lock, KD_LOCK_CLASS *Class, ULONG Flags, const void *Frame);
+/* The owner of the list falls asleep: over the lock that it wants, if there is one. */
+void KdLockSleeps(KD_LOCK_LIST *List);
+/* The class after this one (NULL: the first), of those that were acquired once; NULL: no more. */
+KD_LOCK_CLASS *KdNextLockClass(KD_LOCK_CLASS *Class);
+void KdLockTaken(KD_LOCK_LIST *List, const void *Lock, KD_LOCK_CLASS *Class, ULONG Flags, const void *Frame);
 void KdLockGivenUp(KD_LOCK_LIST *List, const void *Lock);
 /* False when it is not held, or (spin locks) not in that mode: the list is as it was. */
-bool KdLockReleased(KD_LOCK_LIST *List, const void *Lock, const KD_LOCK_CLASS *Class, ULONG Flags);
+bool KdLockReleased(KD_LOCK_LIST *List, const void *Lock, KD_LOCK_CLASS *Class, ULONG Flags);
 /* Held in the other mode from now on. */
 void KdLockConverted(KD_LOCK_LIST *List, const void *Lock, ULONG Flags);
 /* Nobody can say which thread holds these references. */

@@ -20,7 +20,7 @@ void KeReleaseLock(PKLOCK Lock, KIRQL OldIrql)
 
 #if DBG
 
-static const KD_LOCK_CLASS KiLockClass[KlcCount] = {
+static KD_LOCK_CLASS KiLockClass[KlcCount] = {
 #define X(Class, Rank, Name, What)                                                                                     \
     [Class] = {Name, Rank,                                                                                             \
                Rank == KLOCK_DRIVER_RANK || Class == KlcInterrupt ? KD_CLASS_ORDERED                                  \
@@ -47,13 +47,21 @@ static NORETURN void KiLockMisused(ULONG Code, const void *Lock, ULONG Class, co
                KI_CLASS(Class)->Name, KdName(Lock, Name, sizeof(Name)), Text, Prcb->Number, Prcb->Irql);
 }
 
+/* The first word of each kind of lock tells, but for an object's, which has a byte. */
+static ULONG KiIsTaken(const void *Lock, ULONG Class)
+{
+    bool Taken = Class == KlcObject ? ((const DISPATCHER_HEADER *)Lock)->Lock != 0
+                 : Class & KLOCK_SHARED ? *(const volatile LONG *)Lock < 0 : *(const volatile LONG *)Lock != 0;
+    return Taken ? KD_LOCK_TAKEN : 0;
+}
+
 void KiNoteAcquire(const void *Lock, ULONG Class, BOOLEAN Try)
 {
     PKPRCB Prcb = KeGetCurrentPrcb();
     if (Prcb->Irql < DISPATCH_LEVEL && ArchInterruptsEnabled()) {
         KiLockMisused(IRQL_NOT_GREATER_OR_EQUAL, Lock, Class, "is acquired below DISPATCH_LEVEL");
     }
-    if (!KdLockWanted(&Prcb->LockList, Lock, KI_CLASS(Class), KI_MODE(Class) | (Try ? KD_LOCK_TRY : 0),
+    if (!KdLockWanted(&Prcb->LockList, Lock, KI_CLASS(Class), KI_MODE(Class) | KiIsTaken(Lock, Class) | (Try ? KD_LOCK_TRY : 0),
                       __builtin_frame_address(0))) {
         KiLockMisused(SPIN_LOCK_ALREADY_OWNED, Lock, Class, "is acquired by the processor that holds it");
     }

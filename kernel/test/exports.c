@@ -85,6 +85,21 @@ EXPORT(PrimerSetQuantum);
 
 #if DBG
 
+/* Fills in the Index-th class of locks of those that were acquired at least once. FALSE: there are not so many. Any IRQL; does not
+   block. For tests alone. */
+BOOLEAN PrimerQueryLockClass(ULONG Index, PPRIMER_LOCK_CLASS Counters)
+{
+    KD_LOCK_CLASS *Class = KdNextLockClass(NULL);
+    for (ULONG i = 0; i < Index && Class != NULL; i++) {
+        Class = KdNextLockClass(Class);
+    }
+    if (Class != NULL) {
+        *Counters = (PRIMER_LOCK_CLASS){Class->Name, Class->Acquired, Class->Waited};
+    }
+    return Class != NULL;
+}
+EXPORT(PrimerQueryLockClass);
+
 static KLOCK KiTestOuter, KiTestInner;
 
 VOID PrimerTestLockOrder(BOOLEAN Right)
