@@ -52,7 +52,7 @@ typedef struct _PS_SUBSYSTEM_PROVIDER {
     VOID (*ReturnToUser)(_Inout_ PKTRAP_FRAME Frame);
     /* The thread is going, called on it; address space still there. */
     VOID (*ThreadExit)(_In_ PETHREAD Thread, _In_opt_ PVOID ThreadContext);
-    /* After the last ThreadExit; address space still there. */
+    /* After the last ThreadExit; the address space is gone, and its memory free. */
     VOID (*ProcessExit)(_In_ PEPROCESS Process, _In_opt_ PVOID ProcessContext);
     /* Somebody outside asked to end the process. The provider may end it its own way and return STATUS_SUCCESS; any other
        status: the kernel ends it. May be NULL. */

@@ -296,8 +296,8 @@ static void PspEndProcess(PEPROCESS Process, NTSTATUS LastStatus, BOOLEAN OnItse
     KdTrace(KdTraceProcess, (ULONG64)Process->UniqueProcessId, 0);
 
     PspNotifyProcessExit(Process);
-    PspReturnProcessContext(Process);
     PspDropAddressSpace(Process, OnItself);
+    PspReturnProcessContext(Process); /* who learns of the end there finds the memory free */
     ObEndHandleTable(Process->Pcb.HandleTable);
 
     KeLockExclusive(&Process->Lock);

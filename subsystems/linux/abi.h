@@ -577,6 +577,8 @@ struct fpx_sw_bytes {
 #define PR_GET_SECUREBITS   27
 #define PR_SET_TIMERSLACK   29
 #define PR_GET_TIMERSLACK   30
+#define PR_SET_CHILD_SUBREAPER 36
+#define PR_GET_CHILD_SUBREAPER 37
 #define PR_SET_NO_NEW_PRIVS 38
 #define PR_GET_NO_NEW_PRIVS 39
 #define PR_SET_THP_DISABLE  41
@@ -640,6 +642,51 @@ struct sysinfo {
     u32 mem_unit;
 };
 C_ASSERT(sizeof(struct sysinfo) == 112);
+
+#define CSIGNAL              0xff /* of clone's flags: the signal that tells of the child's end */
+#define CLONE_NEWTIME        0x00000080
+#define CLONE_VM             0x00000100
+#define CLONE_FS             0x00000200
+#define CLONE_FILES          0x00000400
+#define CLONE_SIGHAND        0x00000800
+#define CLONE_PIDFD          0x00001000
+#define CLONE_VFORK          0x00004000
+#define CLONE_PARENT         0x00008000
+#define CLONE_THREAD         0x00010000
+#define CLONE_NEWNS          0x00020000
+#define CLONE_SETTLS         0x00080000
+#define CLONE_PARENT_SETTID  0x00100000
+#define CLONE_CHILD_CLEARTID 0x00200000
+#define CLONE_DETACHED       0x00400000
+#define CLONE_CHILD_SETTID   0x01000000
+#define CLONE_NEWCGROUP      0x02000000
+#define CLONE_NEWUTS         0x04000000
+#define CLONE_NEWIPC         0x08000000
+#define CLONE_NEWUSER        0x10000000
+#define CLONE_NEWPID         0x20000000
+#define CLONE_NEWNET         0x40000000
+#define CLONE_CLEAR_SIGHAND  0x100000000UL
+#define CLONE_INTO_CGROUP    0x200000000UL
+
+struct clone_args {
+    u64 flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size,
+        cgroup;
+};
+#define CLONE_ARGS_SIZE_VER0 64
+
+#define WNOHANG     1
+#define WUNTRACED   2 /* also WSTOPPED */
+#define WEXITED     4
+#define WCONTINUED  8
+#define WNOWAIT     0x01000000
+#define __WNOTHREAD 0x20000000
+#define __WALL      0x40000000
+#define __WCLONE    0x80000000
+
+#define P_ALL   0
+#define P_PID   1
+#define P_PGID  2
+#define P_PIDFD 3
 
 #define SCHED_OTHER    0
 #define SCHED_FIFO     1

@@ -35,6 +35,7 @@ struct buffer {
 struct program {
     char *filename; /* as the caller named it, or as it was found */
     struct buffer arguments, environment;
+    struct names *names; /* what is told of it; the owner of the arguments, once it is there */
     struct image main, interpreter;
     bool has_interpreter;
     bool interpreter_missing; /* why it cannot be run */
@@ -89,7 +90,11 @@ static void program_release(struct program *program)
         return;
     }
     release(program->filename);
-    release(program->arguments.data);
+    if (program->names != NULL) {
+        names_put(program->names);
+    } else {
+        release(program->arguments.data);
+    }
     release(program->environment.data);
     inode_put(program->main.inode);
     inode_put(program->interpreter.inode);
@@ -600,34 +605,35 @@ static void to_unicode(UNICODE_STRING *to, const char *text, size_t size)
     }
 }
 
-/* What the kernel's records say of a program. */
-struct names {
-    UNICODE_STRING image, command;
-    PFILE_OBJECT file;
-};
-
-static void names_get(struct names *names, const struct program *program)
+/* What is told of a program that can be run. The arguments belong to it from now on. */
+static long program_name(struct program *program)
 {
+    struct names *names = names_create();
     char *path = zalloc(PATH_MAX);
-    long length = path != NULL ? path_of(program->main.inode, path, PATH_MAX) : -ENOMEM;
-    to_unicode(&names->image, path, length > 0 ? length - 1 : 0);
-    to_unicode(&names->command, program->arguments.data, program->arguments.size);
+    long error = -ENOMEM;
+
+    if (names != NULL && path != NULL) {
+        long length = path_of(program->main.inode, path, PATH_MAX);
+        to_unicode(&names->image, path, length > 0 ? length - 1 : 0);
+        to_unicode(&names->command, program->arguments.data, program->arguments.size);
+        error = names->image.Buffer != NULL && names->command.Buffer != NULL ? 0 : -ENOMEM;
+    }
+    release(path);
+    if (error < 0) {
+        names_put(names);
+        return error;
+    }
     if (!NT_SUCCESS(kernel.OpenFileObject(program->main.inode->archive, &names->file))) {
         names->file = NULL;
     }
-    release(path);
+    names->exe = inode_get(program->main.inode);
+    names->arguments = program->arguments.data;
+    names->arguments_size = program->arguments.size;
+    program->names = names;
+    return 0;
 }
 
-static void names_release(struct names *names)
-{
-    release(names->image.Buffer);
-    release(names->command.Buffer);
-    if (names->file != NULL) {
-        ObDereferenceObject(names->file);
-    }
-}
-
-static NTSTATUS create_object(struct process *process, const struct names *names)
+static NTSTATUS create_object(struct process *process, struct names *names)
 {
     PS_SUBSYSTEM_PROCESS_ATTRIBUTES attributes = {
         .Kind = PS_PROCESS_EMPTY,
@@ -683,7 +689,9 @@ static NTSTATUS start_task(struct process *process, struct task *task, const KTR
         task_put(task); /* there will be no ThreadExit */
         return status;
     }
+    mutex_lock(&tasklist_lock);
     process_publish(process, task, thread);
+    mutex_unlock(&tasklist_lock);
     return kernel.ResumeThread(thread, NULL);
 }
 
@@ -694,9 +702,8 @@ static NTSTATUS run_in(struct process *process, struct program *program, const c
     NTSTATUS status = program_load(program, process, &regs);
 
     if (NT_SUCCESS(status)) {
-        process_set_program(process, inode_get(program->main.inode), program->filename,
-                            program->arguments.data, program->arguments.size);
-        program->arguments.data = NULL;
+        InterlockedIncrement(&program->names->refs);
+        process_set_program(process, program->names, program->filename);
         struct task *task = first_task(process, directory);
         status = STATUS_NO_MEMORY;
         if (task != NULL) {
@@ -714,17 +721,16 @@ static NTSTATUS run_in(struct process *process, struct program *program, const c
 /* Makes the process of a program that can be run. *object: referenced. */
 static NTSTATUS start_process(struct program *program, const char *directory, bool traced, PEPROCESS *object)
 {
-    struct names names;
-    struct process *process = process_create(HandleToLong(PsGetCurrentProcessId()));
+    struct process *process =
+        program_name(program) == 0 ? process_create(HandleToLong(PsGetCurrentProcessId())) : NULL;
     if (process == NULL) {
         return STATUS_NO_MEMORY;
     }
     if (traced) {
         trace_to_console(process);
     }
-    names_get(&names, program);
     InterlockedIncrement(&process->refs); /* goes with the process's end, which may come at once */
-    NTSTATUS status = create_object(process, &names);
+    NTSTATUS status = create_object(process, program->names);
     if (!NT_SUCCESS(status)) {
         process_put(process); /* there will be no end */
     } else {
@@ -735,7 +741,6 @@ static NTSTATUS start_process(struct program *program, const char *directory, bo
         }
     }
     process_put(process);
-    names_release(&names);
     return status;
 }
 
@@ -813,30 +818,72 @@ static struct program *program_from_user(const char __user *path, u64 argv, u64 
     return program;
 }
 
-/* The old program is gone: what fails now ends the process. */
-static long replace_program(struct program *program)
+/* What the new program does not share with anybody, made while the old one can still be told of failure. */
+struct fresh {
+    struct mm *mm;
+    struct sighand *sighand; /* NULL: the old one was not shared */
+    struct files *files;     /* likewise */
+};
+
+static void fresh_put(struct fresh *fresh)
 {
-    struct task *task = current_task();
+    mm_put(fresh->mm);
+    sighand_put(fresh->sighand);
+    files_put(fresh->files);
+}
+
+static long fresh_create(struct fresh *fresh, const struct task *task)
+{
     struct process *process = task->process;
-    struct names names = {0};
+    bool shares_signals = process->sighand->refs > 1, shares_files = task->files->refs > 1;
+
+    fresh->mm = mm_create();
+    fresh->sighand = shares_signals ? sighand_create(process->sighand) : NULL;
+    fresh->files = shares_files ? files_copy(task->files) : NULL;
+    if (fresh->mm == NULL || (shares_signals && fresh->sighand == NULL) ||
+        (shares_files && fresh->files == NULL)) {
+        fresh_put(fresh);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+/* Puts the fresh parts in place of the old ones, which it leaves in *fresh. */
+static void fresh_use(struct fresh *fresh, struct task *task)
+{
+    struct process *process = task->process;
+    struct fresh old = {.mm = process->mm};
+
+    mutex_lock(&tasklist_lock);
+    process->mm = fresh->mm;
+    if (fresh->sighand != NULL) {
+        old.sighand = process->sighand;
+        process->sighand = fresh->sighand;
+    }
+    if (fresh->files != NULL) {
+        old.files = task->files;
+        task->files = fresh->files;
+    }
+    process->exit_signal = SIGCHLD;
+    mutex_unlock(&tasklist_lock);
+    *fresh = old;
+}
+
+/* The old program is gone: what fails now ends the process. */
+static void start_over(struct program *program, struct task *task)
+{
+    struct process *process = task->process;
     KTRAP_FRAME regs;
 
-    NTSTATUS status = kernel.ReplaceAddressSpace();
-    if (!NT_SUCCESS(status)) {
-        return error_of(status);
-    }
-    status = program_load(program, process, &regs);
+    NTSTATUS status = program_load(program, process, &regs);
     if (!NT_SUCCESS(status) || !NT_SUCCESS(kernel.SetFpuState(NULL))) {
         process_exit_signal(process, SIGKILL);
-        return 0;
+        return;
     }
-    names_get(&names, program);
-    kernel.SetImageName(process->object, &names.image);
-    names_release(&names);
+    kernel.SetImageName(process->object, &program->names->image);
     creds_exec(process);
-    process_set_program(process, inode_get(program->main.inode), program->filename, program->arguments.data,
-                        program->arguments.size);
-    program->arguments.data = NULL;
+    InterlockedIncrement(&program->names->refs);
+    process_set_program(process, program->names, program->filename);
     signals_exec(process, task);
     files_close_on_exec(task->files);
     task->clear_tid = NULL;
@@ -845,7 +892,28 @@ static long replace_program(struct program *program)
     kernel.SetDescriptorBase(PS_BASE_FS, 0);
     kernel.SetDescriptorBase(PS_BASE_GS, 0);
     kernel.SetRegisters(task->thread, &regs);
-    return 0;
+}
+
+static long replace_program(struct program *program)
+{
+    struct task *task = current_task();
+    struct fresh fresh = {0};
+
+    long error = program_name(program);
+    if (error == 0) {
+        error = fresh_create(&fresh, task);
+    }
+    if (error < 0) {
+        return error;
+    }
+    error = error_of(kernel.ReplaceAddressSpace());
+    if (error == 0) {
+        fresh_use(&fresh, task);
+        vfork_release(task);
+        start_over(program, task);
+    }
+    fresh_put(&fresh);
+    return error;
 }
 
 long sys_execve(const char __user *path, u64 argv, u64 envp)

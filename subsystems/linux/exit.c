@@ -5,6 +5,8 @@
  */
 #include "linux.h"
 
+#include <ntapi.h>
+
 long sys_exit_group(int code)
 {
     kernel.TerminateProcess(current_process()->object, code & 0xff);
@@ -18,6 +20,7 @@ long sys_exit(int code)
     struct process *process = task->process;
 
     mutex_lock(&tasklist_lock);
+    task->exiting = true;
     bool last = --process->live == 0;
     if (task->tid == process->pid) {
         process->exit_code = code & 0xff;
@@ -33,27 +36,54 @@ long sys_exit(int code)
 void linux_thread_exit(PETHREAD thread, PVOID context)
 {
     struct task *task = context;
+    struct process *process = task->process;
     u32 zero = 0;
 
     if (task->clear_tid != NULL) {
         copy_to_user(task->clear_tid, &zero, sizeof(zero)); /* waking who waits for it comes with futex */
     }
+    vfork_release(task);
     mutex_lock(&tasklist_lock);
+    if (!task->exiting && !IsListEmpty(&task->links)) {
+        process->live--;
+    }
     task->exited = true;
     RemoveEntryList(&task->links); /* one that is not in the list yet is a list of its own */
+    InitializeListHead(&task->links);
     signals_task_exit(task);
+    bool last = IsListEmpty(&process->tasks);
     mutex_unlock(&tasklist_lock);
+    if (last) { /* while there is memory to be looked at */
+        PS_MEMORY_STATISTICS memory;
+        kernel.QueryMemory(process->object, &memory);
+        process->maxrss = memory.ResidentBytes / 1024;
+    }
     task_put(task);
 }
 
+/* The kernel's status as wait4 tells it. What natives end a process with, and Linux has no word for, is
+   SIGKILL. */
+static s32 wait_status_of(NTSTATUS status)
+{
+    u32 sig = (u32)status ^ SUBSYSTEM_EXIT_SIGNAL;
+    return (u32)status <= 0xff ? status << 8 : sig <= _NSIG ? (s32)sig : SIGKILL;
+}
+
+/* All tasks are gone, and the memory, too. */
 void linux_process_exit(PEPROCESS object, PVOID context)
 {
     struct process *process = context;
+    LIST_ENTRY gone;
 
+    InitializeListHead(&gone);
     mutex_lock(&tasklist_lock);
     process->exited = true;
-    RemoveEntryList(&process->links);
+    process->wait_status = wait_status_of(PsGetProcessExitStatus(object));
+    if (process->published) {
+        process_ended(process, &gone);
+    }
     mutex_unlock(&tasklist_lock);
+    processes_put(&gone);
     terminal->disown(process->pid);
     process_put(process);
 }
@@ -71,11 +101,4 @@ NTSTATUS linux_terminate_process(PEPROCESS object, NTSTATUS status)
     send_signal_locked(process, NULL, &info);
     mutex_unlock(&tasklist_lock);
     return STATUS_SUCCESS;
-}
-
-/* There are no children yet. */
-long sys_wait4(s32 pid, int __user *status, int options, struct rusage __user *usage)
-{
-    const u32 known = 0xe000000b; /* WNOHANG, WUNTRACED, WCONTINUED and __WNOTHREAD, __WALL, __WCLONE */
-    return options & ~known ? -EINVAL : pid == (s32)0x80000000 ? -ESRCH : -ECHILD;
 }

@@ -74,6 +74,17 @@ struct inode *fs_cwd(struct fs *fs)
     return cwd;
 }
 
+struct fs *fs_copy(struct fs *fs)
+{
+    struct inode *cwd = fs_cwd(fs);
+    struct fs *copy = fs_create(cwd);
+    inode_put(cwd);
+    if (copy != NULL) {
+        copy->umask = fs->umask;
+    }
+    return copy;
+}
+
 /* ---- Descriptor tables ---- */
 
 struct files *files_create(void)
@@ -124,6 +135,34 @@ static long files_grow(struct files *files, u32 fd)
     files->table = table;
     files->size = size;
     return 0;
+}
+
+/* A table of the same size, made without the lock: it may have grown meanwhile. */
+static bool copy_table(struct files *to, struct files *from)
+{
+    mutex_lock(&from->lock);
+    bool fits = to->size >= from->size;
+    for (u32 fd = 0; fits && fd < from->size; fd++) {
+        to->table[fd] = from->table[fd];
+        if (to->table[fd].file != NULL) {
+            InterlockedIncrement(&to->table[fd].file->refs);
+        }
+    }
+    mutex_unlock(&from->lock);
+    return fits;
+}
+
+struct files *files_copy(struct files *files)
+{
+    struct files *copy = files_create();
+
+    while (copy != NULL && !copy_table(copy, files)) {
+        if (files_grow(copy, files->size - 1) < 0) {
+            files_put(copy);
+            return NULL;
+        }
+    }
+    return copy;
 }
 
 /* One past the greatest descriptor that the current program may have. */

@@ -12,7 +12,7 @@
  *   tree       vfs
  *   files      file
  *   trace      names decode trace
- *   processes  process delivery reap sigframe signal sigqueue time
+ *   processes  process clone delivery reap sigframe signal sigqueue time
  *   kinds      archive dev console pipe proc
  *   calls      creds dir exec exit fault io mm poll sched sigcalls stat sys
  *   table      syscall
@@ -193,7 +193,7 @@ struct waiter {
     struct wait_queue *queue;
     struct task *task;
     bool exclusive;
-    bool volatile woken; /* (queue's lock) set: a waker has taken it off. Read without */
+    bool volatile waking, woken; /* (queue's lock) a waker has taken it off; and touches it no more. Read without */
     /* NULL: woken once. Otherwise called, with the queue's lock, at each wake-up; false when it has no use for
        one that is meant for a single exclusive waiter. */
     bool (*notify)(struct waiter *waiter);
@@ -415,6 +415,7 @@ struct fs {
 struct file *file_open(struct inode *inode, u32 flags, long *error); /* the inode is referenced anew */
 void file_put(struct file *file);
 struct files *files_create(void);
+struct files *files_copy(struct files *files); /* what is open is shared; NULL when memory is out */
 void files_put(struct files *files);
 void files_close_on_exec(struct files *files);
 long fd_install(struct files *files, struct file *file, u32 from,
@@ -425,6 +426,7 @@ struct file *fd_get(int fd);                    /* of the current task, referenc
 struct file *fd_get_io(int fd);                 /* likewise, but none opened with O_PATH */
 long files_next(struct files *files, u32 from); /* lowest open descriptor at or above; -ENOENT */
 struct fs *fs_create(struct inode *cwd);
+struct fs *fs_copy(struct fs *fs); /* NULL when memory is out */
 void fs_put(struct fs *fs);          /* NULL is fine */
 struct inode *fs_cwd(struct fs *fs); /* referenced */
 static inline bool file_readable(const struct file *file)
@@ -525,28 +527,53 @@ static inline bool is_real_time(u32 policy)
     return policy == SCHED_FIFO || policy == SCHED_RR;
 }
 
-/* A thread group. Its tasks share mm and sighand. (t) tasklist_lock; (c) constant after creation */
+/* What a process runs, by its names: constant, and shared with the children that it has forked. */
+struct names {
+    volatile LONG refs;
+    struct inode *exe;
+    char *arguments; /* as argv was */
+    size_t arguments_size;
+    UNICODE_STRING image, command; /* the same in the kernel's words */
+    PFILE_OBJECT file;             /* may be NULL */
+};
+
+/*
+ * A thread group. Its tasks share mm and sighand. (t) tasklist_lock; (c) constant after creation
+ *
+ * References: one of the kernel's process object until ProcessExit; one of the list from process_publish until
+ * the process is reaped (by its parent's wait, or at its end when nobody is to wait for it); one of its creator.
+ */
 struct process {
     volatile LONG refs;
-    LIST_ENTRY links;    /* (t) in the list of processes */
+    LIST_ENTRY links;    /* (t) in the list of processes, from process_publish until it is reaped */
     LIST_ENTRY tasks;    /* (t) */
     u32 live;            /* (t) tasks that have not begun to exit */
-    PEPROCESS object;    /* (c) referenced until ProcessExit */
+    PEPROCESS object;    /* (c) referenced as long as this structure lives: keeps the id from being used again */
+    struct process *parent; /* (t) NULL: nobody waits for it. It gives its children away before it goes */
+    LIST_ENTRY children, siblings; /* (t) */
+    struct wait_queue child_wait;  /* a child has ended, stopped or been continued */
+    bool published; /* (t) process_publish has been here */
+    bool zombie;    /* (t) it has ended, and waits to be reaped */
+    s32 parent_tid;  /* (t) the parent's task that made it */
+    bool subreaper;  /* (t) gets the children of those below it that end */
+    int exit_signal; /* (t) what its parent gets at its end; 0: nothing */
+    s32 wait_status; /* (t) of its end, as wait4 gives it */
+    int changed_code, changed_status; /* (t) CLD_STOPPED or CLD_CONTINUED, not waited for yet; 0 */
+    u64 children_cycles, children_maxrss; /* (t) of those that it has waited for, and theirs */
+    u64 maxrss; /* (t) KiB; when it has ended */
     s32 pid;             /* (c) the kernel's process id; the first task's id too */
     s32 ppid, pgid, sid; /* (t); ppid is read without the lock: one word */
-    struct mm *mm;       /* (c) but for exec, alone then */
-    struct sighand *sighand;
+    struct mm *mm;       /* (t) for others; its only task changes it in exec */
+    struct sighand *sighand; /* (t) likewise */
     struct sigpending pending; /* (t) */
     enum stop_state volatile stop_state; /* (t); read without */
     u32 stops_left;            /* (t) tasks that have still to stop */
     s32 stop_signal;           /* (t) */
     bool tell_continued;       /* (t) the parent does not know yet that the process goes on */
     KEVENT continued;          /* notification; (t) signalled while the process is not stopped */
-    struct inode *exe;         /* (t) */
-    char *arguments;           /* (t) as argv was, for /proc */
-    size_t arguments_size;
+    struct names *names;       /* (t) */
     u32 exit_code; /* (t) */
-    bool exited;   /* (t) linux_process_exit has been here: not to be listed any more */
+    bool exited;   /* (t) linux_process_exit has been here */
     u8 trace;      /* enum trace: set before its first task runs */
     /* What prctl keeps, and nothing here looks at. */
     u8 death_signal;
@@ -563,6 +590,7 @@ struct process {
 struct task {
     volatile LONG refs; /* one until ThreadExit, one of the creator while it creates */
     LIST_ENTRY links;   /* (t) */
+    bool exiting;       /* (t) it has called exit, and counts as live no more */
     bool exited;        /* (t) ThreadExit has been here */
     struct process *process;
     PETHREAD thread; /* (c) before its first instruction; referenced */
@@ -577,6 +605,7 @@ struct task {
     bool volatile stop_wanted; /* (t); read without: it has to stop, and be counted */
     struct restart restart;
     KEVENT event;              /* what the task sleeps on (wait.c) */
+    struct task *volatile vfork_parent; /* (t) sleeps until the task leaves its memory; NULL: nobody (any more) */
     stack_t altstack;
     struct sched sched;        /* (t) */
     char name[TASK_COMM_LEN];  /* (t) its own; empty: the process's comm */
@@ -620,18 +649,35 @@ static inline void fd_return(struct file *file, bool counted)
     }
 }
 
-struct process *process_create(s32 ppid); /* not yet listed; NULL when memory is out */
+/* Not listed yet; NULL when memory is out. process_fork: a copy of the current process that shares what
+   clone's flags say. */
+struct process *process_create(s32 ppid);
+struct process *process_fork(u64 flags);
 void process_put(struct process *process);
-struct process *process_find(s32 pid); /* tasklist_lock is held; NULL */
-struct process *process_get(s32 pid);  /* referenced; NULL */
-struct task *task_create(struct process *process, struct files *files,
-                         struct fs *fs); /* takes over the references */
+struct process *process_find(s32 pid); /* tasklist_lock is held; perhaps a zombie; NULL */
+struct process *process_get(s32 pid);  /* the same, referenced, without the lock */
+/* Take over the references to files and fs. */
+struct task *task_create(struct process *process, struct files *files, struct fs *fs);
 void task_put(struct task *task);
-void process_publish(struct process *process, struct task *task, PETHREAD thread);
-void process_set_program(struct process *process, struct inode *exe, const char *path, char *arguments,
-                         size_t size);
+/* Takes over the reference to names. */
+void process_set_program(struct process *process, struct names *names, const char *path);
 void process_exit_signal(struct process *process,
                          int sig); /* ends it as if by this signal's default action */
+struct names *names_create(void);
+void names_put(struct names *names); /* NULL is fine */
+struct mm *mm_create(void);
+struct mm *mm_get(struct process *process); /* referenced */
+void mm_put(struct mm *mm);
+struct sighand *sighand_create(const struct sighand *from); /* a copy; NULL: the default dispositions */
+void sighand_put(struct sighand *sighand);
+
+/* ---- New processes and threads (clone.c) ---- */
+
+/* A new process and its first task may be found now, unless somebody has ended it meanwhile. Takes over the
+   reference to the thread. tasklist_lock is held. */
+void process_publish(struct process *process, struct task *task, PETHREAD thread);
+/* The current task leaves the memory that it had from its parent: who waits for that goes on. */
+void vfork_release(struct task *task);
 
 /* What a session does with its terminal. The kind of file that is the terminal registers this when it
    starts. */
@@ -642,14 +688,20 @@ struct terminal_operations {
 };
 extern const struct terminal_operations *terminal; /* set before any program starts, constant afterwards */
 
-/* ---- Their end (exit.c) ---- */
+/* ---- Their end (exit.c) and who waits for it (reap.c) ---- */
+
+/* The process has ended, stopped or been continued (CLD_*; status: exit code or signal): tells its parent.
+   tasklist_lock is held. */
+void child_changed(struct process *process, int code, int status);
+/* It has ended: its children get another parent, and its own is told. Those that nobody waits for are put on
+   the list `gone`, for processes_put without the lock. tasklist_lock is held. */
+void process_ended(struct process *process, PLIST_ENTRY gone);
+void processes_put(PLIST_ENTRY gone);
 
 void linux_thread_exit(PETHREAD thread, PVOID context);
 void linux_process_exit(PEPROCESS object, PVOID context);
 NTSTATUS linux_terminate_process(PEPROCESS object, NTSTATUS status);
 
-/* A child has stopped or goes on (CLD_*): its parent is told. tasklist_lock is held. */
-void child_changed(struct process *process, int code, int sig);
 /* No member has a parent in another group of its session, so that nobody could continue it. tasklist_lock is held. */
 bool is_orphaned_group(s32 pgid);
 
@@ -744,6 +796,7 @@ void machine_set_name(bool domain, const char *name, size_t length);
 /* ---- Time (time.c) ---- */
 
 u64 cycles_to_ns(u64 cycles);
+struct rusage usage_of(u64 cycles, u64 maxrss); /* processor time used, KiB */
 long get_timespec(const struct timespec __user *from, u64 *ns); /* -EFAULT, -EINVAL */
 long put_timespec(struct timespec __user *to, u64 ns);
 

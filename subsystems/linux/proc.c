@@ -100,13 +100,14 @@ static void show_comm(struct text *text, struct process *process)
 static void show_cmdline(struct text *text, struct process *process)
 {
     mutex_lock(&tasklist_lock);
-    text_append(text, process->arguments, process->arguments_size);
+    text_append(text, process->names->arguments, process->names->arguments_size);
     mutex_unlock(&tasklist_lock);
 }
 
 static void show_process_stat(struct text *text, struct process *process)
 {
     PS_MEMORY_STATISTICS memory;
+    struct mm *mm = mm_get(process);
     kernel.QueryMemory(process->object, &memory);
     u64 ticks = cycles_to_ns(kernel.GetProcessCycles(process->object)) / (1000000000UL / CLOCKS_PER_SEC);
 
@@ -115,8 +116,8 @@ static void show_process_stat(struct text *text, struct process *process)
     print(text, "0 0 0 0 0 %lu 0 0 0 20 0 %u 0 %lu ", ticks, process->live, process->start_time / 100000UL);
     print(text, "%lu %lu %lu ", memory.RegionBytes, memory.ResidentBytes / PAGE_SIZE, RLIM_INFINITY);
     print(text, "0 0 %lu 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 %lu %lu %lu %lu 0\n",
-          process->mm->start_stack, process->mm->arg_start, process->mm->arg_end, process->mm->env_start,
-          process->mm->env_end);
+          mm->start_stack, mm->arg_start, mm->arg_end, mm->env_start, mm->env_end);
+    mm_put(mm);
 }
 
 static void show_status(struct text *text, struct process *process)
@@ -161,15 +162,17 @@ static void show_maps(struct text *text, struct process *process)
 {
     PS_REGION_INFORMATION region;
     char *path = zalloc(PATH_MAX);
+    struct mm *mm = mm_get(process);
 
     for (u64 address = 0; path != NULL && address < TASK_SIZE; address = region.End) {
         if (!NT_SUCCESS(kernel.QueryRegion(process->object, address, &region)) || region.End <= address) {
             break;
         }
         if (region.Mapped) {
-            show_region(text, &region, region_name(&region, process->mm, path));
+            show_region(text, &region, region_name(&region, mm, path));
         }
     }
+    mm_put(mm);
     release(path);
 }
 
@@ -194,7 +197,7 @@ static long put_path(struct inode *inode, char *buffer, size_t size)
 static long follow_exe(struct process *process, struct inode **out)
 {
     mutex_lock(&tasklist_lock);
-    *out = process->exe != NULL ? inode_get(process->exe) : NULL;
+    *out = process->names != NULL ? inode_get(process->names->exe) : NULL;
     mutex_unlock(&tasklist_lock);
     return *out != NULL ? 0 : -ENOENT;
 }

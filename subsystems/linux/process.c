@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processes (thread groups) and tasks (threads): making them and finding them. exit.c has their end.
+ * Processes (thread groups) and tasks (threads): their structures, and finding them. clone.c and exec.c make
+ * new ones, exit.c has their end.
  *
  * The kernel's process and thread objects carry ours as contexts. A context goes back exactly once: a task's
  * in linux_thread_exit, a process's in linux_process_exit; until then current_task() and current_process()
@@ -18,14 +19,14 @@ const struct terminal_operations *terminal;
 
 /* ---- Parts ---- */
 
-static void mm_put(struct mm *mm)
+void mm_put(struct mm *mm)
 {
     if (mm != NULL && InterlockedDecrement(&mm->refs) == 0) {
         release(mm);
     }
 }
 
-static struct mm *mm_create(void)
+struct mm *mm_create(void)
 {
     struct mm *mm = zalloc(sizeof(*mm));
     if (mm != NULL) {
@@ -35,11 +36,77 @@ static struct mm *mm_create(void)
     return mm;
 }
 
-static void sighand_put(struct sighand *sighand)
+struct mm *mm_get(struct process *process)
+{
+    mutex_lock(&tasklist_lock);
+    struct mm *mm = process->mm;
+    InterlockedIncrement(&mm->refs);
+    mutex_unlock(&tasklist_lock);
+    return mm;
+}
+
+static struct mm *mm_copy(struct mm *mm)
+{
+    struct mm *copy = mm_create();
+    if (copy != NULL) {
+        mutex_lock(&mm->lock);
+        copy->start_brk = mm->start_brk;
+        copy->brk = mm->brk;
+        copy->mmap_limit = mm->mmap_limit;
+        copy->start_stack = mm->start_stack;
+        copy->arg_start = mm->arg_start;
+        copy->arg_end = mm->arg_end;
+        copy->env_start = mm->env_start;
+        copy->env_end = mm->env_end;
+        mutex_unlock(&mm->lock);
+    }
+    return copy;
+}
+
+void sighand_put(struct sighand *sighand)
 {
     if (sighand != NULL && InterlockedDecrement(&sighand->refs) == 0) {
         release(sighand);
     }
+}
+
+/* from NULL: all dispositions are the default ones. */
+struct sighand *sighand_create(const struct sighand *from)
+{
+    struct sighand *sighand = zalloc(sizeof(*sighand));
+    if (sighand != NULL) {
+        sighand->refs = 1;
+    }
+    if (sighand != NULL && from != NULL) {
+        mutex_lock(&tasklist_lock);
+        memcpy(sighand->action, from->action, sizeof(sighand->action));
+        mutex_unlock(&tasklist_lock);
+    }
+    return sighand;
+}
+
+struct names *names_create(void)
+{
+    struct names *names = zalloc(sizeof(*names));
+    if (names != NULL) {
+        names->refs = 1;
+    }
+    return names;
+}
+
+void names_put(struct names *names)
+{
+    if (names == NULL || InterlockedDecrement(&names->refs) != 0) {
+        return;
+    }
+    inode_put(names->exe);
+    release(names->arguments);
+    release(names->image.Buffer);
+    release(names->command.Buffer);
+    if (names->file != NULL) {
+        ObDereferenceObject(names->file);
+    }
+    release(names);
 }
 
 /* ---- What new ones have from their makers ---- */
@@ -114,30 +181,84 @@ static void set_limits(struct process *process)
     process->rlimits[RLIMIT_NICE] = process->rlimits[RLIMIT_RTPRIO] = (struct rlimit){0, 0};
 }
 
-struct process *process_create(s32 ppid)
+static struct process *process_alloc(void)
 {
     struct process *process = zalloc(sizeof(*process));
+    if (process != NULL) {
+        process->refs = 1;
+        InitializeListHead(&process->links);
+        InitializeListHead(&process->tasks);
+        InitializeListHead(&process->children);
+        InitializeListHead(&process->siblings);
+        wait_queue_init(&process->child_wait);
+        sigpending_init(&process->pending);
+        KeInitializeEvent(&process->continued, NotificationEvent, TRUE);
+        process->start_time = KeQueryInterruptTime();
+        process->trace = trace_of_new();
+        process->creds = creds_of_new();
+    }
+    return process;
+}
+
+struct process *process_create(s32 ppid)
+{
+    struct process *process = process_alloc();
     if (process == NULL) {
         return NULL;
     }
-    process->refs = 1;
-    InitializeListHead(&process->links);
-    InitializeListHead(&process->tasks);
-    sigpending_init(&process->pending);
-    KeInitializeEvent(&process->continued, NotificationEvent, TRUE);
     process->ppid = ppid;
-    process->trace = trace_of_new();
-    process->creds = creds_of_new();
     process->mm = mm_create();
-    process->sighand = zalloc(sizeof(*process->sighand));
+    process->sighand = sighand_create(NULL);
     if (process->mm == NULL || process->sighand == NULL) {
         process_put(process);
         return NULL;
     }
-    process->sighand->refs = 1;
-    process->start_time = KeQueryInterruptTime();
     set_limits(process);
     return process;
+}
+
+/* What a child has of its parent that others may change meanwhile. */
+static void inherit(struct process *child, struct process *parent)
+{
+    mutex_lock(&tasklist_lock);
+    child->pgid = parent->pgid;
+    child->sid = parent->sid;
+    child->names = parent->names;
+    InterlockedIncrement(&child->names->refs);
+    memcpy(child->comm, parent->comm, sizeof(child->comm));
+    memcpy(child->rlimits, parent->rlimits, sizeof(child->rlimits));
+    mutex_unlock(&tasklist_lock);
+    child->keeps_capabilities = parent->keeps_capabilities;
+    child->no_new_privileges = parent->no_new_privileges;
+    child->undumpable = parent->undumpable;
+}
+
+struct process *process_fork(u64 flags)
+{
+    struct process *parent = current_process();
+    struct process *child = process_alloc();
+
+    if (child == NULL) {
+        return NULL;
+    }
+    if (flags & CLONE_VM) {
+        child->mm = parent->mm;
+        InterlockedIncrement(&child->mm->refs);
+    } else {
+        child->mm = mm_copy(parent->mm);
+    }
+    if (flags & CLONE_SIGHAND) {
+        child->sighand = parent->sighand;
+        InterlockedIncrement(&child->sighand->refs);
+    } else {
+        child->sighand = sighand_create(flags & CLONE_CLEAR_SIGHAND ? NULL : parent->sighand);
+    }
+    if (child->mm == NULL || child->sighand == NULL) {
+        process_put(child);
+        return NULL;
+    }
+    inherit(child, parent);
+    return child;
 }
 
 void process_put(struct process *process)
@@ -148,8 +269,7 @@ void process_put(struct process *process)
     mm_put(process->mm);
     sighand_put(process->sighand);
     sigpending_flush(&process->pending);
-    inode_put(process->exe);
-    release(process->arguments);
+    names_put(process->names);
     if (process->object != NULL) {
         ObDereferenceObject(process->object);
     }
@@ -189,23 +309,18 @@ static const char *base_name(const char *path)
     return name;
 }
 
-/* What the process runs, from now on. Takes over the arguments and a reference to exe. */
-void process_set_program(struct process *process, struct inode *exe, const char *path, char *arguments,
-                         size_t size)
+/* What the process runs, from now on. */
+void process_set_program(struct process *process, struct names *names, const char *path)
 {
     const char *name = base_name(path);
 
     mutex_lock(&tasklist_lock);
-    struct inode *old_exe = process->exe;
-    char *old_arguments = process->arguments;
-    process->exe = exe;
-    process->arguments = arguments;
-    process->arguments_size = size;
+    struct names *old = process->names;
+    process->names = names;
     memset(process->comm, 0, sizeof(process->comm));
     memcpy(process->comm, name, min(strlen(name), TASK_COMM_LEN - 1));
     mutex_unlock(&tasklist_lock);
-    inode_put(old_exe);
-    release(old_arguments);
+    names_put(old);
 }
 
 bool is_orphaned_group(s32 pgid)
@@ -272,25 +387,6 @@ void task_set_name(struct task *task, const char *name, size_t length)
     mutex_lock(&tasklist_lock);
     memset(to, 0, TASK_COMM_LEN);
     memcpy(to, name, min(length, TASK_COMM_LEN - 1));
-    mutex_unlock(&tasklist_lock);
-}
-
-/* A new process and its first task: everybody may find them now, unless somebody has ended them meanwhile.
-   Takes over the reference to the thread. */
-void process_publish(struct process *process, struct task *task, PETHREAD thread)
-{
-    mutex_lock(&tasklist_lock);
-    task->thread = thread;
-    sched_apply(task);
-    process->live++;
-    if (!process->exited) {
-        InsertTailList(&processes, &process->links);
-        terminal->own(process->pgid); /* its end, which takes it back, is still to come */
-    }
-    if (!task->exited) {
-        InsertTailList(&process->tasks, &task->links);
-        kernel.RequestReturnToUser(thread, FALSE); /* a signal may have come when there was nobody to take it */
-    }
     mutex_unlock(&tasklist_lock);
 }
 

@@ -404,6 +404,11 @@ long sys_prctl(int option, u64 a, u64 b, u64 c, u64 d)
         return set_death_signal(process, a);
     case PR_GET_PDEATHSIG:
         return put_number((s32 __user *)a, process->death_signal);
+    case PR_SET_CHILD_SUBREAPER:
+        process->subreaper = a != 0;
+        return 0;
+    case PR_GET_CHILD_SUBREAPER:
+        return put_number((s32 __user *)a, process->subreaper);
     case PR_GET_KEEPCAPS:
         return process->keeps_capabilities;
     case PR_SET_KEEPCAPS:

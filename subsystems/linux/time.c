@@ -161,34 +161,58 @@ long sys_nanosleep(const struct timespec __user *request, struct timespec __user
 
 /* ---- Processor time ---- */
 
+struct rusage usage_of(u64 cycles, u64 maxrss)
+{
+    u64 ns = cycles_to_ns(cycles);
+    return (struct rusage){
+        .ru_utime = {ns / NS_PER_SECOND, ns % NS_PER_SECOND / 1000},
+        .ru_maxrss = maxrss,
+    };
+}
+
 long sys_getrusage(int who, struct rusage __user *to)
 {
-    struct rusage usage = {0};
+    struct process *process = current_process();
+    struct rusage usage;
     PS_MEMORY_STATISTICS memory;
-    u64 ns = 0;
 
-    if (who == RUSAGE_SELF) {
-        clock_ns(CLOCK_PROCESS_CPUTIME_ID, &ns);
-    } else if (who == RUSAGE_THREAD) {
-        clock_ns(CLOCK_THREAD_CPUTIME_ID, &ns);
-    } else if (who != RUSAGE_CHILDREN) {
+    switch (who) {
+    case RUSAGE_SELF:
+    case RUSAGE_THREAD:
+        kernel.QueryMemory(process->object, &memory);
+        usage = usage_of(who == RUSAGE_SELF ? kernel.GetProcessCycles(process->object)
+                                            : kernel.GetThreadCycles(current_task()->thread),
+                         memory.ResidentBytes / 1024);
+        break;
+    case RUSAGE_CHILDREN:
+        mutex_lock(&tasklist_lock);
+        usage = usage_of(process->children_cycles, process->children_maxrss);
+        mutex_unlock(&tasklist_lock);
+        break;
+    default:
         return -EINVAL;
     }
-    if (who != RUSAGE_CHILDREN) {
-        kernel.QueryMemory(current_process()->object, &memory);
-        usage.ru_maxrss = memory.ResidentBytes / 1024;
-    }
-    usage.ru_utime = (struct timeval){ns / NS_PER_SECOND, ns % NS_PER_SECOND / 1000};
     return copy_to_user(to, &usage, sizeof(usage));
+}
+
+static u64 clock_ticks(u64 ns)
+{
+    return ns / (NS_PER_SECOND / CLOCKS_PER_SEC);
 }
 
 long sys_times(struct tms __user *to)
 {
-    u64 ns = 0;
-    clock_ns(CLOCK_PROCESS_CPUTIME_ID, &ns);
-    struct tms times = {.tms_utime = ns / (NS_PER_SECOND / CLOCKS_PER_SEC)};
+    struct process *process = current_process();
+
+    mutex_lock(&tasklist_lock);
+    u64 children = process->children_cycles;
+    mutex_unlock(&tasklist_lock);
+    struct tms times = {
+        .tms_utime = clock_ticks(cycles_to_ns(kernel.GetProcessCycles(process->object))),
+        .tms_cutime = clock_ticks(cycles_to_ns(children)),
+    };
     if (to != NULL && copy_to_user(to, &times, sizeof(times)) < 0) {
         return -EFAULT;
     }
-    return monotonic_ns() / (NS_PER_SECOND / CLOCKS_PER_SEC);
+    return clock_ticks(monotonic_ns());
 }

@@ -25,14 +25,15 @@
  * between the two steps on both sides: one of them sees the other, with and without a lock in common.
  *
  * The waker, under the queue's lock:             The waiter, in wait_end:
- *   takes the waiter off                           waits for its event (1), alertable
- *   sets its task's event                          sees woken, and is done without the lock (2)
+ *   takes the waiter off, and sets waking          waits for its event (1), alertable
+ *   sets its task's event                          sees waking, awaits woken, and is done without the lock (2)
  *   sets woken, and touches it no more             or takes the lock, and off it goes, woken or not (3)
  *
- * (1) The event is set before woken is: an event that was left over from another wait lets the waiter
- *     look too early at the most, and it waits once more. Nobody leaves between the two steps of a
- *     waker, for woken is not set yet and the lock is held: neither waiter nor task goes while a waker
- *     touches them.
+ * (1) An event that was left over from another wait lets the waiter look too early at the most, and it
+ *     waits once more. It must not do so when it has taken the waker's event already: waking is set
+ *     before. Nobody leaves between the steps of a waker, for woken is not set yet and the lock is
+ *     held: neither waiter nor task goes while a waker touches them. The waker is at DISPATCH_LEVEL
+ *     there, so that who awaits the last step spins for a moment only.
  * (2) The waker may still hold the lock: who wakes a queue has a reference to the memory that it lies
  *     in, as everybody has who calls an operation of a file.
  * (3) A wake-up, the time-out, a signal and the task's end may come together. A waiter that was taken
@@ -118,11 +119,23 @@ static long sleep(struct task *task, u64 deadline)
     return 0;
 }
 
+/* See (1) above. */
+static bool is_woken(struct waiter *waiter)
+{
+    if (!__atomic_load_n(&waiter->waking, __ATOMIC_ACQUIRE)) {
+        return false;
+    }
+    while (!__atomic_load_n(&waiter->woken, __ATOMIC_ACQUIRE)) {
+        YieldProcessor();
+    }
+    return true;
+}
+
 long wait_end(struct waiter *waiter, u64 deadline)
 {
     long error = 0;
 
-    while (error == 0 && !__atomic_load_n(&waiter->woken, __ATOMIC_ACQUIRE)) {
+    while (error == 0 && !is_woken(waiter)) {
         error = sleep(waiter->task, deadline);
     }
     return wait_leave(waiter) ? 0 : error;
@@ -154,6 +167,7 @@ static bool wake(struct waiter *waiter)
         return waiter->notify(waiter) && exclusive;
     }
     RemoveEntryList(&waiter->links);
+    __atomic_store_n(&waiter->waking, true, __ATOMIC_RELEASE);
     KeSetEvent(&waiter->task->event, IO_NO_INCREMENT, FALSE);
     __atomic_store_n(&waiter->woken, true, __ATOMIC_RELEASE); /* and it may be gone */
     return exclusive;
