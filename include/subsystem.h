@@ -120,6 +120,13 @@ typedef struct _PS_MEMORY_STATISTICS {
     ULONG64 RegionBytes, ResidentBytes; /* of the process asked for */
 } PS_MEMORY_STATISTICS;
 
+/* How programs may tell the time by themselves: interrupt time, in 100 ns, is (time-stamp counter - StartCycles) * TimePerCycle
+   >> Scale, with a product of 128 bits; system time is that and SystemTimeBias. */
+typedef struct _PS_TIME_BASE {
+    ULONG64 StartCycles, TimePerCycle, SystemTimeBias;
+    ULONG Scale;
+} PS_TIME_BASE;
+
 #define PS_BASE_FS 0
 #define PS_BASE_GS 1
 
@@ -232,6 +239,7 @@ typedef struct _PS_SUBSYSTEM_ROUTINES {
     NTSTATUS (*QueryPages)(PEPROCESS Process, ULONG_PTR Base, SIZE_T Pages, PUCHAR Present);
     /* How large regions with PS_MAP_GROWDOWN become; 8 MiB in a new address space, a clone has its parent's. */
     NTSTATUS (*SetGrowLimit)(PEPROCESS Process, SIZE_T Bytes);
+    VOID (*QueryTimeBase)(PS_TIME_BASE *Base); /* the same for ever */
     /* Dpc is queued whenever input has come, or is left, that ConsoleRead would not wait for. NULL: no more; one that is queued
        already may still run (KeFlushQueuedDpcs). */
     VOID (*ConsoleSetInputDpc)(PKDPC Dpc);

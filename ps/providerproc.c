@@ -396,6 +396,11 @@ static VOID PspRandomBytes(PVOID Buffer, SIZE_T Size)
     }
 }
 
+static VOID PspQueryTimeBase(PS_TIME_BASE *Base)
+{
+    Base->Scale = KeQueryTimeBase(&Base->StartCycles, &Base->TimePerCycle, &Base->SystemTimeBias);
+}
+
 const PS_SUBSYSTEM_ROUTINES PspSubsystemRoutines = {
     .Version = PS_SUBSYSTEM_VERSION,
     .Size = sizeof(PS_SUBSYSTEM_ROUTINES),
@@ -469,5 +474,6 @@ const PS_SUBSYSTEM_ROUTINES PspSubsystemRoutines = {
     .PopulateRegion = PspPopulateRegion,
     .QueryPages = PspQueryPages,
     .SetGrowLimit = PspSetGrowLimit,
+    .QueryTimeBase = PspQueryTimeBase,
     .ConsoleSetInputDpc = IoConsoleSetInputDpc,
 };

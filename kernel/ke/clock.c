@@ -43,6 +43,14 @@ ULONG64 KiTimeToCycles(ULONG64 InterruptTime)
     return Cycles > INT64_MAX ? UINT64_MAX : KiStartCycles + (ULONG64)Cycles + (ULONG64)(Cycles >> 30) + 1;
 }
 
+ULONG KeQueryTimeBase(PULONG64 StartCycles, PULONG64 TimePerCycle, PULONG64 SystemTimeBias)
+{
+    *StartCycles = KiStartCycles;
+    *TimePerCycle = KiTimePerCycle;
+    *SystemTimeBias = KiSystemTimeBias;
+    return KI_SCALE;
+}
+
 /* Time since start-up, 100 ns. Any IRQL. (WDK page of the name) */
 ULONGLONG KeQueryInterruptTime(VOID)
 {

@@ -437,6 +437,8 @@ void KeInitializeBootProcessor(PKTHREAD IdleThread);
 void KeInitializePrcb(PKPRCB Prcb, ULONG Number, PKTHREAD IdleThread, void *DpcStackTop);
 void KeJoinProcessors(PKPRCB Prcb);
 void KeInitializeTime(void);
+/* Interrupt time is (time-stamp counter - *StartCycles) * *TimePerCycle >> the result, system time so much more: constants. */
+ULONG KeQueryTimeBase(PULONG64 StartCycles, PULONG64 TimePerCycle, PULONG64 SystemTimeBias);
 extern ULONG KiRandomSeed; /* not 0: quanta are random (option sched.seed=, debug builds) */
 /* The boot processor's idle thread ends here. */
 NORETURN void KeIdleLoop(void);

@@ -404,7 +404,7 @@ static struct strings strings_of(const struct buffer *buffer)
     return (struct strings){buffer->data, buffer->size, buffer->count};
 }
 
-static NTSTATUS write_stack(PEPROCESS process, const struct program *program, struct stack_result *result)
+static NTSTATUS write_stack(PEPROCESS process, const struct program *program, u64 vdso, struct stack_result *result)
 {
     const LDR_ELF_IMAGE *elf = &program->main.elf;
     u64 bias = program->main.bias;
@@ -419,6 +419,7 @@ static NTSTATUS write_stack(PEPROCESS process, const struct program *program, st
         .interpreter_base = program->has_interpreter ? program->interpreter.bias : 0,
         .entry = elf->Entry + bias,
         .hwcap = hardware_capabilities(),
+        .vdso = vdso,
     };
 
     kernel.RandomBytes(spec.random, sizeof(spec.random));
@@ -477,6 +478,9 @@ static NTSTATUS program_load(struct program *program, struct process *owner, KTR
     if (NT_SUCCESS(status)) {
         status = map_image(process, &program->main);
     }
+    if (NT_SUCCESS(status)) {
+        owner->mm->vdso = vdso_map(process, owner->mm->mmap_limit);
+    }
     if (NT_SUCCESS(status) && program->has_interpreter) {
         status = place_interpreter(process, &program->interpreter, owner->mm->mmap_limit);
         if (NT_SUCCESS(status)) {
@@ -484,7 +488,7 @@ static NTSTATUS program_load(struct program *program, struct process *owner, KTR
         }
     }
     if (NT_SUCCESS(status)) {
-        status = write_stack(process, program, &stack);
+        status = write_stack(process, program, owner->mm->vdso, &stack);
     }
     if (NT_SUCCESS(status)) {
         const struct image *first = program->has_interpreter ? &program->interpreter : &program->main;

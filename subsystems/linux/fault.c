@@ -11,6 +11,45 @@ static int segv_code(u64 address)
     return mapped ? SEGV_ACCERR : SEGV_MAPERR;
 }
 
+/*
+ * The page at ffffffffff600000, where old C libraries call three functions. Nothing is mapped there: who executes one of its
+ * entries gets the answer, and is back at the caller.
+ */
+#define VSYSCALL_PAGE 0xffffffffff600000UL
+
+static bool vsyscall(const EXCEPTION_RECORD *record, KTRAP_FRAME *frame)
+{
+    u64 caller;
+    u32 number = KeGetCurrentProcessorNumber();
+
+    if (record->NumberParameters < 2 || record->ExceptionInformation[0] != EXCEPTION_EXECUTE_FAULT ||
+        page_down(frame->Rip) != VSYSCALL_PAGE || copy_from_user(&caller, (void *)frame->Rsp, sizeof(caller)) < 0) {
+        return false;
+    }
+    switch (frame->Rip - VSYSCALL_PAGE) {
+    case 0:
+        frame->Rax = sys_gettimeofday((void *)frame->Rdi, (void *)frame->Rsi);
+        break;
+    case 0x400:
+        frame->Rax = sys_time((void *)frame->Rdi);
+        break;
+    case 0x800:
+        frame->Rax = frame->Rdi != 0 ? copy_to_user((void *)frame->Rdi, &number, sizeof(number)) : 0;
+        if (frame->Rax == 0 && frame->Rsi != 0) {
+            frame->Rax = clear_user((void *)frame->Rsi, sizeof(number)); /* the node */
+        }
+        break;
+    default:
+        return false;
+    }
+    if ((long)frame->Rax == -EFAULT) {
+        return false;
+    }
+    frame->Rip = caller;
+    frame->Rsp += sizeof(caller);
+    return true;
+}
+
 static void memory_fault(const EXCEPTION_RECORD *record, KTRAP_FRAME *frame)
 {
     u64 address = record->NumberParameters >= 2 ? record->ExceptionInformation[1] : ~0UL;
@@ -56,7 +95,9 @@ BOOLEAN linux_exception(PEXCEPTION_RECORD record, KTRAP_FRAME *frame)
     case STATUS_GUARD_PAGE_VIOLATION:
     case STATUS_STACK_OVERFLOW:
     case STATUS_IN_PAGE_ERROR:
-        memory_fault(record, frame);
+        if (!vsyscall(record, frame)) {
+            memory_fault(record, frame);
+        }
         return TRUE;
     }
     for (size_t i = 0; i < ARRAYSIZE(faults); i++) {

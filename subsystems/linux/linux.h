@@ -8,7 +8,7 @@
  * Layers, from the bottom to the top. A file uses what layers below offer, and files of its own layer as
  * long as that makes no circle; `make layers` reads this list and checks it:
  *
- *   tools      util stack wait
+ *   tools      util stack vdso wait
  *   tree       vfs
  *   files      file
  *   trace      names decode trace
@@ -465,6 +465,7 @@ struct mm {
     u32 lock_future;    /* (lock) mlockall: the attribute of what is mapped from now on, */
     bool populate_future; /* and whether it is brought in */
     u64 mmap_limit;     /* from here on the stack's, with the gap below it */
+    u64 vdso; /* where it was mapped; 0: nowhere */
     u64 start_stack, arg_start, arg_end, env_start, env_end;
 };
 
@@ -708,6 +709,15 @@ bool is_orphaned_group(s32 pgid);
 /* ---- Memory (mm.c) ---- */
 
 void mm_set_stack_limit(PEPROCESS object, u64 limit); /* RLIMIT_STACK is so many bytes now */
+
+/* ---- The vDSO (vdso.c) ---- */
+
+long vdso_start(void);
+void vdso_stop(void); /* also after a start that failed half-way */
+/* Maps it so that it ends at `end`; where it begins, 0: it cannot be there. */
+u64 vdso_map(PEPROCESS process, u64 end);
+/* The realtime clock is so far ahead of the monotonic one now: in 100 ns. */
+void vdso_set_realtime(u64 units);
 
 /* ---- Programs (exec.c) ---- */
 

@@ -34,6 +34,7 @@ static VOID linux_unload(PDRIVER_OBJECT driver)
 {
     PsUnregisterSubsystemProvider(provider, TRUE);
     tree_destroy();
+    vdso_stop();
 }
 
 /* The making of the tree needs the kernel's table; programs that come earlier are refused. */
@@ -43,9 +44,10 @@ static NTSTATUS start(void)
     if (!NT_SUCCESS(status)) {
         return status;
     }
-    if (tree_create(file_kinds, ARRAYSIZE(file_kinds)) < 0) {
+    if (vdso_start() < 0 || tree_create(file_kinds, ARRAYSIZE(file_kinds)) < 0) {
         PsUnregisterSubsystemProvider(provider, TRUE);
         tree_destroy();
+        vdso_stop();
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     return STATUS_SUCCESS;

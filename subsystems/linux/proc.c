@@ -144,6 +144,9 @@ static const char *region_name(const PS_REGION_INFORMATION *region, const struct
     if (region->Start <= mm->start_stack && region->End > mm->start_stack) {
         return "[stack]";
     }
+    if (mm->vdso != 0 && (region->Start == mm->vdso || region->End == mm->vdso)) {
+        return region->Start == mm->vdso ? "[vdso]" : "[vvar]";
+    }
     return region->Start >= mm->start_brk && region->End <= page_up(mm->brk) ? "[heap]" : "";
 }
 

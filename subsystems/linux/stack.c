@@ -15,7 +15,7 @@
 
 #include <ntddk.h>
 
-#define AUX_PAIRS 20
+#define AUX_PAIRS 21
 #define END_MARK  8
 
 static const char platform[] = "x86_64";
@@ -65,6 +65,7 @@ static void put_auxv(struct builder *b, const struct stack_spec *spec, u64 filen
                      u64 random)
 {
     const u64 pairs[AUX_PAIRS][2] = {
+        {AT_SYSINFO_EHDR, spec->vdso},
         {AT_HWCAP, spec->hwcap},
         {AT_PAGESZ, PAGE_SIZE},
         {AT_CLKTCK, CLOCKS_PER_SEC},

@@ -22,6 +22,7 @@ struct stack_spec {
     u64 interpreter_base; /* 0: none */
     u64 entry;            /* the program's own, not the interpreter's */
     u64 hwcap;
+    u64 vdso; /* 0: none */
 };
 
 struct stack_result {
