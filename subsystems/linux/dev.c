@@ -62,6 +62,17 @@ static long device_add(struct inode *dev, const struct device *device)
     return dir_add(dev, device->name, strlen(device->name), inode);
 }
 
+/* Where shm_open makes its files. */
+static long add_shared_memory(struct inode *dev)
+{
+    struct inode *shm = dir_make(dev, "shm", 3);
+    if (shm == NULL) {
+        return -ENOMEM;
+    }
+    shm->mode = S_IFDIR | 01777;
+    return 0;
+}
+
 static long dev_start(void)
 {
     struct inode *dev = dir_make(root_inode, "dev", 3);
@@ -72,6 +83,9 @@ static long dev_start(void)
     }
     for (size_t i = 0; error == 0 && i < ARRAYSIZE(links); i++) {
         error = dir_link(dev, links[i][0], links[i][1]) != NULL ? 0 : -ENOMEM;
+    }
+    if (error == 0) {
+        error = add_shared_memory(dev);
     }
     return error;
 }

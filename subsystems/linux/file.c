@@ -194,18 +194,22 @@ long fd_install(struct files *files, struct file *file, u32 from, bool close_on_
     return error < 0 ? error : (long)fd;
 }
 
-struct file *fd_get(int fd)
+struct file *files_get(struct files *files, u32 fd)
 {
-    struct files *files = current_task()->files;
     struct file *file = NULL;
 
     mutex_lock(&files->lock);
-    if ((u32)fd < files->size && files->table[fd].file != NULL) {
+    if (fd < files->size && files->table[fd].file != NULL) {
         file = files->table[fd].file;
         InterlockedIncrement(&file->refs);
     }
     mutex_unlock(&files->lock);
     return file;
+}
+
+struct file *fd_get(int fd)
+{
+    return files_get(current_task()->files, fd);
 }
 
 struct file *fd_get_io(int fd)

@@ -8,11 +8,12 @@
  * Layers, from the bottom to the top. A file uses what layers below offer, and files of its own layer as
  * long as that makes no circle; `make layers` reads this list and checks it:
  *
- *   tools      util stack vdso wait
+ *   tools      stack util uts vdso wait
  *   tree       vfs
  *   files      file
  *   trace      names decode trace
  *   processes  process clone delivery reap sigframe signal sigqueue time
+ *   reports    procinfo procpid
  *   kinds      archive dev console pipe proc
  *   calls      creds dir exec exit fault io mm poll sched sigcalls stat sys
  *   table      syscall
@@ -423,6 +424,7 @@ long fd_install(struct files *files, struct file *file, u32 from,
 /* Installs two files, whose references it takes over, and tells the program their descriptors. */
 long fd_install_pair(struct file *files[2], bool close_on_exec, s32 __user *fds);
 struct file *fd_get(int fd);                    /* of the current task, referenced; NULL: -EBADF */
+struct file *files_get(struct files *files, u32 fd); /* referenced; NULL */
 struct file *fd_get_io(int fd);                 /* likewise, but none opened with O_PATH */
 long files_next(struct files *files, u32 from); /* lowest open descriptor at or above; -ENOENT */
 struct fs *fs_create(struct inode *cwd);
@@ -581,6 +583,7 @@ struct process {
     bool keeps_capabilities, no_new_privileges, undumpable, no_huge_pages;
     u32 personality;
     u64 timer_slack;
+    s32 oom_adjustment;
     bool uses_barriers; /* has told membarrier so */
     struct creds creds; /* (t) */
     char comm[TASK_COMM_LEN];
@@ -796,7 +799,7 @@ void creds_exec(struct process *process);
 long creds_drop_bounding(u64 capability);
 void sched_apply(struct task *task); /* tasklist_lock is held */
 
-/* ---- Names (process.c, sys.c) ---- */
+/* ---- Names (process.c, uts.c) ---- */
 
 void task_name(struct task *task, char name[TASK_COMM_LEN]);
 void task_set_name(struct task *task, const char *name, size_t length); /* what is too long is cut */

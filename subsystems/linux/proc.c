@@ -1,183 +1,158 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * /proc: a few texts on the machine, and a folder for each process. The top folder's entries are permanent
- * inodes; what belongs to a process is made when a path leads there, and holds the process's id, not the
- * process.
+ * /proc and /sys: trees of small files, whose texts procinfo.c and procpid.c write when a file is opened. The files on the machine
+ * are a part of the file tree; what belongs to a process is made when a path leads there, and holds the ids of process and task, not
+ * these themselves.
  */
-#include "linux.h"
+#include "proc.h"
 
-/* An entry: of the top folder (pid 0) or of a process's. Texts are written when the file is opened. */
-struct proc_entry {
-    const char *name;
-    u32 mode;
-    void (*show)(struct text *text, struct process *process);    /* files */
-    long (*follow)(struct process *process, struct inode **out); /* links */
-};
+#define WRITTEN_SIZE 128 /* what is written at once, at most */
 
-static u64 seconds(void)
+/* ---- Whom a file speaks of ---- */
+
+/* In inode->data: the process, and the task if one was named. */
+static u64 ids_of(s32 pid, s32 tid)
 {
-    return monotonic_ns() / 1000000000UL;
+    return (u32)pid | (u64)(u32)tid << 32;
 }
 
-/* ---- Texts on the machine ---- */
-
-static void show_meminfo(struct text *text, struct process *process)
+static s32 pid_of(const struct inode *inode)
 {
-    PS_MEMORY_STATISTICS memory;
-    kernel.QueryMemory(NULL, &memory);
-    print(text, "MemTotal:       %8lu kB\n", memory.TotalBytes / 1024);
-    print(text, "MemFree:        %8lu kB\n", memory.FreeBytes / 1024);
-    print(text, "MemAvailable:   %8lu kB\n", memory.FreeBytes / 1024);
-    print(text, "Buffers:        %8lu kB\nCached:         %8lu kB\n", 0UL, 0UL);
-    print(text, "SwapTotal:      %8lu kB\nSwapFree:       %8lu kB\n", 0UL, 0UL);
+    return (s32)inode->data;
 }
 
-static void show_uptime(struct text *text, struct process *process)
+static s32 tid_of(const struct inode *inode)
 {
-    u64 ns = monotonic_ns();
-    print(text, "%lu.%02lu 0.00\n", ns / 1000000000UL, ns / 10000000UL % 100);
+    return (s32)(inode->data >> 32);
 }
 
-static void show_loadavg(struct text *text, struct process *process)
+/* tasklist_lock is held. tid 0: any. NULL: none. */
+static struct task *find_task(struct process *process, s32 tid)
 {
-    print(text, "0.00 0.00 0.00 1/1 %d\n", process != NULL ? process->pid : 0);
+    for (PLIST_ENTRY at = process->tasks.Flink; at != &process->tasks; at = at->Flink) {
+        struct task *task = CONTAINING_RECORD(at, struct task, links);
+        if (tid == 0 || task->tid == tid) {
+            InterlockedIncrement(&task->refs);
+            return task;
+        }
+    }
+    return NULL;
 }
 
-static void show_version(struct text *text, struct process *process)
+static void subject_put(struct subject *subject)
 {
-    print(text, "Linux version 4.4.0-primer (primer) #1 SMP Primer\n");
-}
-
-static void show_cpuinfo(struct text *text, struct process *process)
-{
-    ULONG count = KeQueryActiveProcessorCount(NULL);
-    for (ULONG cpu = 0; cpu < count; cpu++) {
-        print(text, "processor\t: %u\nvendor_id\t: Primer\nmodel name\t: x86_64\n", cpu);
-        print(text, "siblings\t: %u\ncore id\t\t: %u\ncpu cores\t: %u\n\n", count, cpu, count);
+    if (subject->task != NULL) {
+        task_put(subject->task);
+    }
+    if (subject->process != NULL) {
+        mm_put(subject->mm);
+        process_put(subject->process);
     }
 }
 
-static void show_stat(struct text *text, struct process *process)
+/* -ESRCH: it is not there any more. subject_put also then. */
+static long subject_get(u64 ids, struct subject *subject)
 {
-    ULONG count = KeQueryActiveProcessorCount(NULL);
-    LARGE_INTEGER now;
-    KeQuerySystemTime(&now);
-    print(text, "cpu  0 0 0 %lu 0 0 0 0 0 0\n", seconds() * CLOCKS_PER_SEC * count);
-    for (ULONG cpu = 0; cpu < count; cpu++) {
-        print(text, "cpu%u 0 0 0 %lu 0 0 0 0 0 0\n", cpu, seconds() * CLOCKS_PER_SEC);
+    s32 pid = (s32)ids, tid = (s32)(ids >> 32);
+
+    *subject = (struct subject){.by_task = tid != 0};
+    if (ids == 0) {
+        return 0;
     }
-    print(text, "btime %lu\n", now.QuadPart / 10000000UL - 11644473600UL - seconds());
-}
-
-static void show_mounts(struct text *text, struct process *process)
-{
-    print(text, "rootfs / rootfs ro 0 0\nproc /proc proc rw,relatime 0 0\n");
-}
-
-static void show_filesystems(struct text *text, struct process *process)
-{
-    print(text, "nodev\trootfs\nnodev\tproc\n");
-}
-
-static const struct proc_entry machine_entries[] = {
-    {"meminfo", S_IFREG | 0444, .show = show_meminfo},
-    {"uptime", S_IFREG | 0444, .show = show_uptime},
-    {"loadavg", S_IFREG | 0444, .show = show_loadavg},
-    {"version", S_IFREG | 0444, .show = show_version},
-    {"cpuinfo", S_IFREG | 0444, .show = show_cpuinfo},
-    {"stat", S_IFREG | 0444, .show = show_stat},
-    {"mounts", S_IFREG | 0444, .show = show_mounts},
-    {"filesystems", S_IFREG | 0444, .show = show_filesystems},
-};
-
-/* ---- A process's entries ---- */
-
-static void show_comm(struct text *text, struct process *process)
-{
-    print(text, "%s\n", process->comm);
-}
-
-static void show_cmdline(struct text *text, struct process *process)
-{
+    subject->process = process_get(pid);
+    if (subject->process == NULL) {
+        return -ESRCH;
+    }
+    subject->mm = mm_get(subject->process);
     mutex_lock(&tasklist_lock);
-    text_append(text, process->names->arguments, process->names->arguments_size);
+    subject->task = find_task(subject->process, tid);
     mutex_unlock(&tasklist_lock);
+    return subject->by_task && subject->task == NULL ? -ESRCH : 0;
 }
 
-static void show_process_stat(struct text *text, struct process *process)
+static bool subject_exists(u64 ids)
 {
-    PS_MEMORY_STATISTICS memory;
-    struct mm *mm = mm_get(process);
-    kernel.QueryMemory(process->object, &memory);
-    u64 ticks = cycles_to_ns(kernel.GetProcessCycles(process->object)) / (1000000000UL / CLOCKS_PER_SEC);
-
-    print(text, "%d (%s) R %d %d %d %d %d ", process->pid, process->comm, process->ppid, process->pgid,
-          process->sid, (int)makedev(5, 1), process->pgid);
-    print(text, "0 0 0 0 0 %lu 0 0 0 20 0 %u 0 %lu ", ticks, process->live, process->start_time / 100000UL);
-    print(text, "%lu %lu %lu ", memory.RegionBytes, memory.ResidentBytes / PAGE_SIZE, RLIM_INFINITY);
-    print(text, "0 0 %lu 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 %lu %lu %lu %lu 0\n",
-          mm->start_stack, mm->arg_start, mm->arg_end, mm->env_start, mm->env_end);
-    mm_put(mm);
+    struct subject subject;
+    long error = subject_get(ids, &subject);
+    subject_put(&subject);
+    return error == 0;
 }
 
-static void show_status(struct text *text, struct process *process)
-{
-    PS_MEMORY_STATISTICS memory;
-    kernel.QueryMemory(process->object, &memory);
-    print(text, "Name:\t%s\nUmask:\t0022\nState:\tR (running)\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\n",
-          process->comm, process->pid, process->pid, process->ppid);
-    print(text, "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t64\nGroups:\t0\n");
-    print(text, "VmSize:\t%8lu kB\nVmRSS:\t%8lu kB\nThreads:\t%u\n", memory.RegionBytes / 1024,
-          memory.ResidentBytes / 1024, process->live);
-}
+/* ---- Files ---- */
 
-static void show_loginuid(struct text *text, struct process *process)
+static long proc_open(struct inode *inode, struct file *file)
 {
-    print(text, "%u", ~0U); /* nobody has logged in */
-}
+    const struct proc_entry *entry = inode->entry;
+    struct subject subject;
 
-static const char *region_name(const PS_REGION_INFORMATION *region, const struct mm *mm, char *path)
-{
-    if (region->Tag != NULL) {
-        return path_of(region->Tag, path, PATH_MAX) > 0 ? path : "";
-    }
-    if (region->Start <= mm->start_stack && region->End > mm->start_stack) {
-        return "[stack]";
-    }
-    if (mm->vdso != 0 && (region->Start == mm->vdso || region->End == mm->vdso)) {
-        return region->Start == mm->vdso ? "[vdso]" : "[vvar]";
-    }
-    return region->Start >= mm->start_brk && region->End <= page_up(mm->brk) ? "[heap]" : "";
-}
-
-static void show_region(struct text *text, const PS_REGION_INFORMATION *region, const char *name)
-{
-    bool file = region->Tag != NULL;
-    print(text, "%08lx-%08lx %c%c%c%c %08lx %s %lu", region->Start, region->End,
-          region->Protection & PS_MEMORY_READ ? 'r' : '-', region->Protection & PS_MEMORY_WRITE ? 'w' : '-',
-          region->Protection & PS_MEMORY_EXECUTE ? 'x' : '-', region->Shared ? 's' : 'p',
-          file ? region->SectionOffset : 0UL, file ? "00:02" : "00:00",
-          file ? ((struct inode *)region->Tag)->ino : 0UL);
-    print(text, name[0] != 0 ? "                %s\n" : "\n", name);
-}
-
-static void show_maps(struct text *text, struct process *process)
-{
-    PS_REGION_INFORMATION region;
-    char *path = zalloc(PATH_MAX);
-    struct mm *mm = mm_get(process);
-
-    for (u64 address = 0; path != NULL && address < TASK_SIZE; address = region.End) {
-        if (!NT_SUCCESS(kernel.QueryRegion(process->object, address, &region)) || region.End <= address) {
-            break;
+    long error = subject_get(inode->data, &subject);
+    if (error == 0 && entry->show != NULL && file_readable(file)) {
+        struct text *text = zalloc(sizeof(*text));
+        if (text != NULL) {
+            entry->show(text, &subject);
         }
-        if (region.Mapped) {
-            show_region(text, &region, region_name(&region, mm, path));
-        }
+        file->data = text;
+        error = text != NULL ? 0 : -ENOMEM;
     }
-    mm_put(mm);
-    release(path);
+    subject_put(&subject);
+    return error;
 }
+
+static void proc_release(struct file *file)
+{
+    struct text *text = file->data;
+    if (text != NULL) {
+        release(text->data);
+        release(text);
+    }
+}
+
+static long proc_read(struct file *file, struct iobuf *to, u64 *pos)
+{
+    const struct proc_entry *entry = file->inode->entry;
+    const struct text *text = file->data;
+    struct subject subject;
+
+    if (entry->read == NULL) {
+        return read_memory(text->data, text->used, to, pos);
+    }
+    long result = subject_get(file->inode->data, &subject);
+    if (result == 0) {
+        result = entry->read(&subject, to, pos);
+    }
+    subject_put(&subject);
+    return result;
+}
+
+static long proc_write(struct file *file, struct iobuf *from, u64 *pos)
+{
+    const struct proc_entry *entry = file->inode->entry;
+    char word[WRITTEN_SIZE];
+    struct subject subject;
+
+    if (entry->write == NULL) {
+        return -EIO;
+    }
+    size_t size = from->left, length = min(size, sizeof(word) - 1);
+    long result = iobuf_get(from, word, length);
+    if (result < 0) {
+        return result;
+    }
+    length = result;
+    length -= length > 0 && word[length - 1] == '\n';
+    word[length] = 0;
+    result = subject_get(file->inode->data, &subject);
+    if (result == 0) {
+        result = entry->write(&subject, word, length);
+    }
+    subject_put(&subject);
+    return result < 0 ? result : (long)size;
+}
+
+static const struct file_operations proc_text_ops = {
+    .open = proc_open, .release = proc_release, .read = proc_read, .write = proc_write};
+
+/* ---- Links ---- */
 
 static long put_path(struct inode *inode, char *buffer, size_t size)
 {
@@ -197,85 +172,16 @@ static long put_path(struct inode *inode, char *buffer, size_t size)
     return length;
 }
 
-static long follow_exe(struct process *process, struct inode **out)
-{
-    mutex_lock(&tasklist_lock);
-    *out = process->names != NULL ? inode_get(process->names->exe) : NULL;
-    mutex_unlock(&tasklist_lock);
-    return *out != NULL ? 0 : -ENOENT;
-}
-
-static long follow_root(struct process *process, struct inode **out)
-{
-    *out = inode_get(root_inode);
-    return 0;
-}
-
-/* Descriptors and working directory belong to tasks; of other processes' only their own tasks may look. */
-static long follow_cwd(struct process *process, struct inode **out)
-{
-    if (process != current_process()) {
-        return -EACCES;
-    }
-    *out = fs_cwd(current_task()->fs);
-    return 0;
-}
-
-static const struct proc_entry process_entries[] = {
-    {"exe", S_IFLNK | 0777, .follow = follow_exe},       {"root", S_IFLNK | 0777, .follow = follow_root},
-    {"cwd", S_IFLNK | 0777, .follow = follow_cwd},       {"fd", S_IFDIR | 0500},
-    {"comm", S_IFREG | 0444, .show = show_comm},         {"cmdline", S_IFREG | 0444, .show = show_cmdline},
-    {"stat", S_IFREG | 0444, .show = show_process_stat}, {"status", S_IFREG | 0444, .show = show_status},
-    {"loginuid", S_IFREG | 0444, .show = show_loginuid}, {"maps", S_IFREG | 0444, .show = show_maps},
-    {"mounts", S_IFREG | 0444, .show = show_mounts},
-};
-
-/* ---- Text files ---- */
-
-static long proc_open(struct inode *inode, struct file *file)
-{
-    const struct proc_entry *entry = inode->entry;
-    struct process *process = inode->data != 0 ? process_get(inode->data) : NULL;
-    if (inode->data != 0 && process == NULL) {
-        return -ESRCH;
-    }
-    struct text *text = zalloc(sizeof(*text));
-    if (text != NULL) {
-        entry->show(text, process);
-    }
-    if (process != NULL) {
-        process_put(process);
-    }
-    file->data = text;
-    return text != NULL ? 0 : -ENOMEM;
-}
-
-static void proc_release(struct file *file)
-{
-    struct text *text = file->data;
-    release(text->data);
-    release(text);
-}
-
-static long proc_read(struct file *file, struct iobuf *to, u64 *pos)
-{
-    const struct text *text = file->data;
-    return read_memory(text->data, text->used, to, pos);
-}
-
-static const struct file_operations proc_text_ops = {.open = proc_open, .release = proc_release, .read = proc_read};
-
-/* ---- Links ---- */
-
 static long proc_follow(struct inode *link, struct inode **out)
 {
     const struct proc_entry *entry = link->entry;
-    struct process *process = process_get(link->data);
-    if (process == NULL) {
-        return -ESRCH;
+    struct subject subject;
+
+    long error = subject_get(link->data, &subject);
+    if (error == 0) {
+        error = entry->follow(&subject, out);
     }
-    long error = entry->follow(process, out);
-    process_put(process);
+    subject_put(&subject);
     return error;
 }
 
@@ -288,20 +194,35 @@ static long proc_readlink(struct inode *link, char *buffer, size_t size)
 
 static const struct inode_operations proc_link_ops = {.readlink = proc_readlink, .follow = proc_follow};
 
-/* ---- /proc/PID/fd ---- */
+/* ---- Inodes ---- */
 
-static long fd_follow(struct inode *link, struct inode **out)
+/*
+ * Inode numbers are the same each time: of the folder of process or task 7 they are 7 << 20, of its entries the numbers behind it,
+ * of its descriptors those from 7 << 20 | 0x10000 on, of what is said of them from 7 << 20 | 0x20000. Those of the machine's files,
+ * which are counted, lie below.
+ */
+#define FIRST_ENTRY 1
+#define FIRST_FD    0x10000
+#define FIRST_INFO  0x20000
+#define TASK_MARK   (1UL << 60) /* a task's folder is not that of the process of the same id */
+
+static u64 folder_number(u64 ids)
 {
-    struct file *file = fd_get(link->rdev);
-    if (file == NULL) {
-        return -ENOENT;
-    }
-    *out = inode_get(file->inode);
-    file_put(file);
-    return 0;
+    s32 pid = (s32)ids, tid = (s32)(ids >> 32);
+    return tid != 0 ? (u64)tid << 20 | TASK_MARK : (u64)pid << 20;
 }
 
-static const struct inode_operations fd_link_ops = {.readlink = proc_readlink, .follow = fd_follow};
+static struct inode *proc_inode(struct inode *dir, u32 mode, const char *name, size_t length, u64 ids, u64 number)
+{
+    struct inode *inode = inode_new(mode, DEV_PROC);
+    if (inode != NULL) {
+        inode->ino = folder_number(ids) + number;
+        inode->parent = inode_get(dir);
+        memcpy(inode->own_name, name, min(length, sizeof(inode->own_name) - 1));
+        inode->data = ids;
+    }
+    return inode;
+}
 
 /* Decimal, without leading zeros; -1: no number. */
 static long parse_number(const char *name, size_t length)
@@ -316,60 +237,6 @@ static long parse_number(const char *name, size_t length)
     return length != 0 ? value : -1;
 }
 
-/*
- * Inode numbers are the same each time: of process 7's folder 7 << 20, of its entries the numbers behind it, of
- * its descriptors those from 7 << 20 | 0x10000 on. The permanent ones, which are counted, lie below.
- */
-static u64 number_of(u64 pid)
-{
-    return pid << 20;
-}
-
-#define FIRST_ENTRY 1
-#define FIRST_FD    0x10000
-
-static struct inode *proc_inode(struct inode *dir, u32 mode, const char *name, size_t length, u64 pid,
-                                u64 ino)
-{
-    struct inode *inode = inode_new(mode, DEV_PROC);
-    if (inode != NULL) {
-        inode->ino = ino;
-        inode->parent = inode_get(dir);
-        memcpy(inode->own_name, name, min(length, sizeof(inode->own_name) - 1));
-        inode->data = pid;
-    }
-    return inode;
-}
-
-/* The folder is that of the process who looks. Programs are also started by processes that are not of Linux. */
-static bool is_own(const struct inode *dir)
-{
-    const struct process *process = current_process();
-    return process != NULL && dir->data == (u64)process->pid;
-}
-
-static long fd_lookup(struct inode *dir, const char *name, size_t length, struct inode **out)
-{
-    long fd = parse_number(name, length);
-    if (!is_own(dir)) {
-        return -EACCES;
-    }
-    struct file *file = fd >= 0 ? fd_get(fd) : NULL;
-    if (file == NULL) {
-        return -ENOENT;
-    }
-    file_put(file);
-    struct inode *link =
-        proc_inode(dir, S_IFLNK | 0700, name, length, dir->data, number_of(dir->data) + FIRST_FD + fd);
-    if (link == NULL) {
-        return -ENOMEM;
-    }
-    link->ops = &fd_link_ops;
-    link->rdev = fd;
-    *out = link;
-    return 0;
-}
-
 static size_t number_name(char *name, size_t size, u64 number)
 {
     struct text text = {.data = name, .size = size, .fixed = true};
@@ -377,37 +244,137 @@ static size_t number_name(char *name, size_t size, u64 number)
     return text.used;
 }
 
+/* ---- Descriptors: /proc/PID/fd and fdinfo. inode->entry is the number. ---- */
+
+static struct files *files_of(const struct inode *inode)
+{
+    struct subject subject;
+    struct files *files = NULL;
+
+    if (subject_get(inode->data, &subject) == 0) {
+        files = task_files(subject.task);
+    }
+    subject_put(&subject);
+    return files;
+}
+
+static struct file *file_at(const struct inode *inode, u32 fd)
+{
+    struct files *files = files_of(inode);
+    struct file *file = files != NULL ? files_get(files, fd) : NULL;
+    if (files != NULL) {
+        files_put(files);
+    }
+    return file;
+}
+
+static long fd_follow(struct inode *link, struct inode **out)
+{
+    struct file *file = file_at(link, (u64)link->entry);
+    if (file == NULL) {
+        return -ENOENT;
+    }
+    *out = inode_get(file->inode);
+    file_put(file);
+    return 0;
+}
+
+static const struct inode_operations fd_link_ops = {.readlink = proc_readlink, .follow = fd_follow};
+
+static long fdinfo_open(struct inode *inode, struct file *file)
+{
+    struct file *shown = file_at(inode, (u64)inode->entry);
+    struct text *text = shown != NULL ? zalloc(sizeof(*text)) : NULL;
+
+    if (text != NULL) {
+        print(text, "pos:\t%lu\nflags:\t0%o\nmnt_id:\t1\nino:\t%lu\n", shown->pos, shown->flags, shown->inode->ino);
+    }
+    file->data = text;
+    long error = shown == NULL ? -ENOENT : text == NULL ? -ENOMEM : 0;
+    if (shown != NULL) {
+        file_put(shown);
+    }
+    return error;
+}
+
+static long fdinfo_read(struct file *file, struct iobuf *to, u64 *pos)
+{
+    const struct text *text = file->data;
+    return read_memory(text->data, text->used, to, pos);
+}
+
+static const struct file_operations fdinfo_ops = {.open = fdinfo_open, .release = proc_release, .read = fdinfo_read};
+
+/* A link shows by its mode how the file is open. */
+static u32 link_mode(const struct file *file)
+{
+    return S_IFLNK | 0100 | (file_readable(file) ? 0400 : 0) | (file_writable(file) ? 0200 : 0);
+}
+
+static bool is_info(const struct inode *dir)
+{
+    return ((const struct proc_entry *)dir->entry)->folder == FOLDER_FDINFO;
+}
+
+static long fd_lookup(struct inode *dir, const char *name, size_t length, struct inode **out)
+{
+    long fd = parse_number(name, length);
+    struct file *file = fd >= 0 ? file_at(dir, fd) : NULL;
+    bool info = is_info(dir);
+
+    if (file == NULL) {
+        return -ENOENT;
+    }
+    u32 mode = info ? S_IFREG | 0444 : link_mode(file);
+    file_put(file);
+    struct inode *inode = proc_inode(dir, mode, name, length, dir->data, (info ? FIRST_INFO : FIRST_FD) + fd);
+    if (inode == NULL) {
+        return -ENOMEM;
+    }
+    inode->ops = info ? NULL : &fd_link_ops;
+    inode->fops = info ? &fdinfo_ops : NULL;
+    inode->entry = (const void *)fd;
+    *out = inode;
+    return 0;
+}
+
 static long fd_readdir(struct inode *dir, u64 pos, struct dir_context *ctx)
 {
-    struct files *files = current_task()->files;
+    struct files *files = files_of(dir);
+    bool info = is_info(dir);
+    u64 number = folder_number(dir->data) + (info ? FIRST_INFO : FIRST_FD);
     char name[24];
 
-    if (!is_own(dir)) {
-        return -EACCES;
+    if (files == NULL) {
+        return 0;
     }
     for (long fd = files_next(files, pos - 2); fd >= 0; fd = files_next(files, fd + 1)) {
         size_t length = number_name(name, sizeof(name), fd);
-        if (!ctx->emit(ctx, name, length, number_of(dir->data) + FIRST_FD + fd, S_IFLNK, fd + 3)) {
+        if (!ctx->emit(ctx, name, length, number + fd, info ? S_IFREG : S_IFLNK, fd + 3)) {
             break;
         }
     }
+    files_put(files);
     return 0;
 }
 
 static const struct inode_operations fd_dir_ops = {.lookup = fd_lookup, .readdir = fd_readdir};
 
-/* ---- /proc/PID ---- */
+/* ---- A process's folder, and a task's ---- */
 
-static struct inode *entry_inode(struct inode *dir, const struct proc_entry *entry, u64 pid)
+static const struct inode_operations task_dir_ops;
+
+static const struct inode_operations *operations_of(const struct proc_entry *entry)
 {
-    struct inode *inode = proc_inode(dir, entry->mode, entry->name, strlen(entry->name), pid,
-                                     number_of(pid) + FIRST_ENTRY + (entry - process_entries));
-    if (inode != NULL) {
-        inode->entry = entry;
-        inode->ops = S_ISDIR(entry->mode) ? &fd_dir_ops : S_ISLNK(entry->mode) ? &proc_link_ops : NULL;
-        inode->fops = S_ISREG(entry->mode) ? &proc_text_ops : NULL;
+    if (S_ISLNK(entry->mode)) {
+        return &proc_link_ops;
     }
-    return inode;
+    return entry->folder == NO_FOLDER ? NULL : entry->folder == FOLDER_TASK ? &task_dir_ops : &fd_dir_ops;
+}
+
+static bool is_entry(const struct inode *dir, const struct proc_entry *entry)
+{
+    return tid_of(dir) == 0 || !entry->of_process;
 }
 
 static bool is_name(const char *name, size_t length, const char *of)
@@ -417,10 +384,18 @@ static bool is_name(const char *name, size_t length, const char *of)
 
 static long pid_lookup(struct inode *dir, const char *name, size_t length, struct inode **out)
 {
-    for (size_t i = 0; i < ARRAYSIZE(process_entries); i++) {
-        if (is_name(name, length, process_entries[i].name)) {
-            *out = entry_inode(dir, &process_entries[i], dir->data);
-            return *out != NULL ? 0 : -ENOMEM;
+    for (size_t i = 0; i < process_entry_count; i++) {
+        const struct proc_entry *entry = &process_entries[i];
+        if (is_name(name, length, entry->name) && is_entry(dir, entry) && subject_exists(dir->data)) {
+            struct inode *inode = proc_inode(dir, entry->mode, name, length, dir->data, FIRST_ENTRY + i);
+            if (inode == NULL) {
+                return -ENOMEM;
+            }
+            inode->entry = entry;
+            inode->ops = operations_of(entry);
+            inode->fops = S_ISREG(entry->mode) ? &proc_text_ops : NULL;
+            *out = inode;
+            return 0;
         }
     }
     return -ENOENT;
@@ -428,10 +403,13 @@ static long pid_lookup(struct inode *dir, const char *name, size_t length, struc
 
 static long pid_readdir(struct inode *dir, u64 pos, struct dir_context *ctx)
 {
-    for (u64 i = pos - 2; i < ARRAYSIZE(process_entries); i++) {
+    if (!subject_exists(dir->data)) {
+        return -ENOENT;
+    }
+    for (u64 i = pos - 2; i < process_entry_count; i++) {
         const struct proc_entry *entry = &process_entries[i];
-        if (!ctx->emit(ctx, entry->name, strlen(entry->name), dir->ino + FIRST_ENTRY + i, entry->mode,
-                       i + 3)) {
+        if (is_entry(dir, entry) &&
+            !ctx->emit(ctx, entry->name, strlen(entry->name), dir->ino + FIRST_ENTRY + i, entry->mode, i + 3)) {
             break;
         }
     }
@@ -440,23 +418,69 @@ static long pid_readdir(struct inode *dir, u64 pos, struct dir_context *ctx)
 
 static const struct inode_operations pid_dir_ops = {.lookup = pid_lookup, .readdir = pid_readdir};
 
-/* ---- /proc ---- */
-
-static long proc_lookup(struct inode *dir, const char *name, size_t length, struct inode **out)
+/* Of a process, or with tid of one of its tasks. */
+static long folder_lookup(struct inode *dir, const char *name, size_t length, u64 ids, struct inode **out)
 {
-    long pid = parse_number(name, length);
-    struct process *process = pid > 0 ? process_get(pid) : NULL;
-    if (process == NULL) {
+    if (!subject_exists(ids)) {
         return -ENOENT;
     }
-    process_put(process);
-    struct inode *inode = proc_inode(dir, S_IFDIR | 0555, name, length, pid, number_of(pid));
+    struct inode *inode = proc_inode(dir, S_IFDIR | 0555, name, length, ids, 0);
     if (inode == NULL) {
         return -ENOMEM;
     }
     inode->ops = &pid_dir_ops;
     *out = inode;
     return 0;
+}
+
+static long task_lookup(struct inode *dir, const char *name, size_t length, struct inode **out)
+{
+    long tid = parse_number(name, length);
+    return tid > 0 ? folder_lookup(dir, name, length, ids_of(pid_of(dir), tid), out) : -ENOENT;
+}
+
+/* The lowest id above `after` of a process's tasks; 0 at the end. */
+static s32 next_tid(s32 pid, s32 after)
+{
+    struct process *process = process_get(pid);
+    s32 next = 0;
+
+    if (process == NULL) {
+        return 0;
+    }
+    mutex_lock(&tasklist_lock);
+    for (PLIST_ENTRY at = process->tasks.Flink; at != &process->tasks; at = at->Flink) {
+        s32 tid = CONTAINING_RECORD(at, struct task, links)->tid;
+        if (tid > after && (next == 0 || tid < next)) {
+            next = tid;
+        }
+    }
+    mutex_unlock(&tasklist_lock);
+    process_put(process);
+    return next;
+}
+
+static long task_readdir(struct inode *dir, u64 pos, struct dir_context *ctx)
+{
+    char name[24];
+
+    for (s32 tid = next_tid(pid_of(dir), pos - 2); tid != 0; tid = next_tid(pid_of(dir), tid)) {
+        size_t length = number_name(name, sizeof(name), tid);
+        if (!ctx->emit(ctx, name, length, folder_number(ids_of(pid_of(dir), tid)), S_IFDIR, (u64)tid + 2)) {
+            break;
+        }
+    }
+    return 0;
+}
+
+static const struct inode_operations task_dir_ops = {.lookup = task_lookup, .readdir = task_readdir};
+
+/* ---- /proc ---- */
+
+static long proc_lookup(struct inode *dir, const char *name, size_t length, struct inode **out)
+{
+    long pid = parse_number(name, length);
+    return pid > 0 ? folder_lookup(dir, name, length, ids_of(pid, 0), out) : -ENOENT;
 }
 
 /* The lowest process id above `after`; 0 at the end. */
@@ -482,7 +506,7 @@ static long proc_readdir(struct inode *dir, u64 pos, struct dir_context *ctx)
 
     for (s32 pid = next_pid(pos - first); pid != 0; pid = next_pid(pid)) {
         size_t length = number_name(name, sizeof(name), pid);
-        if (!ctx->emit(ctx, name, length, number_of(pid), S_IFDIR, first + pid)) {
+        if (!ctx->emit(ctx, name, length, folder_number(ids_of(pid, 0)), S_IFDIR, first + pid)) {
             break;
         }
     }
@@ -491,49 +515,132 @@ static long proc_readdir(struct inode *dir, u64 pos, struct dir_context *ctx)
 
 static const struct inode_operations proc_dir_ops = {.lookup = proc_lookup, .readdir = proc_readdir};
 
+/* ---- Links to who looks. Programs are also started by processes that are not of Linux. ---- */
+
+static long put_text(const struct text *text, char *buffer, size_t size)
+{
+    memcpy(buffer, text->data, min(text->used, size));
+    return min(text->used, size);
+}
+
 static long self_readlink(struct inode *link, char *buffer, size_t size)
 {
     char name[24];
-    struct process *process = current_process();
-    size_t length = process != NULL ? number_name(name, sizeof(name), process->pid) : 0;
-    memcpy(buffer, name, min(length, size));
-    return min(length, size);
+    const struct process *process = current_process();
+    struct text text = {.data = name, .size = sizeof(name), .fixed = true};
+
+    if (process == NULL) {
+        return -ENOENT;
+    }
+    print(&text, "%d", process->pid);
+    return put_text(&text, buffer, size);
+}
+
+static long thread_self_readlink(struct inode *link, char *buffer, size_t size)
+{
+    char name[48];
+    const struct process *process = current_process();
+    struct text text = {.data = name, .size = sizeof(name), .fixed = true};
+
+    if (process == NULL) {
+        return -ENOENT;
+    }
+    print(&text, "%d/task/%d", process->pid, current_task()->tid);
+    return put_text(&text, buffer, size);
 }
 
 static const struct inode_operations self_ops = {.readlink = self_readlink};
+static const struct inode_operations thread_self_ops = {.readlink = thread_self_readlink};
 
-static long add_self(struct inode *proc)
+static long add_link(struct inode *proc, const char *name, const struct inode_operations *ops)
 {
-    struct inode *self = inode_new(S_IFLNK | 0777, DEV_PROC);
-    if (self != NULL) {
-        self->ops = &self_ops;
+    struct inode *link = inode_new(S_IFLNK | 0777, DEV_PROC);
+    if (link != NULL) {
+        link->ops = ops;
     }
-    return dir_add(proc, "self", 4, self);
+    return dir_add(proc, name, strlen(name), link);
 }
 
-static long add_entry(struct inode *proc, const struct proc_entry *entry)
+/* ---- The machine's files ---- */
+
+/* Makes the folders on the way. */
+static long add_entry(struct inode *dir, const struct proc_entry *entry)
 {
+    const char *name = entry->name;
+
+    for (const char *at = name; *at != 0; at++) {
+        if (*at == '/') {
+            dir = dir_make(dir, name, at - name);
+            if (dir == NULL) {
+                return -ENOMEM;
+            }
+            dir->mode = S_IFDIR | 0555;
+            name = at + 1;
+        }
+    }
     struct inode *inode = inode_new(entry->mode, DEV_PROC);
     if (inode != NULL) {
         inode->entry = entry;
         inode->fops = &proc_text_ops;
     }
-    return dir_add(proc, entry->name, strlen(entry->name), inode);
+    return dir_add(dir, name, strlen(name), inode);
+}
+
+static long add_entries(struct inode *dir, const struct proc_entry *entries, size_t count)
+{
+    long error = 0;
+    for (size_t i = 0; error == 0 && i < count; i++) {
+        error = add_entry(dir, &entries[i]);
+    }
+    return error;
+}
+
+/* A folder for each processor, by which programs count them. */
+static long add_processors(struct inode *sys)
+{
+    struct inode *cpu = dir_make(dir_make(dir_make(sys, "devices", 7), "system", 6), "cpu", 3);
+    char name[24] = "cpu";
+    long error = 0;
+
+    for (ULONG i = 0; error == 0 && i < KeQueryActiveProcessorCount(NULL); i++) {
+        size_t length = number_name(name + 3, sizeof(name) - 3, i) + 3;
+        error = dir_make(cpu, name, length) != NULL ? 0 : -ENOMEM;
+    }
+    return error;
+}
+
+static struct inode *make_root(const char *name)
+{
+    struct inode *dir = dir_make(root_inode, name, strlen(name));
+    if (dir != NULL) {
+        dir->dev = DEV_PROC;
+        dir->mode = S_IFDIR | 0555;
+    }
+    return dir;
 }
 
 static long proc_start(void)
 {
-    struct inode *proc = dir_make(root_inode, "proc", 4);
-    if (proc == NULL) {
+    struct inode *proc = make_root("proc"), *sys = make_root("sys");
+
+    if (proc == NULL || sys == NULL) {
         return -ENOMEM;
     }
-    proc->dev = DEV_PROC;
     proc->ops = &proc_dir_ops;
-    long error = add_self(proc);
-    for (size_t i = 0; error == 0 && i < ARRAYSIZE(machine_entries); i++) {
-        error = add_entry(proc, &machine_entries[i]);
+    long error = add_link(proc, "self", &self_ops);
+    if (error == 0) {
+        error = add_link(proc, "thread-self", &thread_self_ops);
     }
-    return error;
+    if (error == 0) {
+        error = dir_link(proc, "mounts", "self/mounts") != NULL ? 0 : -ENOMEM;
+    }
+    if (error == 0) {
+        error = add_entries(proc, machine_entries, machine_entry_count);
+    }
+    if (error == 0) {
+        error = add_entries(sys, sys_entries, sys_entry_count);
+    }
+    return error == 0 ? add_processors(sys) : error;
 }
 
 const struct file_kind proc_kind = {.start = proc_start};

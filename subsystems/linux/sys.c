@@ -5,28 +5,6 @@
 
 /* ---- Names and numbers of the machine ---- */
 
-static struct {
-    struct mutex lock;
-    struct utsname names; /* (lock) of the names that can be changed */
-} machine = {
-    .names =
-        {
-            .sysname = "Linux",
-            .nodename = "primer",
-            .release = "6.1.0-primer",
-            .version = "#1 SMP Primer",
-            .machine = "x86_64",
-            .domainname = "(none)",
-        },
-};
-
-void machine_names(struct utsname *names)
-{
-    mutex_lock(&machine.lock);
-    *names = machine.names;
-    mutex_unlock(&machine.lock);
-}
-
 long sys_uname(struct utsname __user *name)
 {
     struct utsname names;
@@ -34,19 +12,9 @@ long sys_uname(struct utsname __user *name)
     return copy_to_user(name, &names, sizeof(names));
 }
 
-void machine_set_name(bool domain, const char *name, size_t length)
-{
-    char *to = domain ? machine.names.domainname : machine.names.nodename;
-
-    mutex_lock(&machine.lock);
-    memset(to, 0, sizeof(machine.names.nodename));
-    memcpy(to, name, length);
-    mutex_unlock(&machine.lock);
-}
-
 static long set_machine_name(bool domain, const char __user *from, int length)
 {
-    char name[sizeof(machine.names.nodename)];
+    char name[sizeof(((struct utsname *)0)->nodename)];
 
     if (!(current_process()->creds.effective >> CAP_SYS_ADMIN & 1)) {
         return -EPERM;
