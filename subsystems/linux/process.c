@@ -231,6 +231,10 @@ static void inherit(struct process *child, struct process *parent)
     child->keeps_capabilities = parent->keeps_capabilities;
     child->no_new_privileges = parent->no_new_privileges;
     child->undumpable = parent->undumpable;
+    child->no_huge_pages = parent->no_huge_pages;
+    child->personality = parent->personality;
+    child->timer_slack = parent->timer_slack;
+    child->oom_adjustment = parent->oom_adjustment;
 }
 
 struct process *process_fork(u64 flags)
