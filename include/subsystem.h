@@ -110,6 +110,9 @@ typedef struct _PS_REGION_INFORMATION {
     PVOID Tag;
 } PS_REGION_INFORMATION;
 
+#define PS_PIN_WRITE 1 /* see PinSectionPage */
+#define PS_PIN_MAKE  2
+
 typedef struct _PS_WAIT_KEY {
     PVOID Object;
     ULONG64 Offset;
@@ -243,6 +246,20 @@ typedef struct _PS_SUBSYSTEM_ROUTINES {
     /* Dpc is queued whenever input has come, or is left, that ConsoleRead would not wait for. NULL: no more; one that is queued
        already may still run (KeFlushQueuedDpcs). */
     VOID (*ConsoleSetInputDpc)(PKDPC Dpc);
+
+    /* Sections that a file system keeps its files in. CreateFileSection: over bytes that stay in memory for ever, which are
+       not copied until a page is written or mapped shared; it can be resized. RetireSection: DereferenceSection by the owner,
+       and Gone is called when the last reference is given up, perhaps with locks of memory held: it may free pool, and no more. */
+    NTSTATUS (*CreateFileSection)(const VOID *Data, SIZE_T Size, PMM_SECTION_HANDLE *Section);
+    VOID (*RetireSection)(PMM_SECTION_HANDLE Section, VOID (*Gone)(PVOID Context), PVOID Context);
+    /* The page in which Offset lies, as bytes; it stays until it is unpinned, even if the section shrinks. *Page NULL: the
+       section has none there, and reads zeros. PS_PIN_WRITE: only one of the section's own; PS_PIN_MAKE: make it.
+       STATUS_IN_PAGE_ERROR beyond the end, STATUS_NO_MEMORY, STATUS_ACCESS_DENIED (WRITE to a data section). */
+    NTSTATUS (*PinSectionPage)(PMM_SECTION_HANDLE Section, ULONG64 Offset, ULONG Flags, PVOID *Page);
+    VOID (*UnpinSectionPage)(PVOID Page);
+    /* How many pages of its own the section has. Data (may be NULL) and Hole: where the first page begins, at the one with
+       Offset or behind it, that the section has, or has not; untouched when Offset lies beyond the end. */
+    ULONG64 (*QuerySection)(PMM_SECTION_HANDLE Section, ULONG64 Offset, PULONG64 Data, PULONG64 Hole);
 } PS_SUBSYSTEM_ROUTINES, *PPS_SUBSYSTEM_ROUTINES;
 
 typedef struct _IO_ARCHIVE_FILE {

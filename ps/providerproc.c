@@ -476,4 +476,9 @@ const PS_SUBSYSTEM_ROUTINES PspSubsystemRoutines = {
     .SetGrowLimit = PspSetGrowLimit,
     .QueryTimeBase = PspQueryTimeBase,
     .ConsoleSetInputDpc = IoConsoleSetInputDpc,
+    .CreateFileSection = MmCreateFileSection,
+    .RetireSection = MmRetireSection,
+    .PinSectionPage = MmPinSectionPage,
+    .UnpinSectionPage = MmUnpinSectionPage,
+    .QuerySection = MmQuerySection,
 };

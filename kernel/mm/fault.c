@@ -111,7 +111,7 @@ static NTSTATUS MiFrameOfSection(const MI_REGION *Region, ULONG_PTR Page, ULONG 
                                  ULONG *CopyOnWrite)
 {
     ULONG64 Index = (Region->Offset + (Page - Region->Start)) >> PAGE_SHIFT;
-    NTSTATUS Status = MiReferenceSectionPage(Region->Section, Index, Physical);
+    NTSTATUS Status = MiReferenceSectionPage(Region->Section, Index, Region->Shared, Physical);
 
     *CopyOnWrite = Region->Shared ? 0 : ARCH_PAGE_SOFT;
     if (!NT_SUCCESS(Status) || Region->Shared || (Access & ARCH_PAGE_WRITE) == 0) {

@@ -171,22 +171,28 @@ void MiQueryKernelRanges(MM_STATISTICS *Statistics);
 struct _MM_SECTION {
     EX_PUSH_LOCK Lock;
     volatile LONG References; /* (a) */
-    SIZE_T Size;              /* (Lock) bytes; constant with Data */
-    const UCHAR *Data;        /* constant; NULL: anonymous memory */
-    RTL_AVL_TREE Pages;       /* (Lock) frames of its own */
-    LIST_ENTRY Regions;       /* (Lock) anonymous sections: regions that map it */
+    BOOLEAN Writable;         /* constant */
+    SIZE_T Size;              /* (Lock) bytes; constant when not writable */
+    const UCHAR *Data;        /* constant; what pages without a frame of their own hold, ... */
+    SIZE_T DataSize;          /* (Lock) ... so many bytes of it; zeros behind that */
+    RTL_AVL_TREE Pages;       /* (Lock) frames of its own, ... */
+    ULONG64 PageCount;        /* (Lock) ... so many */
+    LIST_ENTRY Regions;       /* (Lock) writable sections: regions that map it */
     ULONG64 Epoch;            /* (Lock) counts shrinkings */
+    void (*Gone)(PVOID);      /* set by the owner with its last reference: MmRetireSection */
+    PVOID GoneContext;
 };
 
-/* The frame of page Index with a reference for the caller. STATUS_IN_PAGE_ERROR beyond the end, STATUS_NO_MEMORY. */
-NTSTATUS MiReferenceSectionPage(PMM_SECTION Section, ULONG64 Index, ULONG64 *Physical);
+/* The frame of page Index with a reference for the caller: STATUS_IN_PAGE_ERROR beyond the end, STATUS_NO_MEMORY. Shared:
+   writes to the section are to be seen in it, and the other way round. */
+NTSTATUS MiReferenceSectionPage(PMM_SECTION Section, ULONG64 Index, BOOLEAN Shared, ULONG64 *Physical);
 
 /* The section has page Index in memory already. */
 BOOLEAN MiSectionHasPage(PMM_SECTION Section, ULONG64 Index);
 
 static inline BOOLEAN MiSectionIsWritable(const MM_SECTION *Section)
 {
-    return Section->Data == NULL;
+    return Section->Writable;
 }
 
 /* How many of Size bytes at Address lie in its page. */

@@ -67,13 +67,28 @@ NTSTATUS MmCreateSection(SIZE_T Size, PMM_SECTION *Section);
 /* Over bytes that stay in memory for ever (an archive's file): whole pages that lie page-aligned in RAM are mapped in place,
    the others (and the last, partial page, zero-filled) are copied once, on first use. Writing through a shared mapping is refused. */
 NTSTATUS MmCreateDataSection(const void *Data, SIZE_T Size, PMM_SECTION *Section);
+/* The same with copies of its own of all pages that are written or mapped shared: it may be resized, too. */
+NTSTATUS MmCreateFileSection(const void *Data, SIZE_T Size, PMM_SECTION *Section);
 void MmReferenceSection(PMM_SECTION Section);
 void MmDereferenceSection(PMM_SECTION Section);
-/* Anonymous sections only. Shrinking takes pages away from those who map them (they fault with STATUS_IN_PAGE_ERROR). */
+/* Gives the owner's reference up; Gone is called when the last one is, perhaps with a space's lock held: it frees memory, and
+   no more. */
+void MmRetireSection(PMM_SECTION Section, void (*Gone)(PVOID Context), PVOID Context);
+/* Not data sections. Shrinking takes pages away from those who map them (they fault with STATUS_IN_PAGE_ERROR). */
 NTSTATUS MmResizeSection(PMM_SECTION Section, SIZE_T NewSize);
 /* Copies from or to a kernel buffer. *Done: bytes moved; reading stops at the end. */
 NTSTATUS MmReadSection(PMM_SECTION Section, ULONG64 Offset, void *Buffer, SIZE_T Size, SIZE_T *Done);
 NTSTATUS MmWriteSection(PMM_SECTION Section, ULONG64 Offset, const void *Buffer, SIZE_T Size, SIZE_T *Done);
+/* The page in which Offset lies, as bytes, which stays until it is unpinned, even if the section shrinks. *Page NULL: there
+   is none, it would hold zeros. WRITE: only one of the section's own; MAKE: make it. STATUS_IN_PAGE_ERROR beyond the end,
+   STATUS_NO_MEMORY, STATUS_ACCESS_DENIED (WRITE to a data section). */
+#define MM_PIN_WRITE 1
+#define MM_PIN_MAKE  2
+NTSTATUS MmPinSectionPage(PMM_SECTION Section, ULONG64 Offset, ULONG Flags, PVOID *Page);
+void MmUnpinSectionPage(PVOID Page);
+/* How many frames of its own the section has. Data (may be NULL) and Hole: where the first page begins, at the one with
+   Offset or behind it, that the section has, or has not; untouched when Offset lies beyond the end. */
+ULONG64 MmQuerySection(PMM_SECTION Section, ULONG64 Offset, PULONG64 Data, PULONG64 Hole);
 
 /* ---- Address spaces ---- */
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Sections. Frames of a section's own stand in a tree by page number; pages of a data section that lie whole and aligned in
- * pinned memory are used in place and never enter the tree.
+ * pinned memory are used in place. They enter the tree, as copies, when they are written or mapped shared; whoever has
+ * mapped them private before goes on seeing what they were.
  *
  * Every entry of a page table that shows a section's frame has a reference to it, and so has the section. Shrinking drops
  * the section's, and then visits the spaces that map it; who faults meanwhile sees the new size.
@@ -35,7 +36,7 @@ static LONG MiCompareIndex(const VOID *Key, const RTL_AVL_NODE *Node)
     return Index < Other ? -1 : Index > Other;
 }
 
-/* The frame of page Index as bytes; NULL when there is none. */
+/* The frame of its own of page Index as bytes; NULL when there is none. */
 static UCHAR *MiFindSectionPage(const MM_SECTION *Section, ULONG64 Index)
 {
     PMI_SECTION_PAGE Page = MiSectionPageOf(RtlAvlFind(&Section->Pages, &Index, MiCompareIndex));
@@ -58,10 +59,11 @@ static ULONG64 MiMakeSectionPage(PMM_SECTION Section, ULONG64 Index)
         MmReleasePage(Physical);
         return 0;
     }
-    if (Section->Data != NULL) {
+    if (Index * PAGE_SIZE < Section->DataSize) {
         memcpy(ArchPhysicalToVirtual(Physical), Section->Data + Index * PAGE_SIZE,
-               MiBytesInPage(0, Section->Size - Index * PAGE_SIZE));
+               MiBytesInPage(0, Section->DataSize - Index * PAGE_SIZE));
     }
+    Section->PageCount++;
     Page->Index = Index;
     Page->Physical = Physical;
     RtlAvlInsert(&Section->Pages, &Index, &Page->Node, MiCompareIndex);
@@ -74,6 +76,7 @@ static void MiTrimSection(PMM_SECTION Section, ULONG64 First)
     PMI_SECTION_PAGE Page;
     while ((Page = MiSectionPageOf(RtlAvlFindCeiling(&Section->Pages, &First, MiCompareIndex))) != NULL) {
         RtlAvlRemove(&Section->Pages, &Page->Node);
+        Section->PageCount--;
         MmReleasePage(Page->Physical);
         ExFreePoolWithTag(Page, SECTION_TAG);
     }
@@ -81,7 +84,7 @@ static void MiTrimSection(PMM_SECTION Section, ULONG64 First)
 
 /* ---- Life ---- */
 
-static NTSTATUS MiCreateSection(const void *Data, SIZE_T Size, PMM_SECTION *Section)
+static NTSTATUS MiCreateSection(const void *Data, SIZE_T Size, BOOLEAN Writable, PMM_SECTION *Section)
 {
     if (Size > (SIZE_T)MAXLONG64) {
         return STATUS_SECTION_TOO_BIG;
@@ -92,7 +95,9 @@ static NTSTATUS MiCreateSection(const void *Data, SIZE_T Size, PMM_SECTION *Sect
     }
     ExInitializePushLock(&New->Lock);
     New->References = 1;
+    New->Writable = Writable;
     New->Data = Data;
+    New->DataSize = Data != NULL ? Size : 0;
     New->Size = Size;
     InitializeListHead(&New->Regions);
     InterlockedIncrement64(&MiSectionCount);
@@ -102,12 +107,17 @@ static NTSTATUS MiCreateSection(const void *Data, SIZE_T Size, PMM_SECTION *Sect
 
 NTSTATUS MmCreateSection(SIZE_T Size, PMM_SECTION *Section)
 {
-    return MiCreateSection(NULL, Size, Section);
+    return MiCreateSection(NULL, Size, TRUE, Section);
 }
 
 NTSTATUS MmCreateDataSection(const void *Data, SIZE_T Size, PMM_SECTION *Section)
 {
-    return MiCreateSection(Data != NULL ? Data : "", Data != NULL ? Size : 0, Section);
+    return MiCreateSection(Data, Data != NULL ? Size : 0, FALSE, Section);
+}
+
+NTSTATUS MmCreateFileSection(const void *Data, SIZE_T Size, PMM_SECTION *Section)
+{
+    return MiCreateSection(Data, Data != NULL ? Size : 0, TRUE, Section);
 }
 
 void MmReferenceSection(PMM_SECTION Section)
@@ -121,9 +131,19 @@ void MmDereferenceSection(PMM_SECTION Section)
     if (InterlockedDecrement(&Section->References) == 0) {
         KI_ASSERT(IsListEmpty(&Section->Regions), "section %p is mapped", Section);
         MiTrimSection(Section, 0);
+        if (Section->Gone != NULL) {
+            Section->Gone(Section->GoneContext);
+        }
         ExFreePoolWithTag(Section, SECTION_TAG);
         InterlockedDecrement64(&MiSectionCount);
     }
+}
+
+void MmRetireSection(PMM_SECTION Section, void (*Gone)(PVOID Context), PVOID Context)
+{
+    Section->GoneContext = Context;
+    Section->Gone = Gone;
+    MmDereferenceSection(Section);
 }
 
 /* A region of a data section needs no place in a list: the section never shrinks. */
@@ -152,49 +172,53 @@ void MiDetachSection(PMI_REGION Region)
 
 /* ---- Pages ---- */
 
-/* The frame in which page Index of a data section lies already; 0 when it has to be copied. */
+/* The frame in which page Index of a data section lies already; 0 when it has to be copied. The lock is held, or the
+   section constant. */
 static ULONG64 MiFrameInPlace(const MM_SECTION *Section, ULONG64 Index)
 {
     const UCHAR *Data = Section->Data + Index * PAGE_SIZE;
-    if (((ULONG_PTR)Data & (PAGE_SIZE - 1)) != 0 || (Index + 1) * PAGE_SIZE > Section->Size) {
+    if (((ULONG_PTR)Data & (PAGE_SIZE - 1)) != 0 || Index >= Section->DataSize >> PAGE_SHIFT) {
         return 0;
     }
     ULONG64 Physical = ArchVirtualToPhysical(Data);
     return MiPageIsPinned(Physical) ? Physical : 0;
 }
 
-static NTSTATUS MiReferenceOwnPage(PMM_SECTION Section, ULONG64 Index, ULONG64 *Physical)
+/* The frame that stands for page Index now: its own, or the one in place; 0: there is neither. The lock is held. */
+static ULONG64 MiCurrentFrame(PMM_SECTION Section, ULONG64 Index, BOOLEAN InPlace)
+{
+    PMI_SECTION_PAGE Page = MiSectionPageOf(RtlAvlFind(&Section->Pages, &Index, MiCompareIndex));
+    return Page != NULL ? Page->Physical : InPlace ? MiFrameInPlace(Section, Index) : 0;
+}
+
+NTSTATUS MiReferenceSectionPage(PMM_SECTION Section, ULONG64 Index, BOOLEAN Shared, ULONG64 *Physical)
 {
     NTSTATUS Status = STATUS_IN_PAGE_ERROR;
 
+    *Physical = 0;
+    if (!Section->Writable && (*Physical = MiFrameInPlace(Section, Index)) != 0) {
+        MiReferencePage(*Physical);
+        return STATUS_SUCCESS;
+    }
     KeLockExclusive(&Section->Lock);
     if (Index < BYTES_TO_PAGES(Section->Size)) {
-        *Physical = MiMakeSectionPage(Section, Index);
-        Status = *Physical != 0 ? STATUS_SUCCESS : STATUS_NO_MEMORY;
-        if (*Physical != 0) {
-            MiReferencePage(*Physical);
+        *Physical = MiCurrentFrame(Section, Index, !Shared);
+        if (*Physical == 0) {
+            *Physical = MiMakeSectionPage(Section, Index);
         }
+        Status = *Physical != 0 ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+    }
+    if (*Physical != 0) {
+        MiReferencePage(*Physical);
     }
     KeUnlockExclusive(&Section->Lock);
     return Status;
 }
 
-NTSTATUS MiReferenceSectionPage(PMM_SECTION Section, ULONG64 Index, ULONG64 *Physical)
-{
-    if (Section->Data != NULL && Index < BYTES_TO_PAGES(Section->Size)) {
-        *Physical = MiFrameInPlace(Section, Index);
-        if (*Physical != 0) {
-            MiReferencePage(*Physical);
-            return STATUS_SUCCESS;
-        }
-    }
-    return MiReferenceOwnPage(Section, Index, Physical);
-}
-
 BOOLEAN MiSectionHasPage(PMM_SECTION Section, ULONG64 Index)
 {
     KeLockShared(&Section->Lock);
-    BOOLEAN There = Section->Data != NULL ? Index < BYTES_TO_PAGES(Section->Size) : MiFindSectionPage(Section, Index) != NULL;
+    BOOLEAN There = Index < BYTES_TO_PAGES(Section->DataSize) || MiFindSectionPage(Section, Index) != NULL;
     KeUnlockShared(&Section->Lock);
     return There;
 }
@@ -272,6 +296,7 @@ NTSTATUS MmResizeSection(PMM_SECTION Section, SIZE_T NewSize)
     Section->Epoch = Epoch;
     __atomic_store_n(&Section->Size, NewSize, __ATOMIC_RELAXED);
     if (Shrinks) {
+        Section->DataSize = NewSize < Section->DataSize ? NewSize : Section->DataSize;
         MiZeroTail(Section);
         MiTrimSection(Section, BYTES_TO_PAGES(NewSize));
     }
@@ -285,60 +310,105 @@ NTSTATUS MmResizeSection(PMM_SECTION Section, SIZE_T NewSize)
     return STATUS_SUCCESS;
 }
 
-/* ---- Reading and writing. The section's lock is held while bytes move: the kernel's buffers do not fault ---- */
+/* ---- Reading and writing ---- */
 
-/* How many of Size bytes at Offset lie before the section's end. */
-static SIZE_T MiClipToSection(const MM_SECTION *Section, ULONG64 Offset, SIZE_T Size)
+NTSTATUS MmPinSectionPage(PMM_SECTION Section, ULONG64 Offset, ULONG Flags, PVOID *Page)
 {
-    if (Offset >= Section->Size) {
-        return 0;
+    ULONG64 Index = Offset >> PAGE_SHIFT, Physical = 0;
+    NTSTATUS Status = STATUS_SUCCESS;
+
+    *Page = NULL;
+    if ((Flags & MM_PIN_WRITE) != 0 && !Section->Writable) {
+        return STATUS_ACCESS_DENIED;
     }
-    return Size < Section->Size - Offset ? Size : Section->Size - Offset;
+    KeLockExclusive(&Section->Lock);
+    if (Index >= BYTES_TO_PAGES(Section->Size)) {
+        Status = STATUS_IN_PAGE_ERROR;
+    } else {
+        BOOLEAN Reads = (Flags & MM_PIN_WRITE) == 0;
+        Physical = MiCurrentFrame(Section, Index, Reads);
+        if (Physical == 0 && ((Flags & MM_PIN_MAKE) != 0 || (Reads && Index * PAGE_SIZE < Section->DataSize))) {
+            Physical = MiMakeSectionPage(Section, Index);
+            Status = Physical != 0 ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+        }
+    }
+    if (Physical != 0) {
+        MiReferencePage(Physical);
+        *Page = ArchPhysicalToVirtual(Physical);
+    }
+    KeUnlockExclusive(&Section->Lock);
+    return Status;
+}
+
+void MmUnpinSectionPage(PVOID Page)
+{
+    MmReleasePage(ArchVirtualToPhysical(Page));
+}
+
+/* Read: to the buffer. A section that shrinks meanwhile ends the copy. */
+static NTSTATUS MiCopySection(PMM_SECTION Section, ULONG64 Offset, UCHAR *Buffer, SIZE_T Size, BOOLEAN Read, SIZE_T *Done)
+{
+    NTSTATUS Status = STATUS_SUCCESS;
+    SIZE_T End = __atomic_load_n(&Section->Size, __ATOMIC_RELAXED), Now;
+    UCHAR *Page;
+
+    Size = Offset >= End ? 0 : Size < End - Offset ? Size : End - Offset;
+    for (*Done = 0; NT_SUCCESS(Status) && *Done < Size; *Done += Now) {
+        ULONG64 At = Offset + *Done;
+        Now = MiBytesInPage(At, Size - *Done);
+        Status = MmPinSectionPage(Section, At, Read ? 0 : MM_PIN_WRITE | MM_PIN_MAKE, (PVOID *)&Page);
+        if (!NT_SUCCESS(Status)) {
+            return Status == STATUS_IN_PAGE_ERROR ? STATUS_SUCCESS : Status;
+        }
+        if (Page == NULL) {
+            memset(Buffer + *Done, 0, Now);
+            continue;
+        }
+        memcpy(Read ? Buffer + *Done : Page + BYTE_OFFSET(At), Read ? Page + BYTE_OFFSET(At) : Buffer + *Done, Now);
+        MmUnpinSectionPage(Page);
+    }
+    return Status;
 }
 
 NTSTATUS MmReadSection(PMM_SECTION Section, ULONG64 Offset, void *Buffer, SIZE_T Size, SIZE_T *Done)
 {
-    KeLockShared(&Section->Lock);
-    *Done = MiClipToSection(Section, Offset, Size);
-    if (Section->Data != NULL) {
-        memcpy(Buffer, Section->Data + Offset, *Done);
-    } else {
-        for (SIZE_T At = 0, Now; At < *Done; At += Now) {
-            const UCHAR *Page = MiFindSectionPage(Section, (Offset + At) >> PAGE_SHIFT);
-            Now = MiBytesInPage(Offset + At, *Done - At);
-            if (Page != NULL) {
-                memcpy((UCHAR *)Buffer + At, Page + BYTE_OFFSET(Offset + At), Now);
-            } else {
-                memset((UCHAR *)Buffer + At, 0, Now);
-            }
-        }
-    }
-    KeUnlockShared(&Section->Lock);
-    return STATUS_SUCCESS;
+    return MiCopySection(Section, Offset, Buffer, Size, TRUE, Done);
 }
 
 NTSTATUS MmWriteSection(PMM_SECTION Section, ULONG64 Offset, const void *Buffer, SIZE_T Size, SIZE_T *Done)
 {
-    NTSTATUS Status = STATUS_SUCCESS;
-
     *Done = 0;
-    if (!MiSectionIsWritable(Section)) {
-        return STATUS_ACCESS_DENIED;
-    }
-    KeLockExclusive(&Section->Lock);
-    Size = MiClipToSection(Section, Offset, Size);
-    while (*Done < Size) {
-        ULONG64 At = Offset + *Done;
-        SIZE_T Now = MiBytesInPage(At, Size - *Done);
-        ULONG64 Physical = MiMakeSectionPage(Section, At >> PAGE_SHIFT);
-        if (Physical == 0) {
-            Status = STATUS_NO_MEMORY;
-            break;
+    return Section->Writable ? MiCopySection(Section, Offset, (UCHAR *)Buffer, Size, FALSE, Done) : STATUS_ACCESS_DENIED;
+}
+
+/* The first page from Index on that the section has, or has not. The lock is held. */
+static ULONG64 MiNextInSection(PMM_SECTION Section, ULONG64 Index, BOOLEAN Hole)
+{
+    ULONG64 InData = BYTES_TO_PAGES(Section->DataSize);
+    if (Index < InData) {
+        if (!Hole) {
+            return Index;
         }
-        memcpy((UCHAR *)ArchPhysicalToVirtual(Physical) + BYTE_OFFSET(At), (const UCHAR *)Buffer + *Done,
-               Now);
-        *Done += Now;
+        Index = InData;
     }
-    KeUnlockExclusive(&Section->Lock);
-    return Status;
+    PMI_SECTION_PAGE Page = MiSectionPageOf(RtlAvlFindCeiling(&Section->Pages, &Index, MiCompareIndex));
+    if (!Hole) {
+        return Page != NULL ? Page->Index : ~0ULL >> PAGE_SHIFT;
+    }
+    for (; Page != NULL && Page->Index == Index; Index++) {
+        Page = MiSectionPageOf(RtlAvlNext(&Page->Node));
+    }
+    return Index;
+}
+
+ULONG64 MmQuerySection(PMM_SECTION Section, ULONG64 Offset, PULONG64 Data, PULONG64 Hole)
+{
+    KeLockShared(&Section->Lock);
+    ULONG64 Pages = Section->PageCount;
+    if (Data != NULL && Offset < Section->Size) {
+        *Data = MiNextInSection(Section, Offset >> PAGE_SHIFT, FALSE) << PAGE_SHIFT;
+        *Hole = MiNextInSection(Section, Offset >> PAGE_SHIFT, TRUE) << PAGE_SHIFT;
+    }
+    KeUnlockShared(&Section->Lock);
+    return Pages;
 }

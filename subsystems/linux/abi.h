@@ -43,6 +43,7 @@ typedef int64_t s64;
 #define ENFILE       23
 #define EMFILE       24
 #define ENOTTY       25
+#define ETXTBSY      26
 #define EFBIG        27
 #define ENOSPC       28
 #define ESPIPE       29
@@ -53,6 +54,7 @@ typedef int64_t s64;
 #define ERANGE       34
 #define EDEADLK      35
 #define ENAMETOOLONG 36
+#define ENOLCK       37
 #define ENOSYS       38
 #define ENOTEMPTY    39
 #define ELOOP        40
@@ -86,6 +88,7 @@ typedef int64_t s64;
 #define O_TRUNC     00001000
 #define O_APPEND    00002000
 #define O_NONBLOCK  00004000
+#define O_DSYNC     00010000
 #define O_DIRECT    00040000
 #define O_LARGEFILE 00100000
 #define O_DIRECTORY 00200000
@@ -107,11 +110,18 @@ typedef int64_t s64;
 
 #define S_IFMT        0170000
 #define S_IFIFO       0010000
+#define S_IFSOCK      0140000
+#define S_IFBLK       0060000
+#define S_ISUID       0004000
+#define S_ISGID       0002000
+#define S_ISVTX       0001000
+#define S_IALLUGO     0007777
 #define S_IFCHR       0020000
 #define S_IFDIR       0040000
 #define S_IFREG       0100000
 #define S_IFLNK       0120000
 #define S_ISDIR(mode) (((mode)&S_IFMT) == S_IFDIR)
+#define S_ISFIFO(mode) (((mode)&S_IFMT) == S_IFIFO)
 #define S_ISREG(mode) (((mode)&S_IFMT) == S_IFREG)
 #define S_ISLNK(mode) (((mode)&S_IFMT) == S_IFLNK)
 #define S_ISCHR(mode) (((mode)&S_IFMT) == S_IFCHR)
@@ -140,6 +150,19 @@ typedef int64_t s64;
 #define F_SETPIPE_SZ    1031
 #define F_GETPIPE_SZ    1032
 #define FD_CLOEXEC      1
+#define F_GETLEASE      1025
+#define F_GETSIG        11
+#define F_SETSIG        10
+#define F_ADD_SEALS     1033
+#define F_GET_SEALS     1034
+#define F_OFD_GETLK     36
+#define F_OFD_SETLK     37
+#define F_OFD_SETLKW    38
+#define F_SEAL_SEAL     1
+#define F_SEAL_SHRINK   2
+#define F_SEAL_GROW     4
+#define F_SEAL_WRITE    8
+#define F_SEAL_FUTURE_WRITE 16
 #define F_RDLCK         0
 #define F_WRLCK         1
 #define F_UNLCK         2
@@ -180,6 +203,13 @@ struct stat {
 };
 C_ASSERT(sizeof(struct stat) == 144 && offsetof(struct stat, st_rdev) == 40);
 
+#define UTIME_NOW  0x3fffffffL
+#define UTIME_OMIT 0x3ffffffeL
+
+struct utimbuf {
+    s64 actime, modtime;
+};
+
 struct statx_timestamp {
     s64 tv_sec;
     u32 tv_nsec;
@@ -207,11 +237,11 @@ struct statfs {
     s64 f_namelen, f_frsize, f_flags, f_spare[4];
 };
 C_ASSERT(sizeof(struct statfs) == 120);
-#define RAMFS_MAGIC      0x858458f6
+#define TMPFS_MAGIC      0x01021994
 #define PROC_SUPER_MAGIC 0x9fa0
 #define PIPEFS_MAGIC     0x50495045
-#define ST_RDONLY        1
 #define ST_VALID         0x20
+#define ST_RELATIME      0x1000
 
 #define DT_TYPE(mode) (((mode)&S_IFMT) >> 12)
 
@@ -600,6 +630,7 @@ struct fpx_sw_bytes {
 #define NGROUPS     32 /* that are kept */
 
 #define RLIM_INFINITY   (~0UL)
+#define RLIMIT_FSIZE    1
 #define RLIMIT_DATA     2
 #define RLIMIT_STACK    3
 #define RLIMIT_CORE     4

@@ -1,43 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* The boot archives' "root/" as the file tree: folders, files and symbolic links, whose bytes stay where
-   they are. */
+/* The boot archives' "root/" as the file tree at its start: folders, symbolic links, and files, whose bytes stay where
+   they are until somebody writes to them. */
 #include "linux.h"
 
-#define PREFIX "root/"
+#define PREFIX     "root/"
+#define NS_PER_SECOND 1000000000L
 
-static long archive_read(struct file *file, struct iobuf *to, u64 *pos)
-{
-    return read_memory(file->inode->archive->Data, file->inode->archive->Size, to, pos);
-}
-
-static const struct file_operations archive_file_ops = {.read = archive_read};
-
-static long archive_readlink(struct inode *link, char *buffer, size_t size)
-{
-    size = min(size, link->archive->Size);
-    memcpy(buffer, link->archive->Data, size);
-    return size;
-}
-
-static const struct inode_operations archive_link_ops = {.readlink = archive_readlink};
-
-static NTSTATUS archive_section(struct inode *inode, PMM_SECTION_HANDLE *section)
-{
-    return kernel.CreateDataSection(inode->archive->Data, inode->archive->Size, section);
-}
-
-static const struct inode_operations archive_inode_ops = {.make_section = archive_section};
-
+/* What the archive says of a file. */
 static void archive_fill(struct inode *inode, const IO_ARCHIVE_FILE *archive)
 {
-    inode->mode = archive->Mode;
-    inode->mtime = archive->ModifyTime;
-    inode->size = S_ISDIR(archive->Mode) ? 0 : archive->Size;
-    inode->archive = S_ISDIR(archive->Mode) ? NULL : archive;
-    inode->fops = S_ISREG(archive->Mode) ? &archive_file_ops : NULL;
-    inode->ops = S_ISLNK(archive->Mode)   ? &archive_link_ops
-                 : S_ISREG(archive->Mode) ? &archive_inode_ops
-                                          : NULL;
+    inode->mode = (inode->mode & S_IFMT) | (archive->Mode & S_IALLUGO);
+    inode->atime = inode->mtime = inode->ctime = (s64)archive->ModifyTime * NS_PER_SECOND;
+    if (S_ISREG(archive->Mode)) {
+        inode->archive = archive;
+        inode->size = archive->Size;
+    }
 }
 
 static const char *next_slash(const char *path)
@@ -48,37 +25,69 @@ static const char *next_slash(const char *path)
     return path;
 }
 
-/* Puts one file where its path says; folders that nobody named are made on the way. What fits nowhere is
-   left out. */
-static long archive_insert(const IO_ARCHIVE_FILE *archive, const char *path)
-{
-    struct inode *dir = root_inode;
+/* The folder that the last path led to, and that path: the archive's files come in the order of their paths. */
+struct place {
+    struct inode *dir;
+    const char *path;
+    size_t length; /* of the path of dir, with the slash behind it */
+};
 
-    for (const char *slash = next_slash(path); *slash != 0; slash = next_slash(path)) {
-        if (slash != path) {
-            dir = dir_make(dir, path, slash - path);
-        }
-        if (dir == NULL) {
-            return 0;
-        }
-        path = slash + 1;
+/* Where the folder of a path begins to differ from that of the last one; the folder up to there. */
+static const char *start_of(struct place *place, const char *path)
+{
+    if (place->dir != NULL && strncmp(path, place->path, place->length) == 0) {
+        return path + place->length;
     }
-    size_t length = strlen(path);
-    struct inode *inode = length == 0 ? dir : dir_find(dir, path, length);
-    if (length > NAME_MAX) {
-        return 0;
-    }
-    if (inode != NULL) { /* a folder that was implied before it was named */
-        if (S_ISDIR(inode->mode) && S_ISDIR(archive->Mode)) {
-            archive_fill(inode, archive);
+    place->dir = root_inode;
+    return path;
+}
+
+/* Goes to the folder of a path, making those that nobody has named. Answers the last name; NULL: there is no such place. */
+static const char *go_to_folder(struct place *place, const char *path)
+{
+    const char *at = start_of(place, path);
+
+    for (const char *slash = next_slash(at); *slash != 0; slash = next_slash(at)) {
+        if (slash != at) {
+            place->dir = dir_make(place->dir, at, slash - at);
         }
-        return 0;
+        if (place->dir == NULL) {
+            return NULL;
+        }
+        at = slash + 1;
     }
-    inode = inode_new(archive->Mode, DEV_ROOT);
+    place->path = path;
+    place->length = at - path;
+    return at;
+}
+
+static struct inode *archive_inode(const struct inode *dir, const IO_ARCHIVE_FILE *archive)
+{
+    struct inode *inode = S_ISLNK(archive->Mode) ? tree_new_link((const char *)archive->Data, archive->Size)
+                                                 : tree_new(dir, archive->Mode, 0);
     if (inode != NULL) {
         archive_fill(inode, archive);
     }
-    return dir_add(dir, path, length, inode);
+    return inode;
+}
+
+/* Puts one file where its path says. What fits nowhere is left out. */
+static long archive_insert(struct place *place, const IO_ARCHIVE_FILE *archive)
+{
+    const char *name = go_to_folder(place, archive->Path + strlen(PREFIX));
+    size_t length = name != NULL ? strlen(name) : 0;
+
+    if (name == NULL || length > NAME_MAX) {
+        return 0;
+    }
+    struct inode *inode = length == 0 ? place->dir : dir_find(place->dir, name, length);
+    if (inode == NULL) {
+        return dir_add(place->dir, name, length, archive_inode(place->dir, archive));
+    }
+    if (S_ISDIR(inode->mode) && S_ISDIR(archive->Mode)) { /* a folder that was implied before it was named */
+        archive_fill(inode, archive);
+    }
+    return 0;
 }
 
 static bool is_wanted(const IO_ARCHIVE_FILE *archive)
@@ -88,12 +97,13 @@ static bool is_wanted(const IO_ARCHIVE_FILE *archive)
 
 static long archive_start(void)
 {
+    struct place place = {NULL, NULL, 0};
     long error = 0;
     const IO_ARCHIVE_FILE *file = kernel.FirstFile(PREFIX);
 
     for (; file != NULL && error == 0; file = kernel.NextFile(file, PREFIX)) {
         if (is_wanted(file)) {
-            error = archive_insert(file, file->Path + strlen(PREFIX));
+            error = archive_insert(&place, file);
         }
     }
     return error;

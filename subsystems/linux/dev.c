@@ -51,14 +51,12 @@ static const char *const links[][2] = {
 
 static long device_add(struct inode *dev, const struct device *device)
 {
-    if (dir_find(dev, device->name, strlen(device->name)) != NULL) {
-        return 0;
+    u64 rdev = makedev(1, device->minor);
+    long error = type_register(S_IFCHR, rdev, NULL, device->fops);
+    if (error < 0 || dir_find(dev, device->name, strlen(device->name)) != NULL) {
+        return error;
     }
-    struct inode *inode = inode_new(S_IFCHR | 0666, DEV_ROOT);
-    if (inode != NULL) {
-        inode->rdev = makedev(1, device->minor);
-        inode->fops = device->fops;
-    }
+    struct inode *inode = tree_new(dev, S_IFCHR | 0666, rdev);
     return dir_add(dev, device->name, strlen(device->name), inode);
 }
 

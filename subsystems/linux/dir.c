@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Folders: getdents, getcwd, chdir; and the calls that would change the tree, which say of each path what
- * Linux says on a read-only file system.
- */
+/* Folders: getdents, getcwd, chdir, chroot; and the calls that make, remove and rename what is in them. */
 #include "linux.h"
 
 /* ---- getdents ---- */
@@ -94,8 +91,9 @@ long sys_getcwd(char __user *buf, size_t size)
     if (path == NULL) {
         return -ENOMEM;
     }
-    struct inode *cwd = fs_cwd(current_task()->fs);
-    long length = path_of(cwd, path, PATH_MAX);
+    struct inode *cwd = fs_cwd(current_task()->fs), *root = current_root();
+    long length = inode_is_gone(cwd) ? -ENOENT : path_below(cwd, root, path, PATH_MAX);
+    inode_put(root);
     inode_put(cwd);
     if (length > 0 && (u64)length > size) {
         length = -ERANGE;
@@ -147,84 +145,108 @@ long sys_umask(u32 mask)
     return InterlockedExchange((volatile LONG *)&current_task()->fs->umask, mask & 0777);
 }
 
-/* ---- Changes that cannot be made ---- */
-
-/* Making something at a path: -EEXIST when something is there, an error when its folder is not, else
-   -EROFS. */
-static long refuse_making(int dfd, const char __user *user_path)
+long sys_chroot(const char __user *path)
 {
-    struct inode *base, *dir, *found;
-    char *path, *last;
-    long error = get_path(user_path, &path);
+    struct fs *fs = current_task()->fs;
+    struct inode *inode;
+
+    long error = user_path_at(AT_FDCWD, path, 0, 0, &inode);
     if (error < 0) {
         return error;
     }
-    error = path[0] == 0 ? -ENOENT : base_of(dfd, path, &base);
-    if (error == 0) {
-        error = path_walk_parent(base, path, &dir, &last);
-        inode_put(base);
-    }
-    if (error == 0) {
-        error = path_walk(dir, last, WALK_NOFOLLOW, &found); /* one name: nothing is put in front of it */
-        if (error == 0) {
-            inode_put(found);
-        }
-        error = error == 0 ? -EEXIST : -EROFS;
-        inode_put(dir);
-        release(last);
-    }
-    release(path);
-    return error;
-}
-
-/* Changing or removing what a path names. */
-static long refuse_changing(int dfd, const char __user *path, u32 walk_flags)
-{
-    struct inode *inode;
-    long error = user_path_at(dfd, path, walk_flags, 0, &inode);
-    if (error == 0) {
+    if (!S_ISDIR(inode->mode)) {
         inode_put(inode);
-        error = -EROFS;
+        return -ENOTDIR;
     }
+    mutex_lock(&fs->lock);
+    struct inode *old = fs->root;
+    fs->root = inode;
+    mutex_unlock(&fs->lock);
+    inode_put(old);
+    return 0;
+}
+
+/* ---- Making ---- */
+
+/* Puts a new inode, whose reference it takes over, where a path says. */
+static long make_at(const struct user_name *name, struct inode *inode)
+{
+    long error = inode == NULL ? -ENOSPC : name_create(&name->name, inode);
+    inode_put(inode);
     return error;
 }
 
-static long refuse_changing_file(int fd)
+static long make_file(int dfd, const char __user *path, u32 mode, u64 rdev)
 {
-    struct file *file = fd_get_io(fd);
-    file_put(file);
-    return file == NULL ? -EBADF : -EROFS;
+    struct user_name name;
+
+    long error = user_name_at(dfd, path, &name);
+    if (error == 0) {
+        error = name_may_create(&name.name, S_ISDIR(mode));
+    }
+    if (error == 0) {
+        error = make_at(&name, tree_new(name.name.dir, mode & ~current_task()->fs->umask, rdev));
+    }
+    user_name_put(&name);
+    return error;
 }
 
 long sys_mkdirat(int dfd, const char __user *path, u32 mode)
 {
-    return refuse_making(dfd, path);
+    return make_file(dfd, path, S_IFDIR | (mode & (0777 | S_ISVTX)), 0);
 }
 
 long sys_mkdir(const char __user *path, u32 mode)
 {
-    return refuse_making(AT_FDCWD, path);
+    return sys_mkdirat(AT_FDCWD, path, mode);
 }
 
-long sys_mknodat(int dfd, const char __user *path, u32 mode, u64 dev)
+long sys_mknodat(int dfd, const char __user *path, u32 mode, u32 rdev)
 {
-    return refuse_making(dfd, path);
+    u32 type = mode & S_IFMT;
+
+    switch (type) {
+    case 0:
+    case S_IFREG:
+        return make_file(dfd, path, S_IFREG | (mode & S_IALLUGO), 0);
+    case S_IFCHR:
+    case S_IFBLK:
+        return make_file(dfd, path, mode & (S_IFMT | S_IALLUGO), rdev);
+    case S_IFIFO:
+    case S_IFSOCK:
+        return make_file(dfd, path, mode & (S_IFMT | S_IALLUGO), 0);
+    default:
+        return type == S_IFDIR ? -EPERM : -EINVAL;
+    }
 }
 
-long sys_mknod(const char __user *path, u32 mode, u64 dev)
+long sys_mknod(const char __user *path, u32 mode, u32 rdev)
 {
-    return refuse_making(AT_FDCWD, path);
+    return sys_mknodat(AT_FDCWD, path, mode, rdev);
 }
 
-long sys_symlinkat(const char __user *target, int dfd, const char __user *path)
+long sys_symlinkat(const char __user *user_target, int dfd, const char __user *path)
 {
-    char *text;
-    long error = get_path(target, &text);
+    struct user_name name;
+    char *target;
+
+    long error = get_path(user_target, &target);
     if (error < 0) {
         return error;
     }
-    error = text[0] == 0 ? -ENOENT : refuse_making(dfd, path);
-    release(text);
+    if (target[0] == 0) {
+        release(target);
+        return -ENOENT;
+    }
+    error = user_name_at(dfd, path, &name);
+    if (error == 0) {
+        error = name_may_create(&name.name, false);
+    }
+    if (error == 0) {
+        error = make_at(&name, tree_new_link(target, strlen(target)));
+    }
+    user_name_put(&name);
+    release(target);
     return error;
 }
 
@@ -235,11 +257,23 @@ long sys_symlink(const char __user *target, const char __user *path)
 
 long sys_linkat(int from_dfd, const char __user *from, int to_dfd, const char __user *to, int flags)
 {
+    struct user_name name;
+    struct inode *inode;
+
     if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH)) {
         return -EINVAL;
     }
-    long error = refuse_changing(from_dfd, from, flags & AT_SYMLINK_FOLLOW ? 0 : WALK_NOFOLLOW);
-    return error == -EROFS ? refuse_making(to_dfd, to) : error;
+    long error = user_path_at(from_dfd, from, flags & AT_SYMLINK_FOLLOW ? 0 : WALK_NOFOLLOW, flags, &inode);
+    if (error < 0) {
+        return error;
+    }
+    error = user_name_at(to_dfd, to, &name);
+    if (error == 0) {
+        error = name_link(&name.name, inode);
+    }
+    user_name_put(&name);
+    inode_put(inode);
+    return error;
 }
 
 long sys_link(const char __user *from, const char __user *to)
@@ -247,107 +281,59 @@ long sys_link(const char __user *from, const char __user *to)
     return sys_linkat(AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
-#define RENAME_EXCHANGE 2
-
-long sys_renameat2(int from_dfd, const char __user *from, int to_dfd, const char __user *to, u32 flags)
-{
-    /* Not to replace and to exchange exclude each other. */
-    return flags > 7 || ((flags & RENAME_EXCHANGE) && flags != RENAME_EXCHANGE)
-               ? -EINVAL
-               : refuse_changing(from_dfd, from, WALK_NOFOLLOW);
-}
-
-long sys_renameat(int from_dfd, const char __user *from, int to_dfd, const char __user *to)
-{
-    return refuse_changing(from_dfd, from, WALK_NOFOLLOW);
-}
-
-long sys_rename(const char __user *from, const char __user *to)
-{
-    return refuse_changing(AT_FDCWD, from, WALK_NOFOLLOW);
-}
+/* ---- Removing and renaming ---- */
 
 long sys_unlinkat(int dfd, const char __user *path, int flags)
 {
-    return flags & ~AT_REMOVEDIR ? -EINVAL : refuse_changing(dfd, path, WALK_NOFOLLOW);
+    struct user_name name;
+
+    if (flags & ~AT_REMOVEDIR) {
+        return -EINVAL;
+    }
+    long error = user_name_at(dfd, path, &name);
+    if (error == 0) {
+        error = flags & AT_REMOVEDIR ? name_rmdir(&name.name) : name_unlink(&name.name);
+    }
+    user_name_put(&name);
+    return error;
 }
 
 long sys_unlink(const char __user *path)
 {
-    return refuse_changing(AT_FDCWD, path, WALK_NOFOLLOW);
+    return sys_unlinkat(AT_FDCWD, path, 0);
 }
 
 long sys_rmdir(const char __user *path)
 {
-    return refuse_changing(AT_FDCWD, path, WALK_NOFOLLOW);
+    return sys_unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
 }
 
-long sys_fchmodat(int dfd, const char __user *path, u32 mode)
+long sys_renameat2(int from_dfd, const char __user *from, int to_dfd, const char __user *to, u32 flags)
 {
-    return refuse_changing(dfd, path, 0);
-}
+    struct user_name from_name, to_name = {.path = NULL};
 
-long sys_chmod(const char __user *path, u32 mode)
-{
-    return refuse_changing(AT_FDCWD, path, 0);
-}
-
-long sys_fchmod(int fd, u32 mode)
-{
-    return refuse_changing_file(fd);
-}
-
-long sys_fchownat(int dfd, const char __user *path, u32 uid, u32 gid, int flags)
-{
-    return refuse_changing(dfd, path, flags & AT_SYMLINK_NOFOLLOW ? WALK_NOFOLLOW : 0);
-}
-
-long sys_chown(const char __user *path, u32 uid, u32 gid)
-{
-    return refuse_changing(AT_FDCWD, path, 0);
-}
-
-long sys_lchown(const char __user *path, u32 uid, u32 gid)
-{
-    return refuse_changing(AT_FDCWD, path, WALK_NOFOLLOW);
-}
-
-long sys_fchown(int fd, u32 uid, u32 gid)
-{
-    return refuse_changing_file(fd);
-}
-
-long sys_utimensat(int dfd, const char __user *path, const struct timespec __user *times, int flags)
-{
-    if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) {
+    /* Not to replace and to exchange exclude each other; nor is there any other flag here. */
+    if ((flags & ~(u32)(RENAME_NOREPLACE | RENAME_EXCHANGE)) || flags == (RENAME_NOREPLACE | RENAME_EXCHANGE)) {
         return -EINVAL;
     }
-    return path == NULL && dfd != AT_FDCWD
-               ? refuse_changing_file(dfd)
-               : refuse_changing(dfd, path, flags & AT_SYMLINK_NOFOLLOW ? WALK_NOFOLLOW : 0);
-}
-
-long sys_truncate(const char __user *path, s64 length)
-{
-    struct inode *inode;
-
-    if (length < 0) {
-        return -EINVAL;
-    }
-    long error = user_path_at(AT_FDCWD, path, 0, 0, &inode);
+    long error = user_name_at(from_dfd, from, &from_name);
     if (error == 0) {
-        error = S_ISDIR(inode->mode) ? -EISDIR : S_ISREG(inode->mode) ? -EROFS : -EINVAL;
-        inode_put(inode);
+        error = user_name_at(to_dfd, to, &to_name);
     }
+    if (error == 0) {
+        error = name_rename(&from_name.name, &to_name.name, flags);
+    }
+    user_name_put(&to_name);
+    user_name_put(&from_name);
     return error;
 }
 
-long sys_ftruncate(int fd, s64 length)
+long sys_renameat(int from_dfd, const char __user *from, int to_dfd, const char __user *to)
 {
-    if (length < 0) {
-        return -EINVAL;
-    }
-    struct file *file = fd_get_io(fd);
-    file_put(file); /* no regular file is ever open for writing */
-    return file == NULL ? -EBADF : -EINVAL;
+    return sys_renameat2(from_dfd, from, to_dfd, to, 0);
+}
+
+long sys_rename(const char __user *from, const char __user *to)
+{
+    return sys_renameat2(AT_FDCWD, from, AT_FDCWD, to, 0);
 }

@@ -9,6 +9,27 @@
 
 /* ---- Open files ---- */
 
+/* Is it among those that keep programs from running the file? */
+static bool keeps_from_running(const struct file *file)
+{
+    return S_ISREG(file->inode->mode) && file_writable(file);
+}
+
+static long start_file(struct file *file)
+{
+    long error = keeps_from_running(file) ? inode_get_write(file->inode) : 0;
+
+    if (error == 0 && file->ops != NULL && file->ops->open != NULL && !(file->flags & O_PATH)) {
+        struct inode *inode = file->inode; /* which open may replace */
+        bool keeps = keeps_from_running(file);
+        error = file->ops->open(inode, file);
+        if (error < 0 && keeps) {
+            inode_put_write(inode);
+        }
+    }
+    return error;
+}
+
 struct file *file_open(struct inode *inode, u32 flags, long *error)
 {
     struct file *file = zalloc(sizeof(*file));
@@ -21,13 +42,11 @@ struct file *file_open(struct inode *inode, u32 flags, long *error)
     mutex_init(&file->lock);
     file->inode = inode_get(inode);
     file->ops = inode->fops;
-    if (file->ops != NULL && file->ops->open != NULL && !(flags & O_PATH)) {
-        *error = file->ops->open(inode, file);
-        if (*error < 0) {
-            inode_put(file->inode);
-            release(file);
-            return NULL;
-        }
+    *error = start_file(file);
+    if (*error < 0) {
+        inode_put(file->inode);
+        release(file);
+        return NULL;
     }
     return file;
 }
@@ -40,8 +59,28 @@ void file_put(struct file *file)
     if (file->ops != NULL && file->ops->release != NULL && !(file->flags & O_PATH)) {
         file->ops->release(file);
     }
+    locks_end_file(file);
+    if (keeps_from_running(file)) {
+        inode_put_write(file->inode);
+    }
     inode_put(file->inode);
     release(file);
+}
+
+#define NS_A_DAY 86400000000000L
+
+/* The time of the last access is kept as if by "relatime": it moves when it is not behind the last change, or old. */
+void file_accessed(struct file *file)
+{
+    struct inode *inode = file->inode;
+
+    if (file->flags & O_NOATIME) {
+        return;
+    }
+    s64 now = current_time();
+    if (inode->atime <= inode->mtime || inode->atime <= inode->ctime || now - inode->atime >= NS_A_DAY) {
+        inode->atime = now;
+    }
 }
 
 /* ---- Working directories ---- */
@@ -62,8 +101,24 @@ void fs_put(struct fs *fs)
 {
     if (fs != NULL && InterlockedDecrement(&fs->refs) == 0) {
         inode_put(fs->cwd);
+        inode_put(fs->root);
         release(fs);
     }
+}
+
+struct fs *fs_copy(struct fs *fs)
+{
+    struct fs *copy = zalloc(sizeof(*copy));
+    if (copy != NULL) {
+        copy->refs = 1;
+        mutex_init(&copy->lock);
+        mutex_lock(&fs->lock);
+        copy->cwd = inode_get(fs->cwd);
+        copy->root = fs->root != NULL ? inode_get(fs->root) : NULL;
+        copy->umask = fs->umask;
+        mutex_unlock(&fs->lock);
+    }
+    return copy;
 }
 
 struct inode *fs_cwd(struct fs *fs)
@@ -74,20 +129,9 @@ struct inode *fs_cwd(struct fs *fs)
     return cwd;
 }
 
-struct fs *fs_copy(struct fs *fs)
-{
-    struct inode *cwd = fs_cwd(fs);
-    struct fs *copy = fs_create(cwd);
-    inode_put(cwd);
-    if (copy != NULL) {
-        copy->umask = fs->umask;
-    }
-    return copy;
-}
-
 /* ---- Descriptor tables ---- */
 
-struct files *files_create(void)
+static struct files *files_new(u32 size)
 {
     struct files *files = zalloc(sizeof(*files));
     if (files == NULL) {
@@ -95,13 +139,27 @@ struct files *files_create(void)
     }
     files->refs = 1;
     mutex_init(&files->lock);
-    files->size = FIRST_TABLE;
-    files->table = zalloc(FIRST_TABLE * sizeof(*files->table));
+    files->size = size;
+    files->table = zalloc(size * sizeof(*files->table));
     if (files->table == NULL) {
         release(files);
         return NULL;
     }
     return files;
+}
+
+struct files *files_create(void)
+{
+    return files_new(FIRST_TABLE);
+}
+
+/* A descriptor of the table does not stand for the file any more; takes over the reference. NULL is fine. */
+static void descriptor_end(struct files *files, struct file *file)
+{
+    if (file != NULL) {
+        locks_end_owner(file->inode, files);
+        file_put(file);
+    }
 }
 
 void files_put(struct files *files)
@@ -110,7 +168,7 @@ void files_put(struct files *files)
         return;
     }
     for (u32 fd = 0; fd < files->size; fd++) {
-        file_put(files->table[fd].file);
+        descriptor_end(files, files->table[fd].file);
     }
     release(files->table);
     release(files);
@@ -148,6 +206,7 @@ static bool copy_table(struct files *to, struct files *from)
             InterlockedIncrement(&to->table[fd].file->refs);
         }
     }
+    to->lowest_free = from->lowest_free;
     mutex_unlock(&from->lock);
     return fits;
 }
@@ -175,17 +234,20 @@ static u32 descriptor_limit(void)
 
 long fd_install(struct files *files, struct file *file, u32 from, bool close_on_exec)
 {
-    u32 fd = from;
     u32 limit = descriptor_limit();
     long error = 0;
 
     mutex_lock(&files->lock);
+    u32 fd = from > files->lowest_free ? from : files->lowest_free;
     while (fd < files->size && files->table[fd].file != NULL) {
         fd++;
     }
     error = fd >= limit ? -EMFILE : files_grow(files, fd);
     if (error == 0) {
         files->table[fd] = (struct descriptor){file, close_on_exec};
+        if (from <= files->lowest_free) {
+            files->lowest_free = fd + 1;
+        }
     }
     mutex_unlock(&files->lock);
     if (error < 0) {
@@ -242,6 +304,7 @@ static struct file *files_remove(struct files *files, u32 fd)
     if (fd < files->size) {
         file = files->table[fd].file;
         files->table[fd] = (struct descriptor){0};
+        files->lowest_free = min(files->lowest_free, fd);
     }
     mutex_unlock(&files->lock);
     return file;
@@ -254,7 +317,7 @@ void files_close_on_exec(struct files *files)
         bool close = files->table[fd].close_on_exec;
         mutex_unlock(&files->lock);
         if (close) {
-            file_put(files_remove(files, fd));
+            descriptor_end(files, files_remove(files, fd));
         }
     }
 }
@@ -264,7 +327,7 @@ void files_close_on_exec(struct files *files)
 long get_path(const char __user *path, char **out)
 {
     SIZE_T length = 0;
-    char *buffer = zalloc(PATH_MAX);
+    char *buffer = alloc_page();
     if (buffer == NULL) {
         return -ENOMEM;
     }
@@ -281,7 +344,7 @@ long get_path(const char __user *path, char **out)
 long base_of(int dfd, const char *path, struct inode **base)
 {
     if (path[0] == '/') {
-        *base = inode_get(root_inode);
+        *base = current_root();
         return 0;
     }
     if (dfd == AT_FDCWD) {
@@ -329,132 +392,30 @@ long user_path_at(int dfd, const char __user *user_path, u32 walk_flags, u32 at_
     return error;
 }
 
-/* ---- open ---- */
-
-/* What an open without a file there would have made, on a tree that cannot be written: the folder must be
-   there at least. The path, of which nothing is left, ends with a slash (for a folder) or not. */
-static long open_missing(int dfd, char *path, bool folder)
+long user_name_at(int dfd, const char __user *path, struct user_name *name)
 {
-    struct inode *base, *dir;
-    char *last;
+    struct inode *base;
 
-    long error = base_of(dfd, path, &base);
+    *name = (struct user_name){.path = NULL};
+    long error = get_path(path, &name->path);
+    if (error == 0) {
+        error = name->path[0] == 0 ? -ENOENT : base_of(dfd, name->path, &base);
+    }
     if (error < 0) {
         return error;
     }
-    error = path_walk_parent(base, path, &dir, &last);
+    error = S_ISDIR(base->mode) ? path_walk_parent(base, name->path, &name->name) : -ENOTDIR;
     inode_put(base);
-    if (error < 0) {
-        return error == -EEXIST ? -EISDIR : error;
-    }
-    inode_put(dir);
-    release(last);
-    return folder ? -EISDIR : -EROFS;
-}
-
-/* May this file be opened so? */
-static long may_open(const struct inode *inode, u32 flags)
-{
-    bool write = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
-
-    if ((flags & O_CREAT) && (flags & O_EXCL)) {
-        return -EEXIST;
-    }
-    if (S_ISDIR(inode->mode)) {
-        return write || (flags & O_CREAT) ? -EISDIR : 0;
-    }
-    if (flags & O_DIRECTORY) {
-        return -ENOTDIR;
-    }
-    if (flags & O_PATH) {
-        return 0;
-    }
-    if (S_ISLNK(inode->mode)) {
-        return -ELOOP;
-    }
-    if (S_ISREG(inode->mode) && write) {
-        return inode->dev == DEV_PROC ? -EACCES : -EROFS;
-    }
-    return 0;
-}
-
-static long open_inode(struct inode *inode, u32 flags)
-{
-    long error = may_open(inode, flags);
-    if (error < 0) {
-        return error;
-    }
-    struct file *file = file_open(inode, flags, &error);
-    if (file == NULL) {
-        return error;
-    }
-    return fd_install(current_task()->files, file, 0, (flags & O_CLOEXEC) != 0);
-}
-
-/* What flags and a path that has been copied lead to; the walk overwrites the path. */
-static long open_walk(int dfd, char *path, u32 flags, struct inode **out)
-{
-    bool exclusive = (flags & O_CREAT) && (flags & O_EXCL);
-    size_t length = strlen(path);
-    bool slash = length != 0 && path[length - 1] == '/';
-    char *again = flags & O_CREAT ? copy_string(path) : NULL;
-
-    if ((flags & O_CREAT) && again == NULL) {
-        return -ENOMEM;
-    }
-    long error = path_at(dfd, path, (flags & O_NOFOLLOW) || exclusive ? WALK_NOFOLLOW : 0, 0, out);
-    if (again != NULL && length != 0 && (error == -ENOENT || (error == -ENOTDIR && slash))) {
-        error = open_missing(dfd, again, slash);
-    }
-    release(again);
     return error;
 }
 
-static long open_path(int dfd, const char __user *user_path, u32 flags)
+void user_name_put(struct user_name *name)
 {
-    struct inode *inode;
-    char *path;
-
-    long error = get_path(user_path, &path);
-    if (error < 0) {
-        return error;
-    }
-    error = open_walk(dfd, path, flags, &inode);
-    release(path);
-    if (error < 0) {
-        return error;
-    }
-    long fd = flags & __O_TMPFILE ? (S_ISDIR(inode->mode) ? -EROFS : -ENOTDIR) : open_inode(inode, flags);
-    inode_put(inode);
-    return fd;
+    inode_put(name->name.dir);
+    release(name->path);
 }
 
-long sys_openat(int dfd, const char __user *path, int flags, u32 mode)
-{
-    flags &= O_KNOWN;
-    if (flags & O_PATH) {
-        flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-    } else {
-        flags |= O_LARGEFILE;
-    }
-    if ((flags & O_CREAT) && (flags & O_DIRECTORY)) {
-        return -EINVAL;
-    }
-    if ((flags & __O_TMPFILE) && (!(flags & O_DIRECTORY) || (flags & O_ACCMODE) == O_RDONLY)) {
-        return -EINVAL;
-    }
-    return open_path(dfd, path, flags);
-}
-
-long sys_open(const char __user *path, int flags, u32 mode)
-{
-    return sys_openat(AT_FDCWD, path, flags, mode);
-}
-
-long sys_creat(const char __user *path, u32 mode)
-{
-    return sys_openat(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
-}
+/* ---- close ---- */
 
 long sys_close(u32 fd)
 {
@@ -462,7 +423,7 @@ long sys_close(u32 fd)
     if (file == NULL) {
         return -EBADF;
     }
-    file_put(file);
+    descriptor_end(current_task()->files, file);
     return 0;
 }
 
@@ -503,7 +464,7 @@ long sys_close_range(u32 first, u32 last, u32 flags)
     }
     for (long fd = files_next(files, first); fd >= 0 && fd <= last; fd = files_next(files, fd + 1)) {
         if (!(flags & CLOSE_RANGE_CLOEXEC)) {
-            file_put(files_remove(files, fd));
+            descriptor_end(files, files_remove(files, fd));
             continue;
         }
         mutex_lock(&files->lock);
@@ -551,8 +512,12 @@ static long dup_to(int from, u32 to, bool close_on_exec)
         files->table[to] = (struct descriptor){file, close_on_exec};
     }
     mutex_unlock(&files->lock);
-    file_put(error < 0 ? file : old);
-    return error < 0 ? error : (long)to;
+    if (error < 0) {
+        file_put(file);
+        return error;
+    }
+    descriptor_end(files, old);
+    return to;
 }
 
 long sys_dup2(int from, int to)
@@ -592,28 +557,51 @@ static long descriptor_flags(u32 fd, bool set, bool close_on_exec)
 
 #define SETTABLE_FLAGS (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
 
-/* One program's locks never conflict with themselves: each is granted, and none is in the way. */
-static long lock_file(struct file *file, u32 command, struct flock __user *user_lock)
+/* A lock that was set while another thread closed the descriptor would stay. */
+static long lock_by_descriptor(int fd, struct file *file, u32 command, struct flock __user *lock)
 {
-    struct flock lock;
+    struct files *files = current_task()->files;
 
-    if (copy_from_user(&lock, user_lock, sizeof(lock)) < 0) {
-        return -EFAULT;
+    long error = lock_record(file, command, lock);
+    if (command == F_SETLK || command == F_SETLKW) {
+        mutex_lock(&files->lock);
+        bool there = (u32)fd < files->size && files->table[fd].file == file;
+        mutex_unlock(&files->lock);
+        if (!there) {
+            locks_end_owner(file->inode, files);
+        }
     }
-    if ((u16)lock.l_type > (command == F_GETLK ? F_WRLCK : F_UNLCK) || (u16)lock.l_whence > SEEK_END) {
-        return -EINVAL;
-    }
-    if (command == F_GETLK) {
-        lock.l_type = F_UNLCK;
-        return copy_to_user(user_lock, &lock, sizeof(lock));
-    }
-    return (lock.l_type == F_RDLCK && !file_readable(file)) ||
-                   (lock.l_type == F_WRLCK && !file_writable(file))
-               ? -EBADF
-               : 0;
+    return error;
 }
 
-static long file_control(struct file *file, u32 command, u64 argument)
+static long add_seals(struct file *file, u64 seals)
+{
+    struct inode *inode = file->inode;
+    const u32 known = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
+    long error = 0;
+
+    if (!file_writable(file)) {
+        return -EPERM;
+    }
+    if (seals & ~(u64)known) {
+        return -EINVAL;
+    }
+    if (!inode->sealable) {
+        return -EINVAL;
+    }
+    write_lock(&inode->lock);
+    if (inode->seals & F_SEAL_SEAL) {
+        error = -EPERM;
+    } else if ((seals & F_SEAL_WRITE) && inode->mapped_writable) {
+        error = -EBUSY;
+    } else {
+        inode->seals |= seals;
+    }
+    write_unlock(&inode->lock);
+    return error;
+}
+
+static long file_control(int fd, struct file *file, u32 command, u64 argument)
 {
     switch (command) {
     case F_GETFL:
@@ -624,7 +612,14 @@ static long file_control(struct file *file, u32 command, u64 argument)
     case F_GETLK:
     case F_SETLK:
     case F_SETLKW:
-        return lock_file(file, command, (struct flock __user *)argument);
+    case F_OFD_GETLK:
+    case F_OFD_SETLK:
+    case F_OFD_SETLKW:
+        return lock_by_descriptor(fd, file, command, (struct flock __user *)argument);
+    case F_ADD_SEALS:
+        return add_seals(file, argument);
+    case F_GET_SEALS:
+        return file->inode->sealable ? (long)file->inode->seals : -EINVAL;
     case F_SETPIPE_SZ:
     case F_GETPIPE_SZ:
         return file->ops != NULL && file->ops->control != NULL ? file->ops->control(file, command, argument) : -EBADF;
@@ -634,6 +629,26 @@ static long file_control(struct file *file, u32 command, u64 argument)
     default:
         return -EINVAL;
     }
+}
+
+#define LOCK_SH 1
+#define LOCK_EX 2
+#define LOCK_NB 4
+#define LOCK_UN 8
+
+long sys_flock(int fd, int operation)
+{
+    int kind = operation & ~LOCK_NB;
+    if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN) {
+        return -EINVAL;
+    }
+    struct file *file = fd_get_io(fd);
+    if (file == NULL) {
+        return -EBADF;
+    }
+    long error = lock_whole(file, kind == LOCK_EX, kind == LOCK_UN, !(operation & LOCK_NB));
+    file_put(file);
+    return error;
 }
 
 long sys_fcntl(int fd, u32 command, u64 argument)
@@ -652,7 +667,7 @@ long sys_fcntl(int fd, u32 command, u64 argument)
         return -EBADF;
     }
     long result =
-        (file->flags & O_PATH) && command != F_GETFL ? -EBADF : file_control(file, command, argument);
+        (file->flags & O_PATH) && command != F_GETFL ? -EBADF : file_control(fd, file, command, argument);
     file_put(file);
     return result;
 }

@@ -168,7 +168,7 @@ static long vector(int fd, bool write, const struct iovec __user *iov, u64 count
     if (file == NULL) {
         return -EBADF;
     }
-    u64 pos = offset != NULL ? *offset : 0;
+    u64 pos = offset != NULL ? (u64)*offset : 0;
     long result = offset != NULL && file->ops != NULL && file->ops->stream
                       ? -ESPIPE
                       : may_transfer(file, write, NULL, 0);
@@ -203,6 +203,30 @@ long sys_pwritev(int fd, const struct iovec __user *iov, u64 count, s64 offset)
     return vector(fd, true, iov, count, &offset);
 }
 
+/* Of the flags only those mean something here that ask for less than what is done anyway: high priority, and that the
+   bytes have reached the disk. */
+#define RWF_HIPRI  1
+#define RWF_DSYNC  2
+#define RWF_SYNC   4
+
+static long vector2(int fd, bool write, const struct iovec __user *iov, u64 count, s64 offset, int flags)
+{
+    if (flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC)) {
+        return -EOPNOTSUPP;
+    }
+    return vector(fd, write, iov, count, offset == -1 ? NULL : &offset);
+}
+
+long sys_preadv2(int fd, const struct iovec __user *iov, u64 count, s64 offset, u64 high, int flags)
+{
+    return vector2(fd, false, iov, count, offset, flags);
+}
+
+long sys_pwritev2(int fd, const struct iovec __user *iov, u64 count, s64 offset, u64 high, int flags)
+{
+    return vector2(fd, true, iov, count, offset, flags);
+}
+
 /* ---- Offsets ---- */
 
 /* The new offset, or an error. */
@@ -212,16 +236,17 @@ static s64 seek_target(const struct file *file, s64 offset, int whence)
     s64 base = whence == SEEK_CUR ? (s64)file->pos : whence == SEEK_END ? size : 0;
     s64 target;
 
-    switch (whence) {
-    case SEEK_SET:
-    case SEEK_CUR:
-    case SEEK_END:
+    if (whence <= SEEK_END) {
         return __builtin_add_overflow(base, offset, &target) || target < 0 ? -EINVAL : target;
-    case SEEK_DATA: /* files without holes */
-        return offset < 0 || offset >= size ? -ENXIO : offset;
-    default: /* SEEK_HOLE */
-        return offset < 0 || offset >= size ? -ENXIO : size;
     }
+    if (offset < 0 || offset >= size) {
+        return -ENXIO;
+    }
+    const struct inode_operations *ops = file->inode->ops;
+    if (ops != NULL && ops->seek != NULL) {
+        return ops->seek(file->inode, offset, whence == SEEK_HOLE);
+    }
+    return whence == SEEK_DATA ? offset : size; /* files without holes */
 }
 
 long sys_lseek(int fd, s64 offset, int whence)
@@ -333,6 +358,97 @@ long sys_sendfile(int out_fd, int in_fd, s64 __user *offset, size_t count)
     return copy_to_user(offset, &pos, sizeof(pos)) < 0 ? -EFAULT : result;
 }
 
+/* ---- copy_file_range ---- */
+
+/* Each end NULL: -EBADF. */
+static long may_copy(const struct file *out, u64 to, const struct file *in, u64 from, size_t count)
+{
+    if (in == NULL || out == NULL) {
+        return -EBADF;
+    }
+    if (S_ISDIR(in->inode->mode) || S_ISDIR(out->inode->mode)) {
+        return -EISDIR;
+    }
+    if (!S_ISREG(in->inode->mode) || !S_ISREG(out->inode->mode)) {
+        return -EINVAL;
+    }
+    if (!file_readable(in) || !file_writable(out) || (out->flags & O_APPEND)) {
+        return -EBADF;
+    }
+    if (!is_valid_position(from, count) || !is_valid_position(to, count)) {
+        return -EOVERFLOW;
+    }
+    if (in->inode == out->inode && from < to + count && to < from + count) {
+        return -EINVAL;
+    }
+    return in->ops != NULL && in->ops->read != NULL && out->ops != NULL && out->ops->write != NULL ? 0 : -EINVAL;
+}
+
+static long copy_range(struct file *out, u64 *to, struct file *in, u64 *from, size_t count)
+{
+    u8 *page = alloc_page();
+    size_t done = 0;
+    long moved = page != NULL ? 1 : -ENOMEM;
+
+    while (moved > 0 && done < count && !is_dying()) {
+        struct iobuf buf = kernel_buf(page, min(count - done, PAGE_SIZE));
+        u64 at = *from;
+        moved = in->ops->read(in, &buf, &at);
+        if (moved > 0) {
+            buf = kernel_buf(page, moved);
+            moved = out->ops->write(out, &buf, to);
+        }
+        if (moved > 0) {
+            *from += moved;
+            done += moved;
+        }
+    }
+    release(page);
+    return done != 0 ? (long)done : moved;
+}
+
+/* Offsets: of the kernel's; where the program gave none, the file's own. */
+static long copy_files(struct file *out, s64 *out_offset, struct file *in, s64 *in_offset, size_t count)
+{
+    u64 from = in_offset != NULL ? (u64)*in_offset : in != NULL ? in->pos : 0;
+    u64 to = out_offset != NULL ? (u64)*out_offset : out != NULL ? out->pos : 0;
+
+    long result = may_copy(out, to, in, from, count);
+    if (result == 0 && count != 0) {
+        result = copy_range(out, &to, in, &from, min(count, MAX_RW_COUNT));
+    }
+    if (result > 0) {
+        *(in_offset != NULL ? (u64 *)in_offset : &in->pos) = from;
+        *(out_offset != NULL ? (u64 *)out_offset : &out->pos) = to;
+    }
+    return result;
+}
+
+long sys_copy_file_range(int in_fd, s64 __user *user_in, int out_fd, s64 __user *user_out, size_t count, u32 flags)
+{
+    s64 in_offset = 0, out_offset = 0;
+
+    if (flags != 0) {
+        return -EINVAL;
+    }
+    struct file *in = fd_get_io(in_fd), *out = fd_get_io(out_fd);
+    long result = 0;
+    if (in != NULL && out != NULL && ((user_in != NULL && copy_from_user(&in_offset, user_in, sizeof(in_offset)) < 0) ||
+                                      (user_out != NULL && copy_from_user(&out_offset, user_out, sizeof(out_offset)) < 0))) {
+        result = -EFAULT;
+    }
+    if (result == 0) {
+        result = copy_files(out, user_out != NULL ? &out_offset : NULL, in, user_in != NULL ? &in_offset : NULL, count);
+    }
+    if (result > 0 && ((user_in != NULL && copy_to_user(user_in, &in_offset, sizeof(in_offset)) < 0) ||
+                       (user_out != NULL && copy_to_user(user_out, &out_offset, sizeof(out_offset)) < 0))) {
+        result = -EFAULT;
+    }
+    file_put(in);
+    file_put(out);
+    return result;
+}
+
 /* ---- What is nothing to do where every write is done when it returns ---- */
 
 long sys_fsync(int fd)
@@ -369,18 +485,37 @@ long sys_fadvise64(int fd, s64 offset, s64 length, int advice)
     return result;
 }
 
-#define LOCK_SH 1
-#define LOCK_EX 2
-#define LOCK_NB 4
-#define LOCK_UN 8
-
-long sys_flock(int fd, int operation)
+long sys_syncfs(int fd)
 {
-    int kind = operation & ~LOCK_NB;
-    if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN) {
-        return -EINVAL;
-    }
     struct file *file = fd_get_io(fd);
     file_put(file);
     return file == NULL ? -EBADF : 0;
+}
+
+#define SYNC_FILE_RANGE_KNOWN 7U
+
+long sys_sync_file_range(int fd, s64 offset, s64 length, u32 flags)
+{
+    struct file *file = fd_get_io(fd);
+    if (file == NULL) {
+        return -EBADF;
+    }
+    bool stream = !S_ISREG(file->inode->mode) && !S_ISDIR(file->inode->mode) && !S_ISLNK(file->inode->mode);
+    file_put(file);
+    if ((flags & ~SYNC_FILE_RANGE_KNOWN) || offset < 0 || length < 0 || offset > MAXLONG64 - length) {
+        return -EINVAL;
+    }
+    return stream ? -ESPIPE : 0;
+}
+
+long sys_readahead(int fd, s64 offset, size_t count)
+{
+    struct file *file = fd_get_io(fd);
+    if (file == NULL || !file_readable(file)) {
+        file_put(file);
+        return -EBADF;
+    }
+    long result = S_ISREG(file->inode->mode) ? 0 : -EINVAL;
+    file_put(file);
+    return result;
 }

@@ -9,13 +9,14 @@
  * long as that makes no circle; `make layers` reads this list and checks it:
  *
  *   tools      stack util uts vdso wait
- *   tree       vfs
+ *   tree       vfs namei
+ *   locks      locks
  *   files      file
  *   trace      names decode trace
  *   processes  process clone delivery reap sigframe signal sigqueue time
  *   reports    procinfo procpid
- *   kinds      archive dev console pipe proc
- *   calls      creds dir exec exit fault io mm poll sched sigcalls stat sys
+ *   kinds      archive dev console pipe proc tmpfs
+ *   calls      attr creds dir exec exit fault io mm open poll sched sigcalls stat sys
  *   table      syscall
  *   door       module
  *
@@ -27,9 +28,12 @@
  * Locks, outermost first; all are mutexes, taken at PASSIVE_LEVEL:
  *   mm->lock         one process's brk
  *   file->lock       one open file's offset, across the transfer
+ *   inode->lock      one inode: a regular file's bytes and size, across the transfer; changes of attributes
+ *   tree_lock        every name in the tree: look-ups share it, changes are alone
  *   tasklist_lock    the list of processes, their tasks, and all signal state
  *   pipes_lock       which pipe an inode has
  *   pipe->lock       one pipe, across a transfer
+ *   inode->locks     the list of locks of an inode, then blocked_lock (who waits for whose)
  *   files->lock      one descriptor table
  *   fs->lock         one working directory
  *   console.lock     terminal modes
@@ -52,6 +56,7 @@ void *zalloc(size_t size);  /* zeroed; NULL when memory is out */
 void *alloc_page(void);     /* PAGE_SIZE bytes, not zeroed; NULL when memory is out */
 void release(void *memory); /* NULL is fine */
 char *copy_string(const char *string);
+char *copy_bytes(const char *bytes, size_t length); /* with a NUL behind them */
 long error_of(NTSTATUS status); /* 0, or the negative errno that says it best */
 
 struct mutex {
@@ -73,6 +78,40 @@ static inline void mutex_lock(struct mutex *mutex)
 static inline void mutex_unlock(struct mutex *mutex)
 {
     ExReleasePushLockExclusive(&mutex->lock);
+    KeLeaveCriticalRegion();
+}
+
+/* A lock that readers share. */
+struct rwlock {
+    EX_PUSH_LOCK lock;
+};
+
+static inline void rwlock_init(struct rwlock *lock)
+{
+    ExInitializePushLock(&lock->lock);
+}
+
+static inline void read_lock(struct rwlock *lock)
+{
+    KeEnterCriticalRegion();
+    ExAcquirePushLockShared(&lock->lock);
+}
+
+static inline void read_unlock(struct rwlock *lock)
+{
+    ExReleasePushLockShared(&lock->lock);
+    KeLeaveCriticalRegion();
+}
+
+static inline void write_lock(struct rwlock *lock)
+{
+    KeEnterCriticalRegion();
+    ExAcquirePushLockExclusive(&lock->lock);
+}
+
+static inline void write_unlock(struct rwlock *lock)
+{
+    ExReleasePushLockExclusive(&lock->lock);
     KeLeaveCriticalRegion();
 }
 
@@ -277,6 +316,12 @@ struct inode_operations {
     long (*follow)(struct inode *link, struct inode **out);
     /* Regular files: a section over the bytes, for mmap and exec; NULL: there is none. See inode_section. */
     NTSTATUS (*make_section)(struct inode *inode, PMM_SECTION_HANDLE *section);
+    /* Regular files, too: bytes into the kernel's memory, fewer at the end. */
+    long (*read_at)(struct inode *inode, void *buffer, size_t size, u64 pos);
+    long (*truncate)(struct inode *inode, u64 size);                            /* NULL: -EINVAL */
+    long (*allocate)(struct inode *inode, int mode, u64 offset, u64 length);    /* fallocate; NULL: -EOPNOTSUPP */
+    s64 (*seek)(struct inode *inode, u64 offset, bool hole);                    /* NULL: there are no holes */
+    u64 (*blocks)(struct inode *inode);                                         /* of 512 bytes; NULL: none */
 };
 
 struct file_operations {
@@ -305,42 +350,54 @@ struct file_kind {
     void (*stop)(void);
 };
 
-extern const struct file_kind archive_kind, dev_kind, console_kind, pipe_kind, proc_kind;
+extern const struct file_kind tmpfs_kind, archive_kind, folders_kind, dev_kind, console_kind, pipe_kind, proc_kind;
 extern const struct file_operations pipe_ops; /* of fifos, wherever they stand */
 
 /*
- * A file of the tree. Those of the archive and /dev are made when the module loads, never change after, and
- * stay until it unloads (permanent), so that nobody locks them; those of /proc come and go by their reference
- * count.
+ * A file. It lives as long as somebody has a reference: every name of it in a folder, every open file, who has it as
+ * working directory, what runs it.
+ *
+ * (c) constant once others can find it; (n) tree_lock; (i) lock, and read without it: single words
  */
 struct inode {
     volatile LONG refs;
-    bool permanent;
-    u32 mode, nlink;
-    u64 dev, ino, rdev, size;
-    s64 mtime;
-    const struct inode_operations *ops;
-    const struct file_operations *fops;
-    struct pipe *pipe;    /* of a fifo that is open (pipe.c) */
-    struct inode *parent; /* referenced, unless permanent; the root's is itself */
-    const char *name;     /* in its parent: the archive has no hard links */
-    LIST_ENTRY entries;   /* directories: struct dirent */
-    u64 next_position;    /* of the next dirent */
-    const IO_ARCHIVE_FILE *archive;
-    PMM_SECTION_HANDLE volatile section; /* made on first use */
-    u64 data;                            /* of whoever made it: a process id, a number */
-    const void *entry;
-    LIST_ENTRY all; /* permanent ones */
-    char own_name[24];
+    volatile u32 mode;  /* (i) the type is constant */
+    volatile u32 nlink; /* (n) */
+    volatile u32 uid, gid;      /* (i) */
+    u64 dev, ino, rdev;         /* (c) */
+    volatile u64 size;          /* (i) */
+    s64 volatile atime, mtime, ctime; /* (i) nanoseconds since 1970 */
+    const struct inode_operations *ops; /* (c) */
+    const struct file_operations *fops; /* (c) */
+    struct rwlock lock;
+    struct pipe *pipe;        /* of a fifo that is open (pipe.c) */
+    struct dirent *link;      /* (n) its newest name, also after that has gone; NULL: it never had one in the tree */
+    struct inode *parent;     /* (c) what has no link: the folder it is in, referenced; the root's is itself */
+    struct directory *entries; /* (n) folders of the tree; NULL: nothing is in it */
+    u64 next_position;        /* (n) behind the entries: where ops->readdir goes on */
+    const IO_ARCHIVE_FILE *archive; /* (c) regular files of the archive that nobody has written to: see tmpfs.c */
+    char *text;                     /* (c) symbolic links of the tree */
+    PMM_SECTION_HANDLE volatile section; /* (i) made on first use, stays */
+    u64 pages;                /* (i) of the section, as counted in tree_pages */
+    bool sealable;            /* (c) one of memfd_create's, ... */
+    u32 seals;                /* (i) ... with these F_SEAL_* */
+    bool mapped_writable;     /* a program has, or had, a mapping through which it may write */
+    bool linkable;            /* (c) a file that was made without a name, and may get one */
+    struct lock_list *locks;  /* (c) once there are any: record locks and flock (locks.c) */
+    volatile LONG writers;    /* open files that may write; below zero: programs that run it and forbid that */
+    u64 data;                 /* (c) of whoever made it: a process id, a number */
+    const void *entry;        /* (c) likewise */
+    char own_name[24];        /* what has no link */
 };
 
+/* A name in a folder. */
 struct dirent {
-    LIST_ENTRY links;
-    struct inode *inode;
-    u32 hash;
-    u32 length;
-    u64 position; /* 2 and up: 0 and 1 are "." and ".." */
-    char name[];
+    struct dirent *next;  /* (n) in its hash chain */
+    struct inode *dir;    /* (n) where it is, or was; referenced */
+    struct inode *inode;  /* (n) referenced; NULL: the name has gone */
+    char *name;           /* (n) NUL-terminated */
+    u32 hash, length;     /* (n) */
+    u32 slot;             /* (n) its place when the folder is read */
 };
 
 #define DEV_ROOT makedev(0, 2)
@@ -348,30 +405,109 @@ struct dirent {
 #define DEV_PIPE makedev(0, 9)
 
 extern struct inode *root_inode;
+extern struct rwlock tree_lock;
 
 struct inode *inode_new(u32 mode, u64 dev); /* with one reference; NULL when memory is out */
-struct inode *inode_get(struct inode *inode);
+static inline struct inode *inode_get(struct inode *inode)
+{
+    InterlockedIncrement(&inode->refs);
+    return inode;
+}
 void inode_put(struct inode *inode); /* NULL is fine */
+s64 current_time(void);              /* for files: nanoseconds since 1970 */
+static inline void inode_touch(struct inode *inode) /* it was changed */
+{
+    inode->mtime = inode->ctime = current_time();
+}
+/* Programs that run forbid writing, and who writes forbids running: -ETXTBSY. */
+long inode_get_write(struct inode *inode);
+void inode_put_write(struct inode *inode);
+long inode_deny_write(struct inode *inode);
+void inode_allow_write(struct inode *inode);
+
+/* While the tree is built: dir_add takes over the inode, also when it fails; what dir_find, dir_make (which finds or
+   makes a folder) and dir_link answer is not referenced. */
 long dir_add(struct inode *dir, const char *name, size_t length, struct inode *inode);
-struct inode *dir_find(struct inode *dir, const char *name, size_t length); /* not referenced; NULL */
-struct inode *dir_make(struct inode *dir, const char *name, size_t length); /* finds or makes a folder */
+struct inode *dir_find(struct inode *dir, const char *name, size_t length);
+struct inode *dir_make(struct inode *dir, const char *name, size_t length);
 struct inode *dir_link(struct inode *dir, const char *name, const char *target);
+
+/* Entries of folders; namei.c alone uses them, with tree_lock held. */
+struct removed {
+    struct inode *inode;
+    struct dirent *entry;
+};
+struct dirent *dirent_find(const struct inode *dir, const char *name, size_t length);
+struct dirent *dirent_new(struct inode *dir, const char *name, size_t length, struct inode *inode);
+bool dir_reserve(struct inode *dir);
+bool dir_is_empty(const struct inode *dir);
+void dirent_hang(struct inode *dir, struct dirent *entry);
+void dirent_unhang(struct dirent *entry);
+void dirent_name(struct dirent *entry, char *name, size_t length);
+struct dirent *dirent_becomes_link(struct dirent *entry);
+struct removed dirent_remove(struct dirent *entry);
+void removed_put(struct removed removed);
+void dirent_drop(struct dirent *entry);
+struct inode *parent_of(const struct inode *dir);
+
+extern volatile LONG64 tree_pages, tree_inodes; /* pages that files have, inodes that there are */
+
 long dir_read(struct inode *dir, u64 pos, struct dir_context *ctx);
+struct inode *inode_parent(struct inode *inode); /* of a folder; referenced */
 long inode_readlink(struct inode *link, char *buffer, size_t size);
 static inline bool inode_can_be_mapped(const struct inode *inode)
 {
     return inode->ops != NULL && inode->ops->make_section != NULL;
 }
+/* The section over a file's bytes, made on first use; NULL when memory is out. Not referenced for the caller. */
 PMM_SECTION_HANDLE inode_section(struct inode *inode);
-long path_of(struct inode *inode, char *buffer,
-             size_t size); /* absolute, NUL-terminated; length with NUL, -ENAMETOOLONG */
+/* Absolute, NUL-terminated, of the newest name: length with NUL, -ENAMETOOLONG. " (deleted)" behind one that has gone. */
+long path_of(struct inode *inode, char *buffer, size_t size);
+long path_below(struct inode *inode, const struct inode *root, char *buffer, size_t size); /* likewise, from a root on */
+/* A file without a name is called so, as if it had been removed from dir. False: no memory. */
+bool inode_name_removed(struct inode *inode, struct inode *dir, const char *name);
+bool inode_is_gone(struct inode *inode); /* it had a name, and has none now */
 
+/* What files of a type in the tree do: regular ones, fifos (rdev 0), devices by their number. Kinds say so when they
+   start. One that nobody has spoken for can stand in the tree, but not be opened (-ENXIO). */
+long type_register(u32 type, u64 rdev, const struct inode_operations *ops, const struct file_operations *fops);
+/* A new file of the tree that is to stand in dir; NULL: no memory. */
+struct inode *tree_new(const struct inode *dir, u32 mode, u64 rdev);
+struct inode *tree_new_link(const char *target, size_t length);
+/* Copies bytes of a regular file into the kernel's memory: fewer at its end. */
+long inode_read(struct inode *inode, void *buffer, size_t size, u64 pos);
+/* How many pages files may have together, and how many are free: set by the kind that keeps them. */
+extern void (*tree_statistics)(u64 *pages, u64 *free);
+
+/* ---- Paths (namei.c) ---- */
+
+struct inode *current_root(void); /* of the current task, referenced */
 #define WALK_NOFOLLOW 1 /* a link at the end is the result itself */
-/* Path: PATH_MAX bytes, which the walk overwrites. *out is referenced. */
+/* Path: PATH_MAX bytes, which the walk overwrites. root NULL: the tree's. *out is referenced. */
 long path_walk(struct inode *base, char *path, u32 flags, struct inode **out);
-/* The directory that holds (or would hold) the last name: *last points into path. -EEXIST for "/", "." and
-   "..". */
-long path_walk_parent(struct inode *base, char *path, struct inode **dir, char **last);
+
+/* The last name of a path, and the folder that holds or would hold it. */
+struct leaf {
+    struct inode *dir; /* referenced */
+    char *text;        /* in the path's memory, not NUL-terminated */
+    size_t length;     /* 0: the path is "/" */
+    bool dots;         /* "." or ".." */
+    bool slash;        /* a slash follows: it is to be a folder */
+};
+long path_walk_parent(struct inode *base, char *path, struct leaf *name);
+
+/* What the path names, which is made as a regular file with this mode if it is not there (*made). */
+long path_create(struct inode *base, char *path, u32 flags, u32 mode, struct inode **out, bool *made);
+
+/* Changes of the tree. Each is done wholly or not at all. */
+long name_may_create(const struct leaf *name, bool folder); /* to say what is wrong before anything is made */
+long name_create(const struct leaf *name, struct inode *inode); /* a further reference to inode, whose name it becomes */
+long name_link(const struct leaf *name, struct inode *inode); /* a further name of the inode */
+long name_unlink(const struct leaf *name);
+long name_rmdir(const struct leaf *name);
+#define RENAME_NOREPLACE 1
+#define RENAME_EXCHANGE  2
+long name_rename(const struct leaf *from, const struct leaf *to, u32 flags);
 
 extern BOOLEAN volatile tree_ready; /* before that no program starts */
 long tree_create(const struct file_kind *const *kinds, size_t count); /* the list stays */
@@ -399,6 +535,7 @@ struct files {
     volatile LONG refs;
     struct mutex lock;
     u32 size;                 /* (lock) */
+    u32 lowest_free;          /* (lock) all below are taken */
     struct descriptor *table; /* (lock) */
 };
 
@@ -407,14 +544,23 @@ struct files {
 struct fs {
     volatile LONG refs;
     struct mutex lock;
-    struct inode *cwd; /* (lock) */
+    struct inode *cwd;           /* (lock) */
+    struct inode *volatile root; /* (lock) of chroot; NULL: the tree's */
     volatile u32 umask;
 };
+
+/* ---- Record locks and flock (locks.c) ---- */
+
+long lock_record(struct file *file, u32 command, struct flock __user *lock); /* F_GETLK and its kin */
+long lock_whole(struct file *file, bool write, bool unlock, bool wait); /* flock */
+void locks_end_owner(struct inode *inode, const struct files *owner); /* a descriptor of the table has been closed */
+void locks_end_file(const struct file *file);                         /* the last one of an open file */
 
 #define NR_OPEN 65536 /* descriptors, whatever RLIMIT_NOFILE says */
 
 struct file *file_open(struct inode *inode, u32 flags, long *error); /* the inode is referenced anew */
 void file_put(struct file *file);
+void file_accessed(struct file *file); /* has been read */
 struct files *files_create(void);
 struct files *files_copy(struct files *files); /* what is open is shared; NULL when memory is out */
 void files_put(struct files *files);
@@ -449,6 +595,13 @@ long user_path_at(int dfd, const char __user *path, u32 walk_flags, u32 at_flags
 /* The same for a path that has been copied, and that the walk overwrites. */
 long path_at(int dfd, char *path, u32 walk_flags, u32 at_flags, struct inode **out);
 long base_of(int dfd, const char *path, struct inode **base);
+/* The last name of a path argument, and its folder; name_put in any case. */
+struct user_name {
+    struct leaf name;
+    char *path;
+};
+long user_name_at(int dfd, const char __user *path, struct user_name *name);
+void user_name_put(struct user_name *name);
 
 /* ---- Processes (process.c) ---- */
 
@@ -859,6 +1012,7 @@ void trace_end(struct task *task, u32 code, u32 sig);
 
 struct timex;
 struct sched_attr;
+struct open_how;
 #define CALL(number, name, arguments, parameters) long sys_##name parameters;
 #define NONE(number, name)
 #include "calls.h"

@@ -250,6 +250,16 @@ static long check_file(const struct mapping *m, const struct file *file)
     return 0;
 }
 
+/* A mapping is made through which the file may be written, now or after mprotect; false: it is sealed against that. */
+static bool inode_may_be_written(struct inode *inode)
+{
+    write_lock(&inode->lock);
+    bool may = !(inode->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE));
+    inode->mapped_writable |= may;
+    write_unlock(&inode->lock);
+    return may;
+}
+
 static long file_section(struct mapping *m, struct file *file)
 {
     long error = check_file(m, file);
@@ -265,6 +275,9 @@ static long file_section(struct mapping *m, struct file *file)
     }
     if (m->flags & MAP_GROWSDOWN) {
         return -EINVAL;
+    }
+    if ((m->flags & MAP_TYPE) != MAP_PRIVATE && file_writable(file) && !inode_may_be_written(file->inode)) {
+        return -EPERM;
     }
     m->section = inode_section(file->inode);
     if (m->section == NULL) {

@@ -20,7 +20,7 @@ static const PS_SUBSYSTEM_PROVIDER provider_table = {
 };
 
 /* All kinds of files, in the order in which they are started. */
-static const struct file_kind *const file_kinds[] = {&archive_kind, &dev_kind, &console_kind,
+static const struct file_kind *const file_kinds[] = {&tmpfs_kind, &archive_kind, &folders_kind, &dev_kind, &console_kind,
                                                      &pipe_kind,    &proc_kind};
 
 static bool is_tracing(void)

@@ -159,10 +159,6 @@ static long put_path(struct inode *inode, char *buffer, size_t size)
     char *path = zalloc(PATH_MAX);
     long length = path == NULL ? -ENOMEM : path_of(inode, path, PATH_MAX);
 
-    if (inode->parent == NULL && path != NULL) { /* a stream of the console: its name is all */
-        length = strlen(inode->name) + 1;
-        memcpy(path, inode->name, length);
-    }
     if (length > 0) {
         length = min(length - 1, size);
         memcpy(buffer, path, length);

@@ -4,22 +4,38 @@
 
 #define BLOCK_SIZE 4096
 
-static void fill_stat(const struct inode *inode, struct stat *st)
-{
-    struct timespec time = {.tv_sec = inode->mtime};
+#define NS_PER_SECOND 1000000000L
 
+static struct timespec time_of(s64 ns)
+{
+    s64 second = ns / NS_PER_SECOND - (ns % NS_PER_SECOND < 0);
+    return (struct timespec){.tv_sec = second, .tv_nsec = ns - second * NS_PER_SECOND};
+}
+
+static u64 blocks_of(struct inode *inode)
+{
+    if (inode->ops != NULL && inode->ops->blocks != NULL) {
+        return inode->ops->blocks(inode);
+    }
+    return S_ISREG(inode->mode) ? page_up(inode->size) / 512 : 0;
+}
+
+static void fill_stat(struct inode *inode, struct stat *st)
+{
     *st = (struct stat){
         .st_dev = inode->dev,
         .st_ino = inode->ino,
         .st_nlink = inode->nlink,
         .st_mode = inode->mode,
+        .st_uid = inode->uid,
+        .st_gid = inode->gid,
         .st_rdev = inode->rdev,
         .st_size = inode->size,
         .st_blksize = BLOCK_SIZE,
-        .st_blocks = S_ISREG(inode->mode) ? page_up(inode->size) / 512 : 0,
-        .st_atim = time,
-        .st_mtim = time,
-        .st_ctim = time,
+        .st_blocks = blocks_of(inode),
+        .st_atim = time_of(inode->atime),
+        .st_mtim = time_of(inode->mtime),
+        .st_ctim = time_of(inode->ctime),
     };
 }
 
@@ -83,6 +99,8 @@ static struct statx statx_of(const struct stat *st)
         .stx_mask = STATX_BASIC_STATS,
         .stx_blksize = st->st_blksize,
         .stx_nlink = st->st_nlink,
+        .stx_uid = st->st_uid,
+        .stx_gid = st->st_gid,
         .stx_mode = st->st_mode,
         .stx_ino = st->st_ino,
         .stx_size = st->st_size,
@@ -110,46 +128,6 @@ long sys_statx(int dfd, const char __user *path, int flags, u32 mask, struct sta
     }
     struct statx stx = statx_of(&st);
     return copy_to_user(to, &stx, sizeof(stx));
-}
-
-/* ---- access: everybody is root here, who may do all but execute what is no program and write where
-   nobody can ---- */
-
-static long check_access(const struct inode *inode, int mode)
-{
-    if ((mode & X_OK) && !S_ISDIR(inode->mode) && !(inode->mode & 0111)) {
-        return -EACCES;
-    }
-    if ((mode & W_OK) && (S_ISREG(inode->mode) || S_ISDIR(inode->mode)) && inode->dev == DEV_ROOT) {
-        return -EROFS;
-    }
-    return 0;
-}
-
-long sys_faccessat2(int dfd, const char __user *path, int mode, int flags)
-{
-    struct inode *inode;
-
-    if ((mode & ~(R_OK | W_OK | X_OK)) || (flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))) {
-        return -EINVAL;
-    }
-    long error = user_path_at(dfd, path, walk_flags(flags), flags, &inode);
-    if (error < 0) {
-        return error;
-    }
-    error = check_access(inode, mode);
-    inode_put(inode);
-    return error;
-}
-
-long sys_faccessat(int dfd, const char __user *path, int mode)
-{
-    return sys_faccessat2(dfd, path, mode, 0);
-}
-
-long sys_access(const char __user *path, int mode)
-{
-    return sys_faccessat2(AT_FDCWD, path, mode, 0);
 }
 
 /* ---- readlink ---- */
@@ -195,20 +173,24 @@ long sys_readlink(const char __user *path, char __user *buf, int size)
 
 static long put_statfs(const struct inode *inode, struct statfs __user *to)
 {
-    PS_MEMORY_STATISTICS memory;
     struct statfs st = {
         .f_type = inode->dev == DEV_PROC   ? PROC_SUPER_MAGIC
                   : inode->dev == DEV_PIPE ? PIPEFS_MAGIC
-                                           : RAMFS_MAGIC,
+                                           : TMPFS_MAGIC,
         .f_bsize = BLOCK_SIZE,
         .f_frsize = BLOCK_SIZE,
         .f_namelen = NAME_MAX,
-        .f_flags = ST_VALID | (inode->dev == DEV_ROOT ? ST_RDONLY : 0),
+        .f_flags = ST_VALID,
     };
 
     if (inode->dev == DEV_ROOT) {
-        kernel.QueryMemory(NULL, &memory);
-        st.f_blocks = memory.TotalBytes / BLOCK_SIZE;
+        u64 pages, free;
+        tree_statistics(&pages, &free);
+        st.f_flags |= ST_RELATIME;
+        st.f_blocks = pages;
+        st.f_bfree = st.f_bavail = free;
+        st.f_files = pages;
+        st.f_ffree = (u64)tree_inodes < pages ? pages - tree_inodes : 0;
     }
     return copy_to_user(to, &st, sizeof(st));
 }

@@ -27,14 +27,18 @@ void release(void *memory)
     }
 }
 
-char *copy_string(const char *string)
+char *copy_bytes(const char *bytes, size_t length)
 {
-    size_t size = strlen(string) + 1;
-    char *copy = zalloc(size);
+    char *copy = zalloc(length + 1);
     if (copy != NULL) {
-        memcpy(copy, string, size);
+        memcpy(copy, bytes, length);
     }
     return copy;
+}
+
+char *copy_string(const char *string)
+{
+    return copy_bytes(string, strlen(string));
 }
 
 long error_of(NTSTATUS status)

@@ -1,8 +1,8 @@
-// sources: subsystems/linux/vfs.c subsystems/linux/archive.c subsystems/linux/util.c
+// sources: subsystems/linux/vfs.c subsystems/linux/namei.c subsystems/linux/archive.c subsystems/linux/util.c
 /* SPDX-License-Identifier: MIT */
 /*
  * The file tree of the Linux subsystem over a small archive: walking along paths, dots, slashes and links,
- * reading folders, finding an inode's path. The address sanitizer finds what is lost when the tree goes.
+ * reading folders, finding an inode's path, making, removing and renaming. The address sanitizer finds what is lost when the tree goes.
  */
 #define _POSIX_C_SOURCE 200809L /* keeps the host's own structures out, which abi.h defines */
 #undef _DEFAULT_SOURCE
@@ -72,15 +72,68 @@ static struct _IO_ARCHIVE_FILE const *Next(struct _IO_ARCHIVE_FILE const *File, 
     return File + 1 < Archive + ARRAYSIZE(Archive) ? File + 1 : NULL;
 }
 
-static NTSTATUS MakeSection(const VOID *Data, SIZE_T Size, PMM_SECTION_HANDLE *Section)
+static PVOID NoThread(VOID)
+{
+    return NULL;
+}
+
+VOID KeQuerySystemTime(PLARGE_INTEGER Time)
+{
+    Time->QuadPart = 116444736000000000 + 30000000; /* three seconds after 1970 */
+}
+
+/* One thread: a lock that is taken twice is a mistake. */
+static int Held;
+
+VOID KeEnterCriticalRegion(VOID)
+{
+}
+
+VOID KeLeaveCriticalRegion(VOID)
+{
+}
+
+VOID ExInitializePushLock(PEX_PUSH_LOCK Lock)
+{
+}
+
+VOID ExAcquirePushLockExclusive(PEX_PUSH_LOCK Lock)
+{
+    CHECK_EQUAL(0, Held++);
+}
+
+VOID ExReleasePushLockExclusive(PEX_PUSH_LOCK Lock)
+{
+    Held--;
+}
+
+VOID ExAcquirePushLockShared(PEX_PUSH_LOCK Lock)
+{
+    CHECK_EQUAL(0, Held++);
+}
+
+VOID ExReleasePushLockShared(PEX_PUSH_LOCK Lock)
+{
+    Held--;
+}
+
+static NTSTATUS MakeSection(struct inode *Inode, PMM_SECTION_HANDLE *Section)
 {
     *Section = malloc(1);
     return STATUS_SUCCESS;
 }
 
-static VOID DropSection(PMM_SECTION_HANDLE Section)
+static VOID RetireSection(PMM_SECTION_HANDLE Section, VOID (*Gone)(PVOID Context), PVOID Context)
 {
     free(Section);
+    Gone(Context);
+}
+
+static const struct inode_operations FileOperations = {.make_section = MakeSection};
+
+static long StartFiles(void)
+{
+    return type_register(S_IFREG, 0, &FileOperations, NULL);
 }
 
 static struct inode *Magic; /* where /magic leads */
@@ -128,7 +181,8 @@ static void StopLast(void)
 
 static const struct file_kind MagicKind = {.start = StartMagic, .stop = StopMagic};
 static const struct file_kind LastKind = {.start = StartLast, .stop = StopLast};
-static const struct file_kind *const Kinds[] = {&archive_kind, &MagicKind, &LastKind};
+static const struct file_kind FilesKind = {.start = StartFiles};
+static const struct file_kind *const Kinds[] = {&FilesKind, &archive_kind, &MagicKind, &LastKind};
 static const struct file_kind *const Refused[] = {&archive_kind, &LastKind, &MagicKind};
 
 /* ---- Tools ---- */
@@ -200,6 +254,7 @@ static void MagicLinksLeadWithoutAName(void)
 {
     long Error;
     Magic = Walk(root_inode, "/etc", 0, &Error);
+    inode_put(Magic); /* the tree has it */
     CHECK_TEXT("/etc", Leads("/magic", 0));
     CHECK_TEXT("/etc/passwd", Leads("/magic/passwd", 0));
     CHECK_TEXT("/", Leads("/magic/../", 0));
@@ -231,17 +286,20 @@ static void WhatIsTooLongIsRefused(void)
 static void ParentsAreFound(void)
 {
     char Path[PATH_MAX] = "/usr/up/new/";
-    struct inode *Folder;
-    char *Last;
+    struct leaf Leaf;
 
-    CHECK_EQUAL(0, path_walk_parent(root_inode, Path, &Folder, &Last));
-    CHECK_TEXT("new", Last);
-    CHECK(Folder == dir_find(root_inode, "etc", 3));
-    release(Last);
-    CHECK_EQUAL(-EEXIST, path_walk_parent(root_inode, strcpy(Path, "/"), &Folder, &Last));
-    CHECK_EQUAL(-EEXIST, path_walk_parent(root_inode, strcpy(Path, "/usr/.."), &Folder, &Last));
-    CHECK_EQUAL(-ENOENT, path_walk_parent(root_inode, strcpy(Path, "/none/x"), &Folder, &Last));
-    CHECK_EQUAL(-ENOTDIR, path_walk_parent(root_inode, strcpy(Path, "/etc/passwd/x"), &Folder, &Last));
+    CHECK_EQUAL(0, path_walk_parent(root_inode, Path, &Leaf));
+    CHECK(Leaf.length == 3 && memcmp(Leaf.text, "new", 3) == 0 && Leaf.slash && !Leaf.dots);
+    CHECK(Leaf.dir == dir_find(root_inode, "etc", 3));
+    inode_put(Leaf.dir);
+    CHECK_EQUAL(0, path_walk_parent(root_inode, strcpy(Path, "/"), &Leaf));
+    CHECK(Leaf.length == 0 && Leaf.dir == root_inode);
+    inode_put(Leaf.dir);
+    CHECK_EQUAL(0, path_walk_parent(root_inode, strcpy(Path, "/usr/.."), &Leaf));
+    CHECK(Leaf.dots);
+    inode_put(Leaf.dir);
+    CHECK_EQUAL(-ENOENT, path_walk_parent(root_inode, strcpy(Path, "/none/x"), &Leaf));
+    CHECK_EQUAL(-ENOTDIR, path_walk_parent(root_inode, strcpy(Path, "/etc/passwd/x"), &Leaf));
 }
 
 /* ---- Folders ---- */
@@ -284,7 +342,7 @@ static void FilesAreWhatTheArchiveSays(void)
     struct inode *File = dir_find(Etc, "passwd", 6);
 
     CHECK_EQUAL(S_IFDIR | 0700, Etc->mode); /* implied first, named later */
-    CHECK_EQUAL(9, Etc->mtime);
+    CHECK_EQUAL(9000000000, Etc->mtime);
     CHECK_EQUAL(S_IFREG | 0644, File->mode);
     CHECK_EQUAL(8, File->size);
     CHECK(inode_section(File) != NULL && inode_section(File) == inode_section(File));
@@ -312,6 +370,120 @@ static void NumbersArePrinted(void)
     CHECK_TEXT("-7|   42|42   |00042|fedcba9876543210|10|s|ab  |c%", Line);
 }
 
+static struct leaf Parent(const char *Path)
+{
+    static char Copies[2][PATH_MAX];
+    static int Turn;
+    char *Copy = strcpy(Copies[Turn++ % 2], Path);
+    struct leaf Leaf = {0};
+
+    CHECK_EQUAL(0, path_walk_parent(root_inode, Copy, &Leaf));
+    return Leaf;
+}
+
+static long Make(const char *Path, u32 Mode)
+{
+    struct leaf Leaf = Parent(Path);
+    struct inode *Inode = tree_new(Leaf.dir, Mode, 0);
+    long Error = name_create(&Leaf, Inode);
+
+    inode_put(Inode);
+    inode_put(Leaf.dir);
+    return Error;
+}
+
+static long Remove(const char *Path, long (*How)(const struct leaf *Leaf))
+{
+    struct leaf Leaf = Parent(Path);
+    long Error = How(&Leaf);
+    inode_put(Leaf.dir);
+    return Error;
+}
+
+static long Rename(const char *From, const char *To, u32 Flags)
+{
+    struct leaf Source = Parent(From), Target = Parent(To);
+    long Error = name_rename(&Source, &Target, Flags);
+    inode_put(Source.dir);
+    inode_put(Target.dir);
+    return Error;
+}
+
+/* Thousands of names in one folder, some of them gone, are all found and each is read once; a name keeps its position. */
+static void FoldersGrow(void)
+{
+    static struct Listing All;
+    char Path[40];
+    enum { MANY = 5000 };
+
+    CHECK_EQUAL(0, Make("/many", S_IFDIR | 0755));
+    for (int i = 0; i < MANY; i++) {
+        snprintf(Path, sizeof(Path), "/many/%d", i);
+        CHECK_EQUAL(0, Make(Path, S_IFREG | 0644));
+    }
+    CHECK_EQUAL(-EEXIST, Make("/many/17", S_IFREG | 0644));
+    for (int i = 0; i < MANY; i++) {
+        snprintf(Path, sizeof(Path), "/many/%d", i);
+        CHECK_TEXT(Path, Leads(Path, 0));
+        if (i % 100 != 0) {
+            CHECK_EQUAL(0, Remove(Path, name_unlink));
+        }
+    }
+    CHECK_EQUAL(-ENOTEMPTY, Remove("/many", name_rmdir));
+    All = (struct Listing){.Context.emit = Emit, .Room = 6};
+    long Error;
+    struct inode *Many = Walk(root_inode, "/many", 0, &Error);
+    dir_read(Many, 0, &All.Context);
+    CHECK_TEXT(". .. 0 100 200 300 ", All.Names);
+    CHECK_EQUAL(0, Make("/many/new", S_IFREG | 0644)); /* in a free place, perhaps before, perhaps behind */
+    CHECK_EQUAL(0, Rename("/many/400", "/many/x", 0));
+    All.Names[0] = 0, All.Room = 1;
+    dir_read(Many, All.Position, &All.Context);
+    CHECK(strcmp(All.Names, "x ") == 0 || strcmp(All.Names, "new ") == 0);
+    inode_put(Many);
+}
+
+static void NamesMove(void)
+{
+    CHECK_EQUAL(0, Make("/a", S_IFDIR | 0755));
+    CHECK_EQUAL(0, Make("/a/b", S_IFDIR | 0755));
+    CHECK_EQUAL(0, Make("/a/file", S_IFREG | 0644));
+    CHECK_EQUAL(-EINVAL, Rename("/a", "/a/b/c", 0));
+    CHECK_EQUAL(-ENOTEMPTY, Rename("/empty", "/a", 0));
+    CHECK_EQUAL(-EISDIR, Rename("/a/file", "/empty", 0));
+    CHECK_EQUAL(-ENOTDIR, Rename("/empty", "/a/file", 0));
+    CHECK_EQUAL(-EEXIST, Rename("/a/file", "/empty", RENAME_NOREPLACE));
+    CHECK_EQUAL(0, Rename("/a/b", "/empty/deeper", 0));
+    CHECK_TEXT("/empty/deeper", Leads("/empty/deeper/.", 0));
+    CHECK_TEXT("/empty", Leads("/empty/deeper/..", 0));
+    CHECK_EQUAL(2, dir_find(root_inode, "a", 1)->nlink);
+    CHECK_EQUAL(0, Rename("/a/file", "/empty", RENAME_EXCHANGE));
+    CHECK_TEXT("/a/file/deeper", Leads("/a/file/deeper", 0));
+    CHECK_EQUAL(3, dir_find(root_inode, "a", 1)->nlink);
+    CHECK_EQUAL(-EBUSY, Rename("/a/.", "/b", 0));
+}
+
+/* Who stands in a folder that is removed, with all above it, can still ask what it was. */
+static void WhatIsRemovedStaysForItsUsers(void)
+{
+    char Text[PATH_MAX];
+    long Error;
+    struct inode *Deep = Walk(root_inode, "/a/file/deeper", 0, &Error);
+
+    CHECK_EQUAL(0, Remove("/a/file/deeper", name_rmdir));
+    CHECK_EQUAL(0, Remove("/a/file", name_rmdir));
+    CHECK_EQUAL(0, Remove("/a", name_rmdir));
+    CHECK_EQUAL(0, Deep->nlink);
+    path_of(Deep, Text, sizeof(Text));
+    CHECK_TEXT("/a/file/deeper (deleted)", Text);
+    CHECK(Walk(Deep, "x", 0, &Error) == NULL && Error == -ENOENT);
+    struct leaf Leaf = {.dir = Deep, .text = "x", .length = 1};
+    struct inode *New = tree_new(Deep, S_IFREG | 0644, 0);
+    CHECK_EQUAL(-ENOENT, name_create(&Leaf, New));
+    inode_put(New);
+    inode_put(Deep);
+}
+
 /* In the list's order; back in the other one. (The tree of the tests before is taken back here.) */
 static void KindsStartInOrderAndStopInReverse(void)
 {
@@ -337,8 +509,8 @@ int main(void)
 {
     kernel.FirstFile = First;
     kernel.NextFile = Next;
-    kernel.CreateDataSection = MakeSection;
-    kernel.DereferenceSection = DropSection;
+    kernel.RetireSection = RetireSection;
+    kernel.CurrentThreadContext = NoThread;
     if (tree_create(Kinds, ARRAYSIZE(Kinds)) < 0) {
         return 1;
     }
@@ -350,6 +522,9 @@ int main(void)
     RUN(FoldersAreReadInPieces);
     RUN(FilesAreWhatTheArchiveSays);
     RUN(PathsNeedRoom);
+    RUN(FoldersGrow);
+    RUN(NamesMove);
+    RUN(WhatIsRemovedStaysForItsUsers);
     RUN(NumbersArePrinted);
     RUN(KindsStartInOrderAndStopInReverse);
     RUN(AKindThatFailsEndsTheStart);
