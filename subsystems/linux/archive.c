@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The boot archives' "root/" as the file tree at its start: folders, symbolic links, and files, whose bytes stay where
-   they are until somebody writes to them. */
+   they are until somebody writes to them; and the native programs, in the folder /native. */
 #include "linux.h"
 
-#define PREFIX     "root/"
+#define PREFIX        "root/"
+#define NATIVE_PREFIX "native/"
 #define NS_PER_SECOND 1000000000L
 
 /* What the archive says of a file. */
@@ -72,9 +73,9 @@ static struct inode *archive_inode(const struct inode *dir, const IO_ARCHIVE_FIL
 }
 
 /* Puts one file where its path says. What fits nowhere is left out. */
-static long archive_insert(struct place *place, const IO_ARCHIVE_FILE *archive)
+static long archive_insert(struct place *place, const IO_ARCHIVE_FILE *archive, const char *path)
 {
-    const char *name = go_to_folder(place, archive->Path + strlen(PREFIX));
+    const char *name = go_to_folder(place, path);
     size_t length = name != NULL ? strlen(name) : 0;
 
     if (name == NULL || length > NAME_MAX) {
@@ -95,18 +96,25 @@ static bool is_wanted(const IO_ARCHIVE_FILE *archive)
     return S_ISDIR(archive->Mode) || S_ISREG(archive->Mode) || S_ISLNK(archive->Mode);
 }
 
-static long archive_start(void)
+/* What begins with the prefix, under its path without the first skipped bytes. */
+static long insert_all(const char *prefix, size_t skipped)
 {
     struct place place = {NULL, NULL, 0};
     long error = 0;
-    const IO_ARCHIVE_FILE *file = kernel.FirstFile(PREFIX);
+    const IO_ARCHIVE_FILE *file = kernel.FirstFile(prefix);
 
-    for (; file != NULL && error == 0; file = kernel.NextFile(file, PREFIX)) {
+    for (; file != NULL && error == 0; file = kernel.NextFile(file, prefix)) {
         if (is_wanted(file)) {
-            error = archive_insert(&place, file);
+            error = archive_insert(&place, file, file->Path + skipped);
         }
     }
     return error;
+}
+
+static long archive_start(void)
+{
+    long error = insert_all(PREFIX, strlen(PREFIX));
+    return error < 0 ? error : insert_all(NATIVE_PREFIX, 0);
 }
 
 const struct file_kind archive_kind = {.start = archive_start};

@@ -142,10 +142,7 @@ static long image_parse(struct image *image)
     const IO_ARCHIVE_FILE *file = image->inode->archive;
 
     NTSTATUS status = LdrParseElfImage(file->Data, file->Size, file->Size, &limits, &image->elf);
-    if (!NT_SUCCESS(status) || image->elf.Native) {
-        return -ENOEXEC;
-    }
-    return 0;
+    return NT_SUCCESS(status) ? 0 : -ENOEXEC;
 }
 
 /* ---- Scripts ---- */
@@ -253,7 +250,7 @@ static long program_open_interpreter(struct program *program)
     long error = image_open(&program->interpreter, path);
     program->interpreter_missing = error == -ENOENT;
     if (error == 0) {
-        error = image_parse(&program->interpreter) < 0 ? -ELIBBAD : 0;
+        error = image_parse(&program->interpreter) < 0 || program->interpreter.elf.Native ? -ELIBBAD : 0;
     }
     program->has_interpreter = true;
     return error;
@@ -474,6 +471,11 @@ static NTSTATUS program_load(struct program *program, struct process *owner, KTR
 
     program->main.bias = program->main.elf.PositionIndependent ? bias_for(&program->main.elf, PIE_BASE) : 0;
     set_limit(owner->mm, owner->rlimits[RLIMIT_STACK].rlim_cur);
+    if (program->main.elf.Native) { /* which runs elsewhere: a page that waits for it is all */
+        stack = (struct stack_result){.sp = NATIVE_STACK};
+        set_mm(owner->mm, program, &stack);
+        return native_load(process, regs);
+    }
     NTSTATUS status = map_stack(owner, program);
     if (NT_SUCCESS(status)) {
         status = map_image(process, &program->main);
@@ -758,6 +760,9 @@ NTSTATUS linux_start_program(PPS_PROGRAM request, PEPROCESS *object)
     bool traced = skip_strace(&wanted);
     struct program *program = program_from(&wanted, &error);
     NTSTATUS status = program == NULL ? STATUS_NO_MEMORY : status_of(program, error);
+    if (NT_SUCCESS(status) && program->main.elf.Native) {
+        status = STATUS_INVALID_IMAGE_FORMAT; /* who asks is native, and starts it without us */
+    }
     if (NT_SUCCESS(status)) {
         status = start_process(program, request->WorkingDirectory, traced, object);
     }
@@ -898,6 +903,19 @@ static void start_over(struct program *program, struct task *task)
     kernel.SetRegisters(task->thread, &regs);
 }
 
+/* The native process that the current one will stand for. */
+static long create_native(struct program *program)
+{
+    const struct native_strings strings = {
+        .arguments = program->arguments.data,
+        .arguments_size = program->arguments.size,
+        .argument_count = program->arguments.count,
+        .environment = program->environment.data,
+        .environment_size = program->environment.size,
+    };
+    return native_create(current_process(), program->main.inode, &strings);
+}
+
 static long replace_program(struct program *program)
 {
     struct task *task = current_task();
@@ -910,8 +928,15 @@ static long replace_program(struct program *program)
     if (error < 0) {
         return error;
     }
-    error = error_of(kernel.ReplaceAddressSpace());
+    if (program->main.elf.Native) {
+        error = create_native(program);
+    }
     if (error == 0) {
+        error = error_of(kernel.ReplaceAddressSpace());
+    }
+    if (error < 0) {
+        native_end(task->process);
+    } else {
         fresh_use(&fresh, task);
         vfork_release(task);
         start_over(program, task);
@@ -922,6 +947,9 @@ static long replace_program(struct program *program)
 
 long sys_execve(const char __user *path, u64 argv, u64 envp)
 {
+    if (current_process()->native != NULL) {
+        return native_serve(current_process());
+    }
     long error;
     struct program *program = program_from_user(path, argv, envp, &error);
     if (error == 0) {

@@ -76,6 +76,7 @@ void linux_process_exit(PEPROCESS object, PVOID context)
     LIST_ENTRY gone;
 
     InitializeListHead(&gone);
+    native_end(process);
     mutex_lock(&tasklist_lock);
     process->exited = true;
     process->wait_status = wait_status_of(PsGetProcessExitStatus(object));

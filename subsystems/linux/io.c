@@ -34,7 +34,7 @@ static long transfer(struct file *file, bool write, struct iobuf *buf, u64 *pos)
 }
 
 /* At the file's own offset, which moves along under its lock; streams have neither. */
-static long transfer_here(struct file *file, bool write, struct iobuf *buf)
+long file_transfer(struct file *file, bool write, struct iobuf *buf)
 {
     if (file->ops->stream) {
         return transfer(file, write, buf, NULL);
@@ -51,7 +51,7 @@ static NOINLINE long read_or_write_checked(struct file *file, bool write, const 
 {
     struct iobuf iobuf = user_buf(base, count), *buf = &iobuf;
     long result = may_transfer(file, write, buf->at, buf->left);
-    return result < 0 ? result : transfer_here(file, write, buf);
+    return result < 0 ? result : file_transfer(file, write, buf);
 }
 
 /* A stream that may be used so, and memory that may be the program's, need no more checks. */
@@ -176,7 +176,7 @@ static long vector(int fd, bool write, const struct iovec __user *iov, u64 count
         result = get_vector(iov, count, &pieces, &buf);
     }
     if (result == 0) {
-        result = offset != NULL ? transfer(file, write, &buf, &pos) : transfer_here(file, write, &buf);
+        result = offset != NULL ? transfer(file, write, &buf, &pos) : file_transfer(file, write, &buf);
     }
     release(pieces);
     file_put(file);
@@ -284,7 +284,7 @@ static long send_chunk(struct file *out, struct file *in, u64 *pos, size_t count
         return size;
     }
     buf = kernel_buf(chunk, size);
-    long written = transfer_here(out, true, &buf);
+    long written = file_transfer(out, true, &buf);
     if (written > 0) {
         *pos += written;
     }

@@ -16,7 +16,7 @@
  *   processes  process clone delivery reap sigframe signal sigqueue time
  *   reports    procinfo procpid
  *   kinds      archive dev console pipe proc tmpfs
- *   calls      attr creds dir exec exit fault io mm open poll sched sigcalls stat sys
+ *   calls      attr creds dir exec exit fault io mm native open poll sched sigcalls stat sys
  *   table      syscall
  *   door       module
  *
@@ -588,6 +588,9 @@ static inline bool file_writable(const struct file *file)
     return flags == O_WRONLY || flags == O_RDWR;
 }
 
+/* A transfer at the file's own position (io.c). */
+long file_transfer(struct file *file, bool write, struct iobuf *buf);
+
 /* A path argument, copied: PATH_MAX bytes, to be given back with release(). */
 long get_path(const char __user *path, char **out);
 /* What a path argument with its folder descriptor names. AT_EMPTY_PATH in at_flags allows an empty path. */
@@ -728,6 +731,7 @@ struct process {
     bool tell_continued;       /* (t) the parent does not know yet that the process goes on */
     KEVENT continued;          /* notification; (t) signalled while the process is not stopped */
     struct names *names;       /* (t) */
+    struct native *native;     /* what it stands for; NULL: an ordinary process. Its own task's */
     u32 exit_code; /* (t) */
     bool exited;   /* (t) linux_process_exit has been here */
     u8 trace;      /* enum trace: set before its first task runs */
@@ -878,6 +882,26 @@ void vdso_set_realtime(u64 units);
 /* ---- Programs (exec.c) ---- */
 
 NTSTATUS linux_start_program(PPS_PROGRAM program, PEPROCESS *object);
+
+/* ---- Native programs (native.c) ---- */
+
+/* NUL-terminated strings, one behind the other; an empty one ends the environment. */
+struct native_strings {
+    const char *arguments, *environment;
+    size_t arguments_size, environment_size;
+    u32 argument_count;
+};
+
+long native_start(PDRIVER_OBJECT driver); /* when the module is loaded */
+void native_stop(void);
+/* Makes the native process of the inode, an archive's file, for the current process to stand for: suspended. */
+long native_create(struct process *process, struct inode *inode, const struct native_strings *strings);
+/* The program of a process that stands for another one, in an empty address space: the page below NATIVE_STACK. */
+#define NATIVE_STACK 0x11000UL
+NTSTATUS native_load(PEPROCESS object, KTRAP_FRAME *regs);
+/* The call in which it stays, until the native process ends. -ERESTARTSYS. */
+long native_serve(struct process *process);
+void native_end(struct process *process); /* at the process's end: of what it stands for, too */
 
 /* ---- Signals (signal.c) ---- */
 

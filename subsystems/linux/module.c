@@ -35,6 +35,7 @@ static VOID linux_unload(PDRIVER_OBJECT driver)
     PsUnregisterSubsystemProvider(provider, TRUE);
     tree_destroy();
     vdso_stop();
+    native_stop();
 }
 
 /* The making of the tree needs the kernel's table; programs that come earlier are refused. */
@@ -58,5 +59,12 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING registry_path)
     mutex_init(&tasklist_lock);
     driver->DriverUnload = linux_unload;
     trace_start(is_tracing());
-    return start();
+    if (native_start(driver) < 0) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    NTSTATUS status = start();
+    if (!NT_SUCCESS(status)) {
+        native_stop();
+    }
+    return status;
 }

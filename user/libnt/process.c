@@ -5,7 +5,7 @@
 #include "kernel/rtl/rtl.h"
 
 /* What programs of subsystems find in their environment. */
-static const char Environment[] = "PATH=/bin:/usr/bin:/sbin:/usr/sbin\0HOME=/root\0TERM=vt100";
+static const char Environment[] = "PATH=/bin:/usr/bin:/sbin:/usr/sbin:/native\0HOME=/root\0TERM=vt100";
 #define ENVIRONMENT_COUNT 3
 
 /* ---- Strings ---- */

@@ -4,6 +4,7 @@
  *
  *   exit N            ends with N
  *   sleep MS N        ends with N after a while
+ *   ticks             sleeps and wakes, for ever
  *   spin N            N threads that run for ever, this one included
  *   threads N         makes and ends N threads, then ends with 0
  *   arguments ...     ends with a check sum of the arguments behind it
@@ -304,6 +305,11 @@ int main(int argc, char **argv)
     if (strcmp(Role, "sleep") == 0) {
         Sleep((ULONG)First);
         return (int)Second;
+    }
+    if (strcmp(Role, "ticks") == 0) {
+        for (;;) {
+            Sleep(5);
+        }
     }
     if (strcmp(Role, "spin") == 0) {
         return Spin(First);
