@@ -4,8 +4,8 @@
  * building the stack, and starting it: in a new process for a native caller, or in place of the current one
  * (execve).
  *
- * Files' bytes are mapped, never copied to be read: whole pages come from the section over the archive's
- * file. Only pages that two segments share, and the zeros behind a segment's file part, are written.
+ * Files' bytes are mapped: whole pages come from the file's section. Only pages that two segments share, and the
+ * zeros behind a segment's file part, are written. Nobody may write to a file while it runs.
  */
 #include "linux.h"
 #include "stack.h"
@@ -20,7 +20,9 @@
 
 /* An ELF file and where it goes. */
 struct image {
-    struct inode *inode; /* referenced */
+    struct inode *inode; /* referenced; nobody writes to it meanwhile */
+    u8 *head;            /* its first bytes, in pool */
+    size_t head_size;
     LDR_ELF_IMAGE elf;
     u64 bias;
 };
@@ -84,6 +86,17 @@ static long buffer_prepend(struct buffer *buffer, const char *string, size_t len
     return 0;
 }
 
+static void image_close(struct image *image)
+{
+    if (image->inode != NULL) {
+        inode_allow_write(image->inode);
+        inode_put(image->inode);
+    }
+    release(image->head);
+    image->inode = NULL;
+    image->head = NULL;
+}
+
 static void program_release(struct program *program)
 {
     if (program == NULL) {
@@ -96,8 +109,8 @@ static void program_release(struct program *program)
         release(program->arguments.data);
     }
     release(program->environment.data);
-    inode_put(program->main.inode);
-    inode_put(program->interpreter.inode);
+    image_close(&program->main);
+    image_close(&program->interpreter);
     release(program);
 }
 
@@ -105,16 +118,43 @@ static void program_release(struct program *program)
 
 static long may_execute(const struct inode *inode)
 {
-    if (!S_ISREG(inode->mode) || !(inode->mode & 0111)) {
-        return -EACCES;
-    }
-    return inode->archive == NULL ? -EACCES : 0;
+    return S_ISREG(inode->mode) && (inode->mode & 0111) && inode_can_be_mapped(inode) ? 0 : -EACCES;
 }
 
-/* Replaces image->inode by what the path names, if it may be executed. The path is copied. */
-static long image_open(struct image *image, const char *path)
+/* Has at least size bytes of the file's start at hand, if it is so long. */
+static long image_read_head(struct image *image, size_t size)
 {
-    struct inode *inode;
+    if (size <= image->head_size && image->head != NULL) {
+        return 0;
+    }
+    release(image->head);
+    image->head = zalloc(size);
+    long count = image->head != NULL ? inode_read(image->inode, image->head, size, 0) : -ENOMEM;
+    image->head_size = count > 0 ? count : 0;
+    return count < 0 ? count : 0;
+}
+
+#define HEAD_SIZE PAGE_SIZE /* enough for most program headers, the notes behind them, and a script's first line */
+
+/* Takes over the reference to the inode, also when it fails. */
+static long image_begin(struct image *image, struct inode *inode)
+{
+    image_close(image);
+    long error = may_execute(inode);
+    if (error == 0) {
+        error = inode_deny_write(inode);
+    }
+    if (error < 0) {
+        inode_put(inode);
+        return error;
+    }
+    image->inode = inode;
+    return image_read_head(image, HEAD_SIZE);
+}
+
+/* What a path names, which is copied for the walk. */
+static long path_copied(const char *path, struct inode **inode)
+{
     char *walk = zalloc(PATH_MAX);
     if (walk == NULL) {
         return -ENOMEM;
@@ -124,24 +164,54 @@ static long image_open(struct image *image, const char *path)
         memcpy(walk, path, strlen(path) + 1);
         struct task *task = current_task();
         struct inode *base = task != NULL ? fs_cwd(task->fs) : inode_get(root_inode);
-        error = path_walk(base, walk, 0, &inode);
+        error = path_walk(base, walk, 0, inode);
         inode_put(base);
     }
     release(walk);
-    if (error < 0) {
-        return error;
+    return error;
+}
+
+/* Replaces image->inode by what the path names, if it may be executed. */
+static long image_open(struct image *image, const char *path)
+{
+    struct inode *inode;
+    long error = path_copied(path, &inode);
+    return error < 0 ? error : image_begin(image, inode);
+}
+
+/* How far the program headers reach; 0: it is no ELF file, or they are nowhere. */
+static u64 headers_end(const struct image *image)
+{
+    struct {
+        u8 ident[16];
+        u8 rest[16];
+        u64 phoff;
+        u8 more[14];
+        u16 phentsize, phnum;
+    } __attribute__((packed)) header;
+    u64 end;
+
+    if (image->head_size < sizeof(header)) {
+        return 0;
     }
-    inode_put(image->inode);
-    image->inode = inode;
-    return may_execute(inode);
+    memcpy(&header, image->head, sizeof(header));
+    return memcmp(header.ident, "\x7f" "ELF", 4) != 0 ||
+                   __builtin_add_overflow(header.phoff, (u32)header.phentsize * header.phnum, &end) ||
+                   end > image->inode->size
+               ? 0
+               : end;
 }
 
 static long image_parse(struct image *image)
 {
     static const LDR_ELF_LIMITS limits = {LOWEST_IMAGE, TASK_SIZE};
-    const IO_ARCHIVE_FILE *file = image->inode->archive;
 
-    NTSTATUS status = LdrParseElfImage(file->Data, file->Size, file->Size, &limits, &image->elf);
+    long error = image_read_head(image, headers_end(image));
+    if (error < 0) {
+        return error;
+    }
+    NTSTATUS status =
+        LdrParseElfImage(image->head, image->head_size, image->inode->size, &limits, &image->elf);
     return NT_SUCCESS(status) ? 0 : -ENOEXEC;
 }
 
@@ -159,12 +229,12 @@ struct script {
 };
 
 /* -ENOEXEC: no script. */
-static long script_parse(const IO_ARCHIVE_FILE *file, struct script *script)
+static long script_parse(const struct image *image, struct script *script)
 {
-    const char *at = (const char *)file->Data;
-    const char *end = at + min(file->Size, BINPRM_BUF_SIZE);
+    const char *at = (const char *)image->head;
+    const char *end = at + min(image->head_size, BINPRM_BUF_SIZE);
 
-    if (file->Size < 2 || at[0] != '#' || at[1] != '!') {
+    if (image->head_size < 2 || at[0] != '#' || at[1] != '!') {
         return -ENOEXEC;
     }
     at += 2;
@@ -172,7 +242,7 @@ static long script_parse(const IO_ARCHIVE_FILE *file, struct script *script)
     while (line_end < end && *line_end != '\n' && *line_end != 0) {
         line_end++;
     }
-    if (line_end == end && file->Size > BINPRM_BUF_SIZE) {
+    if (line_end == end && image->head_size > BINPRM_BUF_SIZE) {
         return -ENOEXEC; /* the line does not end where we look */
     }
     while (line_end > at && is_blank(line_end[-1])) {
@@ -223,7 +293,7 @@ static long program_resolve(struct program *program)
     struct script script;
     long error = image_open(&program->main, path);
 
-    for (int scripts = 0; error == 0 && script_parse(program->main.inode->archive, &script) == 0; scripts++) {
+    for (int scripts = 0; error == 0 && script_parse(&program->main, &script) == 0; scripts++) {
         error = scripts < MAX_SCRIPTS ? script_apply(program, &script, &path) : -ELOOP;
         if (error == 0) {
             error = image_open(&program->main, path);
@@ -239,15 +309,24 @@ static long program_resolve(struct program *program)
 static long program_open_interpreter(struct program *program)
 {
     const LDR_ELF_IMAGE *elf = &program->main.elf;
-    const char *path = (const char *)program->main.inode->archive->Data + elf->InterpreterOffset;
 
     if (!elf->HasInterpreter) {
         return 0;
     }
-    if (path[elf->InterpreterSize - 1] != 0) {
+    if (elf->InterpreterSize > PATH_MAX) {
         return -ENOEXEC;
     }
-    long error = image_open(&program->interpreter, path);
+    char *path = zalloc(PATH_MAX);
+    if (path == NULL) {
+        return -ENOMEM;
+    }
+    long error = inode_read(program->main.inode, path, elf->InterpreterSize, elf->InterpreterOffset);
+    if (error != (long)elf->InterpreterSize || path[elf->InterpreterSize - 1] != 0) {
+        release(path);
+        return error < 0 ? error : -ENOEXEC;
+    }
+    error = image_open(&program->interpreter, path);
+    release(path);
     program->interpreter_missing = error == -ENOENT;
     if (error == 0) {
         error = image_parse(&program->interpreter) < 0 || program->interpreter.elf.Native ? -ELIBBAD : 0;
@@ -330,6 +409,25 @@ static NTSTATUS map_segment(PEPROCESS process, const struct image *image, const 
     return status;
 }
 
+/* Fills a page as the image has it: the bytes and zeros of all segments that touch it. Answers their rights. */
+static ULONG read_image_page(const struct image *image, u64 address, u8 *page)
+{
+    ULONG rights = 0;
+
+    for (ULONG i = 0; i < image->elf.SegmentCount; i++) {
+        const LDR_ELF_SEGMENT *segment = &image->elf.Segments[i];
+        u64 from = segment->Address > address ? segment->Address : address;
+        u64 to = min(segment->Address + segment->FileSize, address + PAGE_SIZE);
+        if (segment->Start <= address && address < segment->End) {
+            rights |= segment->Protection;
+        }
+        if (from < to) {
+            inode_read(image->inode, page + (from - address), to - from, segment->FileOffset + (from - segment->Address));
+        }
+    }
+    return rights;
+}
+
 /* A page of two segments: a private page with the bytes and rights of both, in place of what the first one
    mapped. */
 static NTSTATUS map_shared_page(PEPROCESS process, const struct image *image, u64 address)
@@ -338,7 +436,7 @@ static NTSTATUS map_shared_page(PEPROCESS process, const struct image *image, u6
     if (page == NULL) {
         return STATUS_NO_MEMORY;
     }
-    ULONG rights = LdrReadElfImagePage(&image->elf, image->inode->archive->Data, address, page);
+    ULONG rights = read_image_page(image, address, page);
     NTSTATUS status = map(process, address + image->bias, address + image->bias + PAGE_SIZE, 0,
                           protection_of(rights), NULL, 0, image->inode);
     if (NT_SUCCESS(status)) {
@@ -550,8 +648,8 @@ static char *find_program(const char *name)
             break;
         }
     }
-    bool found = probe.inode != NULL && may_execute(probe.inode) == 0;
-    inode_put(probe.inode);
+    bool found = probe.inode != NULL;
+    image_close(&probe);
     if (!found) {
         release(path);
         return copy_string(name);
@@ -629,10 +727,12 @@ static long program_name(struct program *program)
         names_put(names);
         return error;
     }
-    if (!NT_SUCCESS(kernel.OpenFileObject(program->main.inode->archive, &names->file))) {
-        names->file = NULL;
+    const IO_ARCHIVE_FILE *archive = program->main.inode->archive;
+    if (archive == NULL || !NT_SUCCESS(kernel.OpenFileObject(archive, &names->file))) {
+        names->file = NULL; /* the kernel's own files are those of the archives */
     }
     names->exe = inode_get(program->main.inode);
+    inode_deny_write(names->exe); /* for as long as it runs: this program denies it already */
     names->arguments = program->arguments.data;
     names->arguments_size = program->arguments.size;
     program->names = names;
@@ -657,15 +757,16 @@ static NTSTATUS create_object(struct process *process, struct names *names)
 
 static struct inode *initial_directory(const char *path)
 {
-    struct image probe = {0};
-    if (path == NULL || image_open(&probe, path) == -ENOMEM || probe.inode == NULL) {
+    struct inode *dir;
+
+    if (path == NULL || path_copied(path, &dir) < 0) {
         return inode_get(root_inode);
     }
-    if (!S_ISDIR(probe.inode->mode)) {
-        inode_put(probe.inode);
+    if (!S_ISDIR(dir->mode)) {
+        inode_put(dir);
         return inode_get(root_inode);
     }
-    return probe.inode;
+    return dir;
 }
 
 /* Descriptors, working directory and the task itself; NULL when memory is out. */

@@ -99,7 +99,10 @@ void names_put(struct names *names)
     if (names == NULL || InterlockedDecrement(&names->refs) != 0) {
         return;
     }
-    inode_put(names->exe);
+    if (names->exe != NULL) {
+        inode_allow_write(names->exe);
+        inode_put(names->exe);
+    }
     release(names->arguments);
     release(names->image.Buffer);
     release(names->command.Buffer);
