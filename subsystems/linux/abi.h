@@ -188,6 +188,10 @@ struct timespec {
     s64 tv_nsec;
 };
 
+struct itimerspec {
+    struct timespec it_interval, it_value;
+};
+
 struct timeval {
     s64 tv_sec;
     s64 tv_usec;
@@ -261,6 +265,20 @@ struct pollfd {
 #define POLLWRBAND 0x200
 #define POLLRDHUP  0x2000
 #define FD_SETSIZE 1024
+
+struct epoll_event {
+    u32 events;
+    u64 data;
+} __attribute__((packed));
+#define EPOLL_CTL_ADD  1
+#define EPOLL_CTL_DEL  2
+#define EPOLL_CTL_MOD  3
+#define EPOLLEXCLUSIVE (1U << 28)
+#define EPOLLWAKEUP    (1U << 29)
+#define EPOLLONESHOT   (1U << 30)
+#define EPOLLET        (1U << 31)
+
+#define EFD_SEMAPHORE 1
 
 /* ---- Terminals ---- */
 
@@ -498,6 +516,18 @@ typedef struct siginfo {
 #define SI_MAX_SIZE 128
 C_ASSERT(sizeof(siginfo_t) == 48);
 
+struct signalfd_siginfo {
+    u32 ssi_signo;
+    s32 ssi_errno, ssi_code;
+    u32 ssi_pid, ssi_uid;
+    s32 ssi_fd;
+    u32 ssi_tid, ssi_band, ssi_overrun, ssi_trapno;
+    s32 ssi_status, ssi_int;
+    u64 ssi_ptr, ssi_utime, ssi_stime, ssi_addr;
+    u8 __pad[48];
+};
+C_ASSERT(sizeof(struct signalfd_siginfo) == 128);
+
 struct sigcontext {
     u64 r8, r9, r10, r11, r12, r13, r14, r15, di, si, bp, bx, dx, ax, cx, sp, ip, flags;
     u16 cs, gs, fs, ss;
@@ -579,7 +609,11 @@ struct fpx_sw_bytes {
 #define CLOCK_MONOTONIC_COARSE   6
 #define CLOCK_BOOTTIME           7
 #define CLOCK_TAI                11
+#define CLOCK_REALTIME_ALARM     8
+#define CLOCK_BOOTTIME_ALARM     9
 #define TIMER_ABSTIME            1
+#define TFD_TIMER_ABSTIME        1
+#define TFD_TIMER_CANCEL_ON_SET  2
 
 #define ADDR_NO_RANDOMIZE 0x0040000U /* of personality */
 

@@ -56,6 +56,9 @@ void file_put(struct file *file)
     if (file == NULL || InterlockedDecrement(&file->refs) != 0) {
         return;
     }
+    if (file->closing != NULL) {
+        file->closing(file);
+    }
     if (file->ops != NULL && file->ops->release != NULL && !(file->flags & O_PATH)) {
         file->ops->release(file);
     }
@@ -81,6 +84,24 @@ void file_accessed(struct file *file)
     if (inode->atime <= inode->mtime || inode->atime <= inode->ctime || now - inode->atime >= NS_A_DAY) {
         inode->atime = now;
     }
+}
+
+struct file *file_anonymous(const char *name, const struct file_operations *ops, void *data, u32 flags, long *error)
+{
+    struct inode *inode = inode_new(0600, DEV_ANON);
+    if (inode == NULL) {
+        *error = -ENOMEM;
+        return NULL;
+    }
+    struct text text = {.data = inode->own_name, .size = sizeof(inode->own_name) - 1, .fixed = true};
+    print(&text, "anon_inode:%s", name);
+    struct file *file = file_open(inode, flags, error);
+    inode_put(inode);
+    if (file != NULL) {
+        file->ops = ops;
+        file->data = data;
+    }
+    return file;
 }
 
 /* ---- Working directories ---- */
@@ -254,6 +275,18 @@ long fd_install(struct files *files, struct file *file, u32 from, bool close_on_
         file_put(file);
     }
     return error < 0 ? error : (long)fd;
+}
+
+long fd_anonymous(const char *name, const struct file_operations *ops, void *data, u32 flags)
+{
+    long error;
+    struct file *file = file_anonymous(name, ops, data, flags, &error);
+
+    if (file == NULL) {
+        release(data);
+        return error;
+    }
+    return fd_install(current_task()->files, file, 0, (flags & O_CLOEXEC) != 0);
 }
 
 struct file *files_get(struct files *files, u32 fd)

@@ -263,6 +263,8 @@ long sys_lseek(int fd, s64 offset, int whence)
             file->pos = target;
         }
         mutex_unlock(&file->lock);
+    } else if (target == -ESPIPE && file->inode->dev == DEV_ANON) {
+        target = 0; /* to no effect */
     }
     file_put(file);
     return target;

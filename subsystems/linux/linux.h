@@ -15,7 +15,7 @@
  *   trace      names decode trace
  *   processes  process clone delivery reap sigframe signal sigqueue time
  *   reports    procinfo procpid
- *   kinds      archive dev console pipe proc tmpfs
+ *   kinds      archive dev console pipe epoll eventfd timerfd signalfd proc tmpfs
  *   calls      attr creds dir exec exit fault io mm native open poll sched sigcalls stat sys
  *   table      syscall
  *   door       module
@@ -31,6 +31,8 @@
  *   inode->lock      one inode: a regular file's bytes and size, across the transfer; changes of attributes
  *   tree_lock        every name in the tree: look-ups share it, changes are alone
  *   tasklist_lock    the list of processes, their tasks, and all signal state
+ *   epoll_mutex      all registrations of epolls; then a lock of each epoll's
+ *   timerfd, eventfd a lock of each one's
  *   pipes_lock       which pipe an inode has
  *   pipe->lock       one pipe, across a transfer
  *   inode->locks     the list of locks of an inode, then blocked_lock (who waits for whose)
@@ -219,6 +221,7 @@ long read_memory(const void *data, u64 size, struct iobuf *to, u64 *pos);
 /* ---- Waiting (wait.c, where the protocol stands) ---- */
 
 u64 monotonic_ns(void);
+u64 deadline_after(u64 ns); /* so long from now on; 0 for 0 */
 u64 scale_to_ns(u64 count, u64 frequency); /* of a clock with so many counts a second */
 
 #define FOREVER (~0UL) /* a deadline; others are points of monotonic_ns, 0 for "do not wait" */
@@ -237,6 +240,7 @@ struct waiter {
     /* NULL: woken once. Otherwise called, with the queue's lock, at each wake-up; false when it has no use for
        one that is meant for a single exclusive waiter. */
     bool (*notify)(struct waiter *waiter);
+    void *context; /* of notify */
 };
 
 static inline void wait_queue_init(struct wait_queue *queue)
@@ -350,7 +354,8 @@ struct file_kind {
     void (*stop)(void);
 };
 
-extern const struct file_kind tmpfs_kind, archive_kind, folders_kind, dev_kind, console_kind, pipe_kind, proc_kind;
+extern const struct file_kind tmpfs_kind, archive_kind, folders_kind, dev_kind, console_kind, pipe_kind,
+    epoll_kind, proc_kind;
 extern const struct file_operations pipe_ops; /* of fifos, wherever they stand */
 
 /*
@@ -403,6 +408,7 @@ struct dirent {
 #define DEV_ROOT makedev(0, 2)
 #define DEV_PROC makedev(0, 4)
 #define DEV_PIPE makedev(0, 9)
+#define DEV_ANON makedev(0, 10)
 
 extern struct inode *root_inode;
 extern struct rwlock tree_lock;
@@ -524,6 +530,8 @@ struct file {
     struct inode *inode;
     const struct file_operations *ops;
     void *data; /* of ops */
+    void (*closing)(struct file *file); /* what watches the file is to let go of it (epoll.c); or NULL */
+    LIST_ENTRY items;                   /* of whoever has set that */
 };
 
 struct descriptor {
@@ -556,11 +564,17 @@ long lock_whole(struct file *file, bool write, bool unlock, bool wait); /* flock
 void locks_end_owner(struct inode *inode, const struct files *owner); /* a descriptor of the table has been closed */
 void locks_end_file(const struct file *file);                         /* the last one of an open file */
 
+#define NS_PER_SECOND 1000000000UL
 #define NR_OPEN 65536 /* descriptors, whatever RLIMIT_NOFILE says */
 
 struct file *file_open(struct inode *inode, u32 flags, long *error); /* the inode is referenced anew */
 void file_put(struct file *file);
 void file_accessed(struct file *file); /* has been read */
+/* A file that stands in no folder, called "anon_inode:NAME"; NULL: data is still the caller's. */
+struct file *file_anonymous(const char *name, const struct file_operations *ops, void *data, u32 flags, long *error);
+/* A descriptor of such a file (flags: O_CLOEXEC, too). data, memory that nothing else refers to, is released when
+   that fails. */
+long fd_anonymous(const char *name, const struct file_operations *ops, void *data, u32 flags);
 struct files *files_create(void);
 struct files *files_copy(struct files *files); /* what is open is shared; NULL when memory is out */
 void files_put(struct files *files);
@@ -946,6 +960,7 @@ void signals_exec(struct process *process, struct task *task);
 void sigpending_init(struct sigpending *pending);
 void sigpending_flush(struct sigpending *pending); /* all are forgotten */
 void sigpending_forget(struct sigpending *pending, sigset_t signals);
+extern struct wait_queue signals_noted; /* woken after each */
 long sigpending_note(struct process *process, struct sigpending *pending, const siginfo_t *info); /* -EAGAIN */
 void sigpending_take(struct sigpending *pending, int sig, siginfo_t *info); /* the oldest of that number */
 
@@ -987,6 +1002,7 @@ void machine_set_name(bool domain, const char *name, size_t length);
 
 u64 cycles_to_ns(u64 cycles);
 struct rusage usage_of(u64 cycles, u64 maxrss); /* processor time used, KiB */
+long clock_now(int clock, u64 *ns); /* -EINVAL */
 long get_timespec(const struct timespec __user *from, u64 *ns); /* -EFAULT, -EINVAL */
 long put_timespec(struct timespec __user *to, u64 ns);
 

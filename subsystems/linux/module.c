@@ -21,7 +21,7 @@ static const PS_SUBSYSTEM_PROVIDER provider_table = {
 
 /* All kinds of files, in the order in which they are started. */
 static const struct file_kind *const file_kinds[] = {&tmpfs_kind, &archive_kind, &folders_kind, &dev_kind, &console_kind,
-                                                     &pipe_kind,    &proc_kind};
+                                                     &pipe_kind,    &epoll_kind,   &proc_kind};
 
 static bool is_tracing(void)
 {
@@ -57,6 +57,7 @@ static NTSTATUS start(void)
 NTSTATUS DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING registry_path)
 {
     mutex_init(&tasklist_lock);
+    wait_queue_init(&signals_noted);
     driver->DriverUnload = linux_unload;
     trace_start(is_tracing());
     if (native_start(driver) < 0) {

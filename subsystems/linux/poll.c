@@ -131,14 +131,7 @@ static bool next_round(struct poll_wait *wait, u64 deadline, long *error)
     return false;
 }
 
-/* ns from now on as a point in time; 0 for "do not wait". */
-static u64 deadline_of(u64 ns)
-{
-    u64 now = monotonic_ns();
-    return ns == 0 ? 0 : ns > FOREVER - now ? FOREVER : now + ns;
-}
-
-/* What is left until then. */
+/* What is left until a deadline. */
 static u64 left_until(u64 deadline)
 {
     u64 now = monotonic_ns();
@@ -188,7 +181,7 @@ static long poll(struct pollfd __user *user_fds, u32 count, u64 deadline)
 
 long sys_poll(struct pollfd __user *fds, u32 count, int timeout)
 {
-    return poll(fds, count, timeout < 0 ? FOREVER : deadline_of(timeout * 1000000UL));
+    return poll(fds, count, timeout < 0 ? FOREVER : deadline_after(timeout * 1000000UL));
 }
 
 /* With a timespec as time-out (where what is left of it is told afterwards, if it can be written) and with
@@ -207,7 +200,7 @@ static long begin_timed(struct timed_call *call, struct timespec __user *timeout
     *call = (struct timed_call){.timeout = timeout, .deadline = FOREVER};
     if (timeout != NULL) {
         error = get_timespec(timeout, &ns);
-        call->deadline = error == 0 ? deadline_of(ns) : 0;
+        call->deadline = error == 0 ? deadline_after(ns) : 0;
     }
     return error == 0 && mask != NULL ? use_mask(mask, mask_size) : error;
 }
@@ -340,7 +333,7 @@ long sys_select(int n, u64 __user *in, u64 __user *out, u64 __user *except, stru
     if (result < 0) {
         return result;
     }
-    u64 deadline = deadline_of(ns);
+    u64 deadline = deadline_after(ns);
     result = select(n, in, out, except, deadline);
     if (deadline != 0) {
         u64 left = left_until(deadline) / 1000;

@@ -5,6 +5,8 @@
  */
 #include "linux.h"
 
+struct wait_queue signals_noted;
+
 static volatile LONG queued_signals; /* records that were allocated, of all processes: they have one user */
 
 void sigpending_init(struct sigpending *pending)
@@ -80,6 +82,7 @@ long sigpending_note(struct process *process, struct sigpending *pending, const 
         InsertTailList(&pending->queue, &entry->links);
     }
     pending->set |= sigmask(sig);
+    wake_all(&signals_noted);
     return 0;
 }
 

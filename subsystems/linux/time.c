@@ -3,7 +3,6 @@
    1970. */
 #include "linux.h"
 
-#define NS_PER_SECOND        1000000000UL
 #define UNITS_PER_SECOND     10000000UL
 #define SECONDS_1601_TO_1970 11644473600UL
 #define LONGEST_SLEEP_NS     (1UL << 62)
@@ -23,7 +22,7 @@ static u64 realtime_ns(void)
     return (now.QuadPart - SECONDS_1601_TO_1970 * UNITS_PER_SECOND) * 100;
 }
 
-static long clock_ns(int clock, u64 *ns)
+long clock_now(int clock, u64 *ns)
 {
     switch (clock) {
     case CLOCK_REALTIME:
@@ -73,14 +72,14 @@ long get_timespec(const struct timespec __user *from, u64 *ns)
 long sys_clock_gettime(int clock, struct timespec __user *time)
 {
     u64 ns;
-    long error = clock_ns(clock, &ns);
+    long error = clock_now(clock, &ns);
     return error < 0 ? error : put_timespec(time, ns);
 }
 
 long sys_clock_getres(int clock, struct timespec __user *resolution)
 {
     u64 ns;
-    long error = clock_ns(clock, &ns);
+    long error = clock_now(clock, &ns);
     if (error < 0 || resolution == NULL) {
         return error;
     }
@@ -111,7 +110,7 @@ static long sleep_until(int clock, u64 deadline)
 {
     u64 now;
     for (;;) {
-        long error = clock_ns(clock, &now);
+        long error = clock_now(clock, &now);
         if (error < 0 || now >= deadline) {
             return error;
         }
@@ -133,7 +132,7 @@ long sys_clock_nanosleep(int clock, int flags, const struct timespec __user *req
 {
     u64 ns, now;
 
-    long error = clock_ns(clock, &now);
+    long error = clock_now(clock, &now);
     if (error == 0 && !can_sleep_by(clock)) {
         error = -EOPNOTSUPP;
     }
@@ -146,7 +145,7 @@ long sys_clock_nanosleep(int clock, int flags, const struct timespec __user *req
     u64 deadline = flags & TIMER_ABSTIME ? ns : now + ns;
     error = sleep_until(clock, deadline);
     if (error == -EINTR && left != NULL && !(flags & TIMER_ABSTIME)) {
-        clock_ns(clock, &now);
+        clock_now(clock, &now);
         if (put_timespec(left, now < deadline ? deadline - now : 0) < 0) {
             return -EFAULT;
         }

@@ -52,7 +52,6 @@
 #include "linux.h"
 
 #define LONGEST_SLEEP_NS (1UL << 62)
-#define NS_PER_SECOND    1000000000UL
 
 u64 scale_to_ns(u64 count, u64 frequency)
 {
@@ -64,6 +63,12 @@ u64 monotonic_ns(void)
     LARGE_INTEGER frequency;
     u64 count = KeQueryPerformanceCounter(&frequency).QuadPart;
     return scale_to_ns(count, frequency.QuadPart);
+}
+
+u64 deadline_after(u64 ns)
+{
+    u64 now = monotonic_ns();
+    return ns == 0 ? 0 : ns > FOREVER - now ? FOREVER : now + ns;
 }
 
 void wait_begin(struct waiter *waiter, struct wait_queue *queue, bool exclusive)

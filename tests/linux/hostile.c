@@ -100,11 +100,21 @@ static int is_left_out(long number)
     case SYS_dup2:
     case SYS_dup3:
     case SYS_vfork:
+    case SYS_fork:
+    case SYS_clone: /* whose child ends with any signal */
+    case 435: /* clone3 */
     case SYS_pipe: /* a read of one waits for ever: pipes.c and its kin are hostile to them */
     case SYS_pipe2:
     case SYS_mknod: /* so does the opening of a fifo, */
     case SYS_mknodat:
     case SYS_flock: /* and a lock that another descriptor of the program has */
+    case SYS_eventfd:
+    case SYS_eventfd2:
+    case SYS_timerfd_create:
+    case SYS_signalfd:
+    case SYS_signalfd4:
+    case SYS_epoll_create:
+    case SYS_epoll_create1:
         return 1;
     default:
         return 0;
