@@ -238,6 +238,7 @@ help:
 #: make soak        COUNT (200) boots each at 1, 2, 4 and 8 processors
 #: make soak S=sync    stress of all objects, wake-ups counted; HOURS=N
 #: make soak S=native  wild system calls, ten million at 4 and 8 processors; HOURS=N
+#: make soak S=linux   wild calls of Linux programs, ten million at 4 and 8 processors; HOURS=N
 #: make soak S=mutants wrong kernels, each of which a test must notice; T="name..." chooses
 #: make lint        make layers, clang-format, clang-tidy, cppcheck
 #: make layers      do all arrows between the kernel's components point downwards?
