@@ -33,6 +33,14 @@ long sys_exit(int code)
     return 0;
 }
 
+/* The kernel's status as wait4 tells it. What natives end a process with, and Linux has no word for, is
+   SIGKILL. */
+static s32 wait_status_of(NTSTATUS status)
+{
+    u32 sig = (u32)status ^ SUBSYSTEM_EXIT_SIGNAL;
+    return (u32)status <= 0xff ? status << 8 : sig <= _NSIG ? (s32)sig : SIGKILL;
+}
+
 void linux_thread_exit(PETHREAD thread, PVOID context)
 {
     struct task *task = context;
@@ -43,6 +51,8 @@ void linux_thread_exit(PETHREAD thread, PVOID context)
         copy_to_user(task->clear_tid, &zero, sizeof(zero)); /* waking who waits for it comes with futex */
     }
     vfork_release(task);
+    s32 status = wait_status_of(PsGetThreadExitStatus(thread));
+    trace_end(task, status >> 8, status & 0x7f);
     mutex_lock(&tasklist_lock);
     if (!task->exiting && !IsListEmpty(&task->links)) {
         process->live--;
@@ -59,14 +69,6 @@ void linux_thread_exit(PETHREAD thread, PVOID context)
         process->maxrss = memory.ResidentBytes / 1024;
     }
     task_put(task);
-}
-
-/* The kernel's status as wait4 tells it. What natives end a process with, and Linux has no word for, is
-   SIGKILL. */
-static s32 wait_status_of(NTSTATUS status)
-{
-    u32 sig = (u32)status ^ SUBSYSTEM_EXIT_SIGNAL;
-    return (u32)status <= 0xff ? status << 8 : sig <= _NSIG ? (s32)sig : SIGKILL;
 }
 
 /* All tasks are gone, and the memory, too. */

@@ -426,8 +426,10 @@ static void round_of(unsigned long wanted)
         }
     }
     for (int i = 0; i < WORKERS; i++) {
-        kill(workers[i], SIGKILL);
-        kill(-workers[i], SIGKILL);
+        if (workers[i] > 0) {
+            kill(-workers[i], SIGKILL); /* a worker is its group's leader, as soon as it runs */
+            kill(workers[i], SIGKILL);
+        }
     }
     while (waitpid(-1, &status, 0) > 0 || errno == EINTR) {
     }
