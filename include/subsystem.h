@@ -220,13 +220,19 @@ typedef struct _PS_SUBSYSTEM_ROUTINES {
     NTSTATUS (*OpenFileObject)(struct _IO_ARCHIVE_FILE const *File, PFILE_OBJECT *FileObject);
 
     /* The console. */
-    NTSTATUS (*ConsoleRead)(PVOID Buffer, SIZE_T Size, SIZE_T *Done); /* kernel buffer; waits (user-mode wait); 0 bytes: end of input */
+    /* Takes what is there, into a kernel buffer, and does not wait: STATUS_PENDING: nothing. 0 bytes: end of input. <= DISPATCH */
+    NTSTATUS (*ConsoleRead)(PVOID Buffer, SIZE_T Size, SIZE_T *Done);
     NTSTATUS (*ConsoleWrite)(ULONG Stream, const VOID *Buffer, SIZE_T Size); /* Stream 0 the terminal, if input is one, 1 output, 2 error */
     BOOLEAN (*ConsoleIsTerminal)(ULONG Stream); /* 0 input, 1, 2 */
     ULONG (*ConsoleGetMode)(VOID); /* IO_CONSOLE_* */
     VOID (*ConsoleSetMode)(ULONG Mode);
-    VOID (*ConsoleSize)(PUSHORT Columns, PUSHORT Rows);
-    BOOLEAN (*ConsoleInputReady)(VOID);
+    VOID (*ConsoleSize)(PUSHORT Columns, PUSHORT Rows); /* of the terminal's window, now */
+    ULONG (*ConsoleInputReady)(VOID); /* how many bytes ConsoleRead would give; MAXULONG: the end of input */
+    /* Dpc is queued whenever input has come, or is left, that ConsoleRead gives, and when the window has a new size. NULL: no
+       more; one that is queued already may still run (KeFlushQueuedDpcs). */
+    VOID (*ConsoleSetInputDpc)(PKDPC Dpc);
+    /* Input that has been taken and is not wanted, as if it were typed now. <= DISPATCH */
+    VOID (*ConsolePutBack)(const VOID *Buffer, SIZE_T Size);
     VOID (*RandomBytes)(PVOID Buffer, SIZE_T Size);
 
     /* Further routines for regions. MoveRegion: [Old, Old + OldSize), which is of one region (else STATUS_ACCESS_VIOLATION), becomes
@@ -243,9 +249,6 @@ typedef struct _PS_SUBSYSTEM_ROUTINES {
     /* How large regions with PS_MAP_GROWDOWN become; 8 MiB in a new address space, a clone has its parent's. */
     NTSTATUS (*SetGrowLimit)(PEPROCESS Process, SIZE_T Bytes);
     VOID (*QueryTimeBase)(PS_TIME_BASE *Base); /* the same for ever */
-    /* Dpc is queued whenever input has come, or is left, that ConsoleRead would not wait for. NULL: no more; one that is queued
-       already may still run (KeFlushQueuedDpcs). */
-    VOID (*ConsoleSetInputDpc)(PKDPC Dpc);
 
     /* Sections that a file system keeps its files in. CreateFileSection: over bytes that stay in memory for ever, which are
        not copied until a page is written or mapped shared; it can be resized. RetireSection: DereferenceSection by the owner,
@@ -275,6 +278,7 @@ typedef struct _IO_ARCHIVE_FILE {
 #define IO_CONSOLE_LINE    2 /* whole lines, with erase and end of input */
 #define IO_CONSOLE_SIGNALS 4 /* ^C is told to the owner instead of being read */
 #define IO_CONSOLE_CRNL    8 /* input CR becomes NL, output NL becomes CR NL (terminals) */
+#define IO_CONSOLE_RAW     16 /* input as it comes, whatever the others say: for providers with a line discipline of their own */
 
 /* Who is told of ^C, ^\ and ^Z typed in a mode with IO_CONSOLE_SIGNALS (without anybody to tell they are read as bytes).
    Called at PASSIVE_LEVEL in a system thread, one call at a time. NULL ends it: when this returns, no call is in progress. Not from

@@ -461,7 +461,7 @@ const PS_SUBSYSTEM_ROUTINES PspSubsystemRoutines = {
     .NextFile = IoNextArchiveFile,
     .OpenFileObject = IoOpenArchiveFile,
 
-    .ConsoleRead = IoConsoleRead,
+    .ConsoleRead = IoConsoleTake,
     .ConsoleWrite = IoConsoleWrite,
     .ConsoleIsTerminal = IoConsoleIsTerminal,
     .ConsoleGetMode = IoConsoleGetMode,
@@ -481,4 +481,5 @@ const PS_SUBSYSTEM_ROUTINES PspSubsystemRoutines = {
     .PinSectionPage = MmPinSectionPage,
     .UnpinSectionPage = MmUnpinSectionPage,
     .QuerySection = MmQuerySection,
+    .ConsolePutBack = IoConsolePutBack,
 };

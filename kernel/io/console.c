@@ -2,7 +2,8 @@
 /*
  * The console: serial ports as standard input, output and error.
  *
- *   stdio=tty    port 0 is a terminal, both ways; the line discipline is here
+ *   stdio=tty    port 0 is a terminal, both ways; the line discipline is here. With tty.chunks=1 it receives chunks as a
+ *                pipe does, and length 0 means: the window's size follows, two bytes of columns, two of rows
  *   stdio=tty-out, tty-err, tty-out-err
  *                the same, but standard output goes to port 2, standard error to port 1, as it is
  *   stdio=pipe   port 0 sends standard output as it is, and receives chunks [length 1..255][bytes], length 0:
@@ -68,14 +69,19 @@ static struct {
     ULONG Mode;   /* (i) IO_CONSOLE_*; a terminal's */
     KEVENT Ready; /* notification; (i) signalled while a read would not wait */
     KDPC Dpc;
-    PKDPC Notify; /* (i) queued when there is input; or NULL */
+    PKDPC Notify; /* (i) queued when there is input, or a new size of the window; or NULL */
     volatile ULONG RawIn;         /* (h) written; read by the consumer */
     volatile ULONG RawOut;        /* (i) written; read by the handler */
     volatile ULONG Throttled;     /* (a) the receive interrupt is off; who makes it 0 switches it on */
     ULONG Read;                   /* (i) */
     ULONG Committed;              /* (i) readers get what is before it: whole lines */
     ULONG Written;                /* (i) */
-    ULONG ChunkLeft;              /* (i) pipe: bytes of the current chunk that are still to come */
+    BOOLEAN Chunks;               /* (c) input comes in chunks: a pipe's, and a terminal's with tty.chunks=1 */
+    BOOLEAN Resized;              /* (i) Notify has still to be told */
+    ULONG ChunkLeft;              /* (i) bytes of the current chunk that are still to come */
+    ULONG SizeLeft;               /* (i) the same of the window's size */
+    UCHAR Size[4];                /* (i) */
+    USHORT Window[2];             /* (i) columns, rows */
     BOOLEAN PipeEnded;            /* (i) pipe: the end of input has come */
     BOOLEAN EchoStuck;            /* (i) the terminal took the last echo not at all, or in part */
     BOOLEAN QueueSignals;         /* (i) IopSignalItem is to be queued when the lock has been released */
@@ -325,40 +331,57 @@ static bool IopTypeInLine(UCHAR Byte)
     return true;
 }
 
-static bool IopType(UCHAR Byte)
+static bool IopTypeRaw(UCHAR Byte)
 {
-    if (Byte == '\r' && (IopInput.Mode & IO_CONSOLE_CRNL)) {
-        Byte = '\n';
-    }
-    if (IopIsSignal(Byte)) {
-        IopSignal(Byte);
-        return true;
-    }
-    if (IopInput.Mode & IO_CONSOLE_LINE) {
-        return IopTypeInLine(Byte);
-    }
     if (IopRoom() == 0) {
         return false;
     }
     IopAppendAndCommit(Byte);
-    IopEchoByte(Byte);
     return true;
 }
 
-/* The next byte of a pipe: a chunk's length, or one of its bytes. */
+static bool IopType(UCHAR Byte)
+{
+    if (!(IopInput.Mode & IO_CONSOLE_RAW)) {
+        if (Byte == '\r' && (IopInput.Mode & IO_CONSOLE_CRNL)) {
+            Byte = '\n';
+        }
+        if (IopIsSignal(Byte)) {
+            IopSignal(Byte);
+            return true;
+        }
+        if (IopInput.Mode & IO_CONSOLE_LINE) {
+            return IopTypeInLine(Byte);
+        }
+    }
+    bool Taken = IopTypeRaw(Byte);
+    if (Taken) {
+        IopEchoByte(Byte);
+    }
+    return Taken;
+}
+
+/* The next byte of a chunk: its length, or one of its bytes. Length 0: the end of a pipe's input; from a terminal, two
+   bytes each of columns and rows follow. */
 static bool IopTakeChunkByte(UCHAR Byte)
 {
-    if (IopInput.ChunkLeft == 0) {
-        IopInput.ChunkLeft = Byte;
-        IopInput.PipeEnded |= Byte == 0;
+    if (IopInput.SizeLeft != 0) {
+        IopInput.Size[sizeof(IopInput.Size) - IopInput.SizeLeft--] = Byte;
+        if (IopInput.SizeLeft == 0) {
+            memcpy(IopInput.Window, IopInput.Size, sizeof(IopInput.Size));
+            IopInput.Resized = TRUE;
+        }
         return true;
     }
-    if (IopRoom() == 0) {
-        return false;
+    if (IopInput.ChunkLeft == 0) {
+        IopInput.ChunkLeft = Byte;
+        IopInput.PipeEnded |= Byte == 0 && IopMode->Pipe[0];
+        IopInput.SizeLeft = Byte == 0 && !IopMode->Pipe[0] ? sizeof(IopInput.Size) : 0;
+        return true;
     }
-    IopAppendAndCommit(Byte);
-    IopInput.ChunkLeft--;
-    return true;
+    bool Taken = IopMode->Pipe[0] ? IopTypeRaw(Byte) : IopType(Byte);
+    IopInput.ChunkLeft -= Taken;
+    return Taken;
 }
 
 /* ---- From the raw ring to the input ring: under the input lock ---- */
@@ -383,19 +406,21 @@ static void IopProcessRaw(void)
 {
     while (IopInput.RawOut != ReadULongAcquire(&IopInput.RawIn)) {
         UCHAR Byte = IopInput.Raw[IopInput.RawOut % IOP_RAW_SIZE];
-        if (!(IopMode->Pipe[0] ? IopTakeChunkByte(Byte) : IopType(Byte))) {
+        if (!(IopInput.Chunks ? IopTakeChunkByte(Byte) : IopType(Byte))) {
             break;
         }
         WriteULongRelease(&IopInput.RawOut, IopInput.RawOut + 1);
     }
     IopUnthrottle();
-    if (IopReadable()) {
+    bool Readable = IopReadable();
+    if (Readable) {
         KeSetEvent(&IopInput.Ready, IO_NO_INCREMENT, FALSE);
-        if (IopInput.Notify != NULL) {
-            KeInsertQueueDpc(IopInput.Notify, NULL, NULL);
-        }
     } else {
         KeClearEvent(&IopInput.Ready);
+    }
+    if ((Readable || IopInput.Resized) && IopInput.Notify != NULL) {
+        IopInput.Resized = FALSE;
+        KeInsertQueueDpc(IopInput.Notify, NULL, NULL);
     }
 }
 
@@ -499,29 +524,35 @@ static SIZE_T IopTake(UCHAR *Buffer, SIZE_T Size, BOOLEAN *End)
     return Count;
 }
 
+NTSTATUS IoConsoleTake(PVOID Buffer, SIZE_T Size, SIZE_T *Done)
+{
+    BOOLEAN End;
+    KIRQL Irql = KeAcquireLock(&IopInput.Lock);
+    *Done = IopTake(Buffer, Size, &End);
+    IopProcessRaw(); /* there is room again */
+    IopReleaseInput(Irql);
+    return *Done != 0 || End ? STATUS_SUCCESS : STATUS_PENDING;
+}
+
 NTSTATUS IoConsoleRead(PVOID Buffer, SIZE_T Size, SIZE_T *Done)
 {
     NTSTATUS Status = STATUS_SUCCESS;
-    BOOLEAN End = Size == 0;
 
-    for (*Done = 0; !End && Status == STATUS_SUCCESS;) {
-        KIRQL Irql = KeAcquireLock(&IopInput.Lock);
-        *Done = IopTake(Buffer, Size, &End);
-        IopProcessRaw(); /* there is room again */
-        IopReleaseInput(Irql);
-        if (*Done != 0) {
-            break;
-        }
-        if (!End) {
-            Status = KeWaitForSingleObject(&IopInput.Ready, UserRequest, UserMode, TRUE, NULL);
-        }
+    while (Status == STATUS_SUCCESS && IoConsoleTake(Buffer, Size, Done) == STATUS_PENDING) {
+        Status = KeWaitForSingleObject(&IopInput.Ready, UserRequest, UserMode, TRUE, NULL);
     }
     return Status;
 }
 
-BOOLEAN IoConsoleInputReady(void)
+ULONG IoConsoleInputReady(void)
 {
-    return KeReadStateEvent(&IopInput.Ready) != 0;
+    KIRQL Irql = KeAcquireLock(&IopInput.Lock);
+    ULONG Count = IopInput.Committed - IopInput.Read;
+    if (Count == 0 && IopInput.PipeEnded) {
+        Count = MAXULONG;
+    }
+    KeReleaseLock(&IopInput.Lock, Irql);
+    return Count;
 }
 
 void IoConsoleSetInputDpc(PKDPC Dpc)
@@ -558,8 +589,21 @@ void IoConsoleSetMode(ULONG Mode)
 
 void IoConsoleSize(PUSHORT Columns, PUSHORT Rows)
 {
-    *Columns = (USHORT)ExOptionNumber("tty.columns", 80);
-    *Rows = (USHORT)ExOptionNumber("tty.rows", 24);
+    KIRQL Irql = KeAcquireLock(&IopInput.Lock);
+    *Columns = IopInput.Window[0];
+    *Rows = IopInput.Window[1];
+    KeReleaseLock(&IopInput.Lock, Irql);
+}
+
+/* As if it were typed now; what finds no room is lost. */
+void IoConsolePutBack(const VOID *Buffer, SIZE_T Size)
+{
+    KIRQL Irql = KeAcquireLock(&IopInput.Lock);
+    for (SIZE_T i = 0; i < Size; i++) {
+        IopType(((const UCHAR *)Buffer)[i]);
+    }
+    IopProcessRaw();
+    IopReleaseInput(Irql);
 }
 
 /* The lock is what makes calls come one at a time, and their end be waited for. */
@@ -599,6 +643,8 @@ static void IopInitializeState(void)
     KeInitializeEvent(&IopInput.Ready, NotificationEvent, FALSE);
     KeInitializeDpc(&IopInput.Dpc, IopInputDpc, NULL);
     IopInput.Mode = IO_CONSOLE_ECHO | IO_CONSOLE_LINE | IO_CONSOLE_SIGNALS | IO_CONSOLE_CRNL;
+    IopInput.Window[0] = (USHORT)ExOptionNumber("tty.columns", 80);
+    IopInput.Window[1] = (USHORT)ExOptionNumber("tty.rows", 24);
 }
 
 /* The host throws away what firmware and boot loader wrote, up to the marker, and sends nothing before it. */
@@ -631,6 +677,7 @@ void IoInitializeConsole(void)
 {
     IopInitializeState();
     IopChooseMode();
+    IopInput.Chunks = IopMode->Pipe[0] || ExOptionNumber("tty.chunks", 0) != 0;
     if (!NT_SUCCESS(IopConnectConsole())) {
         DbgPrint("io: no interrupt for the console: it has no input\n");
     }

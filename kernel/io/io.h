@@ -82,13 +82,15 @@ BOOLEAN IoIsArchiveDirectory(const IO_ARCHIVE_FILE *File);
 /* Console: kernel buffers, resident. Reads wait in UserMode (termination breaks them: STATUS_ALERTED or the
    like, 0 bytes); 0 bytes and STATUS_SUCCESS: the end of input. Writes send all of it before they return; stream 0 is the
    terminal, if input is one, 1 output, 2 error. */
+NTSTATUS IoConsoleTake(PVOID Buffer, SIZE_T Size, SIZE_T *Done);
 NTSTATUS IoConsoleRead(PVOID Buffer, SIZE_T Size, SIZE_T *Done);
 NTSTATUS IoConsoleWrite(ULONG Stream, const VOID *Buffer, SIZE_T Size);
 BOOLEAN IoConsoleIsTerminal(ULONG Stream);
 ULONG IoConsoleGetMode(void);
 void IoConsoleSetMode(ULONG Mode);
 void IoConsoleSize(PUSHORT Columns, PUSHORT Rows);
-BOOLEAN IoConsoleInputReady(void);
+ULONG IoConsoleInputReady(void);
+void IoConsolePutBack(const VOID *Buffer, SIZE_T Size);
 void IoConsoleSetInputDpc(PKDPC Dpc);
 /* Everything written has left the machine. */
 void IoConsoleFlush(void);

@@ -282,25 +282,47 @@ struct epoll_event {
 
 /* ---- Terminals ---- */
 
-#define TCGETS     0x5401
-#define TCSETS     0x5402
-#define TCSETSW    0x5403
-#define TCSETSF    0x5404
-#define TCSBRK     0x5409
-#define TCXONC     0x540a
-#define TCFLSH     0x540b
-#define TIOCSCTTY  0x540e
-#define TIOCGPGRP  0x540f
-#define TIOCSPGRP  0x5410
-#define TIOCGWINSZ 0x5413
-#define TIOCSWINSZ 0x5414
-#define FIONREAD   0x541b
-#define FIONBIO    0x5421
-#define TIOCNOTTY  0x5422
-#define TCSBRKP    0x5425
-#define TIOCGSID   0x5429
-#define FIONCLEX   0x5450
-#define FIOCLEX    0x5451
+#define TCGETS      0x5401
+#define TCSETS      0x5402
+#define TCSETSW     0x5403
+#define TCSETSF     0x5404
+#define TCSBRK      0x5409
+#define TCXONC      0x540a
+#define TCFLSH      0x540b
+#define TIOCEXCL    0x540c
+#define TIOCNXCL    0x540d
+#define TIOCSCTTY   0x540e
+#define TIOCGPGRP   0x540f
+#define TIOCSPGRP   0x5410
+#define TIOCOUTQ    0x5411
+#define TIOCSTI     0x5412
+#define TIOCGWINSZ  0x5413
+#define TIOCSWINSZ  0x5414
+#define FIONREAD    0x541b
+#define FIONBIO     0x5421
+#define TIOCNOTTY   0x5422
+#define TIOCSETD    0x5423
+#define TIOCGETD    0x5424
+#define TCSBRKP     0x5425
+#define TIOCSBRK    0x5427
+#define TIOCCBRK    0x5428
+#define TIOCGSID    0x5429
+#define FIONCLEX    0x5450
+#define FIOCLEX     0x5451
+#define TCGETS2     0x802c542aU
+#define TCSETS2     0x402c542bU
+#define TCSETSW2    0x402c542cU
+#define TCSETSF2    0x402c542dU
+#define TIOCGEXCL   0x80045440U
+
+#define TCIFLUSH  0
+#define TCOFLUSH  1
+#define TCIOFLUSH 2
+#define TCOOFF    0
+#define TCOON     1
+#define TCIOFF    2
+#define TCION     3
+#define N_TTY     0
 
 struct termios {
     u32 c_iflag, c_oflag, c_cflag, c_lflag;
@@ -309,14 +331,34 @@ struct termios {
 };
 C_ASSERT(sizeof(struct termios) == 36);
 
+struct termios2 {
+    struct termios termios;
+    u32 c_ispeed, c_ospeed;
+};
+C_ASSERT(sizeof(struct termios2) == 44);
+
 struct winsize {
     u16 ws_row, ws_col, ws_xpixel, ws_ypixel;
 };
 
-#define ICRNL   0000400 /* c_iflag */
+#define PARMRK  0000010 /* c_iflag */
+#define ISTRIP  0000040
+#define INLCR   0000100
+#define IGNCR   0000200
+#define ICRNL   0000400
+#define IUCLC   0001000
 #define IXON    0002000
+#define IXANY   0004000
+#define IMAXBEL 0020000
+#define IUTF8   0040000
 #define OPOST   0000001 /* c_oflag */
+#define OLCUC   0000002
 #define ONLCR   0000004
+#define OCRNL   0000010
+#define ONOCR   0000020
+#define ONLRET  0000040
+#define TABDLY  0014000
+#define XTABS   0014000
 #define B38400  0000017 /* c_cflag */
 #define CS8     0000060
 #define CREAD   0000200
@@ -325,10 +367,28 @@ struct winsize {
 #define ECHO    0000010
 #define ECHOE   0000020
 #define ECHOK   0000040
+#define ECHONL  0000100
+#define NOFLSH  0000200
+#define TOSTOP  0000400
 #define ECHOCTL 0001000
 #define ECHOKE  0004000
 #define IEXTEN  0100000
-#define VMIN    6
+
+#define VINTR    0 /* c_cc */
+#define VQUIT    1
+#define VERASE   2
+#define VKILL    3
+#define VEOF     4
+#define VTIME    5
+#define VMIN     6
+#define VSTART   8
+#define VSTOP    9
+#define VSUSP    10
+#define VEOL     11
+#define VREPRINT 12
+#define VWERASE  14
+#define VLNEXT   15
+#define VEOL2    16
 
 /* ---- Memory ---- */
 

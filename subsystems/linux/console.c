@@ -1,89 +1,159 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The console as Linux's programs know it: one terminal (/dev/console, /dev/tty) where the kernel's console
- * is one, and pipes for the standard streams that are none. Terminal modes are kept here and handed on as the
- * kernel's console modes.
+ * is one, and pipes for the standard streams that are none.
+ *
+ * The console belongs to the kernel's line discipline and native programs, until a session of ours owns it:
+ * then a thread of our own takes what comes, as it comes, through the terminal's line discipline (tty.c). It
+ * also tells the session when the window has another size.
+ *
+ *   serial port --> kernel's ring --DPC--> console_thread --> tty --> readers
+ *                                    \---> streams that are pipes: their readers take from the ring themselves
  */
 #include "linux.h"
 
-#define CHUNK       512 /* bytes that pass through the kernel stack at a time */
-#define INPUT_CHUNK 1024
+#define INPUT_ENDED MAXULONG
 
-static struct {
-    struct mutex lock;
-    struct termios termios; /* (lock) */
-    struct winsize size;    /* (lock) as TIOCSWINSZ set it; 0: ask the kernel */
-    s32 foreground;         /* (lock) process group */
-    s32 session;            /* (lock) */
-    ULONG mode_before;      /* (lock) what the session's end brings back */
-} console;
-
-static struct wait_queue console_input; /* woken when there is something to read */
-static KDPC console_input_dpc;
+static struct tty tty;
+static struct wait_queue stream_input; /* woken when there is something to read from a pipe */
+static KDPC input_dpc;
 static struct inode *console_inode; /* /dev/console, permanent */
 static struct inode *streams[3];    /* standard streams that are no terminal */
 
-static const struct termios default_termios = {
-    .c_iflag = ICRNL | IXON,
-    .c_oflag = OPOST | ONLCR,
-    .c_cflag = B38400 | CS8 | CREAD,
-    .c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
-    /* INTR QUIT ERASE KILL EOF TIME MIN SWTC START STOP SUSP EOL REPRINT DISCARD WERASE LNEXT */
-    .c_cc = {3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22, 0},
-};
+static struct {
+    KEVENT work;   /* for the thread: input, room for it, a new window, or the end */
+    PVOID thread;  /* referenced */
+    bool volatile ends;
+    bool owned, lent;       /* (tty.lock) by a session of ours; to a native program */
+    ULONG mode_before;      /* (tty.lock) what the session's end brings back */
+    u8 piece[TTY_PIECE];    /* (tty.lock) taken from the kernel, and not yet by the line discipline */
+    SIZE_T at, size;        /* (tty.lock) */
+} console;
 
-/* ---- Reading and writing ---- */
+/* ---- Input of the terminal ---- */
 
-static bool must_not_wait(const struct file *file)
+static VOID input_came(PKDPC dpc, PVOID context, PVOID argument1, PVOID argument2)
 {
-    if (file->flags & O_NONBLOCK) {
+    wake_all(&stream_input);
+    KeSetEvent(&console.work, IO_NO_INCREMENT, FALSE);
+}
+
+static void more_room(struct tty *which)
+{
+    KeSetEvent(&console.work, IO_NO_INCREMENT, FALSE);
+}
+
+/* Fills the piece, if it is empty; false: there is nothing. */
+static bool fill_piece(void)
+{
+    if (console.at != console.size) {
         return true;
     }
-    return file->inode == console_inode && !(console.termios.c_lflag & ICANON) && console.termios.c_cc[VMIN] == 0;
+    console.at = console.size = 0;
+    if (kernel.ConsoleRead(console.piece, sizeof(console.piece), &console.size) != STATUS_SUCCESS) {
+        return false;
+    }
+    if (console.size == 0) { /* the end of a line that was typed before the console was ours */
+        console.piece[console.size++] = tty.termios.c_cc[VEOF];
+    }
+    return true;
 }
 
-/* What a read returns that must not wait and found nothing. */
-static long nothing_there(const struct file *file)
+/* A piece of input, if it is ours to take; true: there may be more. */
+static bool take_input(void)
 {
-    return file->flags & O_NONBLOCK ? -EAGAIN : 0;
+    sigset_t signals = 0;
+    size_t taken = 0;
+
+    mutex_lock(&tty.lock);
+    if (console.owned && !console.lent && fill_piece()) {
+        taken = tty_receive(&tty, console.piece + console.at, console.size - console.at, &signals);
+        console.at += taken;
+    }
+    mutex_unlock(&tty.lock);
+    if (signals != 0) {
+        tty_signal(&tty, signals);
+    }
+    return taken != 0;
 }
 
-static long console_read(struct file *file, struct iobuf *to, u64 *pos)
+static struct winsize window(void)
 {
-    u8 chunk[INPUT_CHUNK];
+    struct winsize size = {0};
+    kernel.ConsoleSize(&size.ws_col, &size.ws_row);
+    return size;
+}
+
+/* The user has changed the window: a size that a program has set is not touched until then. */
+static void look_at_window(struct winsize *known)
+{
+    struct winsize now = window();
+    if (memcmp(&now, known, sizeof(now)) != 0) {
+        *known = now;
+        tty_resize(&tty, &now);
+    }
+}
+
+static VOID console_thread(PVOID context)
+{
+    struct winsize known = window();
+
+    while (!console.ends) {
+        KeWaitForSingleObject(&console.work, Executive, KernelMode, FALSE, NULL);
+        look_at_window(&known);
+        while (!console.ends && take_input()) {
+        }
+    }
+    PsTerminateSystemThread(STATUS_SUCCESS);
+}
+
+/* ---- Standard streams that are pipes ---- */
+
+static ULONG stream_of(const struct file *file)
+{
+    return (ULONG)(ULONG_PTR)file->data;
+}
+
+static long stream_read(struct file *file, struct iobuf *to, u64 *pos)
+{
+    u8 piece[TTY_PIECE];
     SIZE_T done = 0;
+    struct waiter waiter;
 
-    if (must_not_wait(file) && !kernel.ConsoleInputReady()) {
-        return nothing_there(file);
+    for (;;) {
+        long room = iobuf_probe(*to, min(to->left, sizeof(piece))); /* input that is taken cannot be put back */
+        if (room <= 0) {
+            return room;
+        }
+        wait_begin(&waiter, &stream_input, true);
+        if (kernel.ConsoleRead(piece, room, &done) == STATUS_SUCCESS) {
+            wait_leave(&waiter);
+            wake_one(&stream_input); /* something may be left for another one */
+            return done != 0 ? iobuf_put(to, piece, done) : 0;
+        }
+        if (file->flags & O_NONBLOCK) {
+            wait_leave(&waiter);
+            return -EAGAIN;
+        }
+        long error = wait_end(&waiter, FOREVER);
+        if (error < 0) {
+            return error;
+        }
     }
-    long room = iobuf_probe(*to, min(to->left, sizeof(chunk))); /* input that is taken cannot be put back */
-    if (room < 0) {
-        return room;
-    }
-    NTSTATUS status = kernel.ConsoleRead(chunk, room, &done);
-    if (done == 0) {
-        return status == STATUS_SUCCESS || status == STATUS_END_OF_FILE ? 0 : interrupted();
-    }
-    return iobuf_put(to, chunk, done);
 }
 
-static long console_write(struct file *file, struct iobuf *from, u64 *pos)
+static long stream_write(struct file *file, struct iobuf *from, u64 *pos)
 {
-    u8 chunk[CHUNK];
+    u8 piece[TTY_PIECE];
     size_t done = 0;
-    ULONG stream = (ULONG)(ULONG_PTR)file->data; /* 0: the terminal */
 
-    if (stream == 0 && !kernel.ConsoleIsTerminal(0)) {
-        stream = 1; /* /dev/console is there all the same */
-    }
     while (from->left != 0) {
-        size_t size = min(from->left, sizeof(chunk));
-        long error =
-            iobuf_get(from, chunk, size) == (long)size ? 0 : -EFAULT; /* whole chunks, as of a pipe */
+        size_t size = min(from->left, sizeof(piece));
+        long error = iobuf_get(from, piece, size) == (long)size ? 0 : -EFAULT; /* whole pieces, as of a pipe */
         if (error == 0 && is_dying()) {
             error = interrupted();
         }
-        if (error == 0 && kernel.ConsoleWrite(stream, chunk, size) != STATUS_SUCCESS) {
+        if (error == 0 && kernel.ConsoleWrite(stream_of(file), piece, size) != STATUS_SUCCESS) {
             error = -EIO;
         }
         if (error < 0) {
@@ -94,187 +164,89 @@ static long console_write(struct file *file, struct iobuf *from, u64 *pos)
     return done;
 }
 
-static u32 console_poll(struct file *file, struct poll_table *table)
+static u32 stream_poll(struct file *file, struct poll_table *table)
 {
-    u32 ready = 0;
-    poll_wait(table, &console_input, POLLIN | POLLRDNORM);
-    if (file_writable(file)) {
-        ready |= POLLOUT | POLLWRNORM;
-    }
-    if (file_readable(file) && kernel.ConsoleInputReady()) {
-        ready |= POLLIN | POLLRDNORM;
+    u32 ready = file_writable(file) ? POLLOUT | POLLWRNORM : 0;
+
+    poll_wait(table, &stream_input, POLLIN | POLLRDNORM);
+    ULONG there = kernel.ConsoleInputReady();
+    if (file_readable(file) && there != 0) {
+        ready |= there == INPUT_ENDED ? POLLHUP : POLLIN | POLLRDNORM;
     }
     return ready;
 }
 
-/* ---- Terminal modes ---- */
-
-static ULONG console_mode(const struct termios *termios)
-{
-    ULONG mode = 0;
-    mode |= termios->c_lflag & ECHO ? IO_CONSOLE_ECHO : 0;
-    mode |= termios->c_lflag & ICANON ? IO_CONSOLE_LINE : 0;
-    mode |= termios->c_lflag & ISIG ? IO_CONSOLE_SIGNALS : 0;
-    /* The kernel has one switch for both directions: output decides, for what reads raw input mostly
-       writes cooked output. */
-    mode |= (termios->c_oflag & (OPOST | ONLCR)) == (OPOST | ONLCR) ? IO_CONSOLE_CRNL : 0;
-    return mode;
-}
-
-static long get_modes(struct termios __user *to)
-{
-    mutex_lock(&console.lock);
-    struct termios termios = console.termios;
-    mutex_unlock(&console.lock);
-    return copy_to_user(to, &termios, sizeof(termios));
-}
-
-static long set_modes(const struct termios __user *from)
-{
-    struct termios termios;
-    if (copy_from_user(&termios, from, sizeof(termios)) < 0) {
-        return -EFAULT;
-    }
-    mutex_lock(&console.lock);
-    console.termios = termios;
-    kernel.ConsoleSetMode(console_mode(&termios));
-    mutex_unlock(&console.lock);
-    return 0;
-}
-
-static long get_window(struct winsize __user *to)
-{
-    mutex_lock(&console.lock);
-    struct winsize size = console.size;
-    mutex_unlock(&console.lock);
-    if (size.ws_col == 0 && size.ws_row == 0) {
-        kernel.ConsoleSize(&size.ws_col, &size.ws_row);
-    }
-    return copy_to_user(to, &size, sizeof(size));
-}
-
-static long set_window(const struct winsize __user *from)
-{
-    struct winsize size;
-    if (copy_from_user(&size, from, sizeof(size)) < 0) {
-        return -EFAULT;
-    }
-    mutex_lock(&console.lock);
-    console.size = size;
-    mutex_unlock(&console.lock);
-    return 0;
-}
-
-static long get_word(const s32 *word, s32 __user *to)
-{
-    mutex_lock(&console.lock);
-    s32 value = *word;
-    mutex_unlock(&console.lock);
-    return copy_to_user(to, &value, sizeof(value));
-}
-
-static long set_foreground(const s32 __user *from)
-{
-    s32 group;
-    if (copy_from_user(&group, from, sizeof(group)) < 0) {
-        return -EFAULT;
-    }
-    if (group < 0) {
-        return -EINVAL;
-    }
-    mutex_lock(&console.lock);
-    console.foreground = group;
-    mutex_unlock(&console.lock);
-    return 0;
-}
-
-/* How many bytes there are to read: the kernel tells only whether there are any. */
-static long bytes_ready(s32 __user *to)
-{
-    s32 count = kernel.ConsoleInputReady() ? 1 : 0;
-    return copy_to_user(to, &count, sizeof(count));
-}
-
-static long terminal_ioctl(struct file *file, u32 command, u64 argument)
-{
-    switch (command) {
-    case TCGETS:
-        return get_modes((void __user *)argument);
-    case TCSETS:
-    case TCSETSW:
-    case TCSETSF:
-        return set_modes((void __user *)argument);
-    case TIOCGWINSZ:
-        return get_window((void __user *)argument);
-    case TIOCSWINSZ:
-        return set_window((void __user *)argument);
-    case TIOCGPGRP:
-        return get_word(&console.foreground, (void __user *)argument);
-    case TIOCSPGRP:
-        return set_foreground((void __user *)argument);
-    case TIOCGSID:
-        return get_word(&console.session, (void __user *)argument);
-    case FIONREAD:
-        return bytes_ready((void __user *)argument);
-    case TCSBRK: /* output has left when a write returns, and there are no breaks to send */
-    case TCSBRKP:
-    case TCXONC:
-    case TCFLSH:
-    case TIOCSCTTY:
-    case TIOCNOTTY:
-        return 0;
-    default:
-        return -ENOTTY;
-    }
-}
-
 static long stream_ioctl(struct file *file, u32 command, u64 argument)
 {
-    return command == FIONREAD ? bytes_ready((void __user *)argument) : -ENOTTY;
+    ULONG there = kernel.ConsoleInputReady();
+    s32 count = there == INPUT_ENDED ? 0 : (s32)there;
+    return command == FIONREAD ? copy_to_user((s32 __user *)argument, &count, sizeof(count)) : -ENOTTY;
 }
 
-/* ---- Opening ---- */
-
-static long tty_open(struct inode *inode, struct file *file)
-{
-    if (!kernel.ConsoleIsTerminal(0)) {
-        return -ENXIO; /* a program without a controlling terminal */
-    }
-    inode_put(file->inode);
-    file->inode = inode_get(console_inode);
-    return 0;
-}
-
-/* A standard stream that is opened again by /proc/self/fd/N. */
+/* One that is opened again by /proc/self/fd/N. */
 static long stream_open(struct inode *inode, struct file *file)
 {
     file->data = (void *)(ULONG_PTR)inode->data;
     return 0;
 }
 
+static const struct file_operations stream_ops = {
+    .open = stream_open,
+    .read = stream_read,
+    .write = stream_write,
+    .poll = stream_poll,
+    .ioctl = stream_ioctl,
+    .stream = true,
+};
+
+/* ---- The terminal's files ---- */
+
+/* A session's leader that has no terminal gets this one, if nobody has it. */
+static long terminal_open(struct inode *inode, struct file *file)
+{
+    struct process *process = current_process();
+
+    if (!kernel.ConsoleIsTerminal(0)) { /* there is a console all the same, to write to */
+        inode_put(file->inode);
+        file->inode = inode_get(streams[1]);
+        file->ops = &stream_ops;
+        return stream_open(streams[1], file);
+    }
+    mutex_lock(&tasklist_lock);
+    file->data = (void *)(ULONG_PTR)tty.hangups;
+    if (!(file->flags & O_NOCTTY) && process->pid == process->sid && tty.session == 0) {
+        tty_acquire(&tty, process->sid, process->pgid);
+    }
+    mutex_unlock(&tasklist_lock);
+    return 0;
+}
+
+static long tty_open(struct inode *inode, struct file *file)
+{
+    if (!kernel.ConsoleIsTerminal(0) || !tty_is_mine(&tty)) {
+        return -ENXIO; /* a program without a controlling terminal */
+    }
+    inode_put(file->inode);
+    file->inode = inode_get(console_inode);
+    file->data = (void *)(ULONG_PTR)tty.hangups;
+    return 0;
+}
+
 static const struct file_operations terminal_ops = {
-    .read = console_read,
-    .write = console_write,
-    .poll = console_poll,
-    .ioctl = terminal_ioctl,
+    .open = terminal_open,
+    .read = tty_read,
+    .write = tty_write,
+    .poll = tty_poll,
+    .ioctl = tty_ioctl,
     .stream = true,
 };
 
 static const struct file_operations tty_ops = {
     .open = tty_open,
-    .read = console_read,
-    .write = console_write,
-    .poll = console_poll,
-    .ioctl = terminal_ioctl,
-    .stream = true,
-};
-
-static const struct file_operations stream_ops = {
-    .open = stream_open,
-    .read = console_read,
-    .write = console_write,
-    .poll = console_poll,
-    .ioctl = stream_ioctl,
+    .read = tty_read,
+    .write = tty_write,
+    .poll = tty_poll,
+    .ioctl = tty_ioctl,
     .stream = true,
 };
 
@@ -302,6 +274,7 @@ static long add_terminal(struct inode *dev, const char *name, u32 minor, const s
     }
     inode->rdev = makedev(5, minor);
     inode->fops = fops;
+    inode->entry = &tty;
     return 0;
 }
 
@@ -310,11 +283,7 @@ static struct file *open_stream(ULONG stream)
     long error;
     bool is_terminal = kernel.ConsoleIsTerminal(stream);
     u32 flags = is_terminal ? O_RDWR : stream == 0 ? O_RDONLY : O_WRONLY;
-    struct file *file = file_open(is_terminal ? console_inode : streams[stream], flags, &error);
-    if (file != NULL) {
-        file->data = (void *)(ULONG_PTR)stream;
-    }
-    return file;
+    return file_open(is_terminal ? console_inode : streams[stream], flags | O_NOCTTY, &error);
 }
 
 static long console_open_standard(struct files *files)
@@ -332,53 +301,83 @@ static long console_open_standard(struct files *files)
     return 0;
 }
 
+/* ---- Whose the console is ---- */
+
+/* Each program that a native one starts finds the terminal in order. */
 static void console_own(s32 group)
 {
     if (!kernel.ConsoleIsTerminal(0)) {
         return;
     }
-    mutex_lock(&console.lock);
-    console.mode_before = kernel.ConsoleGetMode();
-    console.foreground = console.session = group;
-    console.termios =
-        default_termios; /* each program that a native shell starts finds the terminal in order */
-    kernel.ConsoleSetMode(console_mode(&default_termios));
-    mutex_unlock(&console.lock);
+    tty_acquire(&tty, group, group);
+    mutex_lock(&tty.lock);
+    if (!console.owned) {
+        console.mode_before = kernel.ConsoleGetMode();
+    }
+    console.owned = true;
+    console.lent = false;
+    tty.size = window();
+    tty_reset(&tty);
+    mutex_unlock(&tty.lock);
+    more_room(&tty);
+}
+
+/* The kernel's line discipline gets what has been typed ahead. */
+static void give_back_input(void)
+{
+    while (tty.read != tty.written) {
+        u8 byte = (u8)tty.ring[tty.read++ % TTY_RING];
+        kernel.ConsolePutBack(&byte, 1);
+    }
+    tty_flush_input(&tty);
+    kernel.ConsolePutBack(console.piece + console.at, console.size - console.at);
+    console.at = console.size = 0;
 }
 
 /* Another mode than the session's own is somebody else's by now: of the shell, whose line is being edited
    while a program in the background ends. */
 static void console_disown(s32 group)
 {
-    mutex_lock(&console.lock);
-    if (group != 0 && console.session == group) {
-        console.foreground = console.session = 0;
-        if (kernel.ConsoleGetMode() == console_mode(&console.termios)) {
+    mutex_lock(&tasklist_lock);
+    bool owns = group != 0 && tty.session == group;
+    if (owns) {
+        tty_hang_up(&tty);
+    }
+    mutex_unlock(&tasklist_lock);
+    if (!owns) {
+        return;
+    }
+    mutex_lock(&tty.lock);
+    if (console.owned && tty.session == 0) {
+        console.owned = false;
+        if (kernel.ConsoleGetMode() == tty_kernel_mode(&tty)) {
             kernel.ConsoleSetMode(console.mode_before);
+            give_back_input();
         }
     }
-    mutex_unlock(&console.lock);
+    mutex_unlock(&tty.lock);
 }
 
-/* ^C and its kin were typed. */
+static void console_lend(bool lent)
+{
+    const ULONG cooked = IO_CONSOLE_ECHO | IO_CONSOLE_LINE | IO_CONSOLE_SIGNALS | IO_CONSOLE_CRNL;
+
+    mutex_lock(&tty.lock);
+    if (console.owned && console.lent != lent) {
+        console.lent = lent;
+        kernel.ConsoleSetMode(lent ? cooked : tty_kernel_mode(&tty));
+        if (lent) {
+            give_back_input();
+        }
+    }
+    mutex_unlock(&tty.lock);
+    more_room(&tty);
+}
+
+/* ^C and its kin were typed to the kernel's line discipline, while it has the console. */
 static void console_signal(PVOID context, UCHAR character)
 {
-    mutex_lock(&console.lock);
-    s32 group = console.foreground;
-    const u8 *keys = console.termios.c_cc;
-    int sig = character == keys[0]    ? SIGINT
-              : character == keys[1]  ? SIGQUIT
-              : character == keys[10] ? SIGTSTP
-                                      : 0;
-    mutex_unlock(&console.lock);
-    if (sig != 0 && group != 0) {
-        signal_group(group, sig);
-    }
-}
-
-static VOID console_input_came(PKDPC dpc, PVOID context, PVOID argument1, PVOID argument2)
-{
-    wake_all(&console_input);
+    tty_signal(&tty, character == 3 ? sigmask(SIGINT) : character == 28 ? sigmask(SIGQUIT) : sigmask(SIGTSTP));
 }
 
 /* ---- Start and end ---- */
@@ -387,7 +386,39 @@ static const struct terminal_operations console_terminal = {
     .open_standard = console_open_standard,
     .own = console_own,
     .disown = console_disown,
+    .lend = console_lend,
 };
+
+static long start_thread(void)
+{
+    HANDLE handle;
+    OBJECT_ATTRIBUTES attributes;
+
+    InitializeObjectAttributes(&attributes, NULL, OBJ_KERNEL_HANDLE, NULL, NULL);
+    NTSTATUS status =
+        PsCreateSystemThread(&handle, THREAD_ALL_ACCESS, &attributes, NULL, NULL, console_thread, NULL);
+    if (NT_SUCCESS(status)) {
+        status = ObReferenceObjectByHandle(handle, THREAD_ALL_ACCESS, *PsThreadType, KernelMode, &console.thread, NULL);
+        ZwClose(handle);
+    }
+    return error_of(status);
+}
+
+static long start_input(void)
+{
+    wait_queue_init(&stream_input);
+    KeInitializeDpc(&input_dpc, input_came, NULL);
+    KeInitializeEvent(&console.work, SynchronizationEvent, FALSE);
+    console.ends = false;
+    tty_init(&tty);
+    tty.more = more_room;
+    long error = start_thread();
+    if (error == 0) {
+        IoSetConsoleSignalRoutine(console_signal, NULL);
+        kernel.ConsoleSetInputDpc(&input_dpc);
+    }
+    return error;
+}
 
 static long console_start(void)
 {
@@ -395,11 +426,6 @@ static long console_start(void)
     if (dev == NULL) {
         return -ENOMEM;
     }
-    mutex_init(&console.lock);
-    wait_queue_init(&console_input);
-    KeInitializeDpc(&console_input_dpc, console_input_came, NULL);
-    console.termios = default_termios;
-
     long error = add_terminal(dev, "console", 1, &terminal_ops);
     if (error == 0) {
         error = add_terminal(dev, "tty", 0, &tty_ops);
@@ -410,11 +436,23 @@ static long console_start(void)
         error = streams[stream] != NULL ? 0 : -ENOMEM;
     }
     if (error == 0) {
+        error = start_input();
+    }
+    if (error == 0) {
         terminal = &console_terminal;
-        IoSetConsoleSignalRoutine(console_signal, NULL);
-        kernel.ConsoleSetInputDpc(&console_input_dpc);
     }
     return error;
+}
+
+static void stop_thread(void)
+{
+    if (console.thread != NULL) {
+        console.ends = true;
+        KeSetEvent(&console.work, IO_NO_INCREMENT, FALSE);
+        KeWaitForSingleObject(console.thread, Executive, KernelMode, FALSE, NULL);
+        ObDereferenceObject(console.thread);
+        console.thread = NULL;
+    }
 }
 
 /* All processes are gone; ^C may have ended the last of them. */
@@ -423,6 +461,7 @@ static void console_stop(void)
     IoSetConsoleSignalRoutine(NULL, NULL);
     kernel.ConsoleSetInputDpc(NULL);
     KeFlushQueuedDpcs();
+    stop_thread();
     for (ULONG stream = 0; stream < ARRAYSIZE(streams); stream++) {
         inode_put(streams[stream]);
         streams[stream] = NULL;

@@ -38,7 +38,7 @@ struct file *file_open(struct inode *inode, u32 flags, long *error)
         return NULL;
     }
     file->refs = 1;
-    file->flags = flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
+    file->flags = flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC);
     mutex_init(&file->lock);
     file->inode = inode_get(inode);
     file->ops = inode->fops;
@@ -48,6 +48,7 @@ struct file *file_open(struct inode *inode, u32 flags, long *error)
         release(file);
         return NULL;
     }
+    file->flags &= ~O_NOCTTY;
     return file;
 }
 

@@ -14,6 +14,7 @@
  *   files      file
  *   trace      names decode trace
  *   processes  process clone delivery reap sigframe signal sigqueue time
+ *   terminal   tty ttyctl ttyjobs
  *   reports    procinfo procpid
  *   kinds      archive dev console pipe epoll eventfd timerfd signalfd proc tmpfs
  *   calls      attr creds dir exec exit fault io mm native open poll sched sigcalls stat sys
@@ -38,7 +39,8 @@
  *   inode->locks     the list of locks of an inode, then blocked_lock (who waits for whose)
  *   files->lock      one descriptor table
  *   fs->lock         one working directory
- *   console.lock     terminal modes
+ *   tty->lock        the terminal's input and modes
+ *   tty->output      what is sent to it
  */
 #ifndef LINUX_H
 #define LINUX_H
@@ -75,6 +77,16 @@ static inline void mutex_lock(struct mutex *mutex)
 {
     KeEnterCriticalRegion();
     ExAcquirePushLockExclusive(&mutex->lock);
+}
+
+static inline bool mutex_try_lock(struct mutex *mutex)
+{
+    KeEnterCriticalRegion();
+    bool taken = ExTryAcquirePushLockExclusive(&mutex->lock);
+    if (!taken) {
+        KeLeaveCriticalRegion();
+    }
+    return taken;
 }
 
 static inline void mutex_unlock(struct mutex *mutex)
@@ -736,6 +748,7 @@ struct process {
     u64 maxrss; /* (t) KiB; when it has ended */
     s32 pid;             /* (c) the kernel's process id; the first task's id too */
     s32 ppid, pgid, sid; /* (t); ppid is read without the lock: one word */
+    bool no_tty;         /* (t) it has given up its session's terminal */
     struct mm *mm;       /* (t) for others; its only task changes it in exec */
     struct sighand *sighand; /* (t) likewise */
     struct sigpending pending; /* (t) */
@@ -858,8 +871,10 @@ void vfork_release(struct task *task);
    starts. */
 struct terminal_operations {
     long (*open_standard)(struct files *files); /* descriptors 0, 1, 2 */
-    void (*own)(s32 pgid);                      /* a new session's leader takes it */
-    void (*disown)(s32 pgid);                   /* and gives it back when it ends */
+    void (*own)(s32 pgid);     /* a new session's leader takes it; tasklist_lock is held */
+    void (*disown)(s32 pgid);  /* and gives it back when it ends; it is not held */
+    /* A native program has the console instead, with the kernel's own line discipline, until it is taken back. */
+    void (*lend)(bool lent);   /* not held either */
 };
 extern const struct terminal_operations *terminal; /* set before any program starts, constant afterwards */
 
@@ -1005,6 +1020,69 @@ struct rusage usage_of(u64 cycles, u64 maxrss); /* processor time used, KiB */
 long clock_now(int clock, u64 *ns); /* -EINVAL */
 long get_timespec(const struct timespec __user *from, u64 *ns); /* -EFAULT, -EINVAL */
 long put_timespec(struct timespec __user *to, u64 ns);
+
+/* ---- The terminal (tty.c: its line discipline; ttyctl.c: ioctls; ttyjobs.c: job control) ---- */
+
+#define TTY_RING  4096
+#define TTY_PIECE 512 /* bytes that pass through the kernel stack at a time */
+
+struct tty {
+    struct mutex lock, output;
+    struct termios termios; /* (lock, and output for changes) */
+    struct winsize size;    /* (lock) */
+    struct wait_queue readers, writers;
+    u16 ring[TTY_RING];        /* (lock) see tty.c */
+    u32 read, ready, written;  /* (lock) */
+    bool literal;              /* (lock) the next byte is what it is */
+    bool volatile stopped;     /* (lock); read without: the user has stopped the output */
+    bool exclusive;            /* (lock) TIOCEXCL; nobody but root is here, who is not kept out */
+    u32 line_column;           /* (lock) where the line that is being typed began */
+    u32 column;                /* (output) where the cursor is */
+    u32 volatile echoes;       /* (lock); read without */
+    u8 echo[128];              /* (lock) */
+    sigset_t signals;          /* (lock) that keys have asked for */
+    s32 session, foreground;   /* (t) 0: none */
+    u32 volatile hangups;      /* (t); read without. A file that was opened before the last is dead */
+    void (*more)(struct tty *tty); /* there is room for input */
+};
+
+/* An open file of a terminal knows it, and when it was opened. */
+static inline struct tty *file_tty(const struct file *file)
+{
+    return (struct tty *)file->inode->entry;
+}
+static inline bool tty_is_hung_up(const struct tty *tty, const struct file *file)
+{
+    return tty->hangups != (u32)(ULONG_PTR)file->data;
+}
+
+long tty_read(struct file *file, struct iobuf *to, u64 *pos);
+long tty_write(struct file *file, struct iobuf *from, u64 *pos);
+u32 tty_poll(struct file *file, struct poll_table *table);
+void tty_send(struct tty *tty, const u8 *bytes, size_t size);
+ULONG tty_kernel_mode(const struct tty *tty);
+/* With tty->lock. tty_receive: bytes from the keyboard, as many as find room; *signals: those that they mean, to be
+   sent without it. */
+size_t tty_receive(struct tty *tty, const u8 *bytes, size_t size, sigset_t *signals);
+u32 tty_bytes_ready(struct tty *tty);
+bool tty_readable(struct tty *tty);
+void tty_flush_input(struct tty *tty);
+void tty_stop_output(struct tty *tty, bool stop);
+void tty_set_modes(struct tty *tty, const struct termios *new);
+
+void tty_init(struct tty *tty);
+void tty_reset(struct tty *tty); /* modes as at the start; with tty->lock */
+long tty_ioctl(struct file *file, u32 command, u64 argument);
+long tty_check_read(struct tty *tty); /* -EIO, -ERESTARTSYS: a background process may not */
+long tty_check_write(struct tty *tty);
+long tty_check_change(struct tty *tty);
+bool tty_is_mine(const struct tty *tty);
+void tty_signal(struct tty *tty, sigset_t signals); /* to the foreground group */
+void tty_resize(struct tty *tty, const struct winsize *size);
+/* tasklist_lock is held. */
+bool tty_belongs_to(const struct tty *tty, const struct process *process);
+void tty_acquire(struct tty *tty, s32 session, s32 group);
+void tty_hang_up(struct tty *tty); /* its session has it no more */
 
 /* ---- System calls (syscall.c) and their trace (trace.c) ---- */
 
