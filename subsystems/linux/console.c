@@ -24,7 +24,7 @@ static struct {
     KEVENT work;   /* for the thread: input, room for it, a new window, or the end */
     PVOID thread;  /* referenced */
     bool volatile ends;
-    bool owned, lent;       /* (tty.lock) by a session of ours; to a native program */
+    bool owned;             /* (tty.lock) by a session of ours */
     ULONG mode_before;      /* (tty.lock) what the session's end brings back */
     u8 piece[TTY_PIECE];    /* (tty.lock) taken from the kernel, and not yet by the line discipline */
     SIZE_T at, size;        /* (tty.lock) */
@@ -66,7 +66,7 @@ static bool take_input(void)
     size_t taken = 0;
 
     mutex_lock(&tty.lock);
-    if (console.owned && !console.lent && fill_piece()) {
+    if (console.owned && fill_piece()) {
         taken = tty_receive(&tty, console.piece + console.at, console.size - console.at, &signals);
         console.at += taken;
     }
@@ -315,7 +315,6 @@ static void console_own(s32 group)
         console.mode_before = kernel.ConsoleGetMode();
     }
     console.owned = true;
-    console.lent = false;
     tty.size = window();
     tty_reset(&tty);
     mutex_unlock(&tty.lock);
@@ -358,22 +357,6 @@ static void console_disown(s32 group)
     mutex_unlock(&tty.lock);
 }
 
-static void console_lend(bool lent)
-{
-    const ULONG cooked = IO_CONSOLE_ECHO | IO_CONSOLE_LINE | IO_CONSOLE_SIGNALS | IO_CONSOLE_CRNL;
-
-    mutex_lock(&tty.lock);
-    if (console.owned && console.lent != lent) {
-        console.lent = lent;
-        kernel.ConsoleSetMode(lent ? cooked : tty_kernel_mode(&tty));
-        if (lent) {
-            give_back_input();
-        }
-    }
-    mutex_unlock(&tty.lock);
-    more_room(&tty);
-}
-
 /* ^C and its kin were typed to the kernel's line discipline, while it has the console. */
 static void console_signal(PVOID context, UCHAR character)
 {
@@ -386,7 +369,6 @@ static const struct terminal_operations console_terminal = {
     .open_standard = console_open_standard,
     .own = console_own,
     .disown = console_disown,
-    .lend = console_lend,
 };
 
 static long start_thread(void)

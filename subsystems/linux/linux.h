@@ -873,8 +873,6 @@ struct terminal_operations {
     long (*open_standard)(struct files *files); /* descriptors 0, 1, 2 */
     void (*own)(s32 pgid);     /* a new session's leader takes it; tasklist_lock is held */
     void (*disown)(s32 pgid);  /* and gives it back when it ends; it is not held */
-    /* A native program has the console instead, with the kernel's own line discipline, until it is taken back. */
-    void (*lend)(bool lent);   /* not held either */
 };
 extern const struct terminal_operations *terminal; /* set before any program starts, constant afterwards */
 
