@@ -242,12 +242,12 @@ static void show_version(struct text *text, const struct subject *subject)
 
 void show_mounts(struct text *text, const struct subject *subject)
 {
-    print(text, "rootfs / rootfs rw 0 0\nproc /proc proc rw,relatime 0 0\nsysfs /sys sysfs ro,relatime 0 0\n");
+    print(text, "tmpfs / tmpfs rw,relatime 0 0\nproc /proc proc rw,relatime 0 0\nsysfs /sys sysfs ro,relatime 0 0\n");
 }
 
 static void show_filesystems(struct text *text, const struct subject *subject)
 {
-    print(text, "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tpipefs\nnodev\trootfs\n");
+    print(text, "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tpipefs\n");
 }
 
 static void show_partitions(struct text *text, const struct subject *subject)

@@ -483,7 +483,7 @@ void show_mounts(struct text *text, const struct subject *subject);
 
 static void show_mountinfo(struct text *text, const struct subject *subject)
 {
-    print(text, "1 1 0:2 / / rw - rootfs rootfs rw\n"
+    print(text, "1 1 0:2 / / rw,relatime - tmpfs tmpfs rw\n"
                 "2 1 0:4 / /proc rw,relatime - proc proc rw\n"
                 "3 1 0:5 / /sys ro,relatime - sysfs sysfs ro\n");
 }
