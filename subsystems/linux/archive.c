@@ -5,7 +5,6 @@
 
 #define PREFIX        "root/"
 #define NATIVE_PREFIX "native/"
-#define NS_PER_SECOND 1000000000L
 
 /* What the archive says of a file. */
 static void archive_fill(struct inode *inode, const IO_ARCHIVE_FILE *archive)

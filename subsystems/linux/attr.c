@@ -3,7 +3,6 @@
    may do all; permissions are kept, and those to execute are heeded. */
 #include "linux.h"
 
-#define NS_PER_SECOND 1000000000L
 
 /* ---- What a call names ---- */
 

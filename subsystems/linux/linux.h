@@ -576,7 +576,7 @@ long lock_whole(struct file *file, bool write, bool unlock, bool wait); /* flock
 void locks_end_owner(struct inode *inode, const struct files *owner); /* a descriptor of the table has been closed */
 void locks_end_file(const struct file *file);                         /* the last one of an open file */
 
-#define NS_PER_SECOND 1000000000UL
+#define NS_PER_SECOND 1000000000L
 #define NR_OPEN 65536 /* descriptors, whatever RLIMIT_NOFILE says */
 
 struct file *file_open(struct inode *inode, u32 flags, long *error); /* the inode is referenced anew */

@@ -4,7 +4,6 @@
 
 #define BLOCK_SIZE 4096
 
-#define NS_PER_SECOND 1000000000L
 
 static struct timespec time_of(s64 ns)
 {

@@ -63,7 +63,7 @@ long get_timespec(const struct timespec __user *from, u64 *ns)
         return -EINVAL;
     }
     *ns = (u64)time.tv_sec > LONGEST_SLEEP_NS / NS_PER_SECOND ? LONGEST_SLEEP_NS
-                                                              : time.tv_sec * NS_PER_SECOND + time.tv_nsec;
+                                                              : (u64)(time.tv_sec * NS_PER_SECOND + time.tv_nsec);
     return 0;
 }
 

@@ -425,12 +425,7 @@ static void round_of(unsigned long wanted)
             }
         }
     }
-    for (int i = 0; i < WORKERS; i++) {
-        if (workers[i] > 0) {
-            kill(-workers[i], SIGKILL); /* a worker is its group's leader, as soon as it runs */
-            kill(workers[i], SIGKILL);
-        }
-    }
+    kill(-1, SIGKILL); /* all others are of this run, whatever group or session they have gone to */
     while (waitpid(-1, &status, 0) > 0 || errno == EINTR) {
     }
 }
