@@ -89,10 +89,10 @@ def type_(text, pattern):
 
 await_(rb"[#$] $", 0)
 type_(b"PS1='%% ' PATH=/native:$PATH\r", rb"\n%% $")
-type_(b"child ticks\r", rb"ticks\r\n")
+type_(b"child ticks\r", rb"\nticking\r\n")      # now it has the terminal
 type_(b"\x03", rb"\n%% $")
 type_(b"echo status $?\r", rb"\nstatus 130\r\n%% $")
-type_(b"child ticks\r", rb"ticks\r\n")
+type_(b"child ticks\r", rb"\nticking\r\n")
 type_(b"\x1a", rb"Stopped.*child ticks\r\n%% $")
 type_(b"echo status $?\r", rb"\nstatus 148\r\n%% $")
 
@@ -115,7 +115,7 @@ while b"=" in type_(b"tasks | grep -c '^ .* child  *native' | sed 's/^[1-9]/=/'\
     pass
 
 # What is typed is its input, in the foreground only.
-type_(b"sh\r", rb"sh\r\n")
+type_(b"echo lines; sh\r", rb"\nlines\r\n")
 type_(b"echo typed  in\r", rb"\ntyped in\r\n")
 type_(b"exit 4\r", rb"\n%% $")
 type_(b"echo status $?\r", rb"\nstatus 4\r\n%% $")

@@ -4,7 +4,7 @@
  *
  *   exit N            ends with N
  *   sleep MS N        ends with N after a while
- *   ticks             sleeps and wakes, for ever
+ *   ticks             says so, and sleeps and wakes for ever
  *   spin N            N threads that run for ever, this one included
  *   threads N         makes and ends N threads, then ends with 0
  *   arguments ...     ends with a check sum of the arguments behind it
@@ -307,6 +307,7 @@ int main(int argc, char **argv)
         return (int)Second;
     }
     if (strcmp(Role, "ticks") == 0) {
+        Print("ticking\n");
         for (;;) {
             Sleep(5);
         }
