@@ -58,17 +58,19 @@ static bool overlap(const struct file_lock *a, const struct file_lock *b)
     return a->start <= b->end && b->start <= a->end;
 }
 
-/* A lock of somebody else that is in the way; NULL. */
+/* The first lock of somebody else that is in the way; NULL. */
 static struct file_lock *find_conflict(struct lock_list *list, const struct file_lock *wanted)
 {
+    struct file_lock *first = NULL;
+
     for (PLIST_ENTRY at = list->locks.Flink; at != &list->locks; at = at->Flink) {
         struct file_lock *other = lock_at(at);
         if (other->whole == wanted->whole && other->owner != wanted->owner && (other->write || wanted->write) &&
-            overlap(other, wanted)) {
-            return other;
+            overlap(other, wanted) && (first == NULL || other->start < first->start)) {
+            first = other;
         }
     }
-    return NULL;
+    return first;
 }
 
 /* ---- Who waits for whom ---- */
