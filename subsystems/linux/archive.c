@@ -10,7 +10,7 @@
 static void archive_fill(struct inode *inode, const IO_ARCHIVE_FILE *archive)
 {
     inode->mode = (inode->mode & S_IFMT) | (archive->Mode & S_IALLUGO);
-    inode->atime = inode->mtime = inode->ctime = (s64)archive->ModifyTime * NS_PER_SECOND;
+    inode->atime = inode->mtime = inode->ctime = (s64)(archive->ModifyTime * NS_PER_SECOND);
     if (S_ISREG(archive->Mode)) {
         inode->archive = archive;
         inode->size = archive->Size;

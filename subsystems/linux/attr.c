@@ -3,7 +3,6 @@
    may do all; permissions are kept, and those to execute are heeded. */
 #include "linux.h"
 
-
 /* ---- What a call names ---- */
 
 /* Calls change(inode, argument) for what a path names, ... */

@@ -4,7 +4,6 @@
 
 #define BLOCK_SIZE 4096
 
-
 static struct timespec time_of(s64 ns)
 {
     s64 second = ns / NS_PER_SECOND - (ns % NS_PER_SECOND < 0);

@@ -10,6 +10,9 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#define NOREPLACE 1
+#define EXCHANGE  2
+
 static struct stat st;
 
 static int make(const char *path, const char *text)
@@ -209,7 +212,6 @@ static void renaming(void)
     SHOW(rename("dir/.", "x"));
     SHOW(rename("dir/..", "x"));
     SHOW(rename("other", "dir/.."));
-    SHOW(rename("/", "x"));
     SHOW(rename("", "x"));
     SHOW(rename("other", ""));
     SHOW(mkdir("empty", 0755));
@@ -222,16 +224,16 @@ static void renaming(void)
     SHOW(rename("dir/sub", "dir2/sub"));
     SHOW(links("dir"));
     SHOW(links("dir2"));
-    SHOW(rename2("other", "dir2", RENAME_NOREPLACE));
-    SHOW(rename2("other", "new", RENAME_NOREPLACE));
-    SHOW(rename2("new", "none", RENAME_EXCHANGE));
-    SHOW(rename2("new", "dir2", RENAME_EXCHANGE));
+    SHOW(rename2("other", "dir2", NOREPLACE));
+    SHOW(rename2("other", "new", NOREPLACE));
+    SHOW(rename2("new", "none", EXCHANGE));
+    SHOW(rename2("new", "dir2", EXCHANGE));
     printf("dir2: %s\n", text_of("dir2"));
     SHOW(stat("new/sub", &st));
-    SHOW(rename2("new/sub", "dir2", RENAME_EXCHANGE));
+    SHOW(rename2("new/sub", "dir2", EXCHANGE));
     SHOW(links("new"));
-    SHOW(rename2("new", "dir2/x", RENAME_EXCHANGE));
-    SHOW(rename2("new", "x", RENAME_EXCHANGE | RENAME_NOREPLACE));
+    SHOW(rename2("new", "dir2/x", EXCHANGE));
+    SHOW(rename2("new", "x", EXCHANGE | NOREPLACE));
     SHOW(rename2("new", "x", 8));
     SHOW(rename("new", "/proc/x"));
     SHOW(unlink("new/sub") + rmdir("new") + rmdir("dir2") + rmdir("dir") + rmdir("/none"));
@@ -276,7 +278,7 @@ static void without_a_name(void)
 /* All that stays is read once, whatever comes and goes meanwhile; a position that was told leads back. */
 static void reading(void)
 {
-    char name[32];
+    char name[300];
     enum { MANY = 300 };
     static int seen[MANY];
     int twice = 0, missing = 0, count = 0;
