@@ -64,7 +64,7 @@ static const IO_ARCHIVE_FILE Archive[] = {
 
 static struct _IO_ARCHIVE_FILE const *First(const char *Prefix)
 {
-    return &Archive[0];
+    return strcmp(Prefix, "root/") == 0 ? &Archive[0] : NULL;
 }
 
 static struct _IO_ARCHIVE_FILE const *Next(struct _IO_ARCHIVE_FILE const *File, const char *Prefix)
