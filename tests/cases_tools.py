@@ -148,7 +148,7 @@ for compiler in $compilers; do
 done
 $RUN --direct --smp 4 --put $dir/mine.sys:modules/mine.sys --add build/tests/tiny/hello.nolibc:/tiny/hello \
     --add build/tests/tiny/stay.nolibc:/tiny/stay --put $B/native/unloads:native/unloads --put $B/native/child:native/child \
-    --native --timeout ${TINY_TIMEOUT:-300} --log $TMP/log -- unloads rounds ${TINY_ROUNDS:-50} mine >$TMP/out || true
+    --native --timeout ${TINY_TIMEOUT:-300} --log $TMP/log -- unloads rounds ${TINY_ROUNDS:-40} mine >$TMP/out || true
 tail -30 $TMP/log >&2
 grep -x '@pass unloads.leaves-nothing' $TMP/out
 """
