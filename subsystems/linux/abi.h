@@ -62,6 +62,18 @@ typedef int64_t s64;
 #define EOVERFLOW    75
 #define ELIBBAD      80
 #define ENOTSOCK     88
+#define EMSGSIZE        90
+#define EPROTOTYPE      91
+#define ENOPROTOOPT     92
+#define EPROTONOSUPPORT 93
+#define ESOCKTNOSUPPORT 94
+#define EADDRINUSE      98
+#define ECONNRESET      104
+#define ENOBUFS         105
+#define EISCONN         106
+#define ENOTCONN        107
+#define ETOOMANYREFS    109
+#define ECONNREFUSED    111
 #define EOPNOTSUPP   95
 #define EAFNOSUPPORT 97
 #define ETIMEDOUT    110
@@ -265,6 +277,75 @@ struct pollfd {
 #define POLLWRBAND 0x200
 #define POLLRDHUP  0x2000
 #define FD_SETSIZE 1024
+
+/* ---- Sockets ---- */
+
+#define AF_UNSPEC      0
+#define AF_UNIX        1
+#define SOCK_TYPE      0xf /* the part of socket's argument that is no flag */
+#define SOCK_STREAM    1
+#define SOCK_DGRAM     2
+#define SOCK_RAW       3
+#define SOCK_SEQPACKET 5
+#define SHUT_RD        0
+#define SHUT_WR        1
+#define SHUT_RDWR      2
+
+struct sockaddr_un {
+    u16 sun_family;
+    char sun_path[108];
+};
+struct sockaddr_storage {
+    u8 bytes[128];
+};
+struct msghdr {
+    void *msg_name;
+    s32 msg_namelen, __pad;
+    struct iovec *msg_iov;
+    u64 msg_iovlen;
+    void *msg_control;
+    u64 msg_controllen;
+    u32 msg_flags, __pad2;
+};
+struct mmsghdr {
+    struct msghdr msg_hdr;
+    u32 msg_len, __pad;
+};
+struct cmsghdr {
+    u64 cmsg_len;
+    s32 cmsg_level, cmsg_type;
+};
+struct ucred {
+    s32 pid;
+    u32 uid, gid;
+};
+#define SCM_RIGHTS       1
+#define SCM_CREDENTIALS  2
+#define SCM_MAX_FD       253
+#define MSG_OOB          0x1
+#define MSG_PEEK         0x2
+#define MSG_CTRUNC       0x8
+#define MSG_TRUNC        0x20
+#define MSG_DONTWAIT     0x40
+#define MSG_WAITALL      0x100
+#define MSG_NOSIGNAL     0x4000
+#define MSG_WAITFORONE   0x10000
+#define MSG_CMSG_CLOEXEC 0x40000000
+#define SOL_SOCKET       1
+#define SO_REUSEADDR     2
+#define SO_TYPE          3
+#define SO_ERROR         4
+#define SO_BROADCAST     6
+#define SO_SNDBUF        7
+#define SO_RCVBUF        8
+#define SO_KEEPALIVE     9
+#define SO_PASSCRED      16
+#define SO_PEERCRED      17
+#define SO_RCVTIMEO      20
+#define SO_SNDTIMEO      21
+#define SO_ACCEPTCONN    30
+#define SO_PROTOCOL      38
+#define SO_DOMAIN        39
 
 struct epoll_event {
     u32 events;

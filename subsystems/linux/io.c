@@ -136,8 +136,7 @@ static long check_vector(const struct iovec *pieces, u64 count, u64 *total)
     return 0;
 }
 
-/* Copies the vector, which is read only this once. *pieces: in pool, also when the result is an error. */
-static long get_vector(const struct iovec __user *iov, u64 count, struct iovec **pieces, struct iobuf *buf)
+long get_vector(const struct iovec __user *iov, u64 count, struct iovec **pieces, struct iobuf *buf)
 {
     u64 total;
 

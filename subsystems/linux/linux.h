@@ -17,7 +17,7 @@
  *   terminal   tty ttyctl ttyjobs
  *   reports    procinfo procpid
  *   kinds      archive dev console pipe epoll eventfd timerfd signalfd proc tmpfs
- *   calls      attr creds dir exec exit fault io mm native open poll sched sigcalls stat sys
+ *   calls      attr creds dir exec exit fault io mm native open poll sched sigcalls socket stat sys unix
  *   table      syscall
  *   door       module
  *
@@ -34,6 +34,7 @@
  *   tasklist_lock    the list of processes, their tasks, and all signal state
  *   epoll_mutex      all registrations of epolls; then a lock of each epoll's
  *   timerfd, eventfd a lock of each one's
+ *   unix_lock        names and connections of sockets; then a lock of each one's
  *   pipes_lock       which pipe an inode has
  *   pipe->lock       one pipe, across a transfer
  *   inode->locks     the list of locks of an inode, then blocked_lock (who waits for whose)
@@ -57,6 +58,7 @@ extern PPS_PROVIDER provider;
 /* ---- Small tools (util.c) ---- */
 
 void *zalloc(size_t size);  /* zeroed; NULL when memory is out */
+void *alloc_bytes(size_t size); /* not zeroed */
 void *alloc_page(void);     /* PAGE_SIZE bytes, not zeroed; NULL when memory is out */
 void release(void *memory); /* NULL is fine */
 char *copy_string(const char *string);
@@ -367,7 +369,7 @@ struct file_kind {
 };
 
 extern const struct file_kind tmpfs_kind, archive_kind, folders_kind, dev_kind, console_kind, pipe_kind,
-    epoll_kind, proc_kind;
+    epoll_kind, socket_kind, proc_kind;
 extern const struct file_operations pipe_ops; /* of fifos, wherever they stand */
 
 /*
@@ -388,6 +390,7 @@ struct inode {
     const struct file_operations *fops; /* (c) */
     struct rwlock lock;
     struct pipe *pipe;        /* of a fifo that is open (pipe.c) */
+    struct sock *socket; /* that is bound to this name (unix.c) */
     struct dirent *link;      /* (n) its newest name, also after that has gone; NULL: it never had one in the tree */
     struct inode *parent;     /* (c) what has no link: the folder it is in, referenced; the root's is itself */
     struct directory *entries; /* (n) folders of the tree; NULL: nothing is in it */
@@ -419,6 +422,7 @@ struct dirent {
 
 #define DEV_ROOT makedev(0, 2)
 #define DEV_PROC makedev(0, 4)
+#define DEV_SOCK makedev(0, 8)
 #define DEV_PIPE makedev(0, 9)
 #define DEV_ANON makedev(0, 10)
 
@@ -929,6 +933,9 @@ NTSTATUS native_load(PEPROCESS object, KTRAP_FRAME *regs);
 /* The call in which it stays, until the native process ends. -ERESTARTSYS. */
 long native_serve(struct process *process);
 void native_end(struct process *process); /* at the process's end: of what it stands for, too */
+
+/* Copies a vector, which is read only this once. *pieces: to be released, also when the result is an error. */
+long get_vector(const struct iovec __user *iov, u64 count, struct iovec **pieces, struct iobuf *buf);
 
 /* ---- Signals (signal.c) ---- */
 

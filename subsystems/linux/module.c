@@ -21,7 +21,7 @@ static const PS_SUBSYSTEM_PROVIDER provider_table = {
 
 /* All kinds of files, in the order in which they are started. */
 static const struct file_kind *const file_kinds[] = {&tmpfs_kind, &archive_kind, &folders_kind, &dev_kind, &console_kind,
-                                                     &pipe_kind,    &epoll_kind,   &proc_kind};
+                                                     &pipe_kind,    &epoll_kind,   &socket_kind,   &proc_kind};
 
 static bool is_tracing(void)
 {

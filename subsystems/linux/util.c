@@ -15,9 +15,14 @@ void *zalloc(size_t size)
     return ExAllocatePool2(POOL_FLAG_NON_PAGED, size, LINUX_TAG);
 }
 
+void *alloc_bytes(size_t size)
+{
+    return ExAllocatePool2(POOL_FLAG_NON_PAGED | POOL_FLAG_UNINITIALIZED, size, LINUX_TAG);
+}
+
 void *alloc_page(void)
 {
-    return ExAllocatePool2(POOL_FLAG_NON_PAGED | POOL_FLAG_UNINITIALIZED, PAGE_SIZE, LINUX_TAG);
+    return alloc_bytes(PAGE_SIZE);
 }
 
 void release(void *memory)
