@@ -204,9 +204,27 @@ struct itimerspec {
     struct timespec it_interval, it_value;
 };
 
+#define ITIMER_REAL    0
+#define ITIMER_VIRTUAL 1
+#define ITIMER_PROF    2
+
+struct sigevent {
+    u64 sigev_value;
+    s32 sigev_signo, sigev_notify, sigev_tid;
+    s32 __rest[11];
+};
+C_ASSERT(sizeof(struct sigevent) == 64);
+#define SIGEV_SIGNAL    0
+#define SIGEV_NONE      1
+#define SIGEV_THREAD_ID 4
+
 struct timeval {
     s64 tv_sec;
     s64 tv_usec;
+};
+
+struct itimerval {
+    struct timeval it_interval, it_value;
 };
 
 struct stat {

@@ -371,21 +371,6 @@ static const struct terminal_operations console_terminal = {
     .disown = console_disown,
 };
 
-static long start_thread(void)
-{
-    HANDLE handle;
-    OBJECT_ATTRIBUTES attributes;
-
-    InitializeObjectAttributes(&attributes, NULL, OBJ_KERNEL_HANDLE, NULL, NULL);
-    NTSTATUS status =
-        PsCreateSystemThread(&handle, THREAD_ALL_ACCESS, &attributes, NULL, NULL, console_thread, NULL);
-    if (NT_SUCCESS(status)) {
-        status = ObReferenceObjectByHandle(handle, THREAD_ALL_ACCESS, *PsThreadType, KernelMode, &console.thread, NULL);
-        ZwClose(handle);
-    }
-    return error_of(status);
-}
-
 static long start_input(void)
 {
     wait_queue_init(&stream_input);
@@ -394,7 +379,7 @@ static long start_input(void)
     console.ends = false;
     tty_init(&tty);
     tty.more = more_room;
-    long error = start_thread();
+    long error = start_thread(console_thread, &console.thread);
     if (error == 0) {
         IoSetConsoleSignalRoutine(console_signal, NULL);
         kernel.ConsoleSetInputDpc(&input_dpc);
@@ -431,9 +416,7 @@ static void stop_thread(void)
     if (console.thread != NULL) {
         console.ends = true;
         KeSetEvent(&console.work, IO_NO_INCREMENT, FALSE);
-        KeWaitForSingleObject(console.thread, Executive, KernelMode, FALSE, NULL);
-        ObDereferenceObject(console.thread);
-        console.thread = NULL;
+        end_thread(&console.thread);
     }
 }
 

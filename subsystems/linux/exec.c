@@ -995,6 +995,7 @@ static void start_over(struct program *program, struct task *task)
     InterlockedIncrement(&program->names->refs);
     process_set_program(process, program->names, program->filename);
     signals_exec(process, task);
+    timers_delete(process, false);
     files_close_on_exec(task->files);
     task->clear_tid = NULL;
     task->robust_list = NULL;

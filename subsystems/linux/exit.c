@@ -79,6 +79,7 @@ void linux_process_exit(PEPROCESS object, PVOID context)
 
     InitializeListHead(&gone);
     native_end(process);
+    timers_delete(process, true);
     mutex_lock(&tasklist_lock);
     process->exited = true;
     process->wait_status = wait_status_of(PsGetProcessExitStatus(object));

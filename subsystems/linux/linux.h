@@ -8,16 +8,16 @@
  * Layers, from the bottom to the top. A file uses what layers below offer, and files of its own layer as
  * long as that makes no circle; `make layers` reads this list and checks it:
  *
- *   tools      stack util uts vdso wait
+ *   tools      stack thread util uts vdso wait
  *   tree       vfs namei
  *   locks      locks
  *   files      file
  *   trace      names decode trace
- *   processes  process clone delivery reap sigframe signal sigqueue time
+ *   processes  process clone delivery reap sigframe signal sigqueue time timer
  *   terminal   tty ttyctl ttyjobs
  *   reports    procinfo procpid
  *   kinds      archive dev console pipe epoll eventfd timerfd signalfd proc tmpfs
- *   calls      attr creds dir exec exit fault io mm native open poll sched sigcalls socket stat sys unix
+ *   calls      attr creds dir exec exit fault io mm native open poll sched sigcalls socket stat sys timercalls unix
  *   table      syscall
  *   door       module
  *
@@ -63,6 +63,8 @@ void *alloc_page(void);     /* PAGE_SIZE bytes, not zeroed; NULL when memory is 
 void release(void *memory); /* NULL is fine */
 char *copy_string(const char *string);
 char *copy_bytes(const char *bytes, size_t length); /* with a NUL behind them */
+long start_thread(PKSTART_ROUTINE routine, PVOID *thread); /* a system thread, referenced */
+void end_thread(PVOID *thread);                           /* waits for its end */
 long error_of(NTSTATUS status); /* 0, or the negative errno that says it best */
 
 struct mutex {
@@ -755,6 +757,8 @@ struct process {
     bool no_tty;         /* (t) it has given up its session's terminal */
     struct mm *mm;       /* (t) for others; its only task changes it in exec */
     struct sighand *sighand; /* (t) likewise */
+    LIST_ENTRY timers;         /* (t) struct timer */
+    u32 timer_count, next_timer; /* (t) of POSIX timers; the number of the next one */
     struct sigpending pending; /* (t) */
     enum stop_state volatile stop_state; /* (t); read without */
     u32 stops_left;            /* (t) tasks that have still to stop */
@@ -1025,6 +1029,46 @@ struct rusage usage_of(u64 cycles, u64 maxrss); /* processor time used, KiB */
 long clock_now(int clock, u64 *ns); /* -EINVAL */
 long get_timespec(const struct timespec __user *from, u64 *ns); /* -EFAULT, -EINVAL */
 long put_timespec(struct timespec __user *to, u64 ns);
+
+#define LONGEST_TIME_NS (1UL << 62)
+/* The same of a clock that counts processor time: of this process, or this task of it. */
+long clock_now_of(int clock, const struct process *process, const struct task *task, u64 *ns);
+bool clock_is_cpu(int clock);
+int clock_own(int clock); /* a number that names the caller's own processor time, by its ordinary name */
+
+/* ---- Timers that send signals (timer.c) ---- */
+
+/* (c) constant once it is listed; all else: (t) */
+struct timer {
+    volatile LONG refs;
+    LIST_ENTRY links; /* in the process's list */
+    s32 id;           /* (c) -1: an interval timer's */
+    s32 clock;        /* (c) */
+    struct process *process;  /* (c) referenced: whose it is */
+    struct task *task;        /* (c) referenced: who gets the signal; NULL: any */
+    struct task *clock_task;  /* (c) referenced: whose processor time counts; NULL: the process's */
+    s32 sigev_signo, sigev_notify; /* (c) */
+    u64 sigev_value;          /* (c) */
+    u64 next, interval;       /* by its clock; next 0: it is not set */
+    u64 overrun;              /* expirations since the signal was sent */
+    s32 last_overrun;         /* of the signal that was taken last */
+    KTIMER kernel_timer;
+    KDPC dpc;
+    LIST_ENTRY expired; /* under a lock of timer.c's */
+    bool is_expired;    /* the same */
+};
+
+struct timer *timer_create(int clock, struct task *clock_task); /* of the current process, not listed */
+void timer_put(struct timer *timer);
+/* tasklist_lock is held. */
+struct timer *timer_find(struct process *process, s32 id); /* process.c; NULL */
+void timer_set(struct timer *timer, u64 next, u64 interval);
+u64 timer_left(const struct timer *timer);
+/* It is not held. */
+bool timer_delete(struct process *process, s32 id);
+void timers_delete(struct process *process, bool all); /* all but interval timers: exec */
+long timers_start(void);
+void timers_stop(void);
 
 /* ---- The terminal (tty.c: its line discipline; ttyctl.c: ioctls; ttyjobs.c: job control) ---- */
 

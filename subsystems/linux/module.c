@@ -34,6 +34,7 @@ static VOID linux_unload(PDRIVER_OBJECT driver)
 {
     PsUnregisterSubsystemProvider(provider, TRUE);
     tree_destroy();
+    timers_stop();
     vdso_stop();
     native_stop();
 }
@@ -45,9 +46,10 @@ static NTSTATUS start(void)
     if (!NT_SUCCESS(status)) {
         return status;
     }
-    if (vdso_start() < 0 || tree_create(file_kinds, ARRAYSIZE(file_kinds)) < 0) {
+    if (vdso_start() < 0 || timers_start() < 0 || tree_create(file_kinds, ARRAYSIZE(file_kinds)) < 0) {
         PsUnregisterSubsystemProvider(provider, TRUE);
         tree_destroy();
+        timers_stop();
         vdso_stop();
         return STATUS_INSUFFICIENT_RESOURCES;
     }

@@ -127,7 +127,7 @@ static bool next_round(struct poll_wait *wait, u64 deadline, long *error)
     if (*error == 0) {
         return true;
     }
-    *error = *error == -ETIMEDOUT ? 0 : *error == -ERESTARTSYS ? -EINTR : *error;
+    *error = *error == -ETIMEDOUT ? 0 : *error == -ERESTARTSYS ? -ERESTARTNOHAND : *error;
     return false;
 }
 

@@ -193,6 +193,7 @@ static struct process *process_alloc(void)
         InitializeListHead(&process->tasks);
         InitializeListHead(&process->children);
         InitializeListHead(&process->siblings);
+        InitializeListHead(&process->timers);
         wait_queue_init(&process->child_wait);
         sigpending_init(&process->pending);
         KeInitializeEvent(&process->continued, NotificationEvent, TRUE);
@@ -328,6 +329,17 @@ void process_set_program(struct process *process, struct names *names, const cha
     memcpy(process->comm, name, min(strlen(name), TASK_COMM_LEN - 1));
     mutex_unlock(&tasklist_lock);
     names_put(old);
+}
+
+struct timer *timer_find(struct process *process, s32 id)
+{
+    for (PLIST_ENTRY at = process->timers.Flink; at != &process->timers; at = at->Flink) {
+        struct timer *timer = CONTAINING_RECORD(at, struct timer, links);
+        if (timer->id == id && id >= 0) {
+            return timer;
+        }
+    }
+    return NULL;
 }
 
 bool is_orphaned_group(s32 pgid)

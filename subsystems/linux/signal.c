@@ -33,6 +33,17 @@ static int lowest_signal(sigset_t set)
     return __builtin_ctzl(set & faults ? set & faults : set) + 1;
 }
 
+/* How often its timer has expired since it was sent is known only now. */
+static void count_overrun(struct process *process, siginfo_t *info)
+{
+    struct timer *timer = timer_find(process, info->si_timerid);
+
+    if (timer != NULL) {
+        info->si_overrun = timer->last_overrun = (s32)min(timer->overrun, 0x7fffffff);
+        timer->overrun = 0;
+    }
+}
+
 int take_signal(struct task *task, sigset_t set, siginfo_t *info)
 {
     struct sigpending *pending = &task->pending;
@@ -45,6 +56,9 @@ int take_signal(struct task *task, sigset_t set, siginfo_t *info)
     }
     int sig = lowest_signal(pending->set & set);
     sigpending_take(pending, sig, info);
+    if (info->si_code == SI_TIMER) {
+        count_overrun(task->process, info);
+    }
     return sig;
 }
 

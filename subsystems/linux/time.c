@@ -5,7 +5,6 @@
 
 #define UNITS_PER_SECOND     10000000UL
 #define SECONDS_1601_TO_1970 11644473600UL
-#define LONGEST_SLEEP_NS     (1UL << 62)
 
 /* Processor time comes in units of the performance counter. */
 u64 cycles_to_ns(u64 cycles)
@@ -22,7 +21,12 @@ static u64 realtime_ns(void)
     return (now.QuadPart - SECONDS_1601_TO_1970 * UNITS_PER_SECOND) * 100;
 }
 
-long clock_now(int clock, u64 *ns)
+bool clock_is_cpu(int clock)
+{
+    return clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID;
+}
+
+long clock_now_of(int clock, const struct process *process, const struct task *task, u64 *ns)
 {
     switch (clock) {
     case CLOCK_REALTIME:
@@ -37,14 +41,74 @@ long clock_now(int clock, u64 *ns)
         *ns = monotonic_ns();
         return 0;
     case CLOCK_PROCESS_CPUTIME_ID:
-        *ns = cycles_to_ns(kernel.GetProcessCycles(current_process()->object));
+        *ns = cycles_to_ns(kernel.GetProcessCycles(process->object));
         return 0;
     case CLOCK_THREAD_CPUTIME_ID:
-        *ns = cycles_to_ns(kernel.GetThreadCycles(current_task()->thread));
+        *ns = cycles_to_ns(kernel.GetThreadCycles(task->thread));
         return 0;
     default:
         return -EINVAL;
     }
+}
+
+/*
+ * Negative numbers are clocks of processes and threads by their ids: ~id in the upper bits, then a bit for a thread's, then
+ * two that tell what counts, which is all the same here but for 3, a descriptor. Id 0: the caller.
+ */
+static s32 id_of(int clock)
+{
+    return ~(clock >> 3);
+}
+
+static bool is_thread_clock(int clock)
+{
+    return (clock & 4) != 0;
+}
+
+int clock_own(int clock)
+{
+    struct task *task = current_task();
+
+    if (clock >= 0 || (clock & 3) == 3) {
+        return clock;
+    }
+    s32 id = id_of(clock), own = is_thread_clock(clock) ? task->tid : task->process->pid;
+    return id != 0 && id != own           ? clock
+           : is_thread_clock(clock) ? CLOCK_THREAD_CPUTIME_ID
+                                    : CLOCK_PROCESS_CPUTIME_ID;
+}
+
+/* Another thread of the caller's process, or another process. */
+static long clock_now_by_id(int clock, u64 *ns)
+{
+    struct process *self = current_process();
+    s32 id = id_of(clock);
+    long error = -EINVAL;
+
+    mutex_lock(&tasklist_lock);
+    if (!is_thread_clock(clock)) {
+        struct process *process = process_find(id);
+        error = process != NULL ? clock_now_of(CLOCK_PROCESS_CPUTIME_ID, process, NULL, ns) : -EINVAL;
+    }
+    for (PLIST_ENTRY at = self->tasks.Flink; is_thread_clock(clock) && at != &self->tasks; at = at->Flink) {
+        struct task *task = CONTAINING_RECORD(at, struct task, links);
+        if (task->tid == id) {
+            error = clock_now_of(CLOCK_THREAD_CPUTIME_ID, self, task, ns);
+        }
+    }
+    mutex_unlock(&tasklist_lock);
+    return error;
+}
+
+long clock_now(int clock, u64 *ns)
+{
+    if (clock < 0) {
+        clock = clock_own(clock);
+    }
+    if (clock < 0) {
+        return (clock & 3) == 3 ? -EINVAL : clock_now_by_id(clock, ns);
+    }
+    return clock_now_of(clock, current_process(), current_task(), ns);
 }
 
 long put_timespec(struct timespec __user *to, u64 ns)
@@ -62,7 +126,7 @@ long get_timespec(const struct timespec __user *from, u64 *ns)
     if (time.tv_sec < 0 || time.tv_nsec < 0 || time.tv_nsec >= (s64)NS_PER_SECOND) {
         return -EINVAL;
     }
-    *ns = (u64)time.tv_sec > LONGEST_SLEEP_NS / NS_PER_SECOND ? LONGEST_SLEEP_NS
+    *ns = (u64)time.tv_sec > LONGEST_TIME_NS / NS_PER_SECOND ? LONGEST_TIME_NS
                                                               : (u64)(time.tv_sec * NS_PER_SECOND + time.tv_nsec);
     return 0;
 }
@@ -103,9 +167,18 @@ long sys_time(s64 __user *time)
     return time != NULL && copy_to_user(time, &now, sizeof(now)) < 0 ? -EFAULT : now;
 }
 
+/* The machine's clock is not this subsystem's to set. */
+long sys_clock_settime(int clock, const struct timespec __user *time)
+{
+    u64 ns;
+    long error = clock != CLOCK_REALTIME ? -EINVAL : get_timespec(time, &ns);
+    return error < 0 ? error : -EPERM;
+}
+
 /* ---- Sleeping ---- */
 
-/* Until the point `deadline` of the clock: another clock than the monotonic one may be set meanwhile. */
+/* Until the point `deadline` of the clock: another clock than the monotonic one may be set meanwhile, and several
+   processors may work for one that counts their time. */
 static long sleep_until(int clock, u64 deadline)
 {
     u64 now;
@@ -114,11 +187,40 @@ static long sleep_until(int clock, u64 deadline)
         if (error < 0 || now >= deadline) {
             return error;
         }
-        u64 left = min(deadline - now, LONGEST_SLEEP_NS);
-        if (wait_until(monotonic_ns() + left) != -ETIMEDOUT) {
-            return -EINTR;
+        u64 left = min(deadline - now, LONGEST_TIME_NS);
+        if (clock_is_cpu(clock)) {
+            left = left / KeQueryActiveProcessorCount(NULL) + NS_PER_SECOND / 1000;
+        }
+        error = wait_until(monotonic_ns() + left);
+        if (error != -ETIMEDOUT) {
+            return error;
         }
     }
+}
+
+static long sleep_on(struct restart *restart);
+
+/* left: told when a signal breaks the sleep off. It goes on after that, if no handler ran. */
+static long sleep_relative(int clock, u64 deadline, struct timespec __user *left)
+{
+    u64 now;
+    long error = sleep_until(clock, deadline);
+
+    if (error != -ERESTARTSYS) {
+        return error;
+    }
+    clock_now(clock, &now);
+    if (left != NULL && put_timespec(left, now < deadline ? deadline - now : 0) < 0) {
+        return -EFAULT;
+    }
+    current_task()->restart =
+        (struct restart){.function = sleep_on, .argument = {(u64)(u32)clock, deadline, (u64)left}};
+    return -ERESTART_RESTARTBLOCK;
+}
+
+static long sleep_on(struct restart *restart)
+{
+    return sleep_relative((int)restart->argument[0], restart->argument[1], (void __user *)restart->argument[2]);
 }
 
 static bool can_sleep_by(int clock)
@@ -142,15 +244,11 @@ long sys_clock_nanosleep(int clock, int flags, const struct timespec __user *req
     if (error < 0) {
         return error;
     }
-    u64 deadline = flags & TIMER_ABSTIME ? ns : now + ns;
-    error = sleep_until(clock, deadline);
-    if (error == -EINTR && left != NULL && !(flags & TIMER_ABSTIME)) {
-        clock_now(clock, &now);
-        if (put_timespec(left, now < deadline ? deadline - now : 0) < 0) {
-            return -EFAULT;
-        }
+    if (flags & TIMER_ABSTIME) {
+        error = sleep_until(clock, ns);
+        return error == -ERESTARTSYS ? -ERESTARTNOHAND : error;
     }
-    return error;
+    return sleep_relative(clock, now + ns, left);
 }
 
 long sys_nanosleep(const struct timespec __user *request, struct timespec __user *left)
