@@ -333,6 +333,14 @@ assert totals(1, True, ["b"], no_skips=True) == 1 and totals(1, True, ["b"]) == 
 END
 """
 
+# docs/life.md, and a page that names a function too many.
+LIFE = """
+tools/life
+sed 's/`PspReapThread`/`PspBuryThread`/' docs/life.md >$TMP/life.md
+if tools/life $TMP/life.md >$TMP/said; then exit 1; fi
+grep 'there is no function PspBuryThread$' $TMP/said
+"""
+
 CASES = [
     Script("tools/second-make", SECOND_MAKE, alone=True),
     Script("tools/layers", LAYERS),
@@ -340,6 +348,7 @@ CASES = [
     Script("tools/routines", ROUTINES),
     Script("tools/recorded", "tools/record-linux --check"),
     Script("tools/syscalls", "tools/syscalls --check"),
+    Script("tools/life", LIFE),
     Script("tools/lines", "make -s lines", needs=("cloc",)),
     Script("tools/module-layers", MODULE_LAYERS),
     Script("tools/multiboot2", MULTIBOOT2),
