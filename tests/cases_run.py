@@ -82,6 +82,12 @@ assert status == 3 and out.count(b"typed") == 2, (out, status)
 out, status = session(run, [(b"> ", b"/bin/busybox sleep 1 &\r"), (b"busybox\r\n", b"echo later\r", 4), (b"\nlater\r\n", b"exit\r")])
 assert status == 0 and out.count(b"echo later") == 1, (out, status)
 
+# Tab completes names, shows them where there are several, and knows modules; ^R finds what was typed before, older and older.
+out, status = session(run, [(b"> ", b"hel\t\t"), (b"  hello", b"lo\r"), (b"hello from", b"unl\tprocm\t\r"), (b"sh: unload procmon: ", b"echo first of two\r"),
+                            (b"\nfirst of two\r\n", b"echo second\r"), (b"\nsecond\r\n", b"\x12echo\x12"),
+                            (b"') echo first", b"\r"), (b"echo first of two\x1b[K\r\nfirst of two\r\n", b"exit\r")])
+assert status == 0 and out.count(b"\nfirst of two\r\n") == 2, (out, status)
+
 # Output that goes elsewhere is no terminal, stays clean of echo and line ends, and apart; input is still a terminal.
 words = run + ["--", "/bin/busybox", "sh", "-c", "echo ready >/dev/tty; read -r line; test -t 0; echo in $?; test -t 1; "
                "echo out $?; test -t 2; echo err $? >&2; printf '<%s>' \"$line\""]

@@ -160,6 +160,13 @@ static ULONG HelpCommand(ULONG Count, char **Words)
     return 0;
 }
 
+VOID VisitBuiltins(NAME_VISITOR *Visit, PVOID Context)
+{
+    for (ULONG i = 0; i < RTL_NUMBER_OF(Builtins); i++) {
+        Visit(Context, Builtins[i].Name);
+    }
+}
+
 BUILTIN *FindBuiltin(PCSTR Name)
 {
     for (ULONG i = 0; i < RTL_NUMBER_OF(Builtins); i++) {

@@ -226,6 +226,136 @@ static VOID ShowHistory(PEDITOR Editor, ULONG Back)
     ReplaceLine(Editor, Back == 0 ? Editor->Typed : History[(HistoryCount - Back) % HISTORY_LINES]);
 }
 
+/* ---- ^R: a search backwards through the history ---- */
+
+/* How far back the newest line is that contains Text, from From on; 0: there is none. */
+static ULONG FindInHistory(PCSTR Text, ULONG From)
+{
+    ULONG Kept = HistoryCount < HISTORY_LINES ? HistoryCount : HISTORY_LINES;
+    for (ULONG Back = From; Back <= Kept; Back++) {
+        if (strstr(History[(HistoryCount - Back) % HISTORY_LINES], Text) != NULL) {
+            return Back;
+        }
+    }
+    return 0;
+}
+
+/* What is typed is looked for, ^R again finds an older line. Returns the key that ended the search, which the line as it was found
+   is for; ^C and ^G bring back the line that was there. */
+static int Search(PEDITOR Editor)
+{
+    char Text[64] = "";
+    SIZE_T Length = 0;
+    ULONG Back = 0;
+    int Key;
+    for (;;) {
+        Print("\r(search '%s') %.*s\x1b[K", Text, TERMINAL_COLUMNS / 2, Back != 0 ? History[(HistoryCount - Back) % HISTORY_LINES] : "");
+        Key = ReadKey();
+        if (Key == CONTROL('R')) {
+            ULONG Older = FindInHistory(Text, Back + 1);
+            Back = Older != 0 ? Older : Back;
+            continue;
+        }
+        if (Key >= ' ' && Key < KEY_BACKSPACE && Length < sizeof(Text) - 1) {
+            Text[Length++] = (char)Key;
+        } else if ((Key == KEY_BACKSPACE || Key == '\b') && Length > 0) {
+            Length--;
+        } else {
+            break;
+        }
+        Text[Length] = '\0';
+        Back = FindInHistory(Text, 1);
+    }
+    if (Key == CONTROL('C') || Key == CONTROL('G')) {
+        return KEY_UNKNOWN;
+    }
+    if (Back != 0) {
+        ShowHistory(Editor, Back);
+    }
+    return Key;
+}
+
+/* ---- Tab: names are completed ---- */
+
+typedef struct _COMPLETION {
+    PCSTR Prefix;
+    SIZE_T Length;      /* of Prefix */
+    ULONG Count;        /* names that begin with it */
+    BOOLEAN Show;       /* print them */
+    char Common[128];   /* what they all begin with */
+} COMPLETION, *PCOMPLETION;
+
+static VOID ConsiderName(PVOID Context, PCSTR File)
+{
+    PCOMPLETION Completion = Context;
+    char Name[sizeof(Completion->Common)];
+    FormatText(Name, sizeof(Name), "%s", File);
+    SIZE_T End = strlen(Name);
+    if (End > 4 && strcmp(Name + End - 4, ".sys") == 0) {
+        Name[End - 4] = '\0'; /* a module is called by its name alone */
+    }
+    if (Name[0] == '.' || strncmp(Name, Completion->Prefix, Completion->Length) != 0) {
+        return;
+    }
+    if (Completion->Show) {
+        Print("  %s", Name);
+    }
+    SIZE_T Length = 0;
+    if (Completion->Count++ == 0) {
+        FormatText(Completion->Common, sizeof(Completion->Common), "%s", Name);
+        return;
+    }
+    while (Name[Length] != '\0' && Name[Length] == Completion->Common[Length]) {
+        Length++;
+    }
+    Completion->Common[Length] = '\0';
+}
+
+/* A command is a name of the shell's or a native program's, an argument of load and unload a module's. */
+static VOID ConsiderNames(PCOMPLETION Completion, PCSTR Command, SIZE_T CommandLength)
+{
+    if (CommandLength == 0) {
+        VisitBuiltins(ConsiderName, Completion);
+        ListFolder("\\Boot\\native", ConsiderName, Completion);
+    } else if ((CommandLength == 4 && strncmp(Command, "load", 4) == 0) || (CommandLength == 6 && strncmp(Command, "unload", 6) == 0)) {
+        ListFolder("\\Boot\\modules", ConsiderName, Completion);
+    }
+}
+
+/* The word before the cursor gets what all names have in common that begin with it; when there is nothing to add, they are shown. */
+static VOID Complete(PEDITOR Editor)
+{
+    char Prefix[128];
+    SIZE_T Word = Editor->Cursor, Start, End;
+    while (Word > 0 && strchr(" ;&", Editor->Line[Word - 1]) == NULL) {
+        Word--;
+    }
+    for (Start = Word; Start > 0 && strchr(";&", Editor->Line[Start - 1]) == NULL; Start--) {}
+    while (Start < Word && Editor->Line[Start] == ' ') {
+        Start++;
+    }
+    for (End = Start; End < Word && Editor->Line[End] != ' '; End++) {}
+    COMPLETION Completion = {.Prefix = Prefix, .Length = Editor->Cursor - Word};
+    if (Completion.Length >= sizeof(Prefix)) {
+        return;
+    }
+    memcpy(Prefix, Editor->Line + Word, Completion.Length);
+    Prefix[Completion.Length] = '\0';
+    ConsiderNames(&Completion, Editor->Line + Start, End - Start);
+    SIZE_T Added = strlen(Completion.Common) - (Completion.Count != 0 ? Completion.Length : 0);
+    for (SIZE_T i = 0; i < Added; i++) {
+        Insert(Editor, Completion.Common[Completion.Length + i]);
+    }
+    if (Completion.Count == 1) {
+        Insert(Editor, ' ');
+    } else if (Completion.Count > 1 && Added == 0) {
+        Completion.Show = TRUE;
+        Print("\n");
+        ConsiderNames(&Completion, Editor->Line + Start, End - Start);
+        Print("\n");
+    }
+}
+
 /* ---- One key ---- */
 
 static VOID MoveCursor(PEDITOR Editor, int Key)
@@ -262,6 +392,8 @@ static VOID HandleKey(PEDITOR Editor, int Key)
         ShowHistory(Editor, Editor->HistoryBack + 1);
     } else if ((Key == KEY_DOWN || Key == CONTROL('N')) && Editor->HistoryBack > 0) {
         ShowHistory(Editor, Editor->HistoryBack - 1);
+    } else if (Key == '\t') {
+        Complete(Editor);
     } else if (Key == CONTROL('L')) {
         Print("\x1b[H\x1b[2J");
     } else if (Key >= ' ' && Key < KEY_LEFT && Key != KEY_BACKSPACE) {
@@ -291,6 +423,10 @@ static BOOLEAN EditUntilEnter(PEDITOR Editor)
     Draw(Editor);
     for (;;) {
         int Key = ReadKey();
+        if (Key == CONTROL('R')) {
+            Key = Search(Editor);
+            Draw(Editor);
+        }
         if (Key == '\n' || Key == '\r') {
             return TRUE;
         }

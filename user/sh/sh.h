@@ -52,5 +52,6 @@ VOID WaitForJobs(VOID);
 
 typedef ULONG BUILTIN(ULONG Count, char **Words);
 BUILTIN *FindBuiltin(PCSTR Name);
+VOID VisitBuiltins(NAME_VISITOR *Visit, PVOID Context);
 
 #endif
