@@ -327,8 +327,11 @@ static long fd_lookup(struct inode *dir, const char *name, size_t length, struct
     if (inode == NULL) {
         return -ENOMEM;
     }
-    inode->ops = info ? NULL : &fd_link_ops;
-    inode->fops = info ? &fdinfo_ops : NULL;
+    if (info) {
+        inode->fops = &fdinfo_ops;
+    } else {
+        inode->ops = &fd_link_ops;
+    }
     inode->entry = (const void *)fd;
     *out = inode;
     return 0;
@@ -360,12 +363,13 @@ static const struct inode_operations fd_dir_ops = {.lookup = fd_lookup, .readdir
 
 static const struct inode_operations task_dir_ops;
 
+/* Of links and folders. */
 static const struct inode_operations *operations_of(const struct proc_entry *entry)
 {
     if (S_ISLNK(entry->mode)) {
         return &proc_link_ops;
     }
-    return entry->folder == NO_FOLDER ? NULL : entry->folder == FOLDER_TASK ? &task_dir_ops : &fd_dir_ops;
+    return entry->folder == FOLDER_TASK ? &task_dir_ops : &fd_dir_ops;
 }
 
 static bool is_entry(const struct inode *dir, const struct proc_entry *entry)
@@ -388,8 +392,11 @@ static long pid_lookup(struct inode *dir, const char *name, size_t length, struc
                 return -ENOMEM;
             }
             inode->entry = entry;
-            inode->ops = operations_of(entry);
-            inode->fops = S_ISREG(entry->mode) ? &proc_text_ops : NULL;
+            if (S_ISREG(entry->mode)) {
+                inode->fops = &proc_text_ops;
+            } else {
+                inode->ops = operations_of(entry);
+            }
             *out = inode;
             return 0;
         }

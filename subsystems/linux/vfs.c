@@ -46,6 +46,8 @@ s64 current_time(void)
     return (now.QuadPart - UNITS_1601_TO_1970) * NS_PER_UNIT;
 }
 
+static const struct inode_operations no_operations;
+
 struct inode *inode_new(u32 mode, u64 dev)
 {
     struct inode *inode = zalloc(sizeof(*inode));
@@ -55,6 +57,7 @@ struct inode *inode_new(u32 mode, u64 dev)
     inode->refs = 1;
     inode->mode = mode;
     inode->dev = dev;
+    inode->ops = &no_operations; /* so that nobody has to ask whether there are any */
     inode->ino = InterlockedIncrement64(&next_inode_number);
     inode->nlink = S_ISDIR(mode) ? 2 : 1;
     inode->next_position = 2;
@@ -581,7 +584,7 @@ static void set_operations(struct inode *inode)
 {
     for (u32 i = 0; i < type_count; i++) {
         if (types[i].type == (inode->mode & S_IFMT) && types[i].rdev == inode->rdev) {
-            inode->ops = types[i].ops;
+            inode->ops = types[i].ops != NULL ? types[i].ops : &no_operations;
             inode->fops = types[i].fops;
         }
     }
