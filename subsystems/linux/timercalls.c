@@ -74,7 +74,7 @@ static long get_timeval(const struct timeval *tv, u64 *ns)
         return -EINVAL;
     }
     *ns = (u64)tv->tv_sec > LONGEST_TIME_NS / NS_PER_SECOND ? LONGEST_TIME_NS
-                                                            : tv->tv_sec * NS_PER_SECOND + tv->tv_usec * 1000;
+                                                            : (u64)(tv->tv_sec * NS_PER_SECOND + tv->tv_usec * 1000);
     return 0;
 }
 
