@@ -92,7 +92,7 @@ trap 'echo caught USR1' USR1; kill -USR1 $BASHPID; trap - USR1
 (trap 'echo interrupted; exit 9' INT; kill -INT $BASHPID; echo never); echo $?
 trap 'echo an error' ERR; false; trap - ERR
 (trap 'echo child is done' CHLD; set -m; sleep 0.01 & wait) 2>/dev/null | head -n 1
-{ (trap 'echo woken; exit 4' USR2; echo ready; while :; do sleep 0.01; done) & echo $! >worker; wait $!; echo "worker $?"; } | {
+{ (trap 'echo woken; exit 4' USR2; echo $BASHPID >worker; echo ready; while :; do sleep 0.01; done) & wait $!; echo "worker $?"; } | {
     read -r word; echo "$word"; kill -USR2 $(<worker); cat; }
 
 heading coproc, read, select
