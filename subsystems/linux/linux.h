@@ -611,8 +611,7 @@ void fs_put(struct fs *fs);          /* NULL is fine */
 struct inode *fs_cwd(struct fs *fs); /* referenced */
 static inline bool file_readable(const struct file *file)
 {
-    u32 flags = file->flags & (O_ACCMODE | O_PATH);
-    return flags == O_RDONLY || flags == O_RDWR;
+    return !(file->flags & (O_WRONLY | O_PATH)); /* the fourth access mode, both bits, allows neither */
 }
 static inline bool file_writable(const struct file *file)
 {

@@ -29,6 +29,7 @@ struct pipe {
     u32 size;                       /* (lock) slots; a power of two */
     struct pipe_slot *slots;        /* (lock) */
     u8 *spare[SPARE_PAGES];         /* (lock) pages for the next ones */
+    u32 spares;                     /* (lock) of them */
     u32 readers, writers;           /* (lock) open files */
     u32 reader_count, writer_count; /* (lock) how many there have ever been */
     struct wait_queue readable, writable, opened; /* woken from outside the lock */
@@ -57,25 +58,16 @@ static struct pipe_slot *slot_at(const struct pipe *pipe, u32 position)
 
 static u8 *take_page(struct pipe *pipe)
 {
-    for (int i = 0; i < SPARE_PAGES; i++) {
-        u8 *page = pipe->spare[i];
-        if (page != NULL) {
-            pipe->spare[i] = NULL;
-            return page;
-        }
-    }
-    return alloc_page();
+    return pipe->spares != 0 ? pipe->spare[--pipe->spares] : alloc_page();
 }
 
 static void give_page(struct pipe *pipe, u8 *page)
 {
-    for (int i = 0; i < SPARE_PAGES; i++) {
-        if (pipe->spare[i] == NULL) {
-            pipe->spare[i] = page;
-            return;
-        }
+    if (pipe->spares < SPARE_PAGES) {
+        pipe->spare[pipe->spares++] = page;
+    } else {
+        release(page);
     }
-    release(page);
 }
 
 /* Takes bytes out until the buffer is full, or the ring empty, or a packet has been read. */
@@ -137,7 +129,11 @@ static long fill_slot(struct pipe *pipe, struct iobuf *from, bool packet)
         give_page(pipe, page);
         return -EFAULT;
     }
-    *slot_at(pipe, pipe->head) = (struct pipe_slot){.page = page, .length = size, .packet = packet};
+    struct pipe_slot *slot = slot_at(pipe, pipe->head);
+    slot->page = page;
+    slot->offset = 0;
+    slot->length = size;
+    slot->packet = packet;
     pipe->head++;
     return size;
 }
@@ -161,27 +157,40 @@ static size_t put_bytes(struct pipe *pipe, struct iobuf *from, bool packet, long
 
 /* ---- Reading and writing ---- */
 
-static long pipe_read(struct file *file, struct iobuf *to, u64 *pos)
+/* The ring is empty: waits until it is not (1, and *waited), or the last writer is gone (0). Lock held, before and
+   after. */
+static NOINLINE long wait_for_bytes(struct pipe *pipe, const struct file *file, bool *waited)
 {
-    struct pipe *pipe = file->data;
     struct waiter waiter;
-    bool waited = false;
 
-    mutex_lock(&pipe->lock);
     while (is_empty(pipe)) {
-        bool ended = pipe->writers == 0;
-        if (ended || (file->flags & O_NONBLOCK)) {
-            mutex_unlock(&pipe->lock);
-            return ended ? 0 : -EAGAIN;
+        if (pipe->writers == 0 || (file->flags & O_NONBLOCK)) {
+            return pipe->writers == 0 ? 0 : -EAGAIN;
         }
         wait_begin(&waiter, &pipe->readable, true);
         mutex_unlock(&pipe->lock);
         long error = wait_end(&waiter, FOREVER);
+        mutex_lock(&pipe->lock);
         if (error < 0) {
             return error;
         }
-        waited = true;
-        mutex_lock(&pipe->lock);
+        *waited = true;
+    }
+    return 1;
+}
+
+static long pipe_read(struct file *file, struct iobuf *to, u64 *pos)
+{
+    struct pipe *pipe = file->data;
+    bool waited = false;
+
+    mutex_lock(&pipe->lock);
+    if (is_empty(pipe)) {
+        long result = wait_for_bytes(pipe, file, &waited);
+        if (result <= 0) {
+            mutex_unlock(&pipe->lock);
+            return result;
+        }
     }
     u32 before = pipe->tail;
     long done = take_bytes(pipe, to);
@@ -197,7 +206,7 @@ static long pipe_read(struct file *file, struct iobuf *to, u64 *pos)
 }
 
 /* No slot is free: waits for one. Lock held, before and after. */
-static long wait_for_room(struct pipe *pipe, bool wrote)
+static NOINLINE long wait_for_room(struct pipe *pipe, bool wrote)
 {
     struct waiter waiter;
 
@@ -366,8 +375,8 @@ static void pipe_destroy(struct pipe *pipe)
     for (; !is_empty(pipe); pipe->tail++) {
         release(slot_at(pipe, pipe->tail)->page);
     }
-    for (int i = 0; i < SPARE_PAGES; i++) {
-        release(pipe->spare[i]);
+    while (pipe->spares != 0) {
+        release(pipe->spare[--pipe->spares]);
     }
     release(pipe->slots);
     release(pipe);
