@@ -192,7 +192,7 @@ build/last: $(B)/primer.elf $(B)/primer.iso
 # ---- Running and testing --------------------------------------------------------------------------------------------
 
 RUN_FLAGS := --build $(BUILD) --smp $(SMP) --mem $(MEM) --accel $(ACCEL) $(if $(filter 1,$(UEFI)),--uefi) \
-             $(if $(APPEND),--append '$(APPEND)')
+             $(if $(APPEND),--append '$(APPEND)') $(if $(LINUX_ROOT),--add '$(LINUX_ROOT):/')
 
 run: all
 	@tools/run $(RUN_FLAGS)

@@ -36,6 +36,27 @@ expect 127 -- /bin/nothing
 expect 0 -- busybox true
 """
 
+# A whole tree as the Linux root, devices and pipes left out; a large file in it, of which what is written costs memory, and no
+# more. What cannot fit is refused before anything starts.
+ROOT = r"""
+mkdir -p $TMP/root/etc $TMP/root/opt/many && mkfifo $TMP/root/opt/pipe && ln -s many $TMP/root/opt/link
+echo mine >$TMP/root/etc/hostname && head -c 300000000 /dev/zero >$TMP/root/opt/large
+(cd $TMP/root/opt/many && seq 3000 | xargs touch)
+cat >$TMP/root/opt/script <<'END'
+cat /etc/hostname; ls /opt/link/ | wc -l; ls /opt; ls /bin/busybox
+echo x >>/opt/large; echo y | dd of=/opt/large bs=4096 seek=5000 conv=notrunc 2>/dev/null
+stat -c %s /opt/large; head -c 20480001 /opt/large | tail -c 1; tail -c 2 /opt/large
+df -k / | awk 'NR == 2 && $3 < 100 { print "little is used" }'
+rm -r /opt && df -k / | awk 'NR == 2 && $3 < 20 { print "nothing is used" }'
+END
+$RUN --direct --mem 400M --add $TMP/root:/ -- /bin/bash /opt/script >$TMP/out
+printf '%s\n' mine 3000 large link many script /bin/busybox 300000002 yx 'little is used' 'nothing is used' >$TMP/expected
+diff $TMP/expected $TMP/out
+status=0; $RUN --direct --add $TMP/root:/ -- /bin/true 2>$TMP/err || status=$?
+test $status = 125 && grep 'at least --mem [0-9]*M' $TMP/err
+$RUN --direct --mem $(sed 's/.*--mem \([0-9]*M\) is.*/\1/' $TMP/err) --add $TMP/root:/ -- /bin/busybox true
+"""
+
 # More than any buffer on the way through the guest and back; a reader that ends early, a writer that never does.
 STREAMS = r"""
 head -c 300000 /dev/urandom >$TMP/data
@@ -173,6 +194,7 @@ CASES = [
     Command("run/native-tasks", command=("tasks",), native=True, stdout="System"),
     Command("run/native-missing", command=("nothing",), native=True, status=127),
     Script("run/added-programs", ADDED),
+    Script("run/linux-root", ROOT),
     Script("run/streams", STREAMS),
     Script("run/terminal", TERMINAL),
     Script("run/shell", SHELL),

@@ -31,6 +31,7 @@ class Archive:
         self.inode = 0
         self.keep_times = keep_times
         self.names = set()
+        self.left_out = None    # a list: what cannot be read, or is no file, folder or link, is noted there and left out
 
     def _put(self, data):
         self.parts.append(data)
@@ -65,6 +66,14 @@ class Archive:
         self._tree(name, path, os.stat(path))
 
     def _tree(self, name, path, status):
+        try:
+            self._put_tree(name, path, status)
+        except (OSError, ValueError):
+            if self.left_out is None:
+                raise
+            self.left_out.append(path)
+
+    def _put_tree(self, name, path, status):
         mode, mtime = stat.S_IMODE(status.st_mode), int(status.st_mtime)
         if stat.S_ISLNK(status.st_mode):
             self.link(name, os.readlink(path), mtime)

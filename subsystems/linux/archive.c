@@ -13,7 +13,7 @@ static void archive_fill(struct inode *inode, const IO_ARCHIVE_FILE *archive)
     inode->atime = inode->mtime = inode->ctime = (s64)(archive->ModifyTime * NS_PER_SECOND);
     if (S_ISREG(archive->Mode)) {
         inode->archive = archive;
-        inode->size = archive->Size;
+        inode->size = inode->archived = archive->Size;
     }
 }
 

@@ -397,7 +397,8 @@ struct inode {
     struct inode *parent;     /* (c) what has no link: the folder it is in, referenced; the root's is itself */
     struct directory *entries; /* (n) folders of the tree; NULL: nothing is in it */
     u64 next_position;        /* (n) behind the entries: where ops->readdir goes on */
-    const IO_ARCHIVE_FILE *archive; /* (c) regular files of the archive that nobody has written to: see tmpfs.c */
+    const IO_ARCHIVE_FILE *archive; /* (i) regular files of the archive that nobody has written to: see tmpfs.c */
+    u64 archived;                   /* (i) bytes at its start that come from there where nobody has written */
     char *text;                     /* (c) symbolic links of the tree */
     PMM_SECTION_HANDLE volatile section; /* (i) made on first use, stays */
     u64 pages;                /* (i) of the section, as counted in tree_pages */

@@ -234,6 +234,7 @@ static long truncate_locked(struct inode *inode, u64 size)
     }
     if (error == 0) {
         inode->archive = NULL;
+        inode->archived = min(inode->archived, size);
         inode->size = size;
         count_pages(inode);
         inode_touch(inode);
@@ -329,14 +330,13 @@ static s64 tmpfs_seek(struct inode *inode, u64 offset, bool hole)
     return found;
 }
 
-/* The pages that the file takes, those of the archive included. */
+/* The pages that the file takes. Those of the archive count as long as they are part of it; which of them have a copy by
+   now is not looked at. */
 static u64 tmpfs_blocks(struct inode *inode)
 {
     read_lock(&inode->lock);
     u64 pages = inode->section != NULL ? kernel.QuerySection(inode->section, 0, NULL, NULL) : 0;
-    if (inode->archive != NULL) {
-        pages = page_up(inode->size) / PAGE_SIZE;
-    }
+    pages = min(pages + page_up(inode->archived) / PAGE_SIZE, page_up(inode->size) / PAGE_SIZE);
     read_unlock(&inode->lock);
     return pages * (PAGE_SIZE / 512);
 }

@@ -635,6 +635,107 @@ static PCSTR OneSpace(VOID)
     return Why;
 }
 
+/* ---- Sections that a file system keeps its files in ---- */
+
+static const IO_ARCHIVE_FILE *LargeFile(VOID)
+{
+    const IO_ARCHIVE_FILE *File = Kernel.FirstFile("root/bin/");
+    while (File != NULL && File->Size < 10 * PAGE_SIZE) {
+        File = Kernel.NextFile(File, "root/bin/");
+    }
+    return File;
+}
+
+/* A page that is written leaves the bytes below alone, and is the only one that costs a frame; a private mapping sees the
+   bytes in place, a shared one sees what is written. */
+static PCSTR WritePages(PMM_SECTION_HANDLE Section, const IO_ARCHIVE_FILE *File)
+{
+    ULONG64 Word = 0, Data = 0, Hole = 0, Original = *(const ULONG64 *)(File->Data + 3 * PAGE_SIZE);
+    PVOID Page, Same;
+    SIZE_T Done;
+
+    KTEST_CHECK(Kernel.QuerySection(Section, 0, NULL, NULL) == 0);
+    KTEST_CHECK(NT_SUCCESS(Kernel.PinSectionPage(Section, 3 * PAGE_SIZE, PS_PIN_WRITE, &Page)) && Page == NULL);
+    KTEST_CHECK(NT_SUCCESS(Kernel.PinSectionPage(Section, 3 * PAGE_SIZE, 0, &Page)) && Page != NULL);
+    KTEST_CHECK(RtlEqualMemory(Page, File->Data + 3 * PAGE_SIZE, PAGE_SIZE));
+    Kernel.UnpinSectionPage(Page);
+    KTEST_CHECK(NT_SUCCESS(Map(Subject, DATA_ADDRESS, 8, 0, Section)));
+    KTEST_CHECK(NT_SUCCESS(Map(Subject, SECTION_ADDRESS, 8, PS_MAP_SHARED, Section)));
+    KTEST_CHECK(NT_SUCCESS(Kernel.ReadMemory(Subject, DATA_ADDRESS + 3 * PAGE_SIZE, &Word, sizeof(Word))) && Word == Original);
+    KTEST_CHECK(Kernel.QuerySection(Section, 0, NULL, NULL) == 0);
+    KTEST_CHECK(NT_SUCCESS(Kernel.ReadMemory(Subject, SECTION_ADDRESS + 3 * PAGE_SIZE, &Word, sizeof(Word))) && Word == Original);
+    KTEST_CHECK(Kernel.QuerySection(Section, 0, NULL, NULL) == 1);
+    Word = ~Original;
+    KTEST_CHECK(NT_SUCCESS(Kernel.WriteSection(Section, 3 * PAGE_SIZE, &Word, sizeof(Word), &Done)) && Done == sizeof(Word));
+    KTEST_CHECK(NT_SUCCESS(Kernel.ReadMemory(Subject, SECTION_ADDRESS + 3 * PAGE_SIZE, &Word, sizeof(Word))) && Word == ~Original);
+    KTEST_CHECK(*(const ULONG64 *)(File->Data + 3 * PAGE_SIZE) == Original);
+    KTEST_CHECK(NT_SUCCESS(Kernel.PinSectionPage(Section, 3 * PAGE_SIZE, PS_PIN_WRITE, &Page)) && Page != NULL);
+    KTEST_CHECK(*(ULONG64 *)Page == ~Original);
+
+    /* What is pinned stays when the section shrinks; what was cut off comes back as zeros. */
+    KTEST_CHECK(NT_SUCCESS(Kernel.ResizeSection(Section, 2 * PAGE_SIZE + 8)));
+    KTEST_CHECK(*(ULONG64 *)Page == ~Original);
+    KTEST_CHECK(Kernel.PinSectionPage(Section, 3 * PAGE_SIZE, 0, &Same) == STATUS_IN_PAGE_ERROR);
+    KTEST_CHECK(Kernel.ReadMemory(Subject, SECTION_ADDRESS + 3 * PAGE_SIZE, &Word, sizeof(Word)) == STATUS_IN_PAGE_ERROR);
+    KTEST_CHECK(NT_SUCCESS(Kernel.ResizeSection(Section, 100 * PAGE_SIZE)));
+    KTEST_CHECK(NT_SUCCESS(Kernel.ReadSection(Section, 2 * PAGE_SIZE + 8, &Word, sizeof(Word), &Done)) && Word == 0);
+    KTEST_CHECK(NT_SUCCESS(Kernel.ReadMemory(Subject, SECTION_ADDRESS + 3 * PAGE_SIZE, &Word, sizeof(Word))) && Word == 0);
+    Kernel.UnpinSectionPage(Page);
+
+    KTEST_CHECK(NT_SUCCESS(Kernel.WriteSection(Section, 50 * PAGE_SIZE, &Word, sizeof(Word), &Done)));
+    Kernel.QuerySection(Section, 10 * PAGE_SIZE, &Data, &Hole);
+    KTEST_CHECK(Data == 50 * PAGE_SIZE && Hole == 10 * PAGE_SIZE);
+    Kernel.QuerySection(Section, 50 * PAGE_SIZE + 5, &Data, &Hole);
+    KTEST_CHECK(Data == 50 * PAGE_SIZE && Hole == 51 * PAGE_SIZE);
+    KTEST_CHECK(Kernel.PinSectionPage(Section, 100 * PAGE_SIZE, PS_PIN_WRITE | PS_PIN_MAKE, &Page) == STATUS_IN_PAGE_ERROR);
+    return NULL;
+}
+
+static volatile LONG GoneCount;
+
+static VOID Gone(PVOID Context)
+{
+    InterlockedAdd(&GoneCount, *(PLONG)Context);
+}
+
+/* The owner of a retired section is told when the last mapping has gone, and not before. */
+static PCSTR UseFileSection(VOID)
+{
+    static LONG One = 1;
+    PMM_SECTION_HANDLE Section, Other;
+    PVOID Page;
+    const IO_ARCHIVE_FILE *File = LargeFile();
+
+    KTEST_CHECK(File != NULL && NT_SUCCESS(MakeProcess(PS_PROCESS_EMPTY, NULL, &Subject)));
+    KTEST_CHECK(NT_SUCCESS(Kernel.CreateFileSection(File->Data, File->Size, &Section)));
+    KTEST_CHECK(NT_SUCCESS(Kernel.CreateDataSection(File->Data, File->Size, &Other)));
+    KTEST_CHECK(Kernel.PinSectionPage(Other, 0, PS_PIN_WRITE, &Page) == STATUS_ACCESS_DENIED);
+    KTEST_CHECK(Kernel.ResizeSection(Other, PAGE_SIZE) == STATUS_INVALID_PARAMETER);
+    Kernel.DereferenceSection(Other);
+    PCSTR Why = WritePages(Section, File);
+    LONG Before = GoneCount;
+    Kernel.RetireSection(Section, Gone, &One);
+    KTEST_CHECK(GoneCount == Before);
+    Kernel.UnmapRegion(Subject, DATA_ADDRESS, 8 * PAGE_SIZE);
+    KTEST_CHECK(GoneCount == Before);
+    EndProcess(Subject);
+    KTEST_CHECK(GoneCount == Before + 1);
+    return Why;
+}
+
+static PCSTR FileSections(VOID)
+{
+    PRIMER_MEMORY Before, After;
+    PCSTR Why = UseFileSection();
+    KTEST_CHECK(Why == NULL);
+    Settle(&Before);
+    Why = UseFileSection();
+    Settle(&After);
+    KTEST_CHECK(After.PoolBlocks == Before.PoolBlocks && After.PoolBytes == Before.PoolBytes);
+    KTEST_CHECK(After.FreePages == Before.FreePages);
+    return Why;
+}
+
 NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
     NTSTATUS Status = PsRegisterSubsystemProvider(&Table, &Kernel, &Provider);
@@ -651,6 +752,7 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     KtestRun("memory.limits", Limits);
     KtestRun("memory.nested-probes", NestedProbes);
     KtestRun("memory.one-space", OneSpace);
+    KtestRun("memory.file-sections", FileSections);
     PsUnregisterSubsystemProvider(Provider, TRUE);
     return STATUS_SUCCESS;
 }
