@@ -175,8 +175,6 @@ NORETURN void ArchRestoreContext(const ULONG64 Context[8], int Value);
 void ArchSetPageTableSource(uint64_t (*Allocate)(void), void (*Free)(uint64_t Physical));
 /* An empty user half and the shared kernel half. STATUS_NO_MEMORY. */
 NTSTATUS ArchCreatePageTables(ARCH_PAGE_TABLES *Tables);
-/* Frees the page-table pages of the user half, in which no page has an entry any more. No processor has the tables loaded. */
-void ArchDeletePageTables(ARCH_PAGE_TABLES *Tables);
 /* The kernel's own tables (the System process). */
 ARCH_PAGE_TABLES *ArchKernelPageTables(void);
 /* Sets one 4 KiB entry; replaces what is there. STATUS_NO_MEMORY when a table is missing and none is to be had. The
@@ -198,6 +196,8 @@ bool ArchQueryPage(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, uint64_t *Physic
 /* Calls Visit for each entry in [Start, End), absent tables skipped. Visit may change its entry, as it changes others' by address. */
 typedef void ARCH_VISIT_PAGE(void *Context, uintptr_t Virtual, ARCH_PAGE_ENTRY *Entry, uint64_t Physical, ULONG Flags);
 void ArchForEachPage(ARCH_PAGE_TABLES *Tables, uintptr_t Start, uintptr_t End, ARCH_VISIT_PAGE *Visit, void *Context);
+/* The same for the whole user half: Visit clears each entry, and all page-table pages are freed. No processor has them loaded. */
+void ArchDeletePageTables(ARCH_PAGE_TABLES *Tables, ARCH_VISIT_PAGE *Visit, void *Context);
 /* Loads the tables on this processor (all its non-global translations are dropped). */
 void ArchLoadPageTables(ARCH_PAGE_TABLES *Tables);
 /* Drops translations of this processor: Pages pages from Virtual (all non-global ones when Pages > 32; global ones too for kernel addresses). */

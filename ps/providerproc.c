@@ -360,7 +360,7 @@ static VOID PspQueryMemory(PEPROCESS Process, PS_MEMORY_STATISTICS *Statistics)
     MM_STATISTICS Machine;
     PMM_ADDRESS_SPACE Space;
 
-    MmQueryStatistics(&Machine);
+    MmQueryFrames(&Machine);
     *Statistics = (PS_MEMORY_STATISTICS){
         .TotalBytes = Machine.TotalPages * PAGE_SIZE,
         .FreeBytes = Machine.FreePages * PAGE_SIZE,

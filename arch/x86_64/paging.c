@@ -227,49 +227,6 @@ NTSTATUS ArchCreatePageTables(ARCH_PAGE_TABLES *Tables)
     return STATUS_SUCCESS;
 }
 
-/* A table is nearly empty as a rule: eight entries, a cache line, at a time. */
-static bool IsLineEmpty(const uint64_t *Line)
-{
-    return (Line[0] | Line[1] | Line[2] | Line[3] | Line[4] | Line[5] | Line[6] | Line[7]) == 0;
-}
-
-/* The first index from i on, below End, whose entry is not zero; else End or more. Parent: the entry for the table. */
-static unsigned NextUsed(const uint64_t *Table, uint64_t Parent, unsigned i, unsigned End)
-{
-    while (i < End) {
-        if (!(Parent & PTE_USED(i))) {
-            i = (i | 63) + 1;
-        } else if (i % 8 == 0 && IsLineEmpty(&Table[i])) {
-            i += 8;
-        } else if (ReadEntry(&Table[i]) == 0) {
-            i++;
-        } else {
-            break;
-        }
-    }
-    return i;
-}
-
-/* Frees the tables below a table, which is all zeros then. */
-static void FreeTables(uint64_t *Table, uint64_t Parent, unsigned Level, unsigned End)
-{
-    for (unsigned i = 0; (i = NextUsed(Table, Parent, i, End)) < End; i++) {
-        if (Level > 1) {
-            FreeTables(TableOf(Table[i]), Table[i], Level - 1, 512);
-        }
-        FreeTable(Table[i] & PTE_ADDRESS);
-        Table[i] = 0;
-    }
-}
-
-void ArchDeletePageTables(ARCH_PAGE_TABLES *Tables)
-{
-    FreeTables(TableOf(Tables->Root), PTE_ALL_USED, TOP_LEVEL, FIRST_KERNEL);
-    SetTopLevel(TableOf(Tables->Root), NULL);
-    FreeTable(Tables->Root);
-    Tables->Root = 0;
-}
-
 ARCH_PAGE_ENTRY *ArchMakeEntry(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual)
 {
     return MakeEntry(Tables->Root, Virtual, 0);
@@ -343,36 +300,81 @@ bool ArchQueryPage(ARCH_PAGE_TABLES *Tables, uintptr_t Virtual, uint64_t *Physic
     return Answer(Value, Level, Virtual, Physical, Flags);
 }
 
+/* A table is nearly empty as a rule: eight entries, a cache line, at a time. */
+static inline bool IsLineEmpty(const uint64_t *Line)
+{
+    return (Line[0] | Line[1] | Line[2] | Line[3] | Line[4] | Line[5] | Line[6] | Line[7]) == 0;
+}
+
 typedef struct _VISIT {
     uintptr_t Start, Last; /* within pages */
+    bool Free;             /* tables go, too, and leave no entry behind */
     ARCH_VISIT_PAGE *Visit;
     void *Context;
 } VISIT;
 
-/* The entries of the table whose first one maps Base, as far as they lie in the range. */
-static void VisitTable(const VISIT *Visit, uint64_t Parent, unsigned Level, uintptr_t Base)
-{
-    uint64_t *Table = TableOf(Parent);
-    uintptr_t Size = LEVEL_SIZE(Level);
-    unsigned i = Visit->Start > Base ? (Visit->Start - Base) / Size : 0;
-    unsigned End = Visit->Last - Base < 512 * Size ? (Visit->Last - Base) / Size + 1 : 512;
+static void VisitTable(const VISIT *Visit, uint64_t *Above, unsigned Level, uintptr_t Base);
 
-    for (; (i = NextUsed(Table, Parent, i, End)) < End; i++) {
-        uint64_t Value = ReadEntry(&Table[i]);
-        if (Level != 0) {
-            VisitTable(Visit, Value, Level - 1, Base + i * Size);
-        } else {
-            Visit->Visit(Visit->Context, Base + i * Size, &Table[i], Value & PTE_ADDRESS, DecodeFlags(Value));
+/* Entries [i, End) of a table whose first one maps Base. False: there are none. */
+static bool VisitPart(const VISIT *Visit, uint64_t *Table, unsigned Level, uintptr_t Base, unsigned i, unsigned End)
+{
+    bool Any = false;
+    while (i < End) {
+        if (i % 8 == 0 && IsLineEmpty(&Table[i])) {
+            i += 8;
+            continue;
         }
+        uint64_t Value = ReadEntry(&Table[i]);
+        if (Value != 0) {
+            uintptr_t Virtual = Base + ((uintptr_t)i << LEVEL_SHIFT(Level));
+            Any = true;
+            if (Level != 0) {
+                VisitTable(Visit, &Table[i], Level - 1, Virtual);
+            } else {
+                Visit->Visit(Visit->Context, Virtual, &Table[i], Value & PTE_ADDRESS, DecodeFlags(Value));
+            }
+        }
+        i++;
+    }
+    return Any;
+}
+
+/* The entries of the table behind *Above, as far as they lie in the range. A part that turns out to be empty is unused again. */
+static void VisitTable(const VISIT *Visit, uint64_t *Above, unsigned Level, uintptr_t Base)
+{
+    uint64_t *Table = TableOf(*Above);
+    unsigned First = Visit->Start > Base ? (Visit->Start - Base) >> LEVEL_SHIFT(Level) : 0;
+    uintptr_t Last = (Visit->Last - Base) >> LEVEL_SHIFT(Level);
+    unsigned End = Last < 511 ? Last + 1 : 512;
+
+    for (unsigned i = First & ~63U; i < End; i += 64) {
+        if ((*Above & PTE_USED(i)) && !VisitPart(Visit, Table, Level, Base, i < First ? First : i, i + 64 < End ? i + 64 : End) &&
+            i >= First && i + 64 <= End) {
+            *Above &= ~PTE_USED(i);
+        }
+    }
+    if (Visit->Free) {
+        FreeTable(*Above & PTE_ADDRESS);
+        *Above = 0;
     }
 }
 
 void ArchForEachPage(ARCH_PAGE_TABLES *Tables, uintptr_t Start, uintptr_t End, ARCH_VISIT_PAGE *Visit, void *Context)
 {
     if (Start < End && End <= ARCH_USER_END) {
-        VISIT Range = {Start, End - 1, Visit, Context};
-        VisitTable(&Range, Tables->Root | PTE_ALL_USED, TOP_LEVEL, 0);
+        VISIT Range = {Start, End - 1, false, Visit, Context};
+        uint64_t Root = Tables->Root | PTE_ALL_USED;
+        VisitTable(&Range, &Root, TOP_LEVEL, 0);
     }
+}
+
+void ArchDeletePageTables(ARCH_PAGE_TABLES *Tables, ARCH_VISIT_PAGE *Visit, void *Context)
+{
+    VISIT Range = {0, ARCH_USER_END - 1, true, Visit, Context};
+    uint64_t Root = Tables->Root | PTE_ALL_USED;
+    SetTopLevel(TableOf(Tables->Root), NULL);
+    VisitTable(&Range, &Root, TOP_LEVEL, 0);
+    Tables->Root = 0;
 }
 
 void ArchLoadPageTables(ARCH_PAGE_TABLES *Tables)

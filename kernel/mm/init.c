@@ -42,7 +42,7 @@ void MmQueryStatistics(MM_STATISTICS *Statistics)
         .Sections = (ULONG64)MiSectionCount,
         .Regions = (ULONG64)MiRegionCount,
     };
-    MiQueryPages(Statistics);
+    MmQueryFrames(Statistics);
     MiQueryPool(Statistics);
     MiQueryKernelRanges(Statistics);
 }

@@ -117,7 +117,7 @@ static void MiForgetRange(PMI_WINDOW Window, ULONG_PTR Base, SIZE_T Pages)
 static BOOLEAN MiCanBeBacked(SIZE_T Pages)
 {
     MM_STATISTICS Statistics;
-    MiQueryPages(&Statistics);
+    MmQueryFrames(&Statistics);
     return Pages < Statistics.FreePages;
 }
 

@@ -94,7 +94,6 @@ void MiFreeFrames(ULONG64 Physical, SIZE_T Count);
 /* MmReleasePage for many. */
 void MiReleasePages(const ULONG64 *Physical, ULONG Count);
 void MiDrainPageCaches(void);
-void MiQueryPages(MM_STATISTICS *Statistics);
 
 #if DBG
 /* Fault injection: TRUE when this allocation is to fail. */
@@ -227,7 +226,9 @@ static inline ULONG MiLeafFlags(ULONG Protection, ULONG CopyOnWrite)
 #define MI_LEAF_FLAGS (ARCH_PAGE_READ | ARCH_PAGE_WRITE | ARCH_PAGE_EXECUTE | ARCH_PAGE_USER | ARCH_PAGE_SOFT)
 
 /* Takes all pages of [Start, End) out of the page tables. (Lock) */
-void MiUnmapPages(PMM_ADDRESS_SPACE Space, ULONG_PTR Start, ULONG_PTR End, BOOLEAN NoFlush);
+void MiUnmapPages(PMM_ADDRESS_SPACE Space, ULONG_PTR Start, ULONG_PTR End);
+/* All pages and page tables of a space that no processor has loaded, nor ever will. */
+void MiUnmapAll(PMM_ADDRESS_SPACE Space);
 /* Makes one page present and accessible. Force: a private read-only page may be written through the direct map. (Lock) */
 NTSTATUS MiResolvePage(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, ULONG Access, BOOLEAN Force);
 

@@ -36,6 +36,7 @@ typedef struct _MM_STATISTICS {
     ULONG64 AddressSpaces, Sections, Regions;
 } MM_STATISTICS;
 void MmQueryStatistics(MM_STATISTICS *Statistics);
+void MmQueryFrames(MM_STATISTICS *Statistics); /* TotalPages, FreePages and PageTablePages alone, which is quick */
 /* Empties caches (stacks, empty slabs, processors' pages) so that two statistics can be compared. PASSIVE. */
 void MmTrimCaches(void);
 /* Debug builds: bytes in use with this tag (leak tests). */

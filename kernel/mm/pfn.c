@@ -400,6 +400,13 @@ static uint64_t MiAllocateTablePage(void)
     return Physical;
 }
 
+#if DBG
+static BOOLEAN MiIsZero(const UCHAR *Page)
+{
+    return Page[0] == 0 && memcmp(Page, Page + 1, PAGE_SIZE - 1) == 0;
+}
+#endif
+
 /* The table holds zeros. Frames of before mm came up are pinned: releasing them does nothing. */
 static void MiFreeTablePage(uint64_t Physical)
 {
@@ -408,8 +415,7 @@ static void MiFreeTablePage(uint64_t Physical)
     if (!MiDropReference(Physical)) {
         return;
     }
-    const UCHAR *Table = ArchPhysicalToVirtual(Physical);
-    KI_ASSERT(Table[0] == 0 && memcmp(Table, Table + 1, PAGE_SIZE - 1) == 0, "page table %p is not empty", Table);
+    KI_ASSERT(MiIsZero(ArchPhysicalToVirtual(Physical)), "page table %p is not empty", (void *)Physical);
     InterlockedDecrement64(&MiPageTablePages);
     PMI_PAGE_CACHE Cache = MiAcquirePageCache(&OldIrql);
     if (Cache->ZeroedCount < MI_CACHED_ZEROED) {
@@ -542,7 +548,7 @@ void MiInitializePages(PBOOT_INFORMATION Boot)
 }
 
 /* Frames that move between caches and lists change no count here: the sum is exact when nobody allocates meanwhile. */
-void MiQueryPages(MM_STATISTICS *Statistics)
+void MmQueryFrames(MM_STATISTICS *Statistics)
 {
     LONG64 Used = MiUsedOutsideCaches;
     for (ULONG i = 0; i < MiCacheCount; i++) {

@@ -46,7 +46,7 @@ static void MiUnmapVisit(void *Context, uintptr_t Virtual, ARCH_PAGE_ENTRY *Entr
     }
 }
 
-void MiUnmapPages(PMM_ADDRESS_SPACE Space, ULONG_PTR Start, ULONG_PTR End, BOOLEAN NoFlush)
+void MiUnmapPages(PMM_ADDRESS_SPACE Space, ULONG_PTR Start, ULONG_PTR End)
 {
     MI_UNMAP Unmap; /* not initialised as a whole: its array is large */
 
@@ -54,9 +54,20 @@ void MiUnmapPages(PMM_ADDRESS_SPACE Space, ULONG_PTR Start, ULONG_PTR End, BOOLE
         return;
     }
     Unmap.Space = Space;
-    Unmap.NoFlush = NoFlush;
+    Unmap.NoFlush = FALSE;
     Unmap.Count = 0;
     ArchForEachPage(&Space->Kernel.Tables, Start, End, MiUnmapVisit, &Unmap);
+    MiFlushUnmapped(&Unmap);
+}
+
+void MiUnmapAll(PMM_ADDRESS_SPACE Space)
+{
+    MI_UNMAP Unmap;
+
+    Unmap.Space = Space;
+    Unmap.NoFlush = TRUE;
+    Unmap.Count = 0;
+    ArchDeletePageTables(&Space->Kernel.Tables, MiUnmapVisit, &Unmap);
     MiFlushUnmapped(&Unmap);
 }
 
@@ -103,7 +114,7 @@ static NTSTATUS MiClearRange(PMM_ADDRESS_SPACE Space, ULONG_PTR Start, ULONG_PTR
 {
     NTSTATUS Status = MiCarveRange(&Space->Regions, Start, End);
     if (NT_SUCCESS(Status)) {
-        MiUnmapPages(Space, Start, End, FALSE);
+        MiUnmapPages(Space, Start, End);
     }
     return Status;
 }
@@ -310,7 +321,7 @@ NTSTATUS MmDiscardRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size)
         return STATUS_INVALID_PARAMETER;
     }
     KeLockExclusive(&Space->Lock);
-    MiUnmapPages(Space, Start, End, FALSE);
+    MiUnmapPages(Space, Start, End);
     BOOLEAN Whole = MiRangeIsMapped(&Space->Regions, Start, End);
     KeUnlockExclusive(&Space->Lock);
     return Whole ? STATUS_SUCCESS : STATUS_MEMORY_NOT_ALLOCATED;

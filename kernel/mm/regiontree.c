@@ -269,3 +269,47 @@ void MiExtendRegionDown(PMI_REGION_TREE Regions, PMI_REGION Region, ULONG_PTR St
     Regions->Pages += (Region->Start - Start) >> PAGE_SHIFT;
     MiResizeRegion(Region, Start, Region->End);
 }
+
+/* ---- Whole trees ---- */
+
+/* Its own frame, so that the recursion's are small. */
+static __attribute__((noinline)) PMI_REGION MiCopyRegion(const MI_REGION *Region, struct _MM_ADDRESS_SPACE *Space)
+{
+    MI_REGION Template = *Region;
+    Template.Space = Space;
+    return MiAllocateRegion(&Template);
+}
+
+static BOOLEAN MiCopyBelow(const RTL_AVL_NODE *Node, PRTL_AVL_NODE Parent, PRTL_AVL_NODE *Link, struct _MM_ADDRESS_SPACE *Space)
+{
+    PMI_REGION Copy = Node != NULL ? MiCopyRegion(MiRegionOf(Node), Space) : NULL;
+    *Link = NULL;
+    if (Copy == NULL) {
+        return Node == NULL;
+    }
+    *Link = &Copy->Node;
+    Copy->Node.Parent = Parent;
+    BOOLEAN Whole = MiCopyBelow(Node->Child[0], &Copy->Node, &Copy->Node.Child[0], Space);
+    return MiCopyBelow(Node->Child[1], &Copy->Node, &Copy->Node.Child[1], Space) && Whole;
+}
+
+BOOLEAN MiCopyTree(const MI_REGION_TREE *From, PMI_REGION_TREE To, struct _MM_ADDRESS_SPACE *Space)
+{
+    To->Pages = From->Pages;
+    To->Count = From->Count;
+    return MiCopyBelow(From->Tree.Root, NULL, &To->Tree.Root, Space);
+}
+
+static void MiFreeBelow(PRTL_AVL_NODE Node)
+{
+    if (Node != NULL) {
+        MiFreeBelow(Node->Child[0]);
+        MiFreeBelow(Node->Child[1]);
+        MiFreeRegion(MiRegionOf(Node));
+    }
+}
+
+void MiFreeTree(PMI_REGION_TREE Regions)
+{
+    MiFreeBelow(Regions->Tree.Root);
+}

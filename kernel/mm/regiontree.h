@@ -76,6 +76,10 @@ NTSTATUS MiSplitRegion(PMI_REGION_TREE Regions, ULONG_PTR Address);
 NTSTATUS MiCarveRange(PMI_REGION_TREE Regions, ULONG_PTR Start, ULONG_PTR End);
 /* Merges equal neighbours whose common boundary lies in [Start, End]. */
 void MiMergeRange(PMI_REGION_TREE Regions, ULONG_PTR Start, ULONG_PTR End);
+/* To, an empty tree of Space's, becomes like From. FALSE: out of memory; what is there is good for MiFreeTree alone. */
+BOOLEAN MiCopyTree(const MI_REGION_TREE *From, PMI_REGION_TREE To, struct _MM_ADDRESS_SPACE *Space);
+/* Frees all regions; the tree is not to be used any more. */
+void MiFreeTree(PMI_REGION_TREE Regions);
 /* Region starts lower now; the range below it is free. */
 void MiExtendRegionDown(PMI_REGION_TREE Regions, PMI_REGION Region, ULONG_PTR Start);
 

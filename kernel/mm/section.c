@@ -276,7 +276,7 @@ static void MiUnmapBeyond(PMM_SECTION Section, PMM_ADDRESS_SPACE Space, ULONG64 
         ULONG64 Size = Region->End - Region->Start;
         if (Region->Section == Section && Region->Offset + Size > End) {
             ULONG64 Keep = End > Region->Offset ? End - Region->Offset : 0;
-            MiUnmapPages(Space, Region->Start + Keep, Region->End, FALSE);
+            MiUnmapPages(Space, Region->Start + Keep, Region->End);
         }
     }
     KeUnlockExclusive(&Space->Lock);

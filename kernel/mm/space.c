@@ -53,14 +53,9 @@ static void MiDeleteAddressSpace(PMM_ADDRESS_SPACE Space)
 {
     KI_ASSERT(Space->Kernel.ActiveProcessors == 0, "space %p is loaded on processors %I64x", Space,
               Space->Kernel.ActiveProcessors);
-    /* Pages before regions: an anonymous section's list tells who may still show its frames. Region by region: a walk over the whole
-       range would look at every entry of the upper tables. */
-    PMI_REGION Region;
-    while ((Region = MiFindRegionAbove(&Space->Regions, 0)) != NULL) {
-        MiUnmapPages(Space, Region->Start, Region->End, TRUE);
-        MiRemoveRegion(&Space->Regions, Region);
-    }
-    ArchDeletePageTables(&Space->Kernel.Tables);
+    /* Pages before regions: an anonymous section's list tells who may still show its frames. */
+    MiUnmapAll(Space);
+    MiFreeTree(&Space->Regions);
     ExFreePoolWithTag(Space, SPACE_TAG);
     InterlockedDecrement64(&MiSpaceCount);
 }
@@ -77,25 +72,19 @@ void MmDereferenceAddressSpace(PMM_ADDRESS_SPACE Space)
 
 typedef struct _MI_CLONE {
     PMM_ADDRESS_SPACE Source, Clone;
-    NTSTATUS Status;
+    const MI_REGION *Region; /* of the source: where the walk over its pages is */
+    BOOLEAN NoMemory;
     BOOLEAN Downgraded; /* the source may write to fewer pages now */
 } MI_CLONE;
 
-/*
- * One page of a private region becomes common property. Frames that lie in place in an archive are left out: the clone finds
- * them again through the section, should it need them, and a program that a clone executes next needs few.
- */
-static void MiCloneVisit(void *Context, uintptr_t Virtual, ARCH_PAGE_ENTRY *Entry, uint64_t Physical, ULONG Flags)
+/* One page of a private region becomes common property. */
+static void MiSharePage(MI_CLONE *State, uintptr_t Virtual, ARCH_PAGE_ENTRY *Entry, uint64_t Physical, ULONG Flags)
 {
-    MI_CLONE *State = Context;
     ULONG Common = (Flags & MI_LEAF_FLAGS & ~(ULONG)ARCH_PAGE_WRITE) | ARCH_PAGE_SOFT;
-
-    if (!NT_SUCCESS(State->Status) || MiPageIsPinned(Physical)) {
-        return;
-    }
     ARCH_PAGE_ENTRY *Copy = ArchMakeEntry(&State->Clone->Kernel.Tables, Virtual);
+
     if (Copy == NULL) {
-        State->Status = STATUS_NO_MEMORY;
+        State->NoMemory = TRUE;
         return;
     }
     MiReferencePage(Physical);
@@ -107,48 +96,61 @@ static void MiCloneVisit(void *Context, uintptr_t Virtual, ARCH_PAGE_ENTRY *Entr
     }
 }
 
-/* Pages of shared mappings are found again through the section. */
-static void MiCloneRegion(MI_CLONE *State, const MI_REGION *Region)
+/*
+ * Pages of shared mappings are left out, and frames that lie in place in an archive: the clone finds them again through the
+ * section, should it need them, and a program that a clone executes next needs few.
+ */
+static void MiCloneVisit(void *Context, uintptr_t Virtual, ARCH_PAGE_ENTRY *Entry, uint64_t Physical, ULONG Flags)
 {
-    MI_REGION Template = *Region;
-    Template.Space = State->Clone;
-    Template.Attributes &= (UCHAR)~MM_REGION_OWN_TAG;
-    PMI_REGION Copy = MiAllocateRegion(&Template);
-    if (Copy == NULL) {
-        State->Status = STATUS_NO_MEMORY;
-        return;
+    MI_CLONE *State = Context;
+
+    while (Virtual >= State->Region->End) {
+        State->Region = MiNextRegion(State->Region);
     }
-    MiInsertRegion(&State->Clone->Regions, Copy);
-    if (!Region->Shared && (Region->Attributes & MM_REGION_WIPE) == 0) {
-        ArchForEachPage(&State->Source->Kernel.Tables, Region->Start, Region->End, MiCloneVisit, State);
+    if (!State->NoMemory && !State->Region->Shared && !MiPageIsPinned(Physical) &&
+        (State->Region->Attributes & (MM_REGION_NOINHERIT | MM_REGION_WIPE)) == 0) {
+        MiSharePage(State, Virtual, Entry, Physical, Flags);
+    }
+}
+
+/* What a clone does not get. (Lock) */
+static void MiForgetRegions(PMM_ADDRESS_SPACE Clone)
+{
+    PMI_REGION Next;
+    for (PMI_REGION Region = MiFindRegionAbove(&Clone->Regions, 0); Region != NULL; Region = Next) {
+        Next = MiNextRegion(Region);
+        Region->Attributes &= (UCHAR)~MM_REGION_OWN_TAG;
+        if ((Region->Attributes & MM_REGION_NOINHERIT) != 0) {
+            MiRemoveRegion(&Clone->Regions, Region);
+        }
     }
 }
 
 NTSTATUS MmCloneAddressSpace(PMM_ADDRESS_SPACE Source, PMM_ADDRESS_SPACE *Clone)
 {
     MI_CLONE State = {.Source = Source};
-    State.Status = MmCreateAddressSpace(&State.Clone);
-    if (!NT_SUCCESS(State.Status)) {
-        return State.Status;
+    NTSTATUS Status = MmCreateAddressSpace(&State.Clone);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
     }
     State.Clone->GrowLimit = Source->GrowLimit;
     KeLockExclusive(&Source->Lock);
     /* The clone's too: from its first region on, a shrinking section finds it. Nobody else holds both. */
     ExAcquirePushLockExclusive(&State.Clone->Lock);
-    PMI_REGION Region = MiFindRegionAbove(&Source->Regions, 0);
-    for (; Region != NULL && NT_SUCCESS(State.Status); Region = MiNextRegion(Region)) {
-        if ((Region->Attributes & MM_REGION_NOINHERIT) == 0) {
-            MiCloneRegion(&State, Region);
-        }
+    State.NoMemory = !MiCopyTree(&Source->Regions, &State.Clone->Regions, State.Clone);
+    if (!State.NoMemory) {
+        MiForgetRegions(State.Clone);
+        State.Region = MiFindRegionAbove(&Source->Regions, 0);
+        ArchForEachPage(&Source->Kernel.Tables, 0, MM_USER_END, MiCloneVisit, &State);
     }
     ExReleasePushLockExclusive(&State.Clone->Lock);
     if (State.Downgraded) {
         KeFlushTb(&Source->Kernel, 0, MM_USER_END >> PAGE_SHIFT);
     }
     KeUnlockExclusive(&Source->Lock);
-    if (!NT_SUCCESS(State.Status)) {
+    if (State.NoMemory) {
         MmDereferenceAddressSpace(State.Clone);
-        return State.Status;
+        return STATUS_NO_MEMORY;
     }
     *Clone = State.Clone;
     return STATUS_SUCCESS;

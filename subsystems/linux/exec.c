@@ -16,6 +16,7 @@
 
 #define LOWEST_IMAGE 0x10000UL
 #define PIE_BASE     0x555555554000UL /* where the first position-independent program goes */
+#define FIRST_STRINGS 2048           /* bytes that are enough for most programs' arguments, or environment */
 #define MAX_SCRIPTS  4                /* interpreters that are scripts themselves */
 
 /* An ELF file and where it goes. */
@@ -27,7 +28,7 @@ struct image {
     u64 bias;
 };
 
-/* Strings that can change, in pool. */
+/* Strings that can change, in pool. A NUL more stands behind them. */
 struct buffer {
     char *data;
     size_t size;
@@ -128,7 +129,7 @@ static long image_read_head(struct image *image, size_t size)
         return 0;
     }
     release(image->head);
-    image->head = zalloc(size);
+    image->head = alloc_bytes(size);
     long count = image->head != NULL ? inode_read(image->inode, image->head, size, 0) : -ENOMEM;
     image->head_size = count > 0 ? count : 0;
     return count < 0 ? count : 0;
@@ -155,7 +156,7 @@ static long image_begin(struct image *image, struct inode *inode)
 /* What a path names, which is copied for the walk. */
 static long path_copied(const char *path, struct inode **inode)
 {
-    char *walk = zalloc(PATH_MAX);
+    char *walk = alloc_bytes(PATH_MAX);
     if (walk == NULL) {
         return -ENOMEM;
     }
@@ -432,7 +433,7 @@ static ULONG read_image_page(const struct image *image, u64 address, u8 *page)
    mapped. */
 static NTSTATUS map_shared_page(PEPROCESS process, const struct image *image, u64 address)
 {
-    u8 *page = zalloc(PAGE_SIZE);
+    u8 *page = alloc_bytes(PAGE_SIZE);
     if (page == NULL) {
         return STATUS_NO_MEMORY;
     }
@@ -519,7 +520,7 @@ static NTSTATUS write_stack(PEPROCESS process, const struct program *program, u6
 
     kernel.RandomBytes(spec.random, sizeof(spec.random));
     size_t size = stack_size(&spec);
-    u8 *buffer = zalloc(size);
+    u8 *buffer = alloc_bytes(size);
     if (buffer == NULL) {
         return STATUS_NO_MEMORY;
     }
@@ -634,7 +635,7 @@ static char *find_program(const char *name)
 {
     static const char *const folders[] = {"/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/"};
     struct image probe = {0};
-    char *path = zalloc(PATH_MAX);
+    char *path = alloc_bytes(PATH_MAX);
 
     if (path == NULL || has_slash(name) || name[0] == 0 || strlen(name) > NAME_MAX) {
         release(path);
@@ -713,7 +714,7 @@ static void to_unicode(UNICODE_STRING *to, const char *text, size_t size)
 static long program_name(struct program *program)
 {
     struct names *names = names_create();
-    char *path = zalloc(PATH_MAX);
+    char *path = alloc_bytes(PATH_MAX);
     long error = -ENOMEM;
 
     if (names != NULL && path != NULL) {
@@ -873,35 +874,58 @@ NTSTATUS linux_start_program(PPS_PROGRAM request, PEPROCESS *object)
 
 /* ---- execve ---- */
 
+/* Appends a program's string, for which the buffer is made larger as it turns out to be needed: capacity bytes now. */
+static long append_user_string(struct buffer *buffer, size_t *capacity, const char __user *string)
+{
+    for (;;) {
+        size_t room = min(*capacity - 1 - buffer->size, MAX_ARG_STRLEN);
+        SIZE_T length = 0;
+        NTSTATUS status =
+            room != 0 ? kernel.CopyStringFromUser(buffer->data + buffer->size, string, room, &length) : STATUS_BUFFER_OVERFLOW;
+        if (NT_SUCCESS(status) && room != 0) {
+            buffer->size += length + 1;
+            buffer->count++;
+            return 0;
+        }
+        if (status == STATUS_ACCESS_VIOLATION) {
+            return -EFAULT;
+        }
+        if (room == MAX_ARG_STRLEN || *capacity > ARG_MAX) {
+            return -E2BIG;
+        }
+        char *larger = alloc_bytes(2 * *capacity);
+        if (larger == NULL) {
+            return -ENOMEM;
+        }
+        memcpy(larger, buffer->data, buffer->size);
+        release(buffer->data);
+        buffer->data = larger;
+        *capacity *= 2;
+    }
+}
+
 /* Copies the strings of a NULL-ended array of pointers. */
 static long buffer_from_user(struct buffer *buffer, u64 vector)
 {
-    struct text text = {0};
-    size_t size = 0; /* with the pointers */
-    char *string = zalloc(MAX_ARG_STRLEN);
-    long error = string != NULL ? 0 : -ENOMEM;
+    size_t capacity = FIRST_STRINGS;
+    u64 pointer;
 
-    for (u64 pointer = 1; error == 0 && vector != 0; vector += sizeof(pointer)) {
-        SIZE_T length = 0;
+    buffer->data = alloc_bytes(capacity);
+    long error = buffer->data != NULL ? 0 : -ENOMEM;
+    for (; error == 0 && vector != 0; vector += sizeof(pointer)) {
         error = copy_from_user(&pointer, (void __user *)vector, sizeof(pointer));
         if (error < 0 || pointer == 0) {
             break;
         }
-        NTSTATUS status =
-            kernel.CopyStringFromUser(string, (const char __user *)pointer, MAX_ARG_STRLEN, &length);
-        if (!NT_SUCCESS(status)) {
-            error = status == STATUS_ACCESS_VIOLATION ? -EFAULT : -E2BIG;
-            break;
+        error = append_user_string(buffer, &capacity, (const char __user *)pointer);
+        if (error == 0 && buffer->size + buffer->count * sizeof(pointer) > ARG_MAX) {
+            error = -E2BIG;
         }
-        error = text_append(&text, string, length + 1) ? 0 : -ENOMEM;
-        size += length + 1 + sizeof(pointer);
-        error = size > ARG_MAX ? -E2BIG : is_dying() ? -EINTR : error;
+        error = error == 0 && is_dying() ? -EINTR : error;
     }
-    release(string);
     if (error == 0) {
-        error = buffer_set(buffer, text.data, text.used);
+        buffer->data[buffer->size] = 0;
     }
-    release(text.data);
     return error;
 }
 
