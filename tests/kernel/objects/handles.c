@@ -4,6 +4,7 @@
  * controller; a table of 100,000; what NtQueryObject and NtSetInformationObject say and do; object callbacks.
  */
 #include "objects.h"
+#include <nativeprocess.h>
 
 static HANDLE NewEvent(ULONG Flags)
 {
@@ -164,6 +165,69 @@ static PCSTR TestLookUpWhileGrowing(VOID)
     KTEST_CHECK(Met && Pair.Status[0] == STATUS_SUCCESS && Pair.Status[1] == STATUS_SUCCESS);
     KTEST_CHECK(ZwClose(Pair.Handle) == STATUS_SUCCESS);
     return JudgeLookUp();
+}
+
+/* ---- The end of the process whose handle is closed ---- */
+
+enum { PointClosing = PrimerPointOwn, PointLooked };
+
+static struct {
+    HANDLE Process, Handle; /* the second is one of the process's own */
+    KEVENT Start;
+    NTSTATUS Status;
+} Last;
+
+static VOID CloseOfAnother(PVOID Context)
+{
+    KeWaitForSingleObject(&Last.Start, Executive, KernelMode, FALSE, NULL);
+    Last.Status = ZwDuplicateObject(Last.Process, Last.Handle, NULL, NULL, 0, 0, DUPLICATE_CLOSE_SOURCE);
+}
+
+/* One thread has come to the entry of another process's handle, to close it, when that process is ended: its end may not take the
+   table away, nor be told, before the closing is through; and the object counts the handle off once. */
+static PCSTR RunCloseAgainstEnd(PEPROCESS Process, HANDLE Event)
+{
+    static const PRIMER_STEP Steps[] = {{PrimerPointEntryFound, ActorFirst, 0}, /* the process's own handle */
+                                        {PointClosing, ActorSecond, 2},
+                                        {PrimerPointEntryFound, ActorFirst, 3},
+                                        {PointLooked, ActorSecond, 0}};
+    LARGE_INTEGER While = KtestMs(100);
+    PUBLIC_OBJECT_BASIC_INFORMATION Basic;
+    KeInitializeEvent(&Last.Start, NotificationEvent, FALSE);
+    PETHREAD Closer = KtestStart(CloseOfAnother, NULL);
+    KTEST_CHECK(Closer != NULL);
+    PrimerSetActor(ActorFirst, Closer);
+    PrimerSetActor(ActorSecond, &Last);
+    PrimerStartScript(Steps, ARRAYSIZE(Steps), 10000);
+    KeSetEvent(&Last.Start, 0, FALSE);
+    PrimerReachPoint(PointClosing, &Last);
+    NTSTATUS Ended = ZwTerminateProcess(Last.Process, 5);
+    NTSTATUS Early = KeWaitForSingleObject(Process, Executive, KernelMode, FALSE, &While);
+    PrimerReachPoint(PointLooked, &Last);
+    KtestJoin(Closer);
+    BOOLEAN Met = PrimerEndScript() == ARRAYSIZE(Steps);
+    KeWaitForSingleObject(Process, Executive, KernelMode, FALSE, NULL);
+    KTEST_CHECK(Met && Ended == STATUS_SUCCESS && Early == STATUS_TIMEOUT);
+    KTEST_CHECK(Last.Status == STATUS_SUCCESS && PsGetProcessExitStatus(Process) == 5);
+    KTEST_CHECK(NT_SUCCESS(ZwQueryObject(Event, ObjectBasicInformation, &Basic, sizeof(Basic), NULL)) && Basic.HandleCount == 1);
+    return NULL;
+}
+
+static PCSTR TestCloseAgainstEnd(VOID)
+{
+    static const UNICODE_STRING Image = RTL_CONSTANT_STRING(L"hello");
+    static char Arguments[] = "hello";
+    PS_NATIVE_PROGRAM Program = {.ImagePath = &Image, .ArgumentCount = 1, .ArgumentsSize = sizeof(Arguments),
+                                 .Arguments = Arguments, .Suspended = TRUE};
+    PEPROCESS Process;
+    HANDLE Event = NewEvent(0);
+    KTEST_CHECK(NT_SUCCESS(PsCreateNativeProcess(&Program, &Last.Process, &Process)));
+    KTEST_CHECK(NT_SUCCESS(ZwDuplicateObject(ZwCurrentProcess(), Event, Last.Process, &Last.Handle, 0, 0, DUPLICATE_SAME_ACCESS)));
+    PCSTR Why = RunCloseAgainstEnd(Process, Event);
+    ZwClose(Last.Process);
+    ObDereferenceObject(Process);
+    ZwClose(Event);
+    return Why;
 }
 
 /* ---- Many ---- */
@@ -482,6 +546,7 @@ VOID RunHandles(VOID)
         KtestRun("objects.duplicate-then-close", TestDuplicateThenClose);
         KtestRun("objects.close-then-duplicate", TestCloseThenDuplicate);
         KtestRun("objects.look-up-while-growing", TestLookUpWhileGrowing);
+        KtestRun("objects.close-against-process-end", TestCloseAgainstEnd);
     }
     KtestRun("objects.handles-100000", TestMany);
     KtestRun("objects.handles-stirred", TestStir);
