@@ -54,7 +54,9 @@ BOOLEAN PrimerQueryLockClass(ULONG Index, _Out_ PPRIMER_LOCK_CLASS Counters);
     X(EntryLocked, "it has locked the entry, and has not read it yet; the thread; the entry's bit")                    \
     X(EntryLeft, "it has unlocked it; the thread; no lock")                                                            \
     X(EntryReserved, "a handle's entry is taken, and not filled yet; the thread; no lock")                             \
-    X(TableGrowing, "a handle table has a new leaf, which look-ups do not see yet; the thread; the table's lock")
+    X(TableGrowing, "a handle table has a new leaf, which look-ups do not see yet; the thread; the table's lock")      \
+    X(RegistersHeld, "somebody has a thread's user registers, which hold still; that thread; its process's lock")      \
+    X(PacketsOut, "IoStartNextPacket has looked for the next IRP; no lock, or the cancel lock; subject: the device")
 
 typedef enum _PRIMER_POINT {
 #define X(Name, Where) PrimerPoint##Name,

@@ -7,6 +7,7 @@
  * A routine that takes a process works on the caller's own without any reference; on another it holds the
  * address space for its duration, and answers STATUS_PROCESS_IS_TERMINATING when that has gone.
  */
+#include "kernel/kd/script.h"
 #include "kernel/rtl/random.h"
 #include "ps/psp.h"
 
@@ -215,6 +216,7 @@ NTSTATUS PsHoldRegisters(PETHREAD Thread)
         KeUnlockShared(&PsThreadProcess(Thread)->Lock);
         return STATUS_INVALID_DEVICE_STATE;
     }
+    KdPoint(PrimerPointRegistersHeld, Thread);
     return STATUS_SUCCESS;
 }
 

@@ -6,6 +6,7 @@
  * Locks, outermost first: the cancel spin lock, when IRPs can be cancelled; the device queue's own.
  */
 #include "kernel/io/iop.h"
+#include "kernel/kd/script.h"
 
 /* Queues the IRP; FALSE: the device was idle, and the IRP is its current one. */
 static BOOLEAN IopQueuePacket(PDEVICE_OBJECT Device, PIRP Irp, PULONG Key)
@@ -66,6 +67,7 @@ VOID IoStartNextPacket(PDEVICE_OBJECT DeviceObject, BOOLEAN Cancelable)
     }
     DeviceObject->CurrentIrp = NULL;
     PKDEVICE_QUEUE_ENTRY Entry = KeRemoveDeviceQueue(&DeviceObject->DeviceQueue);
+    KdPoint(PrimerPointPacketsOut, DeviceObject);
     PIRP Irp = Entry != NULL ? CONTAINING_RECORD(Entry, IRP, Tail.Overlay.DeviceQueueEntry) : NULL;
     if (Irp != NULL) {
         DeviceObject->CurrentIrp = Irp; /* else the device is idle, and the next IoStartPacket's may stand there already */

@@ -313,6 +313,28 @@ static void RememberedRegionIsForgotten(void)
     CHECK(MiFindRegion(&Regions, Address(4)) == NULL);
 }
 
+/* Two stacks side by side stay two regions. One can be parted in what is committed, and grows together again, but not below
+   its edge. */
+static void StacksStayApart(void)
+{
+    MI_REGION Template = {.Start = Address(0), .End = Address(10), .Edge = Address(6), .Protection = 3};
+    MiInsertRegion(&Regions, MiAllocateRegion(&Template));
+    Template.Start = Address(10);
+    Template.End = Address(20);
+    Template.Edge = Address(16);
+    MiInsertRegion(&Regions, MiAllocateRegion(&Template));
+    CHECK_EQUAL(2, Regions.Count);
+    CHECK_STATUS(STATUS_CONFLICTING_ADDRESSES, MiSplitRegion(&Regions, Address(5)));
+    CHECK_STATUS(STATUS_CONFLICTING_ADDRESSES, MiCarveRange(&Regions, Address(0), Address(5)));
+    CHECK_EQUAL(2, Regions.Count);
+    CHECK_STATUS(STATUS_SUCCESS, MiSplitRegion(&Regions, Address(8)));
+    CHECK_EQUAL(3, Regions.Count);
+    MiMergeRange(&Regions, Address(8), Address(8));
+    CHECK_EQUAL(2, Regions.Count);
+    Unmap(0, 20);
+    CHECK_EQUAL(0, Regions.Count);
+}
+
 static void HolesAtTheEnds(void)
 {
     ULONG_PTR Base;
@@ -332,6 +354,7 @@ int main(void)
     RUN(FailureChangesNothing);
     RUN(EqualNeighboursBecomeOne);
     RUN(RememberedRegionIsForgotten);
+    RUN(StacksStayApart);
     RUN(HolesAtTheEnds);
     return HostEnd();
 }

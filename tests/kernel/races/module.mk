@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: MIT
 MODULE := races
-SOURCES := races.c
+SOURCES := races.c others.c

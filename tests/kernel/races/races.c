@@ -17,10 +17,9 @@
  * Last, races of other kinds: an interrupt between a thread that lowers its level and what is pending for it; a waiter that
  * could return while the signaller still holds the object; a timer that is cancelled while it moves between two queues; a
  * push lock that is freed while a former holder is still inside its release. And what only needs a wait to be under way: the
- * end of a thread that waits in a queue; a pulse and a wait for all.
+ * end of a thread that waits in a queue; a pulse and a wait for all. (others.c: races without a wait.)
  */
-#include "../ktest.h"
-#include <primertest.h>
+#include "races.h"
 
 enum { EnderSignal, EnderTimeout, EnderAlert, EnderUserApc, EnderKernelApc, EnderEnd, ENDERS };
 enum { WaitForOne, WaitForAny, WaitForAll, WAITS };
@@ -699,6 +698,13 @@ static PCSTR PulseMissesAll(VOID)
     return NULL;
 }
 
+static PDRIVER_OBJECT Theirs;
+
+static PCSTR StartAgainstNext(VOID)
+{
+    return StartMeetsNext(Theirs);
+}
+
 NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
     Processors = KeQueryActiveProcessorCount(NULL);
@@ -709,6 +715,9 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
         KtestRun("races.signaller-touches-last", SignallerTouchesLast);
         KtestRun("races.moving-timer-is-set", MovingTimerIsSet);
         KtestRun("races.released-push-lock-goes", ReleasedLockGoes);
+        KtestRun("races.resumed-with-registers-held", ResumedWithRegistersHeld);
+        Theirs = DriverObject;
+        KtestRun("races.start-of-a-packet-meets-the-next", StartAgainstNext);
     }
     KtestRun("races.end-in-queue", EndInQueue);
     KtestRun("races.pulse-misses-wait-for-all", PulseMissesAll);
