@@ -170,7 +170,9 @@ typedef struct _PS_SUBSYSTEM_ROUTINES {
     /* ReturnToUser(frame) will be called before Thread next returns to user mode; with Interrupt TRUE
        one alertable wait of it, the present one or the next before that, is broken off with STATUS_ALERTED. */
     VOID (*RequestReturnToUser)(PETHREAD Thread, BOOLEAN Interrupt);
-    /* A new, empty address space takes the place of the current process's (exec): the process has only this thread. */
+    /* A new, empty address space takes the place of the current process's (exec). Its other threads are ended first, and waited
+       for: each has had its ThreadExit. STATUS_THREAD_IS_TERMINATING: somebody has ended the current thread, too. Unless
+       STATUS_SUCCESS, the space is the old one. */
     NTSTATUS (*ReplaceAddressSpace)(VOID);
     /* New names of the image for queries (exec). */
     NTSTATUS (*SetImageName)(PEPROCESS Process, PCUNICODE_STRING ImageFileName);

@@ -416,6 +416,38 @@ NTSTATUS PspTerminateProcess(PEPROCESS Process, NTSTATUS ExitStatus)
     return STATUS_SUCCESS;
 }
 
+/* A thread that somebody has ended does not end others: of two that try it at once, one is left. */
+NTSTATUS PspEndOtherThreads(NTSTATUS ExitStatus)
+{
+    PEPROCESS Process = PspHomeProcess();
+    PETHREAD Self = PspCurrentThread(), Other;
+    NTSTATUS Status = STATUS_SUCCESS;
+    do {
+        Other = NULL;
+        KeLockExclusive(&Process->Lock);
+        if (Self->Terminating) {
+            Status = STATUS_THREAD_IS_TERMINATING;
+        } else {
+            PspTerminateThreads(Process, Self, ExitStatus);
+        }
+        for (PLIST_ENTRY Entry = Process->ThreadListHead.Flink;
+             NT_SUCCESS(Status) && Other == NULL && Entry != &Process->ThreadListHead; Entry = Entry->Flink) {
+            PETHREAD Thread = CONTAINING_RECORD(Entry, ETHREAD, ThreadListEntry);
+            Other = Thread != Self && !Thread->Tcb.SystemThread ? Thread : NULL;
+        }
+        if (Other != NULL) {
+            ObReferenceObject(Other);
+        }
+        KeUnlockExclusive(&Process->Lock);
+        if (Other != NULL) {
+            /* Broken off, it comes back to find itself ended. */
+            KeWaitForSingleObject(Other, Executive, UserMode, FALSE, NULL);
+            ObDereferenceObject(Other);
+        }
+    } while (Other != NULL);
+    return Status;
+}
+
 static NTSTATUS PspTerminateOtherThreads(NTSTATUS ExitStatus)
 {
     PEPROCESS Process = PspHomeProcess();

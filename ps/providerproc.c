@@ -144,8 +144,8 @@ static VOID PspRequestReturnToUser(PETHREAD Thread, BOOLEAN Interrupt)
     }
 }
 
-/* The process has one thread, the current one, which changes over by way of the System process's space.
-   Another one could be joining, a system thread of a driver's: it is counted, or it finds the new space. */
+/* The process is left with one thread, the current one, which changes over by way of the System process's space. Another one
+   could be joining, a system thread of a driver's: it is counted, or it finds the new space. */
 static NTSTATUS PspReplaceAddressSpace(VOID)
 {
     PEPROCESS Process = PspHomeProcess();
@@ -156,6 +156,12 @@ static NTSTATUS PspReplaceAddressSpace(VOID)
         return STATUS_INVALID_PARAMETER;
     }
     NTSTATUS Status = MmCreateAddressSpace(&Unused);
+    if (NT_SUCCESS(Status)) {
+        Status = PspEndOtherThreads(STATUS_SUCCESS);
+        if (!NT_SUCCESS(Status)) {
+            MmDereferenceAddressSpace(Unused);
+        }
+    }
     if (!NT_SUCCESS(Status)) {
         return Status;
     }

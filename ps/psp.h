@@ -83,6 +83,9 @@ void PspLeaveProcess(PETHREAD Thread, BOOLEAN OnItself);
 void PspSignalThread(PETHREAD Thread);
 /* STATUS_PROCESS_IS_TERMINATING: somebody was first. STATUS_ACCESS_DENIED: System or Idle. PASSIVE. */
 NTSTATUS PspTerminateProcess(PEPROCESS Process, NTSTATUS ExitStatus);
+/* Ends all user threads of the current process but the current one, and returns when they are gone.
+   STATUS_THREAD_IS_TERMINATING: somebody has ended the current one, too. PASSIVE; no lock. */
+NTSTATUS PspEndOtherThreads(NTSTATUS ExitStatus);
 void PspDeleteProcess(PVOID Object);
 
 /* ---- Threads (thread.c) ---- */

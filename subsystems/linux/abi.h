@@ -899,6 +899,40 @@ struct clone_args {
 };
 #define CLONE_ARGS_SIZE_VER0 64
 
+#define FUTEX_WAIT           0
+#define FUTEX_WAKE           1
+#define FUTEX_REQUEUE        3
+#define FUTEX_CMP_REQUEUE    4
+#define FUTEX_WAKE_OP        5
+#define FUTEX_WAIT_BITSET    9
+#define FUTEX_WAKE_BITSET    10
+#define FUTEX_PRIVATE_FLAG   128
+#define FUTEX_CLOCK_REALTIME 256
+
+#define FUTEX_OP_SET         0
+#define FUTEX_OP_ADD         1
+#define FUTEX_OP_OR          2
+#define FUTEX_OP_ANDN        3
+#define FUTEX_OP_XOR         4
+#define FUTEX_OP_OPARG_SHIFT 8
+#define FUTEX_OP_CMP_EQ      0
+#define FUTEX_OP_CMP_NE      1
+#define FUTEX_OP_CMP_LT      2
+#define FUTEX_OP_CMP_LE      3
+#define FUTEX_OP_CMP_GT      4
+#define FUTEX_OP_CMP_GE      5
+
+#define FUTEX_WAITERS     0x80000000U
+#define FUTEX_OWNER_DIED  0x40000000U
+#define FUTEX_TID_MASK    0x3fffffffU
+#define ROBUST_LIST_LIMIT 2048
+
+struct robust_list_head {
+    u64 list;
+    s64 futex_offset;
+    u64 list_op_pending;
+};
+
 #define WNOHANG     1
 #define WUNTRACED   2 /* also WSTOPPED */
 #define WEXITED     4

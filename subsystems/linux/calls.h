@@ -207,7 +207,7 @@ CALL(198, lremovexattr, "s s", (const char __user *path, const char __user *name
 CALL(199, fremovexattr, "d s", (int fd, const char __user *name))
 CALL(200, tkill, "id n", (s32 tid, int sig))
 CALL(201, time, "p", (s64 __user *time))
-NONE(202, futex)
+CALL(202, futex, "p futex", (u32 __user *word, u32 op, u32 value, u64 timeout_or_count, u32 __user *other, u32 value3)) /* without: priority inheritance */
 CALL(203, sched_setaffinity, "id u cpus", (s32 pid, u32 size, const u64 __user *mask))
 CALL(204, sched_getaffinity, "id u cpus-out", (s32 pid, u32 size, u64 __user *mask))
 NONE(205, set_thread_area)

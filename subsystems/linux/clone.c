@@ -37,6 +37,19 @@ void vfork_release(struct task *task)
     mutex_unlock(&tasklist_lock);
 }
 
+void memory_release(struct task *task, bool shared)
+{
+    const u32 zero = 0;
+
+    robust_list_exit(task);
+    if (task->clear_tid != NULL && shared) {
+        copy_to_user(task->clear_tid, &zero, sizeof(zero));
+        futex_wake_word(task->clear_tid, 1);
+    }
+    task->robust_list = NULL;
+    task->clear_tid = NULL;
+}
+
 /* Until the child has a memory of its own, or has ended. Only the caller's own end breaks it off: then the child
    must not wake it any more. The event may be left over from another wait. */
 static void vfork_wait(struct task *self, struct task *child)
@@ -65,8 +78,8 @@ static void task_publish(struct task *task, PETHREAD thread)
     if (task->sched.affinity != 0 || task->sched.policy != SCHED_OTHER || task->sched.nice != 0) {
         sched_apply(task); /* not as the kernel's threads are from the start */
     }
-    if (signal_pending(task)) { /* it may have come when there was nobody to take it */
-        kernel.RequestReturnToUser(thread, FALSE);
+    if (signal_pending(task) || process->stop_state != NOT_STOPPED) {
+        signals_new_task(task);
     }
 }
 

@@ -982,7 +982,8 @@ static long fresh_create(struct fresh *fresh, const struct task *task)
     return 0;
 }
 
-/* Puts the fresh parts in place of the old ones, which it leaves in *fresh. */
+/* Puts the fresh parts in place of the old ones, which it leaves in *fresh. The only task left is the process's face to
+   others, and has its id, whatever it was before. */
 static void fresh_use(struct fresh *fresh, struct task *task)
 {
     struct process *process = task->process;
@@ -999,6 +1000,8 @@ static void fresh_use(struct fresh *fresh, struct task *task)
         task->files = fresh->files;
     }
     process->exit_signal = SIGCHLD;
+    task->tid = process->pid;
+    task->name[0] = 0;
     mutex_unlock(&tasklist_lock);
     *fresh = old;
 }
@@ -1021,8 +1024,6 @@ static void start_over(struct program *program, struct task *task)
     signals_exec(process, task);
     timers_delete(process, false);
     files_close_on_exec(task->files);
-    task->clear_tid = NULL;
-    task->robust_list = NULL;
     process->undumpable = process->keeps_capabilities = false;
     kernel.SetDescriptorBase(PS_BASE_FS, 0);
     kernel.SetDescriptorBase(PS_BASE_GS, 0);
@@ -1058,6 +1059,7 @@ static long replace_program(struct program *program)
         error = create_native(program);
     }
     if (error == 0) {
+        memory_release(task, task->process->mm->refs > 1); /* as long as it is there */
         error = error_of(kernel.ReplaceAddressSpace());
     }
     if (error < 0) {

@@ -13,7 +13,7 @@ long sys_exit_group(int code)
     return 0;
 }
 
-/* The process's exit code is its first task's, or the last one's if that was ended otherwise. */
+/* The last task that calls it ends the process, whose exit code is the same. */
 long sys_exit(int code)
 {
     struct task *task = current_task();
@@ -22,12 +22,9 @@ long sys_exit(int code)
     mutex_lock(&tasklist_lock);
     task->exiting = true;
     bool last = --process->live == 0;
-    if (task->tid == process->pid) {
-        process->exit_code = code & 0xff;
-    }
     mutex_unlock(&tasklist_lock);
     if (last) {
-        return sys_exit_group(process->exit_code);
+        return sys_exit_group(code);
     }
     kernel.TerminateThread(task->thread, code & 0xff);
     return 0;
@@ -41,18 +38,11 @@ static s32 wait_status_of(NTSTATUS status)
     return (u32)status <= 0xff ? status << 8 : sig <= _NSIG ? (s32)sig : SIGKILL;
 }
 
-void linux_thread_exit(PETHREAD thread, PVOID context)
+/* Off the lists, so that nobody finds the task any more. Answers whether it was the last one. */
+static bool task_unlist(struct task *task)
 {
-    struct task *task = context;
     struct process *process = task->process;
-    u32 zero = 0;
 
-    if (task->clear_tid != NULL) {
-        copy_to_user(task->clear_tid, &zero, sizeof(zero)); /* waking who waits for it comes with futex */
-    }
-    vfork_release(task);
-    s32 status = wait_status_of(PsGetThreadExitStatus(thread));
-    trace_end(task, status >> 8, status & 0x7f);
     mutex_lock(&tasklist_lock);
     if (!task->exiting && !IsListEmpty(&task->links)) {
         process->live--;
@@ -63,8 +53,23 @@ void linux_thread_exit(PETHREAD thread, PVOID context)
     signals_task_exit(task);
     bool last = IsListEmpty(&process->tasks);
     mutex_unlock(&tasklist_lock);
+    return last;
+}
+
+void linux_thread_exit(PETHREAD thread, PVOID context)
+{
+    struct task *task = context;
+    struct process *process = task->process;
+    PS_MEMORY_STATISTICS memory;
+
+    s32 status = wait_status_of(PsGetThreadExitStatus(thread));
+    trace_end(task, status >> 8, status & 0x7f);
+    bool last = task_unlist(task);
+    /* Of a process that ends as a whole, or runs another program, some threads may still be at work for a moment: they must
+       not see a word cleared (for musl a lock) that others of them have set. */
+    memory_release(task, (task->exiting && !last) || process->mm->refs > 1);
+    vfork_release(task);
     if (last) { /* while there is memory to be looked at */
-        PS_MEMORY_STATISTICS memory;
         kernel.QueryMemory(process->object, &memory);
         process->maxrss = memory.ResidentBytes / 1024;
     }

@@ -13,7 +13,7 @@
  *   locks      locks
  *   files      file
  *   trace      names decode trace
- *   processes  process clone delivery reap sigframe signal sigqueue time timer
+ *   processes  process clone delivery futex reap sigframe signal sigqueue time timer
  *   terminal   tty ttyctl ttyjobs
  *   reports    procinfo procpid
  *   kinds      archive dev console pipe epoll eventfd timerfd signalfd proc tmpfs
@@ -282,6 +282,7 @@ long wait_until(u64 deadline); /* for nothing but time and signals: never 0 */
 /* <= DISPATCH_LEVEL, after the change that is waited for; the queue stays until they return. wake_one: all but
    the exclusive waiters, and the first exclusive one that has use for it. */
 void wake_waiters(struct wait_queue *queue, bool all);
+bool wake_waiter(struct waiter *waiter); /* with its queue's lock; answers whether an exclusive one had use for it */
 static inline bool wait_queue_is_empty(const struct wait_queue *queue)
 {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -767,7 +768,6 @@ struct process {
     KEVENT continued;          /* notification; (t) signalled while the process is not stopped */
     struct names *names;       /* (t) */
     struct native *native;     /* what it stands for; NULL: an ordinary process. Its own task's */
-    u32 exit_code; /* (t) */
     bool exited;   /* (t) linux_process_exit has been here */
     u8 trace;      /* enum trace: set before its first task runs */
     /* What prctl keeps, and nothing here looks at. */
@@ -872,7 +872,10 @@ void sighand_put(struct sighand *sighand);
 /* A new process and its first task may be found now, unless somebody has ended it meanwhile. Takes over the
    reference to the thread. tasklist_lock is held. */
 void process_publish(struct process *process, struct task *task, PETHREAD thread);
-/* The current task leaves the memory that it had from its parent: who waits for that goes on. */
+/* The current task leaves its memory: those who wait for a word in it, or for the memory, are told. shared: others
+   use it, too. */
+void memory_release(struct task *task, bool shared);
+/* What is left of it when the memory has gone. */
 void vfork_release(struct task *task);
 
 /* What a session does with its terminal. The kind of file that is the terminal registers this when it
@@ -883,6 +886,14 @@ struct terminal_operations {
     void (*disown)(s32 pgid);  /* and gives it back when it ends; it is not held */
 };
 extern const struct terminal_operations *terminal; /* set before any program starts, constant afterwards */
+
+/* ---- Futexes (futex.c) ---- */
+
+void futexes_init(void);
+/* Wakes so many that wait for a word of the current process's, whoever shares it. */
+void futex_wake_word(u32 __user *word, int count);
+/* The task leaves its memory: who waits for one of its robust futexes is told that the owner has died. */
+void robust_list_exit(struct task *task);
 
 /* ---- Their end (exit.c) and who waits for it (reap.c) ---- */
 
@@ -1025,6 +1036,7 @@ void machine_set_name(bool domain, const char *name, size_t length);
 /* ---- Time (time.c) ---- */
 
 u64 cycles_to_ns(u64 cycles);
+u64 realtime_ns(void);
 struct rusage usage_of(u64 cycles, u64 maxrss); /* processor time used, KiB */
 long clock_now(int clock, u64 *ns); /* -EINVAL */
 long get_timespec(const struct timespec __user *from, u64 *ns); /* -EFAULT, -EINVAL */

@@ -60,6 +60,7 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING registry_path)
 {
     mutex_init(&tasklist_lock);
     wait_queue_init(&signals_noted);
+    futexes_init();
     driver->DriverUnload = linux_unload;
     trace_start(is_tracing());
     if (native_start(driver) < 0) {

@@ -108,7 +108,7 @@ static void kernel_view(struct kernel_view *view, const struct subject *subject)
 {
     SYSTEM_PROCESS_INFORMATION *first = proc_snapshot();
     const SYSTEM_PROCESS_INFORMATION *at = snapshot_find(first, subject->process->pid);
-    s32 only = subject->by_task ? subject->task->tid : 0;
+    s32 only = subject->by_task ? HandleToLong(PsGetThreadId(subject->task->thread)) : 0; /* not a first task's own id */
 
     *view = (struct kernel_view){.state = 0};
     for (ULONG i = 0; at != NULL && i < at->NumberOfThreads; i++) {

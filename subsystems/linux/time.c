@@ -14,7 +14,7 @@ u64 cycles_to_ns(u64 cycles)
     return scale_to_ns(cycles, frequency.QuadPart);
 }
 
-static u64 realtime_ns(void)
+u64 realtime_ns(void)
 {
     LARGE_INTEGER now;
     KeQuerySystemTime(&now);

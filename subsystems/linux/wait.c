@@ -91,17 +91,32 @@ void wait_join(struct waiter *waiter)
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* see above: a look at the state comes now */
 }
 
+/* The queue on which the waiter stands, locked: it may be moved to another one meanwhile (futex.c). */
+static struct wait_queue *lock_queue(struct waiter *waiter, KIRQL *irql)
+{
+    for (;;) {
+        struct wait_queue *queue = __atomic_load_n(&waiter->queue, __ATOMIC_RELAXED);
+        *irql = KeAcquireSpinLockRaiseToDpc(&queue->lock);
+        if (queue == waiter->queue) {
+            return queue;
+        }
+        KeReleaseSpinLock(&queue->lock, *irql);
+    }
+}
+
 bool wait_leave(struct waiter *waiter)
 {
+    KIRQL irql;
+
     if (__atomic_load_n(&waiter->woken, __ATOMIC_ACQUIRE)) {
         return true;
     }
-    KIRQL irql = KeAcquireSpinLockRaiseToDpc(&waiter->queue->lock);
+    struct wait_queue *queue = lock_queue(waiter, &irql);
     bool woken = waiter->woken;
     if (!woken) {
         RemoveEntryList(&waiter->links);
     }
-    KeReleaseSpinLock(&waiter->queue->lock, irql);
+    KeReleaseSpinLock(&queue->lock, irql);
     return woken;
 }
 
@@ -163,8 +178,7 @@ long wait_until(u64 deadline)
     return wait_flag(&never, deadline);
 }
 
-/* Queue locked. Answers whether it was an exclusive waiter. */
-static bool wake(struct waiter *waiter)
+bool wake_waiter(struct waiter *waiter)
 {
     bool exclusive = waiter->exclusive;
 
@@ -186,7 +200,7 @@ NOINLINE void wake_waiters(struct wait_queue *queue, bool all)
     for (PLIST_ENTRY at = queue->waiters.Flink; go_on && at != &queue->waiters;) {
         struct waiter *waiter = CONTAINING_RECORD(at, struct waiter, links);
         at = at->Flink;
-        go_on = !wake(waiter) || all;
+        go_on = !wake_waiter(waiter) || all;
     }
     KeReleaseSpinLock(&queue->lock, irql);
 }
