@@ -15,6 +15,6 @@ MUTANTS = [
            "#define OBP_KEPT_ATTRIBUTES (OBJ_INHERIT | OBJ_PROTECT_CLOSE)", "#define OBP_KEPT_ATTRIBUTES (OBJ_INHERIT)",
            "kernel/objects", "objects.protect-from-close"),
     Mutant("stack-has-no-end", "kernel/mm/fault.c", "Page - Lowest <= MM_LAST_PAGES * PAGE_SIZE", "Page == Lowest - PAGE_SIZE",
-           "user/native", "exceptions.stack-grows-to-its-end"),
+           "user/native"),
     Mutant("stacks-merge", "kernel/mm/regiontree.c", "           Left->Edge == Right->Edge &&\n", "", "host/mm_region"),
 ]
