@@ -24,6 +24,7 @@ static struct file *socket_file(struct sock *sock, u32 flags, long *error)
     if (file != NULL) {
         file->ops = &socket_ops;
         file->data = sock;
+        sock->file = file;
     }
     return file;
 }

@@ -12,18 +12,29 @@
  * messages are let go of one after the other (drop_files), never one inside the other, however deep they
  * are nested.
  *
- * Locks: unix_lock (addresses, connections, states) before a socket's own lock (its queue and flags);
- * never two sockets' at once.
+ * A socket can be on its way in a message that waits, directly or not, at that very socket: then nobody
+ * could ever read it. `collect` looks for such when a socket is closed while sockets are on their way,
+ * and when there are twice as many on their way as after the last time.
+ *
+ * Locks: unix_lock (addresses, connections, states), flight_lock (which sockets are on their way: held
+ * when messages with files join or leave a queue), then a socket's own lock (its queue and flags); never
+ * two sockets' at once.
  */
 #include "unix.h"
 
 #define BUCKETS        64
+#define FIRST_MARK     256   /* sockets on their way */
 #define MOST_IN_FLIGHT 16384 /* files in messages, in the whole system */
 #define MOST_DATAGRAMS 11    /* that wait at a socket for others than its peer */
 
 struct mutex unix_lock;
 static LIST_ENTRY abstract[BUCKETS]; /* (unix_lock) bound sockets */
 static u32 next_name;                /* (unix_lock) for automatic names */
+static LIST_ENTRY sockets;           /* (unix_lock) all */
+static struct mutex flight_lock;
+static u32 volatile flight_mark =
+    FIRST_MARK;              /* with more flights, the next sender collects: any value is right */
+static u32 volatile flights; /* (flight_lock) of all sockets together; read without */
 static volatile LONG in_flight;
 
 static KSPIN_LOCK trash_lock;
@@ -82,8 +93,32 @@ static struct message *take_trash(void)
     return message;
 }
 
+/* The socket that the file is; NULL. */
+static struct sock *sock_of(const struct file *file)
+{
+    return (file->inode->mode & S_IFMT) == S_IFSOCK && file->inode->dev == DEV_SOCK ? file->data : NULL;
+}
+
+/* The message joins a queue, or its files leave it. flight_lock is held. */
+static void count_flights(struct message *message, bool joins)
+{
+    for (u32 i = 0; i < message->file_count; i++) {
+        struct sock *sock = sock_of(message->files[i]);
+        if (sock != NULL) {
+            sock->flights += joins ? 1 : -1;
+            flights += joins ? 1 : -1;
+        }
+    }
+    message->flying = joins;
+}
+
 static void put_files(struct message *message)
 {
+    if (message->flying) {
+        mutex_lock(&flight_lock);
+        count_flights(message, false);
+        mutex_unlock(&flight_lock);
+    }
     for (u32 i = 0; i < message->file_count; i++) {
         file_put(message->files[i]);
     }
@@ -143,6 +178,9 @@ struct sock *sock_create(int type)
     wait_queue_init(&sock->space);
     sock->receive_timeout = sock->send_timeout = FOREVER;
     sock->own = current_ucred();
+    mutex_lock(&unix_lock);
+    InsertTailList(&sockets, &sock->all);
+    mutex_unlock(&unix_lock);
     return sock;
 }
 
@@ -157,6 +195,9 @@ void sock_put(struct sock *sock)
     if (sock == NULL || InterlockedDecrement(&sock->refs) != 0) {
         return;
     }
+    mutex_lock(&unix_lock);
+    RemoveEntryList(&sock->all);
+    mutex_unlock(&unix_lock);
     address_put(sock->address);
     release(sock);
 }
@@ -200,6 +241,88 @@ static bool empty_queue(struct sock *sock)
     return any;
 }
 
+/* ---- Sockets that only messages hold ---- */
+
+static void reach(struct sock *sock, LIST_ENTRY *list)
+{
+    if (!sock->reached) {
+        sock->reached = true;
+        InsertTailList(list, &sock->reached_links);
+    }
+}
+
+/* What a socket's owner can get at: sockets in its messages, and connections that he may accept. */
+static void reach_from(struct sock *sock, LIST_ENTRY *list)
+{
+    for (LIST_ENTRY *at = sock->waiting.Flink; at != &sock->waiting; at = at->Flink) {
+        reach(CONTAINING_RECORD(at, struct sock, wait_links), list);
+    }
+    mutex_lock(&sock->lock);
+    for (LIST_ENTRY *at = sock->queue.Flink; at != &sock->queue; at = at->Flink) {
+        const struct message *message = CONTAINING_RECORD(at, struct message, links);
+        for (u32 i = 0; i < message->file_count; i++) {
+            struct sock *other = sock_of(message->files[i]);
+            if (other != NULL) {
+                reach(other, list);
+            }
+        }
+    }
+    mutex_unlock(&sock->lock);
+}
+
+/* Takes the messages with files off the queue of a socket that nobody can get at. */
+static void strip(struct sock *sock, LIST_ENTRY *messages)
+{
+    mutex_lock(&sock->lock);
+    for (LIST_ENTRY *at = sock->queue.Flink, *next; at != &sock->queue; at = next) {
+        struct message *message = CONTAINING_RECORD(at, struct message, links);
+        next = at->Flink;
+        if (message->file_count != 0) {
+            sock->queued -= message->length - message->offset;
+            sock->count--;
+            RemoveEntryList(at);
+            InsertTailList(messages, at);
+        }
+    }
+    mutex_unlock(&sock->lock);
+}
+
+/*
+ * Finds the sockets that messages alone hold, at sockets of the same kind. Where to begin: with all that somebody has
+ * open, or uses for a moment, for then the file has more references than messages give it. Such a one cannot come to
+ * be meanwhile but by a message that is read from a socket that was reached, and for that flight_lock is needed.
+ */
+static void collect(void)
+{
+    LIST_ENTRY reached, messages;
+
+    InitializeListHead(&reached);
+    InitializeListHead(&messages);
+    mutex_lock(&unix_lock);
+    mutex_lock(&flight_lock);
+    for (LIST_ENTRY *at = sockets.Flink; at != &sockets; at = at->Flink) {
+        struct sock *sock = CONTAINING_RECORD(at, struct sock, all);
+        sock->reached = false;
+        if (!sock->embryo && (sock->flights == 0 || sock->file->refs != (LONG)sock->flights)) {
+            reach(sock, &reached);
+        }
+    }
+    while (!IsListEmpty(&reached)) {
+        reach_from(CONTAINING_RECORD(RemoveHeadList(&reached), struct sock, reached_links), &reached);
+    }
+    for (LIST_ENTRY *at = sockets.Flink; at != &sockets; at = at->Flink) {
+        struct sock *sock = CONTAINING_RECORD(at, struct sock, all);
+        if (!sock->reached) {
+            strip(sock, &messages);
+        }
+    }
+    mutex_unlock(&flight_lock);
+    mutex_unlock(&unix_lock);
+    while (!IsListEmpty(&messages)) {
+        message_free(CONTAINING_RECORD(RemoveHeadList(&messages), struct message, links));
+    }
+}
+
 /* The socket has no file any more, or never gets one. Takes over the reference. */
 void sock_close(struct sock *sock)
 {
@@ -214,6 +337,7 @@ void sock_close(struct sock *sock)
     RemoveEntryList(&sock->names);
     InitializeListHead(&sock->names);
     sock->state = SOCK_CLOSED;
+    sock->file = NULL;
     LIST_ENTRY waiting;
     InitializeListHead(&waiting);
     while (!IsListEmpty(&sock->waiting)) {
@@ -237,6 +361,9 @@ void sock_close(struct sock *sock)
         sock_close(other);
     }
     sock_put(sock);
+    if (flights != 0) {
+        collect();
+    }
 }
 
 void sock_join(struct sock *a, struct sock *b)
@@ -480,6 +607,7 @@ static long try_connect(struct sock *sock, struct sock *listener, struct sock *s
     server->own = listener->own;
     sock->own = current_ucred();
     sock_join(sock, server);
+    server->embryo = true;
     InsertTailList(&listener->waiting, &server->wait_links);
     listener->waiting_count++;
     return 0;
@@ -566,6 +694,7 @@ long sock_accept(struct sock *listener, bool nonblock, struct sock **out)
         if (error == 0 && !IsListEmpty(&listener->waiting)) {
             *out = CONTAINING_RECORD(RemoveHeadList(&listener->waiting), struct sock, wait_links);
             listener->waiting_count--;
+            (*out)->embryo = false;
             mutex_unlock(&unix_lock);
             wake_one(&listener->space);
             return 0;
@@ -585,6 +714,14 @@ long sock_accept(struct sock *listener, bool nonblock, struct sock **out)
 }
 
 /* ---- Sending ---- */
+
+static void unlock_queue(struct sock *sock, bool flight)
+{
+    mutex_unlock(&sock->lock);
+    if (flight) {
+        mutex_unlock(&flight_lock);
+    }
+}
 
 /* Why nothing can be sent there for good, or for now (-EAGAIN). Receiver locked. */
 static long may_queue(const struct sock *from, const struct sock *to, size_t size)
@@ -608,21 +745,26 @@ static long queue_message(struct sock *from, struct sock *to, struct message *me
     struct waiter waiter;
 
     for (;;) {
+        bool flight = message->file_count != 0;
+        if (flight) {
+            mutex_lock(&flight_lock);
+        }
         mutex_lock(&to->lock);
         long error = may_queue(from, to, message->length);
+        bool wait = error == -EAGAIN && !nonblock;
         if (error == 0) {
             InsertTailList(&to->queue, &message->links);
             to->queued += message->length;
             to->count++;
-            mutex_unlock(&to->lock);
+            count_flights(message, true);
+        } else if (wait) {
+            wait_begin(&waiter, &to->space, true);
+        }
+        unlock_queue(to, flight);
+        if (error == 0) {
             wake_one(&to->readable);
             return 0;
         }
-        bool wait = error == -EAGAIN && !nonblock;
-        if (wait) {
-            wait_begin(&waiter, &to->space, true);
-        }
-        mutex_unlock(&to->lock);
         if (wait) {
             error = wait_end(&waiter, deadline);
         }
@@ -637,6 +779,10 @@ static long give_files(struct message *message, struct control *control)
 {
     if (control->file_count == 0) {
         return 0;
+    }
+    if (flights > flight_mark) {
+        collect();
+        flight_mark = 2 * flights + FIRST_MARK;
     }
     if (InterlockedExchangeAdd(&in_flight, control->file_count) + control->file_count > MOST_IN_FLIGHT) {
         InterlockedExchangeAdd(&in_flight, -(LONG)control->file_count);
@@ -741,13 +887,28 @@ static struct message *first_message(const struct sock *sock)
     return IsListEmpty(&sock->queue) ? NULL : CONTAINING_RECORD(sock->queue.Flink, struct message, links);
 }
 
-/* Waits until there is a message, with the lock held afterwards, unless the answer is negative; 1: the end. */
-static long wait_for_message(struct sock *sock, bool nonblock, u64 deadline)
+/* Locks a queue whose first message may be taken: with flight_lock when it holds files. Answers what unlock_queue
+   wants. */
+static bool lock_queue(struct sock *sock)
+{
+    mutex_lock(&sock->lock);
+    const struct message *first = first_message(sock);
+    if (first == NULL || first->file_count == 0) {
+        return false;
+    }
+    mutex_unlock(&sock->lock);
+    mutex_lock(&flight_lock);
+    mutex_lock(&sock->lock);
+    return true;
+}
+
+/* Waits until there is a message (0) or the end (1), with the queue locked then; negative: neither. */
+static long wait_for_message(struct sock *sock, bool nonblock, u64 deadline, bool *flight)
 {
     struct waiter waiter;
 
     for (;;) {
-        mutex_lock(&sock->lock);
+        *flight = lock_queue(sock);
         if (first_message(sock) != NULL) {
             return 0;
         }
@@ -760,7 +921,7 @@ static long wait_for_message(struct sock *sock, bool nonblock, u64 deadline)
         if (error == 0) {
             wait_begin(&waiter, &sock->readable, true);
         }
-        mutex_unlock(&sock->lock);
+        unlock_queue(sock, *flight);
         if (error == 0) {
             error = wait_end(&waiter, deadline);
         }
@@ -789,6 +950,7 @@ static long take_files(struct message *message, struct received *got, bool peek)
     got->files = files;
     got->file_count = message->file_count;
     if (!peek) {
+        count_flights(message, false);
         InterlockedExchangeAdd(&in_flight, -(LONG)message->file_count);
         message->file_count = 0;
     }
@@ -872,7 +1034,8 @@ static long take_datagram(struct sock *sock, struct iobuf *to, struct received *
     return moved < 0 ? moved : flags & MSG_TRUNC ? length : moved;
 }
 
-static long take(struct sock *sock, struct iobuf *to, struct received *got, u32 flags)
+/* The queue is locked, and not afterwards. */
+static long take(struct sock *sock, struct iobuf *to, struct received *got, u32 flags, bool flight)
 {
     LIST_ENTRY done;
 
@@ -880,7 +1043,7 @@ static long take(struct sock *sock, struct iobuf *to, struct received *got, u32 
     long count = sock->type == SOCK_STREAM ? take_stream(sock, to, got, (flags & MSG_PEEK) != 0, &done)
                                            : take_datagram(sock, to, got, flags, &done);
     bool more = sock->count != 0, freed = !IsListEmpty(&done);
-    mutex_unlock(&sock->lock);
+    unlock_queue(sock, flight);
     while (!IsListEmpty(&done)) {
         message_free(CONTAINING_RECORD(RemoveHeadList(&done), struct message, links));
     }
@@ -911,14 +1074,15 @@ long sock_receive(struct sock *sock, struct iobuf *to, struct received *got, u32
         return sock->type == SOCK_STREAM ? -EINVAL : -ENOTCONN;
     }
     do {
-        long state = wait_for_message(sock, nonblock, deadline);
+        bool flight;
+        long state = wait_for_message(sock, nonblock, deadline, &flight);
         if (state != 0) {
             if (state > 0) {
-                mutex_unlock(&sock->lock);
+                unlock_queue(sock, flight);
             }
             return done != 0 ? done : state > 0 ? 0 : state;
         }
-        long count = take(sock, to, got, flags);
+        long count = take(sock, to, got, flags, flight);
         if (count < 0) {
             return done != 0 ? done : count;
         }
@@ -1022,6 +1186,8 @@ u32 sock_bytes_ready(struct sock *sock)
 void unix_start(void)
 {
     mutex_init(&unix_lock);
+    mutex_init(&flight_lock);
+    InitializeListHead(&sockets);
     KeInitializeSpinLock(&trash_lock);
     InitializeListHead(&trash);
     for (u32 i = 0; i < BUCKETS; i++) {

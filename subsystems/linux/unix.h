@@ -25,6 +25,7 @@ struct message {
     bool has_cred;
     struct file **files;
     u32 file_count;
+    bool flying; /* (flight_lock) its files are counted where they are sockets */
 };
 
 enum sock_state {
@@ -44,6 +45,12 @@ struct sock {
     LIST_ENTRY names;               /* (unix_lock) in the table of abstract names */
     LIST_ENTRY waiting, wait_links; /* (unix_lock) a listener's connections; the place among them */
     u32 waiting_count, backlog;     /* (unix_lock) */
+    LIST_ENTRY all;                 /* (unix_lock) */
+    const struct file *file;        /* (unix_lock) NULL when there is none yet, or any more */
+    u32 flights;                    /* (flight_lock) messages that hold the file */
+    bool embryo;                    /* (unix_lock) among a listener's */
+    bool reached;                   /* (flight_lock) see collect */
+    LIST_ENTRY reached_links;       /* (flight_lock) */
     struct mutex lock;
     LIST_ENTRY queue;                    /* (lock) messages that have come */
     size_t queued;                       /* (lock) bytes in them */

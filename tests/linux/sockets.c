@@ -348,6 +348,47 @@ static void rights(void)
     close(fds[0]);
 }
 
+/* Sockets that hold each other in messages, and nobody else does: more than may be on their way together. */
+static void circles(void)
+{
+    int a[2], b[2], fds[64], failed = 0;
+
+    for (int i = 0; i < 300; i++) {
+        socketpair(AF_UNIX, i % 2 ? SOCK_STREAM : SOCK_DGRAM, 0, a);
+        socketpair(AF_UNIX, SOCK_STREAM, 0, b);
+        for (int j = 0; j < 64; j++) {
+            fds[j] = j % 4 == 0 ? a[0] : j % 4 == 1 ? a[1] : j % 4 == 2 ? b[0] : b[1];
+        }
+        struct iovec iov = {"c", 1};
+        char space[CMSG_SPACE(256)] = "";
+        struct msghdr m = {
+            .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space)};
+        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(256);
+        memcpy(CMSG_DATA(c), fds, 256);
+        failed += sendmsg(i % 3 ? a[0] : b[0], &m, MSG_NOSIGNAL) != 1;
+        failed += give(a[1], "d", 1, SCM_RIGHTS, b, 8) != 1;
+        close(a[0]);
+        close(a[1]);
+        close(b[0]);
+        close(b[1]);
+    }
+    SHOW(failed);
+    socketpair(AF_UNIX, SOCK_STREAM, 0, a); /* one that somebody can read is not taken for such a one */
+    socketpair(AF_UNIX, SOCK_STREAM, 0, b);
+    give(a[0], "in b", 4, SCM_RIGHTS, b, 8);
+    give(b[0], "in a", 4, SCM_RIGHTS, a, 8);
+    close(b[0]);
+    close(b[1]);
+    close(a[0]);
+    SHOW(take(a[1], 60, 256, 0, fds));
+    SHOW(take(fds[1], 60, 256, 0, b));
+    SHOW(write(b[0], "x", 1));
+    SHOW(take(a[1], 60, 256, 0, fds));
+}
+
 static void options(void)
 {
     int s[2], value = -1;
@@ -439,6 +480,7 @@ int main(void)
     names();
     datagrams();
     rights();
+    circles();
     options();
     many();
     return 0;
