@@ -327,7 +327,8 @@ NTSTATUS MmPinSectionPage(PMM_SECTION Section, ULONG64 Offset, ULONG Flags, PVOI
     } else {
         BOOLEAN Reads = (Flags & MM_PIN_WRITE) == 0;
         Physical = MiCurrentFrame(Section, Index, Reads);
-        if (Physical == 0 && ((Flags & MM_PIN_MAKE) != 0 || (Reads && Index * PAGE_SIZE < Section->DataSize))) {
+        if (Physical == 0 &&
+            ((Flags & MM_PIN_MAKE) != 0 || (Reads && Index * PAGE_SIZE < Section->DataSize))) {
             Physical = MiMakeSectionPage(Section, Index);
             Status = Physical != 0 ? STATUS_SUCCESS : STATUS_NO_MEMORY;
         }
@@ -346,7 +347,8 @@ void MmUnpinSectionPage(PVOID Page)
 }
 
 /* Read: to the buffer. A section that shrinks meanwhile ends the copy. */
-static NTSTATUS MiCopySection(PMM_SECTION Section, ULONG64 Offset, UCHAR *Buffer, SIZE_T Size, BOOLEAN Read, SIZE_T *Done)
+static NTSTATUS MiCopySection(PMM_SECTION Section, ULONG64 Offset, UCHAR *Buffer, SIZE_T Size, BOOLEAN Read,
+                              SIZE_T *Done)
 {
     NTSTATUS Status = STATUS_SUCCESS;
     SIZE_T End = __atomic_load_n(&Section->Size, __ATOMIC_RELAXED), Now;
@@ -364,7 +366,8 @@ static NTSTATUS MiCopySection(PMM_SECTION Section, ULONG64 Offset, UCHAR *Buffer
             memset(Buffer + *Done, 0, Now);
             continue;
         }
-        memcpy(Read ? Buffer + *Done : Page + BYTE_OFFSET(At), Read ? Page + BYTE_OFFSET(At) : Buffer + *Done, Now);
+        memcpy(Read ? Buffer + *Done : Page + BYTE_OFFSET(At), Read ? Page + BYTE_OFFSET(At) : Buffer + *Done,
+               Now);
         MmUnpinSectionPage(Page);
     }
     return Status;
@@ -378,7 +381,8 @@ NTSTATUS MmReadSection(PMM_SECTION Section, ULONG64 Offset, void *Buffer, SIZE_T
 NTSTATUS MmWriteSection(PMM_SECTION Section, ULONG64 Offset, const void *Buffer, SIZE_T Size, SIZE_T *Done)
 {
     *Done = 0;
-    return Section->Writable ? MiCopySection(Section, Offset, (UCHAR *)Buffer, Size, FALSE, Done) : STATUS_ACCESS_DENIED;
+    return Section->Writable ? MiCopySection(Section, Offset, (UCHAR *)Buffer, Size, FALSE, Done)
+                             : STATUS_ACCESS_DENIED;
 }
 
 /* The first page from Index on that the section has, or has not. The lock is held. */

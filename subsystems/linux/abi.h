@@ -158,6 +158,8 @@ typedef int64_t s64;
 #define F_SETLKW        7
 #define F_SETOWN        8
 #define F_GETOWN        9
+#define F_SETOWN_EX     15
+#define F_GETOWN_EX     16
 #define F_DUPFD_CLOEXEC 1030
 #define F_SETPIPE_SZ    1031
 #define F_GETPIPE_SZ    1032

@@ -6,8 +6,8 @@
 /* ---- What a call names ---- */
 
 /* Calls change(inode, argument) for what a path names, ... */
-static long at_path(int dfd, const char __user *path, int at_flags, long (*change)(struct inode *inode, const void *argument),
-                    const void *argument)
+static long at_path(int dfd, const char __user *path, int at_flags,
+                    long (*change)(struct inode *inode, const void *argument), const void *argument)
 {
     struct inode *inode;
     u32 walk = at_flags & AT_SYMLINK_NOFOLLOW ? WALK_NOFOLLOW : 0;
@@ -108,7 +108,8 @@ long sys_fchownat(int dfd, const char __user *path, u32 uid, u32 gid, int flags)
 {
     struct owner owner = {uid, gid};
 
-    return flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) ? -EINVAL : at_path(dfd, path, flags, change_owner, &owner);
+    return flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) ? -EINVAL
+                                                          : at_path(dfd, path, flags, change_owner, &owner);
 }
 
 long sys_chown(const char __user *path, u32 uid, u32 gid)
@@ -176,7 +177,8 @@ static long set_times(int dfd, const char __user *path, const struct timespec *t
     if (path == NULL && dfd != AT_FDCWD) {
         return flags != 0 ? -EINVAL : at_file(dfd, change_times, times);
     }
-    return flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) ? -EINVAL : at_path(dfd, path, flags, change_times, times);
+    return flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) ? -EINVAL
+                                                          : at_path(dfd, path, flags, change_times, times);
 }
 
 static const struct timespec now_times[2] = {{0, UTIME_NOW}, {0, UTIME_NOW}};
@@ -272,7 +274,8 @@ long sys_ftruncate(int fd, s64 length)
     if (file == NULL) {
         return -EBADF;
     }
-    long error = !S_ISREG(file->inode->mode) || !file_writable(file) ? -EINVAL : change_size(file->inode, &length);
+    long error =
+        !S_ISREG(file->inode->mode) || !file_writable(file) ? -EINVAL : change_size(file->inode, &length);
     file_put(file);
     return error;
 }
@@ -296,7 +299,8 @@ long sys_fallocate(int fd, int mode, s64 offset, s64 length)
     } else if (offset > MAXLONG64 - length) {
         error = -EFBIG;
     } else {
-        error = inode->ops->allocate != NULL ? inode->ops->allocate(file->inode, mode, offset, length) : -EOPNOTSUPP;
+        error = inode->ops->allocate != NULL ? inode->ops->allocate(file->inode, mode, offset, length)
+                                             : -EOPNOTSUPP;
     }
     file_put(file);
     return error;
@@ -380,13 +384,15 @@ static long check_set(size_t size, int flags)
     return flags & ~3 ? -EINVAL : size > XATTR_SIZE_MAX ? -E2BIG : 0;
 }
 
-long sys_setxattr(const char __user *path, const char __user *name, const void __user *value, size_t size, int flags)
+long sys_setxattr(const char __user *path, const char __user *name, const void __user *value, size_t size,
+                  int flags)
 {
     long error = check_set(size, flags);
     return error < 0 ? error : xattr_at(path, 0, name, XATTR_SET);
 }
 
-long sys_lsetxattr(const char __user *path, const char __user *name, const void __user *value, size_t size, int flags)
+long sys_lsetxattr(const char __user *path, const char __user *name, const void __user *value, size_t size,
+                   int flags)
 {
     long error = check_set(size, flags);
     return error < 0 ? error : xattr_at(path, AT_SYMLINK_NOFOLLOW, name, XATTR_SET);

@@ -313,7 +313,8 @@ long sys_renameat2(int from_dfd, const char __user *from, int to_dfd, const char
     struct user_name from_name, to_name = {.path = NULL};
 
     /* Not to replace and to exchange exclude each other; nor is there any other flag here. */
-    if ((flags & ~(u32)(RENAME_NOREPLACE | RENAME_EXCHANGE)) || flags == (RENAME_NOREPLACE | RENAME_EXCHANGE)) {
+    if ((flags & ~(u32)(RENAME_NOREPLACE | RENAME_EXCHANGE)) ||
+        flags == (RENAME_NOREPLACE | RENAME_EXCHANGE)) {
         return -EINVAL;
     }
     long error = user_name_at(from_dfd, from, &from_name);

@@ -508,9 +508,9 @@ long sys_close_range(u32 first, u32 last, u32 flags)
     return 0;
 }
 
-/* ---- dup, fcntl ---- */
+/* ---- dup ---- */
 
-static long dup_from(int fd, u32 from, bool close_on_exec)
+long fd_dup(int fd, u32 from, bool close_on_exec)
 {
     struct file *file = fd_get(fd);
     if (file == NULL) {
@@ -572,7 +572,7 @@ long sys_dup3(int from, int to, int flags)
     return dup_to(from, to, (flags & O_CLOEXEC) != 0);
 }
 
-static long descriptor_flags(u32 fd, bool set, bool close_on_exec)
+long fd_flags(u32 fd, bool set, bool close_on_exec)
 {
     struct files *files = current_task()->files;
     long result = -EBADF;
@@ -586,157 +586,5 @@ static long descriptor_flags(u32 fd, bool set, bool close_on_exec)
         }
     }
     mutex_unlock(&files->lock);
-    return result;
-}
-
-#define SETTABLE_FLAGS (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
-
-/* A lock that was set while another thread closed the descriptor would stay. */
-static long lock_by_descriptor(int fd, struct file *file, u32 command, struct flock __user *lock)
-{
-    struct files *files = current_task()->files;
-
-    long error = lock_record(file, command, lock);
-    if (command == F_SETLK || command == F_SETLKW) {
-        mutex_lock(&files->lock);
-        bool there = (u32)fd < files->size && files->table[fd].file == file;
-        mutex_unlock(&files->lock);
-        if (!there) {
-            locks_end_owner(file->inode, files);
-        }
-    }
-    return error;
-}
-
-static long add_seals(struct file *file, u64 seals)
-{
-    struct inode *inode = file->inode;
-    const u32 known = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
-    long error = 0;
-
-    if (!file_writable(file)) {
-        return -EPERM;
-    }
-    if (seals & ~(u64)known) {
-        return -EINVAL;
-    }
-    if (!inode->sealable) {
-        return -EINVAL;
-    }
-    write_lock(&inode->lock);
-    if (inode->seals & F_SEAL_SEAL) {
-        error = -EPERM;
-    } else if ((seals & F_SEAL_WRITE) && inode->mapped_writable) {
-        error = -EBUSY;
-    } else {
-        inode->seals |= seals;
-    }
-    write_unlock(&inode->lock);
-    return error;
-}
-
-static long file_control(int fd, struct file *file, u32 command, u64 argument)
-{
-    switch (command) {
-    case F_GETFL:
-        return file->flags;
-    case F_SETFL:
-        file->flags = (file->flags & ~SETTABLE_FLAGS) | (argument & SETTABLE_FLAGS);
-        return 0;
-    case F_GETLK:
-    case F_SETLK:
-    case F_SETLKW:
-    case F_OFD_GETLK:
-    case F_OFD_SETLK:
-    case F_OFD_SETLKW:
-        return lock_by_descriptor(fd, file, command, (struct flock __user *)argument);
-    case F_ADD_SEALS:
-        return add_seals(file, argument);
-    case F_GET_SEALS:
-        return file->inode->sealable ? (long)file->inode->seals : -EINVAL;
-    case F_SETPIPE_SZ:
-    case F_GETPIPE_SZ:
-        return file->ops != NULL && file->ops->control != NULL ? file->ops->control(file, command, argument) : -EBADF;
-    case F_SETOWN:
-    case F_GETOWN:
-        return 0;
-    default:
-        return -EINVAL;
-    }
-}
-
-#define LOCK_SH 1
-#define LOCK_EX 2
-#define LOCK_NB 4
-#define LOCK_UN 8
-
-long sys_flock(int fd, int operation)
-{
-    int kind = operation & ~LOCK_NB;
-    if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN) {
-        return -EINVAL;
-    }
-    struct file *file = fd_get_io(fd);
-    if (file == NULL) {
-        return -EBADF;
-    }
-    long error = lock_whole(file, kind == LOCK_EX, kind == LOCK_UN, !(operation & LOCK_NB));
-    file_put(file);
-    return error;
-}
-
-long sys_fcntl(int fd, u32 command, u64 argument)
-{
-    switch (command) {
-    case F_DUPFD:
-    case F_DUPFD_CLOEXEC:
-        return dup_from(fd, argument, command == F_DUPFD_CLOEXEC);
-    case F_GETFD:
-        return descriptor_flags(fd, false, false);
-    case F_SETFD:
-        return descriptor_flags(fd, true, (argument & FD_CLOEXEC) != 0);
-    }
-    struct file *file = fd_get(fd);
-    if (file == NULL) {
-        return -EBADF;
-    }
-    long result =
-        (file->flags & O_PATH) && command != F_GETFL ? -EBADF : file_control(fd, file, command, argument);
-    file_put(file);
-    return result;
-}
-
-static long set_nonblocking(struct file *file, const s32 __user *on)
-{
-    s32 value;
-    if (copy_from_user(&value, on, sizeof(value)) < 0) {
-        return -EFAULT;
-    }
-    file->flags = value != 0 ? file->flags | O_NONBLOCK : file->flags & ~O_NONBLOCK;
-    return 0;
-}
-
-static long file_ioctl(struct file *file, u32 command, u64 argument)
-{
-    if (command == FIONBIO) {
-        return set_nonblocking(file, (void __user *)argument);
-    }
-    if (command == FIONREAD && S_ISREG(file->inode->mode)) {
-        s32 left = file->inode->size - file->pos; /* negative behind the end */
-        return copy_to_user((void __user *)argument, &left, sizeof(left));
-    }
-    return file->ops != NULL && file->ops->ioctl != NULL ? file->ops->ioctl(file, command, argument)
-                                                         : -ENOTTY;
-}
-
-long sys_ioctl(int fd, u32 command, u64 argument)
-{
-    struct file *file = fd_get_io(fd);
-    if (file == NULL) {
-        return -EBADF;
-    }
-    long result = command == FIOCLEX || command == FIONCLEX ? descriptor_flags(fd, true, command == FIOCLEX)
-                                                            : file_ioctl(file, command, argument);
-    file_put(file);
     return result;
 }

@@ -17,7 +17,7 @@
  *   terminal   tty ttyctl ttyjobs
  *   reports    procinfo procpid
  *   kinds      archive dev console pipe epoll eventfd timerfd signalfd proc tmpfs
- *   calls      attr creds dir exec exit fault io mm native open poll sched sigcalls socket stat sys timercalls unix
+ *   calls      attr creds dir exec exit fault fcntl io mm native open poll sched sigcalls socket stat sys timercalls unix
  *   table      syscall
  *   door       module
  *
@@ -550,6 +550,8 @@ struct file {
     struct inode *inode;
     const struct file_operations *ops;
     void *data; /* of ops */
+    s32 owner;        /* of fcntl: single words, told as they were set */
+    u32 owner_signal;
     void (*closing)(struct file *file); /* what watches the file is to let go of it (epoll.c); or NULL */
     LIST_ENTRY items;                   /* of whoever has set that */
 };
@@ -606,6 +608,8 @@ long fd_install_pair(struct file *files[2], bool close_on_exec, s32 __user *fds)
 struct file *fd_get(int fd);                    /* of the current task, referenced; NULL: -EBADF */
 struct file *files_get(struct files *files, u32 fd); /* referenced; NULL */
 struct file *fd_get_io(int fd);                 /* likewise, but none opened with O_PATH */
+long fd_dup(int fd, u32 from, bool close_on_exec);        /* the lowest free descriptor from there on */
+long fd_flags(u32 fd, bool set, bool close_on_exec);      /* FD_CLOEXEC or 0; set: changes it, 0; -EBADF */
 long files_next(struct files *files, u32 from); /* lowest open descriptor at or above; -ENOENT */
 struct fs *fs_create(struct inode *cwd);
 struct fs *fs_copy(struct fs *fs); /* NULL when memory is out */

@@ -65,8 +65,9 @@ static struct file_lock *find_conflict(struct lock_list *list, const struct file
 
     for (PLIST_ENTRY at = list->locks.Flink; at != &list->locks; at = at->Flink) {
         struct file_lock *other = lock_at(at);
-        if (other->whole == wanted->whole && other->owner != wanted->owner && (other->write || wanted->write) &&
-            overlap(other, wanted) && (first == NULL || other->start < first->start)) {
+        if (other->whole == wanted->whole && other->owner != wanted->owner &&
+            (other->write || wanted->write) && overlap(other, wanted) &&
+            (first == NULL || other->start < first->start)) {
             first = other;
         }
     }
@@ -77,7 +78,8 @@ static struct file_lock *find_conflict(struct lock_list *list, const struct file
 
 struct blocked {
     LIST_ENTRY links;
-    const void *owner, *blocker; /* (blocked_lock) blocker NULL: it has let something go, and the owner looks again */
+    const void *owner,
+        *blocker; /* (blocked_lock) blocker NULL: it has let something go, and the owner looks again */
 };
 
 static struct mutex blocked_lock; /* zero is a free one */
@@ -169,7 +171,8 @@ static void cut_out(struct file_lock *lock, const struct file_lock *change, stru
 
 /* What the owner has becomes what change says: what touches it and is alike is joined to it, the rest makes room.
    Unlock: nothing takes its place. True: something has been given up. */
-static bool change_locks(struct lock_list *list, struct file_lock *change, bool unlock, struct file_lock **spare)
+static bool change_locks(struct lock_list *list, struct file_lock *change, bool unlock,
+                         struct file_lock **spare)
 {
     bool gave = false;
 
@@ -217,7 +220,8 @@ static long wait_for(struct lock_list *list, const struct file_lock *wanted, con
 }
 
 /* Takes over wanted and spare, which may be NULL where it cannot be needed. */
-static long set_lock(struct lock_list *list, struct file_lock *wanted, struct file_lock *spare, bool unlock, bool wait)
+static long set_lock(struct lock_list *list, struct file_lock *wanted, struct file_lock *spare, bool unlock,
+                     bool wait)
 {
     struct file_lock *conflict;
     const void *owner = wanted->owner;
@@ -314,7 +318,8 @@ static long may_lock(const struct file *file, u32 command, const struct flock *l
     if (command == F_GETLK || command == F_OFD_GETLK) {
         return lock->l_type == F_UNLCK ? -EINVAL : 0;
     }
-    return (lock->l_type == F_RDLCK && !file_readable(file)) || (lock->l_type == F_WRLCK && !file_writable(file))
+    return (lock->l_type == F_RDLCK && !file_readable(file)) ||
+                   (lock->l_type == F_WRLCK && !file_writable(file))
                ? -EBADF
                : 0;
 }

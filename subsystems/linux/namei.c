@@ -28,10 +28,10 @@ struct step {
 
 struct walk {
     struct inode *at;
-    bool holds_at; /* at is referenced; otherwise the lock keeps it, or the caller */
+    bool holds_at;      /* at is referenced; otherwise the lock keeps it, or the caller */
     struct inode *root; /* referenced */
-    char *buffer;  /* the path's memory, PATH_MAX bytes */
-    char *path;    /* what is left of it */
+    char *buffer;       /* the path's memory, PATH_MAX bytes */
+    char *path;         /* what is left of it */
     unsigned links;
     struct step step; /* the next one, which path begins with */
 };
@@ -421,7 +421,8 @@ static long may_rmdir(const struct leaf *name, const struct dirent *entry)
     return entry->inode->dev != name->dir->dev ? -EBUSY : dir_is_empty(entry->inode) ? 0 : -ENOTEMPTY;
 }
 
-static long remove_name(const struct leaf *name, long (*may)(const struct leaf *name, const struct dirent *entry))
+static long remove_name(const struct leaf *name,
+                        long (*may)(const struct leaf *name, const struct dirent *entry))
 {
     struct removed removed = {NULL, NULL};
 
@@ -520,7 +521,8 @@ static long may_rename(const struct rename *r)
     if (r->target != NULL && !(r->flags & RENAME_EXCHANGE)) {
         error = may_replace(r->source->inode, r->target->inode);
     }
-    if (error == 0 && (r->source->inode->dev != DEV_ROOT || (r->target != NULL && r->target->inode->dev != DEV_ROOT))) {
+    if (error == 0 &&
+        (r->source->inode->dev != DEV_ROOT || (r->target != NULL && r->target->inode->dev != DEV_ROOT))) {
         error = -EBUSY; /* another file system begins there */
     }
     return error;

@@ -14,7 +14,7 @@ static u64 page_limit;
 
 /* ---- The section ---- */
 
-/* Counts anew what the file has. The lock is held. */
+/* Counts anew what the file has, pages that mappings have made included. The lock is held. */
 static void count_pages(struct inode *inode)
 {
     u64 pages = inode->section != NULL ? kernel.QuerySection(inode->section, 0, NULL, NULL) : 0;
@@ -202,6 +202,7 @@ static long write_locked(struct inode *inode, struct iobuf *from, u64 pos)
     }
     if (pos + size > inode->size) {
         resize(inode, inode->size); /* not all of it could be written */
+        count_pages(inode);
     }
     return done;
 }
@@ -394,7 +395,8 @@ static long folders_start(void)
 
     return dev != NULL && var != NULL && make_folder(dev, "shm", 01777) != NULL &&
                    make_folder(var, "tmp", 01777) != NULL && make_folder(root_inode, "tmp", 01777) != NULL &&
-                   make_folder(root_inode, "run", 0755) != NULL && make_folder(root_inode, "root", 0700) != NULL
+                   make_folder(root_inode, "run", 0755) != NULL &&
+                   make_folder(root_inode, "root", 0700) != NULL
                ? 0
                : -ENOMEM;
 }

@@ -12,8 +12,8 @@
  */
 #include "linux.h"
 
-#define NS_PER_UNIT          100
-#define UNITS_1601_TO_1970   116444736000000000L
+#define NS_PER_UNIT        100
+#define UNITS_1601_TO_1970 116444736000000000L
 
 /* Names by hash, and by place: the position of a reader is a place, which a name keeps for as long as it is there. */
 struct directory {
@@ -398,8 +398,7 @@ struct inode *dir_find(struct inode *dir, const char *name, size_t length)
 
 long dir_add(struct inode *dir, const char *name, size_t length, struct inode *inode)
 {
-    struct dirent *entry =
-        inode != NULL && length <= NAME_MAX ? dirent_new(dir, name, length, inode) : NULL;
+    struct dirent *entry = inode != NULL && length <= NAME_MAX ? dirent_new(dir, name, length, inode) : NULL;
 
     inode_put(inode); /* the entry has a reference of its own */
     if (entry == NULL || !dir_reserve(dir)) {
@@ -463,8 +462,8 @@ static bool emit_names(struct inode *dir, u64 pos, struct dir_context *ctx)
 
     for (u64 slot = pos > 2 ? pos - 2 : 0; entries != NULL && slot < entries->slots_used; slot++) {
         const struct dirent *entry = entries->slots[slot];
-        if (!is_free_slot(entry) && !ctx->emit(ctx, entry->name, entry->length, entry->inode->ino,
-                                               entry->inode->mode, slot + 3)) {
+        if (!is_free_slot(entry) &&
+            !ctx->emit(ctx, entry->name, entry->length, entry->inode->ino, entry->inode->mode, slot + 3)) {
             return false;
         }
     }
@@ -631,7 +630,8 @@ struct inode *tree_new_link(const char *target, size_t length)
 
 long inode_read(struct inode *inode, void *buffer, size_t size, u64 pos)
 {
-    return inode->ops != NULL && inode->ops->read_at != NULL ? inode->ops->read_at(inode, buffer, size, pos) : -EINVAL;
+    return inode->ops != NULL && inode->ops->read_at != NULL ? inode->ops->read_at(inode, buffer, size, pos)
+                                                             : -EINVAL;
 }
 
 /* ---- The whole tree ---- */

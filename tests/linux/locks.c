@@ -270,6 +270,35 @@ static void open_files(int fd)
     close(b);
 }
 
+/* What else fcntl keeps of an open file. */
+static void others(int fd)
+{
+    struct f_owner_ex owner = {F_OWNER_PGRP, getpgrp()};
+
+    SHOW(fcntl(fd, F_GETOWN));
+    SHOW(fcntl(fd, F_SETOWN, getpid()));
+    HOLDS(fcntl(fd, F_GETOWN) == getpid());
+    SHOW(fcntl(fd, F_SETOWN, 0x7ffffff0));
+    SHOW(fcntl(fd, F_SETOWN_EX, &owner));
+    HOLDS((owner = (struct f_owner_ex){0, 0}, fcntl(fd, F_GETOWN_EX, &owner)) == 0 && owner.type == F_OWNER_PGRP && owner.pid == getpgrp());
+    owner.type = 7;
+    SHOW(fcntl(fd, F_SETOWN_EX, &owner));
+    SHOW(fcntl(fd, F_GETSIG));
+    SHOW(fcntl(fd, F_SETSIG, SIGUSR1));
+    SHOW(fcntl(fd, F_GETSIG));
+    SHOW(fcntl(fd, F_SETSIG, 65));
+    SHOW(fcntl(fd, F_GETLEASE));
+    SHOW(fcntl(fd, 999));
+    SHOW(fcntl(fd, F_SETFL, O_NONBLOCK | O_APPEND | O_CREAT | O_WRONLY));
+    SHOW(fcntl(fd, F_GETFL) & (O_NONBLOCK | O_APPEND | O_CREAT | O_ACCMODE));
+    int path = open("file", O_PATH);
+    SHOW(fcntl(path, F_SETFL, 0));
+    SHOW(fcntl(path, F_GETFL) & O_PATH);
+    SHOW(set(path, F_SETLK, F_RDLCK, 0, 1));
+    SHOW(flock(path, LOCK_SH));
+    close(path);
+}
+
 int main(void)
 {
     char folder[] = "/tmp/locks-XXXXXX";
@@ -283,6 +312,7 @@ int main(void)
     waiting(fd);
     whole();
     open_files(fd);
+    others(fd);
     SHOW(unlink("file"));
     SHOW(rmdir(folder));
     return 0;
