@@ -1023,6 +1023,7 @@ static void start_over(struct program *program, struct task *task)
     process_set_program(process, program->names, program->filename);
     signals_exec(process, task);
     timers_delete(process, false);
+    process->has_execed = true;
     files_close_on_exec(task->files);
     process->undumpable = process->keeps_capabilities = false;
     kernel.SetDescriptorBase(PS_BASE_FS, 0);

@@ -89,6 +89,7 @@ void linux_process_exit(PEPROCESS object, PVOID context)
     process->exited = true;
     process->wait_status = wait_status_of(PsGetProcessExitStatus(object));
     if (process->published) {
+        groups_exit(process);
         process_ended(process, &gone);
     }
     mutex_unlock(&tasklist_lock);

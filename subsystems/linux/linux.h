@@ -13,7 +13,7 @@
  *   locks      locks
  *   files      file
  *   trace      names decode trace
- *   processes  process clone delivery futex reap sigframe signal sigqueue time timer
+ *   processes  process clone delivery groups futex reap sigframe signal sigqueue time timer
  *   terminal   tty ttyctl ttyjobs
  *   reports    procinfo procpid
  *   kinds      archive dev console pipe epoll eventfd timerfd signalfd proc tmpfs
@@ -759,6 +759,7 @@ struct process {
     u64 maxrss; /* (t) KiB; when it has ended */
     s32 pid;             /* (c) the kernel's process id; the first task's id too */
     s32 ppid, pgid, sid; /* (t); ppid is read without the lock: one word */
+    bool has_execed;     /* (t) it runs another program than its parent's: that cannot move it any more */
     bool no_tty;         /* (t) it has given up its session's terminal */
     struct mm *mm;       /* (t) for others; its only task changes it in exec */
     struct sighand *sighand; /* (t) likewise */
@@ -914,7 +915,8 @@ void linux_process_exit(PEPROCESS object, PVOID context);
 NTSTATUS linux_terminate_process(PEPROCESS object, NTSTATUS status);
 
 /* No member has a parent in another group of its session, so that nobody could continue it. tasklist_lock is held. */
-bool is_orphaned_group(s32 pgid);
+bool is_orphaned_group(s32 pgid); /* groups.c */
+void groups_exit(struct process *process); /* groups that its end leaves orphaned are told; tasklist_lock is held */
 
 /* ---- Memory (mm.c) ---- */
 

@@ -342,18 +342,6 @@ struct timer *timer_find(struct process *process, s32 id)
     return NULL;
 }
 
-bool is_orphaned_group(s32 pgid)
-{
-    for (PLIST_ENTRY at = processes.Flink; at != &processes; at = at->Flink) {
-        struct process *member = CONTAINING_RECORD(at, struct process, links);
-        struct process *parent = member->pgid == pgid ? process_find(member->ppid) : NULL;
-        if (parent != NULL && parent->sid == member->sid && parent->pgid != pgid) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* ---- Tasks ---- */
 
 struct task *task_create(struct process *process, struct files *files, struct fs *fs)

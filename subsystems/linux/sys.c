@@ -125,39 +125,6 @@ long sys_getsid(s32 pid)
     return read_group(pid, SESSION);
 }
 
-/* A session's leader stays where it is, and each program so far is one. */
-long sys_setpgid(s32 pid, s32 pgid)
-{
-    struct process *self = current_process();
-
-    if (pgid < 0 || (pgid == 0 && pid < 0)) {
-        return -EINVAL;
-    }
-    if (pid != 0 && pid != self->pid) {
-        return -ESRCH; /* only children could be meant */
-    }
-    mutex_lock(&tasklist_lock);
-    long error = self->sid == self->pid ? -EPERM : 0;
-    if (error == 0) {
-        self->pgid = pgid != 0 ? pgid : self->pid;
-    }
-    mutex_unlock(&tasklist_lock);
-    return error;
-}
-
-long sys_setsid(void)
-{
-    struct process *self = current_process();
-
-    mutex_lock(&tasklist_lock);
-    long result = self->pgid == self->pid ? -EPERM : self->pid;
-    if (result > 0) {
-        self->pgid = self->sid = self->pid;
-    }
-    mutex_unlock(&tasklist_lock);
-    return result;
-}
-
 /* ---- Limits ---- */
 
 static long change_limit(struct process *process, u32 resource, const struct rlimit *new, struct rlimit *old)
