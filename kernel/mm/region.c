@@ -112,9 +112,11 @@ static NTSTATUS MiCheckMapping(SIZE_T Size, ULONG Flags, ULONG Protection, PMM_S
 /* Nothing is mapped in [Start, End) any more. STATUS_NO_MEMORY: nothing has changed. (Lock) */
 static NTSTATUS MiClearRange(PMM_ADDRESS_SPACE Space, ULONG_PTR Start, ULONG_PTR End)
 {
+    PMI_REGION First = MiFindRegion(&Space->Regions, Start);
+    ULONG_PTR Used = First != NULL && First->Edge > Start ? First->Edge : Start; /* a stack has no pages below its edge */
     NTSTATUS Status = MiCarveRange(&Space->Regions, Start, End);
     if (NT_SUCCESS(Status)) {
-        MiUnmapPages(Space, Start, End);
+        MiUnmapPages(Space, Used, End);
     }
     return Status;
 }
