@@ -225,7 +225,8 @@ BOOLEAN MiSectionHasPage(PMM_SECTION Section, ULONG64 Index)
 
 /* ---- Size ---- */
 
-/* What lies behind the new end in the last page must not come back when the section grows again. The lock is held. */
+/* What lies behind the end in the last page, where those who map it may have written, is nobody's when the section grows. The lock
+   is held. */
 static void MiZeroTail(PMM_SECTION Section)
 {
     ULONG Offset = BYTE_OFFSET(Section->Size);
@@ -294,6 +295,7 @@ NTSTATUS MmResizeSection(PMM_SECTION Section, SIZE_T NewSize)
     BOOLEAN Shrinks = NewSize < Section->Size;
     ULONG64 Epoch = Section->Epoch + Shrinks;
     Section->Epoch = Epoch;
+    MiZeroTail(Section);
     __atomic_store_n(&Section->Size, NewSize, __ATOMIC_RELAXED);
     if (Shrinks) {
         Section->DataSize = NewSize < Section->DataSize ? NewSize : Section->DataSize;

@@ -519,7 +519,6 @@ struct winsize {
 #define MAP_STACK           0x20000
 #define MAP_HUGETLB         0x40000
 #define MAP_FIXED_NOREPLACE 0x100000
-#define MAP_UNINITIALIZED   0x4000000
 
 #define MREMAP_MAYMOVE   1
 #define MREMAP_FIXED     2

@@ -226,10 +226,10 @@ static long anonymous_section(struct mapping *m)
     return error_of(kernel.CreateSection(m->length, &m->section));
 }
 
-/* Everything that this module has ever known of; MAP_SHARED_VALIDATE refuses others. */
+/* What MAP_SHARED_VALIDATE does not refuse: the flags of its time, and sizes of huge pages. */
 #define KNOWN_FLAGS                                                                                          \
     (MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE |      \
-     MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_UNINITIALIZED)
+     MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | 0x7c000000)
 
 static long check_file(const struct mapping *m, const struct file *file)
 {
