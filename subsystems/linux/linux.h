@@ -440,6 +440,8 @@ static inline struct inode *inode_get(struct inode *inode)
     return inode;
 }
 void inode_put(struct inode *inode); /* NULL is fine */
+void region_tags_hold(void); /* between these inodes that regions name are not freed */
+void region_tags_release(void);
 s64 current_time(void);              /* for files: nanoseconds since 1970 */
 static inline void inode_touch(struct inode *inode) /* it was changed */
 {

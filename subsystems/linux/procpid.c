@@ -527,9 +527,11 @@ static void show_maps(struct text *text, const struct subject *subject)
     char *path = zalloc(PATH_MAX);
     u64 address = 0;
 
+    region_tags_hold();
     while (path != NULL && next_region(subject->process, &address, &region)) {
         show_region(text, &region, region_name(&region, subject->mm, path));
     }
+    region_tags_release();
     release(path);
 }
 

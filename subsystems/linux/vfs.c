@@ -82,17 +82,62 @@ static void directory_free(struct directory *entries)
     }
 }
 
-/* Nobody can find the inode any more, no region maps it. The kernel calls it with locks of its own: it only frees. */
-static void inode_free(PVOID context)
-{
-    struct inode *inode = context;
+/* Who looks at regions follows their tags, which hold no reference: meanwhile no inode is freed. */
+static struct mutex grave_lock;
+static u32 tag_readers;     /* (grave_lock) */
+static struct inode *grave; /* (grave_lock) those that wait, chained by what was their section */
 
+static void inode_release(struct inode *inode)
+{
+    if (inode->link != NULL) {
+        dirent_free(inode->link);
+    }
     InterlockedAdd64(&tree_pages, -(LONG64)inode->pages);
     directory_free(inode->entries);
     release(inode->text);
     release(inode->locks); /* an empty list */
     release(inode);
     InterlockedDecrement64(&tree_inodes);
+}
+
+/* Nobody can find the inode any more, no region maps it. The kernel calls it with locks of its own: it only frees. */
+static void inode_free(PVOID context)
+{
+    struct inode *inode = context;
+
+    mutex_lock(&grave_lock);
+    bool waits = tag_readers != 0;
+    if (waits) {
+        inode->section = (PVOID)grave;
+        grave = inode;
+    }
+    mutex_unlock(&grave_lock);
+    if (!waits) {
+        inode_release(inode);
+    }
+}
+
+void region_tags_hold(void)
+{
+    mutex_lock(&grave_lock);
+    tag_readers++;
+    mutex_unlock(&grave_lock);
+}
+
+void region_tags_release(void)
+{
+    struct inode *dead = NULL, *next;
+
+    mutex_lock(&grave_lock);
+    if (--tag_readers == 0) {
+        dead = grave;
+        grave = NULL;
+    }
+    mutex_unlock(&grave_lock);
+    for (; dead != NULL; dead = next) {
+        next = (PVOID)dead->section;
+        inode_release(dead);
+    }
 }
 
 /* Gives up the last reference; answers the folder that the inode had a reference to. */
@@ -103,8 +148,7 @@ static struct inode *inode_end(struct inode *inode)
 
     if (inode->link != NULL) {
         parent = inode->link->dir;
-        dirent_free(inode->link);
-        inode->link = NULL;
+        inode->link->dir = NULL;
     }
     if (section != NULL) {
         kernel.RetireSection(section, inode_free, inode); /* regions that map it name the inode */
@@ -651,6 +695,7 @@ static long start_kinds(const struct file_kind *const *kinds, size_t count)
 long tree_create(const struct file_kind *const *kinds, size_t count)
 {
     rwlock_init(&tree_lock);
+    mutex_init(&grave_lock);
     type_count = 0;
     root_inode = inode_new(S_IFDIR | 0755, DEV_ROOT);
     if (root_inode == NULL) {
