@@ -196,6 +196,36 @@ static long create_object(struct process *child, u64 flags)
     return 0;
 }
 
+/* From here until it is published, or has failed, signals that are sent to many processes are noted for the child, which
+   nobody finds yet. */
+static void fork_begin(struct process *parent)
+{
+    mutex_lock(&tasklist_lock);
+    if (parent->forks++ == 0) {
+        parent->missed = 0;
+    }
+    mutex_unlock(&tasklist_lock);
+}
+
+static void fork_failed(struct process *parent)
+{
+    mutex_lock(&tasklist_lock);
+    parent->forks--;
+    mutex_unlock(&tasklist_lock);
+}
+
+/* tasklist_lock is held. */
+static void send_missed(struct process *child, sigset_t missed)
+{
+    for (int sig = 1; missed != 0; sig++) {
+        const siginfo_t info = {.si_signo = sig, .si_code = SI_KERNEL};
+        if (missed & sigmask(sig)) {
+            missed &= ~sigmask(sig);
+            send_signal_locked(child, NULL, &info);
+        }
+    }
+}
+
 /* The parent, which is not gone yet, and nobody can find the child without it. */
 static void publish_child(struct process *child, const struct clone *clone, struct task *task,
                           PETHREAD thread)
@@ -214,6 +244,10 @@ static void publish_child(struct process *child, const struct clone *clone, stru
         child->parent_tid = current_task()->tid;
     }
     process_publish(child, task, thread);
+    self->forks--;
+    if (!child->exited) {
+        send_missed(child, self->missed);
+    }
     mutex_unlock(&tasklist_lock);
 }
 
@@ -315,7 +349,15 @@ static long do_clone(const struct clone *clone)
     if (error < 0) {
         return error;
     }
-    return clone->flags & CLONE_THREAD ? clone_thread(clone) : clone_process(clone);
+    if (clone->flags & CLONE_THREAD) {
+        return clone_thread(clone);
+    }
+    fork_begin(current_process());
+    error = clone_process(clone);
+    if (error < 0) {
+        fork_failed(current_process());
+    }
+    return error;
 }
 
 long sys_fork(void)

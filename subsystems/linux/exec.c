@@ -180,7 +180,9 @@ static long image_open(struct image *image, const char *path)
     return error < 0 ? error : image_begin(image, inode);
 }
 
-/* How far the program headers reach; 0: it is no ELF file, or they are nowhere. */
+#define MAX_HEADERS_END (16UL << 20) /* all of a file that is so long is read: the pool is not the programs' to fill */
+
+/* How far the program headers reach; 0: it is no ELF file, or they are nowhere where they are looked for. */
 static u64 headers_end(const struct image *image)
 {
     struct {
@@ -198,7 +200,7 @@ static u64 headers_end(const struct image *image)
     memcpy(&header, image->head, sizeof(header));
     return memcmp(header.ident, "\x7f" "ELF", 4) != 0 ||
                    __builtin_add_overflow(header.phoff, (u32)header.phentsize * header.phnum, &end) ||
-                   end > image->inode->size
+                   end > image->inode->size || end > MAX_HEADERS_END
                ? 0
                : end;
 }
@@ -1059,14 +1061,18 @@ static long replace_program(struct program *program)
     if (program->main.elf.Native) {
         error = create_native(program);
     }
+    bool made_native = program->main.elf.Native && error == 0;
     if (error == 0) {
         memory_release(task, task->process->mm->refs > 1); /* as long as it is there */
         error = error_of(kernel.ReplaceAddressSpace());
     }
     if (error < 0) {
-        native_end(task->process);
+        if (made_native) { /* what is there may be another task's */
+            native_end(task->process);
+        }
     } else {
         fresh_use(&fresh, task);
+        task->process->serves = made_native;
         vfork_release(task);
         start_over(program, task);
     }
@@ -1076,7 +1082,7 @@ static long replace_program(struct program *program)
 
 long sys_execve(const char __user *path, u64 argv, u64 envp)
 {
-    if (current_process()->native != NULL) {
+    if (current_process()->serves) {
         return native_serve(current_process());
     }
     long error;

@@ -322,6 +322,9 @@ static long requeue(u32 __user *word, u32 op, u32 __user *other, int wakes, int 
             break;
         }
         unlock_both(lock_of(from), lock_of(to), irql);
+        if (is_dying()) {
+            return -EINTR; /* others may join as fast as it looks */
+        }
     }
     int woken = wake_locked(from, &key, wakes, ~0U);
     int moved = is_same(&key, &new_key) ? 0 : move_locked(from, &key, to, &new_key, moves);

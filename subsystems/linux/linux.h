@@ -762,6 +762,8 @@ struct process {
     s32 pid;             /* (c) the kernel's process id; the first task's id too */
     s32 ppid, pgid, sid; /* (t); ppid is read without the lock: one word */
     bool has_execed;     /* (t) it runs another program than its parent's: that cannot move it any more */
+    u32 forks;           /* (t) children that it is just making, ... */
+    sigset_t missed;     /* (t) ... which nobody finds yet, and what was meanwhile sent to many processes at once */
     bool no_tty;         /* (t) it has given up its session's terminal */
     struct mm *mm;       /* (t) for others; its only task changes it in exec */
     struct sighand *sighand; /* (t) likewise */
@@ -774,7 +776,8 @@ struct process {
     bool tell_continued;       /* (t) the parent does not know yet that the process goes on */
     KEVENT continued;          /* notification; (t) signalled while the process is not stopped */
     struct names *names;       /* (t) */
-    struct native *native;     /* what it stands for; NULL: an ordinary process. Its own task's */
+    struct native *volatile native; /* what it stands for, or is about to; NULL: an ordinary process. Its maker's */
+    bool serves;               /* it stands for it now, and has one task, whose call that is */
     bool exited;   /* (t) linux_process_exit has been here */
     u8 trace;      /* enum trace: set before its first task runs */
     /* What prctl keeps, and nothing here looks at. */
@@ -948,7 +951,8 @@ struct native_strings {
 
 long native_start(PDRIVER_OBJECT driver); /* when the module is loaded */
 void native_stop(void);
-/* Makes the native process of the inode, an archive's file, for the current process to stand for: suspended. */
+/* Makes the native process of the inode, an archive's file, for the current process to stand for: suspended. -EAGAIN:
+   another task is just doing so. */
 long native_create(struct process *process, struct inode *inode, const struct native_strings *strings);
 /* The program of a process that stands for another one, in an empty address space: the page below NATIVE_STACK. */
 #define NATIVE_STACK 0x11000UL
@@ -988,6 +992,15 @@ void set_blocked(struct task *task, sigset_t set); /* the current task */
 long send_signal_locked(struct process *process, struct task *task, const siginfo_t *info);
 long send_signal(struct process *process, struct task *task, const siginfo_t *info);
 long signal_group_locked(s32 pgid, const siginfo_t *info); /* -ESRCH: there is none */
+/* What has been sent to all of a group, or to all: those that the process is making are to have it, too. tasklist_lock
+   is held. */
+static inline void signal_missed(struct process *process, int sig)
+{
+    if (process->forks != 0 && sig != 0) { /* one of these takes back the others */
+        process->missed &= ~(sig == SIGCONT ? STOPPING : sigmask(sig) & STOPPING ? sigmask(SIGCONT) : 0);
+        process->missed |= sigmask(sig);
+    }
+}
 void signal_group(s32 pgid, int sig);
 void wake_task(struct task *task); /* it looks for signals, and for stops, soon */
 void signal_self(int sig); /* to the current task, as from itself */

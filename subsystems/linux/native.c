@@ -415,13 +415,8 @@ long native_serve(struct process *process)
     return 0;
 }
 
-void native_end(struct process *process)
+static void native_discard(struct native *native)
 {
-    struct native *native = process->native;
-    if (native == NULL) {
-        return;
-    }
-    process->native = NULL;
     KIRQL irql = KeAcquireSpinLockRaiseToDpc(&native->lock);
     native->ended = true;
     KeReleaseSpinLock(&native->lock, irql);
@@ -440,6 +435,15 @@ void native_end(struct process *process)
         ObDereferenceObject(native->object);
     }
     native_put(native);
+}
+
+void native_end(struct process *process)
+{
+    struct native *native = process->native;
+    if (native != NULL) {
+        process->native = NULL;
+        native_discard(native);
+    }
 }
 
 /* ---- Making it ---- */
@@ -539,13 +543,18 @@ long native_create(struct process *process, struct inode *inode, const struct na
     if (inode->archive == NULL) {
         return -ENOEXEC; /* a copy: the kernel starts what it has been booted with */
     }
-    process->native = native_new(); /* whose streams are opened next */
-    if (process->native == NULL) {
+    struct native *native = native_new();
+    if (native == NULL) {
         return -ENOMEM;
+    }
+    /* Its streams are opened next. Of several tasks that come here at once only one process can be made. */
+    if (InterlockedCompareExchangePointer((PVOID volatile *)&process->native, native, NULL) != NULL) {
+        native_discard(native);
+        return -EAGAIN;
     }
     NTSTATUS status = image_name(inode->archive->Path, &image);
     if (NT_SUCCESS(status)) {
-        status = start_suspended(process->native, &program);
+        status = start_suspended(native, &program);
     }
     release(image.Buffer);
     if (!NT_SUCCESS(status)) {

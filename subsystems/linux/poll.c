@@ -179,9 +179,21 @@ static long poll(struct pollfd __user *user_fds, u32 count, u64 deadline)
     return error < 0 ? error : (long)found;
 }
 
+/* After a stop it goes on to where its time would have ended. */
+static long poll_on(struct restart *restart)
+{
+    long result = poll((struct pollfd __user *)restart->argument[0], restart->argument[1], restart->argument[2]);
+    return result == -ERESTARTNOHAND ? -ERESTART_RESTARTBLOCK : result;
+}
+
 long sys_poll(struct pollfd __user *fds, u32 count, int timeout)
 {
-    return poll(fds, count, timeout < 0 ? FOREVER : deadline_after(timeout * 1000000UL));
+    if (timeout <= 0) {
+        return poll(fds, count, timeout < 0 ? FOREVER : 0);
+    }
+    struct restart *restart = &current_task()->restart;
+    *restart = (struct restart){poll_on, {(u64)fds, count, deadline_after(timeout * 1000000UL)}};
+    return poll_on(restart);
 }
 
 /* With a timespec as time-out (where what is left of it is told afterwards, if it can be written) and with

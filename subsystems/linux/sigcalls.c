@@ -35,6 +35,7 @@ static long send_to_many(s32 pid, const siginfo_t *info)
         next = at->Flink;
         if (pid == -1 ? process != self && process->pid != 1 : process->pgid == pgid) {
             error = send(process, NULL, info);
+            signal_missed(process, info->si_signo);
         }
     }
     return error;

@@ -128,6 +128,7 @@ static void continue_process(struct process *process)
     }
     process->tell_continued = process->stop_state == STOPPED;
     process->stop_state = NOT_STOPPED;
+    process->changed_code = 0; /* that it has stopped is true no more */
     for (PLIST_ENTRY at = process->tasks.Flink; at != &process->tasks; at = at->Flink) {
         CONTAINING_RECORD(at, struct task, links)->stop_wanted = false;
     }
@@ -182,6 +183,7 @@ long signal_group_locked(s32 pgid, const siginfo_t *info)
         struct process *process = CONTAINING_RECORD(at, struct process, links);
         if (process->pgid == pgid) {
             send_signal_locked(process, NULL, info);
+            signal_missed(process, info->si_signo);
             error = 0;
         }
     }
