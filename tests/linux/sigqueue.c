@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// record: no, QEMU accepts a frame with a bad MXCSR, which a processor does not
 // build: musl glibc
 // flags: -w
 /* Signals with values: order and number, the limit, who may pretend what; sigtimedwait and sigsuspend; what exec and fork

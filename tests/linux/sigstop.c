@@ -233,6 +233,9 @@ static void parent(void)
     kill(child, SIGCONT);
     SHOW(waitid(P_PID, child, &info, WCONTINUED));
     SHOW(info.si_code);
+    while (told < 2) { /* Linux lets the child itself tell of this, when it runs: perhaps after the wait is over */
+        usleep(1000);
+    }
     SHOW(told);
     action.sa_flags |= SA_NOCLDSTOP;
     sigaction(SIGCHLD, &action, NULL);
