@@ -136,10 +136,8 @@ NTSTATUS ArchCallUser(PKTRAP_FRAME Frame, ULONG64 Start, const ULONG64 Argument[
 #define ARCH_BASE_TEB ARCH_BASE_GS /* where native programs find their TEB */
 NTSTATUS ArchSetUserBase(PKTHREAD Thread, ULONG Which, ULONG64 Base);
 ULONG64 ArchGetUserBase(PKTHREAD Thread, ULONG Which);
-/* FPU state of a user thread: its size; that of the block that a thread is given for it, and the initial state therein; copy of the current
-   thread's, if it has one, for a clone (Destination has not run yet); export / import through an image that user mode supplied (import
-   sanitises: XSTATE_BV, MXCSR, reserved). */
-SIZE_T ArchFpuStateSize(void);
+/* FPU state of a user thread: the size of the block that a thread is given for it, and the initial state therein; copy of the current
+   thread's, if it has one, for a clone (Destination has not run yet). */
 SIZE_T ArchFpuBlockSize(void);
 void ArchInitializeFpuState(PKTHREAD Thread, void *Block);
 void ArchCloneFpuState(PKTHREAD Destination);

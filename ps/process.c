@@ -514,14 +514,6 @@ PEPROCESS PsGetCurrentProcess(VOID)
 }
 EXPORT(PsGetCurrentProcess);
 
-/* The id of the process that the current thread belongs to, whatever it is attached to. Any IRQL; does not
-   block. (WDK page of the name) */
-HANDLE PsGetCurrentProcessId(VOID)
-{
-    return PspCurrentThread()->Cid.UniqueProcess;
-}
-EXPORT(PsGetCurrentProcessId);
-
 /* The id of the process, a multiple of 4, which stays valid as long as the object. Any IRQL; does not
    block. (WDK page of the name) */
 HANDLE PsGetProcessId(PEPROCESS Process)

@@ -90,29 +90,6 @@ BOOLEAN KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
 }
 EXPORT(KeTryToAcquireSpinLockAtDpcLevel);
 
-/* TRUE when it is free, at this moment. Any IRQL. (WDK page of the name) */
-BOOLEAN KeTestSpinLock(PKSPIN_LOCK SpinLock)
-{
-    return *(volatile KSPIN_LOCK *)SpinLock == 0;
-}
-EXPORT(KeTestSpinLock);
-
-/* For a DPC routine that may run as a threaded DPC: an ordinary one is at DISPATCH_LEVEL already, and stays there.
-   <= DISPATCH_LEVEL. (WDK page of the name) */
-KIRQL KeAcquireSpinLockForDpc(PKSPIN_LOCK SpinLock)
-{
-    return KeAcquireSpinLockRaiseToDpc(SpinLock);
-}
-EXPORT(KeAcquireSpinLockForDpc);
-
-/* Releases what KeAcquireSpinLockForDpc has acquired, and lowers the level if that had raised it.
-   (WDK page of the name) */
-VOID KeReleaseSpinLockForDpc(PKSPIN_LOCK SpinLock, KIRQL OldIrql)
-{
-    KeReleaseSpinLock(SpinLock, OldIrql);
-}
-EXPORT(KeReleaseSpinLockForDpc);
-
 /* ---- In-stack queued ---- */
 
 /* The lock word is the last entry of the queue. An entry's Lock member holds the lock's address; bit 0 of it
@@ -202,18 +179,3 @@ VOID KeReleaseInStackQueuedSpinLock(PKLOCK_QUEUE_HANDLE LockHandle)
     KiLower(Irql);
 }
 EXPORT(KeReleaseInStackQueuedSpinLock);
-
-/* For a DPC routine that may run as a threaded DPC, as KeAcquireSpinLockForDpc. (WDK page of the name) */
-VOID KeAcquireInStackQueuedSpinLockForDpc(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle)
-{
-    KeAcquireInStackQueuedSpinLock(SpinLock, LockHandle);
-}
-EXPORT(KeAcquireInStackQueuedSpinLockForDpc);
-
-/* Releases what KeAcquireInStackQueuedSpinLockForDpc has acquired, and lowers the level if that had raised it.
-   (WDK page of the name) */
-VOID KeReleaseInStackQueuedSpinLockForDpc(PKLOCK_QUEUE_HANDLE LockHandle)
-{
-    KeReleaseInStackQueuedSpinLock(LockHandle);
-}
-EXPORT(KeReleaseInStackQueuedSpinLockForDpc);

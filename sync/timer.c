@@ -116,13 +116,6 @@ BOOLEAN KeSetTimerEx(PKTIMER Timer, LARGE_INTEGER DueTime, LONG Period, PKDPC Dp
 }
 EXPORT(KeSetTimerEx);
 
-/* KeSetTimerEx without a period. (WDK page of the name) */
-BOOLEAN KeSetTimer(PKTIMER Timer, LARGE_INTEGER DueTime, PKDPC Dpc)
-{
-    return KiSetTimer(Timer, DueTime, 0, 0, Dpc);
-}
-EXPORT(KeSetTimer);
-
 /* KeSetTimerEx with leave to be late: each expiry comes within TolerableDelay ms (at most 65535 count)
    after its time, together with whatever else makes the processor's timer fire in that window. A time that
    has passed already is no exception. The gaps of a periodic timer are Period +- TolerableDelay, without

@@ -57,11 +57,6 @@ void ArchpInitializeFpu(void)
     MxcsrMask = Mask != 0 ? Mask : DEFAULT_MXCSR_MASK;
 }
 
-SIZE_T ArchFpuStateSize(void)
-{
-    return StateSize;
-}
-
 static XSAVE_HEADER *HeaderOf(void *State)
 {
     return (XSAVE_HEADER *)((uint8_t *)State + FXSAVE_SIZE);

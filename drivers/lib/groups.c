@@ -192,3 +192,16 @@ VOID KeRestoreExtendedProcessorState(PXSTATE_SAVE XStateSave)
 {
     KeRestoreFloatingPointState(XStateSave);
 }
+
+/* ---- DPCs ---- */
+
+/* As KeSetTargetProcessorDpc, for a processor by group and number; STATUS_INVALID_PARAMETER, and nothing changed, when there
+   is no such processor. Any IRQL. (WDK page of the name) */
+NTSTATUS KeSetTargetProcessorDpcEx(PKDPC Dpc, PPROCESSOR_NUMBER ProcNumber)
+{
+    if (ProcNumber->Group != 0 || ProcNumber->Reserved != 0 || ProcNumber->Number >= KeQueryActiveProcessorCountEx(0)) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    KeSetTargetProcessorDpc(Dpc, (CCHAR)ProcNumber->Number);
+    return STATUS_SUCCESS;
+}

@@ -48,3 +48,9 @@ BOOLEAN RtlIsNtDdiVersionAvailable(ULONG Version)
 {
     return Version <= NTDDI_VERSION;
 }
+
+/* The version of the registration structure that ObRegisterCallbacks takes. Any IRQL. (WDK page of the name) */
+USHORT ObGetFilterVersion(VOID)
+{
+    return OB_FLT_REGISTRATION_VERSION;
+}

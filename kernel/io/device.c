@@ -12,7 +12,8 @@
  */
 #include "kernel/io/iop.h"
 
-#define IOP_MAX_NAME 1024 /* bytes */
+#define IOP_MAX_NAME          1024 /* bytes */
+#define IOP_DEVICE_QUEUE_TYPE 20   /* the documented number of this kind of structure */
 
 KLOCK IopDeviceLock = KLOCK_INITIALIZER(KlcExecutive);
 static POBJECT_TYPE IopDriverType, IopDeviceType;
@@ -160,6 +161,15 @@ static NTSTATUS IopNameDevice(PDEVICE_OBJECT Device, PCUNICODE_STRING Given)
     Device->Flags |= DO_DEVICE_HAS_NAME;
     return ObInsertName(Device, &Attributes, KernelMode, &Inserted);
 }
+
+/* Makes an idle, empty queue; what is done with it is drivers/lib/devicequeue.c. Any IRQL. (WDK page of the name) */
+VOID KeInitializeDeviceQueue(PKDEVICE_QUEUE DeviceQueue)
+{
+    *DeviceQueue = (KDEVICE_QUEUE){.Type = IOP_DEVICE_QUEUE_TYPE, .Size = sizeof(*DeviceQueue)};
+    InitializeListHead(&DeviceQueue->DeviceListHead);
+    KeInitializeSpinLock(&DeviceQueue->Lock);
+}
+EXPORT(KeInitializeDeviceQueue);
 
 /* The fields of a zeroed device; on failure its deletion undoes what was done. */
 static NTSTATUS IopInitializeDevice(PDEVICE_OBJECT Device, PDRIVER_OBJECT Driver, ULONG ExtensionSize)

@@ -69,18 +69,6 @@ VOID KeSetTargetProcessorDpc(PRKDPC Dpc, CCHAR Number)
 }
 EXPORT(KeSetTargetProcessorDpc);
 
-/* The same for a processor by group and number; STATUS_INVALID_PARAMETER, and nothing changed, when there
-   is no such processor. Any IRQL. (WDK page of the name) */
-NTSTATUS KeSetTargetProcessorDpcEx(PKDPC Dpc, PPROCESSOR_NUMBER ProcNumber)
-{
-    if (ProcNumber->Group != 0 || ProcNumber->Reserved != 0 || ProcNumber->Number >= KeNumberProcessors) {
-        return STATUS_INVALID_PARAMETER;
-    }
-    Dpc->Number = ProcNumber->Number + 1;
-    return STATUS_SUCCESS;
-}
-EXPORT(KeSetTargetProcessorDpcEx);
-
 /* ---- Queueing ---- */
 
 /* Puts the DPC on a queue of the target; false when it is on one already, perhaps another processor's. */

@@ -155,16 +155,6 @@ KIRQL KeRaiseIrqlToDpcLevel(VOID)
 }
 EXPORT(KeRaiseIrqlToDpcLevel);
 
-/* Raises the level to SYNCH_LEVEL (12); returns the level before. <= SYNCH_LEVEL; does not block. (WDK page
-   of the name) */
-KIRQL KeRaiseIrqlToSynchLevel(VOID)
-{
-    KIRQL Old;
-    KeRaiseIrql(SYNCH_LEVEL, &Old);
-    return Old;
-}
-EXPORT(KeRaiseIrqlToSynchLevel);
-
 /* The last tests before user mode, with interrupts off: they come on only while something is done about a
    finding. */
 void KiReturnToUserWork(PKTRAP_FRAME Frame)

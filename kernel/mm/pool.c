@@ -498,31 +498,6 @@ PVOID ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
 }
 EXPORT(ExAllocatePoolWithTag);
 
-/* ExAllocatePool: the same, with a tag that stands for none. (WDK page of the name) */
-PVOID ExAllocatePool(POOL_TYPE PoolType, SIZE_T NumberOfBytes)
-{
-    return ExAllocatePoolWithTag(PoolType, NumberOfBytes, 'enoN');
-}
-EXPORT(ExAllocatePool);
-
-/* ExAllocatePoolWithQuotaTag: the same, but it raises STATUS_INSUFFICIENT_RESOURCES when memory is out, unless
-   POOL_QUOTA_FAIL_INSTEAD_OF_RAISE is given. Processes have no quotas yet: nothing is charged.
-   (WDK page of the name) */
-PVOID ExAllocatePoolWithQuotaTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
-{
-    ULONG Raise = PoolType & POOL_QUOTA_FAIL_INSTEAD_OF_RAISE ? 0 : POOL_RAISE_IF_ALLOCATION_FAILURE;
-    return MiAllocateWithExtras(((ULONG)PoolType & ~(ULONG)POOL_RAISE_IF_ALLOCATION_FAILURE) | Raise, NumberOfBytes, Tag);
-}
-EXPORT(ExAllocatePoolWithQuotaTag);
-
-/* ExAllocatePoolWithTagPriority: as ExAllocatePoolWithTag; no priority is favoured over another.
-   (WDK page of the name) */
-PVOID ExAllocatePoolWithTagPriority(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag, EX_POOL_PRIORITY Priority)
-{
-    return ExAllocatePoolWithTag(PoolType, NumberOfBytes, Tag);
-}
-EXPORT(ExAllocatePoolWithTagPriority);
-
 #define MI_REQUIRED_FLAGS 0xffffffffULL
 #define MI_KNOWN_FLAGS                                                                                                  \
     (POOL_FLAG_USE_QUOTA | POOL_FLAG_UNINITIALIZED | POOL_FLAG_CACHE_ALIGNED | POOL_FLAG_RAISE_ON_FAILURE |             \
@@ -582,15 +557,6 @@ VOID ExFreePool(PVOID P)
     ExFreePoolWithTag(P, 0);
 }
 EXPORT(ExFreePool);
-
-/* ExFreePool2: as ExFreePoolWithTag. There are no extended parameters: ParametersCount is 0.
-   (WDK page of the name) */
-VOID ExFreePool2(PVOID P, ULONG Tag, PCPOOL_EXTENDED_PARAMETER ExtendedParameters, ULONG ParametersCount)
-{
-    KI_ASSERT(ParametersCount == 0, "%u extended parameters for pool block %p", ParametersCount, P);
-    ExFreePoolWithTag(P, Tag);
-}
-EXPORT(ExFreePool2);
 
 /* A block of a debug build knows its tag. May be asked about any address, at any IRQL. */
 BOOLEAN MmDescribePool(const void *Address, PULONG Tag, SIZE_T *Offset)

@@ -193,13 +193,6 @@ bool ObpFindLeftFilter(const EX_MODULE *Module, PEX_LEFTOVER Left)
     return Left->Routine != NULL;
 }
 
-/* The version of the registration structure that ObRegisterCallbacks takes. Any IRQL. (WDK page of the name) */
-USHORT ObGetFilterVersion(VOID)
-{
-    return OB_FLT_REGISTRATION_VERSION;
-}
-EXPORT(ObGetFilterVersion);
-
 /* ---- Calling ---- */
 
 static const OB_OPERATION_REGISTRATION *ObpFindOperation(POBP_FILTER Filter, POBJECT_TYPE Type, OB_OPERATION Operation)

@@ -59,36 +59,6 @@ NTSTATUS NtOpenEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATT
     return SvcOpenByName(EventHandle, DesiredAccess, ObjectAttributes, SvcEventType);
 }
 
-/* The event of this name, made if there is none. */
-static PKEVENT SvcCreateNamedEvent(PUNICODE_STRING Name, EVENT_TYPE Type, PHANDLE Handle)
-{
-    OBJECT_ATTRIBUTES Attributes;
-    PKEVENT Event;
-
-    InitializeObjectAttributes(&Attributes, Name, OBJ_OPENIF | OBJ_KERNEL_HANDLE, NULL, NULL);
-    if (!NT_SUCCESS(ZwCreateEvent(Handle, EVENT_ALL_ACCESS, &Attributes, Type, TRUE))) {
-        return NULL;
-    }
-    ObReferenceObjectByHandle(*Handle, 0, NULL, KernelMode, (PVOID *)&Event, NULL);
-    ObDereferenceObject(Event); /* the handle keeps it */
-    return Event;
-}
-
-/* Opens the named notification event ("\BaseNamedObjects\..."), or makes it, signalled. *EventHandle is a kernel handle, and the event
-   lives until that is closed (ZwClose). NULL: no such path, another type of object, no memory. PASSIVE_LEVEL. (WDK page of the name) */
-PKEVENT IoCreateNotificationEvent(PUNICODE_STRING EventName, PHANDLE EventHandle)
-{
-    return SvcCreateNamedEvent(EventName, NotificationEvent, EventHandle);
-}
-EXPORT(IoCreateNotificationEvent);
-
-/* As IoCreateNotificationEvent, with a synchronization event if one is made. PASSIVE_LEVEL. (WDK page of the name) */
-PKEVENT IoCreateSynchronizationEvent(PUNICODE_STRING EventName, PHANDLE EventHandle)
-{
-    return SvcCreateNamedEvent(EventName, SynchronizationEvent, EventHandle);
-}
-EXPORT(IoCreateSynchronizationEvent);
-
 static LONG SvcSet(PKEVENT Event)
 {
     return KeSetEvent(Event, EVENT_INCREMENT, FALSE);

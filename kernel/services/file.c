@@ -291,25 +291,6 @@ NTSTATUS NtCancelIoFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock)
 
 /* ---- Who asks ---- */
 
-/* The process of the thread that has made the request; not referenced. NULL: no thread's. <= DISPATCH_LEVEL. (WDK page of the
-   name) */
-PEPROCESS IoGetRequestorProcess(PIRP Irp)
-{
-    PETHREAD Thread = Irp->Tail.Overlay.Thread;
-
-    return Thread != NULL ? PsThreadProcess(Thread) : NULL;
-}
-EXPORT(IoGetRequestorProcess);
-
-/* Its id; 0: no thread's. <= DISPATCH_LEVEL. (WDK page of the name) */
-ULONG IoGetRequestorProcessId(PIRP Irp)
-{
-    PEPROCESS Process = IoGetRequestorProcess(Irp);
-
-    return Process != NULL ? HandleToULong(PsGetProcessId(Process)) : 0;
-}
-EXPORT(IoGetRequestorProcessId);
-
 /* ---- The console's mode ---- */
 
 /* Sets IO_CONSOLE_* and tells what was set before. STATUS_INVALID_PARAMETER for unknown bits. PASSIVE.

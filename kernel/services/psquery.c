@@ -39,13 +39,6 @@ HANDLE PsGetProcessInheritedFromUniqueProcessId(PEPROCESS Process)
 }
 EXPORT(PsGetProcessInheritedFromUniqueProcessId);
 
-/* The number of the process's session: 0, there is one. Any IRQL; does not block. (no WDK page) */
-ULONG PsGetProcessSessionId(PEPROCESS Process)
-{
-    return 0;
-}
-EXPORT(PsGetProcessSessionId);
-
 UNICODE_STRING SvcBaseName(PCUNICODE_STRING Name)
 {
     USHORT Start = Name->Length / sizeof(WCHAR);

@@ -9,7 +9,7 @@ MUTANTS = [
     Mutant("resumed-too-early", "ps/thread.c", "    PEPROCESS Process = PsThreadProcess(Thread);\n    KeLockExclusive(&Process->Lock);\n"
            "    KeUnlockExclusive(&Process->Lock);\n}\n\nvoid PsSuspend", "    (void)Thread;\n}\n\nvoid PsSuspend",
            "kernel/races/2", "races.resumed-with-registers-held"),
-    Mutant("next-packet-forgets-the-new-one", "kernel/io/startio.c", "    if (Irp != NULL) {\n        DeviceObject->CurrentIrp",
+    Mutant("next-packet-forgets-the-new-one", "drivers/lib/startio.c", "    if (Irp != NULL) {\n        DeviceObject->CurrentIrp",
            "    {\n        DeviceObject->CurrentIrp", "kernel/races/2", "races.start-of-a-packet-meets-the-next"),
     Mutant("closed-entry-protected-from-nobody", "kernel/ob/handle.c",
            "#define OBP_KEPT_ATTRIBUTES (OBJ_INHERIT | OBJ_PROTECT_CLOSE)", "#define OBP_KEPT_ATTRIBUTES (OBJ_INHERIT)",

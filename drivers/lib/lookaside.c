@@ -9,9 +9,7 @@
  * No lock: the blocks are on an S-list, the counters are atomic. All pool is resident, so that a paged list differs from
  * the others only in the level at which it may be used.
  */
-#include "kernel/ex/ex.h"
-#include "kernel/kd/kd.h"
-#include "kernel/rtl/export.h"
+#include <ntddk.h>
 
 #define EXP_MINIMUM_DEPTH 4
 #define EXP_MAXIMUM_DEPTH 256
@@ -56,8 +54,7 @@ static VOID ExpTune(PGENERAL_LOOKASIDE List)
 
 static VOID ExpCheckLevel(PGENERAL_LOOKASIDE List)
 {
-    KI_ASSERT(List->Type != PagedPool || ArchGetIrql() <= APC_LEVEL, "paged lookaside list used at level %d",
-              ArchGetIrql());
+    ASSERTMSG("paged lookaside list used above APC_LEVEL", List->Type != PagedPool || KeGetCurrentIrql() <= APC_LEVEL);
 }
 
 /* A kept block, or NULL. */
@@ -126,7 +123,6 @@ NTSTATUS ExInitializeLookasideListEx(PLOOKASIDE_LIST_EX Lookaside, PALLOCATE_FUN
     Lookaside->L.FreeEx = Free != NULL ? Free : ExpFreeEx;
     return STATUS_SUCCESS;
 }
-EXPORT(ExInitializeLookasideListEx);
 
 /* A block, its contents undefined; NULL, or the exception asked for, when there is none. <= DISPATCH_LEVEL, a paged list
    <= APC_LEVEL. (WDK page of the name) */
@@ -147,7 +143,6 @@ PVOID ExAllocateFromLookasideListEx(PLOOKASIDE_LIST_EX Lookaside)
     }
     return Block;
 }
-EXPORT(ExAllocateFromLookasideListEx);
 
 /* Gives a block of the list's back. Level as above. (WDK page of the name) */
 VOID ExFreeToLookasideListEx(PLOOKASIDE_LIST_EX Lookaside, PVOID Entry)
@@ -156,7 +151,6 @@ VOID ExFreeToLookasideListEx(PLOOKASIDE_LIST_EX Lookaside, PVOID Entry)
         Lookaside->L.FreeEx(Entry, Lookaside);
     }
 }
-EXPORT(ExFreeToLookasideListEx);
 
 /* Frees all blocks that are kept. Level as above. (WDK page of the name) */
 VOID ExFlushLookasideListEx(PLOOKASIDE_LIST_EX Lookaside)
@@ -169,14 +163,12 @@ VOID ExFlushLookasideListEx(PLOOKASIDE_LIST_EX Lookaside)
         Entry = Next;
     }
 }
-EXPORT(ExFlushLookasideListEx);
 
 /* The same for the last time: the list's memory may go. (WDK page of the name) */
 VOID ExDeleteLookasideListEx(PLOOKASIDE_LIST_EX Lookaside)
 {
     ExFlushLookasideListEx(Lookaside);
 }
-EXPORT(ExDeleteLookasideListEx);
 
 /* ---- The older forms: their routines do not get the list ---- */
 
@@ -226,28 +218,24 @@ VOID ExInitializeNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside, PALLOCATE
 {
     ExpInitializeOld(&Lookaside->L, Allocate, Free, NonPagedPool, Flags, Size, Tag);
 }
-EXPORT(ExInitializeNPagedLookasideList);
 
 /* As ExAllocateFromLookasideListEx. <= DISPATCH_LEVEL. (WDK page of the name) */
 PVOID ExAllocateFromNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside)
 {
     return ExpAllocateOld(&Lookaside->L);
 }
-EXPORT(ExAllocateFromNPagedLookasideList);
 
 /* As ExFreeToLookasideListEx. <= DISPATCH_LEVEL. (WDK page of the name) */
 VOID ExFreeToNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside, PVOID Entry)
 {
     ExpFreeOld(&Lookaside->L, Entry);
 }
-EXPORT(ExFreeToNPagedLookasideList);
 
 /* As ExDeleteLookasideListEx. <= DISPATCH_LEVEL. (WDK page of the name) */
 VOID ExDeleteNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside)
 {
     ExpDeleteOld(&Lookaside->L);
 }
-EXPORT(ExDeleteNPagedLookasideList);
 
 /* As ExInitializeNPagedLookasideList, for paged pool. <= APC_LEVEL. (WDK page of the name) */
 VOID ExInitializePagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside, PALLOCATE_FUNCTION Allocate, PFREE_FUNCTION Free,
@@ -255,25 +243,21 @@ VOID ExInitializePagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside, PALLOCATE_F
 {
     ExpInitializeOld(&Lookaside->L, Allocate, Free, PagedPool, Flags & POOL_RAISE_IF_ALLOCATION_FAILURE, Size, Tag);
 }
-EXPORT(ExInitializePagedLookasideList);
 
 /* As ExAllocateFromLookasideListEx. <= APC_LEVEL. (WDK page of the name) */
 PVOID ExAllocateFromPagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside)
 {
     return ExpAllocateOld(&Lookaside->L);
 }
-EXPORT(ExAllocateFromPagedLookasideList);
 
 /* As ExFreeToLookasideListEx. <= APC_LEVEL. (WDK page of the name) */
 VOID ExFreeToPagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside, PVOID Entry)
 {
     ExpFreeOld(&Lookaside->L, Entry);
 }
-EXPORT(ExFreeToPagedLookasideList);
 
 /* As ExDeleteLookasideListEx. <= APC_LEVEL. (WDK page of the name) */
 VOID ExDeletePagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside)
 {
     ExpDeleteOld(&Lookaside->L);
 }
-EXPORT(ExDeletePagedLookasideList);

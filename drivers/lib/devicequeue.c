@@ -2,26 +2,12 @@
 /*
  * Device queues: a queue of requests to a device that handles one at a time, and whether it is busy. An entry that
  * comes while the device is idle is not queued: it makes the device busy, and its owner starts it. When the device has
- * finished, its driver removes the next entry; when there is none, the device becomes idle.
+ * finished, its driver removes the next entry; when there is none, the device becomes idle. KeInitializeDeviceQueue is
+ * the kernel's, which makes the queue of each device object.
  *
  * Lock: the queue's own guards all of it, and the Inserted of its entries.
  */
-#include "kernel/kd/kd.h"
-#include "kernel/ke/ke.h"
-#include "kernel/rtl/export.h"
-
-#define EXP_DEVICE_QUEUE_TYPE 20 /* the documented number of this kind of structure */
-
-/* Makes an idle, empty queue. Any IRQL. (WDK page of the name) */
-VOID KeInitializeDeviceQueue(PKDEVICE_QUEUE DeviceQueue)
-{
-    DeviceQueue->Type = EXP_DEVICE_QUEUE_TYPE;
-    DeviceQueue->Size = sizeof(*DeviceQueue);
-    DeviceQueue->Busy = FALSE;
-    InitializeListHead(&DeviceQueue->DeviceListHead);
-    KeInitializeSpinLock(&DeviceQueue->Lock);
-}
-EXPORT(KeInitializeDeviceQueue);
+#include <ntddk.h>
 
 /* Puts the entry before Where if the device is busy; else makes it busy, and returns FALSE. Locked. */
 static BOOLEAN ExpQueueBefore(PKDEVICE_QUEUE Queue, PKDEVICE_QUEUE_ENTRY Entry, PLIST_ENTRY Where)
@@ -45,10 +31,9 @@ BOOLEAN KeInsertDeviceQueue(PKDEVICE_QUEUE DeviceQueue, PKDEVICE_QUEUE_ENTRY Dev
     KeReleaseSpinLock(&DeviceQueue->Lock, Irql);
     return Inserted;
 }
-EXPORT(KeInsertDeviceQueue);
 
 /* The first entry whose key is at least SortKey (with Beyond: greater than it), or the head. Locked. */
-static PLIST_ENTRY ExpFindKey(PKDEVICE_QUEUE Queue, ULONG SortKey, bool Beyond)
+static PLIST_ENTRY ExpFindKey(PKDEVICE_QUEUE Queue, ULONG SortKey, BOOLEAN Beyond)
 {
     PLIST_ENTRY Link = Queue->DeviceListHead.Flink;
 
@@ -68,11 +53,10 @@ BOOLEAN KeInsertByKeyDeviceQueue(PKDEVICE_QUEUE DeviceQueue, PKDEVICE_QUEUE_ENTR
 
     KeAcquireSpinLock(&DeviceQueue->Lock, &Irql);
     DeviceQueueEntry->SortKey = SortKey;
-    BOOLEAN Inserted = ExpQueueBefore(DeviceQueue, DeviceQueueEntry, ExpFindKey(DeviceQueue, SortKey, true));
+    BOOLEAN Inserted = ExpQueueBefore(DeviceQueue, DeviceQueueEntry, ExpFindKey(DeviceQueue, SortKey, TRUE));
     KeReleaseSpinLock(&DeviceQueue->Lock, Irql);
     return Inserted;
 }
-EXPORT(KeInsertByKeyDeviceQueue);
 
 /* Takes off the first entry with a key of at least SortKey, or the very first; the device becomes idle, and NULL is
    returned, when there is none. Locked. */
@@ -82,7 +66,7 @@ static PKDEVICE_QUEUE_ENTRY ExpTakeByKey(PKDEVICE_QUEUE Queue, ULONG SortKey)
         Queue->Busy = FALSE;
         return NULL;
     }
-    PLIST_ENTRY Link = ExpFindKey(Queue, SortKey, false);
+    PLIST_ENTRY Link = ExpFindKey(Queue, SortKey, FALSE);
     if (Link == &Queue->DeviceListHead) {
         Link = Link->Flink;
     }
@@ -96,18 +80,16 @@ static PKDEVICE_QUEUE_ENTRY ExpTakeByKey(PKDEVICE_QUEUE Queue, ULONG SortKey)
    DISPATCH_LEVEL; here anything up to it. (WDK page of the name) */
 PKDEVICE_QUEUE_ENTRY KeRemoveDeviceQueue(PKDEVICE_QUEUE DeviceQueue)
 {
-    KI_ASSERT(DeviceQueue->Busy, "device queue %p is not busy", DeviceQueue);
+    ASSERTMSG("device queue is not busy", DeviceQueue->Busy);
     return KeRemoveByKeyDeviceQueueIfBusy(DeviceQueue, 0); /* no key is below 0: the first entry */
 }
-EXPORT(KeRemoveDeviceQueue);
 
 /* The same, the first whose key is at least SortKey, or the very first where there is none. (WDK page of the name) */
 PKDEVICE_QUEUE_ENTRY KeRemoveByKeyDeviceQueue(PKDEVICE_QUEUE DeviceQueue, ULONG SortKey)
 {
-    KI_ASSERT(DeviceQueue->Busy, "device queue %p is not busy", DeviceQueue);
+    ASSERTMSG("device queue is not busy", DeviceQueue->Busy);
     return KeRemoveByKeyDeviceQueueIfBusy(DeviceQueue, SortKey);
 }
-EXPORT(KeRemoveByKeyDeviceQueue);
 
 /* The same for a device that may be idle: then NULL. (WDK page of the name) */
 PKDEVICE_QUEUE_ENTRY KeRemoveByKeyDeviceQueueIfBusy(PKDEVICE_QUEUE DeviceQueue, ULONG SortKey)
@@ -119,7 +101,6 @@ PKDEVICE_QUEUE_ENTRY KeRemoveByKeyDeviceQueueIfBusy(PKDEVICE_QUEUE DeviceQueue, 
     KeReleaseSpinLock(&DeviceQueue->Lock, Irql);
     return Entry;
 }
-EXPORT(KeRemoveByKeyDeviceQueueIfBusy);
 
 /* Takes an entry off, wherever it stands; the device stays as busy as it is. FALSE: it was not queued.
    <= DISPATCH_LEVEL. (WDK page of the name) */
@@ -136,4 +117,3 @@ BOOLEAN KeRemoveEntryDeviceQueue(PKDEVICE_QUEUE DeviceQueue, PKDEVICE_QUEUE_ENTR
     KeReleaseSpinLock(&DeviceQueue->Lock, Irql);
     return Inserted;
 }
-EXPORT(KeRemoveEntryDeviceQueue);

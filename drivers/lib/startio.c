@@ -5,8 +5,8 @@
  *
  * Locks, outermost first: the cancel spin lock, when IRPs can be cancelled; the device queue's own.
  */
-#include "kernel/io/iop.h"
-#include "kernel/kd/script.h"
+#include <ntddk.h>
+#include <primertest.h>
 
 /* Queues the IRP; FALSE: the device was idle, and the IRP is its current one. */
 static BOOLEAN IopQueuePacket(PDEVICE_OBJECT Device, PIRP Irp, PULONG Key)
@@ -54,7 +54,6 @@ VOID IoStartPacket(PDEVICE_OBJECT DeviceObject, PIRP Irp, PULONG Key, PDRIVER_CA
     }
     KeLowerIrql(Irql);
 }
-EXPORT(IoStartPacket);
 
 /* The current IRP is done: calls the driver's StartIo with the next one, if there is one; else the device is idle. Cancelable: the
    IRPs of the device have cancel routines. DISPATCH_LEVEL. (WDK page of the name) */
@@ -67,7 +66,9 @@ VOID IoStartNextPacket(PDEVICE_OBJECT DeviceObject, BOOLEAN Cancelable)
     }
     DeviceObject->CurrentIrp = NULL;
     PKDEVICE_QUEUE_ENTRY Entry = KeRemoveDeviceQueue(&DeviceObject->DeviceQueue);
-    KdPoint(PrimerPointPacketsOut, DeviceObject);
+#if DBG
+    PrimerReachPoint(PrimerPointPacketsOut, DeviceObject);
+#endif
     PIRP Irp = Entry != NULL ? CONTAINING_RECORD(Entry, IRP, Tail.Overlay.DeviceQueueEntry) : NULL;
     if (Irp != NULL) {
         DeviceObject->CurrentIrp = Irp; /* else the device is idle, and the next IoStartPacket's may stand there already */
@@ -79,4 +80,3 @@ VOID IoStartNextPacket(PDEVICE_OBJECT DeviceObject, BOOLEAN Cancelable)
         DeviceObject->DriverObject->DriverStartIo(DeviceObject, Irp);
     }
 }
-EXPORT(IoStartNextPacket);
