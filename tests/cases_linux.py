@@ -43,10 +43,51 @@ $RUN --direct --append linux.trace=1 --log $TMP/log -- /bin/busybox true
 grep -E '^\[pid +[0-9]+\] exit_group\(0\) += \?$' $TMP/log
 """
 
+# bash at a terminal: jobs are stopped, listed, continued in back- and foreground and broken off; lines are edited, and fit the window.
+SESSION = r"""
+cat >$TMP/session.py <<'END'
+import fcntl, os, pty, select, shlex, struct, termios, time
+
+STEPS = [(b"# ", b"echo one | cat\r"), (b"\none\r\n", b"sh -c 'echo rea\"\"dy; exec sleep 1000'\r"), (b"\nready\r\n", b"\x1a"),
+         (b"Stopped", b"jobs\r"), (b"Stopped", b"bg; echo b$?\r"), (b"\nb0\r\n", b"fg\r"), (b"sleep 1000'\r\n", b"\x03"),
+         (b"^C\r\n", b"echo status $?\r"), (b"\nstatus 130\r\n", b"sleep 1000 &\r"), (b"[1] ", b"kill %1; wait; echo ended $?\r"),
+         (b"\nended ", b"cat\r"), (b"cat\r\n", b"typed\r\x04"), (b"\ntyped\r\n", b"ecXho ab\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x7f\r"),
+         (b"\nab\r\n", b"trap 'echo ca\"\"ught' USR1; kill -USR1 $$\r"), (b"\ncaught\r\n", b"stty size\r"),
+         (b"\n31 101\r\n", (40, 90)), (b"# ", b"stty size; exit 7\r"), (b"\n40 90\r\n", b"")]
+
+pid, master = pty.fork()
+if pid == 0:
+    while os.get_terminal_size(0).columns != 101:
+        time.sleep(0.01)
+    run = shlex.split(os.environ["RUN"])
+    os.execvp(run[0], [*run, "--direct", "--", "/bin/bash", "--norc"])
+fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 31, 101, 0, 0))
+out, seen, end = b"", 0, time.monotonic() + 110
+while time.monotonic() < end:
+    if STEPS and (at := out.find(STEPS[0][0], seen)) >= 0:
+        seen, (_, typed) = at + len(STEPS[0][0]), STEPS.pop(0)
+        if isinstance(typed, tuple):
+            fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", *typed, 0, 0))
+            os.write(master, b"\r")
+        else:
+            os.write(master, typed)
+    elif select.select([master], [], [], 0.2)[0]:
+        try:
+            out += os.read(master, 65536)
+        except OSError:
+            break
+status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+assert status == 7 and not STEPS, (status, STEPS[:1], out)
+END
+python3 $TMP/session.py
+"""
+
 CASES = [
     Command("linux/bash-features", command=("/bin/bash", "/features", "/tmp"),
             oracle=("bash-static", "-c", "folder=$(mktemp -d); bash-static tests/linux/features.bash $folder; status=$?; "
                                          "rm -r $folder; exit $status"),
             files=("tests/linux/features.bash:/features",), stdout=HOST, status=HOST),
     Script("linux/strace", STRACE),
+    Script("linux/terminal", "python3 tests/terminal.py build/tests/linux/tty.musl", timeout=330, needs=("musl-gcc",)),
+    Script("linux/session", SESSION, timeout=130),
 ]

@@ -41,10 +41,17 @@ static void move_cursor(struct tty *tty, u8 byte)
     }
 }
 
-/* What is sent for one byte, at most 8. NL is completed by the kernel, whose mode says so (tty_kernel_mode). */
+/* The kernel completes NL, so that native programs' output looks right, too; but not where some are not to be. */
+static bool kernel_completes(const struct tty *tty)
+{
+    return (tty->termios.c_oflag & (OPOST | ONLCR | OCRNL)) == (OPOST | ONLCR);
+}
+
+/* What is sent for one byte, at most 8. */
 static size_t cook(struct tty *tty, u8 byte, u8 *to)
 {
     u32 flags = tty->termios.c_oflag;
+    bool was_return = byte == '\r';
 
     if (flags & OPOST) {
         if (byte == '\r' && (flags & OCRNL)) {
@@ -63,8 +70,12 @@ static size_t cook(struct tty *tty, u8 byte, u8 *to)
         }
     }
     move_cursor(tty, byte);
+    bool complete = byte == '\n' && !was_return && (flags & OPOST) && (flags & ONLCR) && !kernel_completes(tty);
+    if (complete) {
+        *to++ = '\r';
+    }
     *to = byte;
-    return 1;
+    return 1 + complete;
 }
 
 /* tty->output is held. */
@@ -99,8 +110,7 @@ void tty_send(struct tty *tty, const u8 *bytes, size_t size)
 
 ULONG tty_kernel_mode(const struct tty *tty)
 {
-    const u32 complete = OPOST | ONLCR;
-    return IO_CONSOLE_RAW | ((tty->termios.c_oflag & complete) == complete ? IO_CONSOLE_CRNL : 0);
+    return IO_CONSOLE_RAW | (kernel_completes(tty) ? IO_CONSOLE_CRNL : 0);
 }
 
 /* ---- Echo: gathered while bytes are taken, and sent when all have been. tty->lock is held ---- */

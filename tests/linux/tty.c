@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: MIT
+// build: musl
+// flags: -w
+/* The terminal: tests/terminal.py types, here and in the guest, what the words before "?" ask for, and compares what the
+   screen shows. Without a terminal there is little to say. */
+#include "test.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+
+static struct termios modes;
+static volatile int got, windows;
+
+static void note(int sig)
+{
+    got = sig;
+    windows += sig == SIGWINCH;
+}
+
+/* Modes as they are given, from known ones on. */
+static void set(unsigned iflag, unsigned oflag, unsigned lflag)
+{
+    modes.c_iflag = iflag;
+    modes.c_oflag = oflag;
+    modes.c_lflag = lflag;
+    modes.c_cflag = B38400 | CS8 | CREAD;
+    memcpy(modes.c_cc, "\003\034\177\025\004\000\001\000\021\023\032\000\022\017\027\026\000", 17);
+    tcsetattr(0, TCSANOW, &modes);
+}
+
+#define INPUT  (ICRNL | IXON)
+#define OUTPUT (OPOST | ONLCR)
+#define LOCAL  (ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN)
+
+static void ask(const char *what)
+{
+    printf("%s?\n", what);
+    fflush(stdout);
+}
+
+/* What one read gives, in characters that every terminal shows. */
+static void show_read(size_t size)
+{
+    unsigned char text[5000];
+    ssize_t count = read(0, text, size);
+
+    printf("[%zd]", count < 0 ? -errno : count);
+    for (ssize_t i = 0; i < count && i < 60; i++) {
+        printf(text[i] >= ' ' && text[i] < 127 ? "%c" : "<%02x>", text[i]);
+    }
+    printf("\n");
+    fflush(stdout);
+}
+
+static void lines(void)
+{
+    set(INPUT, OUTPUT, LOCAL);
+    ask("line");
+    show_read(100);
+    ask("erase");
+    show_read(100);
+    ask("kill");
+    show_read(100);
+    ask("words");
+    show_read(100);
+    ask("tabs");
+    show_read(100);
+    ask("literal");
+    show_read(100);
+    ask("reprint");
+    show_read(100);
+    ask("eof");
+    show_read(100);
+    show_read(100);
+    ask("short");
+    show_read(2);
+    show_read(100);
+    ask("exact");
+    show_read(3);
+    ask("after");
+    show_read(100);
+    modes.c_cc[VEOL] = ';';
+    tcsetattr(0, TCSANOW, &modes);
+    ask("eol");
+    show_read(100);
+    show_read(100);
+    set(INPUT | IUTF8, OUTPUT, LOCAL);
+    ask("utf8");
+    show_read(100);
+    ask("long");
+    show_read(4999);
+}
+
+static void keys(void)
+{
+    set(INPUT, OUTPUT, LOCAL);
+    modes.c_cc[VERASE] = '#';
+    modes.c_cc[VKILL] = '@';
+    modes.c_cc[VWERASE] = 0;
+    tcsetattr(0, TCSANOW, &modes);
+    ask("other keys");
+    show_read(100);
+    set(INPUT, OUTPUT, LOCAL & ~ECHOE);
+    ask("no echoe");
+    show_read(100);
+    set(INPUT, OUTPUT, LOCAL & ~ECHOKE);
+    ask("no echoke");
+    show_read(100);
+    set(INPUT, OUTPUT, LOCAL & ~ECHOCTL);
+    ask("no echoctl");
+    show_read(100);
+    set(INPUT, OUTPUT, LOCAL & ~ECHO);
+    ask("no echo");
+    show_read(100);
+    set(INPUT, OUTPUT, (LOCAL & ~ECHO) | ECHONL);
+    ask("echonl");
+    show_read(100);
+    set(INPUT, OUTPUT, LOCAL & ~IEXTEN);
+    ask("no iexten");
+    show_read(100);
+    set(0, OUTPUT, LOCAL);
+    ask("no icrnl");
+    show_read(100);
+    set(INLCR | IXON, OUTPUT, LOCAL & ~ICANON);
+    ask("inlcr");
+    show_read(1);
+    set(IGNCR, OUTPUT, LOCAL);
+    ask("igncr");
+    show_read(100);
+    set(INPUT | ISTRIP, OUTPUT, LOCAL);
+    ask("istrip");
+    show_read(100);
+}
+
+static void raw(void)
+{
+    set(INPUT, OUTPUT, LOCAL & ~(ICANON | ECHO));
+    ask("one");
+    show_read(100);
+    modes.c_cc[VMIN] = 3;
+    tcsetattr(0, TCSANOW, &modes);
+    ask("three");
+    show_read(100);
+    ask("two of two");
+    show_read(2);
+    modes.c_cc[VTIME] = 2;
+    tcsetattr(0, TCSANOW, &modes);
+    ask("gap");
+    show_read(100);
+    modes.c_cc[VMIN] = 0;
+    tcsetattr(0, TCSANOW, &modes);
+    ask("nothing in time");
+    show_read(100);
+    modes.c_cc[VTIME] = 100;
+    tcsetattr(0, TCSANOW, &modes);
+    ask("in time");
+    show_read(100);
+    modes.c_cc[VTIME] = 0;
+    tcsetattr(0, TCSANOW, &modes);
+    ask("not there");
+    show_read(100);
+    modes.c_cc[VMIN] = 1;
+    tcsetattr(0, TCSANOW, &modes);
+    fcntl(0, F_SETFL, O_RDWR | O_NONBLOCK);
+    ask("would wait");
+    show_read(100);
+    fcntl(0, F_SETFL, O_RDWR);
+    struct pollfd fd = {0, POLLIN};
+    ask("poll");
+    SHOW(poll(&fd, 1, -1));
+    SHOW(fd.revents);
+    int count;
+    SHOW(ioctl(0, FIONREAD, &count));
+    SHOW(count);
+    show_read(100);
+    /* What was typed in a line is there when lines end, and the other way round. */
+    set(INPUT, OUTPUT, LOCAL);
+    ask("half a line");
+    SHOW(poll(&fd, 1, 300));
+    modes.c_lflag &= ~ICANON;
+    tcsetattr(0, TCSANOW, &modes);
+    SHOW(poll(&fd, 1, 0));
+    modes.c_lflag |= ICANON;
+    tcsetattr(0, TCSANOW, &modes);
+    show_read(100);
+    ask("flushed");
+    SHOW(poll(&fd, 1, -1));
+    SHOW(tcflush(0, TCIFLUSH));
+    SHOW(poll(&fd, 1, 0));
+    ask("two lines");
+    do { /* both have come */
+        ioctl(0, FIONREAD, &count);
+    } while (count < 8);
+    SHOW(count);
+    show_read(100);
+    show_read(100);
+}
+
+static void wait_for_signal(int lflag)
+{
+    got = 0;
+    while (got == 0) {
+        usleep(1000);
+    }
+    SHOW(got);
+}
+
+static void signals(void)
+{
+    int count;
+
+    set(INPUT, OUTPUT, LOCAL);
+    signal(SIGINT, note);
+    signal(SIGQUIT, note);
+    signal(SIGTSTP, note);
+    ask("interrupt");
+    wait_for_signal(0);
+    ioctl(0, FIONREAD, &count);
+    SHOW(count);
+    ask("quit");
+    wait_for_signal(0);
+    ask("suspend");
+    wait_for_signal(0);
+    modes.c_cc[VINTR] = 'x';
+    tcsetattr(0, TCSANOW, &modes);
+    ask("other interrupt");
+    wait_for_signal(0);
+    set(INPUT, OUTPUT, LOCAL & ~ISIG);
+    ask("no isig");
+    show_read(100);
+    set(INPUT, OUTPUT, LOCAL | NOFLSH);
+    ask("noflsh");
+    wait_for_signal(0);
+    ask("and");
+    show_read(100);
+    struct sigaction plain = {.sa_handler = note};
+    sigaction(SIGINT, &plain, NULL); /* no SA_RESTART */
+    set(INPUT, OUTPUT, LOCAL);
+    ask("broken off");
+    show_read(100);
+}
+
+static void output(void)
+{
+    set(INPUT, OPOST, LOCAL);
+    write(1, "no onlcr\n\r", 10);
+    set(INPUT, 0, LOCAL);
+    write(1, "no opost\n\r\t.\r\n", 14);
+    set(INPUT, OPOST | ONLCR | OCRNL, LOCAL);
+    write(1, "ocrnl\rnext\n", 11);
+    set(INPUT, OPOST | ONLCR | XTABS, LOCAL);
+    write(1, "tabs\t.\t.\n", 9);
+    set(INPUT, OPOST | ONLCR | ONOCR, LOCAL);
+    write(1, "\r\ronocr\r\n", 9);
+    set(INPUT, OPOST | ONLCR | OLCUC, LOCAL);
+    write(1, "olcuc\n", 6);
+    set(INPUT, OUTPUT, LOCAL);
+    ask("stop"); /* the next line appears when output goes on */
+    int stopped = 1;
+    while (stopped) { /* the driver types both keys */
+        struct pollfd fd = {1, POLLOUT};
+        stopped = poll(&fd, 1, 0) == 1;
+    }
+    printf("goes on\n");
+    fflush(stdout);
+}
+
+static void show_child(pid_t child)
+{
+    int status;
+    waitpid(child, &status, WUNTRACED);
+    printf(WIFSTOPPED(status) ? "stopped by %d\n" : "exited %d\n", WIFSTOPPED(status) ? WSTOPSIG(status) : WEXITSTATUS(status));
+    fflush(stdout);
+    kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+}
+
+/* A child in the background, in a group of its own, tries something. */
+static void background(const char *what, int ignored, int (*attempt)(void))
+{
+    printf("%s: ", what);
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        signal(SIGTTIN, ignored ? SIG_IGN : SIG_DFL);
+        signal(SIGTTOU, ignored ? SIG_IGN : SIG_DFL);
+        setpgid(0, 0);
+        _exit(attempt());
+    }
+    show_child(child);
+}
+
+static int try_read(void)
+{
+    char byte;
+    return read(0, &byte, 1) < 0 ? errno : 0;
+}
+
+static int try_write(void)
+{
+    return write(1, ".", 1) < 0 ? errno : 0;
+}
+
+static int try_modes(void)
+{
+    return tcsetattr(0, TCSANOW, &modes) < 0 ? errno : 0;
+}
+
+static int try_foreground(void)
+{
+    return tcsetpgrp(0, getpgrp()) < 0 ? errno : 0;
+}
+
+/* Its parent goes: nobody of the session is left in another group that could continue it. */
+static void orphaned(void)
+{
+    int fds[2], result;
+
+    pipe(fds);
+    fflush(stdout);
+    if (fork() == 0) {
+        setpgid(0, 0);
+        pid_t self = getpid();
+        if (fork() == 0) {
+            while (getppid() == self) {
+                usleep(1000);
+            }
+            result = try_read();
+            write(fds[1], &result, sizeof(result));
+        }
+        _exit(0);
+    }
+    wait(NULL);
+    read(fds[0], &result, sizeof(result));
+    printf("orphaned: error %d\n", result);
+}
+
+static void jobs(void)
+{
+    set(INPUT, OUTPUT, LOCAL);
+    background("read", 0, try_read);
+    background("read, deaf", 1, try_read);
+    background("write", 0, try_write);
+    background("modes", 0, try_modes);
+    background("modes, deaf", 1, try_modes);
+    background("foreground", 0, try_foreground);
+    background("foreground, deaf", 1, try_foreground);
+    signal(SIGTTOU, SIG_IGN);
+    SHOW(tcsetpgrp(0, getpgrp()));
+    signal(SIGTTOU, SIG_DFL);
+    modes.c_lflag |= TOSTOP;
+    tcsetattr(0, TCSANOW, &modes);
+    background("tostop", 0, try_write);
+    background("tostop, deaf", 1, try_write);
+    set(INPUT, OUTPUT, LOCAL);
+    orphaned();
+    HOLDS(tcgetpgrp(0) == getpgrp());
+    HOLDS(tcgetsid(0) == getsid(0));
+    SHOW(tcsetpgrp(0, 999999));
+    SHOW(tcsetpgrp(0, -1));
+    SHOW(ioctl(0, TIOCSPGRP, 8));
+    pid_t child = fork();
+    if (child == 0) {
+        setsid();
+        pause();
+    }
+    while (getsid(child) != child) {
+        usleep(1000);
+    }
+    SHOW(tcsetpgrp(0, child));
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    fflush(stdout);
+    if (fork() == 0) { /* without the terminal as its own */
+        setsid();
+        SHOW(open("/dev/tty", O_RDWR));
+        SHOW(tcgetpgrp(0));
+        SHOW(tcsetpgrp(0, getpgrp()));
+        SHOW(ioctl(0, TIOCNOTTY));
+        SHOW(ioctl(0, TIOCSCTTY, 0));
+        struct termios now;
+        SHOW(tcgetattr(0, &now));
+        fflush(stdout);
+        _exit(0);
+    }
+    wait(NULL);
+    SHOW(ioctl(0, TIOCSCTTY, 0)); /* it is already */
+    int fd = open("/dev/tty", O_RDWR);
+    HOLDS(fd >= 0 && isatty(fd) && tcgetpgrp(fd) == getpgrp());
+    close(fd);
+}
+
+static void controls(void)
+{
+    int number = 77;
+    char key = 'x';
+
+    SHOW(ioctl(0, TIOCGETD, &number));
+    SHOW(number);
+    SHOW(ioctl(0, TIOCOUTQ, &number));
+    SHOW(number);
+    SHOW(ioctl(0, TIOCEXCL));
+    SHOW(ioctl(0, TIOCNXCL));
+    SHOW(tcflush(0, 7));
+    SHOW(tcflow(0, 7));
+    int off = tcflow(0, TCOOFF), on = tcflow(0, TCOON); /* nothing can be shown in between */
+    SHOW(off);
+    SHOW(on);
+    SHOW(tcdrain(0));
+    SHOW(tcsendbreak(0, 0));
+    SHOW(ioctl(0, TCGETS, 8));
+    SHOW(ioctl(0, TCSETS, 8));
+    SHOW(ioctl(0, FIONREAD, 8));
+    SHOW(ioctl(0, TIOCSWINSZ, 8));
+    SHOW(ioctl(0, 0x5499, 0));
+    SHOW(lseek(0, 0, SEEK_SET));
+    SHOW(ttyname(0) != NULL);
+}
+
+static void window(void)
+{
+    struct winsize size;
+
+    signal(SIGWINCH, note);
+    ioctl(0, TIOCGWINSZ, &size);
+    SHOW(size.ws_row * 1000 + size.ws_col);
+    ask("window");
+    while (windows == 0) {
+        usleep(1000);
+    }
+    ioctl(0, TIOCGWINSZ, &size);
+    SHOW(size.ws_row * 1000 + size.ws_col);
+    windows = 0;
+    size.ws_row = 33;
+    SHOW(ioctl(0, TIOCSWINSZ, &size));
+    SHOW(windows);
+    SHOW(ioctl(0, TIOCSWINSZ, &size)); /* the same: nobody is told */
+    SHOW(windows);
+}
+
+int main(void)
+{
+    if (!isatty(0)) {
+        SHOW(tcgetattr(0, &modes));
+        SHOW(tcgetpgrp(0));
+        return 0;
+    }
+    lines();
+    keys();
+    raw();
+    signals();
+    output();
+    jobs();
+    controls();
+    window();
+    printf("done\n");
+    return 0;
+}
