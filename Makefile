@@ -231,7 +231,7 @@ help:
 	@sed -n 's/^#: //p' $(firstword $(MAKEFILE_LIST))
 
 #: make             kernel, modules, programs, archives, build/primer.iso
-#: make run         boot it: a shell on this terminal
+#: make run         boot it: bash on this terminal
 #: make test        all tests; T="name..." chooses
 #: make debug       boot it under GDB, stopped at the first C line
 #: make bench       measures against their limits (release build); then how often locks are taken and waited for (debug build)
