@@ -265,6 +265,7 @@ typedef struct _PS_SUBSYSTEM_ROUTINES {
     /* How many pages of its own the section has. Data (may be NULL) and Hole: where the first page begins, at the one with
        Offset or behind it, that the section has, or has not; untouched when Offset lies beyond the end. */
     ULONG64 (*QuerySection)(PMM_SECTION_HANDLE Section, ULONG64 Offset, PULONG64 Data, PULONG64 Hole);
+    VOID (*YieldExecution)(VOID); /* lets a thread run that is ready and as good as the caller, if there is one */
 } PS_SUBSYSTEM_ROUTINES, *PPS_SUBSYSTEM_ROUTINES;
 
 typedef struct _IO_ARCHIVE_FILE {

@@ -490,4 +490,5 @@ const PS_SUBSYSTEM_ROUTINES PspSubsystemRoutines = {
     .UnpinSectionPage = MmUnpinSectionPage,
     .QuerySection = MmQuerySection,
     .ConsolePutBack = IoConsolePutBack,
+    .YieldExecution = KeYieldExecution,
 };

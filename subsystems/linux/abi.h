@@ -817,6 +817,7 @@ struct fpx_sw_bytes {
 #define CAP_SETPCAP      8
 #define CAP_SYS_ADMIN    21
 #define CAP_SYS_NICE     23
+#define CAP_SYS_RESOURCE 24
 #define CAP_LAST_CAP     40
 #define ALL_CAPABILITIES ((2UL << CAP_LAST_CAP) - 1)
 
@@ -828,6 +829,7 @@ struct fpx_sw_bytes {
 #define RLIMIT_DATA     2
 #define RLIMIT_STACK    3
 #define RLIMIT_CORE     4
+#define RLIMIT_NPROC    6
 #define RLIMIT_NOFILE   7
 #define RLIMIT_MEMLOCK  8
 #define RLIMIT_AS       9

@@ -327,7 +327,7 @@ CALL(318, getrandom, "read u random-flags", (void __user *buf, size_t count, u32
 CALL(319, memfd_create, "s memfd-flags", (const char __user *name, u32 flags)) /* without: huge pages */
 NONE(320, kexec_file_load)
 NONE(321, bpf)
-NONE(322, execveat)
+CALL(322, execveat, "a s argv envp at-flags", (int dfd, const char __user *path, u64 argv, u64 envp, u32 flags))
 NONE(323, userfaultfd)
 CALL(324, membarrier, "membarrier x d", (int command, u32 flags, int cpu))
 CALL(325, mlock2, "p u x", (u64 addr, u64 length, u32 flags))

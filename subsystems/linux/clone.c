@@ -340,9 +340,32 @@ static long check_flags(u64 flags)
     return 0;
 }
 
+/* Tasks of the user's, whom root's capabilities would free from the limit. */
+static long check_limit(void)
+{
+    const struct process *self = current_process();
+    const u64 free = 1UL << CAP_SYS_ADMIN | 1UL << CAP_SYS_RESOURCE;
+    u64 count = 0;
+
+    if (self->creds.uid[REAL] == 0 || (self->creds.effective & free) != 0) {
+        return 0;
+    }
+    mutex_lock(&tasklist_lock);
+    for (PLIST_ENTRY at = processes.Flink; at != &processes; at = at->Flink) {
+        const struct process *process = CONTAINING_RECORD(at, struct process, links);
+        count += process->creds.uid[REAL] == self->creds.uid[REAL] ? process->live : 0;
+    }
+    u64 limit = self->rlimits[RLIMIT_NPROC].rlim_cur;
+    mutex_unlock(&tasklist_lock);
+    return count >= limit ? -EAGAIN : 0;
+}
+
 static long do_clone(const struct clone *clone)
 {
     long error = check_flags(clone->flags);
+    if (error == 0) {
+        error = check_limit();
+    }
     if (error == 0 && (clone->flags & CLONE_SETTLS) && clone->tls >= TASK_SIZE) {
         error = -EPERM;
     }

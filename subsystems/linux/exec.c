@@ -17,7 +17,7 @@
 #define LOWEST_IMAGE 0x10000UL
 #define PIE_BASE     0x555555554000UL /* where the first position-independent program goes */
 #define FIRST_STRINGS 2048           /* bytes that are enough for most programs' arguments, or environment */
-#define MAX_SCRIPTS  4                /* interpreters that are scripts themselves */
+#define MAX_SCRIPTS  5                /* interpreters that are scripts themselves, and the first one */
 
 /* An ELF file and where it goes. */
 struct image {
@@ -41,6 +41,7 @@ struct program {
     struct names *names; /* what is told of it; the owner of the arguments, once it is there */
     struct image main, interpreter;
     bool has_interpreter;
+    bool is_hidden;           /* its path leads through a descriptor that execve closes: no interpreter finds it */
     bool interpreter_missing; /* why it cannot be run */
 };
 
@@ -294,10 +295,10 @@ static long program_resolve(struct program *program)
 {
     char *path = program->filename;
     struct script script;
-    long error = image_open(&program->main, path);
+    long error = program->main.inode != NULL ? 0 : image_open(&program->main, path);
 
     for (int scripts = 0; error == 0 && script_parse(&program->main, &script) == 0; scripts++) {
-        error = scripts < MAX_SCRIPTS ? script_apply(program, &script, &path) : -ELOOP;
+        error = program->is_hidden ? -ENOENT : scripts < MAX_SCRIPTS ? script_apply(program, &script, &path) : -ELOOP;
         if (error == 0) {
             error = image_open(&program->main, path);
         }
@@ -753,7 +754,9 @@ static NTSTATUS create_object(struct process *process, struct names *names)
     };
     NTSTATUS status = kernel.CreateProcess(provider, &attributes, &process->object);
     if (NT_SUCCESS(status)) { /* it leads its own session and group */
-        process->pid = process->pgid = process->sid = HandleToLong(PsGetProcessId(process->object));
+        process->pid = HandleToLong(PsGetProcessId(process->object));
+        process_set_group(process, process->pid, process->object);
+        process_set_session(process, process->pid, process->object);
     }
     return status;
 }
@@ -931,22 +934,74 @@ static long buffer_from_user(struct buffer *buffer, u64 vector)
     return error;
 }
 
-static struct program *program_from_user(const char __user *path, u64 argv, u64 envp, long *error)
+/* How execve and execveat name a program. */
+struct execution {
+    int dfd;
+    const char __user *path;
+    u64 argv, envp;
+    u32 flags; /* AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW */
+};
+
+/* The path by which others find what a descriptor names: /dev/fd/N, or /dev/fd/N/PATH. */
+static long path_through(struct program *program, int dfd)
+{
+    char *path = zalloc(PATH_MAX);
+    struct text text = {.data = path, .size = PATH_MAX - 1, .fixed = true};
+
+    if (path == NULL) {
+        return -ENOMEM;
+    }
+    print(&text, program->filename[0] != 0 ? "/dev/fd/%d/%s" : "/dev/fd/%d", dfd, program->filename);
+    release(program->filename);
+    program->filename = path;
+    program->is_hidden = files_closes_on_exec(current_task()->files, dfd);
+    return 0;
+}
+
+/* Opens the file itself: its name may lead to nothing. */
+static long open_at(struct program *program, const struct execution *what)
+{
+    struct inode *inode;
+    char *walk = zalloc(PATH_MAX);
+
+    if (walk == NULL) {
+        return -ENOMEM;
+    }
+    memcpy(walk, program->filename, strlen(program->filename) + 1);
+    long error = path_at(what->dfd, walk, what->flags & AT_SYMLINK_NOFOLLOW ? WALK_NOFOLLOW : 0, what->flags, &inode);
+    release(walk);
+    if (error == 0 && S_ISLNK(inode->mode)) {
+        inode_put(inode);
+        error = -ELOOP;
+    }
+    if (error == 0) {
+        error = image_begin(&program->main, inode);
+    }
+    if (error == 0 && what->dfd != AT_FDCWD && program->filename[0] != '/') {
+        error = path_through(program, what->dfd);
+    }
+    return error;
+}
+
+static struct program *program_from_user(const struct execution *what, long *error)
 {
     struct program *program = zalloc(sizeof(*program));
     *error = -ENOMEM;
     if (program == NULL) {
         return NULL;
     }
-    *error = get_path(path, &program->filename);
-    if (*error == 0 && program->filename[0] == 0) {
+    *error = get_path(what->path, &program->filename);
+    if (*error == 0 && program->filename[0] == 0 && !(what->flags & AT_EMPTY_PATH)) {
         *error = -ENOENT;
     }
     if (*error == 0) {
-        *error = buffer_from_user(&program->arguments, argv);
+        *error = buffer_from_user(&program->arguments, what->argv);
     }
     if (*error == 0) {
-        *error = buffer_from_user(&program->environment, envp);
+        *error = buffer_from_user(&program->environment, what->envp);
+    }
+    if (*error == 0 && (what->dfd != AT_FDCWD || what->flags != 0)) {
+        *error = open_at(program, what);
     }
     if (*error == 0) {
         *error = program_open(program);
@@ -1004,6 +1059,9 @@ static void fresh_use(struct fresh *fresh, struct task *task)
     process->exit_signal = SIGCHLD;
     task->tid = process->pid;
     task->name[0] = 0;
+    for (PLIST_ENTRY at = process->children.Flink; at != &process->children; at = at->Flink) {
+        CONTAINING_RECORD(at, struct process, siblings)->parent_tid = task->tid;
+    }
     mutex_unlock(&tasklist_lock);
     *fresh = old;
 }
@@ -1080,16 +1138,29 @@ static long replace_program(struct program *program)
     return error;
 }
 
-long sys_execve(const char __user *path, u64 argv, u64 envp)
+static long execute(const struct execution *what)
 {
     if (current_process()->serves) {
         return native_serve(current_process());
     }
     long error;
-    struct program *program = program_from_user(path, argv, envp, &error);
+    struct program *program = program_from_user(what, &error);
     if (error == 0) {
         error = replace_program(program);
     }
     program_release(program);
     return error;
+}
+
+long sys_execve(const char __user *path, u64 argv, u64 envp)
+{
+    return execute(&(struct execution){.dfd = AT_FDCWD, .path = path, .argv = argv, .envp = envp});
+}
+
+long sys_execveat(int dfd, const char __user *path, u64 argv, u64 envp, u32 flags)
+{
+    if (flags & ~(u32)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) {
+        return -EINVAL;
+    }
+    return execute(&(struct execution){dfd, path, argv, envp, flags});
 }

@@ -38,6 +38,27 @@ static s32 wait_status_of(NTSTATUS status)
     return (u32)status <= 0xff ? status << 8 : sig <= _NSIG ? (s32)sig : SIGKILL;
 }
 
+/* The task's children are told of its end if they have asked for that (prctl), and become another task's. */
+static void leave_children(struct task *task)
+{
+    struct process *process = task->process;
+    const struct task *other = IsListEmpty(&process->tasks)
+                                   ? NULL
+                                   : CONTAINING_RECORD(process->tasks.Flink, struct task, links);
+
+    for (PLIST_ENTRY at = process->children.Flink; at != &process->children; at = at->Flink) {
+        struct process *child = CONTAINING_RECORD(at, struct process, siblings);
+        if (child->parent_tid != task->tid) {
+            continue;
+        }
+        child->parent_tid = other != NULL ? other->tid : 0;
+        if (child->death_signal != 0 && !child->zombie) {
+            const siginfo_t info = {.si_signo = child->death_signal, .si_code = SI_USER, .si_pid = process->pid};
+            send_signal_locked(child, NULL, &info);
+        }
+    }
+}
+
 /* Off the lists, so that nobody finds the task any more. Answers whether it was the last one. */
 static bool task_unlist(struct task *task)
 {
@@ -51,6 +72,7 @@ static bool task_unlist(struct task *task)
     RemoveEntryList(&task->links); /* one that is not in the list yet is a list of its own */
     InitializeListHead(&task->links);
     signals_task_exit(task);
+    leave_children(task);
     bool last = IsListEmpty(&process->tasks);
     mutex_unlock(&tasklist_lock);
     return last;

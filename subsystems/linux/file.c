@@ -344,6 +344,14 @@ static struct file *files_remove(struct files *files, u32 fd)
     return file;
 }
 
+bool files_closes_on_exec(struct files *files, u32 fd)
+{
+    mutex_lock(&files->lock);
+    bool closes = fd < files->size && files->table[fd].close_on_exec;
+    mutex_unlock(&files->lock);
+    return closes;
+}
+
 void files_close_on_exec(struct files *files)
 {
     for (long fd = files_next(files, 0); fd >= 0; fd = files_next(files, fd + 1)) {

@@ -62,16 +62,16 @@ void groups_exit(struct process *process)
 
 /* ---- Calls ---- */
 
-/* sid 0: of any session. */
-static bool group_exists(s32 pgid, s32 sid)
+/* A member of the group; sid 0: of any session. NULL: there is no such group. */
+static struct process *group_member(s32 pgid, s32 sid)
 {
     for (PLIST_ENTRY at = processes.Flink; at != &processes; at = at->Flink) {
-        const struct process *process = CONTAINING_RECORD(at, struct process, links);
+        struct process *process = CONTAINING_RECORD(at, struct process, links);
         if (process->pgid == pgid && (sid == 0 || process->sid == sid)) {
-            return true;
+            return process;
         }
     }
-    return false;
+    return NULL;
 }
 
 /* The process itself, or a child that has not run another program yet. */
@@ -101,11 +101,12 @@ long sys_setpgid(s32 pid, s32 pgid)
     mutex_lock(&tasklist_lock);
     struct process *process = pid == self->pid ? self : process_find(pid);
     long error = may_move(self, process);
-    if (error == 0 && pgid != pid && !group_exists(pgid, self->sid)) {
+    const struct process *member = pgid == pid ? NULL : group_member(pgid, self->sid);
+    if (error == 0 && pgid != pid && member == NULL) {
         error = -EPERM;
     }
     if (error == 0) {
-        process->pgid = pgid;
+        process_set_group(process, pgid, member != NULL ? member->group_object : process->object);
     }
     mutex_unlock(&tasklist_lock);
     return error;
@@ -117,8 +118,10 @@ long sys_setsid(void)
     long result = -EPERM;
 
     mutex_lock(&tasklist_lock);
-    if (!group_exists(self->pid, 0)) {
-        result = self->pgid = self->sid = self->pid;
+    if (group_member(self->pid, 0) == NULL) {
+        result = self->pid;
+        process_set_group(self, self->pid, self->object);
+        process_set_session(self, self->pid, self->object);
         self->no_tty = false;
     }
     mutex_unlock(&tasklist_lock);

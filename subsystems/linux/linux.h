@@ -603,6 +603,7 @@ struct files *files_create(void);
 struct files *files_copy(struct files *files); /* what is open is shared; NULL when memory is out */
 void files_put(struct files *files);
 void files_close_on_exec(struct files *files);
+bool files_closes_on_exec(struct files *files, u32 fd); /* this one */
 long fd_install(struct files *files, struct file *file, u32 from,
                 bool close_on_exec);            /* takes over the reference */
 /* Installs two files, whose references it takes over, and tells the program their descriptors. */
@@ -747,12 +748,13 @@ struct process {
     LIST_ENTRY tasks;    /* (t) */
     u32 live;            /* (t) tasks that have not begun to exit */
     PEPROCESS object;    /* (c) referenced as long as this structure lives: keeps the id from being used again */
+    PEPROCESS group_object, session_object; /* (t) the leaders', referenced */
     struct process *parent; /* (t) NULL: nobody waits for it. It gives its children away before it goes */
     LIST_ENTRY children, siblings; /* (t) */
     struct wait_queue child_wait;  /* a child has ended, stopped or been continued */
     bool published; /* (t) process_publish has been here */
     bool zombie;    /* (t) it has ended, and waits to be reaped */
-    s32 parent_tid;  /* (t) the parent's task that made it */
+    s32 parent_tid;  /* (t) the parent's task that made it, or, when that has ended, another one */
     bool subreaper;  /* (t) gets the children of those below it that end */
     int exit_signal; /* (t) what its parent gets at its end; 0: nothing */
     s32 wait_status; /* (t) of its end, as wait4 gives it */
@@ -862,6 +864,11 @@ struct process *process_fork(u64 flags);
 void process_put(struct process *process);
 struct process *process_find(s32 pid); /* tasklist_lock is held; perhaps a zombie; NULL */
 struct process *process_get(s32 pid);  /* the same, referenced, without the lock */
+struct task *task_find(s32 pid, s32 tid); /* of any process with pid -1; tasklist_lock is held; NULL */
+/* The leader's object is held, so that its id does not become another process's while the group or session lasts.
+   tasklist_lock is held, or nobody knows the process. */
+void process_set_group(struct process *process, s32 pgid, PEPROCESS leader);
+void process_set_session(struct process *process, s32 sid, PEPROCESS leader);
 /* Take over the references to files and fs. */
 struct task *task_create(struct process *process, struct files *files, struct fs *fs);
 void task_put(struct task *task);

@@ -221,12 +221,35 @@ struct process *process_create(s32 ppid)
     return process;
 }
 
+static void replace_object(PEPROCESS *object, PEPROCESS by)
+{
+    PEPROCESS old = *object;
+
+    ObReferenceObject(by);
+    *object = by;
+    if (old != NULL) {
+        ObDereferenceObject(old);
+    }
+}
+
+void process_set_group(struct process *process, s32 pgid, PEPROCESS leader)
+{
+    process->pgid = pgid;
+    replace_object(&process->group_object, leader);
+}
+
+void process_set_session(struct process *process, s32 sid, PEPROCESS leader)
+{
+    process->sid = sid;
+    replace_object(&process->session_object, leader);
+}
+
 /* What a child has of its parent that others may change meanwhile. */
 static void inherit(struct process *child, struct process *parent)
 {
     mutex_lock(&tasklist_lock);
-    child->pgid = parent->pgid;
-    child->sid = parent->sid;
+    process_set_group(child, parent->pgid, parent->group_object);
+    process_set_session(child, parent->sid, parent->session_object);
     child->names = parent->names;
     InterlockedIncrement(&child->names->refs);
     memcpy(child->comm, parent->comm, sizeof(child->comm));
@@ -278,8 +301,11 @@ void process_put(struct process *process)
     sighand_put(process->sighand);
     sigpending_flush(&process->pending);
     names_put(process->names);
-    if (process->object != NULL) {
-        ObDereferenceObject(process->object);
+    PEPROCESS objects[] = {process->object, process->group_object, process->session_object};
+    for (size_t i = 0; i < ARRAYSIZE(objects); i++) {
+        if (objects[i] != NULL) {
+            ObDereferenceObject(objects[i]);
+        }
     }
     release(process);
 }
@@ -400,4 +426,21 @@ void task_set_name(struct task *task, const char *name, size_t length)
 void process_exit_signal(struct process *process, int sig)
 {
     kernel.TerminateProcess(process->object, (NTSTATUS)(SUBSYSTEM_EXIT_SIGNAL | (ULONG)sig));
+}
+
+struct task *task_find(s32 pid, s32 tid)
+{
+    for (PLIST_ENTRY p = processes.Flink; p != &processes; p = p->Flink) {
+        struct process *process = CONTAINING_RECORD(p, struct process, links);
+        if (pid != -1 && process->pid != pid) {
+            continue;
+        }
+        for (PLIST_ENTRY t = process->tasks.Flink; t != &process->tasks; t = t->Flink) {
+            struct task *task = CONTAINING_RECORD(t, struct task, links);
+            if (task->tid == tid) {
+                return task;
+            }
+        }
+    }
+    return NULL;
 }

@@ -189,9 +189,7 @@ static void take_change(struct wait *wait, struct process *child)
 static bool take(struct wait *wait, struct process *child, PLIST_ENTRY gone)
 {
     if (child->zombie) {
-        if (wait->options & WEXITED) {
-            take_end(wait, child, gone);
-        }
+        take_end(wait, child, gone);
     } else if ((child->changed_code == CLD_STOPPED && (wait->options & WUNTRACED)) ||
                (child->changed_code == CLD_CONTINUED && (wait->options & WCONTINUED))) {
         take_change(wait, child);
@@ -207,7 +205,7 @@ static long look(struct wait *wait, PLIST_ENTRY gone)
 
     for (PLIST_ENTRY at = self->children.Flink; at != &self->children; at = at->Flink) {
         struct process *child = CONTAINING_RECORD(at, struct process, siblings);
-        if (is_meant(wait, child)) {
+        if (is_meant(wait, child) && (!child->zombie || (wait->options & WEXITED))) {
             result = 0;
             if (take(wait, child, gone)) {
                 return 1;

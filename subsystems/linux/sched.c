@@ -10,21 +10,9 @@
 /* ---- Finding tasks ---- */
 
 /* tasklist_lock is held; 0 is the current one. NULL: there is none. */
-static struct task *task_find(s32 tid)
+static struct task *task_of(s32 tid)
 {
-    if (tid == 0 || tid == current_task()->tid) {
-        return current_task();
-    }
-    for (PLIST_ENTRY at = processes.Flink; at != &processes; at = at->Flink) {
-        struct process *process = CONTAINING_RECORD(at, struct process, links);
-        for (PLIST_ENTRY t = process->tasks.Flink; t != &process->tasks; t = t->Flink) {
-            struct task *task = CONTAINING_RECORD(t, struct task, links);
-            if (task->tid == tid) {
-                return task;
-            }
-        }
-    }
-    return NULL;
+    return tid == 0 || tid == current_task()->tid ? current_task() : task_find(-1, tid);
 }
 
 /* ---- Policies ---- */
@@ -63,7 +51,7 @@ static long set_locked(struct task *task, const struct sched *wanted)
 static long set_policy(s32 tid, u32 policy, u32 priority, bool keep_policy)
 {
     mutex_lock(&tasklist_lock);
-    struct task *task = task_find(tid);
+    struct task *task = task_of(tid);
     struct sched wanted = task != NULL ? task->sched : (struct sched){0};
     if (!keep_policy) {
         wanted.reset_on_fork = (policy & SCHED_RESET_ON_FORK) != 0;
@@ -103,7 +91,7 @@ static long read_sched(s32 tid, struct sched *sched)
         return -EINVAL;
     }
     mutex_lock(&tasklist_lock);
-    const struct task *task = task_find(tid);
+    const struct task *task = task_of(tid);
     if (task != NULL) {
         *sched = task->sched;
     }
@@ -195,7 +183,7 @@ long sys_sched_setattr(s32 pid, const struct sched_attr __user *from, u32 flags)
         return -EINVAL; /* SCHED_DEADLINE, too: there is none here */
     }
     mutex_lock(&tasklist_lock);
-    struct task *task = task_find(pid);
+    struct task *task = task_of(pid);
     struct sched wanted = task != NULL ? task->sched : (struct sched){0};
     wanted.policy = attr.sched_policy;
     wanted.priority = attr.sched_priority;
@@ -240,7 +228,7 @@ static u32 for_each_meant(const struct whom *whom, void (*act)(struct task *task
     u32 count = 0;
 
     if (whom->which == PRIO_PROCESS) {
-        struct task *task = task_find(whom->who);
+        struct task *task = task_of(whom->who);
         if (task != NULL) {
             act(task, value);
         }
@@ -319,8 +307,7 @@ long sys_setpriority(int which, int who, int nice)
 
 long sys_sched_yield(void)
 {
-    LARGE_INTEGER now = {.QuadPart = 0};
-    KeDelayExecutionThread(KernelMode, FALSE, &now);
+    kernel.YieldExecution();
     return 0;
 }
 
@@ -366,7 +353,7 @@ long sys_sched_setaffinity(s32 pid, u32 size, const u64 __user *mask)
     }
     wanted &= active_processors();
     mutex_lock(&tasklist_lock);
-    struct task *task = pid < 0 ? NULL : task_find(pid);
+    struct task *task = pid < 0 ? NULL : task_of(pid);
     if (task != NULL && wanted != 0) {
         task->sched.affinity = wanted;
         sched_apply(task);

@@ -56,24 +56,6 @@ long sys_kill(s32 pid, int sig)
     return error;
 }
 
-/* pid -1: whatever process the task is in. */
-static struct task *find_task(s32 pid, s32 tid)
-{
-    for (PLIST_ENTRY p = processes.Flink; p != &processes; p = p->Flink) {
-        struct process *process = CONTAINING_RECORD(p, struct process, links);
-        if (pid != -1 && process->pid != pid) {
-            continue;
-        }
-        for (PLIST_ENTRY t = process->tasks.Flink; t != &process->tasks; t = t->Flink) {
-            struct task *task = CONTAINING_RECORD(t, struct task, links);
-            if (task->tid == tid) {
-                return task;
-            }
-        }
-    }
-    return NULL;
-}
-
 static long send_to_task(s32 pid, s32 tid, const siginfo_t *info)
 {
     struct task *self = current_task();
@@ -83,7 +65,7 @@ static long send_to_task(s32 pid, s32 tid, const siginfo_t *info)
     }
     mutex_lock(&tasklist_lock);
     bool is_self = tid == self->tid && (pid == -1 || pid == self->process->pid);
-    struct task *task = is_self ? self : find_task(pid, tid);
+    struct task *task = is_self ? self : task_find(pid, tid);
     long error = task != NULL ? send(task->process, task, info) : -ESRCH;
     mutex_unlock(&tasklist_lock);
     return error;

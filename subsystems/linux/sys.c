@@ -198,10 +198,17 @@ long sys_set_robust_list(void __user *head, size_t size)
     return 0;
 }
 
-long sys_get_robust_list(s32 pid, u64 __user *head, u64 __user *size)
+long sys_get_robust_list(s32 tid, u64 __user *head, u64 __user *size)
 {
-    u64 values[] = {(u64)current_task()->robust_list, ROBUST_LIST_HEAD};
-    if (pid != 0 && pid != current_task()->tid) {
+    u64 values[] = {0, ROBUST_LIST_HEAD};
+
+    mutex_lock(&tasklist_lock);
+    const struct task *task = tid == 0 ? current_task() : task_find(-1, tid);
+    if (task != NULL) {
+        values[0] = (u64)task->robust_list;
+    }
+    mutex_unlock(&tasklist_lock);
+    if (task == NULL) {
         return -ESRCH;
     }
     return copy_to_user(size, &values[1], 8) < 0 ? -EFAULT : copy_to_user(head, &values[0], 8);
