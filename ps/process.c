@@ -198,8 +198,8 @@ NTSTATUS PsReferenceAddressSpace(PEPROCESS Process, PMM_ADDRESS_SPACE *Space)
 
 NTSTATUS PsAcquireSpace(PEPROCESS Process, PMM_ADDRESS_SPACE *Space)
 {
-    if (Process != PspHomeProcess() || Process->SystemProcess) {
-        return PsReferenceAddressSpace(Process, Space);
+    if (Process != PspHomeProcess() || Process->Pcb.AddressSpace == &KiKernelSpace) {
+        return PsReferenceAddressSpace(Process, Space); /* the second: System's, or in its end */
     }
     *Space = PspSpace(Process);
     return STATUS_SUCCESS;

@@ -24,7 +24,9 @@ static struct {
     volatile LONG SystemCalls, Exceptions, Returns, ThreadExits, ProcessExits;
     volatile ULONG64 Number;
     PVOID volatile ThreadContext, ProcessContext; /* as they came back */
-    volatile BOOLEAN WrongContext, ExitElsewhere;
+    volatile BOOLEAN WrongContext, ExitElsewhere, MemoryLeft; /* the last: at ProcessExit */
+    volatile LONG Replaced, Overtaken;                        /* answers of ReplaceAddressSpace */
+    volatile LONG ExitsBefore;                                /* ThreadExits when it succeeded */
     volatile NTSTATUS Unregister; /* from inside */
     HANDLE ExitThreadId;          /* where ProcessExit ran */
     LONGLONG ExitTime;            /* of the process of that thread */
@@ -87,6 +89,26 @@ static VOID DoWrong(VOID)
 #define WAIT_LONG      8 /* ten seconds instead of a tenth of one */
 #define WAIT_MANNERS   8
 
+/* One with this number replaces the address space, when all that are to do so have come. */
+#define CALL_REPLACE 0x1010
+
+static volatile LONG ToReplace;
+
+static VOID Replace(VOID)
+{
+    InterlockedDecrement(&ToReplace);
+    while (ToReplace > 0) {
+        Kernel.YieldExecution();
+    }
+    NTSTATUS Status = Kernel.ReplaceAddressSpace();
+    if (Status == STATUS_SUCCESS) {
+        Seen.ExitsBefore = Seen.ThreadExits;
+        InterlockedIncrement(&Seen.Replaced);
+    } else if (Status == STATUS_THREAD_IS_TERMINATING) {
+        InterlockedIncrement(&Seen.Overtaken);
+    }
+}
+
 static KEVENT Never[2];
 static volatile LONG Waiting;
 static volatile NTSTATUS WaitStatus;
@@ -106,6 +128,10 @@ static VOID SystemCall(PKTRAP_FRAME Frame)
     if ((Frame->ErrorCode & ~15ULL) == CALL_WAIT) {
         WaitFor(Frame->ErrorCode - CALL_WAIT);
         Frame->Rax = 0;
+        return;
+    }
+    if (Frame->ErrorCode == CALL_REPLACE) {
+        Replace();
         return;
     }
     if (!Breaks("exception")) {
@@ -146,6 +172,9 @@ static VOID ThreadExit(PETHREAD Thread, PVOID Context)
 
 static VOID ProcessExit(PEPROCESS Process, PVOID Context)
 {
+    PS_MEMORY_STATISTICS Memory;
+    Kernel.QueryMemory(Process, &Memory);
+    Seen.MemoryLeft |= Memory.RegionBytes != 0;
     Seen.ProcessContext = Context;
     Seen.ExitThreadId = PsGetCurrentThreadId();
     Seen.ExitTime = PsGetProcessExitTime().QuadPart;
@@ -429,7 +458,7 @@ static PCSTR EndOfSpinner(PEPROCESS Process, PETHREAD Thread)
     KeWaitForSingleObject(Thread, Executive, KernelMode, FALSE, NULL);
     KTEST_CHECK(Seen.ThreadExits == 1 && Seen.ProcessExits == 1 && !Seen.ExitElsewhere);
     KTEST_CHECK(Seen.ThreadContext == &Contexts[1] && Seen.ProcessContext == &Contexts[0]);
-    KTEST_CHECK(Seen.ExitThreadId == PsGetThreadId(Thread));
+    KTEST_CHECK(Seen.ExitThreadId == PsGetThreadId(Thread) && !Seen.MemoryLeft);
     KeQuerySystemTime(&After);
     KTEST_CHECK(Before.QuadPart <= Seen.ExitTime && Seen.ExitTime <= After.QuadPart);
     KTEST_CHECK(PsGetProcessExitStatus(Process) == 55 && PsGetThreadExitStatus(Thread) == 55);
@@ -533,6 +562,43 @@ static PCSTR Spaces(VOID)
     ObDereferenceObject(Share);
     KTEST_CHECK(Why != NULL || Seen.ProcessExits == 3);
     return Why;
+}
+
+/* A process with two threads that spin, and one or two that want a new address space at once: one gets it, when all others
+   have had their end, and finds its program gone. */
+static PCSTR ReplaceWith(LONG Wanting)
+{
+    PEPROCESS Process;
+    PETHREAD Threads[4];
+    HandleExceptions = TRUE; /* of the spinners' */
+    ToReplace = Wanting;
+    KTEST_CHECK(MakeProcess(PS_PROCESS_EMPTY, NULL, &Process) == STATUS_SUCCESS);
+    KTEST_CHECK(MapCode(Process) == STATUS_SUCCESS);
+    for (LONG i = 0; i < 2 + Wanting; i++) {
+        KTEST_CHECK(MakeThread(Process, i < 2 ? 1 : CALL_REPLACE, &Threads[i]) == STATUS_SUCCESS);
+        Kernel.ResumeThread(Threads[i], NULL);
+    }
+    AwaitProcess(Process);
+    for (LONG i = 0; i < 2 + Wanting; i++) {
+        ObDereferenceObject(Threads[i]);
+    }
+    NTSTATUS Status = PsGetProcessExitStatus(Process);
+    ObDereferenceObject(Process);
+    KTEST_CHECK(Status == STATUS_ACCESS_VIOLATION);
+    KTEST_CHECK(Seen.Replaced == 1 && Seen.Overtaken <= Wanting - 1);
+    KTEST_CHECK(Seen.ExitsBefore == 1 + Wanting && Seen.ThreadExits == 2 + Wanting && !Seen.ExitElsewhere);
+    return NULL;
+}
+
+static PCSTR ReplacesSpace(VOID)
+{
+    for (ULONG i = 0; i < 20; i++) {
+        PCSTR Why = ReplaceWith(1 + i % 2);
+        if (Why != NULL) {
+            return Why;
+        }
+    }
+    return NULL;
 }
 
 /* Of another provider's process, or a native one, there is nothing to be had. */
@@ -665,6 +731,7 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     KtestRun("providers.unhandled-exception", Unhandled);
     KtestRun("providers.break-waits", BreakWaits);
     KtestRun("providers.address-spaces", Spaces);
+    KtestRun("providers.replaces-space", ReplacesSpace);
     KtestRun("providers.foreign-process", ForeignProcess);
     KtestRun("providers.copy-in-block", CopyInBlock);
     KtestRun("providers.leaves-nothing", LeavesNothing);
