@@ -39,6 +39,8 @@ struct eventpoll {
     KDPC dpc;
     bool volatile dpc_used;  /* has ever been queued */
     const struct file *file; /* the instance's own */
+    u64 depth_search, height_search; /* (epoll_mutex) the searches that came here last, ... */
+    u32 depth, height;               /* (epoll_mutex) ... and what they found */
 };
 
 struct epitem {
@@ -59,8 +61,9 @@ struct epitem {
 };
 
 static struct mutex epoll_mutex;
-static struct task *volatile epoll_owner; /* (epoll_mutex); read without: is it the current task? */
+static PETHREAD volatile epoll_owner; /* (epoll_mutex); read without: is it the current thread? Some are no task's */
 static u32 epoll_depth;                   /* (epoll_mutex) */
+static u64 searches;                      /* (epoll_mutex) see may_nest */
 static const struct file_operations epoll_ops;
 
 static bool is_epoll(const struct file *file)
@@ -70,11 +73,11 @@ static bool is_epoll(const struct file *file)
 
 static void epoll_lock(void)
 {
-    struct task *task = current_task();
+    PETHREAD thread = PsGetCurrentThread();
 
-    if (epoll_owner != task) {
+    if (epoll_owner != thread) {
         mutex_lock(&epoll_mutex);
-        epoll_owner = task;
+        epoll_owner = thread;
     }
     epoll_depth++;
 }
@@ -299,12 +302,15 @@ static void file_closing(struct file *file)
 
 /* How many instances stand one inside the other, from this one on inwards; more than MOST_NESTED when `outer` is
    among them. epoll_mutex is held, so that no registration changes. */
-static u32 depth_of(const struct eventpoll *ep, const struct eventpoll *outer, u32 level)
+static u32 depth_of(struct eventpoll *ep, const struct eventpoll *outer, u32 level)
 {
     u32 deepest = 0;
 
     if (ep == outer || level > MOST_NESTED) {
         return MOST_NESTED + 1;
+    }
+    if (ep->depth_search == searches) { /* one instance is looked at once, however often it is registered */
+        return ep->depth;
     }
     for (u32 i = 0; i < ep->bucket_count; i++) {
         for (LIST_ENTRY *at = ep->buckets[i].Flink; at != &ep->buckets[i]; at = at->Flink) {
@@ -313,22 +319,28 @@ static u32 depth_of(const struct eventpoll *ep, const struct eventpoll *outer, u
             deepest = depth > deepest ? depth : deepest;
         }
     }
-    return deepest + 1;
+    ep->depth_search = searches;
+    return ep->depth = deepest + 1;
 }
 
 /* The same outwards, from the file of an instance. */
 static u32 height_of(const struct file *file, u32 level)
 {
+    struct eventpoll *ep = file->data;
     u32 highest = 0;
 
     if (level > MOST_NESTED || file->closing == NULL) {
         return 1;
     }
+    if (ep->height_search == searches) {
+        return ep->height;
+    }
     for (LIST_ENTRY *at = file->items.Flink; at != &file->items; at = at->Flink) {
         u32 height = height_of(CONTAINING_RECORD(at, struct epitem, file_links)->ep->file, level + 1);
         highest = height > highest ? height : highest;
     }
-    return highest + 1;
+    ep->height_search = searches;
+    return ep->height = highest + 1;
 }
 
 static long may_nest(struct file *outer, struct file *inner)
@@ -336,6 +348,7 @@ static long may_nest(struct file *outer, struct file *inner)
     if (!is_epoll(inner)) {
         return 0;
     }
+    searches++;
     u32 depth = depth_of(inner->data, outer->data, 1);
     return depth > MOST_NESTED || height_of(outer, 1) + depth > MOST_NESTED ? -ELOOP : 0;
 }

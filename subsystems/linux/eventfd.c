@@ -18,7 +18,7 @@ static long wait_on(struct eventfd *event, struct wait_queue *queue, const struc
     if (file->flags & O_NONBLOCK) {
         return -EAGAIN;
     }
-    wait_begin(&waiter, queue, true);
+    wait_begin(&waiter, queue, queue == &event->readable); /* room may do for one writer and not for another */
     mutex_unlock(&event->lock);
     long error = wait_end(&waiter, FOREVER);
     mutex_lock(&event->lock);

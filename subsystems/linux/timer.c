@@ -52,22 +52,29 @@ static u64 wall_time(const struct timer *timer, u64 left)
     return left / (rate != 0 ? rate : 1);
 }
 
-static void set_kernel_timer(struct timer *timer, u64 now)
-{
-    u64 left = timer->next > now ? min(timer->next - now, LONGEST_TIME_NS) : 0;
-    LARGE_INTEGER due = {.QuadPart = -(s64)(wall_time(timer, left) / 100 + 1)};
-
-    InterlockedIncrement(&timer->refs);
-    if (KeSetTimer(&timer->kernel_timer, due, &timer->dpc)) {
-        InterlockedDecrement(&timer->refs); /* it was set already, and counted */
-    }
-}
-
+/* A DPC that is queued would swallow that of the next expiry, and one of the two references. */
 static void cancel_kernel_timer(struct timer *timer)
 {
     if (KeCancelTimer(&timer->kernel_timer)) {
-        InterlockedDecrement(&timer->refs); /* the list's is left */
+        InterlockedDecrement(&timer->refs); /* the caller's, or the list's, is left */
     }
+    if (KeRemoveQueueDpc(&timer->dpc)) {
+        InterlockedDecrement(&timer->refs);
+    }
+}
+
+static void set_kernel_timer(struct timer *timer, u64 now)
+{
+    u64 left = timer->next > now ? min(timer->next - now, LONGEST_TIME_NS) : 0;
+    u64 wall = wall_time(timer, left);
+
+    if (clock_is_cpu(timer->clock) && wall < SHORTEST_NS) {
+        wall = SHORTEST_NS; /* a process that sleeps uses none */
+    }
+    LARGE_INTEGER due = {.QuadPart = -(s64)(wall / 100 + 1)};
+    cancel_kernel_timer(timer);
+    InterlockedIncrement(&timer->refs);
+    KeSetTimer(&timer->kernel_timer, due, &timer->dpc);
 }
 
 void timer_set(struct timer *timer, u64 next, u64 interval)

@@ -147,8 +147,8 @@ static struct task *task_of(s32 tid)
     return NULL;
 }
 
-/* Gives it a number and lists it. */
-static long publish(struct timer *timer, const struct sigevent *event)
+/* Gives it a number and lists it. Whole: another task may delete it at once. */
+static long publish(struct timer *timer, const struct sigevent *event, bool tells_number)
 {
     struct process *process = timer->process;
     long result = -EAGAIN;
@@ -165,7 +165,7 @@ static long publish(struct timer *timer, const struct sigevent *event)
         } while (timer_find(process, timer->id) != NULL);
         timer->sigev_notify = event->sigev_notify;
         timer->sigev_signo = event->sigev_signo;
-        timer->sigev_value = event->sigev_value;
+        timer->sigev_value = tells_number ? (u32)timer->id : event->sigev_value;
         process->timer_count++;
         InsertTailList(&process->timers, &timer->links);
         result = timer->id;
@@ -195,15 +195,12 @@ long sys_timer_create(int clock, const struct sigevent __user *from, s32 __user 
     if (timer == NULL) {
         return -EAGAIN;
     }
-    long id = publish(timer, &event);
+    long id = publish(timer, &event, from == NULL);
     if (id < 0) {
         timer_put(timer);
         return id;
     }
     s32 number = (s32)id;
-    if (from == NULL) {
-        timer->sigev_value = (u32)number;
-    }
     if (copy_to_user(to, &number, sizeof(number)) < 0) {
         timer_delete(current_process(), number);
         return -EFAULT;

@@ -74,17 +74,23 @@ static long timerfd_read(struct file *file, struct iobuf *to, u64 *pos)
         return -EINVAL;
     }
     mutex_lock(&timer->lock);
-    while ((count = take_expirations(timer)) == 0) {
+    while ((count = take_expirations(timer)) == 0 && !(file->flags & O_NONBLOCK)) {
         wait_begin(&waiter, &timer->queue, false);
-        mutex_unlock(&timer->lock);
-        long error = file->flags & O_NONBLOCK ? -EAGAIN : wait_end(&waiter, FOREVER);
-        if (error < 0) {
+        if (expirations(timer) != 0) { /* its DPC, which takes no lock, may have come before */
             wait_leave(&waiter);
+            continue;
+        }
+        mutex_unlock(&timer->lock);
+        long error = wait_end(&waiter, FOREVER);
+        if (error < 0) {
             return error;
         }
         mutex_lock(&timer->lock);
     }
     mutex_unlock(&timer->lock);
+    if (count == 0) {
+        return -EAGAIN;
+    }
     return iobuf_put(to, &count, sizeof(count)) == sizeof(count) ? (long)sizeof(count) : -EFAULT;
 }
 

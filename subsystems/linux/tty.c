@@ -591,6 +591,10 @@ static long wait_for_input(struct tty *tty, const struct file *file, size_t got,
         return -EAGAIN;
     }
     wait_begin(&waiter, &tty->readers, false);
+    if (tty_is_hung_up(tty, file)) { /* which comes without tty->lock */
+        wait_leave(&waiter);
+        return -EIO;
+    }
     mutex_unlock(&tty->lock);
     long error = wait_end(&waiter, deadline);
     mutex_lock(&tty->lock);
@@ -658,7 +662,10 @@ static long wait_for_flow(struct tty *tty, const struct file *file)
             return -EAGAIN;
         }
         wait_begin(&waiter, &tty->writers, false);
-        if (tty->stopped) {
+        if (tty_is_hung_up(tty, file)) {
+            wait_leave(&waiter);
+            error = -EIO;
+        } else if (tty->stopped) {
             error = wait_end(&waiter, FOREVER);
         } else {
             wait_leave(&waiter);
