@@ -361,10 +361,19 @@ static void VisitTable(const VISIT *Visit, uint64_t *Above, unsigned Level, uint
 
 void ArchForEachPage(ARCH_PAGE_TABLES *Tables, uintptr_t Start, uintptr_t End, ARCH_VISIT_PAGE *Visit, void *Context)
 {
-    if (Start < End && End <= ARCH_USER_END) {
-        VISIT Range = {Start, End - 1, false, Visit, Context};
-        uint64_t Root = Tables->Root | PTE_ALL_USED;
+    if (Start >= End || End > ARCH_USER_END) {
+        return;
+    }
+    VISIT Range = {Start, End - 1, false, Visit, Context};
+    uint64_t Root = Tables->Root | PTE_ALL_USED, *Above;
+    unsigned Level;
+    if (((Start ^ Range.Last) & ~(SIZE_2M - 1)) != 0) {
         VisitTable(&Range, &Root, TOP_LEVEL, 0);
+        return;
+    }
+    FindEntry(Tables->Root, Start, 0, &Level, &Above); /* one table holds it all, the usual case */
+    if (Level == 0) {
+        VisitTable(&Range, Above, 0, Start & ~(SIZE_2M - 1));
     }
 }
 

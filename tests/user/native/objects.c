@@ -348,8 +348,13 @@ static VOID ProcessesAreSet(VOID)
 static VOID ProcessesAreSuspended(VOID)
 {
     HANDLE Process;
-    CHECK_SUCCESS(StartChild(&Process, "sleep", "1", "9"));
+    char *Arguments[] = {"child", "sleep", "1", "9", NULL};
+    CHECK_SUCCESS(StartChild(&Process, "sleep", "1000000", "9")); /* one that runs */
     CHECK_SUCCESS(NtSuspendProcess(Process));
+    CHECK_SUCCESS(NtTerminateProcess(Process, 8));
+    CHECK_STATUS(WaitForProcess(Process), 8);
+    CHECK_SUCCESS(NtClose(Process));
+    CHECK_SUCCESS(StartNative("child", 4, Arguments, THREAD_CREATE_FLAGS_CREATE_SUSPENDED, &Process, NULL));
     CHECK_SUCCESS(NtSuspendProcess(Process));
     CHECK_SUCCESS(NtResumeProcess(Process));
     CHECK_STATUS(WaitFor(Process, 60), STATUS_TIMEOUT);
