@@ -6,8 +6,9 @@
  * Count: bit 0 is set while the mutex is free; each waiter adds 4. The holder that finds waiters hands the mutex to
  * the first of them without ever marking it free, and so nobody can come between: waiters are served in order.
  */
+#include "kernel/ex/ex.h"
+#include "kernel/rtl/export.h"
 #include "sync/held.h"
-#include "sync/sync.h"
 
 #define FAST_MUTEX_FREE   1
 #define FAST_MUTEX_WAITER 4

@@ -204,6 +204,9 @@ static void signals(void)
     HOLDS(pid > 0 && second > 0);
     *shared = 11;
     SHOW(wait4_(-1, &status, 0, NULL)); /* not before both have ended */
+    while (kill(pid, 0) == 0 || kill(second, 0) == 0) { /* they may be found a moment longer */
+        sched_yield();
+    }
     SHOW(kill(pid, 0));
     SHOW(kill(second, 0));
     signal(SIGCHLD, SIG_DFL);
