@@ -51,7 +51,7 @@ import fcntl, os, pty, select, shlex, struct, termios, time
 STEPS = [(b"# ", b"echo one | cat\r"), (b"\none\r\n", b"sh -c 'echo rea\"\"dy; exec sleep 1000'\r"), (b"\nready\r\n", b"\x1a"),
          (b"Stopped", b"jobs\r"), (b"Stopped", b"bg; echo b$?\r"), (b"\nb0\r\n", b"fg\r"), (b"sleep 1000'\r\n", b"\x03"),
          (b"^C\r\n", b"echo status $?\r"), (b"\nstatus 130\r\n", b"sleep 1000 &\r"), (b"[1] ", b"kill %1; wait; echo ended $?\r"),
-         (b"\nended ", b""), (b"# ", b"echo re\"\"ads; cat\r"), (b"\nreads\r\n", b"typed\r\x04"), (b"\ntyped\r\n", b"ecXho ab\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x7f\r"),
+         (b"\nended ", b""), (b"# ", b"echo re\"\"ads; cat\r"), (b"\nreads\r\n", b"typed\r\x04"), (b"\ntyped\r\n", b""), (b"# ", b"ecXho ab\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x7f\r"),
          (b"\nab\r\n", b"trap 'echo ca\"\"ught' USR1; kill -USR1 $$\r"), (b"\ncaught\r\n", b"stty size\r"),
          (b"\n31 101\r\n", (40, 90)), (b"# ", b"stty size; exit 7\r"), (b"\n40 90\r\n", b"")]
 
