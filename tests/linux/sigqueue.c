@@ -12,7 +12,8 @@
 #include <time.h>
 #include <ucontext.h>
 
-static int order[64], values[64], got;
+static int order[64], values[64];
+static volatile int got; /* glibc says of sigprocmask that it calls nobody here: a handler may run in it */
 static volatile int code;
 static volatile long sender;
 

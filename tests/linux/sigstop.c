@@ -17,9 +17,14 @@ static volatile long *counts; /* shared */
 static pid_t start(void (*work)(void))
 {
     fflush(stdout);
+    pid_t group = getpgrp();
     pid_t child = fork();
-    if (child == 0) {
-        setpgid(0, 0);
+    if (child != 0) {
+        setpgid(child, child); /* here alone, or the child could leave a group that it is put into later */
+    } else {
+        while (getpgrp() == group) {
+            sched_yield();
+        }
         work();
         _exit(0);
     }
