@@ -9,11 +9,11 @@ CASES = [
         r"^Thread 1 hit Breakpoint 1, InitSystemStartup \(Boot=.*\) at kernel/init/startup\.c:\d+",
         r"^InitSystemStartup in section \.text", r'^\$1 = .*"PVH"')),
     Gdb("gdb/helpers", script="helpers.gdb", debug=True, command=("/bin/busybox", "sleep", "1000"), output=(
-        r"hit Breakpoint 2, sleep_ns \(ns=\d+\) at subsystems/linux/time\.c:\d+",
+        r"hit Breakpoint 2, sys_clock_nanosleep \(.*\) at subsystems/linux/time\.c:\d+",
         r"^ +4 +0 Running +\d+ kernel +0x\w+ System$",                                          # ps
         r"^ +\d+ +4 Running +1 native +0x\w+ \S*init$",
         r"^ +\d+ +\d+ Running +1 linux +0x\w+ /bin/busybox$",
-        r"^ +\d+ +\d+ Running +\d+ +\d+ 0x\w+ sleep_ns",                                        # threads
+        r"^ +\d+ +\d+ Running +\d+ +\d+ 0x\w+ sys_clock_nanosleep",                             # threads
         r"^ +8 +4 Waiting +\d+ +\d+ 0x\w+ InitPhase1",
         r"^linux +0x\w+ +\d+ Loaded +\S*modules/linux\.sys$",                                   # lsmod
         r"^linux_system_call in section \.text of \S*linux\.sys",

@@ -4,7 +4,7 @@
 hbreak LdrpCallEntry
 continue
 lsmod
-hbreak sleep_ns
+hbreak sys_clock_nanosleep
 continue
 ps
 threads
