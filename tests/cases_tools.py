@@ -350,7 +350,7 @@ CASES = [
     Script("tools/syscalls", "tools/syscalls --check"),
     Script("tools/life", LIFE),
     Script("tools/lines", "make -s lines", needs=("cloc",)),
-    Script("tools/module-layers", MODULE_LAYERS),
+    Script("tools/module-layers", MODULE_LAYERS, alone=True),
     Script("tools/multiboot2", MULTIBOOT2),
     Script("tools/runner", RUNNER),
     Script("tools/archives", ARCHIVES),
