@@ -707,7 +707,7 @@ static long check_remap(u64 old, u64 *old_size, u64 *new_size, u32 flags, u64 wa
     *old_size = page_up(*old_size);
     *new_size = page_up(*new_size);
     if ((flags & ~(u32)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) || old % PAGE_SIZE != 0 || *new_size == 0 ||
-        !is_user_range(old, *old_size)) {
+        old + *new_size < old || !is_user_range(old, *old_size)) {
         return -EINVAL;
     }
     if ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && !(flags & MREMAP_MAYMOVE)) {

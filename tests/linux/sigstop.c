@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 static volatile long *counts; /* shared */
@@ -22,6 +23,7 @@ static pid_t start(void (*work)(void))
     if (child != 0) {
         setpgid(child, child); /* here alone, or the child could leave a group that it is put into later */
     } else {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody is left counting when we are ended */
         while (getpgrp() == group) {
             sched_yield();
         }
