@@ -887,13 +887,12 @@ static struct message *first_message(const struct sock *sock)
     return IsListEmpty(&sock->queue) ? NULL : CONTAINING_RECORD(sock->queue.Flink, struct message, links);
 }
 
-/* Locks a queue whose first message may be taken: with flight_lock when it holds files. Answers what unlock_queue
-   wants. */
+/* Locks a queue whose messages may be taken: with flight_lock when some may hold files, which are counted before they come
+   here. Answers what unlock_queue wants. */
 static bool lock_queue(struct sock *sock)
 {
     mutex_lock(&sock->lock);
-    const struct message *first = first_message(sock);
-    if (first == NULL || first->file_count == 0) {
+    if (in_flight == 0) {
         return false;
     }
     mutex_unlock(&sock->lock);
@@ -970,7 +969,8 @@ static bool same_sender(const struct message *a, const struct received *got)
     return a->cred.pid == got->cred.pid && a->cred.uid == got->cred.uid && a->cred.gid == got->cred.gid;
 }
 
-/* Takes bytes of as many messages as belong together; lock held. */
+/* Takes bytes of as many messages as belong together: up to one with files, and from one sender where that is told. Lock
+   held. */
 static long take_stream(struct sock *sock, struct iobuf *to, struct received *got, bool peek,
                         LIST_ENTRY *done)
 {
@@ -979,8 +979,8 @@ static long take_stream(struct sock *sock, struct iobuf *to, struct received *go
     for (LIST_ENTRY *at = sock->queue.Flink, *next; at != &sock->queue && to->left != 0; at = next) {
         struct message *message = CONTAINING_RECORD(at, struct message, links);
         next = at->Flink;
-        if (got->any && (message->file_count != 0 || got->file_count != 0 ||
-                         (sock->pass_credentials && !same_sender(message, got)))) {
+        if (got->any &&
+            (got->file_count != 0 || (sock->pass_credentials && !same_sender(message, got)))) {
             break;
         }
         size_t size = min(to->left, message->length - message->offset);
@@ -1083,7 +1083,7 @@ long sock_receive(struct sock *sock, struct iobuf *to, struct received *got, u32
             return done != 0 ? done : state > 0 ? 0 : state;
         }
         long count = take(sock, to, got, flags, flight);
-        if (count < 0) {
+        if (count <= 0) { /* 0: what has come does not belong to what was taken before */
             return done != 0 ? done : count;
         }
         done += count;
