@@ -729,7 +729,7 @@ static long may_queue(const struct sock *from, const struct sock *to, size_t siz
     if (to->dead) {
         return to->type == SOCK_DGRAM ? -ECONNREFUSED : -EPIPE;
     }
-    if (to->shut_read) {
+    if (to->shut_read || from->shut_write) {
         return -EPIPE;
     }
     if (to->type == SOCK_DGRAM && to->peer != from && to->count >= MOST_DATAGRAMS) {
@@ -1111,18 +1111,22 @@ long sock_shutdown(struct sock *sock, bool reading, bool writing)
         sock_put(peer);
         return -ENOTCONN;
     }
+    mutex_lock(&unix_lock); /* with which accept and connect look at a listener's end */
     mutex_lock(&sock->lock);
     sock->shut_read |= reading;
     sock->end_of_input |= reading;
     sock->shut_write |= writing;
     mutex_unlock(&sock->lock);
+    mutex_unlock(&unix_lock);
     wake_both(sock);
     if (peer != NULL && sock->type != SOCK_DGRAM) {
         mutex_lock(&peer->lock);
         peer->end_of_input |= writing;
         peer->shut_write |= reading;
         mutex_unlock(&peer->lock);
-        wake_both(peer);
+    }
+    if (peer != NULL) {
+        wake_both(peer); /* there are those that wait for room to send through this one, too */
     }
     sock_put(peer);
     return 0;

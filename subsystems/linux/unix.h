@@ -57,9 +57,9 @@ struct sock {
     u32 count;                           /* (lock) of them */
     u32 error;                           /* (lock) an errno for the next call */
     bool dead;                           /* (lock) closed */
-    bool end_of_input;                   /* (lock) nobody sends any more */
+    bool end_of_input;                   /* (lock; of a listener unix_lock, too) nobody sends any more */
     bool peer_gone;                      /* (lock) */
-    bool volatile shut_read, shut_write; /* (lock) */
+    bool volatile shut_read, shut_write; /* (lock); shut_write is read without: its setter wakes the peer's `space` */
     bool pass_credentials;
     size_t limit;                      /* of queued */
     u64 receive_timeout, send_timeout; /* ns, FOREVER */
