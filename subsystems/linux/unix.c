@@ -219,8 +219,27 @@ static void tell_end(struct sock *peer, bool reset)
     wake_both(peer);
 }
 
-/* Takes all messages out. */
-static bool empty_queue(struct sock *sock)
+/* Whoever polls may send to it. */
+static bool is_roomy(const struct sock *sock)
+{
+    return sock->queued < sock->limit / 2 && sock->count < MOST_DATAGRAMS;
+}
+
+/* There is room at a datagram socket again: those that send to it, of whom it knows nothing, are told where they poll. */
+static void wake_senders(const struct sock *sock)
+{
+    mutex_lock(&unix_lock);
+    for (LIST_ENTRY *at = sockets.Flink; at != &sockets; at = at->Flink) {
+        struct sock *other = CONTAINING_RECORD(at, struct sock, all);
+        if (other->peer == sock) {
+            wake_all(&other->writable);
+        }
+    }
+    mutex_unlock(&unix_lock);
+}
+
+/* Takes all messages out. Were there any? *full: somebody may wait for room. */
+static bool empty_queue(struct sock *sock, bool *full)
 {
     LIST_ENTRY messages;
     bool any = false;
@@ -228,6 +247,7 @@ static bool empty_queue(struct sock *sock)
     InitializeListHead(&messages);
     mutex_lock(&sock->lock);
     sock->dead = true;
+    *full = !is_roomy(sock);
     while (!IsListEmpty(&sock->queue)) {
         PLIST_ENTRY entry = RemoveHeadList(&sock->queue);
         InsertTailList(&messages, entry);
@@ -345,8 +365,11 @@ void sock_close(struct sock *sock)
         InsertTailList(&waiting, entry);
     }
     mutex_unlock(&unix_lock);
-    bool unread = empty_queue(sock);
+    bool full, unread = empty_queue(sock, &full);
     wake_both(sock);
+    if (full && sock->type == SOCK_DGRAM) {
+        wake_senders(sock);
+    }
     if (peer != NULL && sock->type != SOCK_DGRAM) {
         tell_end(peer, unread);
     }
@@ -1040,9 +1063,10 @@ static long take(struct sock *sock, struct iobuf *to, struct received *got, u32 
     LIST_ENTRY done;
 
     InitializeListHead(&done);
+    bool full = !is_roomy(sock);
     long count = sock->type == SOCK_STREAM ? take_stream(sock, to, got, (flags & MSG_PEEK) != 0, &done)
                                            : take_datagram(sock, to, got, flags, &done);
-    bool more = sock->count != 0, freed = !IsListEmpty(&done);
+    bool more = sock->count != 0, freed = !IsListEmpty(&done), room = full && is_roomy(sock);
     unlock_queue(sock, flight);
     while (!IsListEmpty(&done)) {
         message_free(CONTAINING_RECORD(RemoveHeadList(&done), struct message, links));
@@ -1057,6 +1081,9 @@ static long take(struct sock *sock, struct iobuf *to, struct received *got, u32 
             wake_all(&peer->writable);
             sock_put(peer);
         }
+    }
+    if (room && sock->type == SOCK_DGRAM) {
+        wake_senders(sock);
     }
     return count;
 }
