@@ -30,6 +30,7 @@
  *   mm->lock         one process's brk
  *   file->lock       one open file's offset, across the transfer
  *   inode->lock      one inode: a regular file's bytes and size, across the transfer; changes of attributes
+ *   sock->binding    one socket's being given a name
  *   tree_lock        every name in the tree: look-ups share it, changes are alone
  *   tasklist_lock    the list of processes, their tasks, and all signal state
  *   epoll_mutex      all registrations of epolls; then a lock of each epoll's

@@ -16,9 +16,9 @@
  * could ever read it. `collect` looks for such when a socket is closed while sockets are on their way,
  * and when there are twice as many on their way as after the last time.
  *
- * Locks: unix_lock (addresses, connections, states), flight_lock (which sockets are on their way: held
- * when messages with files join or leave a queue), then a socket's own lock (its queue and flags); never
- * two sockets' at once.
+ * Locks: a socket's `binding` (it is being given a name), unix_lock (addresses, connections, states), flight_lock
+ * (which sockets are on their way: held when messages with files join or leave a queue), then a socket's own lock
+ * (its queue and flags); never two sockets' at once.
  */
 #include "unix.h"
 
@@ -169,6 +169,7 @@ struct sock *sock_create(int type)
     sock->refs = 1;
     sock->type = type;
     sock->limit = DEFAULT_BUFFER;
+    mutex_init(&sock->binding);
     mutex_init(&sock->lock);
     InitializeListHead(&sock->queue);
     InitializeListHead(&sock->waiting);
@@ -517,17 +518,11 @@ static long bind_path(struct sock *sock, struct address *address)
         return error;
     }
     mutex_lock(&unix_lock);
-    error = sock->address != NULL ? -EINVAL : 0;
-    if (error == 0) {
-        sock->address = address;
-        sock->inode = inode;
-        inode->socket = sock;
-    }
+    sock->address = address;
+    sock->inode = inode;
+    inode->socket = sock;
     mutex_unlock(&unix_lock);
-    if (error < 0) {
-        inode_put(inode);
-    }
-    return error;
+    return 0;
 }
 
 long sock_bind(struct sock *sock, const struct sockaddr_un *name, u32 length)
@@ -542,6 +537,7 @@ long sock_bind(struct sock *sock, const struct sockaddr_un *name, u32 length)
     address->refs = 1;
     address->name = *name;
     address->length = length;
+    mutex_lock(&sock->binding);
     if (sock->address != NULL) {
         error = is_path(name, length) && find_node(name, length, &node) == 0 ? -EADDRINUSE : -EINVAL;
         inode_put(node);
@@ -549,11 +545,10 @@ long sock_bind(struct sock *sock, const struct sockaddr_un *name, u32 length)
         error = bind_path(sock, address);
     } else {
         mutex_lock(&unix_lock);
-        error = sock->address != NULL ? -EINVAL
-                : length == 0         ? bind_automatically(sock, address)
-                                      : bind_abstract(sock, address);
+        error = length == 0 ? bind_automatically(sock, address) : bind_abstract(sock, address);
         mutex_unlock(&unix_lock);
     }
+    mutex_unlock(&sock->binding);
     if (error < 0) {
         release(address);
     }

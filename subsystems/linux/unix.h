@@ -40,7 +40,8 @@ struct sock {
     int type;
     enum sock_state volatile state; /* (unix_lock) */
     struct sock *peer;              /* (unix_lock) referenced; whom a datagram socket sends to */
-    struct address *address;        /* (unix_lock) constant once it is set */
+    struct mutex binding;           /* one bind at a time */
+    struct address *address;        /* (binding, unix_lock) constant once it is set: read without a lock then */
     struct inode *inode;            /* (unix_lock) of a name in the tree */
     LIST_ENTRY names;               /* (unix_lock) in the table of abstract names */
     LIST_ENTRY waiting, wait_links; /* (unix_lock) a listener's connections; the place among them */
