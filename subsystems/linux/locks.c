@@ -77,9 +77,10 @@ static struct file_lock *find_conflict(struct lock_list *list, const struct file
 /* ---- Who waits for whom ---- */
 
 struct blocked {
-    LIST_ENTRY links;
-    const void *owner,
-        *blocker; /* (blocked_lock) blocker NULL: it has let something go, and the owner looks again */
+    LIST_ENTRY links;             /* (blocked_lock) */
+    const struct lock_list *list; /* on which it waits */
+    const void *owner;
+    const void *blocker; /* (blocked_lock) NULL: it has let something of the list go, and the owner looks again */
 };
 
 static struct mutex blocked_lock; /* zero is a free one */
@@ -122,13 +123,13 @@ static void leave_blocked(struct blocked *blocked)
     mutex_unlock(&blocked_lock);
 }
 
-/* The owner has given something up: those that wait for it are not to be counted as waiting until they have looked. */
+/* The owner has given something up: those that wait for it there are not to be counted as waiting until they have looked. */
 static void wake_blocked(struct lock_list *list, const void *owner)
 {
     mutex_lock(&blocked_lock);
     for (PLIST_ENTRY at = blocked_owners.Flink; at != &blocked_owners; at = at->Flink) {
         struct blocked *blocked = CONTAINING_RECORD(at, struct blocked, links);
-        if (blocked->blocker == owner) {
+        if (blocked->list == list && blocked->blocker == owner) {
             blocked->blocker = NULL;
         }
     }
@@ -203,7 +204,7 @@ static bool change_locks(struct lock_list *list, struct file_lock *change, bool 
 static long wait_for(struct lock_list *list, const struct file_lock *wanted, const struct file_lock *conflict)
 {
     struct waiter waiter;
-    struct blocked blocked = {.owner = wanted->owner, .blocker = conflict->owner};
+    struct blocked blocked = {.list = list, .owner = wanted->owner, .blocker = conflict->owner};
     bool counts = wanted->pid >= 0 && !wanted->whole;
 
     if (counts && !enter_blocked(&blocked)) {
