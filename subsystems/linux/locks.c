@@ -269,6 +269,9 @@ static long range_of(const struct file *file, const struct flock *from, struct f
     if (__builtin_add_overflow(base, from->l_start, &start)) {
         return -EOVERFLOW;
     }
+    if (start < 0 || (from->l_len < 0 && start + from->l_len < 0)) {
+        return -EINVAL;
+    }
     if (from->l_len < 0) {
         end = start - 1;
         start += from->l_len;
@@ -276,9 +279,6 @@ static long range_of(const struct file *file, const struct flock *from, struct f
         end = MAXLONG64;
     } else if (__builtin_add_overflow(start, from->l_len - 1, &end)) {
         return -EOVERFLOW;
-    }
-    if (start < 0) {
-        return -EINVAL;
     }
     to->start = start;
     to->end = end;
