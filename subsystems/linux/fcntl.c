@@ -4,6 +4,15 @@
 
 #define SETTABLE_FLAGS (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
 
+/* Of two tasks that do so at once neither takes back what the other one has changed besides. */
+static void change_flags(struct file *file, u32 mask, u32 flags)
+{
+    u32 before = file->flags;
+
+    while (!__atomic_compare_exchange_n(&file->flags, &before, (before & ~mask) | flags, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST)) {}
+}
+
 /* A lock that was set while another thread closed the descriptor would stay. */
 static long lock_by_descriptor(int fd, struct file *file, u32 command, struct flock __user *lock)
 {
@@ -125,7 +134,7 @@ static long file_control(int fd, struct file *file, u32 command, u64 argument)
     case F_GETFL:
         return file->flags;
     case F_SETFL:
-        file->flags = (file->flags & ~SETTABLE_FLAGS) | (argument & SETTABLE_FLAGS);
+        change_flags(file, SETTABLE_FLAGS, argument & SETTABLE_FLAGS);
         return 0;
     case F_GETLK:
     case F_SETLK:
@@ -194,7 +203,7 @@ static long set_nonblocking(struct file *file, const s32 __user *on)
     if (copy_from_user(&value, on, sizeof(value)) < 0) {
         return -EFAULT;
     }
-    file->flags = value != 0 ? file->flags | O_NONBLOCK : file->flags & ~O_NONBLOCK;
+    change_flags(file, O_NONBLOCK, value != 0 ? O_NONBLOCK : 0);
     return 0;
 }
 

@@ -547,9 +547,9 @@ void tree_destroy(void);
 /* An open file description: what dup and fork share. */
 struct file {
     volatile LONG refs;
-    volatile u32 flags; /* O_* */
+    volatile u32 flags; /* O_*: once it is open those of F_SETFL change alone, each change one step (fcntl.c) */
     struct mutex lock;
-    u64 pos; /* (lock); streams: their operations' own */
+    u64 pos; /* (lock); a single word, read without it. Streams: their operations' own */
     struct inode *inode;
     const struct file_operations *ops;
     void *data; /* of ops */
