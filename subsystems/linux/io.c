@@ -269,6 +269,14 @@ long sys_lseek(int fd, s64 offset, int whence)
     return target;
 }
 
+/* As with read and write by two tasks at once, the later one decides; but not in the middle of the other one's transfer. */
+static void set_position(struct file *file, u64 pos)
+{
+    mutex_lock(&file->lock);
+    file->pos = pos;
+    mutex_unlock(&file->lock);
+}
+
 /* ---- sendfile ---- */
 
 #define SENDFILE_CHUNK 1024 /* on the kernel stack; the output moves in no greater pieces anyway */
@@ -337,7 +345,7 @@ static long sendfile(int out_fd, int in_fd, u64 *pos, size_t count)
     if (result == 0) {
         result = send(out, in, pos != NULL ? pos : &here, min(count, MAX_RW_COUNT));
         if (pos == NULL) {
-            in->pos = here; /* as with read and write by two tasks at once, the later one decides */
+            set_position(in, here);
         }
     }
     file_put(in);
@@ -361,8 +369,8 @@ long sys_sendfile(int out_fd, int in_fd, s64 __user *offset, size_t count)
 
 /* ---- copy_file_range ---- */
 
-/* Each end NULL: -EBADF. */
-static long may_copy(const struct file *out, u64 to, const struct file *in, u64 from, size_t count)
+/* Each end NULL: -EBADF. *count becomes what there is to copy. */
+static long may_copy(const struct file *out, u64 to, const struct file *in, u64 from, size_t *count)
 {
     if (in == NULL || out == NULL) {
         return -EBADF;
@@ -376,10 +384,12 @@ static long may_copy(const struct file *out, u64 to, const struct file *in, u64 
     if (!file_readable(in) || !file_writable(out) || (out->flags & O_APPEND)) {
         return -EBADF;
     }
-    if (!is_valid_position(from, count) || !is_valid_position(to, count)) {
+    if (from + *count < from || to + *count < to) {
         return -EOVERFLOW;
     }
-    if (in->inode == out->inode && from < to + count && to < from + count) {
+    u64 size = in->inode->size;
+    *count = from < size ? min(*count, size - from) : 0;
+    if ((s64)from < 0 || (s64)to < 0 || (in->inode == out->inode && from < to + *count && to < from + *count)) {
         return -EINVAL;
     }
     return in->ops != NULL && in->ops->read != NULL && out->ops != NULL && out->ops->write != NULL ? 0 : -EINVAL;
@@ -408,19 +418,28 @@ static long copy_range(struct file *out, u64 *to, struct file *in, u64 *from, si
     return done != 0 ? (long)done : moved;
 }
 
+static void put_position(struct file *file, s64 *offset, u64 pos)
+{
+    if (offset != NULL) {
+        *offset = pos;
+    } else {
+        set_position(file, pos);
+    }
+}
+
 /* Offsets: of the kernel's; where the program gave none, the file's own. */
 static long copy_files(struct file *out, s64 *out_offset, struct file *in, s64 *in_offset, size_t count)
 {
     u64 from = in_offset != NULL ? (u64)*in_offset : in != NULL ? in->pos : 0;
     u64 to = out_offset != NULL ? (u64)*out_offset : out != NULL ? out->pos : 0;
 
-    long result = may_copy(out, to, in, from, count);
+    long result = may_copy(out, to, in, from, &count);
     if (result == 0 && count != 0) {
         result = copy_range(out, &to, in, &from, min(count, MAX_RW_COUNT));
     }
     if (result > 0) {
-        *(in_offset != NULL ? (u64 *)in_offset : &in->pos) = from;
-        *(out_offset != NULL ? (u64 *)out_offset : &out->pos) = to;
+        put_position(in, in_offset, from);
+        put_position(out, out_offset, to);
     }
     return result;
 }
