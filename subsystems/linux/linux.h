@@ -804,8 +804,8 @@ struct task {
     struct process *process;
     PETHREAD thread; /* (c) before its first instruction; referenced */
     s32 tid;
-    struct files *files;
-    struct fs *fs;
+    struct files *files; /* (t) for others; the task itself changes it */
+    struct fs *fs;       /* (c) */
     sigset_t volatile blocked; /* changed by the task itself, without a lock (signal.c) */
     sigset_t volatile waited;  /* the same: taken out of blocked while sigtimedwait waits for them */
     sigset_t saved_mask; /* to come back after the handler that ends a sigsuspend */
