@@ -389,12 +389,12 @@ struct inode {
     volatile u32 uid, gid;      /* (i) */
     u64 dev, ino, rdev;         /* (c) */
     volatile u64 size;          /* (i) */
-    s64 volatile atime, mtime, ctime; /* (i) nanoseconds since 1970 */
+    s64 volatile atime, mtime, ctime; /* nanoseconds since 1970: the last one to write decides, with (i), (n) or none */
     const struct inode_operations *ops; /* (c) */
     const struct file_operations *fops; /* (c) */
     struct rwlock lock;
-    struct pipe *pipe;        /* of a fifo that is open (pipe.c) */
-    struct sock *socket; /* that is bound to this name (unix.c) */
+    struct pipe *pipe;        /* (pipes_lock) of a fifo that is open (pipe.c) */
+    struct sock *socket;      /* (unix_lock) that is bound to this name (unix.c) */
     struct dirent *link;      /* (n) its newest name, also after that has gone; NULL: it never had one in the tree */
     struct inode *parent;     /* (c) what has no link: the folder it is in, referenced; the root's is itself */
     struct directory *entries; /* (n) folders of the tree; NULL: nothing is in it */
@@ -406,8 +406,8 @@ struct inode {
     u64 pages;                /* (i) of the section, as counted in tree_pages */
     bool sealable;            /* (c) one of memfd_create's, ... */
     u32 seals;                /* (i) ... with these F_SEAL_* */
-    bool mapped_writable;     /* a program has, or had, a mapping through which it may write */
-    bool linkable;            /* (c) a file that was made without a name, and may get one */
+    bool mapped_writable;     /* (i) a program has, or had, a mapping through which it may write */
+    bool linkable;            /* (n) a file that was made without a name, and may get its first one */
     struct lock_list *locks;  /* (c) once there are any: record locks and flock (locks.c) */
     volatile LONG writers;    /* open files that may write; below zero: programs that run it and forbid that */
     u64 data;                 /* (c) of whoever made it: a process id, a number */

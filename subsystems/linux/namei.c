@@ -378,6 +378,7 @@ long name_link(const struct leaf *name, struct inode *inode)
     }
     if (error == 0) {
         inode->nlink++;
+        inode->linkable = false; /* from now on as any other */
         inode->ctime = current_time();
     }
     write_unlock(&tree_lock);
