@@ -105,7 +105,8 @@ static struct {
     u64 average[3]; /* (lock) in LOAD_ONE */
 } load;
 
-static void update_load(const struct machine_times *times)
+/* Answers them in average. */
+static void update_load(const struct machine_times *times, u64 average[3])
 {
     static const u64 decay[3] = {1884, 2014, 2037}; /* exp(-5 s / 1, 5, 15 min) */
     u64 busy = times->now * times->processors > times->idle ? times->now * times->processors - times->idle : 0;
@@ -123,6 +124,7 @@ static void update_load(const struct machine_times *times)
         load.time = times->now;
         load.busy = busy;
     }
+    memcpy(average, load.average, sizeof(load.average));
     mutex_unlock(&load.lock);
 }
 
@@ -130,11 +132,12 @@ static void show_loadavg(struct text *text, const struct subject *subject)
 {
     struct machine_times times;
     SYSTEM_PROCESS_INFORMATION *first = proc_snapshot();
+    u64 average[3];
 
     machine_times(&times, first);
-    update_load(&times);
+    update_load(&times, average);
     for (int i = 0; i < 3; i++) {
-        print(text, "%lu.%02lu ", load.average[i] / LOAD_ONE, load.average[i] % LOAD_ONE * 100 / LOAD_ONE);
+        print(text, "%lu.%02lu ", average[i] / LOAD_ONE, average[i] % LOAD_ONE * 100 / LOAD_ONE);
     }
     print(text, "%u/%u %d\n", times.running, times.threads, current_process() != NULL ? current_process()->pid : 0);
     release(first);

@@ -231,19 +231,21 @@ static void dispositions(const struct process *process, sigset_t *ignored, sigse
     }
 }
 
-struct signals_seen {
+struct task_view {
     sigset_t pending, shared, blocked, ignored, caught;
+    struct sched sched;
 };
 
-static void signals_of(struct signals_seen *seen, const struct subject *subject)
+static void task_view(struct task_view *seen, const struct subject *subject)
 {
     const struct task *task = subject->task;
 
     mutex_lock(&tasklist_lock);
-    *seen = (struct signals_seen){.shared = subject->process->pending.set};
+    *seen = (struct task_view){.shared = subject->process->pending.set};
     if (task != NULL) {
         seen->pending = task->pending.set;
         seen->blocked = task->blocked;
+        seen->sched = task->sched;
     }
     dispositions(subject->process, &seen->ignored, &seen->caught);
     mutex_unlock(&tasklist_lock);
@@ -259,29 +261,28 @@ static void show_process_stat(struct text *text, const struct subject *subject)
 {
     const struct process *process = subject->process;
     const struct mm *mm = subject->mm;
-    const struct sched sched = subject->task != NULL ? subject->task->sched : (struct sched){0};
     s32 id = subject->by_task ? subject->task->tid : process->pid;
     bool terminal = kernel.ConsoleIsTerminal(0);
     PS_MEMORY_STATISTICS memory;
     struct kernel_view view;
     struct layout layout;
-    struct signals_seen seen;
+    struct task_view seen;
     char name[TASK_COMM_LEN];
 
     subject_name(subject, name);
     kernel_view(&view, subject);
     kernel.QueryMemory(process->object, &memory);
     layout_of(&layout, subject);
-    signals_of(&seen, subject);
+    task_view(&seen, subject);
     print(text, "%d (%s) %c %d %d %d %d %d 0 0 0 0 0 ", id, name, view.state, process->ppid, process->pgid, process->sid,
           terminal ? (s32)makedev(5, 1) : 0, terminal ? process->pgid : -1);
-    print(text, "%lu %lu 0 0 %ld %d %u 0 %lu ", view.user, view.system, priority_shown(&sched), sched.nice,
+    print(text, "%lu %lu 0 0 %ld %d %u 0 %lu ", view.user, view.system, priority_shown(&seen.sched), seen.sched.nice,
           view.state == 'Z' ? 1 : view.threads, process->start_time / 100000UL);
     print(text, "%lu %lu %lu ", memory.RegionBytes, memory.ResidentBytes / PAGE_SIZE, RLIM_INFINITY);
     print(text, "%lu %lu %lu 0 0 %lu %lu %lu %lu 0 0 0 17 %u ", layout.code_start, layout.code_end, mm->start_stack,
           seen.pending & 0x7fffffff, seen.blocked & 0x7fffffff, seen.ignored & 0x7fffffff, seen.caught & 0x7fffffff,
           view.processor);
-    print(text, "%u %u 0 0 0 %lu %lu %lu %lu %lu %lu %lu 0\n", is_real_time(sched.policy) ? sched.priority : 0, sched.policy,
+    print(text, "%u %u 0 0 0 %lu %lu %lu %lu %lu %lu %lu 0\n", is_real_time(seen.sched.policy) ? seen.sched.priority : 0, seen.sched.policy,
           layout.data_start, layout.data_end, mm->start_brk, mm->arg_start, mm->arg_end, mm->env_start, mm->env_end);
 }
 
@@ -363,18 +364,18 @@ static void show_status(struct text *text, const struct subject *subject)
     const struct process *process = subject->process;
     struct creds creds;
     struct kernel_view view;
-    struct signals_seen seen;
+    struct task_view seen;
     KAFFINITY active;
     char name[TASK_COMM_LEN];
 
     subject_name(subject, name);
     kernel_view(&view, subject);
-    signals_of(&seen, subject);
+    task_view(&seen, subject);
     mutex_lock(&tasklist_lock);
     creds = process->creds;
     mutex_unlock(&tasklist_lock);
     KeQueryActiveProcessorCount(&active);
-    u64 allowed = subject->task != NULL && subject->task->sched.affinity != 0 ? subject->task->sched.affinity : active;
+    u64 allowed = seen.sched.affinity != 0 ? seen.sched.affinity : active;
 
     print(text, "Name:\t%s\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", name,
           umask_of(subject), state_text(view.state), process->pid, subject->by_task ? subject->task->tid : process->pid,
@@ -571,8 +572,8 @@ static void show_auxv(struct text *text, const struct subject *subject)
             return;
         }
         at += 8;
-    } while (word != 0 && at < TASK_SIZE - 16);
-    for (; pair[0] != AT_NULL && NT_SUCCESS(kernel.ReadMemory(process->object, at, pair, 16)); at += 16) {
+    } while (word != 0 && at < TASK_SIZE - 16 && !is_dying()); /* the program may have written what it likes there */
+    for (; word == 0 && pair[0] != AT_NULL && NT_SUCCESS(kernel.ReadMemory(process->object, at, pair, 16)); at += 16) {
         if (!text_append(text, pair, sizeof(pair))) {
             return;
         }
