@@ -39,6 +39,10 @@ struct pipe {
 
 static struct mutex pipes_lock;
 
+/* What all pipes could hold together, in pages: none grows beyond half of the machine's memory. */
+static volatile LONG64 all_slots;
+static LONG64 slot_limit;
+
 /* ---- The ring: lock held ---- */
 
 static bool is_empty(const struct pipe *pipe)
@@ -298,14 +302,31 @@ static long pipe_ioctl(struct file *file, u32 command, u64 argument)
 
 /* ---- The ring's size ---- */
 
+/* Counts so many more. False: there would be too many. */
+static bool count_slots(LONG64 more)
+{
+    if (InterlockedAdd64(&all_slots, more) <= slot_limit || more <= 0) {
+        return true;
+    }
+    InterlockedAdd64(&all_slots, -more);
+    return false;
+}
+
 /* Lock held. */
 static long resize(struct pipe *pipe, u32 size)
 {
     u32 used = pipe->head - pipe->tail;
-    struct pipe_slot *slots = used <= size ? zalloc(size * sizeof(*slots)) : NULL;
 
+    if (used > size) {
+        return -EBUSY;
+    }
+    if (!count_slots((LONG64)size - pipe->size)) {
+        return -EPERM;
+    }
+    struct pipe_slot *slots = zalloc(size * sizeof(*slots));
     if (slots == NULL) {
-        return used <= size ? -ENOMEM : -EBUSY;
+        count_slots((LONG64)pipe->size - size);
+        return -ENOMEM;
     }
     for (u32 i = 0; i < used; i++) {
         slots[i] = *slot_at(pipe, pipe->tail + i);
@@ -363,6 +384,7 @@ static struct pipe *pipe_create(void)
         release(pipe);
         return NULL;
     }
+    InterlockedAdd64(&all_slots, DEFAULT_SLOTS);
     mutex_init(&pipe->lock);
     wait_queue_init(&pipe->readable);
     wait_queue_init(&pipe->writable);
@@ -378,6 +400,7 @@ static void pipe_destroy(struct pipe *pipe)
     while (pipe->spares != 0) {
         release(pipe->spare[--pipe->spares]);
     }
+    InterlockedAdd64(&all_slots, -(LONG64)pipe->size);
     release(pipe->slots);
     release(pipe);
 }
@@ -558,6 +581,10 @@ long sys_pipe(s32 __user *fds)
 
 static long pipe_start(void)
 {
+    PS_MEMORY_STATISTICS memory;
+
+    kernel.QueryMemory(NULL, &memory);
+    slot_limit = memory.TotalBytes / 2 / PAGE_SIZE;
     mutex_init(&pipes_lock);
     return type_register(S_IFIFO, 0, NULL, &pipe_ops);
 }
