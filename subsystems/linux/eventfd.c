@@ -100,6 +100,7 @@ static const struct file_operations eventfd_ops = {
     .write = eventfd_write,
     .poll = eventfd_poll,
     .stream = true,
+    .asked_for_none = true,
 };
 
 long sys_eventfd2(u32 count, int flags)

@@ -51,6 +51,9 @@ static NOINLINE long read_or_write_checked(struct file *file, bool write, const 
 {
     struct iobuf iobuf = user_buf(base, count), *buf = &iobuf;
     long result = may_transfer(file, write, buf->at, buf->left);
+    if (result == 0 && count == 0 && file->ops->asked_for_none) {
+        return write ? file->ops->write(file, buf, NULL) : file->ops->read(file, buf, NULL);
+    }
     return result < 0 ? result : file_transfer(file, write, buf);
 }
 

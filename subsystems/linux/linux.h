@@ -359,6 +359,7 @@ struct file_operations {
     long (*control)(struct file *file, u32 command, u64 argument); /* F_SETPIPE_SZ, F_GETPIPE_SZ; NULL: -EBADF */
     bool stream;                                                 /* no position: lseek and pread fail */
     bool anonymous;                                              /* mmap gives zeros (/dev/zero) */
+    bool asked_for_none; /* read and write of no bytes do something, or fail, too */
 };
 
 /*

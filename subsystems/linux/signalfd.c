@@ -107,6 +107,7 @@ static const struct file_operations signalfd_ops = {
     .read = signalfd_read,
     .poll = signalfd_poll,
     .stream = true,
+    .asked_for_none = true,
 };
 
 static long new_signalfd(sigset_t mask, int flags)

@@ -54,7 +54,7 @@ static u32 flags_of(const struct file *file, u32 flags)
 static long socket_read(struct file *file, struct iobuf *to, u64 *pos)
 {
     struct received got = {0};
-    long done = sock_receive(file->data, to, &got, flags_of(file, 0));
+    long done = to->left != 0 ? sock_receive(file->data, to, &got, flags_of(file, 0)) : 0;
     received_put(&got);
     return done;
 }
@@ -88,6 +88,7 @@ static const struct file_operations socket_ops = {
     .poll = socket_poll,
     .ioctl = socket_ioctl,
     .stream = true,
+    .asked_for_none = true,
 };
 
 /* The file of a socket, referenced. */

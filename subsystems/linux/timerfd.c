@@ -122,6 +122,7 @@ static const struct file_operations timerfd_ops = {
     .read = timerfd_read,
     .poll = timerfd_poll,
     .stream = true,
+    .asked_for_none = true,
 };
 
 long sys_timerfd_create(int clock, int flags)
