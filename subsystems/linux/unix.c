@@ -203,6 +203,13 @@ void sock_put(struct sock *sock)
     release(sock);
 }
 
+/* What a wait has ended with, as the calls answer it. One that has a time-out does not go on behind a handler: see
+   signal(7). */
+static long wait_error(long error, u64 deadline)
+{
+    return error == -ETIMEDOUT ? -EAGAIN : error == -ERESTARTSYS && deadline != FOREVER ? -EINTR : error;
+}
+
 static void wake_both(struct sock *sock)
 {
     wake_all(&sock->readable);
@@ -657,7 +664,7 @@ static long connect_to(struct sock *sock, struct sock *listener, bool nonblock)
         }
         if (error < 0) {
             sock_put(server);
-            return error == -ETIMEDOUT ? -EAGAIN : error;
+            return wait_error(error, deadline);
         }
     }
 }
@@ -726,7 +733,7 @@ long sock_accept(struct sock *listener, bool nonblock, struct sock **out)
             error = wait_end(&waiter, deadline);
         }
         if (error < 0) {
-            return error == -ETIMEDOUT ? -EAGAIN : error;
+            return wait_error(error, deadline);
         }
     }
 }
@@ -787,7 +794,7 @@ static long queue_message(struct sock *from, struct sock *to, struct message *me
             error = wait_end(&waiter, deadline);
         }
         if (error < 0) {
-            return error == -ETIMEDOUT ? -EAGAIN : error;
+            return wait_error(error, deadline);
         }
     }
 }
@@ -943,7 +950,7 @@ static long wait_for_message(struct sock *sock, bool nonblock, u64 deadline, boo
             error = wait_end(&waiter, deadline);
         }
         if (error < 0) {
-            return error == -ETIMEDOUT ? -EAGAIN : error;
+            return wait_error(error, deadline);
         }
     }
 }
