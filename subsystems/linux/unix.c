@@ -1027,6 +1027,9 @@ static long take_stream(struct sock *sock, struct iobuf *to, struct received *go
                 unqueue(sock, message, done);
             }
         }
+        if (moved < (long)size) { /* the rest comes before what follows it */
+            break;
+        }
     }
     return count;
 }
