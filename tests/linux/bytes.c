@@ -241,6 +241,14 @@ static void copying(void)
     SHOW(memcmp(page, "cdef", 4));
     SHOW(syscall(SYS_preadv2, in, &part, 1, -1L, 0, 0));
     SHOW(syscall(SYS_pwritev2, out, &part, 1, 0L, 0, 0x8000));
+    from = 1, to = 0; /* any count will do that does not lead round */
+    SHOW(copy_file_range(in, &from, out, &to, ~0UL >> 1, 0));
+    from = 0, to = 0;
+    SHOW(copy_file_range(in, &from, out, &to, -1UL, 0));
+    from = 5, to = 0;
+    SHOW(copy_file_range(in, &from, out, &to, -1UL, 0));
+    from = -1, to = 0;
+    SHOW(copy_file_range(in, &from, out, &to, 4, 0));
     close(in);
     close(out);
 }

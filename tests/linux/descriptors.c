@@ -5,9 +5,11 @@
 #include "test.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <termios.h>
 
 #ifndef SYS_close_range
@@ -188,8 +190,17 @@ static void locks(void)
     close(fd);
 }
 
+/* Shares the table with its parent, until it closes for itself alone. */
+static int unshare_and_close(void *fd)
+{
+    return syscall(SYS_close_range, 150, ~0U, 2) != 0 ? 1 : fcntl((int)(long)fd, F_GETFD) >= 0 ? 2 : 0;
+}
+
 static void copies(void)
 {
+    static char stack[16384] __attribute__((aligned(16)));
+    int status = -1;
+
     SHOW(fcntl(0, F_DUPFD, -1));
     SHOW(fcntl(99, F_DUPFD, -1));
     SHOW(dup3(0, 0, 77));
@@ -201,6 +212,9 @@ static void copies(void)
     SINCE(5, 9, syscall(SYS_close_range, 10, 9, 0), -EINVAL);
     SINCE(5, 9, syscall(SYS_close_range, 10, 20, 77), -EINVAL);
     SINCE(5, 11, syscall(SYS_close_range, 150, 300, 4), 0);
+    SINCE(5, 11, fcntl(fd, F_GETFD), FD_CLOEXEC);
+    pid_t child = clone(unshare_and_close, stack + sizeof(stack), CLONE_FILES | SIGCHLD, (void *)(long)fd);
+    SINCE(5, 9, waitpid(child, &status, 0) == child ? status : -1, 0);
     SINCE(5, 11, fcntl(fd, F_GETFD), FD_CLOEXEC);
     SINCE(5, 9, syscall(SYS_close_range, 150, ~0U, 0), 0);
     SINCE(5, 9, fcntl(fd, F_GETFD), -EBADF);

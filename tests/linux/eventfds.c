@@ -45,6 +45,8 @@ static void events(void)
     SHOW(take(fd));
     SHOW(poll_of(fd));
     SHOW(write(fd, b, 7));
+    SHOW(read(fd, b, 0));
+    SHOW(write(fd, b, 0));
     SHOW(give(fd, 0));
     SHOW(poll_of(fd));
     SHOW(give(fd, -1UL));
@@ -109,6 +111,7 @@ static void timers(void)
     SHOW(poll(&f, 1, 10));
     char b[4];
     SHOW(read(fd, b, 4));
+    SHOW(read(fd, b, 0));
     SHOW(write(fd, "12345678", 8));
     close(fd);
     fd = timerfd_create(CLOCK_REALTIME, 0);

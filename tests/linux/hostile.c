@@ -8,6 +8,7 @@
  */
 #include "test.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/utsname.h>
@@ -145,6 +146,24 @@ static void attack(void)
     }
 }
 
+/* All pipes together may not hold what the machine has not got. */
+static void greedy(void)
+{
+    int ends[32][2], granted = 0;
+
+    for (int i = 0; i < 32; i++) {
+        pipe(ends[i]);
+        granted += fcntl(ends[i][0], F_SETPIPE_SZ, 1 << 30) == 1 << 30;
+    }
+    for (int i = 0; i < 32; i++) {
+        close(ends[i][0]);
+        close(ends[i][1]);
+    }
+    if (granted == 32) {
+        printf("32 GiB in pipes\n");
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct utsname name;
@@ -153,6 +172,7 @@ int main(int argc, char **argv)
     uname(&name);
     if (strstr(name.release, "primer") != NULL) {
         seed += argc > 4 ? atol(argv[4]) : 0;
+        greedy();
         sigfillset(&all);
         sigprocmask(SIG_SETMASK, &all, NULL);
         scratch = mmap(NULL, 3 * SCRATCH_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -100,6 +100,7 @@ static void ranges(int fd)
     SHOW(set(fd, F_SETLK, F_UNLCK, 0, 0));
     SHOW(set(fd, F_SETLK, F_WRLCK, -1, 1));
     SHOW(set(fd, F_SETLK, F_WRLCK, 5, -10));
+    SHOW(set(fd, F_SETLK, F_WRLCK, -0x7fffffffffffffffL - 1, -1));
     SHOW(set(fd, F_SETLK, 7, 0, 1));
     SHOW(set(fd, F_GETLK, F_UNLCK, 0, 1));
     lock = (struct flock){.l_type = F_WRLCK, .l_whence = 9};
@@ -203,6 +204,31 @@ static void waiting(int fd)
     refused += WEXITSTATUS(status) == EDEADLK;
     HOLDS(refused == 1);
     set(fd, F_SETLK, F_UNLCK, 0, 0);
+
+    /* Also when the one has let go of something in another file meanwhile. */
+    int other = open("other", O_CREAT | O_RDWR, 0644);
+    reach(0);
+    set(other, F_SETLK, F_WRLCK, 0, 1);
+    set(fd, F_SETLK, F_WRLCK, 0, 1);
+    child = fork();
+    if (child == 0) {
+        set(fd, F_SETLK, F_WRLCK, 1, 1);
+        reach(1);
+        result = set(fd, F_SETLKW, F_WRLCK, 0, 1);
+        _exit(result < 0 ? errno : 0);
+    }
+    await(1);
+    usleep(50000);
+    set(other, F_SETLK, F_UNLCK, 0, 1);
+    result = set(fd, F_SETLKW, F_WRLCK, 1, 1);
+    int found = result < 0 && errno == EDEADLK;
+    set(fd, F_SETLK, F_UNLCK, 0, 0);
+    waitpid(child, &status, 0);
+    found += WEXITSTATUS(status) == EDEADLK;
+    HOLDS(found == 1);
+    set(fd, F_SETLK, F_UNLCK, 0, 0);
+    close(other);
+    SHOW(unlink("other"));
 }
 
 static void whole(void)

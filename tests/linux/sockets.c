@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
@@ -248,6 +249,87 @@ static void datagrams(void)
     close(c);
 }
 
+/* Who polls for room where nobody is connected back hears of it, when a datagram is read and when the receiver closes. */
+static void room(int closes)
+{
+    struct sockaddr_un name;
+    int s = socket(AF_UNIX, SOCK_DGRAM, 0), c = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0), status;
+    socklen_t size = name_of(&name, "\0l3-room", 8);
+    char b[4];
+
+    bind(s, (void *)&name, size);
+    connect(c, (void *)&name, size);
+    while (send(c, "y", 1, 0) == 1) {
+    }
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        struct pollfd p = {.fd = c, .events = POLLOUT};
+        close(s);
+        _exit(poll(&p, 1, 20000) == 1 ? p.revents : 99);
+    }
+    usleep(50000);
+    SHOW(closes ? close(s) : recv(s, b, 4, 0));
+    waitpid(child, &status, 0);
+    SHOW(WEXITSTATUS(status));
+    close(c);
+    close(s);
+}
+
+static int one;
+static volatile int ready;
+
+static void *bind_it(void *path)
+{
+    struct sockaddr_un name;
+    socklen_t size = name_of(&name, path, strlen(path) + 1);
+
+    __atomic_add_fetch(&ready, 1, __ATOMIC_SEQ_CST);
+    while (ready < 2) {
+    }
+    bind(one, (void *)&name, size);
+    return NULL;
+}
+
+/* Of two threads that bind a socket one gives it its name, and the other leaves nothing behind. */
+static void two_names(void)
+{
+    int wrong = 0;
+
+    for (int i = 0; i < 50; i++) {
+        pthread_t thread;
+        one = socket(AF_UNIX, SOCK_STREAM, 0);
+        ready = 0;
+        pthread_create(&thread, NULL, bind_it, "/tmp/l3-one");
+        bind_it("/tmp/l3-two");
+        pthread_join(thread, NULL);
+        wrong += (unlink("/tmp/l3-one") == 0) + (unlink("/tmp/l3-two") == 0) != 1;
+        close(one);
+    }
+    SHOW(wrong);
+}
+
+/* A sender that waits for room ends when its own socket is shut. */
+static void shut_while_sending(void)
+{
+    int s[2], status;
+
+    socketpair(AF_UNIX, SOCK_STREAM, 0, s);
+    while (send(s[0], big, 4096, MSG_DONTWAIT) > 0) {
+    }
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(send(s[0], big, 4096, MSG_NOSIGNAL) < 0 ? errno : 0);
+    }
+    usleep(50000);
+    SHOW(shutdown(s[0], SHUT_WR));
+    waitpid(child, &status, 0);
+    HOLDS(WEXITSTATUS(status) == EPIPE);
+    close(s[0]);
+    close(s[1]);
+}
+
 static long give(int fd, const void *data, int size, int type, const void *control, int length)
 {
     char space[CMSG_SPACE(64)] = "";
@@ -348,6 +430,50 @@ static void rights(void)
     close(fds[0]);
 }
 
+/* What of a stream is read at once: on to the end of what has files along with it, and from one sender where that is told;
+   whoever wants more than that does not wait for it. */
+static void together(void)
+{
+    int s[2], p[2], got[64], on = 1;
+    char b[8];
+
+    socketpair(AF_UNIX, SOCK_STREAM, 0, s);
+    pipe(p);
+    SHOW(write(s[0], "abc", 3));
+    SHOW(give(s[0], "def", 3, SCM_RIGHTS, p, 4));
+    SHOW(give(s[0], "ghi", 3, SCM_RIGHTS, p, 8));
+    SHOW(write(s[0], "jkl", 3));
+    SHOW(take(s[1], 60, 256, MSG_PEEK, got));
+    close(got[0]);
+    SHOW(take(s[1], 60, 256, MSG_WAITALL, got));
+    close(got[0]);
+    SHOW(take(s[1], 60, 256, 0, got));
+    close(got[0]);
+    close(got[1]);
+    SHOW(take(s[1], 3, 256, MSG_WAITALL, got));
+    SHOW(setsockopt(s[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
+    SHOW(write(s[0], "mine", 4));
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(write(s[0], "its", 3) != 3);
+    }
+    waitpid(child, NULL, 0);
+    SHOW(take(s[1], 60, 256, MSG_WAITALL, got));
+    SHOW(take(s[1], 3, 256, MSG_WAITALL, got));
+    close(s[0]);
+    close(s[1]);
+    socketpair(AF_UNIX, SOCK_DGRAM, 0, s); /* nothing at all is a datagram */
+    SHOW(write(s[0], "", 0));
+    SHOW(recv(s[1], b, 8, MSG_DONTWAIT));
+    SHOW(recv(s[1], b, 8, MSG_DONTWAIT));
+    SHOW(read(s[1], b, 0));
+    close(s[0]);
+    close(s[1]);
+    close(p[0]);
+    close(p[1]);
+}
+
 /* Sockets that hold each other in messages, and nobody else does: more than may be on their way together. */
 static void circles(void)
 {
@@ -389,6 +515,10 @@ static void circles(void)
     SHOW(take(a[1], 60, 256, 0, fds));
 }
 
+static void on_alarm(int sig)
+{
+}
+
 static void options(void)
 {
     int s[2], value = -1;
@@ -418,6 +548,12 @@ static void options(void)
     size = sizeof(got);
     SHOW(getsockopt(s[0], SOL_SOCKET, SO_RCVTIMEO, &got, &size));
     SHOW(got.tv_usec);
+    SHOW(recv(s[0], &b, 1, 0));
+    t = (struct timeval){20, 0};
+    setsockopt(s[0], SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
+    struct itimerval soon = {.it_value = {0, 30000}};
+    signal(SIGALRM, on_alarm); /* with SA_RESTART, which does not count where there is a time-out */
+    setitimer(ITIMER_REAL, &soon, NULL);
     SHOW(recv(s[0], &b, 1, 0));
     close(s[0]);
     close(s[1]);
@@ -479,7 +615,12 @@ int main(void)
     pair(SOCK_DGRAM);
     names();
     datagrams();
+    room(0);
+    room(1);
+    two_names();
+    shut_while_sending();
     rights();
+    together();
     circles();
     options();
     many();

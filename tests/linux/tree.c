@@ -266,6 +266,12 @@ static void without_a_name(void)
     printf("named: %s\n", text_of("named"));
     SHOW(links("named"));
     close(fd);
+    fd = open(".", O_TMPFILE | O_RDWR, 0600); /* its first name, and none once that has gone */
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    SHOW(linkat(AT_FDCWD, path, AT_FDCWD, "once", AT_SYMLINK_FOLLOW));
+    SHOW(unlink("once"));
+    SHOW(linkat(AT_FDCWD, path, AT_FDCWD, "again", AT_SYMLINK_FOLLOW));
+    close(fd);
     fd = open(".", O_TMPFILE | O_RDWR | O_EXCL, 0600);
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     SHOW(linkat(AT_FDCWD, path, AT_FDCWD, "never", AT_SYMLINK_FOLLOW));
