@@ -91,18 +91,18 @@ static const struct file_operations socket_ops = {
     .asked_for_none = true,
 };
 
-/* The file of a socket, referenced. */
+static void put_file(struct file **file)
+{
+    file_put(*file);
+}
+
+/* A call's variable for a socket's file, which is given back at the call's end. */
+#define SOCKET_FILE __attribute__((cleanup(put_file))) struct file *
+
 static long get_socket(int fd, struct file **file)
 {
     *file = fd_get_io(fd);
-    if (*file == NULL) {
-        return -EBADF;
-    }
-    if ((*file)->ops != &socket_ops) {
-        file_put(*file);
-        return -ENOTSOCK;
-    }
-    return 0;
+    return *file == NULL ? -EBADF : (*file)->ops != &socket_ops ? -ENOTSOCK : 0;
 }
 
 /* ---- Making ---- */
@@ -214,31 +214,21 @@ static long put_address(const struct address *address, void __user *to, s32 __us
 long sys_bind(int fd, const void __user *address, int size)
 {
     struct sockaddr_un name;
-    struct file *file;
+    SOCKET_FILE file = NULL;
     u32 length = 0;
 
     long error = get_socket(fd, &file);
-    if (error < 0) {
-        return error;
-    }
-    error = get_address(address, size, &name, &length);
     if (error == 0) {
-        error = sock_bind(file->data, &name, length);
+        error = get_address(address, size, &name, &length);
     }
-    file_put(file);
-    return error;
+    return error < 0 ? error : sock_bind(file->data, &name, length);
 }
 
 long sys_listen(int fd, int backlog)
 {
-    struct file *file;
+    SOCKET_FILE file = NULL;
     long error = get_socket(fd, &file);
-    if (error < 0) {
-        return error;
-    }
-    error = sock_listen(file->data, backlog);
-    file_put(file);
-    return error;
+    return error < 0 ? error : sock_listen(file->data, backlog);
 }
 
 static long connect_file(struct file *file, const void __user *address, int size)
@@ -261,14 +251,9 @@ static long connect_file(struct file *file, const void __user *address, int size
 
 long sys_connect(int fd, const void __user *address, int size)
 {
-    struct file *file;
+    SOCKET_FILE file = NULL;
     long error = get_socket(fd, &file);
-    if (error < 0) {
-        return error;
-    }
-    error = connect_file(file, address, size);
-    file_put(file);
-    return error;
+    return error < 0 ? error : connect_file(file, address, size);
 }
 
 static const struct address *address_of(const struct sock *sock)
@@ -279,17 +264,15 @@ static const struct address *address_of(const struct sock *sock)
 long sys_accept4(int fd, void __user *address, s32 __user *size, int flags)
 {
     struct sock *sock;
-    struct file *file;
+    SOCKET_FILE file = NULL;
 
     if (flags & ~(O_NONBLOCK | O_CLOEXEC)) {
         return -EINVAL;
     }
     long error = get_socket(fd, &file);
-    if (error < 0) {
-        return error;
+    if (error == 0) {
+        error = sock_accept(file->data, (file->flags & O_NONBLOCK) != 0, &sock);
     }
-    error = sock_accept(file->data, (file->flags & O_NONBLOCK) != 0, &sock);
-    file_put(file);
     if (error < 0) {
         return error;
     }
@@ -312,19 +295,14 @@ long sys_accept(int fd, void __user *address, s32 __user *size)
 
 long sys_getsockname(int fd, void __user *address, s32 __user *size)
 {
-    struct file *file;
+    SOCKET_FILE file = NULL;
     long error = get_socket(fd, &file);
-    if (error < 0) {
-        return error;
-    }
-    error = put_address(address_of(file->data), address, size);
-    file_put(file);
-    return error;
+    return error < 0 ? error : put_address(address_of(file->data), address, size);
 }
 
 long sys_getpeername(int fd, void __user *address, s32 __user *size)
 {
-    struct file *file;
+    SOCKET_FILE file = NULL;
     long error = get_socket(fd, &file);
     if (error < 0) {
         return error;
@@ -332,20 +310,17 @@ long sys_getpeername(int fd, void __user *address, s32 __user *size)
     struct sock *peer = sock_peer(file->data);
     error = peer == NULL ? -ENOTCONN : put_address(address_of(peer), address, size);
     sock_put(peer);
-    file_put(file);
     return error;
 }
 
 long sys_shutdown(int fd, int how)
 {
-    struct file *file;
+    SOCKET_FILE file = NULL;
     long error = get_socket(fd, &file);
     if (error < 0) {
         return error;
     }
-    error = (u32)how > SHUT_RDWR ? -EINVAL : sock_shutdown(file->data, how != SHUT_WR, how != SHUT_RD);
-    file_put(file);
-    return error;
+    return (u32)how > SHUT_RDWR ? -EINVAL : sock_shutdown(file->data, how != SHUT_WR, how != SHUT_RD);
 }
 
 /* ---- Control messages ---- */
@@ -516,7 +491,7 @@ long sys_sendto(int fd, const void __user *base, size_t size, u32 flags, const v
 {
     struct control none = {0};
     struct sockaddr_un name;
-    struct file *file;
+    SOCKET_FILE file = NULL;
     u32 length = 0;
 
     long error = get_socket(fd, &file);
@@ -527,12 +502,9 @@ long sys_sendto(int fd, const void __user *base, size_t size, u32 flags, const v
     if (error == 0 && address != NULL) {
         error = get_address(address, address_size, &name, &length);
     }
-    if (error == 0) {
-        struct iobuf buf = user_buf(base, min(size, MAX_RW_COUNT));
-        error = sock_send(file->data, &buf, &name, length, address != NULL, &none, flags_of(file, flags));
-    }
-    file_put(file);
-    return error;
+    struct iobuf buf = user_buf(base, min(size, MAX_RW_COUNT));
+    return error < 0 ? error
+                     : sock_send(file->data, &buf, &name, length, address != NULL, &none, flags_of(file, flags));
 }
 
 /* Reads a program's message header, and what it leads to. *pieces is released in any case. */
@@ -575,19 +547,14 @@ static long send_message(struct file *file, const struct msghdr __user *user, u3
 
 long sys_sendmsg(int fd, const struct msghdr __user *message, u32 flags)
 {
-    struct file *file;
+    SOCKET_FILE file = NULL;
     long error = get_socket(fd, &file);
-    if (error < 0) {
-        return error;
-    }
-    error = send_message(file, message, flags);
-    file_put(file);
-    return error;
+    return error < 0 ? error : send_message(file, message, flags);
 }
 
 long sys_sendmmsg(int fd, struct mmsghdr __user *messages, u32 count, u32 flags)
 {
-    struct file *file;
+    SOCKET_FILE file = NULL;
     u32 done = 0;
     long result = get_socket(fd, &file);
     if (result < 0) {
@@ -600,7 +567,6 @@ long sys_sendmmsg(int fd, struct mmsghdr __user *messages, u32 count, u32 flags)
             result = -EFAULT;
         }
     }
-    file_put(file);
     return done != 0 ? (long)done : result;
 }
 
@@ -610,7 +576,7 @@ long sys_recvfrom(int fd, void __user *base, size_t size, u32 flags, void __user
                   s32 __user *address_size)
 {
     struct received got = {0};
-    struct file *file;
+    SOCKET_FILE file = NULL;
 
     long result = get_socket(fd, &file);
     if (result < 0) {
@@ -625,7 +591,6 @@ long sys_recvfrom(int fd, void __user *base, size_t size, u32 flags, void __user
         result = error < 0 ? error : result;
     }
     received_put(&got);
-    file_put(file);
     return result;
 }
 
@@ -672,14 +637,9 @@ static long receive_message(struct file *file, struct msghdr __user *user, u32 f
 
 long sys_recvmsg(int fd, struct msghdr __user *message, u32 flags)
 {
-    struct file *file;
-    long result = get_socket(fd, &file);
-    if (result < 0) {
-        return result;
-    }
-    result = receive_message(file, message, flags);
-    file_put(file);
-    return result;
+    SOCKET_FILE file = NULL;
+    long error = get_socket(fd, &file);
+    return error < 0 ? error : receive_message(file, message, flags);
 }
 
 static long receive_messages(struct file *file, struct mmsghdr __user *messages, u32 count, u32 flags,
@@ -706,7 +666,7 @@ static long receive_messages(struct file *file, struct mmsghdr __user *messages,
 long sys_recvmmsg(int fd, struct mmsghdr __user *messages, u32 count, u32 flags,
                   struct timespec __user *timeout)
 {
-    struct file *file;
+    SOCKET_FILE file = NULL;
     u64 ns, deadline = FOREVER;
 
     if (timeout != NULL) {
@@ -716,13 +676,8 @@ long sys_recvmmsg(int fd, struct mmsghdr __user *messages, u32 count, u32 flags,
         }
         deadline = deadline_after(ns);
     }
-    long result = get_socket(fd, &file);
-    if (result < 0) {
-        return result;
-    }
-    result = receive_messages(file, messages, count, flags, deadline);
-    file_put(file);
-    return result;
+    long error = get_socket(fd, &file);
+    return error < 0 ? error : receive_messages(file, messages, count, flags, deadline);
 }
 
 /* ---- Options ---- */
@@ -802,14 +757,12 @@ static long get_option(struct sock *sock, int option, void __user *to, s32 __use
 
 long sys_getsockopt(int fd, int level, int option, void __user *value, s32 __user *size)
 {
-    struct file *file;
+    SOCKET_FILE file = NULL;
     long error = get_socket(fd, &file);
     if (error < 0) {
         return error;
     }
-    error = level != SOL_SOCKET ? -EOPNOTSUPP : get_option(file->data, option, value, size);
-    file_put(file);
-    return error;
+    return level != SOL_SOCKET ? -EOPNOTSUPP : get_option(file->data, option, value, size);
 }
 
 static long set_timeout(u64 *ns, const void __user *value, u32 size)
@@ -862,16 +815,14 @@ static long set_option(struct sock *sock, int option, const void __user *user, u
 
 long sys_setsockopt(int fd, int level, int option, const void __user *value, int size)
 {
-    struct file *file;
+    SOCKET_FILE file = NULL;
     long error = get_socket(fd, &file);
     if (error < 0) {
         return error;
     }
-    error = size < 0              ? -EINVAL
-            : level != SOL_SOCKET ? -EOPNOTSUPP
-                                  : set_option(file->data, option, value, size);
-    file_put(file);
-    return error;
+    return size < 0              ? -EINVAL
+           : level != SOL_SOCKET ? -EOPNOTSUPP
+                                 : set_option(file->data, option, value, size);
 }
 
 static long socket_start(void)
