@@ -34,6 +34,7 @@ struct eventpoll {
     u32 volatile nested;     /* (epoll_mutex and lock) items whose files are instances, too */
     KSPIN_LOCK ready_lock;
     LIST_ENTRY ready;          /* (ready_lock) */
+    u64 looks;                 /* (who looks) how often somebody has begun to go through the list */
     struct wait_queue waiters; /* in epoll_wait */
     struct wait_queue pollers; /* those that poll the instance itself, woken by dpc */
     KDPC dpc;
@@ -49,6 +50,7 @@ struct epitem {
     LIST_ENTRY ready_links; /* (ready_lock) */
     LIST_ENTRY links_again; /* (instance's lock) of those that stay ready, while events are collected */
     bool queued;            /* (ready_lock) on the ready list */
+    u64 look;               /* (who looks) that has taken it off the list last */
     struct eventpoll *ep;
     struct file *file;
     int fd;
@@ -62,8 +64,8 @@ struct epitem {
 
 static struct mutex epoll_mutex;
 static PETHREAD volatile epoll_owner; /* (epoll_mutex); read without: is it the current thread? Some are no task's */
-static u32 epoll_depth;                   /* (epoll_mutex) */
-static u64 searches;                      /* (epoll_mutex) see may_nest */
+static u32 epoll_depth;               /* (epoll_mutex) */
+static u64 searches;                  /* (epoll_mutex) see may_nest */
 static const struct file_operations epoll_ops;
 
 static bool is_epoll(const struct file *file)
@@ -449,15 +451,17 @@ long sys_epoll_ctl(int epfd, int op, int fd, struct epoll_event __user *user_eve
 
 /* ---- epoll_wait ---- */
 
-/* The next item of the list. NULL: none. */
+/* The next item of the list, each at most once a look: one that comes again meanwhile ends it, as what is behind has come later
+   still. NULL: none. */
 static struct epitem *take_ready(struct eventpoll *ep)
 {
     struct epitem *item = NULL;
     KIRQL irql = KeAcquireSpinLockRaiseToDpc(&ep->ready_lock);
 
-    if (!IsListEmpty(&ep->ready)) {
+    if (!IsListEmpty(&ep->ready) && CONTAINING_RECORD(ep->ready.Flink, struct epitem, ready_links)->look != ep->looks) {
         item = CONTAINING_RECORD(RemoveHeadList(&ep->ready), struct epitem, ready_links);
         item->queued = false;
+        item->look = ep->looks;
     }
     KeReleaseSpinLock(&ep->ready_lock, irql);
     MemoryBarrier(); /* what changes from now on queues it again */
@@ -504,6 +508,7 @@ static long collect(struct eventpoll *ep, struct epoll_event __user *events, int
     long count = 0, told = 0;
 
     InitializeListHead(&again);
+    ep->looks++;
     while (count < most && told >= 0 && (item = take_ready(ep)) != NULL) {
         told = tell(item, events + count, &again);
         count += told > 0;
@@ -517,7 +522,7 @@ static long collect_once(struct eventpoll *ep, struct epoll_event __user *events
     bool nested = begin_look(ep);
     long count = collect(ep, events, most);
     end_look(ep, nested);
-    if (count > 0 && has_ready(ep)) {
+    if (count != 0 && has_ready(ep)) { /* also when this one could not be told */
         wake_one(&ep->waiters); /* something is left for the next one */
     }
     return count;
@@ -600,6 +605,7 @@ static bool any_ready(struct eventpoll *ep)
 {
     struct epitem *item;
 
+    ep->looks++;
     while ((item = take_ready(ep)) != NULL) {
         if (item_look(item, NULL) != 0) {
             queue_item(item);

@@ -2,7 +2,7 @@
 // build: musl
 // flags: -w
 /* epoll by one program: registering, level and edge, one shot, nested instances, files that are closed while they
-   are registered; and poll and select beside it. */
+   are registered, or become ready while they are told; and poll and select beside it. */
 #include "test.h"
 
 #include <fcntl.h>
@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/select.h>
+#include <sys/wait.h>
 #include <time.h>
 
 static int ep;
@@ -212,6 +213,50 @@ static long long now(void)
     return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
 
+/* Five instances in a row, each 200 times in the next one: one look at each says how deep they lie. */
+static void often_nested(void)
+{
+    int first = epoll_create1(0), inner = first, errors = 0;
+    struct epoll_event e = {.events = EPOLLIN};
+    long long from = now();
+
+    for (int level = 0; level < 4; level++) {
+        int outer = epoll_create1(0);
+        for (int i = 0; i < 200; i++) {
+            errors += epoll_ctl(outer, EPOLL_CTL_ADD, dup(inner), &e) != 0;
+        }
+        inner = outer;
+    }
+    SHOW(errors);
+    SHOW(epoll_ctl(first, EPOLL_CTL_ADD, inner, &e));
+    HOLDS(now() - from < 10000);
+    syscall(436, 3, 1023, 0); /* close_range */
+}
+
+/* One that becomes ready again while it is told is told once, and stays ready. */
+static void told_once(void)
+{
+    int fd = eventfd(0, EFD_NONBLOCK), once = 1;
+    unsigned long long one = 1;
+    struct epoll_event e[8];
+
+    ep = epoll_create1(0);
+    SHOW(control(EPOLL_CTL_ADD, fd, EPOLLIN));
+    fflush(stdout);
+    pid_t child = fork();
+    while (child == 0) {
+        write(fd, &one, sizeof(one));
+    }
+    for (int i = 0; i < 5000; i++) {
+        once &= epoll_wait(ep, e, 8, -1) == 1;
+    }
+    HOLDS(once);
+    kill(child, SIGKILL);
+    SHOW(waitpid(child, NULL, 0) == child);
+    close(fd);
+    close(ep);
+}
+
 static volatile int signals;
 static void on_signal(int sig)
 {
@@ -301,6 +346,8 @@ int main(void)
     level_and_edge();
     closed_files();
     nested();
+    often_nested();
+    told_once();
     times();
     many_polled();
     return 0;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/time.h>
 #include <sys/timerfd.h>
 #include <time.h>
 
@@ -131,6 +132,30 @@ static void timers(void)
     }
 }
 
+static void on_alarm(int sig)
+{
+}
+
+/* A signal ends a wait for an expiry; the next one finds the timer, and its queue, in order. */
+static void broken_off(void)
+{
+    struct sigaction action = {.sa_handler = on_alarm};
+    struct itimerval alarm = {{0, 0}, {0, 20000}};
+    struct itimerspec late = {{0, 0}, {1000, 0}}, soon = {{0, 0}, {0, 1000000}};
+    int fd = timerfd_create(CLOCK_MONOTONIC, 0);
+
+    sigaction(SIGALRM, &action, NULL);
+    for (int i = 0; i < 3; i++) {
+        timerfd_settime(fd, 0, &late, NULL);
+        setitimer(ITIMER_REAL, &alarm, NULL);
+        SHOW(take(fd));
+        SHOW(errno == EINTR);
+        timerfd_settime(fd, 0, &soon, NULL);
+        SHOW(take(fd));
+    }
+    close(fd);
+}
+
 static void signals(void)
 {
     struct signalfd_siginfo info[3];
@@ -184,6 +209,7 @@ int main(void)
 {
     events();
     timers();
+    broken_off();
     signals();
     return 0;
 }

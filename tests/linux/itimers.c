@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // build: musl glibc
 // flags: -w
-/* alarm, interval timers and POSIX timers: who expires, how often, what is left, what is refused; sleeps on several
-   clocks; a sleep that a stop breaks off goes on. */
+/* alarm, interval timers and POSIX timers: who expires, how often, what is left, what is refused, timers that others delete as
+   soon as they are there; sleeps on several clocks; a sleep that a stop breaks off goes on. */
 #include "test.h"
 
 #include <poll.h>
@@ -243,6 +243,37 @@ static void processor_timer(void)
     SHOW(timer_delete(timer));
 }
 
+static volatile int next_timer, all_made;
+
+static void *delete_at_once(void *unused)
+{
+    while (!all_made) {
+        syscall(SYS_timer_delete, next_timer);
+    }
+    return NULL;
+}
+
+/* A thread deletes each timer as soon as it can, whether it is set, or expires, or is still being made. */
+static void deleted_by_others(void)
+{
+    struct itimerspec set = {.it_value = {0, 1}, .it_interval = {0, 1}};
+    pthread_t thread;
+    int id, failed = 0;
+
+    signal(SIGALRM, SIG_IGN);
+    pthread_create(&thread, NULL, delete_at_once, NULL);
+    for (int i = 0; i < 3000; i++) {
+        failed += syscall(SYS_timer_create, CLOCK_MONOTONIC, NULL, &id) != 0;
+        set.it_value.tv_nsec = 1 + i % 10 * 20000;
+        syscall(SYS_timer_settime, id, 0, &set, NULL);
+        syscall(SYS_timer_delete, id); /* if it has escaped */
+        next_timer = id + 1;
+    }
+    all_made = 1;
+    pthread_join(thread, NULL);
+    SHOW(failed);
+}
+
 static void clocks(void)
 {
     struct timespec time;
@@ -350,6 +381,7 @@ int main(void)
     pthread_create(&thread, NULL, wait_in_thread, NULL);
     pthread_join(thread, NULL);
     processor_timer();
+    deleted_by_others();
     clocks();
     sleeps();
     interrupted_sleep();
