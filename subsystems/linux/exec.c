@@ -1012,8 +1012,9 @@ static struct program *program_from_user(const struct execution *what, long *err
 /* What the new program does not share with anybody, made while the old one can still be told of failure. */
 struct fresh {
     struct mm *mm;
-    struct sighand *sighand; /* NULL: the old one was not shared */
-    struct files *files;     /* likewise */
+    struct sighand *sighand;
+    struct files *files; /* NULL: the old ones were not shared, which only the caller could have changed. For nothing when those who
+                            shared them were tasks of the same process, which have ended since: then what the table owns stays */
 };
 
 static void fresh_put(struct fresh *fresh)
@@ -1025,14 +1026,12 @@ static void fresh_put(struct fresh *fresh)
 
 static long fresh_create(struct fresh *fresh, const struct task *task)
 {
-    struct process *process = task->process;
-    bool shares_signals = process->sighand->refs > 1, shares_files = task->files->refs > 1;
+    bool shares_files = task->files->refs > 1;
 
     fresh->mm = mm_create();
-    fresh->sighand = shares_signals ? sighand_create(process->sighand) : NULL;
+    fresh->sighand = sighand_create(NULL);
     fresh->files = shares_files ? files_copy(task->files) : NULL;
-    if (fresh->mm == NULL || (shares_signals && fresh->sighand == NULL) ||
-        (shares_files && fresh->files == NULL)) {
+    if (fresh->mm == NULL || fresh->sighand == NULL || (shares_files && fresh->files == NULL)) {
         fresh_put(fresh);
         return -ENOMEM;
     }
@@ -1044,17 +1043,17 @@ static long fresh_create(struct fresh *fresh, const struct task *task)
 static void fresh_use(struct fresh *fresh, struct task *task)
 {
     struct process *process = task->process;
-    struct fresh old = {.mm = process->mm};
+    struct fresh old = {.mm = process->mm, .sighand = process->sighand};
 
     mutex_lock(&tasklist_lock);
     process->mm = fresh->mm;
-    if (fresh->sighand != NULL) {
-        old.sighand = process->sighand;
-        process->sighand = fresh->sighand;
-    }
-    if (fresh->files != NULL) {
+    memcpy(fresh->sighand->action, old.sighand->action, sizeof(old.sighand->action)); /* as they are now: others could set them */
+    process->sighand = fresh->sighand;
+    if (fresh->files != NULL && task->files->refs > 1) {
         old.files = task->files;
         task->files = fresh->files;
+    } else {
+        old.files = fresh->files;
     }
     process->exit_signal = SIGCHLD;
     task->tid = process->pid;
@@ -1085,7 +1084,7 @@ static void start_over(struct program *program, struct task *task)
     timers_delete(process, false);
     process->has_execed = true;
     files_close_on_exec(task->files);
-    process->undumpable = process->keeps_capabilities = false;
+    process->undumpable = process->keeps_capabilities = process->uses_barriers = false;
     kernel.SetDescriptorBase(PS_BASE_FS, 0);
     kernel.SetDescriptorBase(PS_BASE_GS, 0);
     kernel.SetRegisters(task->thread, &regs);
