@@ -171,9 +171,9 @@ typedef struct _PS_SUBSYSTEM_ROUTINES {
        one alertable wait of it, the present one or the next before that, is broken off with STATUS_ALERTED. */
     VOID (*RequestReturnToUser)(PETHREAD Thread, BOOLEAN Interrupt);
     /* A new, empty address space takes the place of the current process's (exec). Its other threads are ended first, and waited
-       for: each has had its ThreadExit. STATUS_THREAD_IS_TERMINATING: somebody has ended the current thread, too. Unless
-       STATUS_SUCCESS, the space is the old one. */
-    NTSTATUS (*ReplaceAddressSpace)(VOID);
+       for: each has had its ThreadExit. Leave is called when they have, with the old space still there and no memory to fail for.
+       STATUS_THREAD_IS_TERMINATING: somebody has ended the current thread, too. Unless STATUS_SUCCESS, the space is the old one. */
+    NTSTATUS (*ReplaceAddressSpace)(VOID (*Leave)(VOID));
     /* New names of the image for queries (exec). */
     NTSTATUS (*SetImageName)(PEPROCESS Process, PCUNICODE_STRING ImageFileName);
     ULONG64 (*GetProcessCycles)(PEPROCESS Process);

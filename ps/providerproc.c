@@ -146,7 +146,7 @@ static VOID PspRequestReturnToUser(PETHREAD Thread, BOOLEAN Interrupt)
 
 /* The process is left with one thread, the current one, which changes over by way of the System process's space. Another one
    could be joining, a system thread of a driver's: it is counted, or it finds the new space. */
-static NTSTATUS PspReplaceAddressSpace(VOID)
+static NTSTATUS PspReplaceAddressSpace(VOID (*Leave)(VOID))
 {
     PEPROCESS Process = PspHomeProcess();
     PMM_ADDRESS_SPACE Unused;
@@ -156,15 +156,15 @@ static NTSTATUS PspReplaceAddressSpace(VOID)
         return STATUS_INVALID_PARAMETER;
     }
     NTSTATUS Status = MmCreateAddressSpace(&Unused);
-    if (NT_SUCCESS(Status)) {
-        Status = PspEndOtherThreads(STATUS_SUCCESS);
-        if (!NT_SUCCESS(Status)) {
-            MmDereferenceAddressSpace(Unused);
-        }
-    }
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
+    Status = PspEndOtherThreads(STATUS_SUCCESS);
+    if (!NT_SUCCESS(Status)) {
+        MmDereferenceAddressSpace(Unused);
+        return Status;
+    }
+    Leave();
     KeAttachSpace(&PsInitialSystemProcess->Pcb, &KiKernelSpace, &Before);
     KeLockExclusive(&Process->Lock);
     bool Alone = Process->ActiveThreads == 1;

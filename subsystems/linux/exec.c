@@ -1103,6 +1103,13 @@ static long create_native(struct program *program)
     return native_create(current_process(), program->main.inode, &strings);
 }
 
+/* The other tasks have ended, and the old memory is still there. */
+static void leave_memory(void)
+{
+    struct task *task = current_task();
+    memory_release(task, task->process->mm->refs > 1);
+}
+
 static long replace_program(struct program *program)
 {
     struct task *task = current_task();
@@ -1120,8 +1127,7 @@ static long replace_program(struct program *program)
     }
     bool made_native = program->main.elf.Native && error == 0;
     if (error == 0) {
-        memory_release(task, task->process->mm->refs > 1); /* as long as it is there */
-        error = error_of(kernel.ReplaceAddressSpace());
+        error = error_of(kernel.ReplaceAddressSpace(leave_memory));
     }
     if (error < 0) {
         if (made_native) { /* what is there may be another task's */

@@ -26,7 +26,7 @@ static struct {
     PVOID volatile ThreadContext, ProcessContext; /* as they came back */
     volatile BOOLEAN WrongContext, ExitElsewhere, MemoryLeft; /* the last: at ProcessExit */
     volatile LONG Replaced, Overtaken;                        /* answers of ReplaceAddressSpace */
-    volatile LONG ExitsBefore;                                /* ThreadExits when it succeeded */
+    volatile LONG ExitsBefore;                                /* ThreadExits when the old space was left */
     volatile NTSTATUS Unregister; /* from inside */
     HANDLE ExitThreadId;          /* where ProcessExit ran */
     LONGLONG ExitTime;            /* of the process of that thread */
@@ -94,15 +94,19 @@ static VOID DoWrong(VOID)
 
 static volatile LONG ToReplace;
 
+static VOID LeaveSpace(VOID)
+{
+    Seen.ExitsBefore = Seen.ThreadExits;
+}
+
 static VOID Replace(VOID)
 {
     InterlockedDecrement(&ToReplace);
     while (ToReplace > 0) {
         Kernel.YieldExecution();
     }
-    NTSTATUS Status = Kernel.ReplaceAddressSpace();
+    NTSTATUS Status = Kernel.ReplaceAddressSpace(LeaveSpace);
     if (Status == STATUS_SUCCESS) {
-        Seen.ExitsBefore = Seen.ThreadExits;
         InterlockedIncrement(&Seen.Replaced);
     } else if (Status == STATUS_THREAD_IS_TERMINATING) {
         InterlockedIncrement(&Seen.Overtaken);
