@@ -41,7 +41,7 @@ void child_changed(struct process *process, int code, int status)
     struct process *parent = process->parent;
     bool ended = code != CLD_STOPPED && code != CLD_CONTINUED;
 
-    if (!ended) {
+    if (code == CLD_STOPPED) { /* that it goes on has been noted when SIGCONT was sent */
         process->changed_code = code;
         process->changed_status = status;
     }

@@ -128,7 +128,8 @@ static void continue_process(struct process *process)
     }
     process->tell_continued = process->stop_state == STOPPED;
     process->stop_state = NOT_STOPPED;
-    process->changed_code = 0; /* that it has stopped is true no more */
+    process->changed_code = process->tell_continued ? CLD_CONTINUED : 0; /* for waits at once; the signal comes when it runs */
+    process->changed_status = SIGCONT;
     for (PLIST_ENTRY at = process->tasks.Flink; at != &process->tasks; at = at->Flink) {
         CONTAINING_RECORD(at, struct task, links)->stop_wanted = false;
     }
