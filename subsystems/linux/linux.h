@@ -942,8 +942,6 @@ long vdso_start(void);
 void vdso_stop(void); /* also after a start that failed half-way */
 /* Maps it so that it ends at `end`; where it begins, 0: it cannot be there. */
 u64 vdso_map(PEPROCESS process, u64 end);
-/* The realtime clock is so far ahead of the monotonic one now: in 100 ns. */
-void vdso_set_realtime(u64 units);
 
 /* ---- Programs (exec.c) ---- */
 

@@ -12,15 +12,11 @@ extern const u8 vdso_image[], vdso_image_end[];
 
 static PMM_SECTION_HANDLE data_section, image_section;
 
-static long write_data(size_t offset, const void *value, size_t size)
-{
-    SIZE_T done;
-    return error_of(kernel.WriteSection(data_section, offset, value, size, &done));
-}
-
 long vdso_start(void)
 {
     PS_TIME_BASE base;
+    SIZE_T done;
+
     kernel.QueryTimeBase(&base);
     struct vdso_data data = {
         .scale = base.Scale,
@@ -30,7 +26,7 @@ long vdso_start(void)
     };
     long error = error_of(kernel.CreateSection(PAGE_SIZE, &data_section));
     if (error == 0) {
-        error = write_data(0, &data, sizeof(data));
+        error = error_of(kernel.WriteSection(data_section, 0, &data, sizeof(data), &done));
     }
     if (error == 0) {
         error = error_of(kernel.CreateDataSection(vdso_image, vdso_image_end - vdso_image, &image_section));
@@ -46,20 +42,6 @@ void vdso_stop(void)
     if (image_section != NULL) {
         kernel.DereferenceSection(image_section);
     }
-}
-
-void vdso_set_realtime(u64 units)
-{
-    static struct mutex lock; /* zero: initialised */
-    static u32 sequence;      /* (lock) */
-
-    mutex_lock(&lock);
-    sequence++;
-    write_data(offsetof(struct vdso_data, sequence), &sequence, sizeof(sequence));
-    write_data(offsetof(struct vdso_data, realtime), &units, sizeof(units));
-    sequence++;
-    write_data(offsetof(struct vdso_data, sequence), &sequence, sizeof(sequence));
-    mutex_unlock(&lock);
 }
 
 u64 vdso_map(PEPROCESS process, u64 end)

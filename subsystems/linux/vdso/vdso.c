@@ -51,16 +51,7 @@ static u64 cycles(void)
 
 static u64 realtime_units(void)
 {
-    for (;;) {
-        unsigned sequence = vvar.sequence;
-        __asm__ volatile("" : : : "memory");
-        u64 units = vvar.realtime + vdso_units(&vvar, cycles());
-        __asm__ volatile("" : : : "memory");
-        if (!(sequence & 1) && sequence == vvar.sequence) {
-            return units;
-        }
-        __builtin_ia32_pause();
-    }
+    return vvar.realtime + vdso_units(&vvar, cycles());
 }
 
 int __vdso_clock_gettime(int clock, struct timespec *time)

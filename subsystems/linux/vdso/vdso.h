@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The page that lies below the vDSO in every program: what its clocks are made of. The module writes it, programs read it. */
+/* The page that lies below the vDSO in every program: what its clocks are made of. The module writes it when it starts: nobody
+   sets the clock. */
 #ifndef LINUX_VDSO_H
 #define LINUX_VDSO_H
 
 struct vdso_data {
-    volatile unsigned sequence; /* odd while the rest is being written */
     unsigned scale;
-    unsigned long start_cycles, units_per_cycle; /* 100 ns a cycle, scaled by 2^scale: constant */
+    unsigned long start_cycles, units_per_cycle; /* 100 ns a cycle, scaled by 2^scale */
     unsigned long realtime;                      /* since 1970, in the same units, when the monotonic clock began */
 };
 
