@@ -589,6 +589,7 @@ static void system_names(struct shown *s)
 {
     struct utsname name;
     if (fetch(s, &name, sizeof(name))) {
+        name.sysname[sizeof(name.sysname) - 1] = name.nodename[sizeof(name.nodename) - 1] = 0; /* another thread's, by now */
         print(s->text, "{sysname=\"%s\", nodename=\"%s\", ...}", name.sysname, name.nodename);
     }
 }

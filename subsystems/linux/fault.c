@@ -85,7 +85,6 @@ static const struct fault {
     {STATUS_SINGLE_STEP, SIGTRAP, TRAP_TRACE},
     {STATUS_DATATYPE_MISALIGNMENT, SIGBUS, BUS_ADRALN},
     {STATUS_ARRAY_BOUNDS_EXCEEDED, SIGSEGV, 0},
-    {STATUS_NO_MEMORY, SIGKILL, 0}, /* a page that was promised cannot be had */
 };
 
 BOOLEAN linux_exception(PEXCEPTION_RECORD record, KTRAP_FRAME *frame)
@@ -98,6 +97,10 @@ BOOLEAN linux_exception(PEXCEPTION_RECORD record, KTRAP_FRAME *frame)
         if (!vsyscall(record, frame)) {
             memory_fault(record, frame);
         }
+        return TRUE;
+    case STATUS_NO_MEMORY: /* a page that was promised cannot be had */
+        DbgPrint("linux: no memory for a page of process %d\n", current_process()->pid);
+        force_signal(SIGKILL, SI_KERNEL, record->ExceptionInformation[1], frame);
         return TRUE;
     }
     for (size_t i = 0; i < ARRAYSIZE(faults); i++) {

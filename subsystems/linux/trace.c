@@ -216,7 +216,7 @@ static void show_poll_result(struct text *text, const struct traced_call *call, 
 static void finish_line(struct traced_call *call, long result)
 {
     static const char spaces[RESULT_COLUMN + 1] = "                                        ";
-    char *part = zalloc(PART_SIZE), tail[256];
+    char *part = zalloc(PART_SIZE), tail[256], called[32];
     struct text text = {.data = part, .size = PART_SIZE, .fixed = true};
     struct text end = {.data = tail, .size = sizeof(tail) - 1, .fixed = true};
     struct task *task = current_task();
@@ -234,7 +234,7 @@ static void finish_line(struct traced_call *call, long result)
     struct sink *sink = lock_sink(task->process->trace);
     if (sink->tid != task->tid) {
         begin_line(sink, task->tid);
-        struct text name = {.data = tail + sizeof(tail) / 2, .size = sizeof(tail) / 2, .fixed = true};
+        struct text name = {.data = called, .size = sizeof(called), .fixed = true};
         show_call_name(&name, call->number);
         put_string(sink, "<... ");
         put(sink, name.data, name.used);
