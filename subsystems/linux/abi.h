@@ -812,6 +812,7 @@ struct fpx_sw_bytes {
 #define PR_CAP_AMBIENT_RAISE     2
 #define PR_CAP_AMBIENT_CLEAR_ALL 4
 
+#define CAP_KILL         5
 #define CAP_SETGID       6
 #define CAP_SETUID       7
 #define CAP_SETPCAP      8

@@ -53,7 +53,8 @@ static void leave_children(struct task *task)
         }
         child->parent_tid = other != NULL ? other->tid : 0;
         if (child->death_signal != 0 && !child->zombie) {
-            const siginfo_t info = {.si_signo = child->death_signal, .si_code = SI_USER, .si_pid = process->pid};
+            const siginfo_t info = {.si_signo = child->death_signal, .si_code = SI_USER, .si_pid = process->pid,
+                                    .si_uid = process->creds.uid[REAL]};
             send_signal_locked(child, NULL, &info);
         }
     }

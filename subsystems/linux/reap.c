@@ -54,7 +54,7 @@ void child_changed(struct process *process, int code, int status)
                                      (!ended && (action->sa_flags & SA_NOCLDSTOP)));
     if (sig != 0 && !silent) {
         const siginfo_t info = {
-            .si_signo = sig, .si_code = code, .si_pid = process->pid, .si_status = status};
+            .si_signo = sig, .si_code = code, .si_pid = process->pid, .si_uid = process->creds.uid[REAL], .si_status = status};
         send_signal_locked(parent, NULL, &info);
     }
     wake_all(&parent->child_wait);
@@ -136,6 +136,7 @@ struct wait {
     s32 id;
     u32 options;
     s32 pid; /* of the child; 0: none */
+    u32 uid;
     int code, status; /* CLD_*; exit code or signal */
     s32 wait_status;
     u64 cycles, maxrss;
@@ -157,6 +158,7 @@ static bool is_meant(const struct wait *wait, const struct process *child)
 static void found(struct wait *wait, const struct process *child, int code, int status)
 {
     wait->pid = child->pid;
+    wait->uid = child->creds.uid[REAL];
     wait->code = code;
     wait->status = status;
     wait->cycles = kernel.GetProcessCycles(child->object) + child->children_cycles;
@@ -292,6 +294,7 @@ static long put_info(const struct wait *wait, siginfo_t __user *to)
         .si_signo = wait->pid != 0 ? SIGCHLD : 0,
         .si_code = wait->code,
         .si_pid = wait->pid,
+        .si_uid = wait->uid,
         .si_status = wait->status,
     };
     const size_t first = offsetof(siginfo_t, __pad), second = offsetof(siginfo_t, si_pid);

@@ -11,7 +11,19 @@ static bool is_signal(int sig)
 
 static siginfo_t from_self(int sig, int code)
 {
-    return (siginfo_t){.si_signo = sig, .si_code = code, .si_pid = current_process()->pid};
+    const struct process *self = current_process();
+    return (siginfo_t){.si_signo = sig, .si_code = code, .si_pid = self->pid, .si_uid = self->creds.uid[REAL]};
+}
+
+/* Who may not signal all may signal his own processes, and continue those of his session. tasklist_lock is held. */
+static bool may_signal(const struct process *process, int sig)
+{
+    const struct process *self = current_process();
+    const u32 *ids = process->creds.uid;
+    u32 real = self->creds.uid[REAL], effective = self->creds.uid[EFFECTIVE];
+
+    return process == self || (self->creds.effective >> CAP_KILL & 1) != 0 || real == ids[REAL] || real == ids[SAVED] ||
+           effective == ids[REAL] || effective == ids[SAVED] || (sig == SIGCONT && process->sid == self->sid);
 }
 
 /* Signal 0 only asks whether the receiver is there. */
@@ -20,10 +32,13 @@ static long send(struct process *process, struct task *task, const siginfo_t *in
     if (!is_signal(info->si_signo)) {
         return -EINVAL;
     }
+    if (!may_signal(process, info->si_signo)) {
+        return -EPERM;
+    }
     return info->si_signo == 0 ? 0 : send_signal_locked(process, task, info);
 }
 
-/* To a group, or to all but the caller. tasklist_lock is held. */
+/* To a group, or to all but the caller: those that it may signal. tasklist_lock is held. */
 static long send_to_many(s32 pid, const siginfo_t *info)
 {
     const struct process *self = current_process();
@@ -34,8 +49,11 @@ static long send_to_many(s32 pid, const siginfo_t *info)
         struct process *process = CONTAINING_RECORD(at, struct process, links);
         next = at->Flink;
         if (pid == -1 ? process != self && process->pid != 1 : process->pgid == pgid) {
-            error = send(process, NULL, info);
-            signal_missed(process, info->si_signo);
+            long sent = send(process, NULL, info);
+            error = error == 0 ? 0 : sent;
+            if (sent == 0) {
+                signal_missed(process, info->si_signo);
+            }
         }
     }
     return error;

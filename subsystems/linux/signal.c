@@ -202,10 +202,10 @@ void signal_group(s32 pgid, int sig)
 
 void signal_self(int sig)
 {
-    struct task *task = current_task();
-    siginfo_t info = {.si_signo = sig, .si_code = SI_USER, .si_pid = task->process->pid};
+    struct process *process = current_process();
+    siginfo_t info = {.si_signo = sig, .si_code = SI_USER, .si_pid = process->pid, .si_uid = process->creds.uid[REAL]};
 
-    send_signal(task->process, task, &info);
+    send_signal(process, current_task(), &info);
 }
 
 /* ---- Masks ---- */

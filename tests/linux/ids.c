@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 // build: musl glibc
 // needs: root
-/* Who a process is: ids, groups and capabilities, given away and taken back; and what prctl and its kin keep. */
+/* Who a process is: ids, groups and capabilities, given away and taken back; whom it may signal, and who is said to have done it;
+   and what prctl and its kin keep. */
 #include "test.h"
 
+#include <signal.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/timex.h>
+#include <sys/wait.h>
 
 #define VERSION_1 0x19980330
 #define VERSION_3 0x20080522
@@ -148,6 +151,59 @@ static void prctls(void)
     SHOW(prctl(12345));
 }
 
+static void show_sender(const sigset_t *set)
+{
+    siginfo_t info;
+    SHOW(sigwaitinfo(set, &info) == SIGUSR1);
+    SHOW(info.si_uid);
+}
+
+/* Of root's, its child's as another user, and its child's that is root only by its real id. */
+static void signalling(void)
+{
+    siginfo_t info;
+    sigset_t set;
+    pid_t root = getpid();
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        SHOW(syscall(SYS_setresuid, 1000, 1001, 1001));
+        SHOW(kill(root, 0));
+        SHOW(kill(root, SIGUSR1));
+        SHOW(kill(root, 65));
+        SHOW(kill(root, SIGCONT));
+        SHOW(syscall(SYS_tkill, root, SIGUSR1));
+        SHOW(sigqueue(root, SIGUSR1, (union sigval){.sival_int = 1}));
+        SHOW(kill(getpid(), SIGUSR1));
+        show_sender(&set);
+        pid_t other = fork();
+        if (other == 0) {
+            SHOW(syscall(SYS_setresuid, 1001, 1001, 1001));
+            kill(getppid(), SIGUSR1); /* by its saved id */
+            _exit(0);
+        }
+        show_sender(&set);
+        waitid(P_PID, other, &info, WEXITED);
+        SHOW(info.si_uid);
+        _exit(0);
+    }
+    waitid(P_PID, child, &info, WEXITED);
+    SHOW(info.si_uid);
+    child = fork();
+    if (child == 0) {
+        SHOW(syscall(SYS_setresuid, 0, 1000, 1000));
+        kill(root, SIGUSR1);
+        _exit(0);
+    }
+    show_sender(&set);
+    waitid(P_PID, child, &info, WEXITED);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
 int main(void)
 {
     char name[300] = "quite-another-name";
@@ -176,6 +232,7 @@ int main(void)
     HOLDS(adjtimex(&timex) >= 0);
     HOLDS(timex.tick == 10000 && timex.time.tv_sec > 1600000000);
     SHOW(syscall(SYS_adjtimex, 8L));
+    signalling();
     become_somebody();
     return 0;
 }
