@@ -50,15 +50,12 @@ static struct mm *mm_copy(struct mm *mm)
     struct mm *copy = mm_create();
     if (copy != NULL) {
         mutex_lock(&mm->lock);
-        copy->start_brk = mm->start_brk;
-        copy->brk = mm->brk;
-        copy->mmap_limit = mm->mmap_limit;
-        copy->start_stack = mm->start_stack;
-        copy->arg_start = mm->arg_start;
-        copy->arg_end = mm->arg_end;
-        copy->env_start = mm->env_start;
-        copy->env_end = mm->env_end;
+        *copy = *mm;
         mutex_unlock(&mm->lock);
+        copy->refs = 1;
+        mutex_init(&copy->lock);
+        copy->lock_future = 0; /* children do not inherit locks */
+        copy->populate_future = false;
     }
     return copy;
 }

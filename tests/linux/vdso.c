@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <sys/auxv.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <time.h>
 
 static const char *base;
@@ -154,6 +155,32 @@ static void times(void)
     SHOW(cpu(NULL, NULL, NULL));
 }
 
+static int is_named(void)
+{
+    char line[300];
+    int found = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+
+    while (maps != NULL && fgets(line, sizeof(line), maps) != NULL) {
+        found |= strstr(line, "[vdso]") != NULL;
+    }
+    return found;
+}
+
+/* A child has it, too, under the same name. */
+static void inherited(void)
+{
+    int status;
+
+    HOLDS(is_named());
+    fflush(stdout);
+    if (fork() == 0) {
+        _exit(is_named());
+    }
+    wait(&status);
+    SHOW(WEXITSTATUS(status));
+}
+
 static sigjmp_buf back;
 
 static void caught(int sig)
@@ -224,6 +251,7 @@ int main(void)
         clocks();
         times();
     }
+    inherited();
     vsyscalls();
     return 0;
 }
