@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // build: glibc musl
-/* execve and execveat: scripts and their interpreters, errors, descriptors that close, signals and limits that stay. */
+/* execve and execveat: scripts and their interpreters, errors, descriptors that close, signals, limits and
+   locks that stay. */
 #include "test.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -175,12 +177,22 @@ static void caught(int sig)
 {
 }
 
+static void *wait_for_ever(void *unused)
+{
+    for (;;) {
+        pause();
+    }
+}
+
 static void kept(void)
 {
     char *argv[] = {"zero", "-kept", NULL};
     sigset_t mask, old;
     struct rlimit limit = {77, 100};
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    pthread_t thread;
 
+    file("lock", "", 0600);
     signal(SIGUSR1, caught);
     signal(SIGUSR2, SIG_IGN);
     sigemptyset(&mask);
@@ -197,6 +209,10 @@ static void kept(void)
         dup2(1, 50);
         fcntl(50, F_SETFD, FD_CLOEXEC);
         dup2(1, 51);
+        dup2(open(in_folder("lock"), O_RDWR), 52);
+        fcntl(52, F_SETLK, &lock);
+        syscall(SYS_membarrier, 16, 0, 0);
+        pthread_create(&thread, NULL, wait_for_ever, NULL); /* has the descriptors, too, up to its end */
         sigaltstack(&(stack_t){.ss_sp = malloc(65536), .ss_size = 65536}, NULL);
         execve(self, argv, no_environment);
         _exit(1);
@@ -210,8 +226,10 @@ static int show_kept(void)
 {
     struct sigaction action;
     struct rlimit limit;
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     sigset_t mask, pending;
     stack_t stack;
+    int status;
 
     sigaction(SIGUSR1, NULL, &action);
     HOLDS(action.sa_handler == SIG_DFL);
@@ -229,7 +247,14 @@ static int show_kept(void)
     SHOW(fcntl(51, F_GETFD));
     sigaltstack(NULL, &stack);
     SHOW(stack.ss_flags == SS_DISABLE);
+    SHOW(syscall(SYS_membarrier, 8, 0, 0));
     fflush(stdout);
+    if (fork() == 0) {
+        fcntl(52, F_GETLK, &lock);
+        _exit(lock.l_type == F_WRLCK);
+    }
+    wait(&status);
+    SHOW(WEXITSTATUS(status));
     return 0;
 }
 
@@ -271,7 +296,7 @@ int main(int argc, char **argv)
     at();
     kept();
     vforked();
-    const char *const names[] = {"plain", "argument", "no-end", "empty", "blank", "missing", "text", "closed", "link",
+    const char *const names[] = {"plain", "argument", "no-end", "empty", "blank", "missing", "text", "closed", "link", "lock",
                                  "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7"};
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         unlink(in_folder(names[i]));
