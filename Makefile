@@ -195,7 +195,7 @@ RUN_FLAGS := --build $(BUILD) --smp $(SMP) --mem $(MEM) --accel $(ACCEL) $(if $(
              $(if $(APPEND),--append '$(APPEND)') $(if $(LINUX_ROOT),--add '$(LINUX_ROOT):/')
 
 run: all
-	@tools/run $(RUN_FLAGS) --timeout inf -- /bin/bash
+	@tools/run $(RUN_FLAGS) --timeout inf -- $(if $(BASH),/bin/bash,/bin/sh)
 
 # T="name..." chooses tests by name. NOSKIP=1: a test that is skipped is a failure.
 test: all tests
