@@ -114,7 +114,7 @@ typedef struct _PS_REGION_INFORMATION {
 #define PS_PIN_MAKE  2
 
 typedef struct _PS_WAIT_KEY {
-    PVOID Object;
+    ULONG64 Object;
     ULONG64 Offset;
 } PS_WAIT_KEY;
 
@@ -172,7 +172,9 @@ typedef struct _PS_SUBSYSTEM_ROUTINES {
     VOID (*RequestReturnToUser)(PETHREAD Thread, BOOLEAN Interrupt);
     /* A new, empty address space takes the place of the current process's (exec). Its other threads are ended first, and waited
        for: each has had its ThreadExit. Leave is called when they have, with the old space still there and no memory to fail for.
-       STATUS_THREAD_IS_TERMINATING: somebody has ended the current thread, too. Unless STATUS_SUCCESS, the space is the old one. */
+       STATUS_THREAD_IS_TERMINATING: somebody has ended the current thread, too. STATUS_INVALID_PARAMETER: a driver's system thread
+       is in the process, and no thread has been ended for this, unless it has come since. STATUS_NO_MEMORY. Unless STATUS_SUCCESS,
+       the space is the old one. */
     NTSTATUS (*ReplaceAddressSpace)(VOID (*Leave)(VOID));
     /* New names of the image for queries (exec). */
     NTSTATUS (*SetImageName)(PEPROCESS Process, PCUNICODE_STRING ImageFileName);

@@ -145,7 +145,7 @@ static VOID PspRequestReturnToUser(PETHREAD Thread, BOOLEAN Interrupt)
 }
 
 /* The process is left with one thread, the current one, which changes over by way of the System process's space. Another one
-   could be joining, a system thread of a driver's: it is counted, or it finds the new space. */
+   may have joined meanwhile, a system thread of a driver's: it is counted, or it finds the new space. */
 static NTSTATUS PspReplaceAddressSpace(VOID (*Leave)(VOID))
 {
     PEPROCESS Process = PspHomeProcess();
@@ -380,6 +380,14 @@ static VOID PspQueryMemory(PEPROCESS Process, PS_MEMORY_STATISTICS *Statistics)
     }
 }
 
+/* Gone is still there when the last reference goes, which a space may hold that somebody has attached to, whatever its provider
+   does meanwhile. */
+static VOID PspRetireSection(PMM_SECTION_HANDLE Section, VOID (*Gone)(PVOID Context), PVOID Context)
+{
+    PEX_MODULE Module = ExHandlers.ReferenceModule((PVOID)Gone);
+    MmRetireSection(Section, Gone, Context, Module != NULL ? &Module->Rundown : NULL);
+}
+
 static NTSTATUS PspQueryWaitKey(ULONG_PTR Address, BOOLEAN Shared, PS_WAIT_KEY *Key)
 {
     MM_WAIT_KEY Found;
@@ -485,7 +493,7 @@ const PS_SUBSYSTEM_ROUTINES PspSubsystemRoutines = {
     .QueryTimeBase = PspQueryTimeBase,
     .ConsoleSetInputDpc = IoConsoleSetInputDpc,
     .CreateFileSection = MmCreateFileSection,
-    .RetireSection = MmRetireSection,
+    .RetireSection = PspRetireSection,
     .PinSectionPage = MmPinSectionPage,
     .UnpinSectionPage = MmUnpinSectionPage,
     .QuerySection = MmQuerySection,

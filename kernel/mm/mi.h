@@ -171,6 +171,7 @@ struct _MM_SECTION {
     EX_PUSH_LOCK Lock;
     volatile LONG References; /* (a) */
     BOOLEAN Writable;         /* constant */
+    ULONG64 Serial;           /* constant; no other section ever has it */
     SIZE_T Size;              /* (Lock) bytes; constant when not writable */
     const UCHAR *Data;        /* constant; what pages without a frame of their own hold, ... */
     SIZE_T DataSize;          /* (Lock) ... so many bytes of it; zeros behind that */
@@ -180,6 +181,7 @@ struct _MM_SECTION {
     ULONG64 Epoch;            /* (Lock) counts shrinkings */
     void (*Gone)(PVOID);      /* set by the owner with its last reference: MmRetireSection */
     PVOID GoneContext;
+    PEX_RUNDOWN_REF GoneModule; /* NULL: none */
 };
 
 /* The frame of page Index with a reference for the caller: STATUS_IN_PAGE_ERROR beyond the end, STATUS_NO_MEMORY. Shared:

@@ -73,8 +73,8 @@ NTSTATUS MmCreateFileSection(const void *Data, SIZE_T Size, PMM_SECTION *Section
 void MmReferenceSection(PMM_SECTION Section);
 void MmDereferenceSection(PMM_SECTION Section);
 /* Gives the owner's reference up; Gone is called when the last one is, perhaps with a space's lock held: it frees memory, and
-   no more. */
-void MmRetireSection(PMM_SECTION Section, void (*Gone)(PVOID Context), PVOID Context);
+   no more. The protection of Module, its module's (NULL: the kernel's own), is released after that. */
+void MmRetireSection(PMM_SECTION Section, void (*Gone)(PVOID Context), PVOID Context, PEX_RUNDOWN_REF Module);
 /* Not data sections. Shrinking takes pages away from those who map them (they fault with STATUS_IN_PAGE_ERROR). */
 NTSTATUS MmResizeSection(PMM_SECTION Section, SIZE_T NewSize);
 /* Copies from or to a kernel buffer. *Done: bytes moved; reading stops at the end. */
@@ -158,8 +158,8 @@ NTSTATUS MmProtectRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size, U
 /* Those of Mask become what Value says (MM_REGION_*). Status as MmProtectRegion. */
 NTSTATUS MmSetRegionAttributes(PMM_ADDRESS_SPACE Space, ULONG_PTR Base, SIZE_T Size, ULONG Mask, ULONG Value);
 /*
- * [Old, Old + OldSize) becomes [*Base, *Base + NewSize): its pages move along, no byte is copied. All bytes are of one region
- * (else STATUS_ACCESS_VIOLATION), and the two do not overlap (STATUS_INVALID_PARAMETER). Flags: MM_MAP_FIXED, NOREPLACE and TOPDOWN, as for
+ * [Old, Old + OldSize) becomes [*Base, *Base + NewSize): its pages move along, no byte is copied. All bytes are of one region,
+ * not of a stack that commits itself (else STATUS_ACCESS_VIOLATION), and the two do not overlap (STATUS_INVALID_PARAMETER). Flags: MM_MAP_FIXED, NOREPLACE and TOPDOWN, as for
  * MmMapRegion. With *Base == Old and FIXED it grows in place: STATUS_CONFLICTING_ADDRESSES when something is there. Keep: the
  * old range stays mapped, without its pages; OldSize 0 maps a shared region, or a part, a second time. STATUS_NO_MEMORY and
  * every other failure: all is as before.
@@ -181,9 +181,10 @@ NTSTATUS MmQueryRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, MM_REGION_INF
    threads would; protection is honoured, except that Force writes into read-only private pages (program loading). */
 NTSTATUS MmReadAddressSpace(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, void *Buffer, SIZE_T Size);
 NTSTATUS MmWriteAddressSpace(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, const void *Buffer, SIZE_T Size, BOOLEAN Force);
-/* A key that is equal for all who wait on the same user word: (section, offset) for shared memory, (space, address) else. */
+/* A key that is equal for all who wait on the same user word: (section, offset) for shared memory, (space, address) else. It holds
+   no reference; a section that comes later never has the same. */
 typedef struct _MM_WAIT_KEY {
-    PVOID Object;
+    ULONG64 Object;
     ULONG64 Offset;
 } MM_WAIT_KEY;
 NTSTATUS MmQueryWaitKey(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, BOOLEAN Shared, MM_WAIT_KEY *Key);

@@ -185,6 +185,7 @@ NTSTATUS MmMapRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR *Base, SIZE_T Size, ULON
     MI_REGION Template = {
         .Space = Space,
         .Section = Section,
+        .SectionEpoch = Section != NULL ? __atomic_load_n(&Section->Epoch, __ATOMIC_RELAXED) : 0, /* it shows no page yet */
         .Offset = Section != NULL ? Offset : 0,
         .Tag = Tag,
         .Edge = (Flags & MM_MAP_STACK) != 0 ? Offset : 0, /* a size, until it is known where */
@@ -403,7 +404,7 @@ static NTSTATUS MiMoveRegion(PMM_ADDRESS_SPACE Space, ULONG_PTR Old, SIZE_T OldS
     BOOLEAN InPlace = (Flags & MM_MAP_FIXED) != 0 && *Base == Old;
     NTSTATUS Status = STATUS_SUCCESS;
 
-    if (Source == NULL || Source->End - Old < OldSize || (OldSize == 0 && !Source->Shared)) {
+    if (Source == NULL || Source->End - Old < OldSize || (OldSize == 0 && !Source->Shared) || Source->Edge != 0) {
         return STATUS_ACCESS_VIOLATION;
     }
     MI_REGION Template = *Source;
@@ -565,7 +566,7 @@ NTSTATUS MmQueryWaitKey(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, BOOLEAN Shar
 {
     NTSTATUS Status = Address < MM_USER_END ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
 
-    *Key = (MM_WAIT_KEY){Space, Address};
+    *Key = (MM_WAIT_KEY){(ULONG_PTR)Space, Address};
     if (!Shared || !NT_SUCCESS(Status)) {
         return Status;
     }
@@ -574,7 +575,7 @@ NTSTATUS MmQueryWaitKey(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, BOOLEAN Shar
     if (Region == NULL) {
         Status = STATUS_ACCESS_VIOLATION;
     } else if (Region->Shared) {
-        *Key = (MM_WAIT_KEY){Region->Section, Region->Offset + (Address - Region->Start)};
+        *Key = (MM_WAIT_KEY){Region->Section->Serial, Region->Offset + (Address - Region->Start)};
     }
     KeUnlockShared(&Space->Lock);
     return Status;

@@ -146,7 +146,7 @@ static BOOLEAN MiMayMerge(const MI_REGION *Left, const MI_REGION *Right)
     return Left->End == Right->Start && Left->Section == Right->Section && Left->Tag == Right->Tag &&
            Left->Protection == Right->Protection && Left->Shared == Right->Shared &&
            Left->Attributes == Right->Attributes && Left->GrowDown == Right->GrowDown &&
-           Left->Edge == Right->Edge &&
+           Left->Edge == Right->Edge && Left->SectionEpoch == Right->SectionEpoch &&
            (Left->Section == NULL || Left->Offset + (Left->End - Left->Start) == Right->Offset);
 }
 
@@ -232,11 +232,12 @@ NTSTATUS MiCarveRange(PMI_REGION_TREE Regions, ULONG_PTR Start, ULONG_PTR End)
     if (Region == NULL || Region->Start >= End) {
         return STATUS_SUCCESS;
     }
-    NTSTATUS Status = MiSplitRegion(Regions, End);
+    BOOLEAN Inside = Region->Start < Start;
+    NTSTATUS Status = Inside && Start < Region->Edge ? STATUS_CONFLICTING_ADDRESSES : MiSplitRegion(Regions, End);
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    if (Region->Start < Start) {
+    if (Inside) {
         Regions->Pages -= (Region->End - Start) >> PAGE_SHIFT;
         MiResizeRegion(Region, Region->Start, Start);
         Region = MiNextRegion(Region);

@@ -21,8 +21,8 @@ typedef struct _MI_REGION {
     SIZE_T LargestHole;        /* and the largest hole between two of them */
     struct _MM_ADDRESS_SPACE *Space;
     LIST_ENTRY SectionLink; /* in the section's list of those who map it; (section's lock) */
-    ULONG64 SectionEpoch; /* the last shrinking of the section that this region has seen; (section's lock) */
     struct _MM_SECTION *Section; /* counted; NULL: demand-zero memory */
+    ULONG64 SectionEpoch;        /* the last shrinking of the section that this region has seen; (space's and section's lock) */
     ULONG64 Offset;              /* in the section, of Start */
     PVOID Tag;
     ULONG_PTR Edge; /* MM_MAP_STACK: where what is committed begins; else 0 */

@@ -21,6 +21,7 @@ typedef struct _MI_SECTION_PAGE {
 } MI_SECTION_PAGE, *PMI_SECTION_PAGE;
 
 volatile LONG64 MiSectionCount;
+static volatile LONG64 MiSectionSerial; /* (a) of the newest section */
 
 /* ---- The tree of frames. The section's lock is held ---- */
 
@@ -95,6 +96,7 @@ static NTSTATUS MiCreateSection(const void *Data, SIZE_T Size, BOOLEAN Writable,
     }
     ExInitializePushLock(&New->Lock);
     New->References = 1;
+    New->Serial = (ULONG64)InterlockedIncrement64(&MiSectionSerial);
     New->Writable = Writable;
     New->Data = Data;
     New->DataSize = Data != NULL ? Size : 0;
@@ -134,14 +136,18 @@ void MmDereferenceSection(PMM_SECTION Section)
         if (Section->Gone != NULL) {
             Section->Gone(Section->GoneContext);
         }
+        if (Section->GoneModule != NULL) {
+            ExReleaseRundownProtection(Section->GoneModule);
+        }
         ExFreePoolWithTag(Section, SECTION_TAG);
         InterlockedDecrement64(&MiSectionCount);
     }
 }
 
-void MmRetireSection(PMM_SECTION Section, void (*Gone)(PVOID Context), PVOID Context)
+void MmRetireSection(PMM_SECTION Section, void (*Gone)(PVOID Context), PVOID Context, PEX_RUNDOWN_REF Module)
 {
     Section->GoneContext = Context;
+    Section->GoneModule = Module;
     Section->Gone = Gone;
     MmDereferenceSection(Section);
 }
@@ -153,7 +159,6 @@ void MiAttachSection(PMI_REGION Region)
     MmReferenceSection(Section);
     if (MiSectionIsWritable(Section)) {
         KeLockExclusive(&Section->Lock);
-        Region->SectionEpoch = 0;
         InsertTailList(&Section->Regions, &Region->SectionLink);
         KeUnlockExclusive(&Section->Lock);
     }

@@ -74,7 +74,7 @@ static long key_of(u32 __user *word, u32 op, PS_WAIT_KEY *key)
 
 static struct futex_list *list_of(const PS_WAIT_KEY *key)
 {
-    u64 hash = ((u64)key->Object >> 4 ^ key->Offset >> 2) * 0x9e3779b97f4a7c15UL;
+    u64 hash = (key->Object << 20 ^ key->Offset >> 2) * 0x9e3779b97f4a7c15UL;
     return &lists[hash >> 56];
 }
 C_ASSERT(LISTS == 256);

@@ -326,6 +326,7 @@ static void StacksStayApart(void)
     CHECK_EQUAL(2, Regions.Count);
     CHECK_STATUS(STATUS_CONFLICTING_ADDRESSES, MiSplitRegion(&Regions, Address(5)));
     CHECK_STATUS(STATUS_CONFLICTING_ADDRESSES, MiCarveRange(&Regions, Address(0), Address(5)));
+    CHECK_STATUS(STATUS_CONFLICTING_ADDRESSES, MiCarveRange(&Regions, Address(5), Address(10)));
     CHECK_EQUAL(2, Regions.Count);
     CHECK_STATUS(STATUS_SUCCESS, MiSplitRegion(&Regions, Address(8)));
     CHECK_EQUAL(3, Regions.Count);

@@ -4,6 +4,7 @@
  * or nothing (leaver.kind=ok). Everything else is set up as well, and undone.
  */
 #include "../ktest.h"
+#include <subsystem.h>
 
 static PKINTERRUPT Interrupt;
 static PCALLBACK_OBJECT CallbackObject;
@@ -109,13 +110,82 @@ static VOID UndoPeriodic(VOID)
     ExFreePoolWithTag(Pooled, 'vaeL');
 }
 
+/* ---- A section whose last reference goes late ---- */
+
+static PS_SUBSYSTEM_ROUTINES Kernel = {.Version = PS_SUBSYSTEM_VERSION, .Size = sizeof(Kernel)};
+static PPS_PROVIDER Provider;
+static PEPROCESS Process;
+
+static VOID SystemCall(PKTRAP_FRAME Frame)
+{
+}
+
+static BOOLEAN Exception(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame)
+{
+    return FALSE;
+}
+
+static VOID ThreadExit(PETHREAD Thread, PVOID Context)
+{
+}
+
+static VOID ProcessExit(PEPROCESS Ended, PVOID Context)
+{
+}
+
+static const PS_SUBSYSTEM_PROVIDER Table = {
+    .Version = PS_SUBSYSTEM_VERSION,
+    .Size = sizeof(PS_SUBSYSTEM_PROVIDER),
+    .Name = "leaver",
+    .SubsystemInformationType = SubsystemInformationTypeWSL,
+    .DispatchSystemCall = SystemCall,
+    .DispatchException = Exception,
+    .ThreadExit = ThreadExit,
+    .ProcessExit = ProcessExit,
+};
+
+static VOID Gone(PVOID Block)
+{
+    ExFreePoolWithTag(Block, 'vaeL');
+}
+
+static NTSTATUS MapAndRetire(PVOID Block)
+{
+    ULONG_PTR Base = 0x10000;
+    PMM_SECTION_HANDLE Section;
+    NTSTATUS Status = Kernel.CreateSection(PAGE_SIZE, &Section);
+    if (NT_SUCCESS(Status)) {
+        Status = Kernel.MapRegion(Process, &Base, PAGE_SIZE, PS_MAP_FIXED, PS_MEMORY_READ, Section, 0, 0, NULL);
+        Kernel.RetireSection(Section, Gone, Block);
+    }
+    return Status;
+}
+
+/* The module left attaches to the process before it ends it and unloads this module: Gone is called after Unload. */
+static NTSTATUS SetSection(VOID)
+{
+    PS_SUBSYSTEM_PROCESS_ATTRIBUTES Attributes = {.Kind = PS_PROCESS_EMPTY};
+    PVOID Block = ExAllocatePool2(POOL_FLAG_NON_PAGED, 16, 'vaeL');
+    NTSTATUS Status = PsRegisterSubsystemProvider(&Table, &Kernel, &Provider);
+    if (NT_SUCCESS(Status)) {
+        Status = Kernel.CreateProcess(Provider, &Attributes, &Process);
+    }
+    return NT_SUCCESS(Status) && Block != NULL ? MapAndRetire(Block) : STATUS_UNSUCCESSFUL;
+}
+
+static VOID UndoSection(VOID)
+{
+    ObDereferenceObject(Process);
+    PsUnregisterSubsystemProvider(Provider, TRUE);
+}
+
 static const struct {
     PCSTR Name;
     NTSTATUS (*Set)(VOID);
     VOID (*Undo)(VOID);
 } Kinds[] = {
     {"interrupt", SetInterrupt, UndoInterrupt}, {"callback", SetCallback, UndoCallback}, {"filter", SetFilter, UndoFilter},
-    {"timer", SetTimer, UndoTimer}, {"periodic", SetPeriodic, UndoPeriodic},
+    {"timer", SetTimer, UndoTimer}, {"periodic", SetPeriodic, UndoPeriodic}, {"section", SetSection, UndoSection},
 };
 
 static DRIVER_UNLOAD Unload;
