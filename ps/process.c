@@ -416,7 +416,8 @@ NTSTATUS PspTerminateProcess(PEPROCESS Process, NTSTATUS ExitStatus)
     return STATUS_SUCCESS;
 }
 
-/* A thread that somebody has ended does not end others: of two that try it at once, one is left. */
+/* A thread that somebody has ended does not end others: of two that try it at once, one is left. Nor are any ended while a
+   system thread is there that would stay. */
 NTSTATUS PspEndOtherThreads(NTSTATUS ExitStatus)
 {
     PEPROCESS Process = PspHomeProcess();
@@ -425,17 +426,15 @@ NTSTATUS PspEndOtherThreads(NTSTATUS ExitStatus)
     do {
         Other = NULL;
         KeLockExclusive(&Process->Lock);
-        if (Self->Terminating) {
-            Status = STATUS_THREAD_IS_TERMINATING;
-        } else {
-            PspTerminateThreads(Process, Self, ExitStatus);
-        }
-        for (PLIST_ENTRY Entry = Process->ThreadListHead.Flink;
-             NT_SUCCESS(Status) && Other == NULL && Entry != &Process->ThreadListHead; Entry = Entry->Flink) {
+        for (PLIST_ENTRY Entry = Process->ThreadListHead.Flink; Entry != &Process->ThreadListHead; Entry = Entry->Flink) {
             PETHREAD Thread = CONTAINING_RECORD(Entry, ETHREAD, ThreadListEntry);
-            Other = Thread != Self && !Thread->Tcb.SystemThread ? Thread : NULL;
+            Other = Thread != Self ? Thread : Other;
+            Status = Thread->Tcb.SystemThread ? STATUS_INVALID_PARAMETER : Status;
         }
+        Status = Self->Terminating ? STATUS_THREAD_IS_TERMINATING : Status;
+        Other = NT_SUCCESS(Status) ? Other : NULL;
         if (Other != NULL) {
+            PspTerminateThreads(Process, Self, ExitStatus);
             ObReferenceObject(Other);
         }
         KeUnlockExclusive(&Process->Lock);

@@ -54,6 +54,11 @@ static VOID ExpTune(PGENERAL_LOOKASIDE List)
 
 static VOID ExpCheckLevel(PGENERAL_LOOKASIDE List)
 {
+#if DBG
+    if (List->Type == PagedPool && KeGetCurrentIrql() > APC_LEVEL) {
+        DbgPrint("paged lookaside list %p used at level %u\n", List, KeGetCurrentIrql());
+    }
+#endif
     ASSERTMSG("paged lookaside list used above APC_LEVEL", List->Type != PagedPool || KeGetCurrentIrql() <= APC_LEVEL);
 }
 

@@ -9,8 +9,6 @@
 #include "kernel/kd/kd.h"
 #include "kernel/rtl/export.h"
 
-#define WORK_ITEM_TAG 'iWoI'
-
 struct _IO_WORKITEM {
     WORK_QUEUE_ITEM Item;
     PVOID IoObject;
@@ -61,27 +59,6 @@ VOID IoUninitializeWorkItem(PIO_WORKITEM IoWorkItem)
     }
 }
 EXPORT(IoUninitializeWorkItem);
-
-/* A new item for a device object, or NULL when there is no memory. <= DISPATCH_LEVEL. (WDK page of the
-   name) */
-PIO_WORKITEM IoAllocateWorkItem(PDEVICE_OBJECT DeviceObject)
-{
-    PIO_WORKITEM Item = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(*Item), WORK_ITEM_TAG);
-    if (Item != NULL) {
-        IoInitializeWorkItem(DeviceObject, Item);
-    }
-    return Item;
-}
-EXPORT(IoAllocateWorkItem);
-
-/* Frees an item of IoAllocateWorkItem that is not queued; its own routine may do so. <= DISPATCH_LEVEL.
-   (WDK page of the name) */
-VOID IoFreeWorkItem(PIO_WORKITEM IoWorkItem)
-{
-    IoUninitializeWorkItem(IoWorkItem);
-    ExFreePoolWithTag(IoWorkItem, WORK_ITEM_TAG);
-}
-EXPORT(IoFreeWorkItem);
 
 static VOID IopQueueWorkItem(PIO_WORKITEM Item, PIO_WORKITEM_ROUTINE Routine,
                              PIO_WORKITEM_ROUTINE_EX RoutineEx, WORK_QUEUE_TYPE QueueType, PVOID Context)

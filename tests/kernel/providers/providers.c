@@ -25,7 +25,7 @@ static struct {
     volatile ULONG64 Number;
     PVOID volatile ThreadContext, ProcessContext; /* as they came back */
     volatile BOOLEAN WrongContext, ExitElsewhere, MemoryLeft; /* the last: at ProcessExit */
-    volatile LONG Replaced, Overtaken;                        /* answers of ReplaceAddressSpace */
+    volatile LONG Replaced, Overtaken, Refused;               /* answers of ReplaceAddressSpace */
     volatile LONG ExitsBefore;                                /* ThreadExits when the old space was left */
     volatile NTSTATUS Unregister; /* from inside */
     HANDLE ExitThreadId;          /* where ProcessExit ran */
@@ -110,6 +110,8 @@ static VOID Replace(VOID)
         InterlockedIncrement(&Seen.Replaced);
     } else if (Status == STATUS_THREAD_IS_TERMINATING) {
         InterlockedIncrement(&Seen.Overtaken);
+    } else if (Status == STATUS_INVALID_PARAMETER) {
+        InterlockedIncrement(&Seen.Refused);
     }
 }
 
@@ -605,6 +607,57 @@ static PCSTR ReplacesSpace(VOID)
     return NULL;
 }
 
+static VOID StayUntilSet(PVOID Event)
+{
+    KeWaitForSingleObject(Event, Executive, KernelMode, FALSE, NULL);
+}
+
+static NTSTATUS StartSystemThread(PEPROCESS Process, PKSTART_ROUTINE Routine, PVOID Context, PETHREAD *Thread)
+{
+    HANDLE ProcessHandle, Handle;
+    NTSTATUS Status =
+        ObOpenObjectByPointer(Process, OBJ_KERNEL_HANDLE, NULL, PROCESS_ALL_ACCESS, *PsProcessType, KernelMode, &ProcessHandle);
+    if (NT_SUCCESS(Status)) {
+        Status = PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, NULL, ProcessHandle, NULL, Routine, Context);
+        ZwClose(ProcessHandle);
+    }
+    if (NT_SUCCESS(Status)) {
+        Status = ObReferenceObjectByHandle(Handle, SYNCHRONIZE, *PsThreadType, KernelMode, (PVOID *)Thread, NULL);
+        ZwClose(Handle);
+    }
+    return Status;
+}
+
+/* A driver's system thread is in the process, which cannot be ended: nobody else is, for a replacement that cannot be. */
+static PCSTR ReplacesNothing(VOID)
+{
+    PEPROCESS Process;
+    PETHREAD Threads[2], System;
+    KEVENT Leave;
+
+    HandleExceptions = TRUE;
+    ToReplace = 1;
+    KeInitializeEvent(&Leave, NotificationEvent, FALSE);
+    KTEST_CHECK(MakeProcess(PS_PROCESS_EMPTY, NULL, &Process) == STATUS_SUCCESS);
+    KTEST_CHECK(MapCode(Process) == STATUS_SUCCESS);
+    KTEST_CHECK(MakeThread(Process, 1, &Threads[0]) == STATUS_SUCCESS);
+    KTEST_CHECK(MakeThread(Process, CALL_REPLACE, &Threads[1]) == STATUS_SUCCESS);
+    KTEST_CHECK(StartSystemThread(Process, StayUntilSet, &Leave, &System) == STATUS_SUCCESS);
+    Kernel.ResumeThread(Threads[0], NULL);
+    Kernel.ResumeThread(Threads[1], NULL);
+    BOOLEAN Answered = AwaitCount(&Seen.Refused, 1);
+    LONG Ended = Seen.ThreadExits;
+    KeSetEvent(&Leave, IO_NO_INCREMENT, FALSE);
+    KtestJoin(System);
+    Kernel.TerminateProcess(Process, 0);
+    AwaitProcess(Process);
+    ObDereferenceObject(Threads[0]);
+    ObDereferenceObject(Threads[1]);
+    ObDereferenceObject(Process);
+    KTEST_CHECK(Answered && Ended == 0 && Seen.Replaced == 0 && Seen.ThreadExits == 2);
+    return NULL;
+}
+
 /* Of another provider's process, or a native one, there is nothing to be had. */
 static PCSTR ForeignProcess(VOID)
 {
@@ -736,6 +789,7 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     KtestRun("providers.break-waits", BreakWaits);
     KtestRun("providers.address-spaces", Spaces);
     KtestRun("providers.replaces-space", ReplacesSpace);
+    KtestRun("providers.replaces-nothing", ReplacesNothing);
     KtestRun("providers.foreign-process", ForeignProcess);
     KtestRun("providers.copy-in-block", CopyInBlock);
     KtestRun("providers.leaves-nothing", LeavesNothing);
