@@ -179,9 +179,9 @@ static void caught(int sig)
 
 static void *wait_for_ever(void *unused)
 {
-    for (;;) {
-        pause();
+    while (pause() != 0) {
     }
+    return unused;
 }
 
 static void kept(void)
