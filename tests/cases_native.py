@@ -110,7 +110,7 @@ while re.findall(rb"=(\d+)=\r\n", type_(look, rb"\n=\d+=\r\n%% $")) == count:
     pass
 type_(b"fg\r", rb"child ticks\r\n")
 type_(b"\x1a", rb"Stopped.*child ticks\r\n%% $")
-type_(b"kill -9 %1; wait %1 2>/dev/null; echo status $?\r", rb"\nstatus 137\r\n(.*\n)?%% $")
+type_(b"kill -9 %1; wait -f %1 2>/dev/null; echo status $?\r", rb"\nstatus 137\r\n(.*\n)?%% $")
 while b"=" in type_(b"tasks | grep -c '^ .* child  *native' | sed 's/^[1-9]/=/'\r", rb"\n[0=]\d*\r\n(.*\n)?%% $").split(b"\n", 1)[1]:
     pass
 

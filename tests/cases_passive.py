@@ -26,7 +26,7 @@ MISUSES = {
     "remove-tag": (0xC4, VERIFIER, "with which nobody has acquired it"),
     "rundown-twice": (0x50004, "ASSERTION_FAILED", "released more often than acquired"),
     "rundown-late": (0x16C, "INVALID_RUNDOWN_PROTECTION_FLAGS", "after the run-down was complete"),
-    "paged-high": (0x50004, "ASSERTION_FAILED", r"paged lookaside list \w+ used at level 2[^@]*paged lookaside list used above APC_LEVEL"),
+    "paged-high": (0x50004, "ASSERTION_FAILED", r"paged lookaside list \w+ used at level 2"),
     "resource-delete": (0x50004, "ASSERTION_FAILED", "is deleted while it has 1 owners"),
 }
 ALWAYS = {"fast-high", "resource-free", "resource-foreign", "resource-target", "resource-convert", "rundown-late"}      # found in release builds, too

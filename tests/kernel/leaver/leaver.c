@@ -164,7 +164,8 @@ static NTSTATUS MapAndRetire(PVOID Block)
 /* The module left attaches to the process before it ends it and unloads this module: Gone is called after Unload. */
 static NTSTATUS SetSection(VOID)
 {
-    PS_SUBSYSTEM_PROCESS_ATTRIBUTES Attributes = {.Kind = PS_PROCESS_EMPTY};
+    static const UNICODE_STRING Name = RTL_CONSTANT_STRING(L"leaver"); /* by which the module left finds it */
+    PS_SUBSYSTEM_PROCESS_ATTRIBUTES Attributes = {.Kind = PS_PROCESS_EMPTY, .ImageFileName = &Name};
     PVOID Block = ExAllocatePool2(POOL_FLAG_NON_PAGED, 16, 'vaeL');
     NTSTATUS Status = PsRegisterSubsystemProvider(&Table, &Kernel, &Provider);
     if (NT_SUCCESS(Status)) {

@@ -11,7 +11,7 @@ static PEPROCESS FindProcess(VOID)
     PEPROCESS Found;
     for (ULONG Id = 4; Id < 4096; Id += 4) {
         if (NT_SUCCESS(PsLookupProcessByProcessId(ULongToHandle(Id), &Found))) {
-            if (Found != PsInitialSystemProcess) {
+            if (strcmp((PCSTR)PsGetProcessImageFileName(Found), "leaver") == 0) {
                 return Found;
             }
             ObDereferenceObject(Found);
@@ -20,7 +20,7 @@ static PEPROCESS FindProcess(VOID)
     return NULL;
 }
 
-/* Holds the process's address space until long after the module would have gone. */
+/* Holds the process's address space until long after the module would have gone; takes over the reference. */
 static VOID HoldSpace(PVOID Context)
 {
     KAPC_STATE Before;
@@ -28,6 +28,7 @@ static VOID HoldSpace(PVOID Context)
     KeSetEvent(&Attached, IO_NO_INCREMENT, FALSE);
     KtestSleep(300);
     KeUnstackDetachProcess(&Before);
+    ObDereferenceObject(Process);
 }
 
 static NTSTATUS EndProcess(VOID)
@@ -55,7 +56,6 @@ static PCSTR TestUnload(VOID)
     KTEST_CHECK(ZwUnloadDriver(&Name) == STATUS_SUCCESS);
     KTEST_CHECK(ZwUnloadDriver(&Name) == STATUS_OBJECT_NAME_NOT_FOUND);
     KtestJoin(Holder);
-    ObDereferenceObject(Process);
     return NULL;
 }
 
