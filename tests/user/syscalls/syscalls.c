@@ -308,6 +308,24 @@ static NTSTATUS RunWildChild(ULONG64 ChildSeed)
     return Status;
 }
 
+/* What a program has touched of its file stays in memory: the wild children may start these, too. */
+static NTSTATUS TouchOtherPrograms(VOID)
+{
+    char *Arguments[] = {"true", NULL};
+    HANDLE Native, Other;
+    NTSTATUS Status = StartNative("nop", 1, Arguments, 0, &Native, NULL);
+    if (NT_SUCCESS(Status)) {
+        Status = WaitFor(Native, 20000);
+        NtClose(Native);
+    }
+    /* The provider may not be there, nor its program. */
+    if (NT_SUCCESS(StartSubsystem(DEFAULT_SUBSYSTEM, "true", 1, Arguments, &Other))) {
+        Status = WaitFor(Other, 20000);
+        NtClose(Other);
+    }
+    return Status;
+}
+
 static ULONG64 WildWanted; /* calls; 0: a few children */
 
 /* Children with eight wild threads each, one after the other. How they end does not matter; that the machine
@@ -317,6 +335,7 @@ static VOID WildValues(VOID)
 {
     CHECK_SUCCESS(MakeReport());
     CHECK_SUCCESS(LetTablesGrow(MOST_AT_ONCE));
+    CHECK_SUCCESS(TouchOtherPrograms());
     CHECK_SUCCESS(RunWildChild(Seed));
     SYSTEM_MEMORY_USAGE After, Before = Usage();
     for (ULONG i = 1; i < WILD_CHILDREN || (ULONG64)Report->Calls < WildWanted; i++) {
