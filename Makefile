@@ -85,7 +85,7 @@ B := build/$(BUILD)
 KERNEL_SOURCES := $(sort $(shell find boot arch/x86_64 kernel ps sync -name '*.c' -o -name '*.asm' 2>/dev/null))
 KERNEL_OBJECTS := $(patsubst %,$(B)/kernel/%.o,$(filter-out %/asmoffsets.c,$(KERNEL_SOURCES)))
 
-.PHONY: all iso programs tests run test debug bench soak lint layers lines clean help FORCE
+.PHONY: all iso programs tests run test debug gdb why bench soak lint layers lines clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -210,8 +210,16 @@ bench:
 soak: all tests
 	@$(if $(S),HOURS=$(HOURS) tests/soak/$(S).py $(T),tests/run.py --build $(BUILD) --soak $(or $(COUNT),200))
 
+# M=DIR: with that module loaded, stopped in its DriverEntry. ARGS: more of tools/debug's, -- COMMAND included.
 debug: all
-	@tools/debug $(RUN_FLAGS)
+	@$(if $(M),$(MAKE) M= all)
+	@tools/debug $(RUN_FLAGS) $(if $(M),--module '$(M)/$(MODULE).sys' --break DriverEntry) $(ARGS)
+
+gdb:
+	@tools/debug --attach $(ARGS)
+
+why:
+	@tools/why $(ARGS)
 
 C_SOURCES = $(shell find boot arch kernel ps sync subsystems drivers user include tests labs -name '*.[ch]' 2>/dev/null | \
             grep -v '^tests/bench/')
@@ -233,7 +241,10 @@ help:
 #: make             kernel, modules, programs, archives, build/primer.iso
 #: make run         boot it: bash on this terminal
 #: make test        all tests; T="name..." chooses
-#: make debug       boot it under GDB, stopped at the first C line
+#: make debug       boot it under GDB, stopped at the first C line; M=DIR: with that module, stopped in its DriverEntry;
+#:                  ARGS="--break KeSetEvent -- ls": options of tools/debug
+#: make gdb         attach GDB to the machine that runs
+#: make why         why the last machine ended: its bug check or hang explained
 #: make bench       measures against their limits (release build); then how often locks are taken and waited for (debug build)
 #: make soak        COUNT (200) boots each at 1, 2, 4 and 8 processors
 #: make soak S=sync    stress of all objects, wake-ups counted; HOURS=N

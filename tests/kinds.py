@@ -18,7 +18,6 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import tempfile
 
@@ -484,42 +483,35 @@ class Program(Guest):
 
 @dataclasses.dataclass
 class Gdb(Guest):
-    """Runs GDB in batch mode: `script` (a file in tests/gdb), then compares what it printed."""
+    """Runs tools/debug in batch mode: `script` (a file in tests/gdb), then compares what GDB printed."""
     script: str = ""
     command: tuple = ("/bin/busybox", "true")
+    stops: tuple = ()           # --break
     output: tuple = ()          # regular expressions, each of which must match
+    never: tuple = ()           # and those that must not
 
     def run(self, context):
         report = Report()
         if not shutil.which("gdb"):
             report.skipped.append(f"{self.name}: gdb is missing")
             return report
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        log = self.log_path(context)
-        argv = self.machine(context, log) + ["--gdb", str(port), "--", *self.command]
-        gdb = ["gdb", "-q", "-nx", "-batch", "-ex", "set confirm off", "-ex", "set pagination off",
-               "-ex", "set tcp connect-timeout 20", "-ex", "source tools/gdb/primer.py",
-               "-ex", f"target remote 127.0.0.1:{port}", "-x", f"tests/gdb/{self.script}",
-               f"build/{context.build}/primer.elf"]
-        report.repeat = f"{shlex.join(argv)} & {shlex.join(gdb)}"
-        machine = subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.PIPE)
+        words = [word for stop in self.stops for word in ("--break", stop)] + ["--script", f"tests/gdb/{self.script}"]
+        _, *machine = self.machine(context, self.log_path(context))
+        argv = ["tools/debug", *words, *machine, *(["--", *self.command] if self.command else ["--modules-only"])]
+        report.repeat = shlex.join(argv)
         try:
-            _, out, err = call(gdb, timeout=self.timeout)
+            _, out, err = call(argv, timeout=self.timeout)
             text = out.decode(errors="replace")
-        except subprocess.TimeoutExpired:
-            text, err = "", b"GDB did not end"
-        finally:
-            machine.terminate()
-            _, machine_err = machine.communicate()
+        except subprocess.TimeoutExpired as late:
+            text, err = (late.stdout or b"").decode(errors="replace"), b"GDB did not end"
         for pattern in self.output:
             report.check(self.name, re.search(pattern, text, re.M), f"GDB's output does not match {pattern!r}")
+        for pattern in (*self.never, "Error in sourced command file", "Backtrace stopped", "packet reply is too long"):
+            report.check(self.name, not re.search(pattern, text + err.decode(errors="replace"), re.M), f"GDB says {pattern!r}")
         report.check(self.name, "Python Exception" not in text + err.decode(errors="replace"), "Python exception")
         if not report.failed:
             report.passed.append(self.name)
-        report.details = tail(text) + "\n" + tail(err) + "\n" + tail(machine_err)
+        report.details = tail(text, 150) + "\n" + tail(err)
         return report
 
 

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: MIT
-# As `make debug` does: the first stop is the first C line of the machine-independent kernel, with symbols.
-hbreak InitSystemStartup
-continue
+# Without --break the first stop is the first C line of the machine-independent kernel, with symbols.
 info symbol $pc
 backtrace 1
 print Boot->LoaderName

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+"""The start of tools/debug: connects, follows modules, sets the wanted stops, runs to the first."""
+import os
+
+import gdb
+
+from . import bugcheck, modules
+
+FIRST_LINE = "InitSystemStartup"
+SETTINGS = ("confirm off", "pagination off", "print pretty off", "print max-symbolic-offset 0x100000",
+            "tcp connect-timeout 20", "breakpoint pending on", "python print-stack message")
+
+
+def begin(line, modules_named=(), stops=(), attached=False, go=True):
+    """line: QEMU's socket, or HOST:PORT."""
+    for setting in SETTINGS:
+        gdb.execute(f"set {setting}")
+    for path in modules_named:
+        name = os.path.basename(path).removesuffix(".sys")
+        modules.FILES[name] = path
+        modules.MINE.add(name)
+    gdb.execute(f"target remote {line}", to_string=True)
+    step_without_interrupts()
+    modules.follow()
+    bugcheck.stop_at_reports()
+    for stop in stops:
+        if stop == modules.ENTRY:
+            modules.STOPS_AT_ENTRY.append(stop)
+        else:
+            gdb.execute(f"break {stop}")
+    if attached:
+        modules.follow_loaded()
+        gdb.execute("frame")
+    elif go:
+        if not stops:
+            gdb.execute(f"tbreak {FIRST_LINE}")
+        gdb.execute("continue")
+
+
+def step_without_interrupts():
+    """While GDB steps, QEMU delivers neither interrupts nor timers: a step stays in the code that is looked at. (1: enabled, 2: no
+    interrupts, 4: no timers; QEMU's manual, "GDB usage")"""
+    said = gdb.execute("maintenance packet Qqemu.sstep=0x7", to_string=True)
+    return '"OK"' in said
