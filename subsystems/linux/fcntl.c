@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is asked of open files: fcntl, flock, ioctl. Each kind of file has an ioctl of its own besides. */
+/* What is asked of open files: fcntl, close_range, flock, ioctl. Each kind of file has an ioctl of its own besides. */
 #include "linux.h"
 
 #define SETTABLE_FLAGS (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
@@ -195,6 +195,44 @@ long sys_fcntl(int fd, u32 command, u64 argument)
         (file->flags & O_PATH) && command != F_GETFL ? -EBADF : file_control(fd, file, command, argument);
     file_put(file);
     return result;
+}
+
+#define CLOSE_RANGE_UNSHARE 2
+#define CLOSE_RANGE_CLOEXEC 4
+
+/* The current task gets a table of its own. */
+static long unshare_files(struct task *task)
+{
+    struct files *old = task->files, *copy = files_copy(old);
+
+    if (copy == NULL) {
+        return -ENOMEM;
+    }
+    mutex_lock(&tasklist_lock);
+    task->files = copy;
+    mutex_unlock(&tasklist_lock);
+    files_put(old);
+    return 0;
+}
+
+long sys_close_range(u32 first, u32 last, u32 flags)
+{
+    struct task *task = current_task();
+
+    if (first > last || (flags & ~(u32)(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC))) {
+        return -EINVAL;
+    }
+    if ((flags & CLOSE_RANGE_UNSHARE) && task->files->refs != 1 && unshare_files(task) < 0) {
+        return -ENOMEM;
+    }
+    for (long fd = files_next(task->files, first); fd >= 0 && fd <= last; fd = files_next(task->files, fd + 1)) {
+        if (flags & CLOSE_RANGE_CLOEXEC) {
+            fd_flags(fd, true, true);
+        } else {
+            sys_close(fd);
+        }
+    }
+    return 0;
 }
 
 static long set_nonblocking(struct file *file, const s32 __user *on)

@@ -494,47 +494,6 @@ long fd_install_pair(struct file *files[2], bool close_on_exec, s32 __user *fds)
     return 0;
 }
 
-#define CLOSE_RANGE_UNSHARE 2
-#define CLOSE_RANGE_CLOEXEC 4
-
-/* The current task gets a table of its own. */
-static long unshare_files(struct task *task)
-{
-    struct files *old = task->files, *copy = files_copy(old);
-
-    if (copy == NULL) {
-        return -ENOMEM;
-    }
-    mutex_lock(&tasklist_lock);
-    task->files = copy;
-    mutex_unlock(&tasklist_lock);
-    files_put(old);
-    return 0;
-}
-
-long sys_close_range(u32 first, u32 last, u32 flags)
-{
-    struct task *task = current_task();
-
-    if (first > last || (flags & ~(u32)(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC))) {
-        return -EINVAL;
-    }
-    if ((flags & CLOSE_RANGE_UNSHARE) && task->files->refs != 1 && unshare_files(task) < 0) {
-        return -ENOMEM;
-    }
-    struct files *files = task->files;
-    for (long fd = files_next(files, first); fd >= 0 && fd <= last; fd = files_next(files, fd + 1)) {
-        if (!(flags & CLOSE_RANGE_CLOEXEC)) {
-            descriptor_end(files, files_remove(files, fd));
-            continue;
-        }
-        mutex_lock(&files->lock);
-        files->table[fd].close_on_exec = files->table[fd].file != NULL;
-        mutex_unlock(&files->lock);
-    }
-    return 0;
-}
-
 /* ---- dup ---- */
 
 long fd_dup(int fd, u32 from, bool close_on_exec)

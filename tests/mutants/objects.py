@@ -16,5 +16,5 @@ MUTANTS = [
            "kernel/objects", "objects.protect-from-close"),
     Mutant("stack-has-no-end", "kernel/mm/fault.c", "Page - Lowest <= MM_LAST_PAGES * PAGE_SIZE", "Page == Lowest - PAGE_SIZE",
            "user/native"),
-    Mutant("stacks-merge", "kernel/mm/regiontree.c", "           Left->Edge == Right->Edge &&\n", "", "host/mm_region"),
+    Mutant("stacks-merge", "kernel/mm/regiontree.c", "           Left->Edge == Right->Edge && Left", "           Left", "host/mm_region"),
 ]
