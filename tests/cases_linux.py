@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The big programs at work, and what is seen of them: bash with every feature that asks something of the kernel, and the trace."""
+"""The big programs at work, and what is seen of them: bash with every feature that asks something of the kernel, busybox's applets,
+programs with libraries, and the trace."""
 from kinds import HOST, Command, Script
 
 # A program that is traced: its calls, arguments, signals, children and end, as strace writes them.
@@ -43,6 +44,42 @@ $RUN --direct --append linux.trace=1 --log $TMP/log -- /bin/busybox true
 grep -E '^\[pid +[0-9]+\] exit_group\(0\) += \?$' $TMP/log
 """
 
+# Debian's own programs with their libraries and loader, each as it is on this machine: the same output.
+DYNAMIC = r"""
+add() { # PROGRAM: the words that add it, and what it is linked with
+    for file in $1 $(ldd $1 | grep -o '/[^ ]*'); do echo --add $(readlink -f $file):$file; done
+}
+same() { # PROGRAM COMMAND ARG...: PROGRAM stands under its own name
+    words="$(add $1) ${more-}"; shift
+    "$@" >$TMP/here 2>&1
+    $RUN --direct $words -- "$@" >$TMP/there 2>$TMP/errors; cat $TMP/errors >>$TMP/there
+    diff $TMP/here $TMP/there
+}
+cp /bin/bash $TMP/bash      # in the guest another one has its name
+same $TMP/bash $TMP/bash -c 'shopt -q login_shell || echo "${BASH_VERSION}"; for i in 3 1 2; do echo $i; done | sort; (exit 7); echo $?; cat <(echo sub) <<<x
+    trap "echo caught" USR1; kill -USR1 $$; printf "%(%Y)T %s\n" 0 "$(echo deep | tr a-z A-Z)"; [[ abc =~ b. ]] && echo "$BASH_REMATCH"; ulimit -n 64; ulimit -n'
+same /usr/bin/env /usr/bin/env -i A=b C=d /usr/bin/env
+same $(readlink -f /usr/bin/gcc) $(readlink -f /usr/bin/gcc) -dumpfullversion -dumpmachine
+python=$(readlink -f /usr/bin/python3)
+library=$($python -c 'import os; print(os.path.dirname(os.__file__))')
+more="--add $library/encodings:$library/encodings --add $library/os.py:$library/os.py --add $library/lib-dynload:$library/lib-dynload"
+same $python $python -I -S -c 'import posix, _thread, time
+lock = _thread.allocate_lock(); lock.acquire(); _thread.start_new_thread(lock.release, ()); lock.acquire(); child = posix.fork()
+if child == 0: posix._exit(5)
+print(6 * 7, 2 ** 100, sorted("python"), posix.waitpid(child, 0)[1] >> 8, posix.uname().sysname, time.time() > 1e9, flush=True)'
+"""
+
+# Likewise with musl's loader, which is the C library, too.
+DYNAMIC_MUSL = r"""
+echo 'int puts(const char *); int main(int argc, char **argv) { return puts(argv[1]) < 0 ? 1 : 40 + argc; }' >$TMP/prog.c
+musl-gcc -o $TMP/prog $TMP/prog.c
+loader=$(sed -n 's,.*\(/lib/ld-musl-[a-z0-9_]*\.so\.1\).*,\1,p' <(strings -n 8 $TMP/prog) | head -n 1)
+got=0; $RUN --direct --add $TMP/prog:/prog --add $(readlink -f $loader):$loader -- /prog musl >$TMP/out || got=$?
+test $got = 42 && test "$(cat $TMP/out)" = musl
+got=0; $RUN --direct --add $TMP/prog:/prog -- /bin/bash -c '/prog musl' 2>/dev/null || got=$?
+test $got = 127                     # without its loader
+"""
+
 # bash at a terminal: jobs are stopped, listed, continued in back- and foreground and broken off; lines are edited, and fit the window.
 SESSION = r"""
 cat >$TMP/session.py <<'END'
@@ -51,7 +88,11 @@ import fcntl, os, pty, select, shlex, struct, termios, time
 STEPS = [(b"# ", b"echo one | cat\r"), (b"\none\r\n", b"sh -c 'echo rea\"\"dy; exec sleep 1000'\r"), (b"\nready\r\n", b"\x1a"),
          (b"Stopped", b"jobs\r"), (b"Stopped", b"bg; echo b$?\r"), (b"\nb0\r\n", b"fg\r"), (b"sleep 1000'\r\n", b"\x03"),
          (b"^C\r\n", b"echo status $?\r"), (b"\nstatus 130\r\n", b"sleep 1000 &\r"), (b"[1] ", b"kill %1; wait; echo ended $?\r"),
-         (b"\nended ", b""), (b"# ", b"echo re\"\"ads; cat\r"), (b"\nreads\r\n", b"typed\r\x04"), (b"\ntyped\r\n", b""), (b"# ", b"ecXho ab\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x7f\r"),
+         (b"\nended ", b""), (b"# ", b"echo re\"\"ads; cat\r"), (b"\nreads\r\n", b"typed\r\x04"), (b"\ntyped\r\n", b""),
+         (b"# ", b"tasks | grep -c '^ .* tasks  *native'\r"), (b"\n1\r\n", b"vi /tmp/v\r"), (b"~", b"ione\rtwo\x1b"), (b"- /tmp/v [Modified] 2/2", b"kA!"), (b"I /tmp/v [Modified] 1/2", b"\x1b"),
+         (b"- /tmp/v [Modified] 1/2", b":wq\r"), (b"# ", b"cat /tmp/v\r"),
+         (b"\none!\r\ntwo\r\n", b"less /etc/passwd\r"), (b"root:x:0", b"q"), (b"# ", b"top\r"), (b"PID", b"q"),
+         (b"# ", b"ecXho ab\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x7f\r"),
          (b"\nab\r\n", b"trap 'echo ca\"\"ught' USR1; kill -USR1 $$\r"), (b"\ncaught\r\n", b"stty size\r"),
          (b"\n31 101\r\n", (40, 90)), (b"# ", b"stty size; exit 7\r"), (b"\n40 90\r\n", b"")]
 
@@ -82,11 +123,18 @@ END
 python3 $TMP/session.py
 """
 
+def beside_the_host(name, script, shell, here):
+    """A script whose only argument is an empty folder, in the guest and on this machine."""
+    here = f"folder=$(mktemp -d); {here} tests/linux/{script} $folder; status=$?; rm -r $folder; exit $status"
+    return Command(f"linux/{name}", command=(*shell.split(), f"/{script}", "/tmp"), oracle=("bash", "-c", here),
+                   files=(f"tests/linux/{script}:/{script}",), stdout=HOST, status=HOST)
+
+
 CASES = [
-    Command("linux/bash-features", command=("/bin/bash", "/features", "/tmp"),
-            oracle=("bash-static", "-c", "folder=$(mktemp -d); bash-static tests/linux/features.bash $folder; status=$?; "
-                                         "rm -r $folder; exit $status"),
-            files=("tests/linux/features.bash:/features",), stdout=HOST, status=HOST),
+    beside_the_host("bash-features", "features.bash", "/bin/bash", "bash-static"),
+    beside_the_host("applets", "applets.sh", "/bin/busybox sh", "busybox sh"),
+    Script("linux/dynamic", DYNAMIC, needs=("/bin/bash", "ldd", "/usr/bin/env", "/usr/bin/gcc", "/usr/bin/python3")),
+    Script("linux/dynamic-musl", DYNAMIC_MUSL, needs=("musl-gcc", "strings")),
     Script("linux/strace", STRACE),
     Script("linux/terminal", "python3 tests/terminal.py build/tests/linux/tty.musl", timeout=330, needs=("musl-gcc",)),
     Script("linux/session", SESSION, timeout=130),

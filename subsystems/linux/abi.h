@@ -775,7 +775,10 @@ struct fpx_sw_bytes {
 #define TFD_TIMER_ABSTIME        1
 #define TFD_TIMER_CANCEL_ON_SET  2
 
-#define ADDR_NO_RANDOMIZE 0x0040000U /* of personality */
+#define PER_LINUX         0 /* of personality */
+#define PER_LINUX32       8
+#define PER_MASK          0xff
+#define ADDR_NO_RANDOMIZE 0x0040000U
 
 #define ARCH_GET_CPUID 0x1011
 #define ARCH_SET_CPUID 0x1012

@@ -223,8 +223,9 @@ static void show_meminfo(struct text *text, const struct subject *subject)
           memory.FreeBytes / 1024, memory.FreeBytes / 1024);
     print(text, "Buffers:        %8lu kB\nCached:         %8lu kB\nSwapCached:     %8lu kB\n", 0UL, 0UL, 0UL);
     print(text, "SwapTotal:      %8lu kB\nSwapFree:       %8lu kB\nShmem:          %8lu kB\n", 0UL, 0UL, 0UL);
-    print(text, "Slab:           %8lu kB\nKernelStack:    %8lu kB\nPageTables:     %8lu kB\n", usage.PoolPages * 4,
-          usage.KernelStacks * 4, usage.PageTablePages * 4);
+    print(text, "Slab:           %8lu kB\nSReclaimable:   %8lu kB\nSUnreclaim:     %8lu kB\n", usage.PoolPages * 4, 0UL,
+          usage.PoolPages * 4);
+    print(text, "KernelStack:    %8lu kB\nPageTables:     %8lu kB\n", usage.KernelStacks * 4, usage.PageTablePages * 4);
 }
 
 static void show_vmstat(struct text *text, const struct subject *subject)

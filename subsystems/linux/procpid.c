@@ -127,7 +127,9 @@ static void kernel_view(struct kernel_view *view, const struct subject *subject)
     } else if (subject->process->stop_state == STOPPED) {
         view->state = 'T';
     }
-    view->state = view->state == 0 ? 'Z' : view->state;
+    if (view->state == 0) { /* the thread has gone; of a process its last one, on which it is just ending */
+        view->state = only != 0 ? 'Z' : 'R';
+    }
     release(first);
 }
 

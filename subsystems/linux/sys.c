@@ -9,6 +9,9 @@ long sys_uname(struct utsname __user *name)
 {
     struct utsname names;
     machine_names(&names);
+    if ((current_process()->personality & PER_MASK) == PER_LINUX32) {
+        memcpy(names.machine, "i686", sizeof("i686"));
+    }
     return copy_to_user(name, &names, sizeof(names));
 }
 
@@ -363,7 +366,8 @@ long sys_prctl(int option, u64 a, u64 b, u64 c, u64 d)
     }
 }
 
-/* That of Linux; that addresses are not random is true here in any case, and so can be asked for. */
+/* That of Linux, or of a 32-bit one, which uname tells of; that addresses are not random is true here in any case, and so can be
+   asked for. */
 long sys_personality(u64 personality)
 {
     struct process *process = current_process();
@@ -372,7 +376,8 @@ long sys_personality(u64 personality)
     if ((u32)personality == ~0U) {
         return before;
     }
-    if ((u32)personality & ~ADDR_NO_RANDOMIZE) {
+    u32 kind = personality & ~ADDR_NO_RANDOMIZE;
+    if (kind != PER_LINUX && kind != PER_LINUX32) {
         return -EINVAL;
     }
     process->personality = personality;

@@ -218,7 +218,12 @@ int main(void)
     HOLDS(personality(0xffffffff) == 0);
     SHOW(personality(ADDR_NO_RANDOMIZE));
     SHOW(personality(0xffffffff));
+    SHOW(personality(PER_LINUX32));
+    uname(&names);
+    puts(names.machine);
     SHOW(personality(PER_LINUX));
+    uname(&names);
+    puts(names.machine);
     SHOW(syscall(SYS_sethostname, name, 18));
     uname(&names);
     puts(names.nodename);
