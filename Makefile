@@ -85,7 +85,7 @@ B := build/$(BUILD)
 KERNEL_SOURCES := $(sort $(shell find boot arch/x86_64 kernel ps sync -name '*.c' -o -name '*.asm' 2>/dev/null))
 KERNEL_OBJECTS := $(patsubst %,$(B)/kernel/%.o,$(filter-out %/asmoffsets.c,$(KERNEL_SOURCES)))
 
-.PHONY: all iso programs tests run test debug gdb why bench soak lint layers lines clean help FORCE
+.PHONY: all iso programs tests run trace test debug gdb why bench soak lint layers lines clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -221,6 +221,13 @@ gdb:
 why:
 	@tools/why $(ARGS)
 
+# T='OPTION... -- COMMAND': for tools/run.
+trace: all
+	@tools/run $(RUN_FLAGS) --trace build/trace.raw $(T)
+	@for kind in html json txt; do tools/trace convert build/trace.raw build/trace.$$kind; done
+	@tools/trace stats build/trace.raw | head -40
+	@ls -l build/trace.*
+
 C_SOURCES = $(shell find boot arch kernel ps sync subsystems drivers user include tests labs -name '*.[ch]' 2>/dev/null | \
             grep -v '^tests/bench/')
 lint: layers
@@ -245,6 +252,7 @@ help:
 #:                  ARGS="--break KeSetEvent -- ls": options of tools/debug
 #: make gdb         attach GDB to the machine that runs
 #: make why         why the last machine ended: its bug check or hang explained
+#: make trace T='-- COMMAND'   its timeline: build/trace.html, .json, .txt (docs/tracing.md)
 #: make bench       measures against their limits (release build); then how often locks are taken and waited for (debug build)
 #: make soak        COUNT (200) boots each at 1, 2, 4 and 8 processors
 #: make soak S=sync    stress of all objects, wake-ups counted; HOURS=N

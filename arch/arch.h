@@ -33,6 +33,7 @@ typedef struct _BOOT_INFORMATION BOOT_INFORMATION, *PBOOT_INFORMATION;
  *  void     ArchRestoreInterrupts(bool)
  *  bool     ArchInterruptsEnabled(void)
  *  void     ArchPause(void)
+ *  ArchCallKeeping(Function, A, B, C)      calls a function that is declared with ARCH_KEEPS_REGISTERS
  *  void     ArchBreakPoint(uint64_t)       the exception STATUS_BREAKPOINT, with a number for a debugger
  *  void     ArchWaitForInterrupt(void)     STI and HLT back to back: called with interrupts off, returns with them on
  *  uint64_t ArchReadCycles(void)           the time-stamp counter

@@ -127,6 +127,7 @@ static bool PspBeginCall(PSP_NOTIFY_CALL *Call, PSP_NOTIFY_TABLE *Table, PSP_NOT
     Call->Outer = Thread->NotifyCalls;
     Thread->NotifyCalls = Call;
     KeEnterCriticalRegion();
+    KdTrace(CallbackBegin, 0, Call->Routine, 0);
     return true;
 }
 
@@ -142,6 +143,7 @@ static void PspDropCall(PSP_NOTIFY_CALL *Call)
 
 static void PspEndCall(PSP_NOTIFY_CALL *Call)
 {
+    KdTrace(CallbackEnd, 0, Call->Routine, 0);
     KI_ASSERT(ArchGetIrql() == PASSIVE_LEVEL, "notify routine %p returned at level %d", Call->Routine,
               ArchGetIrql());
     KeLeaveCriticalRegion();

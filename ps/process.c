@@ -120,7 +120,8 @@ NTSTATUS PspInsertProcess(PEPROCESS Process)
     InsertTailList(&PspActiveProcessHead, &Process->ActiveProcessLinks);
     KeUnlockExclusive(&PspActiveProcessLock);
     Process->Inserted = TRUE; /* the creator's reference keeps the deletion, which asks, away until here */
-    KdTrace(KdTraceProcess, (ULONG64)Process->UniqueProcessId, 1);
+    KdTrace(ProcessCreate, HandleToULong(Process->UniqueProcessId), Process, *(const ULONG64 *)Process->SubsystemName);
+    KdNoteImageName(HandleToULong(Process->UniqueProcessId), &Process->ImageFileName);
     return STATUS_SUCCESS;
 }
 
@@ -293,7 +294,7 @@ static void PspEndProcess(PEPROCESS Process, NTSTATUS LastStatus, BOOLEAN OnItse
     ExWaitForRundownProtectionRelease(&Process->Access);
     KeQuerySystemTime(&Process->ExitTime);
     Process->ExitStatus = Process->TerminateStatus != STATUS_PENDING ? Process->TerminateStatus : LastStatus;
-    KdTrace(KdTraceProcess, (ULONG64)Process->UniqueProcessId, 0);
+    KdTrace(ProcessExit, HandleToULong(Process->UniqueProcessId), Process->ExitStatus, 0);
 
     PspNotifyProcessExit(Process);
     PspDropAddressSpace(Process, OnItself);

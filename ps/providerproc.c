@@ -189,6 +189,7 @@ static NTSTATUS PspSetImageName(PEPROCESS Process, PCUNICODE_STRING ImageFileNam
     KeLockExclusive(&PsImageLock);
     Old = Process->ImageFileName;
     Process->ImageFileName = Copy;
+    KdNoteImageName(HandleToULong(Process->UniqueProcessId), &Process->ImageFileName);
     KeUnlockExclusive(&PsImageLock);
     ExFreeUnicodeString(&Old);
     return STATUS_SUCCESS;

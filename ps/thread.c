@@ -318,7 +318,8 @@ NTSTATUS PspLaunchThread(PETHREAD Thread, BOOLEAN Suspended)
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    KdTrace(KdTraceThread, (ULONG64)Thread->Cid.UniqueThread, 1);
+    KdTrace(ThreadCreate, HandleToULong(Thread->Cid.UniqueThread), Thread, Thread->Cid.UniqueProcess);
+    KdTrace(ThreadStart, HandleToULong(Thread->Cid.UniqueThread), Thread, Thread->StartAddress);
     Status = PspAnnounceThread(Thread);
     if (!NT_SUCCESS(Status)) {
         PspAbandonThread(Thread, Status);
@@ -472,7 +473,7 @@ NORETURN void PspExitThread(NTSTATUS ExitStatus)
     Thread->Terminating = TRUE;
     KeQuerySystemTime(&Thread->ExitTime);
     Thread->ExitStatus = ExitStatus;
-    KdTrace(KdTraceThread, (ULONG64)Thread->Cid.UniqueThread, 0);
+    KdTrace(ThreadExit, HandleToULong(Thread->Cid.UniqueThread), ExitStatus, 0);
 
     PspCheckOwnedThings(Thread);
     if (Thread->Reported) {

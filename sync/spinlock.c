@@ -24,6 +24,17 @@ void KiCheckLockLevel(const void *Lock, KIRQL Lowest, const char *Routine)
 
 /* ---- Plain ---- */
 
+void KiSpinForSpinLock(ARCH_IN_REGISTERS, PKSPIN_LOCK SpinLock)
+{
+    ULONG64 Start = ArchReadCycles();
+    KSPIN_LOCK Word;
+    while ((Word = *(volatile KSPIN_LOCK *)SpinLock) != 0 || !KiSpinTry(SpinLock)) {
+        KI_ASSERT(Word == 0 || Word & 1, "spin lock %p is in use as a queued one", SpinLock);
+        ArchPause();
+    }
+    KdTrace(Contention, 0, SpinLock, ArchReadCycles() - Start);
+}
+
 /* Makes the lock free. Any IRQL. (WDK page of the name; so the others) */
 VOID KeInitializeSpinLock(PKSPIN_LOCK SpinLock)
 {
@@ -100,11 +111,13 @@ EXPORT(KeTryToAcquireSpinLockAtDpcLevel);
 static void KiWaitInQueue(PKSPIN_LOCK_QUEUE Last, PKSPIN_LOCK_QUEUE Entry)
 {
     KI_ASSERT(((ULONG_PTR)Last & 1) == 0, "queued spin lock %p is in use as a plain one", Entry->Lock);
+    ULONG64 Start = ArchReadCycles();
     __atomic_store_n(&Last->Next, Entry, __ATOMIC_RELEASE); /* @link */
     /* @spin */
     while ((ULONG_PTR)__atomic_load_n(&Entry->Lock, __ATOMIC_ACQUIRE) & QUEUE_WAIT) {
         ArchPause();
     }
+    KdTrace(Contention, 0, (ULONG_PTR)Entry->Lock & ~(ULONG_PTR)(QUEUE_WAIT | QUEUE_OWNER), ArchReadCycles() - Start);
 }
 
 static inline void KiQueueAcquire(PKSPIN_LOCK SpinLock, PKSPIN_LOCK_QUEUE Entry)

@@ -23,15 +23,14 @@ static inline bool KiSpinTry(PKSPIN_LOCK SpinLock)
     return __atomic_compare_exchange_n(SpinLock, &Free, KiHeldValue(), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
+/* The rest of an acquisition that has found the lock taken. (spinlock.c) */
+void ARCH_KEEPS_REGISTERS KiSpinForSpinLock(ARCH_IN_REGISTERS, PKSPIN_LOCK SpinLock);
+
 static inline void KiSpinAcquire(PKSPIN_LOCK SpinLock, KLOCK_CLASS Class)
 {
     KiNoteAcquire(SpinLock, Class, FALSE);
-    while (!KiSpinTry(SpinLock)) {
-        KSPIN_LOCK Word;
-        while ((Word = *(volatile KSPIN_LOCK *)SpinLock) != 0) {
-            KI_ASSERT(Word & 1, "spin lock %p is in use as a queued one", SpinLock);
-            ArchPause();
-        }
+    if (__builtin_expect(!KiSpinTry(SpinLock), 0)) {
+        ArchCallKeeping(KiSpinForSpinLock, SpinLock, 0, 0);
     }
     KiNoteAcquired(SpinLock, Class);
 }

@@ -19,7 +19,9 @@ static void KiRunThreadedDpcs(PKPRCB Prcb)
     ULONG ApcDisable = Thread->ApcDisable;
     KDPC_CALL Call;
     while (KiTakeDpc(Prcb, &Prcb->ThreadedDpcQueue, &Call)) {
+        KdTrace(DpcBegin, 1, Call.Routine, Call.Dpc);
         Call.Routine(Call.Dpc, Call.Context, Call.Argument1, Call.Argument2);
+        KdTrace(DpcEnd, 1, Call.Routine, 0);
         if (ArchGetIrql() != PASSIVE_LEVEL || Thread->ApcDisable != ApcDisable) {
             KdBugCheck(IRQL_NOT_DISPATCH_LEVEL, (ULONG64)Call.Routine, ArchGetIrql(), Thread->ApcDisable, 0,
                        NULL, "a threaded DPC returned at level %d, APC counts %x (before: %x)", ArchGetIrql(),

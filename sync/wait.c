@@ -209,10 +209,9 @@ __attribute__((noinline)) static void KiBlockUntil(PKTHREAD Thread, ULONG64 Due)
     KeCancelTimer(&Thread->WaitTimer); /* even one that has gone: its expiry, which names this thread, is over then */
 }
 
-/* Blocks, the wait being committed. */
-static inline void KiBlockCommitted(PKTHREAD Thread, ULONG64 Due)
+/* The wait has been committed. */
+static inline void KiBlockFor(PKTHREAD Thread, ULONG64 Due)
 {
-    KdPoint(PrimerPointWaitCommitted, Thread);
     if (Due == WAIT_FOREVER) {
         KiBlockThread(Thread);
         KdPoint(PrimerPointWaitWoken, Thread);
@@ -221,27 +220,45 @@ static inline void KiBlockCommitted(PKTHREAD Thread, ULONG64 Due)
     }
 }
 
+__attribute__((cold, noinline)) static void KiBlockTraced(PKTHREAD Thread, ULONG64 Due, PVOID Object)
+{
+    KdTrace(WaitBegin, Thread->WaitReason, Object, Due);
+    KiBlockFor(Thread, Due);
+    KdTrace(WaitEnd, KiWaitState(Thread->WaitWord), KiWaitKey(Thread->WaitWord), 0);
+}
+
+/* Blocks, the wait being committed. *First: for the trace, what is waited for, or the first of several; NULL: only time. */
+static inline void KiBlockCommitted(PKTHREAD Thread, ULONG64 Due, const PVOID *First)
+{
+    KdPoint(PrimerPointWaitCommitted, Thread);
+    if (KdTraces(WaitBegin)) {
+        KiBlockTraced(Thread, Due, *First);
+    } else {
+        KiBlockFor(Thread, Due);
+    }
+}
+
 /* Commits the wait and blocks; false when it has ended before. */
-static inline bool KiCommitAndBlock(PKTHREAD Thread, ULONG64 Word, ULONG64 Due)
+static inline bool KiCommitAndBlock(PKTHREAD Thread, ULONG64 Word, ULONG64 Due, const PVOID *First)
 {
     KdPoint(PrimerPointWaitLooked, Thread);
     if (!KiCommitWait(Thread, Word)) {
         return false;
     }
-    KiBlockCommitted(Thread, Due);
+    KiBlockCommitted(Thread, Due, First);
     return true;
 }
 
 /* The same after a look whether the wait is to be broken off. Whoever has a reason for that after the look sees Preparing,
    and breaks it off. */
-static inline bool KiSleep(PKTHREAD Thread, ULONG64 Word, ULONG64 Due)
+static inline bool KiSleep(PKTHREAD Thread, ULONG64 Word, ULONG64 Due, const PVOID *First)
 {
     KdPoint(PrimerPointWaitPrepared, Thread);
     if (KiIsInterrupted(Thread)) { /* @look */
         KiMoveOwnWait(Thread, WaitBroken);
         return false;
     }
-    return KiCommitAndBlock(Thread, Word, Due);
+    return KiCommitAndBlock(Thread, Word, Due, First);
 }
 
 /* ---- The end of a wait ---- */
@@ -325,7 +342,7 @@ static NTSTATUS KiWaitForAny(PKTHREAD Thread, ULONG64 Word, const KI_WAIT *Wait)
     bool Slept = false;
     ULONG Linked = KiRegisterAny(Thread, Wait);
     if (Linked == Wait->Count && Wait->Due != 0) {
-        Slept = KiSleep(Thread, Word, Wait->Due);
+        Slept = KiSleep(Thread, Word, Wait->Due, Linked != 0 ? Wait->Object : &(const PVOID){NULL});
     } else if (Linked == Wait->Count) { /* only a look; but a reason to break off comes before the time-out */
         KiMoveOwnWait(Thread, KiIsInterrupted(Thread) ? WaitBroken : WaitTimedOut);
     }
@@ -459,7 +476,7 @@ static NTSTATUS KiWaitForAll(PKTHREAD Thread, ULONG64 Word, const KI_WAIT *Wait)
                                : Wait->Due == 0        ? WaitTimedOut
                                                        : WaitCommitted;
         if (KiTryAll(Thread, Word, Wait, &All, Otherwise)) {
-            KiBlockCommitted(Thread, Wait->Due);
+            KiBlockCommitted(Thread, Wait->Due, Wait->Object);
         }
         if (KiWaitState(Thread->WaitWord) != WaitHint) {
             break;
@@ -556,7 +573,7 @@ static inline NTSTATUS KiSleepSingle(PKTHREAD Thread, ULONG64 Word)
     if (__builtin_expect(__atomic_load_n(&Thread->UserWork, __ATOMIC_SEQ_CST) != 0, 0)) { /* @look */
         return KiWaitAnew(Thread);
     }
-    if (!KiCommitAndBlock(Thread, Word, WAIT_FOREVER)) {
+    if (!KiCommitAndBlock(Thread, Word, WAIT_FOREVER, &Thread->WaitBlock[0].Object)) {
         return KiFinishSingle(false);
     }
     Thread = ArchCurrentThread();

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`make bench`: guest instructions on one processor, counted by QEMU (-icount shift=0: the time-stamp counter advances
 by one an instruction). A limit is a number, or (NAME, N): at most N more than the measure NAME."""
-from kinds import Bench, LinuxBench
+from kinds import Bench, LinuxBench, TraceBench
 
 BENCHES = [
     # user/bench: system services as a program sees them. The kernel itself reports the way to the first program.
@@ -26,7 +26,10 @@ BENCHES = [
         "next-of-10": 450,                  # one switch, by giving way
         "next-of-10000": ("next-of-10", 10),
         "system-thread": 3_600,             # create, run, end, reap
+        "trace-record": 60,                 # written by a driver: its call included
     }),
+    # What a class of the trace costs that is off, at the dearest of all trace points.
+    TraceBench("bench/trace", limits={"trace-off": 2}),
     # A Linux program that makes the cheapest call in a loop.
     Bench("bench/subsystem", command=("/nullcall",), files=("{T}/linux/nullcall.nolibc:/nullcall",), limits={
         "subsystem-null-call": ("native-null-call", 10),

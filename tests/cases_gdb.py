@@ -152,7 +152,7 @@ CASES = [
         r"^  #\d+ +KeWaitForSingleObject \(Object=0x\w+, .*Timeout=0x0\) at sync/wait\.c:\d+",  # thread-stack: blocked
         r"^  #\d+ +KiThreadStartup \(\) at kernel/ke/thread\.c:\d+\n",
         r"^thread .*, Running on processor \d\n  #0  sys_clock_nanosleep \(clock=0, .*\) at subsystems/linux/time\.c:\d+\n",
-        r"^  #\d+ +ArchpSystemCallEntry .*\n  #\d+ +0x[0-9a-f]+ ",                              # ... running, into the program
+        r"^  #\d+ +ArchpSystemCallEntry\w* .*\n  #\d+ +0x[0-9a-f]+ ",                              # ... running, into the program
         r"^processor \d: 0 PASSIVE_LEVEL, thread 0x\w+ \(\d+\.\d+\)$",                          # irql
         r"^processor \d: runs " + THREAD + r", priority 8$",                                    # ready-queues
         r"^processor \d: runs none, \d+ have run$",                                             # dpcs
@@ -161,7 +161,7 @@ CASES = [
         rf"^{THREAD} waits for process 0x\w+$",                                                 # waits
         rf"^{THREAD} waits for synchronization event PspReaperEvent$",
         r"^@boot cpus=4$",                                                                      # dmesg
-        r"^ +\d+ +\d +(switch|ready|call|fault|ipi|exception|process|thread) ",                 # trace
+        r"^ +\d+ +\d +(Switch|Ready|Wait|Call|Fault|Ipi|Interrupt|Dpc|Process|Thread)\w* +0x\w+ ",                 # trace
         r"^no bug check and no hang; the machine stops when there is one$",
         r"^#0  sys_clock_nanosleep .*\n#1  0x\w+ in KiSwapThread (.*\n)*#\d+ .*KiThreadStartup",  # use-thread
         r"^#\d+ +(0x\w+ in )?InitPhase1 ",
@@ -197,7 +197,7 @@ CASES = [
             r"^processor \d: 2 DISPATCH_LEVEL, idle, frozen, thread",
             rf"^{THREAD} waits for ",
             r"^processor \d: runs " + THREAD + r", priority \d+$",
-            r"^ +\d+ +\d +fault ",
+            r"^ +\d+ +\d +FaultBegin ",
             r"^  \w+ +not present$",
             r"^#0  ArchDebugExit .*\n(.*\n)*#\d+ .*TouchNothing ")),
     Script("gdb/module", DEBUG_MODULE, needs=("gdb",)),

@@ -171,6 +171,8 @@ class Guest:
     def machine(self, context, log, command=()):
         argv = ["tools/run", "--build", context.build, "--smp", str(self.smp), "--timeout", f"{self.timeout:g}",
                 "--log", log, *{"direct": ["--direct"], "bios": [], "uefi": ["--uefi"]}[self.boot]]
+        if context.build == "debug":        # release builds write no trace unless told to
+            argv += ["--last-trace", self.trace_path(context)]
         for module in self.modules:
             path = module if "/" in module else f"{{B}}/modules/{module}.sys"
             argv += ["--module", path.format(**context.names)]
@@ -182,6 +184,9 @@ class Guest:
 
     def log_path(self, context):
         return os.path.join(context.logs, self.name.replace("/", "-") + ".log")
+
+    def trace_path(self, context):
+        return self.log_path(context).removesuffix(".log") + ".raw"
 
     def boot_and_read(self, argv, log, stdin=b""):
         if os.path.exists(os.path.join(ROOT, log)):
@@ -544,6 +549,26 @@ def linux_figures():
     with open(os.path.join(ROOT, "tests/bench/linux-6.1")) as file:
         rows = [line.split() for line in file if not line.startswith("#")]
     return {name: (int(figure), int(limit[0]) if limit else int(figure) // 2) for name, figure, *limit in rows}
+
+
+@dataclasses.dataclass
+class TraceBench:
+    """Instructions at each trace point of the kernel that are executed while its class is off: a test of a bit in memory and a
+    jump that is not taken, or a load before them."""
+    name: str
+    limits: dict
+
+    def measure(self, context):
+        argv = ["objdump", "-d", "--no-show-raw-insn", f"build/{context.build}/primer.elf"]
+        status, out, err = call(argv)
+        lines, costs, where = out.decode().splitlines(), [], ""
+        for number, line in enumerate(lines):
+            if match := re.match(r"[0-9a-f]+ <(\w+)", line):
+                where = match[1]
+            elif "KdTraceClasses" in line and where not in ("KdSetTraceClasses", "KdStartTrace"):
+                after = itertools.takewhile(lambda text: not re.search(r"\tj[a-z]+ ", text), lines[number:number + 20])
+                costs.append(len(list(after)) + 1)
+        return {"trace-off": max(costs)} if costs else {}, status, shlex.join(argv), err.decode()
 
 
 class LinuxBench(Bench):

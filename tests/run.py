@@ -103,6 +103,11 @@ def run_case(case, context):
             report = case.run(context)
     except Exception:                                           # a case that breaks is one that fails
         report = kinds.Report(failed=[f"{case.name}: the runner failed"], details=traceback.format_exc())
+    if hasattr(case, "trace_path") and os.path.exists(trace := os.path.join(kinds.ROOT, case.trace_path(context))):
+        if report.failed:
+            report.details += f"\nits last trace records: tools/trace text {case.trace_path(context)}"
+        else:
+            os.unlink(trace)
     return report, time.monotonic() - started
 
 

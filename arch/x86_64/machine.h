@@ -145,6 +145,18 @@ static inline void ArchSetPriorityMask(KIRQL Irql)
                      : "memory");
 }
 
+/*
+ * Seldom calls from hot code: the function keeps all registers and takes its arguments from the stack, behind six that it has no
+ * use for, so that the usual way past the call has nothing to save and nothing to put in its place.
+ *
+ *     void ARCH_KEEPS_REGISTERS KdTraceRecord(ARCH_IN_REGISTERS, ULONG64 Head, ULONG64 A, ULONG64 B);
+ */
+#define ARCH_KEEPS_REGISTERS __attribute__((cold, no_caller_saved_registers))
+#define ARCH_IN_REGISTERS    uint64_t Rdi, uint64_t Rsi, uint64_t Rdx, uint64_t Rcx, uint64_t R8, uint64_t R9
+#define ArchCallKeeping(Function, A, B, C)                                                                             \
+    __asm__ volatile("pushq %3\n\tpushq %2\n\tpushq %1\n\tcall %P0\n\taddq $24, %%rsp" : : "i"(Function),             \
+                     "re"((uint64_t)(A)), "re"((uint64_t)(B)), "re"((uint64_t)(C)) : "memory", "cc")
+
 static inline void ArchPause(void)
 {
     __asm__ volatile("pause" : : : "memory");

@@ -4,7 +4,7 @@
 
 %include "arch/x86_64/frame.inc"
 
-extern ArchpReturnToUser, ArchHandlers
+extern ArchpReturnToUser, ArchHandlers, KdTraceClasses, KdTraceSystemCall
 
 RFLAGS_TF equ 0x100
 RFLAGS_RF equ 0x10000
@@ -31,6 +31,8 @@ ArchpSystemCallEntry:
     mov rdi, rsp
     xor ebp, ebp                        ; back-traces end here
     sti
+    test byte [rel KdTraceClasses + TRACE_CALL_BIT / 8], 1 << (TRACE_CALL_BIT % 8)
+    jnz ArchpSystemCallEntryTraced
     call [rbx + KTHREAD_SYSTEM_CALL]
     ; falls through: RSP at the user frame, RBX the current thread
 
@@ -85,6 +87,10 @@ ArchpSystemCallExit:
     mov rdi, rsp
     call [rel ArchHandlers + HANDLERS_VIOLATION]
     ud2
+
+ArchpSystemCallEntryTraced:
+    call KdTraceSystemCall
+    jmp ArchpSystemCallExit
 
 global ArchEnterUserMode
 ArchEnterUserMode:

@@ -356,8 +356,13 @@ void ArchpHandleInterrupt(PKTRAP_FRAME Frame)
     if (!IsSpurious(Vector)) {
         uint64_t Start = ArchReadCycles(), Before = Prcb->InterruptCycles;
         ArchSetIrql((KIRQL)(Vector >> 4));
+        KdTrace(InterruptBegin, Vector, Frame->Rip, 0);
+        if (Vector == VECTOR_CLOCK && KdTraces(Sample)) {
+            KdTakeSample(Frame);
+        }
         RunHandler(Vector);
         ArchDisableInterrupts();
+        KdTrace(InterruptEnd, Vector, 0, 0);
         ArchpEndOfInterrupt();
         if (Prcb->Arch.PriorityMask != OldMask) { /* the handler raised and lowered the level */
             ArchSetPriorityMask(OldMask);

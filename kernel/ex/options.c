@@ -11,7 +11,7 @@
 static char ExpCommandLine[RTL_FIELD_SIZE(BOOT_INFORMATION, CommandLine) + 1];
 
 /* What the kernel itself asks for. Names with a dot belong to the component or module before the dot. */
-static const char *const ExpKnownOptions[] = {"stdio", "init"};
+static const char *const ExpKnownOptions[] = {"stdio", "init", "trace"};
 
 /* A word of the command line. */
 typedef struct _EXP_WORD {

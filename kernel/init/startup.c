@@ -18,7 +18,8 @@
 #include "sync/wait.h"
 #include <ntapi.h>
 
-#define INIT_FAILED 125 /* what tools/run then ends with */
+#define INIT_FAILED        125 /* what tools/run then ends with */
+#define INIT_TRACE_RECORDS 256 /* a processor's, unless told otherwise */
 
 static PBOOT_INFORMATION InitBoot;
 
@@ -58,6 +59,13 @@ static void InitCreatePhase1(void)
     }
 }
 
+/* The processor's ring for the trace; option trace.records: how many it holds. */
+static bool InitTraceProcessor(ULONG Number)
+{
+    ULONG64 Records = 1ULL << RtlHighestBit(ExOptionNumber("trace.records", INIT_TRACE_RECORDS) | 1);
+    return KdAddTraceRing(Number, ExAllocatePoolWithTag(NonPagedPoolNx, Records * sizeof(KD_TRACE_RECORD), 'carT'), Records);
+}
+
 NORETURN void InitSystemStartup(PBOOT_INFORMATION Boot)
 {
     InitBoot = Boot;
@@ -69,9 +77,11 @@ NORETURN void InitSystemStartup(PBOOT_INFORMATION Boot)
     DbgPrint("command line: %s\n", Boot->CommandLine);
     ExInitializeOptions(Boot);
     MmInitialize(Boot);
+    InitTraceProcessor(0);
+    KdSetTraceClasses((ULONG)ExOptionNumber("trace", DBG ? ~KdTraceBitSample : 0));
     ArchInitializeMachine(Boot);
     RtlSetStringAllocator(InitAllocateString, ExFreePool);
-    KeInitializeTime();
+    KeInitializeTime(ExOptionNumber("trace.hz", 0));
     KiRandomSeed = (ULONG)ExOptionNumber("sched.seed", 0);
     KiDpcLimitMs = (ULONG)ExOptionNumber("dpc.limit", KiDpcLimitMs);
 #if DBG
@@ -104,7 +114,7 @@ static bool InitStartProcessor(ULONG Number)
         return false;
     }
     KeInitializePrcb(Prcb, Number, Prcb->IdleThread, DpcStackTop);
-    if (!MmInitializeProcessor(Prcb) || !ArchStartProcessor(Prcb)) {
+    if (!InitTraceProcessor(Number) || !MmInitializeProcessor(Prcb) || !ArchStartProcessor(Prcb)) {
         return false;
     }
     while (!Prcb->Online) { /* it runs our code; it joins in its own time */

@@ -8,6 +8,7 @@
 #include <ntddk.h>
 #include "arch/arch.h"
 #include "kernel/kd/locks.h"
+#include "kernel/kd/trace.h"
 
 /* Writes text to the log (the caller ends its line with a line feed), and keeps it in a ring for the debugger.
    Message: an '@' at its beginning is meant (see log.c). Any IRQL, any context but NMI. */
@@ -111,24 +112,6 @@ NORETURN void KdReportHang(ULONG Processor, const char *What) __attribute__((col
 void KdCheckPriorities(struct _KPRCB *Prcb, struct _KTHREAD *Thread, ULONG64 QuantumUnit);
 #else
 #define KdCheckPriorities(Prcb, Thread, QuantumUnit) ((void)0)
-#endif
-
-/* Trace: one ring a processor, fixed-size records; cheap enough to stay on. */
-typedef enum _KD_TRACE_EVENT {
-    KdTraceSwitch = 1, /* old thread id, new thread id */
-    KdTraceReady,      /* thread id, processor */
-    KdTraceFault,      /* address, access */
-    KdTraceSystemCall, /* number */
-    KdTraceIpi,
-    KdTraceException,
-    KdTraceProcess,
-    KdTraceThread,
-    KdTraceEventCount
-} KD_TRACE_EVENT;
-#if DBG
-void KdTrace(KD_TRACE_EVENT Event, ULONG64 A, ULONG64 B);
-#else
-#define KdTrace(Event, A, B) ((void)0)
 #endif
 
 /* Assertion with expectation and finding in the message; debug builds only. */

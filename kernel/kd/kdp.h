@@ -24,7 +24,7 @@ void KdpPrintThread(PKTHREAD Thread);
 /* From here on the kernel's own are known; how many. */
 ULONG KdpInitializeSymbols(void);
 
-/* The newest Count trace records of all processors, newest first. (trace.c) */
+/* The newest Count trace records of each processor, newest first. (trace.c) */
 void KdpPrintTrace(ULONG Count);
 
 #if DBG

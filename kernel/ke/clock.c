@@ -15,15 +15,17 @@ ULONG64 KiCyclesPerQuantumUnit;
 ULONG64 KiCyclesPerSecond;
 ULONG KiRandomSeed;
 
+static ULONG64 KiWatchCycles;        /* the longest time without an interrupt; while profiling, between two samples */
 static ULONG64 KiStartCycles;        /* interrupt time 0 */
 static ULONG64 KiTimePerCycle;       /* 100 ns units a cycle, 32.32 fixed point scaled by 2^KI_SCALE */
 static ULONG64 KiCyclesPerTime;      /* cycles a 100 ns unit, 32.32 fixed point */
 static ULONG64 KiSystemTimeBias;     /* system time - interrupt time */
 #define KI_SCALE 40
 
-void KeInitializeTime(void)
+void KeInitializeTime(ULONG64 SamplesPerSecond)
 {
     KiCyclesPerSecond = ArchCyclesPerSecond();
+    KiWatchCycles = SamplesPerSecond != 0 ? KiCyclesPerSecond / SamplesPerSecond : KI_WATCH_SECONDS * KiCyclesPerSecond;
     KiCyclesPerQuantumUnit = KiCyclesPerSecond / 1000 * KI_TICK_MS / KI_UNITS_PER_TICK;
     KiStartCycles = ArchReadCycles();
     KiTimePerCycle = (10000000ULL << KI_SCALE) / KiCyclesPerSecond; /* 2^63.3 at most */
@@ -117,7 +119,7 @@ void KiCheckQuantum(PKPRCB Prcb, ULONG64 Now)
    again). DISPATCH, on the processor itself. */
 void KiArmTimer(PKPRCB Prcb)
 {
-    ULONG64 Next = ArchReadCycles() + KI_WATCH_SECONDS * KiCyclesPerSecond;
+    ULONG64 Next = ArchReadCycles() + KiWatchCycles;
     if (Prcb->Timers.NextDue != UINT64_MAX) {
         ULONG64 Timer = KiTimeToCycles(Prcb->Timers.NextDue);
         Next = Timer < Next ? Timer : Next;

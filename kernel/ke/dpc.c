@@ -269,7 +269,9 @@ static void KiRunDpcs(void *Context)
     while (KiTakeFirst(Prcb, &Prcb->DpcQueue, &Call)) {
         Prcb->Dpcs++;
         Prcb->DpcRoutine = Call.Routine;
+        KdTrace(DpcBegin, 0, Call.Routine, Call.Dpc);
         Call.Routine(Call.Dpc, Call.Context, Call.Argument1, Call.Argument2);
+        KdTrace(DpcEnd, 0, Prcb->DpcRoutine, 0);
         if (ArchGetIrql() != DISPATCH_LEVEL) {
             KdBugCheck(IRQL_NOT_DISPATCH_LEVEL, (ULONG64)Prcb->DpcRoutine, ArchGetIrql(), 0, 0, NULL,
                        "a DPC returned at level %d", ArchGetIrql());

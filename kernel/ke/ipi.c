@@ -18,6 +18,7 @@ void KiRequestIpi(PKPRCB Prcb, ULONG Request)
        rendezvous, which would wait for the very processor that has not been interrupted. */
     bool Interrupts = ArchDisableInterrupts();
     if (__atomic_fetch_or(&Prcb->IpiRequests, Request, __ATOMIC_SEQ_CST) == 0) {
+        KdTrace(IpiSend, Prcb->Number, Request, 0);
         ArchSendIpi(Prcb->Number);
     }
     ArchRestoreInterrupts(Interrupts);
@@ -38,6 +39,7 @@ void KiIpiInterrupt(void)
     PKPRCB Prcb = KeGetCurrentPrcb();
     ULONG Requests = __atomic_exchange_n(&Prcb->IpiRequests, 0, __ATOMIC_SEQ_CST);
     Prcb->Ipis++;
+    KdTrace(IpiReceive, 0, Requests, 0);
     if (Requests & KIPI_CALL) {
         KiServeCalls(Prcb);
     }

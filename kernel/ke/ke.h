@@ -436,7 +436,7 @@ void KeInitializeBootProcessor(PKTHREAD IdleThread);
 /* Makes the control block of a processor that is to be started; its idle thread has been initialised. */
 void KeInitializePrcb(PKPRCB Prcb, ULONG Number, PKTHREAD IdleThread, void *DpcStackTop);
 void KeJoinProcessors(PKPRCB Prcb);
-void KeInitializeTime(void);
+void KeInitializeTime(ULONG64 SamplesPerSecond);
 /* Interrupt time is (time-stamp counter - *StartCycles) * *TimePerCycle >> the result, system time so much more: constants. */
 ULONG KeQueryTimeBase(PULONG64 StartCycles, PULONG64 TimePerCycle, PULONG64 SystemTimeBias);
 extern ULONG KiRandomSeed; /* not 0: quanta are random (option sched.seed=, debug builds) */

@@ -9,6 +9,7 @@
 
 #include "arch/arch.h"
 #include "kernel/kd/locks.h"
+#include "kernel/kd/trace.h"
 #include "kernel/ke/lockrank.h"
 #include <ntddk.h>
 
@@ -77,10 +78,8 @@ static inline bool KiIsLockTaken(PKLOCK Lock)
 static inline void KeAcquireLockAtDpc(PKLOCK Lock)
 {
     KiNoteAcquire(Lock, KLOCK_CLASS_OF(Lock), FALSE);
-    while (__builtin_expect(KiIsLockTaken(Lock), 0)) {
-        while (Lock->Held != 0) {
-            ArchPause();
-        }
+    if (__builtin_expect(KiIsLockTaken(Lock), 0)) {
+        ArchCallKeeping(KdSpinForBit, &Lock->Held, 0, 0);
     }
     KiNoteAcquired(Lock, KLOCK_CLASS_OF(Lock));
 }

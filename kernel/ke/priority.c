@@ -50,6 +50,7 @@ static void KiRunningPriorityChanged(PKTHREAD Thread)
 static void KiSetPriority(PKTHREAD Thread, KPRIORITY Priority)
 {
     PKPRCB Prcb;
+    KdTrace(Priority, Priority | Thread->Priority << 8, Thread, 0);
     if (Priority != Thread->Priority && KiLockQueued(Thread, &Prcb)) {
         KiRemoveReady(Prcb, Thread);
         KeReleaseLockFromDpc(&Prcb->ReadyLock);
@@ -233,6 +234,7 @@ static bool KiLiftStarved(PKPRCB Prcb)
         PKTHREAD Thread = KiFindStarved(Prcb, &Prcb->ReadyQueue[RtlLowestBit(Left)]);
         if (Thread != NULL) {
             KiRemoveReady(Prcb, Thread);
+            KdTrace(Priority, KI_STARVED_PRIORITY | Thread->Priority << 8, Thread, 0);
             Thread->Priority = KI_STARVED_PRIORITY;
             Thread->StarvationBoost = TRUE;
             KiInsertReady(Prcb, Thread, false);

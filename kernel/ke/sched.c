@@ -299,6 +299,12 @@ static KI_HOT void KiPlaceThreadOn(ULONG Number, PKTHREAD Thread, KI_PLACE Place
 {
     PKPRCB Prcb = KiProcessorBlock[Number];
     KeAcquireLockAtDpc(&Prcb->ReadyLock);
+    if (KdTraces(Ready)) {
+        if (Thread->Processor != Number) {
+            KdWriteTrace(Migrate, Number, Thread, Thread->Processor);
+        }
+        KdWriteTrace(Ready, Number | Thread->State << 8 | Thread->Priority << 16, Thread, 0); /* the state that it had */
+    }
     Thread->Processor = Number;
     Thread->State = Ready;
     KiInsertReady(Prcb, Thread, Place == KiPlaceHead);
@@ -317,7 +323,6 @@ static KI_HOT void KiPlaceThreadOn(ULONG Number, PKTHREAD Thread, KI_PLACE Place
             Priority += Prcb->RunningPriority > Priority; /* behind something higher: an equal is better, too */
         }
     }
-    KdTrace(KdTraceReady, (ULONG64)Thread, Number);
     KeReleaseLockFromDpc(&Thread->Lock);
     KeReleaseLockFromDpc(&Prcb->ReadyLock);
     if (Tell != 0) {
@@ -338,6 +343,7 @@ static inline void KiBoostThread(PKTHREAD Thread, KPRIORITY Increment)
         KPRIORITY Boosted = Thread->BasePriority + Increment;
         Boosted = Boosted > 15 ? 15 : Boosted;
         if (Boosted > Thread->Priority) {
+            KdTrace(Priority, Boosted | Thread->Priority << 8, Thread, 0);
             Thread->Priority = (SCHAR)Boosted;
         }
     }
@@ -350,7 +356,9 @@ __attribute__((noinline)) static void KiSettleQuantum(PKTHREAD Thread)
     LONG64 Quantum = (LONG64)KiQuantumOf(Thread);
     LONG64 Used = -Thread->QuantumLeft / Quantum + 1;
     Thread->QuantumLeft += Used * Quantum;
-    Thread->Priority = (SCHAR)KiDecayedPriority(Thread, Used);
+    KPRIORITY Decayed = KiDecayedPriority(Thread, Used);
+    KdTrace(Priority, Decayed | Thread->Priority << 8, Thread, 0);
+    Thread->Priority = (SCHAR)Decayed;
 }
 
 /* The rest of KiReady for a thread whose quantum is used up. */
@@ -550,9 +558,9 @@ __attribute__((noinline)) static void KiSwapSpaceAndContext(PKTHREAD Old, PKTHRE
 
 /* Continues New; returns when somebody continues Old, perhaps on another processor. No lock held. Old is then the current
    thread again: that is not kept over the switch, which saves all registers itself, but read anew. */
-static KI_HOT void KiSwapThread(PKPRCB Prcb, PKTHREAD Old, PKTHREAD New)
+static KI_HOT void KiSwapThread(PKPRCB Prcb, PKTHREAD Old, PKTHREAD New, KD_TRACE_WHY Why)
 {
-    KdTrace(KdTraceSwitch, (ULONG64)Old, (ULONG64)New);
+    KdTrace(Switch, (Old->State == Terminated ? KdTraceExits : Why) | (UCHAR)Old->Priority << 8 | (UCHAR)New->Priority << 16, Old, New);
     Prcb->CurrentThread = New;
     if (__builtin_expect(New->ApcState.AddressSpace == Prcb->AddressSpace, 1)) {
         ArchSwapContext(Old, New);
@@ -587,7 +595,7 @@ void KiBlock(void)
     }
     KiCommitSwitch(Prcb, Thread, Next);
     KeReleaseLockFromDpc(&Prcb->ReadyLock);
-    KiSwapThread(Prcb, Thread, Next);
+    KiSwapThread(Prcb, Thread, Next, KdTraceWaits);
 }
 
 NORETURN void KiExitThread(void)
@@ -633,7 +641,7 @@ static void KiPreempt(PKPRCB Prcb, PKTHREAD Thread)
         KiSettleQuantum(Thread);
     }
     KiPlaceThread(Thread, Place);
-    KiSwapThread(Prcb, Thread, Next);
+    KiSwapThread(Prcb, Thread, Next, KdTraceYields + Place); /* in the order of the places */
 }
 
 /* ---- Idle ---- */
@@ -664,6 +672,7 @@ static PKTHREAD KiSteal(PKPRCB Prcb)
         while ((Victim = KiRichest(Left)) != NULL) {
             PKTHREAD Thread = KiTakeFrom(Victim, Prcb, -1, &Busy);
             if (Thread != NULL) {
+                KdTrace(Migrate, Prcb->Number, Thread, Thread->Processor);
                 Thread->State = Standby;
                 Thread->Processor = Prcb->Number;
                 Thread->ReadySince = 0;
@@ -702,7 +711,7 @@ static bool KiRunFromIdle(void)
     KiCommitSwitch(Prcb, Prcb->IdleThread, Next);
     KeReleaseLockFromDpc(&Prcb->ReadyLock);
     __atomic_fetch_and(&KiIdleMask, ~KiProcessorBit(Prcb->Number), __ATOMIC_SEQ_CST);
-    KiSwapThread(Prcb, Prcb->IdleThread, Next);
+    KiSwapThread(Prcb, Prcb->IdleThread, Next, KdTraceIdle);
     return true;
 }
 

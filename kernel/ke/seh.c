@@ -132,7 +132,7 @@ static void ExpRefuseKernelAddress(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame)
 
 void KiDispatchException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame)
 {
-    KdTrace(KdTraceException, (ULONG)Record->ExceptionCode, Frame->Rip);
+    KdTrace(Exception, Record->ExceptionCode, Frame->Rip, 0);
     if (KTRAP_FROM_USER(Frame)) {
         KeHandlers.UserException(Record, Frame);
         return;

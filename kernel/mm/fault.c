@@ -225,8 +225,6 @@ static NORETURN void MiFatalFault(ULONG Code, PKTRAP_FRAME Frame, uintptr_t Addr
  */
 NTSTATUS MmHandlePageFault(PKTRAP_FRAME Frame, uintptr_t Address, ULONG Access)
 {
-    KdTrace(KdTraceFault, Address, Access);
-
     if (MI_UNLIKELY(ArchGetIrql() >= DISPATCH_LEVEL)) {
         MiFatalFault(IRQL_NOT_LESS_OR_EQUAL, Frame, Address, Access);
     }

@@ -117,7 +117,9 @@ static NTSTATUS SvcTouchedGuard(uintptr_t Address, NTSTATUS Status)
 
 NTSTATUS SvcPageFault(PKTRAP_FRAME Frame, uintptr_t Address, ULONG Access)
 {
+    KdTrace(FaultBegin, Access, Address, Frame->Rip);
     NTSTATUS Status = MmHandlePageFault(Frame, Address, Access);
+    KdTrace(FaultEnd, Status, 0, 0);
     if (__builtin_expect(Status != STATUS_GUARD_PAGE_VIOLATION && Status != STATUS_STACK_OVERFLOW, 1)) {
         return Status;
     }

@@ -76,7 +76,6 @@ void SvcDispatch(PKTRAP_FRAME Frame)
 {
     ULONG64 Number = Frame->ErrorCode;
 
-    KdTrace(KdTraceSystemCall, Number, 0);
     if (__builtin_expect(Number >= NT_SERVICE_COUNT, 0)) {
         Frame->Rax = (ULONG64)(LONG64)STATUS_INVALID_SYSTEM_SERVICE;
         return;

@@ -4,6 +4,7 @@
  * instruction. The overhead of the loop is part of each figure.
  */
 #include "../ktest.h"
+#include <kdtrace.h>
 #include <primertest.h>
 
 static inline ULONG64 Ticks(VOID)
@@ -256,6 +257,18 @@ static VOID BenchPool(VOID)
     Report("pool", Start, 10000);
 }
 
+/* A record of the trace, the call of the exported routine included. */
+static VOID BenchTrace(VOID)
+{
+    ULONG Classes = KdSetTraceClasses(1 << KdTraceClassMARK);
+    ULONG64 Start = Ticks();
+    for (ULONG i = 0; i < 10000; i++) {
+        KdMarkTrace(i, 1, 2);
+    }
+    Report("trace-record", Start, 10000);
+    KdSetTraceClasses(Classes);
+}
+
 NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
     BenchSpinLock();
@@ -271,5 +284,6 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     BenchChoice("next-of-10000", MANY);
     BenchThreads();
     BenchPool();
+    BenchTrace();
     return STATUS_SUCCESS;
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Processors and memory: `irql`, `ready-queues`, `dpcs`, `timers`, `vm`, `pool`, `dmesg`, `ktrace` and `trace`."""
 import gdb
+import tracing
 
 from .base import (KERNEL_HALF, Missing, command, containing, entries, enumerator, find_static, number_of, place, processors, read,
                    record, static, tag_text, type_of, words)
@@ -221,23 +222,16 @@ def _dmesg(arguments):
 
 # ---- Trace ---------------------------------------------------------------------------------------------------------
 
-TRACE_EVENTS = ("?", "switch", "ready", "fault", "call", "ipi", "exception", "process", "thread")  # kd.h
-
-
 @command("trace")
 def _trace(arguments):
-    """trace [N]: the newest trace records of all processors (20, or as many as given; debug builds)."""
-    rings = find_static("KdpTrace")
-    if rings is None:
-        raise Missing("no trace: it is in debug builds only")
+    """trace [N]: the newest trace records of all processors (20, or as many as given): cycles, processor, event, number, A, B."""
     found = []
     for processor in range(int(static("KeNumberProcessors"))):
-        ring = rings[processor]
-        count = ring["Record"].type.range()[1] + 1
-        for number in range(max(0, int(ring["Next"]) - count), int(ring["Next"])):
-            entry = ring["Record"][number % count]
-            cycles, event, a, b = (int(entry[field]) for field in ("Cycles", "Event", "A", "B"))
-            found.append((cycles, processor, event, a, b))
+        ring = static("KdpTrace")[processor]
+        end, mask = int(ring["Next"]), int(ring["Mask"])
+        for number in range(max(0, end - mask - 1), end):
+            entry = ring["Record"][number & mask]
+            found.append((int(entry["Cycles"]), processor, *(int(entry[field]) for field in ("Event", "Number", "A", "B"))))
     shown = int(arguments[0], 0) if arguments else 20
-    for cycles, processor, event, a, b in sorted(found, reverse=True)[:shown]:
-        print(f"{cycles:>20} {processor:>2} {enumerator(TRACE_EVENTS, event):<11} {a:#x} {b:#x}")
+    for cycles, processor, event, number, a, b in sorted(found, reverse=True)[:shown]:
+        print(f"{cycles:>20} {processor:>2} {enumerator(tracing.EVENTS, event):<14} {number:#x} {place(a)} {b:#x}")

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+MODULE := trace
+SOURCES := trace.c
