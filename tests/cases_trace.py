@@ -65,6 +65,21 @@ tools/trace convert $TMP/t.raw $TMP/t.html
 if grep -qE 'https?://|src=' $TMP/t.html; then exit 1; fi
 tests/trace/compare.py $TMP/t.raw $TMP/t.json $TMP/t.html
 """, needs=("chromium",), timeout=600),
+    # A program that spends its time in one function, and one that spends it in the kernel: the profile says so. Instructions are
+    # the clock, so that the number of samples does not depend on the host.
+    Script("trace/profile", r"""
+$RUN --direct --icount --add build/tests/linux/spin.nolibc:/spin --profile $TMP/p.folded -- /spin
+grep -qE '^spin [0-9.]+;user mode;burn [0-9]+$' $TMP/p.folded
+awk '/;burn / { burnt += $NF } /^spin / { all += $NF } END { exit !(burnt > all / 2) }' $TMP/p.folded
+$RUN --direct --icount --profile $TMP/q.folded -- /bin/busybox dd if=/dev/zero of=/dev/null bs=1 count=30000
+grep -qE '^busybox [0-9.]+;ArchpSystemCallEntry;.*linux!linux_system_call;.*linux!' $TMP/q.folded
+"""),
+    Script("trace/flame", r"""
+$RUN --direct --smp 2 --profile $TMP/p.html -- /bin/busybox sha256sum /bin/busybox
+if grep -qE 'https?://|src=' $TMP/p.html; then exit 1; fi
+chromium --headless --no-sandbox --disable-gpu --user-data-dir=$TMP/chromium --virtual-time-budget=10000 --dump-dom file://$TMP/p.html >$TMP/dom
+grep -oE 'data-summary="[^"]*"' $TMP/dom | sed 's/&quot;/"/g' | grep -qE '"time":[1-9][0-9]*,"frames":[1-9][0-9]+,"samples":[1-9][0-9]*'
+""", needs=("chromium",)),
     # The machine ends by a bug check: the records are there all the same, those of all processors in the report, too.
     Script("trace/bugcheck", r"""
 if $RUN --direct --last-trace $TMP/t.raw --log $TMP/log --module $B/modules/bug.sys --append bug.kind=divide --modules-only; then exit 1; fi

@@ -328,7 +328,7 @@ class Timeline:
     def on_Sample(self, now, processor, thread, number, a, b):
         weight = now - self.last_sample.get(processor, now)
         self.last_sample[processor] = now
-        self.samples.append([processor, weight, thread, number >> 8 & 1, [a]])
+        self.samples.append([processor, weight, self.thread(b), number >> 8 & 1, [a]])
         return f"{self.raw.name(a) or hex(a)}{' (user)' if number >> 8 & 1 else ''}"
 
     def on_Frames(self, now, processor, thread, number, a, b):

@@ -42,6 +42,16 @@ def class_bits(names):
     return sum(1 << bit for bit, name in enumerate(CLASSES) if name in names or "all" in names and name != "profile")
 
 
+def symbols_of(elf):
+    """Sorted (address, name) of an ELF file's functions, where it runs at the addresses that it is linked at; else none."""
+    with open(elf, "rb") as file:
+        start = file.read(18)
+    if start[:4] != b"\x7fELF" or start[16] != 2:     # ET_EXEC
+        return []
+    lines = subprocess.run(["nm", elf], capture_output=True, text=True, check=False).stdout.splitlines()
+    return sorted((int(words[0], 16), words[2]) for words in map(str.split, lines) if len(words) == 3 and words[1] in "TtWw")
+
+
 class Memory:
     """The guest's, by its kernel's virtual addresses."""
 
@@ -150,7 +160,8 @@ class Recorder:
             at = following
         self.known = head
 
-    def save(self, path):
+    def save(self, path, programs):
+        """programs: paths by the names under which they run, for the symbols of a profile."""
         self.follow()
         base = min(self.memory.symbols.get(name, 0) for name in ("__text_start", "__kernel_end"))
         kernel = sorted((address, name) for name, address in self.memory.symbols.items() if address >= base)
@@ -158,6 +169,7 @@ class Recorder:
         header = {"cycles_per_second": self.memory.word(self.memory.symbols["KiCyclesPerSecond"]),
                   "lost": [ring.lost for ring in rings],
                   "counts": [sum(map(len, ring.parts)) // RECORD.size for ring in rings],
+                  "programs": programs,
                   "symbols": [[base, self.memory.symbols["__kernel_end"], kernel], *self.modules.values()]}
         with open(path, "wb") as out:
             out.write(MAGIC + json.dumps(header).encode() + b"\n")
@@ -176,7 +188,7 @@ class Raw:
             header = json.loads(file.readline())
             parts = [file.read(count * RECORD.size) for count in header["counts"]]
         self.cycles_per_second, self.lost = header["cycles_per_second"] or 1, header["lost"]
-        self.symbols = header["symbols"]
+        self.symbols, self.programs = header["symbols"], header["programs"]
         self.starts = {id(group): [entry[0] for entry in group[2]] for group in self.symbols}
         records = [(cycles, processor, EVENTS[event] if event < len(EVENTS) else "?", number, a, b)
                    for processor, part in enumerate(parts) for cycles, event, number, a, b in RECORD.iter_unpack(part)]
