@@ -30,7 +30,7 @@ MUTANTS = [
            "    Prcb->MovableAffinity = ~0ULL;\n    if (1) {\n        KiCountMovable", ""),
     mutant("boosts-never-decay", "priority", "    return Thread->Priority - (KPRIORITY)Quanta;", "    return Thread->Priority;",
            "boost-decays"),
-    mutant("boost-outlives-quanta", "sched", "    Thread->Priority = (SCHAR)KiDecayedPriority(Thread, Used);", "",
+    mutant("boost-outlives-quanta", "sched", "    Thread->Priority = (SCHAR)Decayed;", "",
            "boost-decays-alone"),
     mutant("preempted-to-the-tail", "sched", "KiPlaceThread(Thread, Place);\n    KiSwap",
            "KiPlaceThread(Thread, KiPlaceTail);\n    KiSwap", "preempted-goes-on"),

@@ -9,7 +9,7 @@ MUTANTS = [
     Mutant("slist-fault-not-mended", "arch/x86_64/slist.asm", "    FIXUP_ANYWHERE .link, .gone\n", "", "kernel/slists"),
     Mutant("slist-sequence-stands-still", "arch/x86_64/slist.asm", "ONE_CHANGE equ 0x10000 ", "ONE_CHANGE equ 0 ",
            "kernel/slists", "slists.sequence"),
-    Mutant("writer-ignores-readers", "sync/rwspin.c", "    while (KiReadWord(SpinLock) != RW_WRITER) {", "    while (0) {",
+    Mutant("writer-ignores-readers", "kernel/ex/rwspin.c", "    while (ExpReadWord(SpinLock) != RW_WRITER) {", "    while (0) {",
            "kernel/spinlocks"),
     Mutant("interrupts-to-the-first-processor", "arch/x86_64/ioapic.c", "Destination << 24", "0 * Destination",
            "kernel/interrupts", "interrupts.calls-level-and-processor"),

@@ -9,34 +9,34 @@
  * that is read much and seldom written.
  */
 #include "sync/spinlock.h"
-#include "sync/sync.h"
+#include "kernel/rtl/export.h"
 
 #define RW_WRITER ((LONG)0x80000000)
 
-static inline LONG KiReadWord(PEX_SPIN_LOCK SpinLock)
+static inline LONG ExpReadWord(PEX_SPIN_LOCK SpinLock)
 {
     return __atomic_load_n(SpinLock, __ATOMIC_ACQUIRE);
 }
 
 /* Of two writers the one that finds the bit clear goes on. */
-static void KiAcquireExclusive(PEX_SPIN_LOCK SpinLock)
+static void ExpAcquireExclusive(PEX_SPIN_LOCK SpinLock)
 {
     KiNoteAcquire((const void *)SpinLock, KlcReadWrite, FALSE);
     while (__atomic_fetch_or(SpinLock, RW_WRITER, __ATOMIC_ACQUIRE) < 0) {
-        while (KiReadWord(SpinLock) < 0) {
+        while (ExpReadWord(SpinLock) < 0) {
             ArchPause();
         }
     }
-    while (KiReadWord(SpinLock) != RW_WRITER) {
+    while (ExpReadWord(SpinLock) != RW_WRITER) {
         ArchPause();
     }
     KiNoteAcquired((const void *)SpinLock, KlcReadWrite);
 }
 
 /* One more reader; false when a writer is there or claims the lock. */
-static inline bool KiAddReader(PEX_SPIN_LOCK SpinLock)
+static inline bool ExpAddReader(PEX_SPIN_LOCK SpinLock)
 {
-    LONG Readers = KiReadWord(SpinLock);
+    LONG Readers = ExpReadWord(SpinLock);
     while (Readers >= 0) {
         if (__atomic_compare_exchange_n(SpinLock, &Readers, Readers + 1, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
             return true;
@@ -45,22 +45,22 @@ static inline bool KiAddReader(PEX_SPIN_LOCK SpinLock)
     return false;
 }
 
-static void KiAcquireShared(PEX_SPIN_LOCK SpinLock)
+static void ExpAcquireShared(PEX_SPIN_LOCK SpinLock)
 {
     KiNoteAcquire((const void *)SpinLock, KlcReadWrite | KLOCK_SHARED, FALSE);
-    while (!KiAddReader(SpinLock)) {
+    while (!ExpAddReader(SpinLock)) {
         ArchPause();
     }
     KiNoteAcquired((const void *)SpinLock, KlcReadWrite | KLOCK_SHARED);
 }
 
-static void KiReleaseExclusive(PEX_SPIN_LOCK SpinLock)
+static void ExpReleaseExclusive(PEX_SPIN_LOCK SpinLock)
 {
     KiNoteRelease((const void *)SpinLock, KlcReadWrite);
     __atomic_store_n(SpinLock, 0, __ATOMIC_RELEASE);
 }
 
-static void KiReleaseShared(PEX_SPIN_LOCK SpinLock)
+static void ExpReleaseShared(PEX_SPIN_LOCK SpinLock)
 {
     KiNoteRelease((const void *)SpinLock, KlcReadWrite | KLOCK_SHARED);
     __atomic_fetch_sub(SpinLock, 1, __ATOMIC_RELEASE);
@@ -72,7 +72,7 @@ KIRQL ExAcquireSpinLockExclusive(PEX_SPIN_LOCK SpinLock)
 {
     KI_LOCK_RAISES((const void *)SpinLock);
     KIRQL Old = KiRaiseToDispatch();
-    KiAcquireExclusive(SpinLock);
+    ExpAcquireExclusive(SpinLock);
     return Old;
 }
 EXPORT(ExAcquireSpinLockExclusive);
@@ -81,7 +81,7 @@ EXPORT(ExAcquireSpinLockExclusive);
 VOID ExReleaseSpinLockExclusive(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql)
 {
     KI_LOCK_AT_DPC((const void *)SpinLock);
-    KiReleaseExclusive(SpinLock);
+    ExpReleaseExclusive(SpinLock);
     KiLower(OldIrql);
 }
 EXPORT(ExReleaseSpinLockExclusive);
@@ -90,7 +90,7 @@ EXPORT(ExReleaseSpinLockExclusive);
 VOID ExAcquireSpinLockExclusiveAtDpcLevel(PEX_SPIN_LOCK SpinLock)
 {
     KI_LOCK_AT_DPC((const void *)SpinLock);
-    KiAcquireExclusive(SpinLock);
+    ExpAcquireExclusive(SpinLock);
 }
 EXPORT(ExAcquireSpinLockExclusiveAtDpcLevel);
 
@@ -98,7 +98,7 @@ EXPORT(ExAcquireSpinLockExclusiveAtDpcLevel);
 VOID ExReleaseSpinLockExclusiveFromDpcLevel(PEX_SPIN_LOCK SpinLock)
 {
     KI_LOCK_AT_DPC((const void *)SpinLock);
-    KiReleaseExclusive(SpinLock);
+    ExpReleaseExclusive(SpinLock);
 }
 EXPORT(ExReleaseSpinLockExclusiveFromDpcLevel);
 
@@ -108,7 +108,7 @@ KIRQL ExAcquireSpinLockShared(PEX_SPIN_LOCK SpinLock)
 {
     KI_LOCK_RAISES((const void *)SpinLock);
     KIRQL Old = KiRaiseToDispatch();
-    KiAcquireShared(SpinLock);
+    ExpAcquireShared(SpinLock);
     return Old;
 }
 EXPORT(ExAcquireSpinLockShared);
@@ -117,7 +117,7 @@ EXPORT(ExAcquireSpinLockShared);
 VOID ExReleaseSpinLockShared(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql)
 {
     KI_LOCK_AT_DPC((const void *)SpinLock);
-    KiReleaseShared(SpinLock);
+    ExpReleaseShared(SpinLock);
     KiLower(OldIrql);
 }
 EXPORT(ExReleaseSpinLockShared);
@@ -126,7 +126,7 @@ EXPORT(ExReleaseSpinLockShared);
 VOID ExAcquireSpinLockSharedAtDpcLevel(PEX_SPIN_LOCK SpinLock)
 {
     KI_LOCK_AT_DPC((const void *)SpinLock);
-    KiAcquireShared(SpinLock);
+    ExpAcquireShared(SpinLock);
 }
 EXPORT(ExAcquireSpinLockSharedAtDpcLevel);
 
@@ -134,7 +134,7 @@ EXPORT(ExAcquireSpinLockSharedAtDpcLevel);
 VOID ExReleaseSpinLockSharedFromDpcLevel(PEX_SPIN_LOCK SpinLock)
 {
     KI_LOCK_AT_DPC((const void *)SpinLock);
-    KiReleaseShared(SpinLock);
+    ExpReleaseShared(SpinLock);
 }
 EXPORT(ExReleaseSpinLockSharedFromDpcLevel);
 
@@ -158,7 +158,7 @@ BOOLEAN ExTryAcquireSpinLockSharedAtDpcLevel(PEX_SPIN_LOCK SpinLock)
 {
     KI_LOCK_AT_DPC((const void *)SpinLock);
     KiNoteAcquire((const void *)SpinLock, KlcReadWrite | KLOCK_SHARED, TRUE);
-    if (!KiAddReader(SpinLock)) {
+    if (!ExpAddReader(SpinLock)) {
         return FALSE;
     }
     KiNoteAcquired((const void *)SpinLock, KlcReadWrite | KLOCK_SHARED);
