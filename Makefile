@@ -26,7 +26,7 @@ HOSTCC ?= gcc
 NASM   ?= nasm
 GRUB   ?= grub
 
-ifeq ($(filter $(BUILD),debug release),)
+ifeq ($(filter $(BUILD),debug release coverage),)
     $(error BUILD is debug or release, not '$(BUILD)')
 endif
 
@@ -69,6 +69,8 @@ else
 endif
 
 debug   := -O1 -DDBG=1
+# The debug build with counters, which tools/run reads out of the machine's memory: nothing in the kernel knows of them.
+coverage := $(debug) --coverage -fprofile-info-section -fprofile-update=atomic
 release := -O2 $(DENSE) -DDBG=0
 
 MODULE_FLAGS := $(COMMON) $($(BUILD)) -mcmodel=kernel -mno-red-zone -mgeneral-regs-only
@@ -76,7 +78,9 @@ KERNEL_FLAGS := $(MODULE_FLAGS) -I . -DPRIMER_KERNEL=1
 NATIVE_FLAGS := $(COMMON) -O2 -I user/libnt
 STRICT       := $(if $(filter 1,$(WERROR)),-Werror)
 ASM_FLAGS    := -f elf64 -I include/ -I ./
-LINK_FLAGS   := -m elf_x86_64 -nostdlib --build-id=none -z max-page-size=4096 -z noexecstack
+# What the compiler's tables of counters refer to, and nobody calls.
+COUNTERS     := $(if $(filter coverage,$(BUILD)),--defsym=__gcov_merge_add=0)
+LINK_FLAGS   := $(COUNTERS) -m elf_x86_64 -nostdlib --build-id=none -z max-page-size=4096 -z noexecstack
 
 # ---- What is built --------------------------------------------------------------------------------------------------
 
@@ -85,7 +89,7 @@ B := build/$(BUILD)
 KERNEL_SOURCES := $(sort $(shell find boot arch/x86_64 kernel ps sync -name '*.c' -o -name '*.asm' 2>/dev/null))
 KERNEL_OBJECTS := $(patsubst %,$(B)/kernel/%.o,$(filter-out %/asmoffsets.c,$(KERNEL_SOURCES)))
 
-.PHONY: all iso programs tests run trace test debug gdb why bench soak lint layers lines clean help FORCE
+.PHONY: all iso programs tests run trace coverage test debug gdb why bench soak lint layers lines clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -228,6 +232,13 @@ trace: all
 	@tools/trace stats build/trace.raw | head -40
 	@ls -l build/trace.*
 
+# T="name..." chooses the tests.
+coverage:
+	@$(MAKE) BUILD=coverage all tests
+	@rm -f build/coverage/counters
+	@tests/run.py --build coverage $(T) || true
+	@tools/coverage
+
 C_SOURCES = $(shell find boot arch kernel ps sync subsystems drivers user include tests labs -name '*.[ch]' 2>/dev/null | \
             grep -v '^tests/bench/')
 lint: layers
@@ -253,6 +264,7 @@ help:
 #: make gdb         attach GDB to the machine that runs
 #: make why         why the last machine ended: its bug check or hang explained
 #: make trace T='-- COMMAND'   its timeline: build/trace.html, .json, .txt (docs/tracing.md)
+#: make coverage    which lines of kernel and modules the tests execute; T="name..." chooses tests; build/coverage/html (with gcovr)
 #: make bench       measures against their limits (release build); then how often locks are taken and waited for (debug build)
 #: make soak        COUNT (200) boots each at 1, 2, 4 and 8 processors
 #: make soak S=sync    stress of all objects, wake-ups counted; HOURS=N

@@ -100,6 +100,8 @@ CASES = [
     Command("linux/far-one-processor", command=("/far",), oracle=("{T}/linux/far.musl",), smp=1,
             files=("{T}/linux/far.musl:/far",), stdout=HOST),
     Command("user/hello", command=("hello",), native=True, stdout=r"^hello from process \d+, thread \d+$", stderr=b""),
+    Command("user/tasks-watch", command=("tasks", "-w", "2"), native=True, smp=2, stdout=(
+        r"(?s)\A(\x1b\[H\x1b\[J +USE +ID PROCESS +STATE +PRI CPU +SWITCHES\n( *\d+\.\d +\d+ \S+ +(running|waiting|ready|standby|ended|new) .*?\n)+){2}\Z")),
     Command("user/tasks", command=("tasks",), native=True, stdout=r"(?s)ID PARENT NAME.*System +kernel.*tasks +native"),
     Command("user/mem", command=("mem",), native=True, stdout=r"(?s)^total +\d+ KiB.*^free +\d+ KiB"),
     Command("user/sh-script", command=("sh",), native=True, stdin=SCRIPT, stdout=ANSWER),

@@ -97,7 +97,7 @@ class Totals:
 def run_case(case, context):
     started = time.monotonic()
     try:
-        if getattr(case, "debug", False) and context.build != "debug":
+        if getattr(case, "debug", False) and context.build == "release":
             report = kinds.Report(skipped=[f"{case.name}: for the debug build"])
         else:
             report = case.run(context)
@@ -220,7 +220,7 @@ def run_soak(count, context, jobs):
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("-j", type=int, default=2, metavar="N", help="cases at a time (2)")
-    p.add_argument("--build", choices=["debug", "release"], default="debug")
+    p.add_argument("--build", choices=["debug", "release", "coverage"], default="debug")
     p.add_argument("--seed", type=int, default=random.randrange(1, 1 << 31))
     p.add_argument("--list", action="store_true")
     p.add_argument("--no-skips", action="store_true", help="what is skipped is a failure")

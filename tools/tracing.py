@@ -6,6 +6,7 @@ reader: so a trace costs the guest no device, and is there however the machine e
 moment: each count is read before and after what it counts.
 """
 import bisect
+import fcntl
 import json
 import mmap
 import os
@@ -17,8 +18,9 @@ TOOLS = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(TOOLS)
 MAGIC = b"PRIMER-TRACE 1\n"
 RECORD = struct.Struct("<QIIQQ")        # cycles, event, number, A, B
-DIRECT_MAP, KERNEL_BASE, PAGE = 0xffff800000000000, 0xffffffff80000000, 4096
+DIRECT_MAP, DIRECT_END, KERNEL_BASE, PAGE = 0xffff800000000000, 0xffffa00000000000, 0xffffffff80000000, 4096
 MAXIMUM_PROCESSORS, RING_SIZE = 64, 64  # of KdpTrace (kernel/kd/trace.c)
+COUNTER_KINDS = 8                       # of the compiler's tables (GCC 12)
 RAM_HOLE, RAM_BELOW = 0xe0000000, 0xc0000000        # QEMU's pc: with more memory, what is above the second moves up to 4 GiB
 
 
@@ -68,9 +70,9 @@ class Memory:
         return self.map[at:at + size]
 
     def translate(self, address):
-        if address >= KERNEL_BASE:
+        if KERNEL_BASE <= address < self.symbols["__kernel_end"]:
             return address - KERNEL_BASE
-        if DIRECT_MAP <= address < DIRECT_MAP + (64 << 40) and address < 0xffffa00000000000:
+        if DIRECT_MAP <= address < DIRECT_END:
             return address - DIRECT_MAP
         entry, = struct.unpack("<Q", self.read(self.symbols["KiKernelSpace"], 8))
         for level in (39, 30, 21, 12):
@@ -124,6 +126,21 @@ class Ring:
         self.parts.append(data[(valid - start) * RECORD.size:])
 
 
+def merge_counters(path, found):
+    """Runs end side by side: the file is theirs one after the other."""
+    with open(path, "a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        known = json.loads(file.read() or "{}")
+        for name, (version, stamp, checksum, functions) in found.items():
+            before = known.setdefault(name, [version, stamp, checksum, {}])[3]
+            for ident, (lines, graph, counts) in functions.items():
+                old = before.get(str(ident), [lines, graph, [0] * len(counts)])[2]
+                before[str(ident)] = [lines, graph, [one + two for one, two in zip(old, counts)]]
+        file.truncate(0)
+        file.write(json.dumps(known))
+
+
 class Recorder:
     """Follows the rings of a machine that runs."""
 
@@ -159,6 +176,25 @@ class Recorder:
                     (base + offset, f"{name}!{self.memory.text(names + text)}") for offset, text in table)]
             at = following
         self.known = head
+
+    def add_counters(self, path):
+        """Of a coverage build: adds this run's counters to those of earlier ones. By the name of an object's file: stamps, and by
+        function its numbers and its counters. A module that has been unloaded has taken its counters with it."""
+        found = {}
+        for info in {self.memory.word(at) for at in self.function_tables()}:
+            version, _, stamp, checksum, name = struct.unpack("<IIxxxxxxxxIIQ", self.memory.read(info, 32))
+            count, functions = struct.unpack("<QQ", self.memory.read(info + 32 + 8 * COUNTER_KINDS, 16))
+            table = struct.unpack(f"<{count & 0xffffffff}Q", self.memory.read(functions, 8 * (count & 0xffffffff)))
+            found[self.memory.text(name, 256)] = [version, stamp, checksum, {
+                words[1]: [*words[2:4], list(struct.unpack(f"<{words[4]}Q", self.memory.read(words[5], 8 * words[4])))]
+                for words in (struct.unpack("<QIIIxxxxIxxxxQ", self.memory.read(at, 40)) for at in table if at)}]
+        merge_counters(path, found)
+
+    def function_tables(self):
+        self.follow()
+        yield from (at for name, at in self.memory.symbols.items() if name.startswith("__gcov_."))
+        for _, _, symbols in self.modules.values():
+            yield from (at for at, name in symbols if "!__gcov_." in name)
 
     def save(self, path, programs):
         """programs: paths by the names under which they run, for the symbols of a profile."""

@@ -46,7 +46,7 @@ endef
 define module_rules
 $(3)/$(MODULE).sys: $(5) $(LIBRARY)
 	$$(call say,LD,$$@)
-	$(Q)$(LD) -m elf_x86_64 -r -o $$@ $(5) $(LIBRARY)
+	$(Q)$(LD) $(COUNTERS) -m elf_x86_64 -r -o $$@ $(5) $(LIBRARY)
 	$(CHECK_IMPORTS)
 
 $(filter $(patsubst %.c,$(2)/%.o,$(filter %.c,$(SOURCES))),$(5)): $(2)/%.o: $(1)/%.c $(4)

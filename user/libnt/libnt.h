@@ -96,6 +96,8 @@ NTSTATUS QueryProcesses(SYSTEM_PROCESS_INFORMATION **First, PULONG Size);
 
 /* The table that the program tasks prints, of such a chain. */
 VOID PrintProcessTable(const SYSTEM_PROCESS_INFORMATION *First);
+/* "waiting" and the like. */
+PCSTR ThreadStateName(ULONG State);
 
 /* A native program: "hello" stands for "\Boot\native\hello". Arguments[0] is its own name. Thread may be
    NULL. ThreadFlags: 0 or THREAD_CREATE_FLAGS_CREATE_SUSPENDED. It inherits the standard handles. */

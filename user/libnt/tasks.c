@@ -11,7 +11,7 @@
  */
 #include "libnt.h"
 
-static PCSTR StateName(ULONG State)
+PCSTR ThreadStateName(ULONG State)
 {
     static const char *const Names[] = {"new", "ready", "running", "standby", "ended", "waiting"};
     return State < RTL_NUMBER_OF(Names) ? Names[State] : "?";
@@ -35,7 +35,7 @@ static VOID PrintThread(const SYSTEM_THREAD_INFORMATION *Thread)
 {
     ULONG64 Time = Milliseconds(Thread->KernelTime, Thread->UserTime);
     Print("%6I64u %34s %-8s %3d %3u %6I64u.%03I64u %9u\n", (ULONG64)Thread->ClientId.UniqueThread, "",
-          StateName(Thread->ThreadState), Thread->Priority, Thread->Processor, Time / 1000, Time % 1000,
+          ThreadStateName(Thread->ThreadState), Thread->Priority, Thread->Processor, Time / 1000, Time % 1000,
           Thread->ContextSwitches);
 }
 
