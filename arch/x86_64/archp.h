@@ -244,6 +244,7 @@ void ArchpInitializeFpu(void);
 /* x87 and SSE of a thread: the current one, or one that has its state saved. The image is made safe. */
 void ArchpReadLegacyFpu(PKTHREAD Thread, PXMM_SAVE_AREA32 Area);
 void ArchpWriteLegacyFpu(PKTHREAD Thread, const XMM_SAVE_AREA32 *Area);
+extern uint32_t ArchpMxcsrReserved; /* bits of MXCSR that this processor has not (fpu.c) */
 NTSTATUS ArchpXsaveToUser(void *Image, ULONG Unused, SIZE_T Size); /* usercopy.asm; Image a multiple of 64 */
 NTSTATUS ArchpXrstorFromUser(const void *Image, ULONG Unused, SIZE_T Size);
 

@@ -22,7 +22,7 @@ typedef struct _XSAVE_HEADER {
 } XSAVE_HEADER;
 
 static SIZE_T StateSize = FXSAVE_SIZE;
-static uint32_t MxcsrMask = DEFAULT_MXCSR_MASK;
+uint32_t ArchpMxcsrReserved = ~DEFAULT_MXCSR_MASK;
 static uint8_t Probe[FXSAVE_SIZE] __attribute__((aligned(64)));
 
 static void Save(void *State)
@@ -54,7 +54,7 @@ void ArchpInitializeFpu(void)
     __asm__ volatile("fninit");
     __asm__ volatile("fxsave64 (%0)" : : "r"(Probe) : "memory");
     uint32_t Mask = *(uint32_t *)(Probe + FXSAVE_MXCSR_MASK);
-    MxcsrMask = Mask != 0 ? Mask : DEFAULT_MXCSR_MASK;
+    ArchpMxcsrReserved = ~(Mask != 0 ? Mask : DEFAULT_MXCSR_MASK);
 }
 
 static XSAVE_HEADER *HeaderOf(void *State)
@@ -140,14 +140,20 @@ NTSTATUS ArchSetFpuState(const void *Legacy)
         memcpy(Image, Legacy, FXSAVE_SIZE);
         HeaderOf(Image)->StateVector = 3; /* x87 and SSE */
     }
-    if (*(uint32_t *)(Image + FXSAVE_MXCSR) & ~MxcsrMask) {
+    if (*(uint32_t *)(Image + FXSAVE_MXCSR) & ArchpMxcsrReserved) {
         return STATUS_INVALID_PARAMETER;
     }
     Restore(Image);
     return STATUS_SUCCESS;
 }
 
-/* XSAVE leaves most of the header as it finds it. */
+__attribute__((noinline)) static NTSTATUS SaveLegacyToUser(void *Image)
+{
+    uint8_t Legacy[FXSAVE_SIZE] __attribute__((aligned(16)));
+    Save(Legacy);
+    return ArchCopyToUser(Image, Legacy, FXSAVE_SIZE);
+}
+
 NTSTATUS ArchSaveFpuStateToUser(void *Image, SIZE_T *Size, uint64_t *Components)
 {
     *Components = ArchpFeatures.Xcr0;
@@ -155,24 +161,12 @@ NTSTATUS ArchSaveFpuStateToUser(void *Image, SIZE_T *Size, uint64_t *Components)
     if (Image == NULL) {
         return STATUS_SUCCESS;
     }
-    if (!ArchpFeatures.Xsave) {
-        uint8_t Legacy[FXSAVE_SIZE] __attribute__((aligned(16)));
-        Save(Legacy);
-        return ArchCopyToUser(Image, Legacy, FXSAVE_SIZE);
-    }
-    NTSTATUS Status = ArchZeroUser(HeaderOf(Image), sizeof(XSAVE_HEADER));
-    return Status == STATUS_SUCCESS ? ArchpXsaveToUser(Image, 0, StateSize) : Status;
+    return ArchpFeatures.Xsave ? ArchpXsaveToUser(Image, 0, StateSize) : SaveLegacyToUser(Image);
 }
 
-/* The processor refuses a bad header, and bad bits in MXCSR, which QEMU does not: so they are looked at. */
 NTSTATUS ArchLoadFpuStateFromUser(const void *Image)
 {
-    ULONG Mxcsr;
-    NTSTATUS Status = ArchReadUser32((const ULONG *)((const uint8_t *)Image + FXSAVE_MXCSR), &Mxcsr);
-    if (Status == STATUS_SUCCESS && (!ArchpFeatures.Xsave || (Mxcsr & ~MxcsrMask))) {
-        Status = STATUS_ACCESS_VIOLATION;
-    }
-    return Status == STATUS_SUCCESS ? ArchpXrstorFromUser(Image, 0, StateSize) : Status;
+    return ArchpFeatures.Xsave ? ArchpXrstorFromUser(Image, 0, StateSize) : STATUS_ACCESS_VIOLATION;
 }
 
 /* The part of the state that every processor has, as FXSAVE writes it: it is the first part of XSAVE's image, too. FXRSTOR
@@ -189,7 +183,7 @@ void ArchpReadLegacyFpu(PKTHREAD Thread, PXMM_SAVE_AREA32 Area)
 void ArchpWriteLegacyFpu(PKTHREAD Thread, const XMM_SAVE_AREA32 *Area)
 {
     XMM_SAVE_AREA32 Safe = *Area;
-    Safe.MxCsr &= MxcsrMask;
+    Safe.MxCsr &= ~ArchpMxcsrReserved;
     if (Thread == ArchCurrentThread()) {
         __asm__ volatile("fxrstor64 (%0)" : : "r"(&Safe) : "memory");
         return;

@@ -8,6 +8,11 @@
 
 %include "arch/x86_64/frame.inc"
 
+extern ArchpMxcsrReserved
+
+FXSAVE_SIZE                   equ 512
+FXSAVE_MXCSR                  equ 24
+XSAVE_HEADER_SIZE             equ 64
 USER_END                      equ 0x00007ffffffff000
 STATUS_ACCESS_VIOLATION       equ 0xc0000005
 STATUS_DATATYPE_MISALIGNMENT  equ 0x80000002
@@ -159,25 +164,50 @@ USER_WORD ArchExchangeUser32, rdx, {xchg [rdi], eax}
 ; NTSTATUS ArchExchangeAddUser32(volatile ULONG *UserAddress, ULONG Addend, ULONG *Previous)
 USER_WORD ArchExchangeAddUser32, rdx, {lock xadd [rdi], eax}
 
-; NTSTATUS %1(void *UserImage, ULONG Unused, SIZE_T Size): what XSAVE keeps, to or from the user's memory.
-%macro USER_XSAVE 2
-global %1
+; NTSTATUS ArchpXsaveToUser(void *UserImage, ULONG Unused, SIZE_T Size): what XSAVE keeps, to the user's memory. XSAVE
+; leaves most of the header as it finds it, but XRSTOR wants zeros there.
+global ArchpXsaveToUser
 align 16
-%1:
+ArchpXsaveToUser:
     CHECK_RANGE rdi
+    mov rdx, rdi
+    add rdi, FXSAVE_SIZE
+    mov ecx, XSAVE_HEADER_SIZE / 8
+    xor eax, eax
+    OPEN_WINDOW
+.header:
+    rep stosq
+    mov rdi, rdx
     mov eax, -1
     mov edx, eax
-    OPEN_WINDOW
-%%access:
-    %2 [rdi]
+.image:
+    xsave64 [rdi]
     CLOSE_WINDOW
     xor eax, eax
     ret
-    FIXUP %%access, ArchpCopyFault
-%endmacro
+    FIXUP .header, ArchpCopyFault
+    FIXUP .image, ArchpCopyFault
 
-USER_XSAVE ArchpXsaveToUser, xsave64
-USER_XSAVE ArchpXrstorFromUser, xrstor64
+; NTSTATUS ArchpXrstorFromUser(void *UserImage, ULONG Unused, SIZE_T Size): back from there. The processor refuses a bad
+; header, and bad bits in MXCSR, which QEMU does not: so they are looked at.
+global ArchpXrstorFromUser
+align 16
+ArchpXrstorFromUser:
+    CHECK_RANGE rdi
+    OPEN_WINDOW
+.mxcsr:
+    mov eax, [rdi + FXSAVE_MXCSR]
+    test eax, [rel ArchpMxcsrReserved]
+    jnz ArchpCopyFault
+    mov eax, -1
+    mov edx, eax
+.image:
+    xrstor64 [rdi]
+    CLOSE_WINDOW
+    xor eax, eax
+    ret
+    FIXUP .mxcsr, ArchpCopyFault
+    FIXUP .image, ArchpCopyFault
 
 ; bool ArchOpenUserAccess(void): returns whether the window was open. Without SMAP it is never open and never
 ; closed.

@@ -161,13 +161,15 @@ void KiReturnToUserWork(PKTRAP_FRAME Frame)
 {
     PKTHREAD Thread = ArchCurrentThread();
     for (;;) {
-        KiNoteKernelApcs(Thread);
+        ULONG Work = __atomic_load_n(&Thread->UserWork, __ATOMIC_ACQUIRE);
+        if (Work & KUSER_WORK_KERNEL_APC) {
+            KiNoteKernelApcs(Thread);
+        }
         if (ArchPendingSoft() != 0) {
             KiInterruptExit(PASSIVE_LEVEL);
             continue;
         }
-        ULONG Work = __atomic_load_n(&Thread->UserWork, __ATOMIC_ACQUIRE) & KUSER_WORK_BEFORE_USER;
-        if (Work == 0) {
+        if ((Work & KUSER_WORK_BEFORE_USER) == 0) {
             return;
         }
         ArchEnableInterrupts();

@@ -138,9 +138,9 @@ static bool next_delivery(struct task *task, struct delivery *next)
 /* A call that may be restarted returned so. */
 static bool wants_restart(const KTRAP_FRAME *frame)
 {
-    return frame->Vector == KTRAP_SYSTEM_CALL && (u32)frame->ErrorCode != NR_rt_sigreturn &&
-           (frame->Rax == (u64)-ERESTARTSYS || frame->Rax == (u64)-ERESTARTNOHAND ||
-            frame->Rax == (u64)-ERESTART_RESTARTBLOCK);
+    return (frame->Rax == (u64)-ERESTARTSYS || frame->Rax == (u64)-ERESTARTNOHAND ||
+            frame->Rax == (u64)-ERESTART_RESTARTBLOCK) &&
+           frame->Vector == KTRAP_SYSTEM_CALL && (u32)frame->ErrorCode != NR_rt_sigreturn;
 }
 
 /* A call that a signal has broken off starts again: the SYSCALL instruction has two bytes. */
@@ -181,7 +181,9 @@ void linux_return_to_user(KTRAP_FRAME *frame)
     struct delivery next;
 
     while ((signal_pending(task) || task->process->stop_state != NOT_STOPPED) && next_delivery(task, &next)) {
-        trace_signal(task, &next.info);
+        if (tracing) {
+            trace_signal(task, &next.info);
+        }
         if (next.action.sa_handler != SIG_DFL) {
             finish_call(frame, &next.action);
             deliver(task, &next, frame);

@@ -1039,6 +1039,7 @@ void signals_task_exit(struct task *task);
 
 /* ---- Handlers' frames (sigframe.c) ---- */
 
+void frames_init(void); /* once the kernel's table is there */
 /* Lays a frame on the program's stack, or on the alternate one, and makes regs run the handler. mask: the one
    that comes back with the frame. */
 long build_frame(struct task *task, const struct sigaction *action, const siginfo_t *info, sigset_t mask,

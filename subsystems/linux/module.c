@@ -46,6 +46,7 @@ static NTSTATUS start(void)
     if (!NT_SUCCESS(status)) {
         return status;
     }
+    frames_init();
     if (vdso_start() < 0 || timers_start() < 0 || tree_create(file_kinds, ARRAYSIZE(file_kinds)) < 0) {
         PsUnregisterSubsystemProvider(provider, TRUE);
         tree_destroy();

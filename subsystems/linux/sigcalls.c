@@ -9,39 +9,36 @@ static bool is_signal(int sig)
     return sig >= 0 && sig <= _NSIG;
 }
 
-static siginfo_t from_self(int sig, int code)
+static siginfo_t sent_by(const struct process *self, int sig, int code)
 {
-    const struct process *self = current_process();
     return (siginfo_t){.si_signo = sig, .si_code = code, .si_pid = self->pid, .si_uid = self->creds.uid[REAL]};
 }
 
 /* Who may not signal all may signal his own processes, and continue those of his session. tasklist_lock is held. */
-static bool may_signal(const struct process *process, int sig)
+static bool may_signal(const struct process *self, const struct process *process, int sig)
 {
-    const struct process *self = current_process();
     const u32 *ids = process->creds.uid;
     u32 real = self->creds.uid[REAL], effective = self->creds.uid[EFFECTIVE];
 
-    return process == self || (self->creds.effective >> CAP_KILL & 1) != 0 || real == ids[REAL] || real == ids[SAVED] ||
+    return (self->creds.effective >> CAP_KILL & 1) != 0 || real == ids[REAL] || real == ids[SAVED] ||
            effective == ids[REAL] || effective == ids[SAVED] || (sig == SIGCONT && process->sid == self->sid);
 }
 
 /* Signal 0 only asks whether the receiver is there. */
-static long send(struct process *process, struct task *task, const siginfo_t *info)
+static long send(const struct process *self, struct process *process, struct task *task, const siginfo_t *info)
 {
     if (!is_signal(info->si_signo)) {
         return -EINVAL;
     }
-    if (!may_signal(process, info->si_signo)) {
+    if (process != self && !may_signal(self, process, info->si_signo)) {
         return -EPERM;
     }
     return info->si_signo == 0 ? 0 : send_signal_locked(process, task, info);
 }
 
 /* To a group, or to all but the caller: those that it may signal. tasklist_lock is held. */
-static long send_to_many(s32 pid, const siginfo_t *info)
+static long send_to_many(const struct process *self, s32 pid, const siginfo_t *info)
 {
-    const struct process *self = current_process();
     s32 pgid = pid == 0 ? self->pgid : -pid;
     long error = -ESRCH;
 
@@ -49,7 +46,7 @@ static long send_to_many(s32 pid, const siginfo_t *info)
         struct process *process = CONTAINING_RECORD(at, struct process, links);
         next = at->Flink;
         if (pid == -1 ? process != self && process->pid != 1 : process->pgid == pgid) {
-            long sent = send(process, NULL, info);
+            long sent = send(self, process, NULL, info);
             error = error == 0 ? 0 : sent;
             if (sent == 0) {
                 signal_missed(process, info->si_signo);
@@ -62,14 +59,14 @@ static long send_to_many(s32 pid, const siginfo_t *info)
 long sys_kill(s32 pid, int sig)
 {
     struct process *self = current_process();
-    siginfo_t info = from_self(sig, SI_USER);
+    siginfo_t info = sent_by(self, sig, SI_USER);
 
     if (pid == (s32)0x80000000) {
         return -ESRCH;
     }
     mutex_lock(&tasklist_lock);
     struct process *process = pid == self->pid ? self : pid > 0 ? process_find(pid) : NULL;
-    long error = process != NULL ? send(process, NULL, &info) : pid > 0 ? -ESRCH : send_to_many(pid, &info);
+    long error = process != NULL ? send(self, process, NULL, &info) : pid > 0 ? -ESRCH : send_to_many(self, pid, &info);
     mutex_unlock(&tasklist_lock);
     return error;
 }
@@ -84,20 +81,20 @@ static long send_to_task(s32 pid, s32 tid, const siginfo_t *info)
     mutex_lock(&tasklist_lock);
     bool is_self = tid == self->tid && (pid == -1 || pid == self->process->pid);
     struct task *task = is_self ? self : task_find(pid, tid);
-    long error = task != NULL ? send(task->process, task, info) : -ESRCH;
+    long error = task != NULL ? send(self->process, task->process, task, info) : -ESRCH;
     mutex_unlock(&tasklist_lock);
     return error;
 }
 
 long sys_tgkill(s32 pid, s32 tid, int sig)
 {
-    siginfo_t info = from_self(sig, SI_TKILL);
+    siginfo_t info = sent_by(current_process(), sig, SI_TKILL);
     return pid <= 0 ? -EINVAL : send_to_task(pid, tid, &info);
 }
 
 long sys_tkill(s32 tid, int sig)
 {
-    siginfo_t info = from_self(sig, SI_TKILL);
+    siginfo_t info = sent_by(current_process(), sig, SI_TKILL);
     return send_to_task(-1, tid, &info);
 }
 
@@ -121,7 +118,7 @@ long sys_rt_sigqueueinfo(s32 pid, int sig, const siginfo_t __user *from)
     }
     mutex_lock(&tasklist_lock);
     struct process *process = pid > 0 ? process_find(pid) : NULL;
-    error = process != NULL ? send(process, NULL, &info) : -ESRCH;
+    error = process != NULL ? send(current_process(), process, NULL, &info) : -ESRCH;
     mutex_unlock(&tasklist_lock);
     return error;
 }

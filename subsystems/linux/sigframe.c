@@ -51,58 +51,71 @@ long set_altstack(struct task *task, const stack_t *stack, u64 sp)
 
 /* ---- Building ---- */
 
-/* Puts the FPU state below *sp and moves *sp there. Answers its size. */
+/* What this processor's image of the FPU's state is: constant from the start on. */
+static u32 fpu_room;                 /* that it takes, with the magic number behind it */
+static struct fpx_sw_bytes fpu_note; /* which stands inside; zeros: an FXSAVE image has none */
+
+void frames_init(void)
+{
+    SIZE_T size;
+    ULONG64 features;
+
+    kernel.SaveFpuStateToUser(NULL, &size, &features);
+    fpu_room = size;
+    if (size > FXSAVE_SIZE) {
+        fpu_room = size + sizeof(u32);
+        fpu_note = (struct fpx_sw_bytes){FP_XSTATE_MAGIC1, fpu_room, features, size, {0}};
+    }
+}
+
+/* Puts the FPU state below *sp and moves *sp there. */
 static long save_fpu(u64 *sp)
 {
     SIZE_T size;
-    const u32 magic2 = FP_XSTATE_MAGIC2;
-    struct fpx_sw_bytes software = {.magic1 = FP_XSTATE_MAGIC1};
+    ULONG64 features;
+    ULONG before;
 
-    kernel.SaveFpuStateToUser(NULL, &size, &software.xfeatures);
-    *sp = (*sp - (size + sizeof(magic2))) & ~63UL;
-    if (!NT_SUCCESS(kernel.SaveFpuStateToUser((PVOID)*sp, &size, &software.xfeatures))) {
+    *sp = (*sp - fpu_room) & ~63UL;
+    if (!NT_SUCCESS(kernel.SaveFpuStateToUser((PVOID)*sp, &size, &features))) {
         return -EFAULT;
     }
-    if (size == FXSAVE_SIZE) {
-        return (long)size;
+    if (fpu_note.magic1 == 0) {
+        return 0;
     }
-    software.xstate_size = size;
-    software.extended_size = size + sizeof(magic2);
-    if (copy_to_user((void __user *)(*sp + FPX_SW_OFFSET), &software, sizeof(software)) < 0 ||
-        copy_to_user((void __user *)(*sp + size), &magic2, sizeof(magic2)) < 0) {
-        return -EFAULT;
-    }
-    return (long)size;
+    return copy_to_user((void __user *)(*sp + FPX_SW_OFFSET), &fpu_note, sizeof(fpu_note)) < 0 ||
+                   !NT_SUCCESS(kernel.ExchangeUser32((PULONG)(*sp + size), FP_XSTATE_MAGIC2, &before))
+               ? -EFAULT
+               : 0;
 }
 
+/* All but oldmask. */
 static void fill_context(struct sigcontext *to, const KTRAP_FRAME *from, u64 fpstate, u64 address)
 {
-    *to = (struct sigcontext){
-        .r8 = from->R8,
-        .r9 = from->R9,
-        .r10 = from->R10,
-        .r11 = from->R11,
-        .r12 = from->R12,
-        .r13 = from->R13,
-        .r14 = from->R14,
-        .r15 = from->R15,
-        .di = from->Rdi,
-        .si = from->Rsi,
-        .bp = from->Rbp,
-        .bx = from->Rbx,
-        .dx = from->Rdx,
-        .ax = from->Rax,
-        .cx = from->Rcx,
-        .sp = from->Rsp,
-        .ip = from->Rip,
-        .flags = from->Rflags,
-        .cs = from->Cs,
-        .ss = from->Ss,
-        .err = from->Vector < 32 ? from->ErrorCode : 0,
-        .trapno = from->Vector < 32 ? from->Vector : 0,
-        .cr2 = address,
-        .fpstate = fpstate,
-    };
+    bool fault = from->Vector < 32;
+
+    to->r8 = from->R8, to->r9 = from->R9, to->r10 = from->R10, to->r11 = from->R11, to->r12 = from->R12;
+    to->r13 = from->R13, to->r14 = from->R14, to->r15 = from->R15, to->di = from->Rdi, to->si = from->Rsi;
+    to->bp = from->Rbp, to->bx = from->Rbx, to->dx = from->Rdx, to->ax = from->Rax, to->cx = from->Rcx;
+    to->sp = from->Rsp, to->ip = from->Rip, to->flags = from->Rflags;
+    to->cs = from->Cs, to->gs = 0, to->fs = 0, to->ss = from->Ss;
+    to->err = fault ? from->ErrorCode : 0;
+    to->trapno = fault ? from->Vector : 0;
+    to->cr2 = address;
+    to->fpstate = fpstate;
+    RtlZeroMemory(to->reserved1, sizeof(to->reserved1));
+}
+
+/* All of it: nothing of the kernel's stack shows. */
+static void fill_frame(struct rt_sigframe *frame, const struct task *task, const struct sigaction *action,
+                       const siginfo_t *info, sigset_t mask)
+{
+    frame->pretcode = action->sa_restorer;
+    frame->uc.uc_flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (fpu_note.magic1 != 0 ? UC_FP_XSTATE : 0);
+    frame->uc.uc_link = 0;
+    frame->uc.uc_stack = task->altstack;
+    frame->uc.uc_sigmask = frame->uc.uc_mcontext.oldmask = mask;
+    frame->info = *info;
+    RtlZeroMemory(frame->info_rest, sizeof(frame->info_rest));
 }
 
 static bool is_fault(const siginfo_t *info)
@@ -122,22 +135,17 @@ long build_frame(struct task *task, const struct sigaction *action, const siginf
 {
     bool enters;
     u64 fpstate = stack_for(task, action, regs->Rsp - RED_ZONE, &enters);
-    long fpu_size = action->sa_flags & SA_RESTORER ? save_fpu(&fpstate) : -EFAULT;
-    u64 sp = ((fpstate - sizeof(struct rt_sigframe)) & ~15UL) - 8;
+    struct rt_sigframe frame;
 
-    if (fpu_size < 0) {
+    if (!(action->sa_flags & SA_RESTORER) || save_fpu(&fpstate) < 0) {
         return -EFAULT;
     }
+    u64 sp = ((fpstate - sizeof(frame)) & ~15UL) - 8;
     if ((enters || is_on_altstack(task, regs->Rsp)) && !lies_on_altstack(task, sp)) {
         return -EFAULT; /* the alternate stack is full */
     }
-    struct rt_sigframe frame = {.pretcode = action->sa_restorer, .info = *info};
-    frame.uc.uc_flags =
-        UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (fpu_size > FXSAVE_SIZE ? UC_FP_XSTATE : 0);
-    frame.uc.uc_stack = task->altstack;
-    frame.uc.uc_sigmask = mask;
+    fill_frame(&frame, task, action, info, mask);
     fill_context(&frame.uc.uc_mcontext, regs, fpstate, is_fault(info) ? info->si_addr : 0);
-    frame.uc.uc_mcontext.oldmask = mask;
     if (copy_to_user((void __user *)sp, &frame, sizeof(frame)) < 0) {
         return -EFAULT;
     }
@@ -151,6 +159,8 @@ long build_frame(struct task *task, const struct sigaction *action, const siginf
     regs->Rsp = sp;
     regs->Rip = action->sa_handler; /* the kernel sees to it that it is no address of its own */
     regs->Rflags &= RFLAGS_FOR_HANDLER;
+    regs->Rcx = regs->Rip; /* nobody's at the start of a function: so the way there is SYSRET's, which changes them */
+    regs->R11 = regs->Rflags;
     return 0;
 }
 
@@ -159,17 +169,13 @@ long build_frame(struct task *task, const struct sigaction *action, const siginf
 /* An image that says of itself that it is XSAVE's, of the size that this processor writes. */
 static bool is_whole_image(u64 fpstate)
 {
-    struct fpx_sw_bytes software;
-    SIZE_T size;
-    u64 features;
-    u32 magic2;
+    struct fpx_sw_bytes note;
+    ULONG magic2;
 
-    kernel.SaveFpuStateToUser(NULL, &size, &features);
-    return size > FXSAVE_SIZE && fpstate % 64 == 0 &&
-           copy_from_user(&software, (void __user *)(fpstate + FPX_SW_OFFSET), sizeof(software)) == 0 &&
-           software.magic1 == FP_XSTATE_MAGIC1 && software.xstate_size == size &&
-           copy_from_user(&magic2, (void __user *)(fpstate + size), sizeof(magic2)) == 0 &&
-           magic2 == FP_XSTATE_MAGIC2;
+    return fpu_note.magic1 != 0 && fpstate % 64 == 0 &&
+           copy_from_user(&note, (void __user *)(fpstate + FPX_SW_OFFSET), sizeof(note)) == 0 &&
+           note.magic1 == FP_XSTATE_MAGIC1 && note.xstate_size == fpu_note.xstate_size &&
+           NT_SUCCESS(kernel.ReadUser32((PULONG)(fpstate + note.xstate_size), &magic2)) && magic2 == FP_XSTATE_MAGIC2;
 }
 
 /* FXSAVE's part from the program; the rest of the state as when a program starts. */
@@ -196,6 +202,11 @@ static void restore_context(KTRAP_FRAME *to, const struct sigcontext *from)
     to->Rsp = from->sp, to->Rip = from->ip, to->Rflags = from->flags;
 }
 
+static bool is_same_stack(const stack_t *a, const stack_t *b)
+{
+    return a->ss_sp == b->ss_sp && a->ss_size == b->ss_size && a->ss_flags == b->ss_flags;
+}
+
 /* The handler has returned to its restorer: the return address is off the stack, the rest is there. */
 long restore_frame(struct task *task, KTRAP_FRAME *regs, sigset_t *mask)
 {
@@ -208,6 +219,8 @@ long restore_frame(struct task *task, KTRAP_FRAME *regs, sigset_t *mask)
     }
     restore_context(regs, &uc.uc_mcontext);
     *mask = uc.uc_sigmask;
-    set_altstack(task, &uc.uc_stack, regs->Rsp); /* what cannot be set stays as it is */
+    if (!is_same_stack(&task->altstack, &uc.uc_stack)) {
+        set_altstack(task, &uc.uc_stack, regs->Rsp); /* what cannot be set stays as it is */
+    }
     return 0;
 }

@@ -86,23 +86,30 @@ long sigpending_note(struct process *process, struct sigpending *pending, const 
     return 0;
 }
 
-void sigpending_take(struct sigpending *pending, int sig, siginfo_t *info)
+/* The first record of that number behind `at`; NULL. */
+static struct sigqueue *find_behind(struct sigpending *pending, PLIST_ENTRY at, int sig)
 {
-    bool found = false, more = false;
-
-    *info = (siginfo_t){.si_signo = sig, .si_code = SI_USER};
-    for (PLIST_ENTRY at = pending->queue.Flink, next; at != &pending->queue && !more; at = next) {
+    while ((at = at->Flink) != &pending->queue) {
         struct sigqueue *entry = CONTAINING_RECORD(at, struct sigqueue, links);
-        next = at->Flink;
-        if (entry->info.si_signo == sig && found) {
-            more = true;
-        } else if (entry->info.si_signo == sig) {
-            *info = entry->info;
-            queue_free(pending, entry);
-            found = true;
+        if (entry->info.si_signo == sig) {
+            return entry;
         }
     }
+    return NULL;
+}
+
+void sigpending_take(struct sigpending *pending, int sig, siginfo_t *info)
+{
+    struct sigqueue *entry = find_behind(pending, &pending->queue, sig);
+    bool more = sig >= SIGRTMIN && entry != NULL && find_behind(pending, &entry->links, sig) != NULL;
+
     if (!more) {
         pending->set &= ~sigmask(sig);
     }
+    if (entry == NULL) {
+        *info = (siginfo_t){.si_signo = sig, .si_code = SI_USER};
+        return;
+    }
+    *info = entry->info;
+    queue_free(pending, entry);
 }
