@@ -197,8 +197,6 @@ typedef void ARCH_VISIT_PAGE(void *Context, uintptr_t Virtual, ARCH_PAGE_ENTRY *
 void ArchForEachPage(ARCH_PAGE_TABLES *Tables, uintptr_t Start, uintptr_t End, ARCH_VISIT_PAGE *Visit, void *Context);
 /* The same for the whole user half: Visit clears each entry, and all page-table pages are freed. No processor has them loaded. */
 void ArchDeletePageTables(ARCH_PAGE_TABLES *Tables, ARCH_VISIT_PAGE *Visit, void *Context);
-/* Loads the tables on this processor (all its non-global translations are dropped). */
-void ArchLoadPageTables(ARCH_PAGE_TABLES *Tables);
 /* Drops translations of this processor: Pages pages from Virtual (all non-global ones when Pages > 32; global ones too for kernel addresses). */
 void ArchFlushLocalTb(uintptr_t Virtual, SIZE_T Pages);
 

@@ -181,6 +181,12 @@ static inline uint64_t ArchReadCycles(void)
     return High << 32 | Low;
 }
 
+/* Loads the tables on this processor: all its translations that are not global are dropped. */
+static inline void ArchLoadPageTables(const ARCH_PAGE_TABLES *Tables)
+{
+    __asm__ volatile("movq %0, %%cr3" : : "r"(Tables->Root) : "memory");
+}
+
 /* The address of the last page fault; for bug checks. */
 static inline uint64_t ArchFaultAddress(void)
 {

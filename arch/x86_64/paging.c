@@ -386,11 +386,6 @@ void ArchDeletePageTables(ARCH_PAGE_TABLES *Tables, ARCH_VISIT_PAGE *Visit, void
     Tables->Root = 0;
 }
 
-void ArchLoadPageTables(ARCH_PAGE_TABLES *Tables)
-{
-    ArchpWriteCr3(Tables->Root);
-}
-
 #define FLUSH_ONE_BY_ONE 32
 
 void ArchFlushLocalTb(uintptr_t Virtual, SIZE_T Pages)

@@ -550,23 +550,16 @@ KI_HOT void KiStartRunning(PKTHREAD Thread)
     KiLookAround(Prcb, Thread);
 }
 
-__attribute__((noinline)) static void KiSwapSpaceAndContext(PKTHREAD Old, PKTHREAD New)
-{
-    KeLoadAddressSpace(New->ApcState.AddressSpace);
-    ArchSwapContext(Old, New);
-}
-
 /* Continues New; returns when somebody continues Old, perhaps on another processor. No lock held. Old is then the current
    thread again: that is not kept over the switch, which saves all registers itself, but read anew. */
 static KI_HOT void KiSwapThread(PKPRCB Prcb, PKTHREAD Old, PKTHREAD New, KD_TRACE_WHY Why)
 {
     KdTrace(Switch, (Old->State == Terminated ? KdTraceExits : Why) | (UCHAR)Old->Priority << 8 | (UCHAR)New->Priority << 16, Old, New);
     Prcb->CurrentThread = New;
-    if (__builtin_expect(New->ApcState.AddressSpace == Prcb->AddressSpace, 1)) {
-        ArchSwapContext(Old, New);
-    } else {
-        KiSwapSpaceAndContext(Old, New);
+    if (__builtin_expect(New->ApcState.AddressSpace != Prcb->AddressSpace, 0)) {
+        KeLoadAddressSpace(New->ApcState.AddressSpace);
     }
+    ArchSwapContext(Old, New);
     KiStartRunning(ArchCurrentThread());
 }
 
@@ -610,15 +603,33 @@ NORETURN void KiExitThread(void)
    ReadyLock held. */
 static bool KiMustGiveWay(PKPRCB Prcb, PKTHREAD Thread)
 {
-    if (Prcb->ReadySummary == 0) {
-        return false;
+    ULONG Rivals = Prcb->ReadySummary >> Thread->Priority; /* bit 0: its equals */
+    return Rivals > 1 || (Rivals != 0 && Prcb->QuantumEnd != 0);
+}
+
+/* It has yielded to an equal that was queued here, and takes a place in the same queue: the clock need not be told, for
+   KiStartRunning sees to it that the equal's quantum is watched. Both locks are held, and let go as in KiPlaceThreadOn. */
+static inline void KiChangePlaces(PKPRCB Prcb, PKTHREAD Thread)
+{
+    KAFFINITY Affinity = Thread->Affinity;
+    KPRIORITY Priority = Thread->Priority;
+    KdTrace(Ready, Prcb->Number | Running << 8 | Priority << 16, Thread, 0);
+    Thread->State = Ready;
+    KiInsertReady(Prcb, Thread, false);
+    bool Movable = Thread->Movable;
+    if (Movable) {
+        KiAnnounceSurplus(Prcb);
     }
-    KPRIORITY Highest = RtlHighestBit(Prcb->ReadySummary);
-    return Highest > Thread->Priority || (Prcb->QuantumEnd != 0 && Highest == Thread->Priority);
+    KeReleaseLockFromDpc(&Thread->Lock);
+    KeReleaseLockFromDpc(&Prcb->ReadyLock);
+    if (Movable) {
+        KiOfferWaiting(Affinity, Priority);
+    }
 }
 
 /* The running thread gives way if it has to, or may not stay on this processor; then it is placed as a woken
-   one is, but, unless its turn is over, at the head of its level and with what is left of its quantum. */
+   one is, but, unless its turn is over, at the head of its level and with what is left of its quantum. One that
+   yields stays here. */
 static void KiPreempt(PKPRCB Prcb, PKTHREAD Thread)
 {
     KeAcquireLockAtDpc(&Thread->Lock);
@@ -636,11 +647,15 @@ static void KiPreempt(PKPRCB Prcb, PKTHREAD Thread)
                                                               : KiPlaceTurn;
     PKTHREAD Next = KiSelectNextThread(Prcb);
     KiCommitSwitch(Prcb, Thread, Next);
-    KeReleaseLockFromDpc(&Prcb->ReadyLock);
     if (Thread->QuantumLeft <= 0) {
         KiSettleQuantum(Thread);
     }
-    KiPlaceThread(Thread, Place);
+    if (Place == KiPlaceTail && Prcb->RunningPriority == Thread->Priority) {
+        KiChangePlaces(Prcb, Thread);
+    } else {
+        KeReleaseLockFromDpc(&Prcb->ReadyLock);
+        KiPlaceThread(Thread, Place);
+    }
     KiSwapThread(Prcb, Thread, Next, KdTraceYields + Place); /* in the order of the places */
 }
 
