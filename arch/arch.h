@@ -144,8 +144,9 @@ void ArchInitializeFpuState(PKTHREAD Thread, void *Block);
 void ArchCloneFpuState(PKTHREAD Destination);
 /* Of the current thread; see <subsystem.h>. */
 NTSTATUS ArchSetFpuState(const void *Legacy);
-NTSTATUS ArchSaveFpuStateToUser(void *Image, SIZE_T *Size, uint64_t *Components);
-NTSTATUS ArchLoadFpuStateFromUser(const void *Image);
+void ArchQueryFpuState(SIZE_T *Size, uint64_t *Components);
+NTSTATUS ArchSaveFpuStateToUser(void *Image, const void *Software);
+NTSTATUS ArchLoadFpuStateFromUser(const void *Image, const void *Software);
 
 /* Kernel code is about to use the FPU in the current thread: its registers are kept in Block (ArchFpuBlockSize bytes) and
    take their initial state. A thread that has no FPU state keeps the kernel's there meanwhile: true is returned, and

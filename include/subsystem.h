@@ -160,11 +160,11 @@ typedef struct _PS_SUBSYSTEM_ROUTINES {
     /* The current thread's FPU state: as when a program starts, but x87 and SSE as an FXSAVE image (NULL: those as well).
        STATUS_INVALID_PARAMETER: bits in MXCSR that there are not. */
     NTSTATUS (*SetFpuState)(const VOID *Legacy);
-    /* The same to and from its own memory, at a multiple of 64, in *Size bytes. *Components: what the image may hold, in the
-       bits of XSAVE's header; 0: it is FXSAVE's, which cannot be loaded so. Image NULL: tells only these two.
-       STATUS_ACCESS_VIOLATION: also for an image that the processor refuses. */
-    NTSTATUS (*SaveFpuStateToUser)(PVOID Image, PSIZE_T Size, PULONG64 Components);
-    NTSTATUS (*LoadFpuStateFromUser)(const VOID *Image);
+    /* The same to and from its own memory, at a multiple of 64, as QueryFpuState describes the image. Software: the 48 bytes at
+       464 that the processor leaves to others (of an FXSAVE image they stay as they are). Loading wants to find them so:
+       STATUS_INVALID_PARAMETER. STATUS_ACCESS_VIOLATION: also for an image that the processor refuses, or FXSAVE's. */
+    NTSTATUS (*SaveFpuStateToUser)(PVOID Image, const VOID *Software);
+    NTSTATUS (*LoadFpuStateFromUser)(const VOID *Image, const VOID *Software);
     NTSTATUS (*SetDescriptorBase)(ULONG Which, ULONG64 Base); /* PS_BASE_*; current thread */
     ULONG64 (*GetDescriptorBase)(ULONG Which);
     /* ReturnToUser(frame) will be called before Thread next returns to user mode; with Interrupt TRUE
@@ -268,6 +268,8 @@ typedef struct _PS_SUBSYSTEM_ROUTINES {
        Offset or behind it, that the section has, or has not; untouched when Offset lies beyond the end. */
     ULONG64 (*QuerySection)(PMM_SECTION_HANDLE Section, ULONG64 Offset, PULONG64 Data, PULONG64 Hole);
     VOID (*YieldExecution)(VOID); /* lets a thread run that is ready and as good as the caller, if there is one */
+    /* Size in bytes. Components: what the image may hold, in the bits of XSAVE's header; 0: it is FXSAVE's. */
+    VOID (*QueryFpuState)(PSIZE_T Size, PULONG64 Components);
 } PS_SUBSYSTEM_ROUTINES, *PPS_SUBSYSTEM_ROUTINES;
 
 typedef struct _IO_ARCHIVE_FILE {

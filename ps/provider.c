@@ -370,16 +370,18 @@ void PspEnterProvider(PSP_PROVIDER_CALL *Call, PPS_PROVIDER Provider)
     Call->Provider = Provider;
     Call->ApcDisable = Thread->Tcb.ApcDisable;
     Call->Locks = PspLocksHeld();
-    Call->PreviousMode = ExSetPreviousMode(KernelMode);
+    Call->PreviousMode = Thread->Tcb.PreviousMode;
+    Thread->Tcb.PreviousMode = KernelMode;
     Call->Outer = Thread->ProviderCalls;
     Thread->ProviderCalls = Call;
 }
 
 void PspLeaveProvider(PSP_PROVIDER_CALL *Call, const char *Routine)
 {
+    PETHREAD Thread = PspCurrentThread();
     PspCheckReturn(Call, Routine);
-    PspCurrentThread()->ProviderCalls = Call->Outer;
-    ExSetPreviousMode(Call->PreviousMode);
+    Thread->ProviderCalls = Call->Outer;
+    Thread->Tcb.PreviousMode = Call->PreviousMode;
 }
 
 /* ---- Exceptions ---- */

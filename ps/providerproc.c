@@ -243,12 +243,8 @@ static NTSTATUS PspGetRegisters(PETHREAD Thread, PKTRAP_FRAME Frame)
 }
 
 /* What is not safe never stands in the thread's frame: somebody may resume the thread meanwhile. */
-static NTSTATUS PspSetRegisters(PETHREAD Thread, const KTRAP_FRAME *Frame)
+__attribute__((noinline)) static NTSTATUS PspCopyRegisters(PETHREAD Thread, const KTRAP_FRAME *Frame)
 {
-    if (Frame == ArchUserFrame(ArchCurrentThread())) {
-        ArchSanitizeUserFrame(ArchUserFrame(ArchCurrentThread()));
-        return STATUS_SUCCESS;
-    }
     KTRAP_FRAME Safe = *Frame;
     ArchSanitizeUserFrame(&Safe);
     NTSTATUS Status = PsHoldRegisters(Thread);
@@ -257,6 +253,16 @@ static NTSTATUS PspSetRegisters(PETHREAD Thread, const KTRAP_FRAME *Frame)
         PsReleaseRegisters(Thread);
     }
     return Status;
+}
+
+static NTSTATUS PspSetRegisters(PETHREAD Thread, const KTRAP_FRAME *Frame)
+{
+    PKTRAP_FRAME Own = ArchUserFrame(ArchCurrentThread());
+    if (Frame != Own) {
+        return PspCopyRegisters(Thread, Frame);
+    }
+    ArchSanitizeUserFrame(Own);
+    return STATUS_SUCCESS;
 }
 
 static PKTRAP_FRAME PspCurrentRegisters(VOID)
@@ -500,4 +506,5 @@ const PS_SUBSYSTEM_ROUTINES PspSubsystemRoutines = {
     .QuerySection = MmQuerySection,
     .ConsolePutBack = IoConsolePutBack,
     .YieldExecution = KeYieldExecution,
+    .QueryFpuState = ArchQueryFpuState,
 };

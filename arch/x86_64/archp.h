@@ -245,8 +245,8 @@ void ArchpInitializeFpu(void);
 void ArchpReadLegacyFpu(PKTHREAD Thread, PXMM_SAVE_AREA32 Area);
 void ArchpWriteLegacyFpu(PKTHREAD Thread, const XMM_SAVE_AREA32 *Area);
 extern uint32_t ArchpMxcsrReserved; /* bits of MXCSR that this processor has not (fpu.c) */
-NTSTATUS ArchpXsaveToUser(void *Image, ULONG Unused, SIZE_T Size); /* usercopy.asm; Image a multiple of 64 */
-NTSTATUS ArchpXrstorFromUser(const void *Image, ULONG Unused, SIZE_T Size);
+NTSTATUS ArchpXsaveToUser(void *Image, const void *Software, SIZE_T Size); /* usercopy.asm; Image a multiple of 64 */
+NTSTATUS ArchpXrstorFromUser(const void *Image, const void *Software, SIZE_T Size);
 
 /* traps.asm, syscall.asm, usercopy.asm */
 extern const void *const ArchpTrapStub[256];

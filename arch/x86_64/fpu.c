@@ -154,19 +154,20 @@ __attribute__((noinline)) static NTSTATUS SaveLegacyToUser(void *Image)
     return ArchCopyToUser(Image, Legacy, FXSAVE_SIZE);
 }
 
-NTSTATUS ArchSaveFpuStateToUser(void *Image, SIZE_T *Size, uint64_t *Components)
+void ArchQueryFpuState(SIZE_T *Size, uint64_t *Components)
 {
-    *Components = ArchpFeatures.Xcr0;
     *Size = StateSize;
-    if (Image == NULL) {
-        return STATUS_SUCCESS;
-    }
-    return ArchpFeatures.Xsave ? ArchpXsaveToUser(Image, 0, StateSize) : SaveLegacyToUser(Image);
+    *Components = ArchpFeatures.Xcr0;
 }
 
-NTSTATUS ArchLoadFpuStateFromUser(const void *Image)
+NTSTATUS ArchSaveFpuStateToUser(void *Image, const void *Software)
 {
-    return ArchpFeatures.Xsave ? ArchpXrstorFromUser(Image, 0, StateSize) : STATUS_ACCESS_VIOLATION;
+    return ArchpFeatures.Xsave ? ArchpXsaveToUser(Image, Software, StateSize) : SaveLegacyToUser(Image);
+}
+
+NTSTATUS ArchLoadFpuStateFromUser(const void *Image, const void *Software)
+{
+    return ArchpFeatures.Xsave ? ArchpXrstorFromUser(Image, Software, StateSize) : STATUS_ACCESS_VIOLATION;
 }
 
 /* The part of the state that every processor has, as FXSAVE writes it: it is the first part of XSAVE's image, too. FXRSTOR

@@ -12,11 +12,13 @@ extern ArchpMxcsrReserved
 
 FXSAVE_SIZE                   equ 512
 FXSAVE_MXCSR                  equ 24
+FXSAVE_SOFTWARE               equ 464
 XSAVE_HEADER_SIZE             equ 64
 USER_END                      equ 0x00007ffffffff000
 STATUS_ACCESS_VIOLATION       equ 0xc0000005
 STATUS_DATATYPE_MISALIGNMENT  equ 0x80000002
 STATUS_BUFFER_OVERFLOW        equ 0x80000005
+STATUS_INVALID_PARAMETER      equ 0xc000000d
 
 section .text
 
@@ -164,17 +166,20 @@ USER_WORD ArchExchangeUser32, rdx, {xchg [rdi], eax}
 ; NTSTATUS ArchExchangeAddUser32(volatile ULONG *UserAddress, ULONG Addend, ULONG *Previous)
 USER_WORD ArchExchangeAddUser32, rdx, {lock xadd [rdi], eax}
 
-; NTSTATUS ArchpXsaveToUser(void *UserImage, ULONG Unused, SIZE_T Size): what XSAVE keeps, to the user's memory. XSAVE
-; leaves most of the header as it finds it, but XRSTOR wants zeros there.
+; NTSTATUS ArchpXsaveToUser(void *UserImage, const void *Software, SIZE_T Size): what XSAVE keeps, to the user's memory. XSAVE
+; leaves software's part alone, and most of the header, where XRSTOR wants zeros.
 global ArchpXsaveToUser
 align 16
 ArchpXsaveToUser:
     CHECK_RANGE rdi
     mov rdx, rdi
-    add rdi, FXSAVE_SIZE
-    mov ecx, XSAVE_HEADER_SIZE / 8
+    add rdi, FXSAVE_SOFTWARE
+    mov ecx, (FXSAVE_SIZE - FXSAVE_SOFTWARE) / 8
     xor eax, eax
     OPEN_WINDOW
+.software:
+    rep movsq
+    mov ecx, XSAVE_HEADER_SIZE / 8
 .header:
     rep stosq
     mov rdi, rdx
@@ -185,20 +190,28 @@ ArchpXsaveToUser:
     CLOSE_WINDOW
     xor eax, eax
     ret
+    FIXUP .software, ArchpCopyFault
     FIXUP .header, ArchpCopyFault
     FIXUP .image, ArchpCopyFault
 
-; NTSTATUS ArchpXrstorFromUser(void *UserImage, ULONG Unused, SIZE_T Size): back from there. The processor refuses a bad
-; header, and bad bits in MXCSR, which QEMU does not: so they are looked at.
+; NTSTATUS ArchpXrstorFromUser(void *UserImage, const void *Software, SIZE_T Size): back from there. The processor refuses a
+; bad header, and bad bits in MXCSR, which QEMU does not: so they are looked at.
 global ArchpXrstorFromUser
 align 16
 ArchpXrstorFromUser:
     CHECK_RANGE rdi
+    mov rdx, rdi
+    add rdi, FXSAVE_SOFTWARE
+    mov ecx, (FXSAVE_SIZE - FXSAVE_SOFTWARE) / 8
     OPEN_WINDOW
+.software:
+    repe cmpsq
+    jne .foreign
 .mxcsr:
-    mov eax, [rdi + FXSAVE_MXCSR]
+    mov eax, [rdx + FXSAVE_MXCSR]
     test eax, [rel ArchpMxcsrReserved]
     jnz ArchpCopyFault
+    mov rdi, rdx
     mov eax, -1
     mov edx, eax
 .image:
@@ -206,6 +219,11 @@ ArchpXrstorFromUser:
     CLOSE_WINDOW
     xor eax, eax
     ret
+.foreign:
+    CLOSE_WINDOW
+    mov eax, STATUS_INVALID_PARAMETER
+    ret
+    FIXUP .software, ArchpCopyFault
     FIXUP .mxcsr, ArchpCopyFault
     FIXUP .image, ArchpCopyFault
 

@@ -33,12 +33,15 @@ static void begin_stop(struct process *process, int sig)
     }
 }
 
-/* Waits while the process is stopped; with tasklist_lock, but not in the wait. */
-static void stop_here(struct task *task)
+/* Waits while the process is stopped; with tasklist_lock, but not in the wait. False: the task is to end. */
+static bool stop_here(struct task *task)
 {
     struct process *process = task->process;
 
-    while (process->stop_state != NOT_STOPPED && !is_dying()) {
+    while (process->stop_state != NOT_STOPPED) {
+        if (is_dying()) {
+            return false;
+        }
         if (task->stop_wanted) {
             task->stop_wanted = false;
             count_stop(process);
@@ -51,6 +54,7 @@ static void stop_here(struct task *task)
         process->tell_continued = false;
         child_changed(process, CLD_CONTINUED, SIGCONT);
     }
+    return true;
 }
 
 void signals_new_task(struct task *task)
@@ -88,16 +92,17 @@ static void act_by_default(struct task *task, int sig)
 }
 
 /* From here on the handler's mask counts. Answers the one before, which its frame keeps. */
-static sigset_t enter_handler(struct task *task, struct sigaction *action, int sig)
+static inline sigset_t enter_handler(struct task *task, struct sigaction *action, int sig)
 {
-    sigset_t before = task->restore_mask ? task->saved_mask : task->blocked;
-    sigset_t added = action->sa_mask | (action->sa_flags & SA_NODEFER ? 0 : sigmask(sig));
+    sigset_t blocked = task->blocked, before = task->restore_mask ? task->saved_mask : blocked;
+    sigset_t added = (action->sa_mask | (action->sa_flags & SA_NODEFER ? 0 : sigmask(sig))) & ~blocked;
 
     task->restore_mask = false;
-    added &= ~task->blocked;
-    task->blocked |= added;
+    task->blocked = blocked | added;
     MemoryBarrier();
-    pass_on_signals(task, added);
+    if (task->process->pending.set & added) {
+        pass_on_signals(task, added);
+    }
     if (action->sa_flags & SA_RESETHAND) {
         action->sa_handler = SIG_DFL;
     }
@@ -115,31 +120,33 @@ struct delivery {
    a stopping signal is taken, or after the stop has begun. */
 static bool next_delivery(struct task *task, struct delivery *next)
 {
+    struct sigaction *action;
     int sig;
 
     mutex_lock(&tasklist_lock);
     do {
-        stop_here(task);
-        sig = is_dying() ? 0 : take_signal(task, ~task->blocked, &next->info);
-        next->action.sa_handler = SIG_IGN;
-        if (sig != 0) {
-            next->action = task->process->sighand->action[sig - 1];
+        sig = stop_here(task) ? take_signal(task, ~task->blocked, &next->info) : 0;
+        if (sig == 0) {
+            mutex_unlock(&tasklist_lock);
+            return false;
         }
-    } while (sig != 0 && next->action.sa_handler == SIG_IGN);
-    if (sig != 0 && next->action.sa_handler == SIG_DFL) {
+        action = &task->process->sighand->action[(u32)sig - 1];
+    } while (action->sa_handler == SIG_IGN);
+    next->action = *action;
+    if (action->sa_handler == SIG_DFL) {
         act_by_default(task, sig);
-    } else if (sig != 0) {
-        next->mask = enter_handler(task, &task->process->sighand->action[sig - 1], sig);
+    } else {
+        next->mask = enter_handler(task, action, sig);
     }
     mutex_unlock(&tasklist_lock);
-    return sig != 0;
+    return true;
 }
 
 /* A call that may be restarted returned so. */
 static bool wants_restart(const KTRAP_FRAME *frame)
 {
-    return (frame->Rax == (u64)-ERESTARTSYS || frame->Rax == (u64)-ERESTARTNOHAND ||
-            frame->Rax == (u64)-ERESTART_RESTARTBLOCK) &&
+    s64 result = (s64)frame->Rax;
+    return result < 0 && (result == -ERESTARTSYS || result == -ERESTARTNOHAND || result == -ERESTART_RESTARTBLOCK) &&
            frame->Vector == KTRAP_SYSTEM_CALL && (u32)frame->ErrorCode != NR_rt_sigreturn;
 }
 
@@ -152,9 +159,6 @@ static void restart_call(KTRAP_FRAME *frame)
 
 static void finish_call(KTRAP_FRAME *frame, const struct sigaction *action)
 {
-    if (!wants_restart(frame)) {
-        return;
-    }
     if (frame->Rax == (u64)-ERESTARTSYS && (action->sa_flags & SA_RESTART)) {
         restart_call(frame);
     } else {
@@ -163,7 +167,7 @@ static void finish_call(KTRAP_FRAME *frame, const struct sigaction *action)
 }
 
 /* Runs a handler. A frame that finds no room is a fault of its own. */
-static void deliver(struct task *task, const struct delivery *delivery, KTRAP_FRAME *frame)
+static inline void deliver(struct task *task, const struct delivery *delivery, KTRAP_FRAME *frame)
 {
     if (build_frame(task, &delivery->action, &delivery->info, delivery->mask, frame) == 0) {
         return;
@@ -179,17 +183,23 @@ void linux_return_to_user(KTRAP_FRAME *frame)
 {
     struct task *task = current_task();
     struct delivery next;
+    bool restart = wants_restart(frame); /* until the first handler decides it */
 
     while ((signal_pending(task) || task->process->stop_state != NOT_STOPPED) && next_delivery(task, &next)) {
         if (tracing) {
             trace_signal(task, &next.info);
         }
         if (next.action.sa_handler != SIG_DFL) {
-            finish_call(frame, &next.action);
+            if (restart) {
+                finish_call(frame, &next.action);
+                restart = false;
+            }
             deliver(task, &next, frame);
+        } else if (is_dying()) {
+            break; /* what else waits is not for this task */
         }
     }
-    if (wants_restart(frame)) {
+    if (restart) {
         restart_call(frame);
     }
     if (task->restore_mask) {

@@ -11,7 +11,11 @@ static bool is_signal(int sig)
 
 static siginfo_t sent_by(const struct process *self, int sig, int code)
 {
-    return (siginfo_t){.si_signo = sig, .si_code = code, .si_pid = self->pid, .si_uid = self->creds.uid[REAL]};
+    siginfo_t info; /* member by member, which is shorter than to clear it first */
+    info.si_signo = sig, info.si_errno = 0, info.si_code = code, info.__pad = 0;
+    info.si_pid = self->pid, info.si_uid = self->creds.uid[REAL];
+    info.si_value = 0, info.si_utime = info.si_stime = 0;
+    return info;
 }
 
 /* Who may not signal all may signal his own processes, and continue those of his session. tasklist_lock is held. */
@@ -25,7 +29,7 @@ static bool may_signal(const struct process *self, const struct process *process
 }
 
 /* Signal 0 only asks whether the receiver is there. */
-static long send(const struct process *self, struct process *process, struct task *task, const siginfo_t *info)
+static inline long send(const struct process *self, struct process *process, struct task *task, const siginfo_t *info)
 {
     if (!is_signal(info->si_signo)) {
         return -EINVAL;
@@ -37,11 +41,14 @@ static long send(const struct process *self, struct process *process, struct tas
 }
 
 /* To a group, or to all but the caller: those that it may signal. tasklist_lock is held. */
-static long send_to_many(const struct process *self, s32 pid, const siginfo_t *info)
+static NOINLINE long send_to_many(const struct process *self, s32 pid, const siginfo_t *info)
 {
-    s32 pgid = pid == 0 ? self->pgid : -pid;
+    s32 pgid = pid == 0 ? self->pgid : (s32)-(s64)pid;
     long error = -ESRCH;
 
+    if (pid == (s32)0x80000000) {
+        return -ESRCH;
+    }
     for (PLIST_ENTRY at = processes.Flink, next; at != &processes; at = next) {
         struct process *process = CONTAINING_RECORD(at, struct process, links);
         next = at->Flink;
@@ -61,9 +68,6 @@ long sys_kill(s32 pid, int sig)
     struct process *self = current_process();
     siginfo_t info = sent_by(self, sig, SI_USER);
 
-    if (pid == (s32)0x80000000) {
-        return -ESRCH;
-    }
     mutex_lock(&tasklist_lock);
     struct process *process = pid == self->pid ? self : pid > 0 ? process_find(pid) : NULL;
     long error = process != NULL ? send(self, process, NULL, &info) : pid > 0 ? -ESRCH : send_to_many(self, pid, &info);

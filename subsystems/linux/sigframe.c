@@ -54,15 +54,18 @@ long set_altstack(struct task *task, const stack_t *stack, u64 sp)
 /* What this processor's image of the FPU's state is: constant from the start on. */
 static u32 fpu_room;                 /* that it takes, with the magic number behind it */
 static struct fpx_sw_bytes fpu_note; /* which stands inside; zeros: an FXSAVE image has none */
+static u64 uc_flags;                 /* of each frame */
 
 void frames_init(void)
 {
     SIZE_T size;
     ULONG64 features;
 
-    kernel.SaveFpuStateToUser(NULL, &size, &features);
+    kernel.QueryFpuState(&size, &features);
     fpu_room = size;
+    uc_flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS;
     if (size > FXSAVE_SIZE) {
+        uc_flags |= UC_FP_XSTATE;
         fpu_room = size + sizeof(u32);
         fpu_note = (struct fpx_sw_bytes){FP_XSTATE_MAGIC1, fpu_room, features, size, {0}};
     }
@@ -71,21 +74,16 @@ void frames_init(void)
 /* Puts the FPU state below *sp and moves *sp there. */
 static long save_fpu(u64 *sp)
 {
-    SIZE_T size;
-    ULONG64 features;
     ULONG before;
 
     *sp = (*sp - fpu_room) & ~63UL;
-    if (!NT_SUCCESS(kernel.SaveFpuStateToUser((PVOID)*sp, &size, &features))) {
+    if (!NT_SUCCESS(kernel.SaveFpuStateToUser((PVOID)*sp, &fpu_note))) {
         return -EFAULT;
     }
-    if (fpu_note.magic1 == 0) {
-        return 0;
-    }
-    return copy_to_user((void __user *)(*sp + FPX_SW_OFFSET), &fpu_note, sizeof(fpu_note)) < 0 ||
-                   !NT_SUCCESS(kernel.ExchangeUser32((PULONG)(*sp + size), FP_XSTATE_MAGIC2, &before))
-               ? -EFAULT
-               : 0;
+    return fpu_note.magic1 == 0 ||
+                   NT_SUCCESS(kernel.ExchangeUser32((PULONG)(*sp + fpu_note.xstate_size), FP_XSTATE_MAGIC2, &before))
+               ? 0
+               : -EFAULT;
 }
 
 /* All but oldmask. */
@@ -102,20 +100,25 @@ static void fill_context(struct sigcontext *to, const KTRAP_FRAME *from, u64 fps
     to->trapno = fault ? from->Vector : 0;
     to->cr2 = address;
     to->fpstate = fpstate;
-    RtlZeroMemory(to->reserved1, sizeof(to->reserved1));
+    __builtin_memset(to->reserved1, 0, sizeof(to->reserved1));
 }
 
-/* All of it: nothing of the kernel's stack shows. */
-static void fill_frame(struct rt_sigframe *frame, const struct task *task, const struct sigaction *action,
-                       const siginfo_t *info, sigset_t mask)
+/* The rest, and how much of it the program gets: nothing of the kernel's stack shows. Information is for handlers that want
+   it (sigaction(2)). */
+static size_t fill_frame(struct rt_sigframe *frame, const struct task *task, const struct sigaction *action,
+                         const siginfo_t *info, sigset_t mask)
 {
     frame->pretcode = action->sa_restorer;
-    frame->uc.uc_flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (fpu_note.magic1 != 0 ? UC_FP_XSTATE : 0);
+    frame->uc.uc_flags = uc_flags;
     frame->uc.uc_link = 0;
     frame->uc.uc_stack = task->altstack;
     frame->uc.uc_sigmask = frame->uc.uc_mcontext.oldmask = mask;
+    if (!(action->sa_flags & SA_SIGINFO)) {
+        return offsetof(struct rt_sigframe, info);
+    }
     frame->info = *info;
     RtlZeroMemory(frame->info_rest, sizeof(frame->info_rest));
+    return sizeof(*frame);
 }
 
 static bool is_fault(const siginfo_t *info)
@@ -141,12 +144,12 @@ long build_frame(struct task *task, const struct sigaction *action, const siginf
         return -EFAULT;
     }
     u64 sp = ((fpstate - sizeof(frame)) & ~15UL) - 8;
-    if ((enters || is_on_altstack(task, regs->Rsp)) && !lies_on_altstack(task, sp)) {
+    if (task->altstack.ss_size != 0 && (enters || is_on_altstack(task, regs->Rsp)) && !lies_on_altstack(task, sp)) {
         return -EFAULT; /* the alternate stack is full */
     }
-    fill_frame(&frame, task, action, info, mask);
     fill_context(&frame.uc.uc_mcontext, regs, fpstate, is_fault(info) ? info->si_addr : 0);
-    if (copy_to_user((void __user *)sp, &frame, sizeof(frame)) < 0) {
+    size_t size = fill_frame(&frame, task, action, info, mask);
+    if (copy_to_user((void __user *)sp, &frame, size) < 0) {
         return -EFAULT;
     }
     if (task->altstack.ss_flags & SS_AUTODISARM) {
@@ -166,24 +169,35 @@ long build_frame(struct task *task, const struct sigaction *action, const siginf
 
 /* ---- Returning from a handler ---- */
 
-/* An image that says of itself that it is XSAVE's, of the size that this processor writes. */
-static bool is_whole_image(u64 fpstate)
+/* Where a whole image of XSAVE's can be: the magic number stands behind it. */
+static bool ends_as_whole(u64 fpstate)
 {
-    struct fpx_sw_bytes note;
     ULONG magic2;
 
     return fpu_note.magic1 != 0 && fpstate % 64 == 0 &&
-           copy_from_user(&note, (void __user *)(fpstate + FPX_SW_OFFSET), sizeof(note)) == 0 &&
-           note.magic1 == FP_XSTATE_MAGIC1 && note.xstate_size == fpu_note.xstate_size &&
-           NT_SUCCESS(kernel.ReadUser32((PULONG)(fpstate + note.xstate_size), &magic2)) && magic2 == FP_XSTATE_MAGIC2;
+           NT_SUCCESS(kernel.ReadUser32((PULONG)(fpstate + fpu_note.xstate_size), &magic2)) &&
+           magic2 == FP_XSTATE_MAGIC2;
 }
 
+
 /* FXSAVE's part from the program; the rest of the state as when a program starts. */
-static long restore_part(u64 fpstate)
+static NOINLINE long restore_part(u64 fpstate)
 {
     u8 image[FXSAVE_SIZE];
     long error = copy_from_user(image, (void __user *)fpstate, sizeof(image));
     return error < 0 ? error : error_of(kernel.SetFpuState(image));
+}
+
+/* The program has changed what build_frame says of the image: that may be all but the essential. */
+static NOINLINE long restore_changed(u64 fpstate)
+{
+    struct fpx_sw_bytes note;
+    long error = copy_from_user(&note, (void __user *)(fpstate + FPX_SW_OFFSET), sizeof(note));
+
+    if (error < 0 || note.magic1 != FP_XSTATE_MAGIC1 || note.xstate_size != fpu_note.xstate_size) {
+        return error < 0 ? error : restore_part(fpstate);
+    }
+    return NT_SUCCESS(kernel.LoadFpuStateFromUser((PVOID)fpstate, &note)) ? 0 : -EFAULT;
 }
 
 static long restore_fpu(u64 fpstate)
@@ -191,7 +205,14 @@ static long restore_fpu(u64 fpstate)
     if (fpstate == 0) {
         return error_of(kernel.SetFpuState(NULL));
     }
-    return is_whole_image(fpstate) ? error_of(kernel.LoadFpuStateFromUser((PVOID)fpstate)) : restore_part(fpstate);
+    if (!ends_as_whole(fpstate)) {
+        return restore_part(fpstate);
+    }
+    NTSTATUS status = kernel.LoadFpuStateFromUser((PVOID)fpstate, &fpu_note);
+    if (NT_SUCCESS(status)) {
+        return 0;
+    }
+    return status == STATUS_INVALID_PARAMETER ? restore_changed(fpstate) : -EFAULT;
 }
 
 static void restore_context(KTRAP_FRAME *to, const struct sigcontext *from)
@@ -211,9 +232,9 @@ static bool is_same_stack(const stack_t *a, const stack_t *b)
 long restore_frame(struct task *task, KTRAP_FRAME *regs, sigset_t *mask)
 {
     struct ucontext uc;
-    u64 frame = regs->Rsp - sizeof(u64);
+    const size_t from = offsetof(struct ucontext, uc_stack); /* nobody asks what stands before */
 
-    if (copy_from_user(&uc, (void __user *)(frame + offsetof(struct rt_sigframe, uc)), sizeof(uc)) < 0 ||
+    if (copy_from_user(&uc.uc_stack, (void __user *)(regs->Rsp + from), sizeof(uc) - from) < 0 ||
         restore_fpu(uc.uc_mcontext.fpstate) < 0) {
         return -EFAULT;
     }

@@ -34,7 +34,7 @@ static int lowest_signal(sigset_t set)
 }
 
 /* How often its timer has expired since it was sent is known only now. */
-static void count_overrun(struct process *process, siginfo_t *info)
+static NOINLINE void count_overrun(struct process *process, siginfo_t *info)
 {
     struct timer *timer = timer_find(process, info->si_timerid);
 
@@ -47,14 +47,16 @@ static void count_overrun(struct process *process, siginfo_t *info)
 int take_signal(struct task *task, sigset_t set, siginfo_t *info)
 {
     struct sigpending *pending = &task->pending;
+    sigset_t waiting = pending->set & set;
 
-    if (!(pending->set & set)) {
+    if (waiting == 0) {
         pending = &task->process->pending;
+        waiting = pending->set & set;
     }
-    if (!(pending->set & set)) {
+    if (waiting == 0) {
         return 0;
     }
-    int sig = lowest_signal(pending->set & set);
+    int sig = lowest_signal(waiting);
     sigpending_take(pending, sig, info);
     if (info->si_code == SI_TIMER) {
         count_overrun(task->process, info);
@@ -66,14 +68,14 @@ int take_signal(struct task *task, sigset_t set, siginfo_t *info)
 
 static bool is_ignored(const struct process *process, int sig)
 {
-    u64 handler = process->sighand->action[sig - 1].sa_handler;
+    u64 handler = process->sighand->action[(u32)sig - 1].sa_handler;
     return handler == SIG_IGN || (handler == SIG_DFL && (sigmask(sig) & IGNORED_BY_DEFAULT));
 }
 
 /* The current task looks by itself before it waits. */
 void wake_task(struct task *task)
 {
-    kernel.RequestReturnToUser(task->thread, task != current_task());
+    kernel.RequestReturnToUser(task->thread, task->thread != PsGetCurrentThread());
 }
 
 /* Would take one of these signals now. */
@@ -110,15 +112,17 @@ void pass_on_signals(struct task *task, sigset_t signals)
 
 /* A signal that would do nothing need not be kept, unless it is blocked: its meaning may change before it is
    taken. */
-static bool is_dropped(const struct process *process, const struct task *task, int sig)
+static NOINLINE bool is_blocked(const struct process *process, const struct task *task, int sig)
 {
-    if (!is_ignored(process, sig)) {
-        return false;
-    }
     if (task == NULL && !IsListEmpty(&process->tasks)) {
         task = CONTAINING_RECORD(process->tasks.Flink, struct task, links);
     }
-    return task == NULL || !((task->blocked | task->waited) & sigmask(sig));
+    return task != NULL && ((task->blocked | task->waited) & sigmask(sig)) != 0;
+}
+
+static bool is_dropped(const struct process *process, const struct task *task, int sig)
+{
+    return is_ignored(process, sig) && !is_blocked(process, task, sig);
 }
 
 static void continue_process(struct process *process)
@@ -136,6 +140,17 @@ static void continue_process(struct process *process)
     KeSetEvent(&process->continued, IO_NO_INCREMENT, FALSE);
 }
 
+/* What stops and what continues take back each other. */
+static NOINLINE void take_back(struct process *process, int sig)
+{
+    if (sig == SIGCONT) {
+        discard(process, STOPPING);
+        continue_process(process);
+    } else {
+        discard(process, sigmask(SIGCONT));
+    }
+}
+
 long send_signal_locked(struct process *process, struct task *task, const siginfo_t *info)
 {
     int sig = info->si_signo;
@@ -144,11 +159,8 @@ long send_signal_locked(struct process *process, struct task *task, const siginf
         process_exit_signal(process, sig);
         return 0;
     }
-    if (sig == SIGCONT) { /* one takes back the other */
-        discard(process, STOPPING);
-        continue_process(process);
-    } else if (sigmask(sig) & STOPPING) {
-        discard(process, sigmask(SIGCONT));
+    if (sigmask(sig) & (STOPPING | sigmask(SIGCONT))) {
+        take_back(process, sig);
     }
     if (is_dropped(process, task, sig)) {
         return 0;
@@ -210,12 +222,9 @@ void signal_self(int sig)
 
 /* ---- Masks ---- */
 
-void set_blocked(struct task *task, sigset_t set)
+/* The mask has changed while something waited. */
+static NOINLINE void look_again(struct task *task, sigset_t added)
 {
-    sigset_t added = set & ~UNBLOCKABLE & ~task->blocked;
-
-    task->blocked = set & ~UNBLOCKABLE;
-    MemoryBarrier();
     if (task->process->pending.set & added) {
         mutex_lock(&tasklist_lock);
         pass_on_signals(task, added);
@@ -223,6 +232,18 @@ void set_blocked(struct task *task, sigset_t set)
     }
     if (signal_pending(task)) {
         kernel.RequestReturnToUser(task->thread, FALSE);
+    }
+}
+
+void set_blocked(struct task *task, sigset_t set)
+{
+    sigset_t before = task->blocked;
+
+    set &= ~UNBLOCKABLE;
+    task->blocked = set;
+    MemoryBarrier();
+    if ((task->pending.set | task->process->pending.set) != 0 || task->stop_wanted) {
+        look_again(task, set & ~before);
     }
 }
 

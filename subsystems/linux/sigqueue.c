@@ -17,12 +17,10 @@ void sigpending_init(struct sigpending *pending)
 }
 
 /* NULL: memory or the limit is out. What the kernel itself sends has no limit. */
-static struct sigqueue *queue_alloc(struct process *process, struct sigpending *pending, bool limited)
+static NOINLINE struct sigqueue *queue_alloc(const struct process *process, const siginfo_t *info)
 {
-    if (!pending->spare_used) {
-        pending->spare_used = true;
-        return &pending->spare;
-    }
+    bool limited = info->si_signo >= SIGRTMIN || info->si_code <= SI_USER;
+
     if (limited && (u64)queued_signals >= process->rlimits[RLIMIT_SIGPENDING].rlim_cur) {
         return NULL;
     }
@@ -73,7 +71,8 @@ long sigpending_note(struct process *process, struct sigpending *pending, const 
     if (sig < SIGRTMIN && (pending->set & sigmask(sig))) {
         return 0;
     }
-    struct sigqueue *entry = queue_alloc(process, pending, sig >= SIGRTMIN || info->si_code <= SI_USER);
+    struct sigqueue *entry = pending->spare_used ? queue_alloc(process, info) : &pending->spare;
+    pending->spare_used = true;
     if (entry == NULL && sig >= SIGRTMIN && info->si_code < SI_USER) {
         return -EAGAIN;
     }

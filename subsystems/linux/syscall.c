@@ -20,8 +20,9 @@ static const syscall_t calls[NR_CALLS] = {
 static LONG
     told[(NR_CALLS + 31) / 32]; /* a bit for each number that the log has named; one bit for all beyond */
 
-static NOINLINE long no_call(u32 number)
+static NOINLINE long no_call(const KTRAP_FRAME *frame)
 {
+    u32 number = (u32)frame->ErrorCode;
     bool known = number < NR_CALLS && call_descriptions[number].name != NULL;
     u32 bit = number < NR_CALLS ? number : NR_CALLS - 1;
 
@@ -33,28 +34,30 @@ static NOINLINE long no_call(u32 number)
 }
 
 /* The number has 32 bits, whatever else RAX holds. */
-static inline long call(const KTRAP_FRAME *frame, u32 number)
+static inline long call(const KTRAP_FRAME *frame)
 {
+    u32 number = (u32)frame->ErrorCode;
+
     if (number >= NR_CALLS || calls[number] == NULL) {
-        return no_call(number);
+        return no_call(frame);
     }
     return calls[number](frame->Rdi, frame->Rsi, frame->Rdx, frame->R10, frame->R8, frame->R9);
 }
 
-static NOINLINE void traced_call(KTRAP_FRAME *frame, u32 number)
+static NOINLINE void traced_call(KTRAP_FRAME *frame)
 {
     struct traced_call traced;
 
-    trace_enter(&traced, frame, number);
-    frame->Rax = call(frame, number);
+    trace_enter(&traced, frame, (u32)frame->ErrorCode);
+    frame->Rax = call(frame);
     trace_leave(&traced, frame->Rax);
 }
 
 void linux_system_call(KTRAP_FRAME *frame)
 {
     if (tracing && current_process()->trace != TRACE_NONE) {
-        traced_call(frame, frame->ErrorCode);
+        traced_call(frame);
     } else {
-        frame->Rax = call(frame, frame->ErrorCode);
+        frame->Rax = call(frame);
     }
 }
