@@ -97,7 +97,7 @@ static NTSTATUS PspReturnAttributes(const PSP_ATTRIBUTES *Attributes, PETHREAD T
 
 /* ---- Process parameters ---- */
 
-NTSTATUS PspCaptureStrings(char **Next, char **Copy, const char *Source, SIZE_T Size, ULONG Count,
+NTSTATUS PsCaptureStrings(char **Next, char **Copy, const char *Source, SIZE_T Size, ULONG Count,
                            KPROCESSOR_MODE Mode)
 {
     ULONG Ended = 0;
@@ -137,11 +137,11 @@ static NTSTATUS PspMoveInParameters(PSP_PEB_BLOCK *Block, KPROCESSOR_MODE Mode)
         Status = PspMoveInString(&Next, &Parameters->CommandLine, Mode);
     }
     if (NT_SUCCESS(Status)) {
-        Status = PspCaptureStrings(&Next, &Parameters->Arguments, Parameters->Arguments,
+        Status = PsCaptureStrings(&Next, &Parameters->Arguments, Parameters->Arguments,
                                    Parameters->ArgumentsSize, Parameters->ArgumentCount, Mode);
     }
     if (NT_SUCCESS(Status)) {
-        Status = PspCaptureStrings(&Next, &Parameters->Environment, Parameters->Environment,
+        Status = PsCaptureStrings(&Next, &Parameters->Environment, Parameters->Environment,
                                    Parameters->EnvironmentSize, 0, Mode);
     }
     return Status;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Subsystem providers: registration, the calls into them, exceptions and the way back to user mode, programs
- * that a native caller starts. What they may call stands in providerproc.c.
+ * Subsystem providers: registration, the calls into them, exceptions and the way back to user mode. What they may call stands in providerproc.c.
  *
  * A provider counts its users: one for each process, from before anything of the process is made until its ProcessExit has
  * returned (every ThreadExit has returned before that), and one for each StartProgram. Unregistration closes it, so that
@@ -445,137 +444,21 @@ void PspUserWork(PKTRAP_FRAME Frame)
     }
 }
 
-/* ---- Programs for native callers ---- */
+/* ---- Programs for native callers (kernel/services/program.c) ---- */
 
-#define PSP_MAXIMUM_PATH    4096
-#define PSP_MAXIMUM_STRINGS 0x100000
-
-/* The caller's program in kernel memory, in one block. */
-typedef struct _PSP_CAPTURED_PROGRAM {
-    PS_PROGRAM Program; /* points to what follows */
-    char Provider[16];
-    char Path[PSP_MAXIMUM_PATH], WorkingDirectory[PSP_MAXIMUM_PATH];
-    char Strings[]; /* arguments and environment */
-} PSP_CAPTURED_PROGRAM;
-
-/* A NUL-terminated string of fewer than Size bytes. STATUS_NAME_TOO_LONG, STATUS_ACCESS_VIOLATION. */
-static NTSTATUS PspCopyInText(char *Destination, const char *Source, SIZE_T Size, KPROCESSOR_MODE Mode)
-{
-    SIZE_T Length;
-    if (Mode == UserMode) {
-        NTSTATUS Status = ArchCopyStringFromUser(Destination, Source, Size, &Length);
-        return Status == STATUS_BUFFER_OVERFLOW ? STATUS_NAME_TOO_LONG : Status;
-    }
-    Length = strnlen(Source, Size);
-    if (Length == Size) {
-        return STATUS_NAME_TOO_LONG;
-    }
-    memcpy(Destination, Source, Length + 1);
-    return STATUS_SUCCESS;
-}
-
-static NTSTATUS PspCaptureProgramParts(PSP_CAPTURED_PROGRAM *Captured, const SUBSYSTEM_PROGRAM *Source,
-                                       KPROCESSOR_MODE Mode)
-{
-    char *Next = Captured->Strings, *Arguments = NULL, *Environment = NULL;
-    bool AtRoot = Source->WorkingDirectory == NULL;
-    NTSTATUS Status = PspCopyInText(Captured->Provider, Source->Provider, sizeof(Captured->Provider), Mode);
-    if (NT_SUCCESS(Status)) {
-        Status = PspCopyInText(Captured->Path, Source->Path, PSP_MAXIMUM_PATH, Mode);
-    }
-    if (NT_SUCCESS(Status) && !AtRoot) {
-        Status = PspCopyInText(Captured->WorkingDirectory, Source->WorkingDirectory, PSP_MAXIMUM_PATH, Mode);
-    }
-    if (NT_SUCCESS(Status)) {
-        Status = PspCaptureStrings(&Next, &Arguments, Source->Arguments, Source->ArgumentsSize,
-                                   Source->ArgumentCount, Mode);
-    }
-    if (NT_SUCCESS(Status)) {
-        Status = PspCaptureStrings(&Next, &Environment, Source->Environment, Source->EnvironmentSize,
-                                   Source->EnvironmentCount, Mode);
-    }
-    Captured->Program = (PS_PROGRAM){
-        .Path = Captured->Path,
-        .ArgumentsSize = Source->ArgumentsSize,
-        .Arguments = Arguments,
-        .ArgumentCount = Source->ArgumentCount,
-        .EnvironmentSize = Source->EnvironmentSize,
-        .Environment = Environment,
-        .EnvironmentCount = Source->EnvironmentCount,
-        .WorkingDirectory = AtRoot ? NULL : Captured->WorkingDirectory,
-    };
-    return Status;
-}
-
-static NTSTATUS PspCaptureProgram(PSP_CAPTURED_PROGRAM **Result, PSUBSYSTEM_PROGRAM Source,
-                                  KPROCESSOR_MODE Mode)
-{
-    SUBSYSTEM_PROGRAM Copy;
-    NTSTATUS Status = ExCopyIn(&Copy, Source, sizeof(Copy), Mode);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    if (Copy.Size != sizeof(Copy)) {
-        return STATUS_INFO_LENGTH_MISMATCH;
-    }
-    if (Copy.ArgumentsSize > PSP_MAXIMUM_STRINGS || Copy.EnvironmentSize > PSP_MAXIMUM_STRINGS) {
-        return STATUS_INVALID_PARAMETER;
-    }
-    SIZE_T Size = sizeof(PSP_CAPTURED_PROGRAM) + (SIZE_T)Copy.ArgumentsSize + Copy.EnvironmentSize;
-    PSP_CAPTURED_PROGRAM *Captured = ExAllocatePoolWithTag(NonPagedPoolNx, Size, PSP_TAG);
-    if (Captured == NULL) {
-        return STATUS_INSUFFICIENT_RESOURCES;
-    }
-    Status = PspCaptureProgramParts(Captured, &Copy, Mode);
-    if (!NT_SUCCESS(Status)) {
-        ExFreePoolWithTag(Captured, PSP_TAG);
-        return Status;
-    }
-    *Result = Captured;
-    return STATUS_SUCCESS;
-}
-
-/* STATUS_NOT_FOUND: no such provider. */
-static NTSTATUS PspStartProgram(PSP_CAPTURED_PROGRAM *Captured, PEPROCESS *Process)
+NTSTATUS PsStartProgram(const char *Name, PPS_PROGRAM Program, PEPROCESS *Process)
 {
     PSP_PROVIDER_CALL Call;
     NTSTATUS Status = STATUS_NOT_SUPPORTED;
-    PPS_PROVIDER Provider = PspFindProvider(Captured->Provider);
+    PPS_PROVIDER Provider = PspFindProvider(Name);
     if (Provider == NULL) {
         return STATUS_NOT_FOUND;
     }
     if (Provider->Table.StartProgram != NULL) {
         PspEnterProvider(&Call, Provider);
-        Status = Provider->Table.StartProgram(&Captured->Program, Process);
+        Status = Provider->Table.StartProgram(Program, Process);
         PspLeaveProvider(&Call, "StartProgram");
     }
     PspDereferenceProvider(Provider);
     return Status;
-}
-
-/*
- * Starts a program under a subsystem provider; *ProcessHandle receives a handle of the caller's process.
- * STATUS_NOT_FOUND: no such provider; STATUS_NOT_SUPPORTED: it starts none; what StartProgram says
- * (STATUS_OBJECT_NAME_NOT_FOUND, STATUS_ACCESS_DENIED, STATUS_INVALID_IMAGE_FORMAT, a callback's veto ...);
- * STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_PARAMETER, STATUS_NAME_TOO_LONG, STATUS_ACCESS_VIOLATION for
- * bad arguments. A process whose handle cannot be delivered runs on. PASSIVE. (no WDK page)
- */
-NTSTATUS NtCreateSubsystemProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAccess,
-                                  POBJECT_ATTRIBUTES ObjectAttributes, PSUBSYSTEM_PROGRAM Program)
-{
-    KPROCESSOR_MODE Mode = ExGetPreviousMode();
-    PSP_CAPTURED_PROGRAM *Captured;
-    PEPROCESS Process;
-    ULONG Flags;
-
-    NTSTATUS Status = ExCaptureHandleAttributes(ObjectAttributes, Mode, &Flags);
-    if (NT_SUCCESS(Status)) {
-        Status = PspCaptureProgram(&Captured, Program, Mode);
-    }
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    Status = PspStartProgram(Captured, &Process);
-    ExFreePoolWithTag(Captured, PSP_TAG);
-    return NT_SUCCESS(Status) ? ObReturnObject(Process, DesiredAccess, Flags, ProcessHandle, Mode) : Status;
 }

@@ -219,6 +219,14 @@ ULONG64 PsProcessCycles(PEPROCESS Process);
    written. */
 SIZE_T PsProviderNames(char *Buffer, SIZE_T Size);
 
+/* Starts a program under the provider of that name. STATUS_NOT_FOUND: there is none; STATUS_NOT_SUPPORTED: it starts none; what
+   StartProgram says. PASSIVE. */
+NTSTATUS PsStartProgram(const char *Name, PPS_PROGRAM Program, PEPROCESS *Process);
+/* Copies Size bytes of strings to *Next, which advances; *Copy: there, or NULL when there are none.
+   STATUS_INVALID_PARAMETER: the last has no end, or there are fewer than Count; STATUS_ACCESS_VIOLATION. */
+NTSTATUS PsCaptureStrings(char **Next, char **Copy, const char *Source, SIZE_T Size, ULONG Count,
+                           KPROCESSOR_MODE Mode);
+
 /* The object of a handle that the caller of the current service gave, referenced. */
 static inline NTSTATUS PsReferenceProcessHandle(HANDLE Handle, ACCESS_MASK Access, PEPROCESS *Process)
 {

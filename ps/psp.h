@@ -54,11 +54,6 @@ static inline NTSTATUS PspCopyString(PUNICODE_STRING Copy, PCUNICODE_STRING Sour
     return ExCaptureUnicodeString(Copy, Source, UNICODE_STRING_MAX_BYTES, KernelMode);
 }
 
-/* Copies Size bytes of strings to *Next, which advances; *Copy: there, or NULL when there are none.
-   STATUS_INVALID_PARAMETER: the last has no end, or there are fewer than Count; STATUS_ACCESS_VIOLATION. */
-NTSTATUS PspCaptureStrings(char **Next, char **Copy, const char *Source, SIZE_T Size, ULONG Count,
-                           KPROCESSOR_MODE Mode);
-
 /* ---- Processes (process.c) ---- */
 
 typedef PS_SUBSYSTEM_PROCESS_ATTRIBUTES PSP_PROCESS_ATTRIBUTES; /* of a native one, too */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * System services on processes and threads as objects: handles, opening by id, ending, suspending. (Creation:
- * ps/create.c; NtTerminateProcess: ps/process.c; questions: query.c.)
+ * ps/create.c, program.c; NtTerminateProcess: ps/process.c; questions: query.c.)
  */
 #include "kernel/services/services.h"
 #include "ps/ps.h"
