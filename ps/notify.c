@@ -162,7 +162,7 @@ void PspAbandonNotifyCalls(PETHREAD Thread)
 
 /* Calls all routines, by way of Invoke, in order of their slots: one that is registered meanwhile may be
    missed. */
-static void PspCallRoutines(PSP_NOTIFY_TABLE *Table, PSP_NOTIFY_INVOKE *Invoke, PVOID Context)
+static NOINLINE void PspCallOccupied(PSP_NOTIFY_TABLE *Table, PSP_NOTIFY_INVOKE *Invoke, PVOID Context)
 {
     for (ULONG64 Left = Table->Occupied; Left != 0; Left &= Left - 1) {
         PSP_NOTIFY_SLOT *Slot = &Table->Slot[RtlLowestBit(Left)];
@@ -171,6 +171,13 @@ static void PspCallRoutines(PSP_NOTIFY_TABLE *Table, PSP_NOTIFY_INVOKE *Invoke, 
             Invoke(Call.Routine, Slot->Kind, Context);
             PspEndCall(&Call);
         }
+    }
+}
+
+static inline void PspCallRoutines(PSP_NOTIFY_TABLE *Table, PSP_NOTIFY_INVOKE *Invoke, PVOID Context)
+{
+    if (Table->Occupied != 0) { /* usually there is none */
+        PspCallOccupied(Table, Invoke, Context);
     }
 }
 

@@ -339,11 +339,6 @@ NTSTATUS PspLaunchThread(PETHREAD Thread, BOOLEAN Suspended)
 static NTSTATUS PspReferenceHost(HANDLE ProcessHandle, PEPROCESS *Process)
 {
     OBJECT_HANDLE_INFORMATION Information;
-    if (ProcessHandle == NULL) {
-        *Process = PsInitialSystemProcess;
-        ObReferenceObject(*Process);
-        return STATUS_SUCCESS;
-    }
     NTSTATUS Status = ObReferenceObjectByHandle(ProcessHandle, PROCESS_CREATE_THREAD, PspProcessType,
                                                 KernelMode, (PVOID *)Process, &Information);
     if (NT_SUCCESS(Status) && !(Information.GrantedAccess & PROCESS_CREATE_THREAD)) {
@@ -391,12 +386,16 @@ NTSTATUS PsCreateSystemThread(PHANDLE ThreadHandle, ULONG DesiredAccess, POBJECT
     if (!NT_SUCCESS(Status) || StartRoutine == NULL || ThreadHandle == NULL) {
         return STATUS_INVALID_PARAMETER;
     }
-    Status = PspReferenceHost(ProcessHandle, &Process);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
+    if (ProcessHandle == NULL) {
+        Status = PspCreateThread(PsInitialSystemProcess, TRUE, &Thread);
+    } else {
+        Status = PspReferenceHost(ProcessHandle, &Process);
+        if (!NT_SUCCESS(Status)) {
+            return Status;
+        }
+        Status = PspCreateThread(Process, TRUE, &Thread);
+        ObDereferenceObject(Process); /* the thread has its own */
     }
-    Status = PspCreateThread(Process, TRUE, &Thread);
-    ObDereferenceObject(Process); /* the thread has its own */
     if (!NT_SUCCESS(Status)) {
         return Status;
     }

@@ -19,13 +19,13 @@ BENCHES = [
         "s-list": 50,                       # push and pop
         "signalled-wait": 90,
         "mutex": 180,                       # wait and release
-        "handle-reference": 60,             # look-up by handle, type and rights checked
+        "handle-reference": 59,             # look-up by handle, type and rights checked
         "special-apc": 400,                 # to the current thread, insert and run
         "dpc-insert-to-run": 150,
         "event-round-trip": 640,            # two switches
         "next-of-10": 450,                  # one switch, by giving way
         "next-of-10000": ("next-of-10", 10),
-        "system-thread": 3_600,             # create, run, end, reap
+        "system-thread": 3_199,             # create, run, end, reap
         "trace-record": 60,                 # written by a driver: its call included
     }),
     # What a class of the trace costs that is off, at the dearest of all trace points.

@@ -62,8 +62,8 @@ void ExFreeUnicodeString(PUNICODE_STRING String)
 {
     if (String->Buffer != NULL) {
         ExFreePoolWithTag(String->Buffer, EXP_STRING_TAG);
+        *String = (UNICODE_STRING){0};
     }
-    RtlZeroMemory(String, sizeof(*String));
 }
 
 /* All empty when Source is NULL. Valid: the attributes that may be given. */
@@ -87,12 +87,18 @@ NTSTATUS ExCaptureHandleAttributes(const OBJECT_ATTRIBUTES *Source, KPROCESSOR_M
     const ULONG KernelOnly = OBJ_KERNEL_HANDLE | OBJ_OPENLINK | OBJ_FORCE_ACCESS_CHECK;
     const ULONG Valid = OBJ_INHERIT | OBJ_CASE_INSENSITIVE | (Mode == KernelMode ? KernelOnly : 0);
     OBJECT_ATTRIBUTES Given;
-    NTSTATUS Status = ExpCaptureAttributes(&Given, Source, Valid, Mode);
 
+    *Attributes = 0;
+    if (Source == NULL) {
+        return STATUS_SUCCESS;
+    }
+    NTSTATUS Status = ExpCaptureAttributes(&Given, Source, Valid, Mode);
     if (NT_SUCCESS(Status) && Given.ObjectName != NULL) {
         Status = STATUS_INVALID_PARAMETER;
     }
-    *Attributes = NT_SUCCESS(Status) ? Given.Attributes : 0;
+    if (NT_SUCCESS(Status)) {
+        *Attributes = Given.Attributes;
+    }
     return Status;
 }
 

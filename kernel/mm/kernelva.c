@@ -326,7 +326,9 @@ void MmFreeKernelStack(PVOID StackTop)
     MiStackCache = Link;
     MiCachedStacks++;
     KeReleaseLock(&MiRangeLock, OldIrql);
-    MiDestroyStacks(Chain);
+    if (Chain != NULL) {
+        MiDestroyStacks(Chain);
+    }
 }
 
 void MiTrimStacks(void)

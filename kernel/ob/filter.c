@@ -25,7 +25,7 @@ struct _OBP_FILTER {
 
 static EX_PUSH_LOCK ObpFilterLock;
 static LIST_ENTRY ObpFilters = {&ObpFilters, &ObpFilters};
-static volatile ULONG ObpFilterCount; /* (l), read without it by those who make handles: usually there is none */
+volatile ULONG ObpFilterCount; /* (l) */
 
 /* ---- Altitudes: decimal numbers, perhaps with a fraction ---- */
 

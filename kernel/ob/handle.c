@@ -20,7 +20,7 @@ PVOID (*ObCurrentThread)(void);
 /* ---- Values ---- */
 
 /* The table that a handle is in, and its value there; one that no table has when the handle means nothing. */
-static ULONG64 ObpResolve(PHANDLE_TABLE *Table, HANDLE Handle, KPROCESSOR_MODE Mode)
+static inline ULONG64 ObpResolve(PHANDLE_TABLE *Table, HANDLE Handle, KPROCESSOR_MODE Mode)
 {
     ULONG64 Value = (ULONG64)Handle;
 
@@ -31,7 +31,7 @@ static ULONG64 ObpResolve(PHANDLE_TABLE *Table, HANDLE Handle, KPROCESSOR_MODE M
     return (Value & OBP_KERNEL_HANDLE) == OBP_KERNEL_HANDLE ? Value & ~OBP_KERNEL_HANDLE : 0;
 }
 
-static PHANDLE_ENTRY ObpHandleEntry(PHANDLE_TABLE *Table, HANDLE Handle, KPROCESSOR_MODE Mode, PULONG64 Value)
+static inline PHANDLE_ENTRY ObpHandleEntry(PHANDLE_TABLE *Table, HANDLE Handle, KPROCESSOR_MODE Mode, PULONG64 Value)
 {
     *Value = ObpResolve(Table, Handle, Mode);
     return ObpEntry(*Table, *Value);
@@ -168,6 +168,9 @@ NTSTATUS ObInsertHandle(PHANDLE_TABLE Table, PVOID Object, ACCESS_MASK Access, U
 {
     OBP_FILTERING Filtering;
 
+    if (ObpFilterCount == 0) {
+        return ObpInsertHandle(Table, Object, Access, Attributes, Handle);
+    }
     Filtering.Operation = OB_OPERATION_HANDLE_CREATE;
     Filtering.SourceProcess = Filtering.TargetProcess = NULL;
     return ObpInsertFiltered(&Filtering, Table, Object, Access, Attributes, Handle);

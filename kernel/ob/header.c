@@ -47,9 +47,11 @@ BOOLEAN ObIsWaitable(PVOID Object)
 
 /* ---- Birth ---- */
 
-static PVOID ObpInitializeHeader(POBJECT_HEADER Header, POBJECT_TYPE Type, ULONG Flags)
+/* The header is zeroed memory. */
+static PVOID ObpInitializeHeader(POBJECT_HEADER Header, POBJECT_TYPE Type)
 {
-    *Header = (OBJECT_HEADER){.PointerCount = 1, .Type = Type, .Flags = Flags};
+    Header->PointerCount = 1;
+    Header->Type = Type;
     InterlockedIncrement(&Type->Objects);
     return Header + 1;
 }
@@ -62,14 +64,15 @@ NTSTATUS ObCreateObject(POBJECT_TYPE Type, PVOID *Object)
     if (Header == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    *Object = ObpInitializeHeader(Header, Type, 0);
+    *Object = ObpInitializeHeader(Header, Type);
     return STATUS_SUCCESS;
 }
 
 /* The body may be in use already (the thread that runs this): it is left as it is. */
 void ObInitializeStaticObject(POBJECT_TYPE Type, PVOID Memory, PVOID *Object)
 {
-    *Object = ObpInitializeHeader(Memory, Type, OBP_STATIC);
+    *Object = ObpInitializeHeader(Memory, Type);
+    ObpHeader(*Object)->Flags = OBP_STATIC;
 }
 
 /* ---- Death ---- */

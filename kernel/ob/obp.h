@@ -113,6 +113,7 @@ typedef struct _OBP_FILTERING {
     OBP_FILTER_CALL Called[OBP_MAX_FILTERS];
 } OBP_FILTERING;
 
+extern volatile ULONG ObpFilterCount; /* read without a lock by those who make handles: usually there is none */
 /* Calls the routines before; returns the rights that they leave. ObpFilterAfter must follow, with what came of it. PASSIVE, no lock. */
 ACCESS_MASK ObpFilterBefore(OBP_FILTERING *Filtering, PVOID Object, ACCESS_MASK Access);
 void ObpFilterAfter(OBP_FILTERING *Filtering, PVOID Object, NTSTATUS Status, ACCESS_MASK Granted);
@@ -122,7 +123,7 @@ bool ObpFindLeftFilter(const EX_MODULE *Module, PEX_LEFTOVER Left);
 /* ---- Tables: of handles, and of client ids ---- */
 
 /*
- *      value   21 ... 16 | 15 ... 8 | 7 ... 2 | 1 0          0 is never used; the two low bits are the caller's
+ *      value   21 ... 15 | 14 ... 8 | 7 ... 2 | 1 0          0 is never used; the two low bits are the caller's
  *                  top     middle     entry    tag
  *
  * Levels are added under the table's lock and stay until the table goes, so that a look-up walks down without
@@ -130,15 +131,15 @@ bool ObpFindLeftFilter(const EX_MODULE *Module, PEX_LEFTOVER Left);
  * holder is not preempted.
  */
 #define OBP_LEAF_ENTRIES   64
-#define OBP_MIDDLE_ENTRIES 256
-#define OBP_TOP_ENTRIES    64
+#define OBP_MIDDLE_ENTRIES 128
+#define OBP_TOP_ENTRIES    128
 #define OBP_MAX_VALUE      (4u * OBP_TOP_ENTRIES * OBP_MIDDLE_ENTRIES * OBP_LEAF_ENTRIES)
 
-#define OBP_ENTRY_UNLOCKED (1ULL << 63)
+#define OBP_ENTRY_UNLOCKED (1ULL << 62)
 
 /* (e) the entry's lock bit   (l) the table's Lock */
 typedef struct _HANDLE_ENTRY {
-    volatile ULONG64 Value; /* (e) the object, its highest bit, which kernel addresses have set, clear: locked. 0: free */
+    volatile ULONG64 Value; /* (e) the object; bit 62, which kernel addresses have set, clear: locked. 0: free */
     union {
         ULONG Access;   /* (e) */
         ULONG NextFree; /* (l) of a free entry: value of the next one, 0: the last */
@@ -193,13 +194,12 @@ static inline PHANDLE_ENTRY ObpEntry(PHANDLE_TABLE Table, ULONG64 Value)
 /* One attempt to lock the entry, at DISPATCH_LEVEL. FALSE: it is free, or somebody else has locked it. */
 static inline bool ObpTryLockEntry(PHANDLE_ENTRY Entry, PVOID *Object)
 {
-    ULONG64 Value = Entry->Value;
-
-    bool Locked = (Value & OBP_ENTRY_UNLOCKED) != 0 &&
-                  __atomic_compare_exchange_n(&Entry->Value, &Value, Value & ~OBP_ENTRY_UNLOCKED, false, __ATOMIC_ACQUIRE,
-                                              __ATOMIC_RELAXED);
-    *Object = (PVOID)Value;
-    return Locked;
+    if (__atomic_fetch_and(&Entry->Value, ~OBP_ENTRY_UNLOCKED, __ATOMIC_ACQUIRE) & OBP_ENTRY_UNLOCKED) {
+        *Object = (PVOID)(Entry->Value | OBP_ENTRY_UNLOCKED);
+        return true;
+    }
+    *Object = (PVOID)Entry->Value;
+    return false;
 }
 
 /* The object, its entry locked; NULL and no lock when it is free. *Irql: to go back to when it is unlocked. */
