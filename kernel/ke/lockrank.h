@@ -30,8 +30,7 @@
     X(KlcPages, 75, "page frames", "free lists of the page-frame allocator")                                           \
     X(KlcSerial, 78, "serial port", "one port's transmitter; interrupts stay on, so below what handlers take")         \
     X(KlcInterrupt, 79, "interrupt spin lock", "what a driver shares with its service routine; at the interrupt's level") \
-    X(KlcDpc, 80, "DPC queue", "one processor's DPC queue; interrupts off")                                            \
-    X(KlcInterlocked, 95, "interlocked list", "a KSPIN_LOCK inside an ExInterlocked routine; interrupts off")
+    X(KlcDpc, 80, "DPC queue", "one processor's DPC queue; interrupts off")
 
 /* Drivers' locks have no ranks among themselves: the order graph learns their order (kernel/kd/lockorder.c). */
 #define KLOCK_DRIVER_RANK 10
