@@ -81,7 +81,7 @@ void ArchStall(ULONG Microseconds);
 
 /* Routes an ISA interrupt line (0..15, by the MADT's overrides) to a processor, unmasked: Routine(Context) runs there at
    Irql (3..12) with interrupts on (higher classes only). They must stay usable for ever: one interrupt can be on its way
-   when the line is masked. Callers take turns. STATUS_INVALID_PARAMETER; STATUS_INSUFFICIENT_RESOURCES when no I/O APIC
+   when the line is masked. Callers take turns. HIGH_LEVEL: it causes an NMI instead. STATUS_INVALID_PARAMETER; STATUS_INSUFFICIENT_RESOURCES when no I/O APIC
    has the line. */
 NTSTATUS ArchConnectInterrupt(ULONG IsaLine, KIRQL Irql, ULONG Processor, void (*Routine)(void *), void *Context);
 /* Masks the line. */
@@ -279,6 +279,8 @@ typedef struct _ARCH_HANDLERS {
     /* Any other exception, or a fault that was not resolved. Interrupts on if they were on at the fault. Returns when
        handled (frame perhaps changed); from kernel mode without a handler it does not return. */
     void (*Exception)(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
+    /* #BP or #DB in either mode: is it a debugger's? Interrupts are off. TRUE: the frame goes on. */
+    BOOLEAN (*DebugTrap)(PKTRAP_FRAME Frame);
     /* NMI on the IST stack: another processor froze us, or a stray one. Takes no lock, faults nowhere. */
     void (*Nmi)(PKTRAP_FRAME Frame);
     /* #DF, #MC and what can only be a broken kernel. */

@@ -20,6 +20,11 @@ typedef struct _KTRAP_FRAME {
     ULONG64 Rip, Cs, Rflags, Rsp, Ss;
 } KTRAP_FRAME, *PKTRAP_FRAME;
 
+/* What lies at the stack pointer of a thread that does not run. Rbp and Rip are a frame-pointer link. */
+typedef struct _KSWITCH_FRAME {
+    ULONG64 R15, R14, R13, R12, Rbx, Rflags, Rbp, Rip;
+} KSWITCH_FRAME, *PKSWITCH_FRAME;
+
 #define KTRAP_SYSTEM_CALL 0x100
 
 #define KTRAP_FROM_USER(Frame) (((Frame)->Cs & 3) != 0)

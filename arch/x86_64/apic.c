@@ -114,11 +114,14 @@ void ArchSendIpi(ULONG Processor)
     SendCommand(ArchpApicIdOf[Processor], COMMAND_FIXED | VECTOR_IPI);
 }
 
+/* The caller may itself be an NMI that has come between the two words of a command: its destination is put back. */
 void ArchSendNmi(ULONG64 Processors)
 {
+    uint32_t Destination = Read(APIC_COMMAND_HIGH);
     for (; Processors != 0; Processors &= Processors - 1) {
         SendCommand(ArchpApicIdOf[__builtin_ctzl(Processors)], COMMAND_NMI);
     }
+    Write(APIC_COMMAND_HIGH, Destination);
 }
 
 void ArchpSendInit(uint32_t ApicId)

@@ -10,6 +10,7 @@
 #define REGISTER_VERSION 1
 #define REGISTER_TABLE   0x10
 
+#define ENTRY_NMI        0x400u
 #define ENTRY_ACTIVE_LOW 0x2000u
 #define ENTRY_LEVEL      0x8000u
 #define ENTRY_MASKED     0x10000u
@@ -89,7 +90,8 @@ static ULONG VectorOf(ULONG IsaLine, KIRQL Irql)
 
 NTSTATUS ArchConnectInterrupt(ULONG IsaLine, KIRQL Irql, ULONG Processor, void (*Routine)(void *), void *Context)
 {
-    if (IsaLine >= RTL_NUMBER_OF(ArchpAcpi.IsaLine) || Irql < LOWEST_DEVICE_IRQL || Irql > SYNCH_LEVEL) {
+    bool Nmi = Irql == HIGH_LEVEL;
+    if (IsaLine >= RTL_NUMBER_OF(ArchpAcpi.IsaLine) || Irql < LOWEST_DEVICE_IRQL || (Irql > SYNCH_LEVEL && !Nmi)) {
         return STATUS_INVALID_PARAMETER;
     }
     const ARCH_ISA_LINE *Line = &ArchpAcpi.IsaLine[IsaLine];
@@ -100,7 +102,7 @@ NTSTATUS ArchConnectInterrupt(ULONG IsaLine, KIRQL Irql, ULONG Processor, void (
     }
     ArchpHandler[Vector].Context = Context;
     __atomic_store_n(&ArchpHandler[Vector].Routine, Routine, __ATOMIC_RELEASE);
-    uint32_t Entry = Vector; /* fixed delivery, physical destination */
+    uint32_t Entry = Nmi ? ENTRY_NMI : Vector; /* delivery as NMI, or fixed; physical destination */
     Entry |= Line->ActiveLow ? ENTRY_ACTIVE_LOW : 0;
     Entry |= Line->LevelTriggered ? ENTRY_LEVEL : 0;
     WriteEntry(Apic, Line->GlobalInterrupt - Apic->First, Entry, ArchpApicIdOf[Processor]);

@@ -5,11 +5,8 @@
  */
 #include "arch/x86_64/archp.h"
 
-/* What ArchSwapContext leaves on the stack of a thread that does not run (switch.asm). Rbp and Rip are a
-   frame-pointer link. */
-typedef struct _ARCH_SWITCH_FRAME {
-    uint64_t R15, R14, R13, R12, Rbx, Rflags, Rbp, Rip;
-} ARCH_SWITCH_FRAME;
+/* What ArchSwapContext leaves on the stack of a thread that does not run (switch.asm). */
+typedef KSWITCH_FRAME ARCH_SWITCH_FRAME;
 
 /*
  *  StackTop   +--------------------+

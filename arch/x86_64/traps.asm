@@ -2,7 +2,7 @@
 ;
 ; Entries from the IDT: 256 stubs, then three ways in.
 ;
-;   exceptions          on the thread's stack; GS by the saved CS
+;   exceptions          on the thread's stack; GS by the saved CS (#BP is a debugger's first)
 ;   interrupts          the same
 ;   #DB NMI #MC #DF     on stacks of their own (IST): they can arrive anywhere, also in the few instructions
 ;                       where CS is the kernel's and GS still (or already) the user's. The sign of the GS base
@@ -14,7 +14,7 @@
 
 %include "arch/x86_64/frame.inc"
 
-extern ArchpHandleTrap, ArchpHandleInterrupt, ArchpHandleParanoid
+extern ArchpHandleTrap, ArchpHandleDebugTrap, ArchpHandleInterrupt, ArchpHandleParanoid
 
 MSR_GS_BASE equ 0xc0000101
 
@@ -45,8 +45,14 @@ section .text
 align 16
 ArchpTrapEntry:
     ENTER_FROM_IDT
-.framed:
     CALL_WITH_FRAME ArchpHandleTrap
+    jmp ArchpTrapExit
+
+align 16
+ArchpBreakEntry:
+    ENTER_FROM_IDT
+.framed:
+    CALL_WITH_FRAME ArchpHandleDebugTrap
     jmp ArchpTrapExit
 
 align 16
@@ -84,7 +90,7 @@ ArchpDebugEntry:
     rep movsq
     mov rsp, rdx
     xor ebp, ebp
-    jmp ArchpTrapEntry.framed
+    jmp ArchpBreakEntry.framed
 
 ; Nothing here may fault, lock or execute IRET before the end.
 align 16
@@ -128,6 +134,8 @@ ArchpStub%1:
     jmp ArchpDebugEntry
   %elif %1 == 2 || %1 == 8 || %1 == 18
     jmp ArchpParanoidEntry
+  %elif %1 == 3
+    jmp ArchpBreakEntry
   %elif %1 < 32
     jmp ArchpTrapEntry
   %else

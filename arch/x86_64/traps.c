@@ -5,6 +5,7 @@
 #include "arch/x86_64/archp.h"
 
 void ArchpHandleTrap(PKTRAP_FRAME Frame);
+void ArchpHandleDebugTrap(PKTRAP_FRAME Frame);
 void ArchpHandleInterrupt(PKTRAP_FRAME Frame);
 void ArchpHandleParanoid(PKTRAP_FRAME Frame);
 void ArchpReturnToUser(PKTRAP_FRAME Frame);
@@ -277,6 +278,14 @@ void ArchpHandleTrap(PKTRAP_FRAME Frame)
     }
 }
 
+/* #BP, and #DB from user mode: a debugger has the first word, before interrupts come on. */
+void ArchpHandleDebugTrap(PKTRAP_FRAME Frame)
+{
+    if (!ArchHandlers.DebugTrap(Frame)) {
+        ArchpHandleTrap(Frame);
+    }
+}
+
 /* ---- The last tests before user mode ---- */
 
 /* IRET faults in kernel mode, with the user's GS, when RIP is not canonical. AMD's processors report a jump
@@ -314,7 +323,9 @@ void ArchpHandleParanoid(PKTRAP_FRAME Frame)
         ArchHandlers.Nmi(Frame);
         break;
     case VECTOR_DEBUG: /* from kernel mode; from user mode it takes the ordinary way */
-        HandleDebug(Frame);
+        if (!ArchHandlers.DebugTrap(Frame)) {
+            HandleDebug(Frame);
+        }
         break;
     default:
         ArchHandlers.FatalTrap(Frame);

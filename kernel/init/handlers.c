@@ -10,6 +10,7 @@
 #include "kernel/ke/ke.h"
 #include "kernel/ldr/ldr.h"
 #include "kernel/mm/mm.h"
+#include "kernel/rtl/export.h"
 #include "kernel/services/services.h"
 #include "ps/ps.h"
 #include "sync/wait.h"
@@ -25,6 +26,7 @@ const ARCH_HANDLERS ArchHandlers = {
     .SystemCallViolation = KiProviderViolation,
     .PageFault = SvcPageFault,
     .Exception = KiDispatchException,
+    .DebugTrap = KdHandleDebugTrap,
     .Nmi = KdHandleNmi,
     .FatalTrap = KdHandleFatalTrap,
 };
@@ -52,6 +54,20 @@ const KD_HOOKS KdHooks = {
     .QueryThreadIds = PspQueryThreadIds,
 };
 
+/* For a debugger module: kdhooks.h. */
+const KD_SERVICES KdServices = {
+    .ConnectInterrupt = ArchConnectInterrupt,
+    .DisconnectInterrupt = ArchDisconnectInterrupt,
+    .SendNmi = ArchSendNmi,
+    .SkipTime = KiSkipTime,
+    .QueryProcessor = SvcDebugProcessor,
+    .QueryThread = SvcDebugThread,
+    .NextThread = SvcDebugNextThread,
+    .Name = KdName,
+    .ReportLocks = KdReportLocks,
+};
+EXPORT(KdServices);
+
 const EX_HANDLERS ExHandlers = {
     .CreateSystemThread = InitCreateSystemThread,
     .ReferenceModule = LdrReferenceModule,
@@ -72,5 +88,6 @@ void InitCheckHandlers(void)
     InitCheckTable("ArchHandlers", (const void *const *)&ArchHandlers, sizeof(ArchHandlers));
     InitCheckTable("KeHandlers", (const void *const *)&KeHandlers, sizeof(KeHandlers));
     InitCheckTable("KdHooks", (const void *const *)&KdHooks, sizeof(KdHooks));
+    InitCheckTable("KdServices", (const void *const *)&KdServices, sizeof(KdServices));
     InitCheckTable("ExHandlers", (const void *const *)&ExHandlers, sizeof(ExHandlers));
 }

@@ -71,6 +71,9 @@ static NORETURN void KdpFreeze(PKTRAP_FRAME Frame)
 /* With no bug check in progress a neighbour asks whether this processor runs: go on. */
 void KdHandleNmi(PKTRAP_FRAME Frame)
 {
+    if (KdpDebuggerTakesNmi(Frame)) {
+        return;
+    }
     if (KdpOwner != KDP_NOBODY && KdpOwner != ArchCurrentPrcb()->Number) {
         KdpFreeze(Frame);
     }
@@ -256,6 +259,7 @@ void KdBugCheck(ULONG Code, ULONG64 P1, ULONG64 P2, ULONG64 P3, ULONG64 P4, PKTR
         DbgPrint("%s\n", Message);
     }
     KdpPrintAll(Frame);
+    KdpEnterDebugger(Code, Frame);
     ArchDebugExit(KDP_EXIT_BUGCHECK);
 }
 
@@ -263,6 +267,7 @@ void KdReportHang(ULONG Processor, const char *What)
 {
     KdpBegin(CLOCK_WATCHDOG_TIMEOUT, (ULONG64[4]){Processor}, What, NULL);
     KdpPrintAll(NULL);
+    KdpEnterDebugger(CLOCK_WATCHDOG_TIMEOUT, NULL);
     ArchDebugExit(KDP_EXIT_HANG);
 }
 

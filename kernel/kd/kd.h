@@ -5,7 +5,7 @@
 #ifndef PRIMER_KD_H
 #define PRIMER_KD_H
 
-#include <ntddk.h>
+#include <kdhooks.h>
 #include "arch/arch.h"
 #include "kernel/kd/locks.h"
 #include "kernel/kd/trace.h"
@@ -36,7 +36,9 @@ void KdRemoveSymbols(KD_SYMBOLS *Symbols);
 
 /* "bug!Lock", "KeSetEvent+0x12", "pool 'Test'+0x10", or the address: in Buffer, which is returned. */
 #define KD_NAME_SIZE 96
-const char *KdName(const void *Address, char *Buffer, SIZE_T Size);
+PCSTR KdName(PCVOID Address, PSTR Buffer, SIZE_T Size);
+/* KD_SERVICES.ReportLocks */
+VOID KdReportLocks(VOID (*Write)(PCSTR Text, SIZE_T Length));
 
 /* The documented bug check codes, and from 0x50001 on those of Primer's own use: of the lock checks, whose
    parameters are the lock, the class held, the class wanted and the processor, and others. */
@@ -126,6 +128,7 @@ void KdCheckPriorities(struct _KPRCB *Prcb, struct _KTHREAD *Thread, ULONG64 Qua
 
 /* ---- What the machine calls (ArchHandlers: arch.h has the contracts) ---- */
 
+BOOLEAN KdHandleDebugTrap(PKTRAP_FRAME Frame);
 void KdHandleNmi(PKTRAP_FRAME Frame);
 NORETURN void KdHandleFatalTrap(PKTRAP_FRAME Frame);
 

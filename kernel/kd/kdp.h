@@ -19,6 +19,12 @@ void KdpTakeOverLog(void);
 void KdpPrintSymbol(ULONG64 Address, bool IsReturn);
 /* The same into a buffer; false, and nothing written, when nobody knows the address. (symbols.c) */
 bool KdpFormatSymbol(ULONG64 Address, bool IsReturn, char *Buffer, SIZE_T Size);
+/* While it is not NULL, what this processor, which alone runs, would write to the log goes there. (log.c) */
+extern void (*KdpSink)(const char *Text, SIZE_T Length);
+/* A debugger's, if there is one. (debugger.c) */
+bool KdpDebuggerTakesNmi(PKTRAP_FRAME Frame);
+void KdpEnterDebugger(ULONG Code, PKTRAP_FRAME Frame);
+
 /* "thread 0x... (4.8)" (bugcheck.c) */
 void KdpPrintThread(PKTHREAD Thread);
 /* From here on the kernel's own are known; how many. */

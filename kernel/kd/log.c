@@ -26,6 +26,7 @@ static PKTHREAD KdpOpenLine; /* (KdpLogLock) who left a line without its end; NU
 static BOOLEAN KdpLogClosed; /* (KdpLogLock) the last line has been written */
 static BOOLEAN KdpAtLineStart = TRUE; /* (KdpLogLock) */
 static volatile BOOLEAN KdpTakenOver;
+void (*KdpSink)(const char *Text, SIZE_T Length);
 
 /* The last lines, for a debugger: Next counts all bytes ever written. (KdpLogLock) */
 struct {
@@ -99,7 +100,9 @@ static void KdpWrite(const char *Text, SIZE_T Length, bool Message, bool Last)
 {
     bool Enabled = ArchDisableInterrupts();
 
-    if (!KdpTakenOver) {
+    if (KdpSink != NULL) {
+        KdpSink(Text, Length);
+    } else if (!KdpTakenOver) {
         KdpAcquireLog();
         KdpWriteLocked(Text, Length, Message);
         KdpLogClosed |= Last;

@@ -75,7 +75,7 @@ void KdpPrintSymbol(ULONG64 Address, bool IsReturn)
     }
 }
 
-const char *KdName(const void *Address, char *Buffer, SIZE_T Size)
+PCSTR KdName(PCVOID Address, PSTR Buffer, SIZE_T Size)
 {
     ULONG Tag;
     SIZE_T Offset;

@@ -453,6 +453,8 @@ void KiInterruptExit(KIRQL ReturnIrql);
 void KiReturnToUserWork(PKTRAP_FRAME Frame);
 NORETURN void KiProviderViolation(PKTRAP_FRAME Frame);
 void KiDispatchException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
+/* KD_SERVICES.SkipTime */
+void KiSkipTime(ULONG64 Cycles);
 
 /* ---- What ke calls above it: a constant of kernel/init/handlers.c ---- */
 

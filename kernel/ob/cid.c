@@ -43,6 +43,19 @@ PVOID ObLookupClientId(HANDLE Id, POBJECT_TYPE Type)
     return Entry != NULL && ObpReferenceEntry(Entry, Type, &Found) ? Found.Object : NULL;
 }
 
+PVOID ObNextClientObject(PULONG Id, POBJECT_TYPE Type)
+{
+    for (ULONG Value = *Id + 4; ObpClientIds != NULL && Value < ObpClientIds->FirstUnused; Value += 4) {
+        PHANDLE_ENTRY Entry = ObpEntry(ObpClientIds, Value);
+        PVOID Object = Entry != NULL && Entry->Value != 0 ? (PVOID)(Entry->Value | OBP_ENTRY_UNLOCKED) : NULL;
+        if (Object != NULL && ObpType(Object) == Type) {
+            *Id = Value;
+            return Object;
+        }
+    }
+    return NULL;
+}
+
 void ObpInitializeClientIds(void)
 {
     NTSTATUS Status = ObpCreateTable(OBP_CID_RESERVE, &ObpClientIds);

@@ -150,6 +150,9 @@ NTSTATUS ObAllocateClientId(PVOID Object, PHANDLE Id);
 /* The object (referenced) of this type, or NULL. <= APC. */
 PVOID ObLookupClientId(HANDLE Id, POBJECT_TYPE Type);
 void ObFreeClientId(HANDLE Id);
+/* The object of that type with the smallest id above *Id, which is stored there; not referenced, and no lock is taken: for a
+   debugger that has stopped everybody. NULL: no more. */
+PVOID ObNextClientObject(PULONG Id, POBJECT_TYPE Type);
 
 void ObInitialize(void);
 

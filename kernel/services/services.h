@@ -10,6 +10,7 @@
 #include "kernel/ex/ex.h"
 #include "kernel/ob/ob.h"
 #include "ps/ps.h"
+#include <kdhooks.h>
 
 /* Where a query's answer goes: the caller's arguments. (query.c) */
 typedef struct _SVC_ANSWER {
@@ -75,5 +76,10 @@ void SvcInitializeTimers(void);
 void SvcInitializeSections(void);
 /* Whose lines for the log may be messages. Set at start-up, compared only. */
 extern PKPROCESS SvcInitialProcess;
+
+/* What a debugger module asks (KD_SERVICES: kdhooks.h has the contracts). */
+BOOLEAN SvcDebugProcessor(ULONG Processor, PKD_PROCESSOR Information);
+VOID SvcDebugThread(PKTHREAD Thread, PKD_THREAD Information);
+PKTHREAD SvcDebugNextThread(PULONG Id);
 
 #endif

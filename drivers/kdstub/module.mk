@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+MODULE  := kdstub
+SOURCES := $(notdir $(wildcard $(DIR)/*.c))
