@@ -498,16 +498,12 @@ static bool Serve(PCSTR Text, SIZE_T Length, STUB_RESUME *Resume)
     return false;
 }
 
-/* What came while the machine ran. TRUE: it is to stop. */
-static bool TakeInput(bool *Report)
+bool StubInputStops(VOID)
 {
     while (StubHasInput()) {
         UCHAR Byte = StubGetByte();
         if (Byte == CONTROL_C || Byte == '$') {
-            *Report = Byte == CONTROL_C;
-            if (Byte == '$') {
-                StubUngetByte(Byte);
-            }
+            StubUngetByte(Byte);
             return true;
         }
         if (Byte != '+' && Byte != '-') {
@@ -519,15 +515,16 @@ static bool TakeInput(bool *Report)
 
 VOID StubSession(ULONG Self, const STUB_EVENT *Event, STUB_RESUME *Resume)
 {
-    bool Report = true;
     PSTR Packet;
     SIZE_T Length;
     *Resume = (STUB_RESUME){0};
     Last = *Event;
     LastProcessor = Self;
     General = LastThread = StubCurrentThread(Self);
-    if (Event->Reason == StubReasonInput && !TakeInput(&Report)) {
-        return;
+    /* A packet that has stopped the machine is a question; ^C wants to be told. */
+    bool Report = Event->Reason != StubReasonInput || StubGetByte() == CONTROL_C;
+    if (!Report) {
+        StubUngetByte('$');
     }
     if (Report && StubAttached) {
         ReportStop();

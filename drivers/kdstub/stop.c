@@ -3,7 +3,7 @@
  * How the machine is stopped and let go.
  *
  * Owner is the processor that has stopped the machine: claimed by compare-and-swap by whoever comes into the stub, given back
- * last of all. The owner takes the break points out of the code, and sends NMIs to the others until all stand still.
+ * last of all. The owner sends NMIs to the others, and when all stand still takes the break points out of the code.
  *
  *   StubRuns      -> StubFrozen     the processor itself: in the handler of an NMI while somebody owns the machine, or when it has
  *                                   come to a break point of its own and found that it is not the first
@@ -121,15 +121,21 @@ static VOID Stop(ULONG Self)
 {
     StubClearDebugRegisters();
     StopStart = X86Cycles();
-    StubPullBreaks(0);
     FreezeOthers(Self);
+    StubPullBreaks(0); /* code is changed only while nobody executes it: QEMU may else keep what it has made of the old */
 }
 
+/* Returns when they have left: else one that the host runs late would always be stopped again before it has done anything. */
 static VOID ReleaseOthers(ULONG Self)
 {
     for (ULONG i = 0; i < STUB_PROCESSORS; i++) {
         if (i != Self && Processors[i].State == StubFrozen) {
             __atomic_store_n(&Processors[i].State, StubReleased, __ATOMIC_RELEASE);
+        }
+    }
+    for (ULONG i = 0; i < STUB_PROCESSORS; i++) {
+        while (i != Self && __atomic_load_n(&Processors[i].State, __ATOMIC_ACQUIRE) == StubReleased) {
+            X86Pause();
         }
     }
 }
@@ -312,8 +318,8 @@ static VOID GiveBack(ULONG Self)
     KdServices.SkipTime(X86Cycles() - StopStart);
     StubListen(true);
     StubPlantBreaks();
-    LeaveProcessor(Self);
     ReleaseOthers(Self);
+    LeaveProcessor(Self);
     __atomic_store_n(&Owner, STUB_NOBODY, __ATOMIC_SEQ_CST);
     RepeatMissed(Self);
 }
@@ -371,6 +377,10 @@ static VOID Serve(ULONG Self, const STUB_EVENT *Event)
     static STUB_RESUME How; /* (o) */
     STUB_EVENT Now = *Event;
     StubListen(false);
+    if (Event->Reason == StubReasonInput && !StubInputStops()) {
+        GiveBack(Self);
+        return;
+    }
     EndStep();
     do {
         StubSession(Self, &Now, &How);
@@ -458,12 +468,6 @@ static VOID Claim(ULONG Self)
     Stop(Self);
 }
 
-static VOID Leave(ULONG Self)
-{
-    static const STUB_RESUME Run;
-    Resume(Self, &Run);
-}
-
 BOOLEAN StubTrap(ULONG Self, PKTRAP_FRAME Frame)
 {
     STUB_EVENT Event;
@@ -479,8 +483,7 @@ BOOLEAN StubTrap(ULONG Self, PKTRAP_FRAME Frame)
     }
     Claim(Self);
     if (Event.Reason == StubReasonSoftware && !StubIsBreak(Event.Address)) {
-        EndStep();
-        Leave(Self); /* GDB has taken it away while this processor waited */
+        GiveBack(Self); /* GDB has taken it away while this processor waited; a step that is under way stays so */
     } else {
         Serve(Self, &Event);
     }

@@ -62,6 +62,8 @@ extern bool StubIsDying;
 
 /* ---- session.c ---- */
 
+/* What came while the machine ran: keys are answered. TRUE: ^C or a packet is next, the machine is to stop. */
+bool StubInputStops(VOID);
 /* Until the machine is to run; called by the owner. */
 VOID StubSession(ULONG Self, const STUB_EVENT *Event, STUB_RESUME *Resume);
 

@@ -4,15 +4,15 @@ import os
 
 import gdb
 
-from . import bugcheck, modules
+from . import bugcheck, modules, stacks
 
 FIRST_LINE = "InitSystemStartup"
 SETTINGS = ("confirm off", "pagination off", "print pretty off", "print max-symbolic-offset 0x100000",
-            "tcp connect-timeout 20", "breakpoint pending on", "python print-stack message")
+            "tcp connect-timeout 20", "remotetimeout 60", "breakpoint pending on", "python print-stack message")
 
 
-def begin(line, modules_named=(), stops=(), attached=False, go=True):
-    """line: QEMU's socket, or HOST:PORT."""
+def begin(line, modules_named=(), stops=(), attached=False, go=True, kernel=False):
+    """line: the socket of QEMU's or the kernel's stub, or HOST:PORT. kernel: it is the kernel's, which waits at its start."""
     for setting in SETTINGS:
         gdb.execute(f"set {setting}")
     for path in modules_named:
@@ -20,7 +20,7 @@ def begin(line, modules_named=(), stops=(), attached=False, go=True):
         modules.FILES[name] = path
         modules.MINE.add(name)
     gdb.execute(f"target remote {line}", to_string=True)
-    step_without_interrupts()
+    stacks.SHOWS_THREADS = not step_without_interrupts()
     modules.follow()
     bugcheck.stop_at_reports()
     for stop in stops:
@@ -28,8 +28,9 @@ def begin(line, modules_named=(), stops=(), attached=False, go=True):
             modules.STOPS_AT_ENTRY.append(stop)
         else:
             gdb.execute(f"break {stop}")
-    if attached:
+    if attached or kernel:
         modules.follow_loaded()
+    if attached or (kernel and not stops):
         gdb.execute("frame")
     elif go:
         if not stops:
@@ -38,7 +39,7 @@ def begin(line, modules_named=(), stops=(), attached=False, go=True):
 
 
 def step_without_interrupts():
-    """While GDB steps, QEMU delivers neither interrupts nor timers: a step stays in the code that is looked at. (1: enabled, 2: no
+    """Is it QEMU's stub? While GDB steps, QEMU delivers neither interrupts nor timers: a step stays in the code that is looked at. (1: enabled, 2: no
     interrupts, 4: no timers; QEMU's manual, "GDB usage")"""
     said = gdb.execute("maintenance packet Qqemu.sstep=0x7", to_string=True)
     return '"OK"' in said

@@ -16,9 +16,18 @@ CALLEE_SAVED = ("rbx", "rbp", "r12", "r13", "r14", "r15")
 
 # ---- Registers and frame pointers ----------------------------------------------------------------------------------
 
+SHOWS_THREADS = False   # GDB's threads are the kernel's, as its own stub shows them; else they are the processors
+
+
 def gdb_thread(processor):
-    """GDB's threads of the remote machine are its processors, counted from 1; a stub that shows threads of the kernel has none."""
-    return next((t for t in gdb.selected_inferior().threads() if t.num == processor + 1), None)
+    """Of GDB's threads the one that is, or that runs on, this processor. QEMU's stub counts processors from 1; the kernel's gives
+    threads their ids, and an idle thread, which has none, four times its processor's number and 1."""
+    wanted = processor + 1
+    if SHOWS_THREADS:
+        thread = next(prcb["CurrentThread"] for prcb in processors() if int(prcb["Number"]) == processor)
+        identity = int(containing(thread, "struct _ETHREAD", "Tcb")["Cid"]["UniqueThread"])
+        return next((t for t in gdb.selected_inferior().threads() if t.ptid[1] == (identity or 4 * processor + 1)), None)
+    return next((t for t in gdb.selected_inferior().threads() if t.num == wanted), None)
 
 
 def running():

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+MODULE  := stubbed
+SOURCES := stubbed.c
