@@ -84,6 +84,9 @@ VOID PrimerReachPoint(ULONG Point, PVOID Subject);
 /* After more allocations of pages, pool or kernel stacks by the calling thread, Count of them fail (0: none any more). One thread at
    a time. Returns how many have failed since the call before. */
 ULONG PrimerFailAllocations(ULONG After, ULONG Count);
+/* Each Pool-th allocation of pool fails, and each Pages-th of pages or kernel stacks (0: none), but the current process's own. Returns
+   how many have failed since the call before. */
+ULONG PrimerFailEvery(ULONG Pool, ULONG Pages);
 
 /* User APCs of the process enter user mode at Address, with the routine, its three arguments, and the address of the saved
    user frame; the test's own system call goes back to that one. */

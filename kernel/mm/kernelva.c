@@ -248,7 +248,7 @@ static PVOID MiMakeStack(void)
 
 PVOID MmAllocateKernelStack(void)
 {
-    if (MiFailNow()) {
+    if (MiFailNow(MiFailPages)) {
         return NULL;
     }
     KIRQL OldIrql = KeAcquireLock(&MiRangeLock);

@@ -95,11 +95,12 @@ void MiFreeFrames(ULONG64 Physical, SIZE_T Count);
 void MiReleasePages(const ULONG64 *Physical, ULONG Count);
 void MiDrainPageCaches(void);
 
-#if DBG
 /* Fault injection: TRUE when this allocation is to fail. */
-BOOLEAN MiFailNow(void);
+typedef enum _MI_FAIL_KIND { MiFailPool, MiFailPages } MI_FAIL_KIND;
+#if DBG
+BOOLEAN MiFailNow(MI_FAIL_KIND Kind);
 #else
-#define MiFailNow() FALSE
+#define MiFailNow(Kind) FALSE
 #endif
 
 /* ---- What a processor keeps for itself ---- */

@@ -39,8 +39,6 @@ void MmQueryStatistics(MM_STATISTICS *Statistics);
 void MmQueryFrames(MM_STATISTICS *Statistics); /* TotalPages, FreePages and PageTablePages alone, which is quick */
 /* Empties caches (stacks, empty slabs, processors' pages) so that two statistics can be compared. PASSIVE. */
 void MmTrimCaches(void);
-/* Debug builds: bytes in use with this tag (leak tests). */
-ULONG64 MmPoolTagBytes(ULONG Tag);
 
 /* Debug builds: does the address lie in a small block that is in use? Its tag, and the offset in it. (KdHooks) */
 BOOLEAN MmDescribePool(const void *Address, PULONG Tag, SIZE_T *Offset);

@@ -38,34 +38,47 @@ PMI_PROCESSOR_CACHES MiCaches[MAXIMUM_PROCESSORS];
 volatile ULONG MiCacheCount;
 
 #if DBG
-/* Fault injection, for one test at a time: MiFailAfter allocations of this thread succeed, then MiFailCount fail. */
+/* Fault injection. Of this thread's allocations, for one test at a time, MiFailAfter succeed, then MiFailCount fail. */
 static PKTHREAD volatile MiFailThread;
-static ULONG MiFailAfter, MiFailCount, MiFailures;
+static ULONG MiFailAfter, MiFailCount;
+/* Of all processes' but the spared one's every so-manieth fails, of pool and of pages. Each word is alone what it is. */
+static PKPROCESS volatile MiFailSpared;
+static volatile ULONG MiFailEvery[2];
+static volatile LONG MiFailTurns[2], MiFailures;
 
-BOOLEAN MiFailNow(void)
+BOOLEAN MiFailNow(MI_FAIL_KIND Kind)
 {
-    if (MiFailThread == NULL || MiFailThread != ArchCurrentThread() || MiFailCount == 0) {
+    ULONG Every = MiFailEvery[Kind];
+    if (MiFailThread == NULL && Every == 0) {
         return FALSE;
     }
-    if (MiFailAfter != 0) {
-        MiFailAfter--;
-        return FALSE;
+    BOOLEAN Fails = Every != 0 && ArchCurrentThread()->Process != MiFailSpared &&
+                    (ULONG)InterlockedIncrement(&MiFailTurns[Kind]) % Every == 0;
+    if (MiFailThread == ArchCurrentThread() && MiFailCount != 0) {
+        Fails = MiFailAfter == 0;
+        *(Fails ? &MiFailCount : &MiFailAfter) -= 1;
     }
-    MiFailCount--;
-    MiFailures++;
-    return TRUE;
+    InterlockedExchangeAdd(&MiFailures, Fails);
+    return Fails;
 }
 
 ULONG PrimerFailAllocations(ULONG After, ULONG Count)
 {
-    ULONG Failures = MiFailures;
     MiFailAfter = After;
     MiFailCount = Count;
-    MiFailures = 0;
     MiFailThread = Count != 0 ? ArchCurrentThread() : NULL;
-    return Failures;
+    return (ULONG)InterlockedExchange(&MiFailures, 0);
 }
 EXPORT(PrimerFailAllocations);
+
+ULONG PrimerFailEvery(ULONG Pool, ULONG Pages)
+{
+    MiFailSpared = ArchCurrentThread()->Process;
+    MiFailEvery[MiFailPool] = Pool;
+    MiFailEvery[MiFailPages] = Pages;
+    return (ULONG)InterlockedExchange(&MiFailures, 0);
+}
+EXPORT(PrimerFailEvery);
 #endif
 
 /* ---- Buddy lists. The page lock is held ---- */
@@ -272,7 +285,7 @@ static ULONG64 MiTakeFrame(BOOLEAN *Zeroed)
 ULONG64 MmAllocatePage(BOOLEAN Zeroed)
 {
     BOOLEAN HasZeros = Zeroed;
-    ULONG64 Physical = MiFailNow() ? 0 : MiTakeFrame(&HasZeros);
+    ULONG64 Physical = MiFailNow(MiFailPages) ? 0 : MiTakeFrame(&HasZeros);
     if (MI_UNLIKELY(Physical == 0)) {
         return 0;
     }
@@ -345,7 +358,7 @@ static PMI_PAGE MiTakeContiguous(ULONG Order)
 
 ULONG64 MiAllocateContiguous(ULONG Order)
 {
-    if (Order > MI_MAX_ORDER || MiFailNow()) {
+    if (Order > MI_MAX_ORDER || MiFailNow(MiFailPages)) {
         return 0;
     }
     PMI_PAGE Page = MiTakeContiguous(Order);

@@ -50,7 +50,7 @@ typedef struct _MI_CLASS {
 static MI_CLASS MiClass[MI_SIZE_CLASSES];
 static volatile LONG64 MiPoolPages, MiLargeBlocks, MiLargeBytes; /* (a) */
 
-/* ---- Accounting by tag (debug) ---- */
+/* ---- Accounting by tag (debug), which GDB shows ---- */
 
 #if DBG
 #define MI_TAGS 512
@@ -76,23 +76,8 @@ static void MiCountTag(ULONG Tag, LONG64 Bytes)
     }
     InterlockedExchangeAdd64(&MiTag[MI_TAGS - 1].Bytes, Bytes);
 }
-
-ULONG64 MmPoolTagBytes(ULONG Tag)
-{
-    for (ULONG i = 0; i < MI_TAGS - 1; i++) {
-        if (MiTag[i].Tag == Tag) {
-            return (ULONG64)MiTag[i].Bytes;
-        }
-    }
-    return 0;
-}
 #else
 #define MiCountTag(Tag, Bytes) ((void)0)
-
-ULONG64 MmPoolTagBytes(ULONG Tag)
-{
-    return 0;
-}
 #endif
 
 /* ---- Complaints ---- */
@@ -444,7 +429,7 @@ static inline PVOID MiAllocatePool(SIZE_T Size, ULONG Tag)
 {
     KI_ASSERT(ArchGetIrql() <= DISPATCH_LEVEL, "pool allocation at IRQL %u", ArchGetIrql());
 
-    if (MiFailNow()) {
+    if (MiFailNow(MiFailPool)) {
         return NULL;
     }
     if (MI_LIKELY(Size <= MI_LARGEST_CLASS - MI_HEADER_BYTES - MI_RED_BYTES)) {
@@ -466,7 +451,7 @@ static inline PVOID MiAllocatePool(SIZE_T Size, ULONG Tag)
 static PVOID MiAllocateAligned(SIZE_T Size, ULONG Tag)
 {
     KI_ASSERT(ArchGetIrql() <= DISPATCH_LEVEL, "pool allocation at IRQL %u", ArchGetIrql());
-    return MiFailNow() || Size > MI_LARGE_END - MI_LARGE_BASE ? NULL : MiAllocateLarge(Size != 0 ? Size : 1, Tag);
+    return MiFailNow(MiFailPool) || Size > MI_LARGE_END - MI_LARGE_BASE ? NULL : MiAllocateLarge(Size != 0 ? Size : 1, Tag);
 }
 
 static NOINLINE PVOID MiAllocateWithExtras(ULONG PoolType, SIZE_T Size, ULONG Tag)

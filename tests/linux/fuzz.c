@@ -31,7 +31,8 @@
 #define CALLERS 3
 #define FORKS   6           /* grandchildren of a worker at a time */
 #define ARENA   (64 * 4096) /* what pointers point into */
-#define STALLED 60          /* looks without progress before a worker is killed */
+#define WAITING 2           /* looks without progress before a worker's calls are broken off, ... */
+#define STALLED 30          /* ... and before it is killed */
 
 static const struct {
     const char *name, *words;
@@ -320,6 +321,10 @@ static void scribble(void)
     *word = one_in(4) ? wild() : one_in(3) ? (unsigned long)arena + below(ARENA) : below(100);
 }
 
+static void nothing(int signal)
+{
+}
+
 static void work(int worker, unsigned long seed)
 {
     static struct caller callers[CALLERS];
@@ -328,6 +333,7 @@ static void work(int worker, unsigned long seed)
     setpgid(0, 0);
     self = getpid();
     state = seed;
+    sigaction(SIGALRM, &(struct sigaction){.sa_handler = nothing}, NULL);
     prlimit(0, RLIMIT_AS, &(struct rlimit){256 << 20, 256 << 20}, NULL);
     for (int fd = 0; fd < 3; fd++) {
         close(fd);
@@ -407,6 +413,9 @@ static void round_of(unsigned long wanted)
             }
             stalled[i] = seen[i] == shared->done[i] ? stalled[i] + 1 : 0;
             seen[i] = shared->done[i];
+            if (stalled[i] > WAITING && workers[i] > 0) {
+                kill(workers[i], SIGALRM); /* one of its threads goes on */
+            }
             if (stalled[i] > STALLED && workers[i] > 0) {
                 kill(-workers[i], SIGKILL);
                 kill(workers[i], SIGKILL);
@@ -432,7 +441,10 @@ static void round_of(unsigned long wanted)
 
 int main(int argc, char **argv)
 {
-    unsigned long wanted = argc > 2 ? strtoul(argv[2], NULL, 0) : 20000;
+    unsigned long wanted = argc > 2 ? strtoul(argv[2], NULL, 0) : 0;
+    if (wanted == 0) {
+        return 2; /* a wild execve of /proc/self/exe, too */
+    }
     state = (argc > 1 ? strtoul(argv[1], NULL, 0) : 1) * 0x9e3779b97f4a7c15UL | 1;
     for (int i = 0; argc > 3 && i < COUNT; i++) {
         only = calls[i].name != NULL && strcmp(calls[i].name, argv[3]) == 0 ? i : only;

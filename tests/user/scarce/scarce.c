@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Linux programs while memory is scarce. Each is run once as ever, then with the module faults loaded, for which many allocations
+ * fail. What becomes of it then does not matter: it may fail, be ended, or wait for a child that could not be made. But the machine
+ * lives, all its processes can be ended, and all that they had is back, to the block.
+ *
+ *   scarce ROUNDS COMMAND...      a command is one argument: words with a space between them
+ */
+#include "../test.h"
+#include "../usage.h"
+
+#define MOST_WORDS  16
+#define MOST_TABLES 4
+#define A_RUN       120000 /* ms; what takes longer hangs */
+#define A_LOOK      500    /* ms between two looks whether there is any progress, ... */
+#define QUIET_LOOKS 4      /* ... and so many of these without any: it waits for ever */
+
+static ULONG Rounds;
+static char *TheCommand;
+
+/* In words; Text is changed. */
+static NTSTATUS Start(char *Text, PHANDLE Process)
+{
+    char *Words[MOST_WORDS];
+    ULONG Count = 0;
+    while (*Text != 0 && Count < MOST_WORDS) {
+        Words[Count++] = Text;
+        while (*Text != 0 && *Text != ' ') {
+            Text++;
+        }
+        if (*Text == ' ') {
+            *Text++ = 0;
+        }
+    }
+    return StartSubsystem("linux", Words[0], Count, Words, Process);
+}
+
+typedef ULONG64 VISIT(const SYSTEM_PROCESS_INFORMATION *Process);
+
+/* The sum of what Visit answers for each process of the subsystem. */
+static ULONG64 VisitAll(VISIT *Visit)
+{
+    SYSTEM_PROCESS_INFORMATION *First;
+    ULONG Size;
+    ULONG64 Sum = 0;
+    if (!NT_SUCCESS(QueryProcesses(&First, &Size))) {
+        return MAXULONG64;
+    }
+    for (SYSTEM_PROCESS_INFORMATION *At = First;; At = Add2Ptr(At, At->NextEntryOffset)) {
+        Sum += strcmp(At->SubsystemName, "linux") == 0 ? Visit(At) : 0;
+        if (At->NextEntryOffset == 0) {
+            break;
+        }
+    }
+    HeapFree(First);
+    return Sum;
+}
+
+static ULONG64 End(const SYSTEM_PROCESS_INFORMATION *Process)
+{
+    HANDLE Handle;
+    OBJECT_ATTRIBUTES Attributes;
+    CLIENT_ID Id = {.UniqueProcess = Process->UniqueProcessId};
+    InitializeObjectAttributes(&Attributes, NULL, 0, NULL, NULL);
+    if (NT_SUCCESS(NtOpenProcess(&Handle, PROCESS_ALL_ACCESS, &Attributes, &Id))) {
+        NtTerminateProcess(Handle, 0);
+        NtClose(Handle);
+    }
+    return 1;
+}
+
+static ULONG64 Progress(const SYSTEM_PROCESS_INFORMATION *Process)
+{
+    return (ULONG64)(Process->KernelTime.QuadPart + Process->UserTime.QuadPart) + 1000003 * (ULONG64)Process->UniqueProcessId;
+}
+
+/* All processes of the subsystem, until there are none. FALSE: some do not end. */
+static BOOLEAN EndAll(VOID)
+{
+    for (ULONG Tries = 0; Tries < A_RUN / 10; Tries++) {
+        if (VisitAll(End) == 0) {
+            return TRUE;
+        }
+        Sleep(10);
+    }
+    Log("scarce: %s: some process cannot be ended", TheCommand);
+    return FALSE;
+}
+
+static BOOLEAN WaitForEnd(HANDLE Process)
+{
+    return WaitFor(Process, A_RUN) == STATUS_SUCCESS;
+}
+
+static BOOLEAN WaitForQuiet(HANDLE Process)
+{
+    ULONG64 Last = 0;
+    for (ULONG Quiet = 0, Looks = 0; Quiet < QUIET_LOOKS && Looks < A_RUN / A_LOOK; Looks++) {
+        if (WaitFor(Process, A_LOOK) == STATUS_SUCCESS) {
+            return TRUE;
+        }
+        ULONG64 Now = VisitAll(Progress);
+        Quiet = Now == Last ? Quiet + 1 : 0;
+        Last = Now;
+    }
+    return FALSE;
+}
+
+/* FALSE: it has not ended. */
+static BOOLEAN Run(PCSTR Text, BOOLEAN (*Wait)(HANDLE))
+{
+    char Copy[256];
+    HANDLE Process;
+    FormatText(Copy, sizeof(Copy), "%s", Text);
+    NTSTATUS Status = Start(Copy, &Process);
+    if (!NT_SUCCESS(Status)) {
+        Log("scarce: %s: not started, 0x%08X", Text, Status);
+        return TRUE;
+    }
+    BOOLEAN Ended = Wait(Process);
+    if (Ended) {
+        Log("scarce: %s: %u", Text, ExitCode(WaitForProcess(Process)));
+    } else {
+        Log("scarce: %s: does not end", Text);
+    }
+    NtClose(Process);
+    return Ended;
+}
+
+/* And what the command has left behind. */
+static BOOLEAN Clean(VOID)
+{
+    return EndAll() && Run("/bin/busybox rm -rf /tmp /w", WaitForEnd) && Run("/bin/busybox mkdir -m 1777 /tmp", WaitForEnd);
+}
+
+static BOOLEAN RunScarce(VOID)
+{
+    if (!NT_SUCCESS(LoadModule("faults"))) {
+        return FALSE;
+    }
+    Run(TheCommand, WaitForQuiet);
+    BOOLEAN Ended = EndAll();
+    while (UnloadModule("faults") != STATUS_OBJECT_NAME_NOT_FOUND) {
+        Sleep(1); /* this, too, may find no memory */
+    }
+    return Clean() && Ended;
+}
+
+/* All is back, but for a few page tables of the kernel's own half, which stay: how far they reach is chance. */
+static BOOLEAN IsBackButTables(const SYSTEM_MEMORY_USAGE *Before, SYSTEM_MEMORY_USAGE After)
+{
+    ULONG64 Tables = After.PageTablePages - Before->PageTablePages;
+    if (After.PageTablePages > Before->PageTablePages && Tables <= MOST_TABLES) {
+        After.PageTablePages -= Tables;
+        After.FreePages += Tables;
+    }
+    return IsBack(Before, &After);
+}
+
+static VOID Scarce(VOID)
+{
+    CHECK(Run(TheCommand, WaitForEnd) && Clean());
+    CHECK_SUCCESS(LetTablesGrow(100));
+    SYSTEM_MEMORY_USAGE Before = Usage();
+    for (ULONG i = 0; i < Rounds; i++) {
+        CHECK(RunScarce());
+    }
+    SYSTEM_MEMORY_USAGE After = Usage();
+    ReportUsage(TheCommand, &Before, &After);
+    CHECK(IsBackButTables(&Before, After));
+}
+
+int main(int argc, char **argv)
+{
+    ULONG Failures = 0;
+    Rounds = argc > 1 ? (ULONG)ParseNumber(argv[1]) : 0;
+    for (int i = 2; i < argc; i++) {
+        TheCommand = argv[i];
+        Failures += RunTests(&(TEST){TheCommand, Scarce}, 1) != 0;
+    }
+    return Failures != 0;
+}
