@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The big programs at work, and what is seen of them: bash with every feature that asks something of the kernel, busybox's applets,
 programs with libraries, and the trace."""
-from kinds import HOST, Command, Script
+import glob
+import os
+
+from kinds import HOST, ROOT, Command, LinuxProgram, Program, Script
 
 # A program that is traced: its calls, arguments, signals, children and end, as strace writes them.
 STRACE = r"""
@@ -130,7 +133,30 @@ def beside_the_host(name, script, shell, here):
                    files=(f"tests/linux/{script}:/{script}",), stdout=HOST, status=HOST)
 
 
+# Not these: their work is to leave strange names behind, to make calls without end, or to be laid out oddly.
+NOT_SCARCE = ("fuzz", "hostile", "segments_")
+
+
+def scarce_programs():
+    found = sorted(os.path.basename(path).removesuffix(".musl") for path in glob.glob(os.path.join(ROOT, "build/tests/linux/*.musl")))
+    return [name for name in found if not name.startswith(NOT_SCARCE)]
+
+
+def scarce(pool, pages, programs, rounds=2, **more):
+    """The programs while every so-manieth allocation fails, of pool and of pages (tests/user/scarce, tests/kernel/faults)."""
+    return Program(f"linux/scarce-{pool}-{pages}", native=True, debug=True, options=f"fault.pool={pool} fault.pages={pages}",
+                   command=("scarce", str(rounds), *(f"/{program} one x two" for program in programs)),
+                   files=tuple(f"{{T}}/linux/{program}.musl:/{program}" for program in programs),
+                   puts=("{B}/native/scarce:native/scarce", "{B}/native/child:native/child", "{B}/modules/faults.sys:modules/faults.sys"),
+                   **more)
+
+
+SCARCE = ("arena", "epoll", "execs", "files", "fork", "futex", "pipes", "signals", "sockets", "threads", "tree", "wait")
+
 CASES = [
+    scarce(307, 0, SCARCE, timeout=300),
+    scarce(0, 61, SCARCE, timeout=300),
+    *(LinuxProgram(program, "musl", memory="48M") for program in ("cow", "files", "fork", "memory", "sockets", "threads")),
     beside_the_host("bash-features", "features.bash", "/bin/bash", "bash-static"),
     beside_the_host("applets", "applets.sh", "/bin/busybox sh", "busybox sh"),
     Script("linux/dynamic", DYNAMIC, needs=("/bin/bash", "ldd", "/usr/bin/env", "/usr/bin/gcc", "/usr/bin/python3")),

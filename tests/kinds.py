@@ -393,8 +393,9 @@ class LinuxProgram(Guest):
     """
     words = ("one", "", "two words")
 
-    def __init__(self, program, kind):
-        super().__init__(f"linux/{program}.{kind}")
+    def __init__(self, program, kind, memory=None):
+        super().__init__(f"linux/{program}.{kind}" + (f"-{memory}" if memory else ""))
+        self.run_args = ("--mem", memory) if memory else ()
         self.program, self.kind, self.result = program, kind, f"{program}.{kind}"
         self.path = f"build/tests/linux/{program}.{kind}"
         self.command = (f"/{program}", *self.words)
@@ -472,6 +473,9 @@ class Program(Guest):
 
     def run(self, context):
         log = self.log_path(context)
+        for path in (pair.format(**context.names).rpartition(":")[0] for pair in self.files):
+            if not os.path.exists(os.path.join(ROOT, path)):
+                return Report(skipped=[f"{self.name}: {path} was not built"])
         extra = [word.format(**context.names) for option, pairs in (("--add", self.files), ("--put", self.puts))
                  for pair in pairs for word in (option, pair)]
         argv = self.machine(context, log) + extra + (["--native"] if self.native else []) + ["--", *self.command]
