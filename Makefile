@@ -89,7 +89,7 @@ B := build/$(BUILD)
 KERNEL_SOURCES := $(sort $(shell find boot arch/x86_64 kernel ps sync -name '*.c' -o -name '*.asm' 2>/dev/null))
 KERNEL_OBJECTS := $(patsubst %,$(B)/kernel/%.o,$(filter-out %/asmoffsets.c,$(KERNEL_SOURCES)))
 
-.PHONY: all iso programs tests run trace coverage test debug gdb why bench soak lint layers lines clean help FORCE
+.PHONY: all iso programs tests run trace coverage test debug gdb record replay why bench soak lint layers lines clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -222,6 +222,14 @@ debug: all
 gdb:
 	@tools/debug --attach $(ARGS)
 
+# The run of ARGS, kept in build/recorded; then GDB on it, as often as one likes.
+record: all
+	@rm -rf build/recorded
+	@tools/run --build $(BUILD) --record build/recorded $(ARGS)
+
+replay:
+	@tools/debug --replay build/recorded $(ARGS)
+
 why:
 	@tools/why $(ARGS)
 
@@ -262,6 +270,7 @@ help:
 #: make debug       boot it under GDB, stopped at the first C line; M=DIR: with that module, stopped in its DriverEntry;
 #:                  ARGS="--break KeSetEvent -- ls": options of tools/debug
 #: make gdb         attach GDB to the machine that runs
+#: make record      ARGS="--module x.sys -- COMMAND": records that run, on one processor; make replay: GDB on it, forwards and backwards
 #: make why         why the last machine ended: its bug check or hang explained
 #: make trace T='-- COMMAND'   its timeline: build/trace.html, .json, .txt (docs/tracing.md)
 #: make coverage    which lines of kernel and modules the tests execute; T="name..." chooses tests; build/coverage/html (with gcovr)

@@ -134,6 +134,33 @@ printf 'load mine\nunload mine\n' | $RUN --direct --add $TMP/mine/mine.sys:/mine
 test $(grep -c '^mine: 42' $TMP/log) = 1
 """
 
+# Going back in time: a block that is overwritten is found when it is freed; who wrote is found in the recorded run, any number of times.
+RECORD = r"""
+got=0
+$RUN --record $TMP/run --module $B/modules/bug.sys --append bug.kind=overrun --modules-only 2>$TMP/said || got=$?
+test $got = 125
+grep 'bug check 19h BAD_POOL_HEADER' $TMP/said
+cat >$TMP/script <<'END'
+continue
+bugcheck
+last-write $p2+100
+backtrace 2
+reverse-stepi
+info line *$pc
+last-stop LdrpCallEntry
+END
+tools/debug --replay $TMP/run --script $TMP/script >$TMP/out 2>&1
+cat $TMP/out
+grep '^bug check 19h BAD_POOL_HEADER' $TMP/out
+grep '^#0 .*Overrun (.*) at tests/kernel/bug/bug.c:' $TMP/out
+grep '^Line [0-9]* of "tests/kernel/bug/bug.c" .*<Overrun' $TMP/out
+grep '^the last of 2:' $TMP/out
+got=0
+$RUN --record $TMP/more --smp 2 -- true 2>$TMP/said || got=$?
+test $got = 125
+grep 'QEMU records what one processor does' $TMP/said
+"""
+
 CASES = [
     Gdb("gdb/start", script="start.gdb", output=(
         r"hit Temporary breakpoint \d+, InitSystemStartup \(Boot=.*\) at kernel/init/startup\.c:\d+",
@@ -158,8 +185,8 @@ CASES = [
         r"^processor \d: runs none, \d+ have run$",                                             # dpcs
         r"^processor 0: \d+ timers",
         r"^no callback is registered$",
-        rf"^{THREAD} waits for process 0x\w+$",                                                 # waits
-        rf"^{THREAD} waits for synchronization event PspReaperEvent$",
+        rf"^{THREAD} waits for process 0x\w+, from InitPhase1.* at kernel/init/startup\.c:\d+$",                                                 # waits
+        rf"^{THREAD} waits for synchronization event PspReaperEvent, from PspReaperThread",
         r"^@boot cpus=4$",                                                                      # dmesg
         r"^ +\d+ +\d +(Switch|Ready|Wait|Call|Fault|Ipi|Interrupt|Dpc|Process|Thread)\w* +0x\w+ ",                 # trace
         r"^no bug check and no hang; the machine stops when there is one$",
@@ -200,9 +227,13 @@ CASES = [
             r"^ +\d+ +\d +FaultBegin ",
             r"^  \w+ +not present$",
             r"^#0  ArchDebugExit .*\n(.*\n)*#\d+ .*TouchNothing ")),
+    # A thousand threads that wait: each is listed.
+    Gdb("gdb/crowd", script="crowd.gdb", stops=("CrowdIsThere",), modules=("crowd",), command=(), output=(
+        r"^in the crowd: 1000$", r"^threads took [\d.]+ s$")),
     Script("gdb/module", DEBUG_MODULE, needs=("gdb",)),
     Script("gdb/mi", DEBUG_MI, needs=("gdb",)),
     Script("gdb/attach", ATTACH, needs=("gdb",)),
     Script("gdb/console", CONSOLE),
     Script("tools/shell", SHELL),
+    Script("gdb/replay", RECORD, needs=("gdb",), debug=True),
 ]

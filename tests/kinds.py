@@ -227,6 +227,7 @@ class Bugcheck(Guest):
     code: int = 0
     symbol: str = ""            # regular expressions
     log: str = ""
+    page: str = ""              # what tools/run makes of the report: with explanation, files and lines
     command: tuple = ()
     hang: bool = False          # a hang report instead
 
@@ -242,6 +243,8 @@ class Bugcheck(Guest):
             report.check(self.name, int(found[1], 16) == self.code, f"bug check {found[1]}, expected {self.code:#x}")
             report.check(self.name, re.search(self.symbol, found[2]), f"{found[2]}, expected {self.symbol}")
         report.check(self.name, re.search(self.log, text, re.M), f"the log does not match {self.log!r}")
+        said = err.decode(errors="replace")
+        report.check(self.name, re.search(self.page, said, re.M), f"tools/run's page does not match {self.page!r}\n{said}")
         report.check(self.name, not re.search(r"^@fail", text, re.M), "a @fail line")
         if not report.failed:
             report.passed.append(self.name)

@@ -363,9 +363,9 @@ def culprit(report):
     return next((frame for frame in frames if "!" in frame.name), frames[0] if frames else None)
 
 
-def waiting_place(report, places):
-    """In a report of a circle no stack of a processor tells: the place where the first of them waits."""
-    lines = [with_lines(line, places) for line in report.rest if " waits for " in line]
+def lock_place(report, places):
+    """When no stack of a processor tells: where a lock that matters was acquired, or is waited for."""
+    lines = [with_lines(line, places) for line in report.rest if re.search(r" (waits for|holds) ", line)]
     found = next((match for match in (re.search(r"\((\w+) at (\S+:\d+)\)$", line) for line in lines) if match), None)
     return f"{found[1]} at {found[2]}" if found else ""
 
@@ -375,9 +375,10 @@ def describe(report, places, command=""):
     symbolise(report, places)
     head = f"hang ({report.code:X}h {report.name}), {report.hang}" if report.hang else f"bug check {report.code:X}h {report.name}"
     said = [head, *([report.sentence] if report.sentence else []), *explanation(report)]
-    found, waiting = culprit(report), report.code == 0x50006 and waiting_place(report, places)
-    if waiting:
-        said.append(f"look at: {waiting}")
+    found = culprit(report)
+    lock = lock_place(report, places) if report.code == 0x50006 or not found or "!" not in found.name else ""
+    if lock:
+        said.append(f"look at: {lock}")
     elif found and found.lines:
         said.append(f"look at: {frame_lines(0, found)[-1].split(None, 1)[1]}")
     said += ["", *register_lines(report.registers)]

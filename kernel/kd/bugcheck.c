@@ -68,11 +68,15 @@ static NORETURN void KdpFreeze(PKTRAP_FRAME Frame)
     ArchHalt();
 }
 
-/* With no bug check in progress a neighbour asks whether this processor runs: go on. */
+/* With no bug check in progress a neighbour asks whether this processor runs: go on. An only one has no neighbour: the host has
+   seen that it takes no interrupts any more (tools/run). */
 void KdHandleNmi(PKTRAP_FRAME Frame)
 {
     if (KdpDebuggerTakesNmi(Frame)) {
         return;
+    }
+    if (*KdHooks.NumberProcessors == 1) {
+        KdReportHang(0, "takes no interrupts", Frame);
     }
     if (KdpOwner != KDP_NOBODY && KdpOwner != ArchCurrentPrcb()->Number) {
         KdpFreeze(Frame);
@@ -263,11 +267,11 @@ void KdBugCheck(ULONG Code, ULONG64 P1, ULONG64 P2, ULONG64 P3, ULONG64 P4, PKTR
     ArchDebugExit(KDP_EXIT_BUGCHECK);
 }
 
-void KdReportHang(ULONG Processor, const char *What)
+void KdReportHang(ULONG Processor, const char *What, PKTRAP_FRAME Frame)
 {
-    KdpBegin(CLOCK_WATCHDOG_TIMEOUT, (ULONG64[4]){Processor}, What, NULL);
-    KdpPrintAll(NULL);
-    KdpEnterDebugger(CLOCK_WATCHDOG_TIMEOUT, NULL);
+    KdpBegin(CLOCK_WATCHDOG_TIMEOUT, (ULONG64[4]){Processor}, What, Frame);
+    KdpPrintAll(Frame);
+    KdpEnterDebugger(CLOCK_WATCHDOG_TIMEOUT, Frame);
     ArchDebugExit(KDP_EXIT_HANG);
 }
 

@@ -105,8 +105,8 @@ enum {
    reader. */
 NORETURN void KdBugCheck(ULONG Code, ULONG64 P1, ULONG64 P2, ULONG64 P3, ULONG64 P4, PKTRAP_FRAME Frame,
                          const char *Format, ...) __attribute__((cold));
-/* A processor made no progress: same dump, announced as a hang. */
-NORETURN void KdReportHang(ULONG Processor, const char *What) __attribute__((cold));
+/* A processor made no progress: same dump, announced as a hang. Frame: where the reporting processor was interrupted, or NULL. */
+NORETURN void KdReportHang(ULONG Processor, const char *What, PKTRAP_FRAME Frame) __attribute__((cold));
 
 #if DBG
 /* Does the highest thread that waits on the processor, and might run elsewhere, wait in vain? Its ReadyLock is held, the

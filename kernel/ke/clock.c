@@ -192,7 +192,7 @@ static void KiProbeNeighbour(PKPRCB Prcb, PKPRCB Other, ULONG64 Now)
     }
     if (Now - Prcb->WatchedSince > KI_HANG_SECONDS * KiCyclesPerSecond &&
         Other->NmiAnswers - Prcb->WatchedAnswers >= KI_HANG_ANSWERS) {
-        KdReportHang(Other->Number, "takes no interrupts");
+        KdReportHang(Other->Number, "takes no interrupts", NULL);
     }
     Prcb->WatchedProbe = Now;
     ArchSendNmi(KiProcessorBit(Other->Number));
@@ -260,7 +260,7 @@ void KiClockInterrupt(void)
                Now - Prcb->ClockSince > KI_HANG_SECONDS * KiCyclesPerSecond) {
         const char *Reason = KiHangReason(Prcb);
         if (Reason != NULL) {
-            KdReportHang(Prcb->Number, Reason);
+            KdReportHang(Prcb->Number, Reason, NULL);
         }
     }
     Prcb->QuantumWatched |= Prcb->ArmedFor <= Prcb->QuantumDue;

@@ -10,6 +10,6 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
-from kd import base, bugcheck, debug, locks, machine, modules, objects, printers, stacks                  # noqa: E402,F401
+from kd import base, bugcheck, debug, locks, machine, modules, objects, printers, replay, stacks   # noqa: E402,F401
 
 base.document()

@@ -310,6 +310,94 @@ static VOID DetachTwice(BOOLEAN Right)
     }
 }
 
+typedef struct _NODE {
+    struct _NODE *Next;
+    ULONG Value;
+} NODE;
+
+static __attribute__((noinline)) ULONG ReadNode(const NODE *Node)
+{
+    return *(const volatile ULONG *)&Node->Value;
+}
+
+static VOID NullPointer(BOOLEAN Right)
+{
+    NODE Node = {0};
+    ReadNode(Right ? &Node : Node.Next);
+}
+
+/* The second of two blocks is looked for through the first, which has gone: its memory holds a pattern (debug builds). */
+static VOID UseAfterFree(BOOLEAN Right)
+{
+    NODE *First = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(NODE), 'tsTB');
+    NODE Second = {0};
+    First->Next = &Second;
+    if (!Right) {
+        ExFreePoolWithTag(First, 'tsTB');
+    }
+    ReadNode(*(NODE *volatile *)&First->Next);
+    if (Right) {
+        ExFreePoolWithTag(First, 'tsTB');
+    }
+}
+
+/* An address of user mode: read without a probe, or called. */
+#define USER_ADDRESS 0x400000
+
+static VOID TouchUser(BOOLEAN Right)
+{
+    NODE Node = {0};
+    ReadNode(Right ? &Node : (NODE *)USER_ADDRESS);
+}
+
+static VOID DoNothing(VOID)
+{
+}
+
+static VOID CallUser(BOOLEAN Right)
+{
+    VOID (*volatile Routine)(VOID) = Right ? DoNothing : (VOID (*)(VOID))USER_ADDRESS;
+    Routine();
+}
+
+static VOID ForgetsRelease(PVOID Context)
+{
+    KIRQL Irql;
+    KeAcquireSpinLock(&Lock, &Irql);
+    if (Context != NULL) {
+        KeReleaseSpinLock(&Lock, Irql);
+    }
+}
+
+static VOID MissedRelease(BOOLEAN Right)
+{
+    KtestJoin(KtestStart(ForgetsRelease, Right ? &Lock : NULL));
+}
+
+/* The signal comes before the wait; a pulse is not remembered. */
+static VOID LostWakeUp(BOOLEAN Right)
+{
+    KeInitializeEvent(&Event, NotificationEvent, FALSE);
+    if (Right) {
+        KeSetEvent(&Event, 0, FALSE);
+    } else {
+        KePulseEvent(&Event, 0, FALSE);
+    }
+    KeWaitForSingleObject(&Event, Executive, KernelMode, FALSE, NULL);
+}
+
+/* No exception can be delivered through a table without entries, double faults neither. */
+static VOID TripleFault(BOOLEAN Right)
+{
+    static const struct {
+        USHORT Limit;
+        ULONG64 Base;
+    } __attribute__((packed)) Nothing;
+    if (!Right) {
+        __asm__ volatile("lidt %0\n\tud2" : : "m"(Nothing));
+    }
+}
+
 #if DBG
 static VOID LockOrder(BOOLEAN Right)
 {
@@ -334,6 +422,8 @@ static const struct {
     {"divide", DivideByZero}, {"work-level", WorkLevel}, {"hang-dispatch", HangDispatch}, {"hang-deaf", HangDeaf},
     {"no-processor", NoProcessor}, {"double-free", DoubleFree}, {"wrong-tag", WrongTag}, {"overrun", Overrun}, {"call", Caller},
     {"call-plain", PlainCaller}, {"attach-at-dispatch", AttachAtDispatch}, {"detach-twice", DetachTwice},
+    {"null", NullPointer}, {"touch-user", TouchUser}, {"call-user", CallUser}, {"missed-release", MissedRelease},
+    {"lost-wake-up", LostWakeUp}, {"triple-fault", TripleFault}, {"use-after-free", UseAfterFree},
 #if DBG
     {"lock-order", LockOrder}, {"block-holding", BlockHolding},
 #endif

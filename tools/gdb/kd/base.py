@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What all commands share: memory and types of the stopped kernel, names of addresses, the form of a command."""
+import os
 import struct
+import time
 
 import gdb
 
@@ -167,6 +169,17 @@ def number_of(text):
         return int(text, 0)
     except ValueError:
         return int(value(text)) & ((1 << 64) - 1)
+
+
+def connect(line):
+    """To QEMU's stub, which binds its socket a moment before it listens."""
+    while True:
+        try:
+            return gdb.execute(f"target remote {line}", to_string=True)
+        except gdb.error as error:
+            if "Connection refused" not in str(error) or not os.path.exists(line):
+                raise
+            time.sleep(0.05)
 
 
 class Help(gdb.Command):

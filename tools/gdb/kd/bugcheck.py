@@ -55,7 +55,8 @@ def static_name(code):
 
 @command("bugcheck")
 def _bugcheck(_):
-    """The last bug check or hang: what it means, where it was found, how to go on. Before there is one: it stops at the next."""
+    """The last bug check or hang: what it means, where it was found, how to go on. Before there is one: it stops at the next.
+    $p1 to $p4 are its parameters."""
     owner = find_static("KdpOwner")
     if owner is None or int(owner) == NOBODY:
         print("no bug check and no hang; the machine stops when there is one")
@@ -63,6 +64,8 @@ def _bugcheck(_):
     report = from_memory()
     title = f"hang ({report.code:X}h), {report.hang}" if report.hang else f"bug check {report.code:X}h {report.name}".rstrip()
     print(title, *([report.sentence] if report.sentence else []), *crash.explanation(report), sep="\n")
+    for number, value in enumerate(report.parameters, 1):
+        gdb.set_convenience_variable(f"p{number}", value)
     print(f"found by processor {int(owner)}:")
     with OnProcessor(int(owner)):
         frame = gdb.newest_frame()

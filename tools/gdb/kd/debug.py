@@ -4,22 +4,25 @@ import os
 
 import gdb
 
-from . import bugcheck, modules, stacks
+from . import bugcheck, modules, replay, stacks
+from .base import connect
 
 FIRST_LINE = "InitSystemStartup"
 SETTINGS = ("confirm off", "pagination off", "print pretty off", "print max-symbolic-offset 0x100000",
-            "tcp connect-timeout 20", "remotetimeout 60", "breakpoint pending on", "python print-stack message")
+            "tcp connect-timeout 20", "remotetimeout 100", "breakpoint pending on", "python print-stack message")
 
 
-def begin(line, modules_named=(), stops=(), attached=False, go=True, kernel=False):
-    """line: the socket of QEMU's or the kernel's stub, or HOST:PORT. kernel: it is the kernel's, which waits at its start."""
+def begin(line, modules_named=(), stops=(), attached=False, kernel=False, recorded=None):
+    """line: the socket of QEMU's or the kernel's stub, or HOST:PORT. kernel: it is the kernel's, which waits at its start. recorded:
+    the folder of the run that is replayed there."""
+    replay.Machine.place = recorded
     for setting in SETTINGS:
         gdb.execute(f"set {setting}")
     for path in modules_named:
         name = os.path.basename(path).removesuffix(".sys")
         modules.FILES[name] = path
         modules.MINE.add(name)
-    gdb.execute(f"target remote {line}", to_string=True)
+    connect(line)
     stacks.SHOWS_THREADS = not step_without_interrupts()
     modules.follow()
     bugcheck.stop_at_reports()
@@ -32,7 +35,7 @@ def begin(line, modules_named=(), stops=(), attached=False, go=True, kernel=Fals
         modules.follow_loaded()
     if attached or (kernel and not stops):
         gdb.execute("frame")
-    elif go:
+    else:
         if not stops:
             gdb.execute(f"tbreak {FIRST_LINE}")
         gdb.execute("continue")

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Who waits for whom: `waits` for threads, `locks` for locks. What is held and wanted stands in the lists of kernel/kd/locks.h (debug
 builds); dispatcher objects tell of their waiters in all builds."""
-from .base import Missing, command, entries, enumerator, find_static, place, record
+from .base import Missing, command, entries, enumerator, find_static, place, record, source
 from .objects import DISPATCHER_TYPES, thread_ids, thread_words, threads
+from .stacks import INSIDE, registers, running, walk
 
 LOCK_SHARED, LOCK_WAITING = 1, 2     # KD_LOCK.Flags
 WAITING = 5                          # KTHREAD.State
@@ -82,13 +83,23 @@ def waited_objects(thread):
             yield record(block["Object"], "DISPATCHER_HEADER")
 
 
+def place_of(thread, on):
+    """The innermost routine outside of the scheduler, with file and line."""
+    try:
+        stack = list(walk(*registers(thread, on)))
+    except Missing:
+        return ""
+    found = next((pc for pc in stack if not place(pc).startswith(INSIDE)), None)
+    return f"{place(found - 1)} at {source(found - 1)}" if found else ""
+
+
 class Edge:
     def __init__(self, waiter, words, holders, where=""):
         self.waiter, self.words, self.holders, self.where = waiter, words, holders, where
 
 
 def edges():
-    ids = thread_ids()
+    ids, on = thread_ids(), running()
     found, result = lock_entries(ids) or [], []
     for entry in found:
         if entry.waiting:
@@ -99,7 +110,8 @@ def edges():
         if int(tcb["State"]) == WAITING and int(tcb["WaitWord"]) & STATE_MASK == COMMITTED:
             for header in waited_objects(tcb):
                 owner = owner_of(header)
-                result.append(Edge(thread_words(tcb.address, ids), object_words(header), [thread_words(owner, ids)] if owner else []))
+                result.append(Edge(thread_words(tcb.address, ids), object_words(header), [thread_words(owner, ids)] if owner else [],
+                                   place_of(tcb, on)))
     return result
 
 

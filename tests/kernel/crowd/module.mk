@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+MODULE  := crowd
+SOURCES := crowd.c
