@@ -217,7 +217,7 @@ soak: all tests
 # M=DIR: with that module loaded, stopped in its DriverEntry. ARGS: more of tools/debug's, -- COMMAND included.
 debug: all
 	@$(if $(M),$(MAKE) M= all)
-	@tools/debug $(RUN_FLAGS) $(if $(M),--module '$(M)/$(MODULE).sys' --break DriverEntry) $(ARGS)
+	@tools/debug $(if $(STUB),--stub $(STUB)) $(RUN_FLAGS) $(if $(M),--module '$(M)/$(MODULE).sys' --break DriverEntry) $(ARGS)
 
 gdb:
 	@tools/debug --attach $(ARGS)
@@ -279,6 +279,7 @@ help:
 #: make soak S=sync    stress of all objects, wake-ups counted; HOURS=N
 #: make soak S=native  wild system calls, ten million at 4 and 8 processors; HOURS=N
 #: make soak S=linux   wild calls of Linux programs, ten million at 4 and 8 processors; HOURS=N
+#: make soak S=debug   the kernel's own GDB stub on 4 busy processors, 200 cycles of stop, step, continue and break-in a boot; HOURS=N
 #: make soak S=mutants wrong kernels, each of which a test must notice; T="name..." chooses
 #: make lint        make layers, clang-format, clang-tidy, cppcheck
 #: make layers      do all arrows between the kernel's components point downwards?

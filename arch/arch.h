@@ -279,7 +279,7 @@ typedef struct _ARCH_HANDLERS {
     /* Any other exception, or a fault that was not resolved. Interrupts on if they were on at the fault. Returns when
        handled (frame perhaps changed); from kernel mode without a handler it does not return. */
     void (*Exception)(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
-    /* #BP or #DB in either mode: is it a debugger's? Interrupts are off. TRUE: the frame goes on. */
+    /* #BP or #DB in either mode: is it a debugger's? TRUE: the frame goes on. Interrupts as for Exception. */
     BOOLEAN (*DebugTrap)(PKTRAP_FRAME Frame);
     /* NMI on the IST stack: another processor froze us, or a stray one. Takes no lock, faults nowhere. */
     void (*Nmi)(PKTRAP_FRAME Frame);

@@ -20,7 +20,7 @@ typedef struct _KTRAP_FRAME {
     ULONG64 Rip, Cs, Rflags, Rsp, Ss;
 } KTRAP_FRAME, *PKTRAP_FRAME;
 
-/* What lies at the stack pointer of a thread that does not run. Rbp and Rip are a frame-pointer link. */
+/* What ArchSwapContext leaves at the stack pointer of a thread that does not run. Rbp and Rip are a frame-pointer link. */
 typedef struct _KSWITCH_FRAME {
     ULONG64 R15, R14, R13, R12, Rbx, Rflags, Rbp, Rip;
 } KSWITCH_FRAME, *PKSWITCH_FRAME;

@@ -82,12 +82,6 @@ static const ARCH_IO_APIC *FindIoApic(uint32_t Global)
 
 #define LOWEST_DEVICE_IRQL 3
 
-/* A vector's class is its IRQL; the line makes it unique in there. */
-static ULONG VectorOf(ULONG IsaLine, KIRQL Irql)
-{
-    return Irql * 16u + IsaLine;
-}
-
 NTSTATUS ArchConnectInterrupt(ULONG IsaLine, KIRQL Irql, ULONG Processor, void (*Routine)(void *), void *Context)
 {
     bool Nmi = Irql == HIGH_LEVEL;
@@ -96,7 +90,7 @@ NTSTATUS ArchConnectInterrupt(ULONG IsaLine, KIRQL Irql, ULONG Processor, void (
     }
     const ARCH_ISA_LINE *Line = &ArchpAcpi.IsaLine[IsaLine];
     const ARCH_IO_APIC *Apic = FindIoApic(Line->GlobalInterrupt);
-    ULONG Vector = VectorOf(IsaLine, Irql);
+    ULONG Vector = Irql * 16u + IsaLine; /* its class is its IRQL; the line makes it unique in there */
     if (Apic == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }

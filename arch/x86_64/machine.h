@@ -42,7 +42,7 @@ typedef struct _ARCH_PROCESSOR {
 } ARCH_PROCESSOR;
 
 typedef struct _ARCH_THREAD {
-    uint64_t KernelRsp; /* while it does not run: an ARCH_SWITCH_FRAME */
+    uint64_t KernelRsp; /* while it does not run: a KSWITCH_FRAME */
     void *StackTop;     /* highest address + 1 of the kernel stack */
     void *FpuState;     /* 64-byte aligned; NULL: a thread that never leaves the kernel */
     uint64_t UserFsBase;

@@ -5,23 +5,20 @@
  */
 #include "arch/x86_64/archp.h"
 
-/* What ArchSwapContext leaves on the stack of a thread that does not run (switch.asm). */
-typedef KSWITCH_FRAME ARCH_SWITCH_FRAME;
-
 /*
  *  StackTop   +--------------------+
  *             | KTRAP_FRAME        |  the user frame, also for threads that have none
  *             +--------------------+
  *             | 0                  |  ThreadStartup's return address: aligned as after a call
- *             | ARCH_SWITCH_FRAME  |  Rip = ArchHandlers.ThreadStartup
+ *             | KSWITCH_FRAME      |  Rip = ArchHandlers.ThreadStartup
  *  KernelRsp  +--------------------+
  */
 void ArchInitializeThread(PKTHREAD Thread)
 {
     uint64_t *Return = (uint64_t *)ArchUserFrame(Thread) - 1;
     *Return = 0;
-    ARCH_SWITCH_FRAME *Switch = (ARCH_SWITCH_FRAME *)Return - 1;
-    *Switch = (ARCH_SWITCH_FRAME){.Rflags = RFLAGS_ONE | RFLAGS_IF, .Rip = (uint64_t)ArchHandlers.ThreadStartup};
+    PKSWITCH_FRAME Switch = (PKSWITCH_FRAME)Return - 1;
+    *Switch = (KSWITCH_FRAME){.Rflags = RFLAGS_ONE | RFLAGS_IF, .Rip = (uint64_t)ArchHandlers.ThreadStartup};
     Thread->Arch.KernelRsp = (uint64_t)Switch;
 }
 

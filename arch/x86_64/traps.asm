@@ -2,7 +2,7 @@
 ;
 ; Entries from the IDT: 256 stubs, then three ways in.
 ;
-;   exceptions          on the thread's stack; GS by the saved CS (#BP is a debugger's first)
+;   exceptions          on the thread's stack; GS by the saved CS
 ;   interrupts          the same
 ;   #DB NMI #MC #DF     on stacks of their own (IST): they can arrive anywhere, also in the few instructions
 ;                       where CS is the kernel's and GS still (or already) the user's. The sign of the GS base
@@ -14,7 +14,7 @@
 
 %include "arch/x86_64/frame.inc"
 
-extern ArchpHandleTrap, ArchpHandleDebugTrap, ArchpHandleInterrupt, ArchpHandleParanoid
+extern ArchpHandleTrap, ArchpHandleInterrupt, ArchpHandleParanoid
 
 MSR_GS_BASE equ 0xc0000101
 
@@ -45,14 +45,8 @@ section .text
 align 16
 ArchpTrapEntry:
     ENTER_FROM_IDT
-    CALL_WITH_FRAME ArchpHandleTrap
-    jmp ArchpTrapExit
-
-align 16
-ArchpBreakEntry:
-    ENTER_FROM_IDT
 .framed:
-    CALL_WITH_FRAME ArchpHandleDebugTrap
+    CALL_WITH_FRAME ArchpHandleTrap
     jmp ArchpTrapExit
 
 align 16
@@ -90,7 +84,7 @@ ArchpDebugEntry:
     rep movsq
     mov rsp, rdx
     xor ebp, ebp
-    jmp ArchpBreakEntry.framed
+    jmp ArchpTrapEntry.framed
 
 ; Nothing here may fault, lock or execute IRET before the end.
 align 16
@@ -134,8 +128,6 @@ ArchpStub%1:
     jmp ArchpDebugEntry
   %elif %1 == 2 || %1 == 8 || %1 == 18
     jmp ArchpParanoidEntry
-  %elif %1 == 3
-    jmp ArchpBreakEntry
   %elif %1 < 32
     jmp ArchpTrapEntry
   %else

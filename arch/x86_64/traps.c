@@ -5,7 +5,6 @@
 #include "arch/x86_64/archp.h"
 
 void ArchpHandleTrap(PKTRAP_FRAME Frame);
-void ArchpHandleDebugTrap(PKTRAP_FRAME Frame);
 void ArchpHandleInterrupt(PKTRAP_FRAME Frame);
 void ArchpHandleParanoid(PKTRAP_FRAME Frame);
 void ArchpReturnToUser(PKTRAP_FRAME Frame);
@@ -225,8 +224,10 @@ static void HandleProtectionFault(PKTRAP_FRAME Frame)
 /* DR6's bits stay set until software clears them (SDM vol. 3, 18.2.3). */
 static void HandleDebug(PKTRAP_FRAME Frame)
 {
-    __asm__ volatile("movq %0, %%dr6" : : "r"(0xffff0ff0UL));
-    DispatchCode(Frame, STATUS_SINGLE_STEP);
+    if (!ArchHandlers.DebugTrap(Frame)) {
+        __asm__ volatile("movq %0, %%dr6" : : "r"(0xffff0ff0UL));
+        DispatchCode(Frame, STATUS_SINGLE_STEP);
+    }
 }
 
 static void HandleException(PKTRAP_FRAME Frame, uintptr_t FaultAddress)
@@ -260,7 +261,9 @@ static void HandleException(PKTRAP_FRAME Frame, uintptr_t FaultAddress)
         if (Frame->Vector >= RTL_NUMBER_OF(Codes) || Codes[Frame->Vector] == 0) {
             ArchHandlers.FatalTrap(Frame);
         }
-        DispatchCode(Frame, Codes[Frame->Vector]);
+        if (Frame->Vector != VECTOR_BREAKPOINT || !ArchHandlers.DebugTrap(Frame)) {
+            DispatchCode(Frame, Codes[Frame->Vector]);
+        }
     }
 }
 
@@ -275,14 +278,6 @@ void ArchpHandleTrap(PKTRAP_FRAME Frame)
     ArchDisableInterrupts();
     if (KTRAP_FROM_USER(Frame)) {
         ArchpReturnToUser(Frame);
-    }
-}
-
-/* #BP, and #DB from user mode: a debugger has the first word, before interrupts come on. */
-void ArchpHandleDebugTrap(PKTRAP_FRAME Frame)
-{
-    if (!ArchHandlers.DebugTrap(Frame)) {
-        ArchpHandleTrap(Frame);
     }
 }
 
@@ -323,9 +318,7 @@ void ArchpHandleParanoid(PKTRAP_FRAME Frame)
         ArchHandlers.Nmi(Frame);
         break;
     case VECTOR_DEBUG: /* from kernel mode; from user mode it takes the ordinary way */
-        if (!ArchHandlers.DebugTrap(Frame)) {
-            HandleDebug(Frame);
-        }
+        HandleDebug(Frame);
         break;
     default:
         ArchHandlers.FatalTrap(Frame);

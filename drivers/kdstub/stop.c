@@ -434,8 +434,9 @@ static OURS JudgeDebug(ULONG Self, PKTRAP_FRAME Frame, STUB_EVENT *Event)
 {
     ULONG64 Dr6 = X86ReadDr6();
     PKTHREAD Thread = StubCurrentThread(Self);
-    bool Stepped = (Dr6 & DR6_STEP) != 0 && Step.Thread == Thread;
-    bool WasStepped = (Dr6 & DR6_STEP) != 0 && ForgetStale(Thread);
+    bool ByStep = (Dr6 & DR6_STEP) != 0 || KTRAP_FROM_USER(Frame); /* whose DR6 another thread may have overwritten */
+    bool Stepped = ByStep && Step.Thread == Thread;
+    bool WasStepped = ByStep && ForgetStale(Thread);
     bool Hit = StubFindHit(Dr6, Event);
     if (!Hit && !Stepped && !WasStepped && DR6_HITS(Dr6) == 0 && KTRAP_FROM_USER(Frame)) {
         return NotOurs; /* the program steps by itself */

@@ -30,8 +30,13 @@ EXPORT(KdSetDebugger);
 
 BOOLEAN KdHandleDebugTrap(PKTRAP_FRAME Frame)
 {
+    bool Enabled = ArchDisableInterrupts();
     const KD_DEBUGGER *Debugger = KdpDebugger;
-    return Debugger != NULL && Debugger->Trap(ArchCurrentPrcb()->Number, Frame);
+    BOOLEAN Taken = Debugger != NULL && Debugger->Trap(ArchCurrentPrcb()->Number, Frame);
+    if (!Taken) { /* else the frame goes on at once: a processor that steps alone may take no interrupt before */
+        ArchRestoreInterrupts(Enabled);
+    }
+    return Taken;
 }
 
 bool KdpDebuggerTakesNmi(PKTRAP_FRAME Frame)

@@ -16,7 +16,7 @@ ULONG64 KiCyclesPerSecond;
 ULONG KiRandomSeed;
 
 static ULONG64 KiWatchCycles;        /* the longest time without an interrupt; while profiling, between two samples */
-static ULONG64 KiStartCycles;        /* interrupt time 0 */
+ULONG64 KiStartCycles;               /* interrupt time 0; a debugger moves it on */
 static ULONG64 KiTimePerCycle;       /* 100 ns units a cycle, 32.32 fixed point scaled by 2^KI_SCALE */
 static ULONG64 KiCyclesPerTime;      /* cycles a 100 ns unit, 32.32 fixed point */
 static ULONG64 KiSystemTimeBias;     /* system time - interrupt time */
@@ -36,22 +36,6 @@ void KeInitializeTime(ULONG64 SamplesPerSecond)
 static ULONG64 KiCyclesToTime(ULONG64 Cycles)
 {
     return (ULONG64)(((unsigned __int128)(Cycles - KiStartCycles) * KiTimePerCycle) >> KI_SCALE);
-}
-
-/* A debugger has held all processors, which stand still, for so long. A thread that it held in the scheduler may have read the
-   counter before: that one is charged with the time. */
-void KiSkipTime(ULONG64 Cycles)
-{
-    KiStartCycles += Cycles;
-    for (ULONG i = 0; i < KeNumberProcessors; i++) {
-        PKPRCB Prcb = KiProcessorBlock[i];
-        volatile ULONG64 *Times[] = {&Prcb->ArmedFor, &Prcb->QuantumDue, &Prcb->ScanDue, &Prcb->LazyDue, &Prcb->ClockSince,
-                                     &Prcb->WatchedArmed, &Prcb->WatchedSince, &Prcb->WatchedProbe, &Prcb->SwitchCycles};
-        ULONG Count = RTL_NUMBER_OF(Times) - (Prcb->Irql >= DISPATCH_LEVEL);
-        for (ULONG j = 0; j < Count; j++) {
-            *Times[j] += *Times[j] < UINT64_MAX - Cycles ? Cycles : 0; /* UINT64_MAX: never */
-        }
-    }
 }
 
 /* The first cycle at which the interrupt time has been reached, or a little later. */

@@ -439,6 +439,7 @@ void KeJoinProcessors(PKPRCB Prcb);
 void KeInitializeTime(ULONG64 SamplesPerSecond);
 /* Interrupt time is (time-stamp counter - *StartCycles) * *TimePerCycle >> the result, system time so much more: constants. */
 ULONG KeQueryTimeBase(PULONG64 StartCycles, PULONG64 TimePerCycle, PULONG64 SystemTimeBias);
+extern ULONG64 KiStartCycles; /* constant but for a debugger that has held all processors */
 extern ULONG KiRandomSeed; /* not 0: quanta are random (option sched.seed=, debug builds) */
 /* The boot processor's idle thread ends here. */
 NORETURN void KeIdleLoop(void);
@@ -453,8 +454,6 @@ void KiInterruptExit(KIRQL ReturnIrql);
 void KiReturnToUserWork(PKTRAP_FRAME Frame);
 NORETURN void KiProviderViolation(PKTRAP_FRAME Frame);
 void KiDispatchException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
-/* KD_SERVICES.SkipTime */
-void KiSkipTime(ULONG64 Cycles);
 
 /* ---- What ke calls above it: a constant of kernel/init/handlers.c ---- */
 

@@ -51,3 +51,19 @@ VOID SvcDebugThread(PKTHREAD Thread, PKD_THREAD Information)
         .Subsystem = Process->SubsystemName,
     };
 }
+
+/* A debugger has held all processors, which stand still, for so long. A thread that it held in the scheduler may have read the
+   counter before: that one is charged with the time. */
+VOID SvcDebugSkipTime(ULONG64 Cycles)
+{
+    KiStartCycles += Cycles;
+    for (ULONG i = 0; i < KeNumberProcessors; i++) {
+        PKPRCB Prcb = KiProcessorBlock[i];
+        volatile ULONG64 *Times[] = {&Prcb->ArmedFor, &Prcb->QuantumDue, &Prcb->ScanDue, &Prcb->LazyDue, &Prcb->ClockSince,
+                                     &Prcb->WatchedArmed, &Prcb->WatchedSince, &Prcb->WatchedProbe, &Prcb->SwitchCycles};
+        ULONG Count = RTL_NUMBER_OF(Times) - (Prcb->Irql >= DISPATCH_LEVEL);
+        for (ULONG j = 0; j < Count; j++) {
+            *Times[j] += *Times[j] < UINT64_MAX - Cycles ? Cycles : 0; /* UINT64_MAX: never */
+        }
+    }
+}

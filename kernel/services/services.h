@@ -81,5 +81,6 @@ extern PKPROCESS SvcInitialProcess;
 BOOLEAN SvcDebugProcessor(ULONG Processor, PKD_PROCESSOR Information);
 VOID SvcDebugThread(PKTHREAD Thread, PKD_THREAD Information);
 PKTHREAD SvcDebugNextThread(PULONG Id);
+VOID SvcDebugSkipTime(ULONG64 Cycles);
 
 #endif

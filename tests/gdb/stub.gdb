@@ -58,4 +58,9 @@ continue
 delete
 echo \n= memory is written\n
 set var StubbedDone = 1
-continue
+python
+try:
+    gdb.execute("continue")
+except gdb.error as end:
+    print("end:", end)
+end

@@ -1,188 +1,202 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""make soak S=debug: the kernel's own GDB stub, driven through GDB's machine interface on 4 busy processors: cycles of break point, step, going on
-and break-in (200 to a boot), then what else needs a GDB that is not blocked while the machine runs: a step of a thread that does not run, a
-break-in while the first processor has its interrupts off, disconnecting and detaching, monitor commands.
+"""make soak S=debug: the kernel's own GDB stub by its protocol, on 4 busy processors: cycles of break point, step, step over the break point, going on and
+break-in (200 to a boot), a break-in while the first processor has its interrupts off, a client that goes without a word and one that detaches.
 
     CYCLES=20 BUILD=debug tests/soak/debug.py       one boot, as `make test` does it
     HOURS=2 make soak S=debug                       boot after boot, 200 cycles each
 """
 import os
 import re
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.environ.get("BUILD", "debug")
-LIMIT = 1500        # seconds for a boot with all its cycles: for a GDB that waits for what never comes
+BUILD = os.environ.get("BUILD") or "debug"
+LIMIT = 1200        # seconds for a boot with all its cycles: for a stub that never answers
+RIP = 16
 
 
 class Failure(Exception):
     pass
 
 
-class Gdb:
-    def __init__(self):
-        words = ["tools/debug", "--stub", "kernel", "--interpreter=mi", "--build", BUILD, "--direct", "--smp", "4", "--timeout", str(LIMIT),
-                 "--log", f"build/stub-{os.getpid()}.log", "--module", f"build/{BUILD}/modules/stubbed.sys", "--append", "stubbed.do=break",
-                 "--modules-only"]
-        self.process = subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.number, self.stops, self.console = 0, [], []
+class Stub:
+    """A client of the remote protocol."""
 
-    def line(self):
-        line = self.process.stdout.readline()
-        if not line:
-            raise Failure("GDB has ended")
-        if line.startswith("*stopped"):
-            self.stops.append(line)
-        elif line.startswith('~"') or line.startswith('@"'):
-            self.console.append(line[2:-2].encode().decode("unicode_escape"))
-        return line
+    def __init__(self, path):
+        self.path = path
+        self.connect()
 
-    def do(self, command):
-        """A command of GDB's console; what it printed."""
-        self.number += 1
-        self.console = []
-        quoted = command.replace("\\", "\\\\").replace('"', '\\"')
-        self.send(f'{self.number}-interpreter-exec console "{quoted}"')
-        while not (answer := self.line()).startswith(f"{self.number}^"):
+    def connect(self):
+        self.port = socket.socket(socket.AF_UNIX)
+        self.port.settimeout(LIMIT)
+        self.port.connect(self.path)
+        self.left = b""
+        self.ask("qSupported:swbreak+;hwbreak+")
+
+    def byte(self):
+        if not self.left:
+            self.left = self.port.recv(65536)
+            if not self.left:
+                raise Failure("the machine has gone")
+        first, self.left = self.left[:1], self.left[1:]
+        return first
+
+    def answer(self):
+        while self.byte() != b"$":
             pass
-        if answer.startswith(f"{self.number}^error"):
-            raise Failure(f"{command}: {answer.strip()}")
-        return "".join(self.console)
+        data = b""
+        while (byte := self.byte()) != b"#":
+            data += byte
+        said = int(self.byte() + self.byte(), 16)
+        if said != sum(data) & 255:
+            raise Failure(f"wrong sum of {data!r}")
+        self.port.sendall(b"+")
+        return data.decode(errors="replace")
 
-    def send(self, text):
-        self.process.stdin.write(text + "\n")
-        self.process.stdin.flush()
+    def tell(self, text):
+        data = text.encode()
+        self.port.sendall(b"$" + data + b"#%02x" % (sum(data) & 255))
 
-    def stop(self):
-        """The next stop: how it came about."""
-        while not self.stops:
-            self.line()
-        stop = self.stops.pop(0)
-        found = re.search(r'signal-name="(\w+)"', stop) or re.search(r'reason="([\w-]+)"', stop)
-        return found[1] if found else "?"
+    def ask(self, text):
+        self.tell(text)
+        return self.answer()
 
-    def run(self, command):
-        self.stops = []
-        self.do(command)
-        return self.stop()
+    def word(self, digits):
+        return int.from_bytes(bytes.fromhex(digits), "little")
+
+    def rip(self, thread):
+        self.ask(f"Hg{thread}")
+        return self.word(self.ask(f"p{RIP:x}"))
+
+    def read(self, address, size=8):
+        return self.word(self.ask(f"m{address:x},{size:x}"))
+
+    def write(self, address, number, size=4):
+        if self.ask(f"M{address:x},{size:x}:{number.to_bytes(size, 'little').hex()}") != "OK":
+            raise Failure(f"cannot write {address:#x}")
+
+    def stop(self, text):
+        """Goes on as vCont says, until it stops: signal, thread."""
+        self.tell("vCont" + text)
+        return self.parse(self.answer())
 
     def break_in(self):
-        """Goes on, and stops the machine from here."""
-        self.stops = []
-        self.do("continue")
-        self.number += 1
-        self.send(f"{self.number}-exec-interrupt")
-        return self.stop()
+        self.tell("vCont;c")
+        self.port.sendall(b"\x03")
+        return self.parse(self.answer())
 
-    def value(self, expression):
-        return int(self.do(f"output/d {expression}"))
+    @staticmethod
+    def parse(reply):
+        found = re.match(r"T(\w\w)thread:(\w+);core:(\w+);(swbreak)?", reply)
+        if not found:
+            raise Failure(f"no stop: {reply}")
+        return int(found[1], 16), found[2], found[4] is not None
+
+
+def places(log):
+    """Where the module's things are: it has said so."""
+    with open(log, errors="replace") as file:
+        return {name: int(address, 16) for name, address in re.findall(r"^stubbed: (\w+) is at (\w+)$", file.read(), re.M)}
 
 
 def check(what, ok, why=""):
     if not ok:
         raise Failure(f"{what}: {why}")
-    print(f"@pass {what}", flush=True)
+    print(f"@pass stub/{what}", flush=True)
 
 
-def cycles(gdb, count):
+def cycles(stub, at, count):
+    second, counts = at["StubbedSecond"], at["StubbedCounts"]
     for cycle in range(count):
-        before = [gdb.value(f"StubbedCounts[{n}]") for n in range(4)]
-        gdb.do("tbreak StubbedSecond")
-        how = gdb.run("continue")
-        at = gdb.value("$pc")
-        if how != "breakpoint-hit" or "StubbedSecond" not in gdb.do("frame"):
-            raise Failure(f"cycle {cycle}: {how} at {at:#x} instead of the break point")
-        gdb.run("stepi")
-        if not 0 < gdb.value("$pc") - at < 16:
-            raise Failure(f"cycle {cycle}: a step leads from {at:#x} to {gdb.value('$pc'):#x}")
-        how = gdb.break_in()
-        if how != "SIGINT":
-            raise Failure(f"cycle {cycle}: {how} instead of the break-in")
-        if gdb.value("StubbedCounts[1]") <= before[1]:
-            raise Failure(f"cycle {cycle}: the second processor has done nothing")
-    check(f"stub/cycles: {count}", True)
+        before = [stub.read(counts + 8 * n) for n in range(4)]
+        stub.ask(f"Z0,{second:x},1")
+        signal, thread, soft = stub.stop(";c")
+        if not soft or stub.rip(thread) != second:
+            raise Failure(f"cycle {cycle}: signal {signal} at {stub.rip(thread):#x} instead of the break point")
+        stub.ask(f"z0,{second:x},1")
+        held = [stub.read(counts + 8 * n) for n in (0, 2, 3)]
+        signal, stepped, soft = stub.stop(f";s:{thread}")           # over the break point: alone
+        moved = stub.rip(thread) - second
+        if stepped != thread or not 0 < moved < 16 or held != [stub.read(counts + 8 * n) for n in (0, 2, 3)]:
+            raise Failure(f"cycle {cycle}: a step alone leads {moved} bytes on, or others ran")
+        signal, stepped, soft = stub.stop(f";s:{thread};c")         # with all others
+        if stepped != thread or stub.rip(thread) - second == moved:
+            raise Failure(f"cycle {cycle}: a step leads nowhere, or to thread {stepped}")
+        signal, thread, soft = stub.break_in()
+        if signal != 2:
+            raise Failure(f"cycle {cycle}: signal {signal} instead of the break-in")
+        if not any(stub.read(counts + 8 * n) > before[n] for n in range(4)):
+            raise Failure(f"cycle {cycle}: no processor has done anything")
+    check(f"{count} cycles", True)
 
 
-def step_of_a_sleeper(gdb):
-    """The main thread sleeps most of the time; its step ends when it has run."""
-    found = None
-    for number in re.findall(r"^[* ] (\d+) ", gdb.do("info threads"), re.M):
-        gdb.do(f"thread {number}")
-        if " Wait (" in gdb.do("backtrace -8"):
-            found = number
-            break
-    check("stub/finds the main thread", found is not None)
-    before = gdb.value("$pc"), gdb.value("$rsp")
-    gdb.run("stepi")
-    after = gdb.value("$pc"), gdb.value("$rsp")
-    check("stub/step of a thread that does not run", gdb.do("output $_thread") == found and after != before, f"{before} {after}")
+def deaf(stub, at):
+    stub.write(at["StubbedDeaf"], 1)
+    while stub.read(at["StubbedTurns"], 4) == 0:
+        stub.break_in()
+    signal, _, _ = stub.break_in()
+    check("break-in while the first processor has its interrupts off", signal == 2, signal)
+    stub.write(at["StubbedDeaf"], 0)
 
 
-def deaf(gdb):
-    gdb.do("set var StubbedDeaf = 1")
-    while gdb.value("StubbedTurns") == 0:
-        gdb.break_in()
-    how = gdb.break_in()
-    turns = gdb.value("StubbedTurns")
-    gdb.do("set var StubbedDeaf = 0")
-    check("stub/break-in with interrupts off", how == "SIGINT" and turns > 0, how)
+def leave(stub, at):
+    """A client that goes while the machine stands, one that goes while it runs, one that detaches."""
+    stub.port.close()
+    stub.connect()
+    check("another client after one that went", stub.parse(stub.ask("?"))[0] == 2)
+    stub.tell("vCont;c")
+    stub.port.close()
+    stub.connect()
+    check("another client while the machine runs", stub.parse(stub.ask("?"))[0] == 2)
+    check("detach", stub.ask("D") == "OK")
+    stub.port.close()
+    stub.connect()
+    check("another client after detach", stub.read(at["StubbedDone"], 4) == 0)
 
 
-def reconnect(gdb):
-    line = gdb.do("python print(gdb.selected_inferior().connection.details)").strip()
-    for leave in ("disconnect", "detach"):
-        gdb.do(leave)
-        gdb.do(f"target remote {line}")
-        check(f"stub/GDB comes again after {leave}", gdb.value("StubbedDone") == 0)
-
-
-MONITOR = {"help": r"reboot", "ps": r"4 kernel +\d+ threads", "threads": r"System +Waiting for \w+, priority \d+: ", "processors": r"processor 3: IRQL",
-           "waits": r"System +waits for Executive, .* in StubbedBlock|System +waits for Executive, stubbed!Event", "locks": r"locks:|debug builds"}
-
-
-def monitor(gdb):
-    for word, pattern in MONITOR.items():
-        said = gdb.do(f"monitor {word}")
-        check(f"stub/monitor {word}", re.search(pattern, said), said)
-
-
-def boot(count):
-    gdb = Gdb()
+def boot(folder, count):
+    path, log = os.path.join(folder, "stub"), os.path.join(folder, "log")
+    for old in (path, log):
+        if os.path.lexists(old):
+            os.unlink(old)
+    machine = subprocess.Popen(["tools/run", "--build", BUILD, "--direct", "--smp", "4", "--stub", path, "--timeout", str(LIMIT), "--log", log,
+                                "--module", f"build/{BUILD}/modules/stubbed.sys", "--modules-only"], cwd=ROOT)
     try:
-        gdb.do("frame")             # the stop at which GDB has come is past
-        how = gdb.run("continue")
-        stack = gdb.do("backtrace 3")
-        check("stub/DbgBreakPoint", how == "SIGTRAP" and re.search(r"DbgBreakPoint(.*\n)+.* Wait \(", stack), f"{how}: {stack}")
-        cycles(gdb, count)
-        step_of_a_sleeper(gdb)
-        deaf(gdb)
-        monitor(gdb)
-        reconnect(gdb)
-        gdb.do("set var StubbedDone = 1")
-        gdb.send("-exec-continue")
-        while "Remote connection closed" not in gdb.line():
-            pass
-    except Failure as failure:
+        at = {}
+        while not at:
+            time.sleep(0.2)
+            if machine.poll() is not None:
+                raise Failure(f"tools/run ended with {machine.returncode}")
+            if os.path.exists(path) and "StubbedTurns" in (found := places(log)):
+                at = found
+        stub = Stub(path)
+        cycles(stub, at, count)
+        deaf(stub, at)
+        leave(stub, at)
+        stub.write(at["StubbedDone"], 1)
+        stub.tell("vCont;c")
+        status = machine.wait(LIMIT)
+        with open(log, errors="replace") as file:
+            check("the machine ends well", status == 0 and "@pass stubbed: run" in file.read(), status)
+        return True
+    except (Failure, OSError) as failure:
         print(f"@fail stub: {failure}", flush=True)
         return False
     finally:
-        gdb.process.terminate()
-        gdb.process.wait()
-    with open(os.path.join(ROOT, f"build/stub-{os.getpid()}.log")) as log:
-        done = "@pass stubbed: break" in log.read()
-    os.unlink(os.path.join(ROOT, f"build/stub-{os.getpid()}.log"))
-    print("@pass stub/the machine ends well" if done else "@fail stub: the module did not end")
-    return done
+        machine.kill()
 
 
 def main():
     count, end = int(os.environ.get("CYCLES") or 200), time.monotonic() + 3600 * float(os.environ.get("HOURS") or 0)
-    good = boot(count)
-    while good and time.monotonic() < end:
-        good = boot(count)
+    with tempfile.TemporaryDirectory(prefix="primer-stub-") as folder:
+        good = boot(folder, count)
+        while good and time.monotonic() < end:
+            good = boot(folder, count)
     return 0 if good else 1
 
 

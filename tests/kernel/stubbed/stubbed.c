@@ -104,11 +104,19 @@ static VOID Wait(PCSTR What)
         Works[i] = KtestStart(Worker, (PVOID)(ULONG_PTR)i);
     }
     AwaitAll();
+#define SAY(Name) DbgPrint("stubbed: " #Name " is at %p\n", &Name)
+    SAY(StubbedSecond);
+    SAY(StubbedCounts);
+    SAY(StubbedDone);
+    SAY(StubbedDeaf);
+    SAY(StubbedTurns);
     StubbedReady(What);
     if (strcmp(What, "break") == 0) {
         DbgBreakPoint();
     } else if (strcmp(What, "bugcheck") == 0) {
         KeBugCheckEx(0xE2 /* MANUALLY_INITIATED_CRASH */, 1, 2, 3, 4);
+    } else if (strcmp(What, "deaf") == 0) {
+        StubbedDeaf = 1;
     } else if (strcmp(What, "done") == 0) {
         StubbedDone = 1;
     }
