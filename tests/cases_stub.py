@@ -51,8 +51,6 @@ CASES = [
             r"^\* \d+ +Thread \d+ \"System\" \(Running on processor \d",
             r"(Worker \(|Stubbed\w+ \()(.*\n)*.*(Worker \(|Stubbed\w+ \()",
             r"^end: Remote connection closed")),
-    # The module says "@pass" only when the machine went on well to the end.
-    Script("stub/cycles", "CYCLES=20 BUILD=$BUILD tests/soak/debug.py", timeout=1600),
     Script("stub/keys", KEYS.replace("$SMP", "4"), timeout=200),
     Script("stub/keys-1", KEYS.replace("$SMP", "1"), timeout=200),
     # Loaded and unloaded again, with nobody there: nothing is different.

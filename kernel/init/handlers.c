@@ -54,7 +54,7 @@ const KD_HOOKS KdHooks = {
     .QueryThreadIds = PspQueryThreadIds,
 };
 
-/* For a debugger module: kdhooks.h. */
+/* What a debugger module may ask while it has stopped the machine; kdhooks.h has the contracts. (no WDK page) */
 const KD_SERVICES KdServices = {
     .ConnectInterrupt = ArchConnectInterrupt,
     .DisconnectInterrupt = ArchDisconnectInterrupt,
