@@ -307,8 +307,9 @@ static VOID LeaveProcessor(ULONG Self)
 /* NMIs that found the processor in the stub come again: behind this handler, or at once. */
 static VOID RepeatMissed(ULONG Self)
 {
-    if (Processors[Self].Missed) {
-        Processors[Self].Missed = false;
+    bool Missed = Processors[Self].Missed;
+    Processors[Self].Missed = false;
+    if (Missed && KeQueryActiveProcessors() != 1) { /* an only one has no neighbour, and its port asks again */
         KdServices.SendNmi(1UL << Self);
     }
 }
