@@ -539,14 +539,16 @@ static long wait_for_events(struct eventpoll *ep, struct epoll_event __user *eve
             return count != 0 ? count : error;
         }
         wait_begin(&waiter, &ep->waiters, true);
-        if (has_ready(ep)) {
+        if (has_ready(ep)) { /* it came meanwhile; when it is collected it may be gone, any number of times */
             wait_leave(&waiter);
-            continue; /* a wake-up that came meanwhile was for what is collected now */
+            error = signal_pending(current_task()) || is_dying() ? interrupted() : monotonic_ns() >= deadline ? -ETIMEDOUT : 0;
+        } else {
+            error = wait_end(&waiter, deadline);
         }
-        error = wait_end(&waiter, deadline);
-        error = error == -ETIMEDOUT ? 0 : error == -ERESTARTSYS ? -EINTR : error;
-        if (error == 0 && !waiter.woken) {
-            deadline = 0; /* the last look */
+        if (error == -ETIMEDOUT) {
+            error = deadline = 0; /* the last look */
+        } else if (error == -ERESTARTSYS) {
+            error = -EINTR;
         }
     }
 }
