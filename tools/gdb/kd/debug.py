@@ -42,7 +42,7 @@ def begin(line, modules_named=(), stops=(), attached=False, kernel=False, record
 
 
 def step_without_interrupts():
-    """Is it QEMU's stub? While GDB steps, QEMU delivers neither interrupts nor timers: a step stays in the code that is looked at. (1: enabled, 2: no
-    interrupts, 4: no timers; QEMU's manual, "GDB usage")"""
-    said = gdb.execute("maintenance packet Qqemu.sstep=0x7", to_string=True)
-    return '"OK"' in said
+    """Is it QEMU's stub? While GDB steps, QEMU delivers neither interrupts nor timers, unless it replays: a step stays in the code that
+    is looked at. (1: enabled, 2: no interrupts, 4: no timers; QEMU's manual, "GDB usage")"""
+    gdb.execute("maintenance packet Qqemu.sstep=0x7", to_string=True)
+    return "ENABLE" in gdb.execute("maintenance packet qqemu.sstepbits", to_string=True)

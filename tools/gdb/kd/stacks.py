@@ -7,8 +7,8 @@ that the frame below the current one is that thread's: nothing in the guest chan
 import gdb
 import gdb.unwinder
 
-from .base import KERNEL_HALF, Missing, command, enumerator, place, processors, record, source, type_of, words
-from .objects import THREAD_STATES, find_thread, process_of, thread_ids, threads
+from .base import KERNEL_HALF, Missing, command, containing, enumerator, place, processors, record, source, words
+from .objects import THREAD_STATES, find_thread, thread_ids, threads
 
 FRAMES = 32
 CALLEE_SAVED = ("rbx", "rbp", "r12", "r13", "r14", "r15")
