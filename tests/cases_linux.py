@@ -72,6 +72,35 @@ if child == 0: posix._exit(5)
 print(6 * 7, 2 ** 100, sorted("python"), posix.waitpid(child, 0)[1] >> 8, posix.uname().sysname, time.time() > 1e9, flush=True)'
 """
 
+# zsh, and mksh with three C libraries, of which dietlibc's programs ask the page of the old calls for the time.
+SHELLS = r"""
+for shell in /bin/zsh-static /usr/lib/klibc/bin/mksh /usr/lib/diet/bin/mksh /usr/lib/x86_64-linux-musl/bin/mksh; do
+    mkdir $TMP/work; here=0; $shell tests/linux/shells.sh $TMP/work >$TMP/here 2>/dev/null || here=$?; rm -r $TMP/work
+    got=0; $RUN --direct --add $shell:/shell --add tests/linux/shells.sh:/script -- /shell /script /tmp >$TMP/there 2>$TMP/errors || got=$?
+    diff $TMP/here $TMP/there || { cat $TMP/errors; exit 1; }
+    test $got = $here
+done
+"""
+
+# A program of tests/linux in another language, linked in one way or another, here and in the guest.
+COMPARED = r"""
+compared() { # COMMAND's words of tools/run
+    mkdir $TMP/work; here=0; $TMP/program $TMP/work >$TMP/here || here=$?; rm -r $TMP/work
+    got=0; $RUN --direct --add $TMP/program:/program "$@" -- /program /tmp >$TMP/there || got=$?
+    diff $TMP/here $TMP/there; test $got = $here
+}
+"""
+GO = COMPARED + r"""
+CGO_ENABLED=0 GOCACHE=$TMP/cache HOME=$TMP go build -o $TMP/program tests/linux/program.go
+compared
+"""
+CPP = COMPARED + r"""
+g++ -O1 -pthread -fnon-call-exceptions -static -o $TMP/program tests/linux/program.cpp
+compared
+g++ -O1 -pthread -fnon-call-exceptions -o $TMP/program tests/linux/program.cpp
+compared $(for file in $(ldd $TMP/program | grep -o '/[^ ]*'); do echo --add $(readlink -f $file):$file; done)
+"""
+
 # Likewise with musl's loader, which is the C library, too.
 DYNAMIC_MUSL = r"""
 echo 'int puts(const char *); int main(int argc, char **argv) { return puts(argv[1]) < 0 ? 1 : 40 + argc; }' >$TMP/prog.c
@@ -161,6 +190,9 @@ CASES = [
     beside_the_host("applets", "applets.sh", "/bin/busybox sh", "busybox sh"),
     Script("linux/dynamic", DYNAMIC, needs=("/bin/bash", "ldd", "/usr/bin/env", "/usr/bin/gcc", "/usr/bin/python3")),
     Script("linux/dynamic-musl", DYNAMIC_MUSL, needs=("musl-gcc", "strings")),
+    Script("linux/shells", SHELLS, needs=("/bin/zsh-static", "mksh")),
+    Script("linux/go", GO, needs=("go",)),
+    Script("linux/cpp", CPP, needs=("g++", "ldd")),
     Script("linux/strace", STRACE),
     Script("linux/terminal", "python3 tests/terminal.py build/tests/linux/tty.musl", timeout=330, needs=("musl-gcc",)),
     Script("linux/session", SESSION, timeout=130),
