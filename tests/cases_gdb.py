@@ -235,5 +235,6 @@ CASES = [
     Script("gdb/attach", ATTACH, needs=("gdb",)),
     Script("gdb/console", CONSOLE),
     Script("tools/shell", SHELL),
+    Script("docs/walkthrough", "tests/walk.py docs/walkthrough.md", alone=True, needs=("gdb",), debug=True),
     Script("gdb/replay", RECORD, needs=("gdb",), debug=True),
 ]

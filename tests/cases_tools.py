@@ -210,6 +210,10 @@ expect 125 --module $TMP/none.sys
 expect 125 --add /no/such/file:/x -- x
 expect 125 --smp 2 --icount
 expect 125 --cpu nonsense -- x
+if ! test -w /dev/kvm; then
+    expect 125 --accel kvm -- true
+    grep 'or leave --accel away' $TMP/err
+fi
 expect 125 --
 """
 
