@@ -9,7 +9,7 @@ HERE
 (exit 3); echo "status $?"
 trap 'echo caught' USR1; kill -USR1 $$; trap 'echo leaving' EXIT
 /bin/busybox sleep 0.05 & wait $!; echo "waited $?"
-/bin/busybox sleep 100 & kill $!; wait $!; echo killed
+/bin/busybox sh -c 'kill $$'; echo "killed $?"
 f() { typeset local=$1; shift; echo "$local $# $*"; }
 f a "b c" d; set -- x y z; echo "$# ${2}"
 echo text >file; echo more >>file; exec 3<file; read -u3 line; echo "$line"; exec 3<&-
