@@ -550,16 +550,24 @@ KI_HOT void KiStartRunning(PKTHREAD Thread)
     KiLookAround(Prcb, Thread);
 }
 
+/* Apart, so that the usual way, which stays in the space, has no register to keep. */
+__attribute__((noinline)) static void KiSwapSpaceAndContext(PKTHREAD Old, PKTHREAD New)
+{
+    KeLoadAddressSpace(New->ApcState.AddressSpace);
+    ArchSwapContext(Old, New);
+}
+
 /* Continues New; returns when somebody continues Old, perhaps on another processor. No lock held. Old is then the current
    thread again: that is not kept over the switch, which saves all registers itself, but read anew. */
 static KI_HOT void KiSwapThread(PKPRCB Prcb, PKTHREAD Old, PKTHREAD New, KD_TRACE_WHY Why)
 {
     KdTrace(Switch, (Old->State == Terminated ? KdTraceExits : Why) | (UCHAR)Old->Priority << 8 | (UCHAR)New->Priority << 16, Old, New);
     Prcb->CurrentThread = New;
-    if (__builtin_expect(New->ApcState.AddressSpace != Prcb->AddressSpace, 0)) {
-        KeLoadAddressSpace(New->ApcState.AddressSpace);
+    if (__builtin_expect(New->ApcState.AddressSpace == Prcb->AddressSpace, 1)) {
+        ArchSwapContext(Old, New);
+    } else {
+        KiSwapSpaceAndContext(Old, New);
     }
-    ArchSwapContext(Old, New);
     KiStartRunning(ArchCurrentThread());
 }
 
