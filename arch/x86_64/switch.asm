@@ -13,7 +13,7 @@ section .text
 
 ; void ArchSwapContext(PKTHREAD Old, PKTHREAD New)
 ;
-; What lies on the stack of a thread that does not run is an KSWITCH_FRAME (thread.c): the registers that
+; What lies on the stack of a thread that does not run is a KSWITCH_FRAME (thread.c): the registers that
 ; a C function preserves, and RFLAGS for IF and the thread's user-access flag (AC).
 ;
 ; Custody: Old belongs to this processor until SwapBusy is cleared; then another one may be running it

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Where threads are: `threads`, `thread-stack`, `use-thread`, `kstack`, and what GDB must know to unwind through interrupts.
 
-A thread that does not run has its registers in an KSWITCH_FRAME on its stack. To look at it with GDB's own frames, an unwinder says
+A thread that does not run has its registers in a KSWITCH_FRAME on its stack. To look at it with GDB's own frames, an unwinder says
 that the frame below the current one is that thread's: nothing in the guest changes.
 """
 import gdb
