@@ -201,9 +201,11 @@ static void raw(void)
     show_read(100);
 }
 
-static void wait_for_signal(int lflag)
+/* The key may have been typed before this process goes on: nothing is forgotten from the question on. */
+static void ask_for_signal(const char *what)
 {
     got = 0;
+    ask(what);
     while (got == 0) {
         usleep(1000);
     }
@@ -218,24 +220,19 @@ static void signals(void)
     signal(SIGINT, note);
     signal(SIGQUIT, note);
     signal(SIGTSTP, note);
-    ask("interrupt");
-    wait_for_signal(0);
+    ask_for_signal("interrupt");
     ioctl(0, FIONREAD, &count);
     SHOW(count);
-    ask("quit");
-    wait_for_signal(0);
-    ask("suspend");
-    wait_for_signal(0);
+    ask_for_signal("quit");
+    ask_for_signal("suspend");
     modes.c_cc[VINTR] = 'x';
     tcsetattr(0, TCSANOW, &modes);
-    ask("other interrupt");
-    wait_for_signal(0);
+    ask_for_signal("other interrupt");
     set(INPUT, OUTPUT, LOCAL & ~ISIG);
     ask("no isig");
     show_read(100);
     set(INPUT, OUTPUT, LOCAL | NOFLSH);
-    ask("noflsh");
-    wait_for_signal(0);
+    ask_for_signal("noflsh");
     ask("and");
     show_read(100);
     struct sigaction plain = {.sa_handler = note};
@@ -262,7 +259,7 @@ static void output(void)
     set(INPUT, OUTPUT, LOCAL);
     ask("stop"); /* the next line appears when output goes on */
     int stopped = 1;
-    while (stopped) { /* the driver types both keys */
+    while (stopped) { /* the driver types both keys, again and again until the next line appears */
         struct pollfd fd = {1, POLLOUT};
         stopped = poll(&fd, 1, 0) == 1;
     }
