@@ -22,9 +22,8 @@ ACCEL  := tcg
 APPEND :=
 WERROR := 0
 CROSS  ?=
-HOSTCC ?= gcc
 NASM   ?= nasm
-GRUB   ?= grub
+GRUB   ?= $(shell command -v grub2-mkrescue >/dev/null && echo grub2 || echo grub)
 
 ifeq ($(filter $(BUILD),debug release coverage),)
     $(error BUILD is debug or release, not '$(BUILD)')
@@ -32,7 +31,7 @@ endif
 
 # Keep all processors busy; a -j of the caller's is the stronger.
 ifeq ($(MAKELEVEL),0)
-    MAKEFLAGS += -j$(shell nproc)
+    MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN)
 endif
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
@@ -42,13 +41,25 @@ ifeq ($(CROSS),)
     override CROSS := $(shell for p in x86_64-elf- x86_64-linux-gnu-; do command -v $${p}gcc && break; done | \
                               sed -n 's,.*/,,; s,gcc$$,,p')
 endif
-ifneq ($(filter default undefined,$(origin CC)),)
-    CC := $(if $(filter clang,$(COMPILER)),clang,$(CROSS)gcc)
+# LLVM=1: with clang, lld and LLVM's tools alone. So it is also where there is no GCC.
+LLVM := $(if $(CROSS)$(shell command -v gcc),,1)
+ifeq ($(LLVM),1)
+    CC      := clang
+    LD      := ld.lld
+    AR      := llvm-ar
+    NM      := llvm-nm
+    OBJCOPY := llvm-objcopy
+    HOSTCC  ?= clang
+else
+    ifneq ($(filter default undefined,$(origin CC)),)
+        CC := $(if $(filter clang,$(COMPILER)),clang,$(CROSS)gcc)
+    endif
+    LD      := $(CROSS)ld
+    AR      := $(CROSS)ar
+    NM      := $(CROSS)nm
+    OBJCOPY := $(CROSS)objcopy
+    HOSTCC  ?= gcc
 endif
-LD      := $(CROSS)ld
-AR      := $(CROSS)ar
-NM      := $(CROSS)nm
-OBJCOPY := $(CROSS)objcopy
 
 # ---- Flags ----------------------------------------------------------------------------------------------------------
 
@@ -89,7 +100,7 @@ B := build/$(BUILD)
 KERNEL_SOURCES := $(sort $(shell find boot arch/x86_64 kernel ps sync -name '*.c' -o -name '*.asm' 2>/dev/null))
 KERNEL_OBJECTS := $(patsubst %,$(B)/kernel/%.o,$(filter-out %/asmoffsets.c,$(KERNEL_SOURCES)))
 
-.PHONY: all iso programs tests run trace coverage test debug gdb record replay why bench soak lint layers lines clean help FORCE
+.PHONY: all iso programs tests run trace coverage test debug gdb record replay why bench soak lint layers lines root doctor compdb clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -154,7 +165,8 @@ $(B)/gen/primer%.elf: $(KERNEL_OBJECTS) $(B)/gen/ksyms%.o linker.ld
 $(B)/primer.elf: $(KERNEL_OBJECTS) $(B)/gen/ksyms.o linker.ld
 	$(call say,LD,$@)
 	$(Q)$(LD) $(LINK_FLAGS) -T linker.ld -o $@ $(filter %.o,$^)
-	$(Q)$(GRUB)-file --is-x86-multiboot2 $@ || { echo "$@: no multiboot2 header that GRUB accepts" >&2; false; }
+	$(Q)! command -v $(GRUB)-file >/dev/null || $(GRUB)-file --is-x86-multiboot2 $@ || \
+	    { echo "$@: no multiboot2 header that GRUB accepts" >&2; false; }
 
 # ---- The archives and the ISO ---------------------------------------------------------------------------------------
 
@@ -168,17 +180,23 @@ $(B)/boot.cpio: $(addprefix $(B)/stripped/,$(BOOT_FILES)) tools/mkarchive.py Mak
 	$(call say,CPIO,$@)
 	$(Q)tools/mkarchive.py $@ native/ modules/ $(foreach f,$(BOOT_FILES),$(f)=$(B)/stripped/$(f))
 
-# The Linux root: the few files of tools/root, and the host's static busybox and bash.
-BUSYBOX := $(firstword $(wildcard /bin/busybox /usr/bin/busybox))
-BASH    := $(firstword $(wildcard /bin/bash-static /usr/bin/bash-static))
+# The Linux root: the few files of tools/root, and static busybox and bash, from Debian's packages (make root) or the host.
+HOST_BIN := $(if $(filter Linux-x86_64,$(shell uname -ms | tr ' ' -)),/bin/ /usr/bin/ /usr/sbin/)
+ROOT_BIN := build/root/bin/ build/root/usr/bin/ $(HOST_BIN)
+BUSYBOX  := $(firstword $(wildcard $(addsuffix busybox,$(ROOT_BIN))))
+BASH     := $(firstword $(wildcard $(addsuffix bash-static,$(ROOT_BIN))))
 FOLDERS := bin dev proc tmp usr usr/bin
 
 $(B)/root.cpio: $(BUSYBOX) $(BASH) $(shell find tools/root 2>/dev/null) tools/mkarchive.py Makefile
 	$(call say,CPIO,$@)
-	$(if $(BUSYBOX),,$(error busybox is missing: install busybox-static, or call ./primer))
-	$(Q)tools/mkarchive.py $@ root=tools/root $(patsubst %,root/%/,$(FOLDERS)) root/bin/busybox=$(BUSYBOX) \
-	    $(if $(BASH),root/bin/bash=$(BASH)) \
-	    $$($(BUSYBOX) --list | grep -vx -e busybox $(if $(BASH),-e bash) | sed 's,.*,root/bin/&@busybox,')
+	$(if $(BUSYBOX),,@echo "note: no busybox: the Linux root holds no programs (make doctor; make root DEBS=DIR)")
+	$(Q)tools/mkarchive.py $@ root=tools/root $(patsubst %,root/%/,$(FOLDERS)) $(if $(BASH),root/bin/bash=$(BASH)) \
+	    $(if $(BUSYBOX),root/bin/busybox=$(BUSYBOX) \
+	        $$(tools/applets $(BUSYBOX) | grep -vx -e busybox $(if $(BASH),-e bash) | sed 's,.*,root/bin/&@busybox,'))
+
+# DEBS=DIR: Debian packages (DIR/*.deb), unpacked into build/root on any host; `make` then takes busybox and bash from there.
+root:
+	@tools/undeb build/root $(DEBS)/*.deb
 
 $(B)/primer.iso: $(B)/stripped/primer.elf $(B)/boot.cpio $(B)/root.cpio boot/grub.cfg
 	$(call say,ISO,$@)
@@ -189,8 +207,12 @@ $(B)/primer.iso: $(B)/stripped/primer.elf $(B)/boot.cpio $(B)/root.cpio boot/gru
 ifneq ($(file <build/last),$(BUILD))
     build/last: FORCE
 endif
-build/last: $(B)/primer.elf $(B)/primer.iso
-	$(Q)ln -sfn $(BUILD)/primer.elf build/primer.elf && ln -sfn $(BUILD)/primer.iso build/primer.iso
+# Without GRUB's tools there is no ISO, and tools/run lets QEMU itself boot the kernel.
+MISSING := $(shell for name in $(GRUB)-mkrescue xorriso mformat; do command -v $$name >/dev/null || echo $$name; done)
+build/last: $(B)/primer.elf $(B)/stripped/primer.elf $(B)/boot.cpio $(B)/root.cpio $(if $(MISSING),,$(B)/primer.iso)
+	$(if $(MISSING),@echo "note: no ISO without $(MISSING) (make doctor)"; rm -f $(B)/primer.iso build/primer.iso)
+	$(Q)ln -sfn $(BUILD)/primer.elf build/primer.elf
+	$(if $(MISSING),,$(Q)ln -sfn $(BUILD)/primer.iso build/primer.iso)
 	$(Q)printf %s $(BUILD) >$@
 
 # ---- Running and testing --------------------------------------------------------------------------------------------
@@ -258,8 +280,15 @@ layers: $(KERNEL_OBJECTS) $(patsubst %,$(B)/modules/%.sys,$(BOOT_MODULES))
 lines:
 	@tools/lines
 
+doctor:
+	@tools/doctor
+
+# For clangd and editors: how each file is compiled.
+compdb:
+	@$(MAKE) -nB V=1 CC=$(CC) all tests | tools/compdb >compile_commands.json
+
 clean:
-	rm -rf build
+	rm -rf build compile_commands.json
 
 help:
 	@sed -n 's/^#: //p' $(firstword $(MAKEFILE_LIST))
@@ -284,10 +313,13 @@ help:
 #: make lint        make layers, clang-format, clang-tidy, cppcheck
 #: make layers      do all arrows between the kernel's components point downwards?
 #: make lines       the length of the spine, the base and each folder, against its aim
+#: make doctor      what this machine lacks to build, run and test Primer, and how to mend it
+#: make root DEBS=DIR   busybox, bash and more from Debian packages, for a host that has none: build/root
+#: make compdb      compile_commands.json, for editors
 #: make clean       remove build/
 #: make M=DIR       build the kernel module in DIR (see docs/)
 #:
 #: Variables: BUILD=debug|release SMP=4 MEM=256M UEFI=0|1 ACCEL=tcg APPEND="kernel options" CROSS=prefix-
-#:            CC=clang WERROR=1 V=1
+#:            CC=clang LLVM=1 (clang, lld and LLVM's tools alone) WERROR=1 V=1
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

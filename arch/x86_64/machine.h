@@ -155,7 +155,12 @@ static inline void ArchSetPriorityMask(KIRQL Irql)
 #define ARCH_IN_REGISTERS    uint64_t Rdi, uint64_t Rsi, uint64_t Rdx, uint64_t Rcx, uint64_t R8, uint64_t R9
 #define ArchCallKeeping(Function, A, B, C)                                                                             \
     __asm__ volatile("pushq %3\n\tpushq %2\n\tpushq %1\n\tcall %P0\n\taddq $24, %%rsp" : : "i"(Function),             \
-                     "re"((uint64_t)(A)), "re"((uint64_t)(B)), "re"((uint64_t)(C)) : "memory", "cc")
+                     "re"((uint64_t)(A)), "re"((uint64_t)(B)), "re"((uint64_t)(C)) : ARCH_NOT_KEPT "memory", "cc")
+#ifdef __clang__ /* whose functions of that attribute keep all but the registers of arguments */
+#define ARCH_NOT_KEPT "rdi", "rsi", "rdx", "rcx", "r8", "r9",
+#else
+#define ARCH_NOT_KEPT
+#endif
 
 static inline void ArchPause(void)
 {

@@ -499,12 +499,12 @@ static long advise(const PS_REGION_INFORMATION *region, void *context)
         if (!is_private_anonymous(region)) {
             return -EINVAL;
         }
-        [[fallthrough]];
+        __attribute__((fallthrough));
     case MADV_DONTNEED:
         if (locked) {
             return -EINVAL;
         }
-        [[fallthrough]];
+        __attribute__((fallthrough));
     case MADV_DONTNEED_LOCKED:
         return error_of(kernel.DiscardRegion(self(), a.start, a.end - a.start));
     case MADV_REMOVE: /* no file here can be punched */

@@ -19,7 +19,7 @@ tests: $(addprefix $(B)/native/,$(notdir $(USER_FOLDERS)))
 define native
 $(B)/native/$(notdir $(1)): $(2) $(LIBNT_OBJECTS)
 	$$(call say,LD,$$@)
-	$(Q)$(LD) $(LINK_FLAGS) -static -e _start -Ttext-segment=0x400000 -o $$@ $$(filter %.o,$$^)
+	$(Q)$(LD) $(LINK_FLAGS) -static -e _start -o $$@ $$(filter %.o,$$^)
 endef
 $(foreach d,$(USER_FOLDERS),$(eval $(call native,$(d),$(patsubst %,$(B)/user/%.o,$(wildcard $(d)/*.c $(d)/*.asm)))))
 
