@@ -47,20 +47,19 @@ TYPED = {
     b"half a line": [b"half"],
     b"flushed": [b"gone\r"],
     b"two lines": [b"one\rtwo\r"],
-    b"interrupt": [b"typed", 0.5, b"\x03"],
-    b"quit": [b"\x1c"],
-    b"suspend": [b"\x1a"],
-    b"other interrupt": [b"x"],
+    b"interrupt": [b"typed", 0.5, b"\x03line\r"],
+    b"quit": [b"\x1cline\r"],
+    b"suspend": [b"\x1aline\r"],
+    b"other interrupt": [b"xline\r"],
     b"no isig": [b"a\x03b\r"],
-    b"noflsh": [b"kept", 0.5, b"\x03"],
-    b"and": [b" it\r"],
+    b"noflsh": [b"kept", 0.5, b"\x03 it\r"],
     b"broken off": [b"\x03"],
     b"stop": [b"\x13", 0.5, b"\x11"],
     b"window": [(50, 132)],
 }
 
 # What is typed again and again, until this appears: a program that is not given the processor in between sees nothing of it.
-UNTIL = {b"stop": b"\ngoes on\r\n"}
+UNTIL = {b"broken off": b"broken off?\r\n[-", b"stop": b"\ngoes on\r\n"}
 
 
 def read_more(master):

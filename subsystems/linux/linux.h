@@ -1151,8 +1151,8 @@ long tty_write(struct file *file, struct iobuf *from, u64 *pos);
 u32 tty_poll(struct file *file, struct poll_table *table);
 void tty_send(struct tty *tty, const u8 *bytes, size_t size);
 ULONG tty_kernel_mode(const struct tty *tty);
-/* With tty->lock. tty_receive: bytes from the keyboard, as many as find room; *signals: those that they mean, to be
-   sent without it. */
+/* With tty->lock. tty_receive: bytes from the keyboard, as many as find room, but none behind a key that means a signal:
+   *signals, to be sent without the lock, and before what was typed behind the key can be read. */
 size_t tty_receive(struct tty *tty, const u8 *bytes, size_t size, sigset_t *signals);
 u32 tty_bytes_ready(struct tty *tty);
 bool tty_readable(struct tty *tty);

@@ -475,7 +475,7 @@ size_t tty_receive(struct tty *tty, const u8 *bytes, size_t size, sigset_t *sign
 {
     size_t done = 0;
 
-    while (done < size && type(tty, bytes[done])) {
+    while (done < size && tty->signals == 0 && type(tty, bytes[done])) {
         done++;
     }
     flush_echo(tty);

@@ -201,28 +201,22 @@ static void raw(void)
     show_read(100);
 }
 
-/* The key may have been typed before this process goes on: nothing is forgotten from the question on. */
+/* A key raises a signal, and the line typed behind it ends the read: when that returns, all has been shown that will be. */
 static void ask_for_signal(const char *what)
 {
     got = 0;
     ask(what);
-    while (got == 0) {
-        usleep(1000);
-    }
+    show_read(100);
     SHOW(got);
 }
 
 static void signals(void)
 {
-    int count;
-
     set(INPUT, OUTPUT, LOCAL);
     signal(SIGINT, note);
     signal(SIGQUIT, note);
     signal(SIGTSTP, note);
     ask_for_signal("interrupt");
-    ioctl(0, FIONREAD, &count);
-    SHOW(count);
     ask_for_signal("quit");
     ask_for_signal("suspend");
     modes.c_cc[VINTR] = 'x';
@@ -233,13 +227,12 @@ static void signals(void)
     show_read(100);
     set(INPUT, OUTPUT, LOCAL | NOFLSH);
     ask_for_signal("noflsh");
-    ask("and");
-    show_read(100);
     struct sigaction plain = {.sa_handler = note};
     sigaction(SIGINT, &plain, NULL); /* no SA_RESTART */
-    set(INPUT, OUTPUT, LOCAL);
-    ask("broken off");
+    set(INPUT, OUTPUT, LOCAL & ~ECHO);
+    ask("broken off"); /* the driver types until the read has begun, and so has been broken off */
     show_read(100);
+    signal(SIGINT, SIG_IGN);
 }
 
 static void output(void)
