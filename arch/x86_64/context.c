@@ -71,8 +71,9 @@ C_ASSERT(sizeof(USER_CALL) == 16 + sizeof(CONTEXT) + sizeof(EXCEPTION_RECORD) + 
 
 NTSTATUS ArchCallUser(PKTRAP_FRAME Frame, ULONG64 Start, const ULONG64 Argument[4], const EXCEPTION_RECORD *Record)
 {
-    USER_CALL Call = {.Context.ContextFlags = CONTEXT_FULL | CONTEXT_SEGMENTS};
+    USER_CALL Call = {.Context.ContextFlags = CONTEXT_FULL};
     USER_CALL *Saved = (USER_CALL *)((Frame->Rsp - RED_ZONE - sizeof(Call)) & ~15ULL);
+    Call.Context.ContextFlags |= CONTEXT_SEGMENTS;
     ArchGetContext(ArchCurrentThread(), &Call.Context);
     if (Record != NULL) {
         Call.Record = *Record;

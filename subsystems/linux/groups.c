@@ -7,14 +7,19 @@
  */
 #include "linux.h"
 
+static bool has_guardian(const struct process *member, const struct process *gone)
+{
+    const struct process *parent = member->parent;
+    return !member->zombie && parent != NULL && parent != gone && parent->sid == member->sid &&
+           parent->pgid != member->pgid;
+}
+
 /* gone: a process that counts no more, or NULL. */
 static bool is_orphaned(s32 pgid, const struct process *gone)
 {
     for (PLIST_ENTRY at = processes.Flink; at != &processes; at = at->Flink) {
         const struct process *member = CONTAINING_RECORD(at, struct process, links);
-        const struct process *parent = member->parent;
-        if (member != gone && parent != gone && member->pgid == pgid && !member->zombie && parent != NULL &&
-            parent->sid == member->sid && parent->pgid != pgid) {
+        if (member != gone && member->pgid == pgid && has_guardian(member, gone)) {
             return false;
         }
     }

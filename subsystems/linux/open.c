@@ -210,12 +210,13 @@ long sys_openat2(int dfd, const char __user *path, const struct open_how __user 
         return -E2BIG;
     }
     long error = check_rest((const u8 __user *)(user_how + 1), size - sizeof(how));
-    if (error == 0) {
-        error = copy_from_user(&how, user_how, sizeof(how));
+    if (error < 0) {
+        return error;
     }
-    if (error == 0) {
-        error = check_how(&how);
+    if (copy_from_user(&how, user_how, sizeof(how)) < 0) {
+        return -EFAULT;
     }
+    error = check_how(&how);
     return error < 0 ? error : open_checked(dfd, path, how.flags, how.mode);
 }
 

@@ -234,7 +234,7 @@ long restore_frame(struct task *task, KTRAP_FRAME *regs, sigset_t *mask)
     struct ucontext uc;
     const size_t from = offsetof(struct ucontext, uc_stack); /* nobody asks what stands before */
 
-    if (copy_from_user(&uc.uc_stack, (void __user *)(regs->Rsp + from), sizeof(uc) - from) < 0 ||
+    if (copy_from_user((u8 *)&uc + from, (void __user *)(regs->Rsp + from), sizeof(uc) - from) < 0 ||
         restore_fpu(uc.uc_mcontext.fpstate) < 0) {
         return -EFAULT;
     }

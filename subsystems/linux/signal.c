@@ -155,6 +155,7 @@ long send_signal_locked(struct process *process, struct task *task, const siginf
 {
     int sig = info->si_signo;
 
+    NT_ASSERT(sig > 0 && sig <= _NSIG);
     if (sig == SIGKILL) {
         process_exit_signal(process, sig);
         return 0;

@@ -57,7 +57,7 @@ long clock_now_of(int clock, const struct process *process, const struct task *t
  */
 static s32 id_of(int clock)
 {
-    return ~(clock >> 3);
+    return ~clock >> 3;
 }
 
 static bool is_thread_clock(int clock)
@@ -209,7 +209,9 @@ static long sleep_relative(int clock, u64 deadline, struct timespec __user *left
     if (error != -ERESTARTSYS) {
         return error;
     }
-    clock_now(clock, &now);
+    if (clock_now(clock, &now) < 0) {
+        now = deadline; /* the clock's process has gone meanwhile: nothing is left */
+    }
     if (left != NULL && put_timespec(left, now < deadline ? deadline - now : 0) < 0) {
         return -EFAULT;
     }

@@ -118,9 +118,11 @@ long sys_alarm(u32 seconds)
 {
     u64 left, interval;
     long error = set_interval_timer(ITIMER_REAL, seconds * NS_PER_SECOND, 0, &left, &interval);
+    if (error < 0) {
+        return error;
+    }
     u64 rounded = (left + NS_PER_SECOND / 2) / NS_PER_SECOND;
-
-    return error < 0 ? error : left != 0 && rounded == 0 ? 1 : (long)rounded;
+    return left != 0 && rounded == 0 ? 1 : (long)rounded;
 }
 
 /* ---- POSIX timers ---- */

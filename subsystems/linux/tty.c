@@ -28,9 +28,8 @@ static u32 next_tab(u32 column)
 /* Follows the cursor. Continuation bytes of UTF-8 do not move it. */
 static void move_cursor(struct tty *tty, u8 byte)
 {
-    if (byte == '\n' && (tty->termios.c_oflag & (ONLCR | ONLRET))) {
-        tty->column = 0;
-    } else if (byte == '\r') {
+    bool to_start = byte == '\r' || (byte == '\n' && (tty->termios.c_oflag & (ONLCR | ONLRET)));
+    if (to_start) {
         tty->column = 0;
     } else if (byte == '\t') {
         tty->column = next_tab(tty->column);

@@ -486,6 +486,23 @@ static long find_node(const struct sockaddr_un *name, u32 length, struct inode *
     return error;
 }
 
+static long make_node_in(const struct leaf *leaf, struct inode **inode)
+{
+    long error = name_may_create(leaf, false);
+    if (error < 0) {
+        return error;
+    }
+    *inode = tree_new(leaf->dir, S_IFSOCK | (0777 & ~current_task()->fs->umask), 0);
+    if (*inode == NULL) {
+        return -ENOSPC;
+    }
+    error = name_create(leaf, *inode);
+    if (error < 0) {
+        inode_put(*inode);
+    }
+    return error;
+}
+
 /* unix_lock is not held: the walk may wait. */
 static long make_node(const struct address *address, struct inode **inode)
 {
@@ -498,19 +515,12 @@ static long make_node(const struct address *address, struct inode **inode)
     }
     memcpy(path, address->name.sun_path, address->length);
     long error = base_of(AT_FDCWD, path, &base);
-    if (error == 0) {
+    if (error >= 0) {
         error = path_walk_parent(base, path, &leaf);
         inode_put(base);
     }
-    if (error == 0) {
-        error = name_may_create(&leaf, false);
-        if (error == 0) {
-            *inode = tree_new(leaf.dir, S_IFSOCK | (0777 & ~current_task()->fs->umask), 0);
-            error = *inode == NULL ? -ENOSPC : name_create(&leaf, *inode);
-            if (error < 0) {
-                inode_put(*inode);
-            }
-        }
+    if (error >= 0) {
+        error = make_node_in(&leaf, inode);
         inode_put(leaf.dir);
     }
     release(path);
