@@ -22,8 +22,8 @@ typedef struct _SOFTWARE {
 
 typedef struct _HARDWARE {
     STUB_BREAK Kind; /* StubSoftware: free */
-    ULONG64 Address; /* of this register ... */
-    ULONG Size;
+    ULONG Size;      /* of this register ... */
+    ULONG64 Address;
     ULONG64 First, Whole; /* ... which is a part of what GDB has asked for */
 } HARDWARE;
 
@@ -160,7 +160,7 @@ static bool InsertHardware(STUB_BREAK Kind, ULONG64 Address, ULONG64 Size)
     ULONG64 At = Address, Left = Size;
     for (HARDWARE *Point = Hardware; Point < Hardware + DEBUG_REGISTERS && Left != 0; Point++) {
         if (Point->Kind == StubSoftware) {
-            *Point = (HARDWARE){Kind, At, PieceOf(At, Left), Address, Size};
+            *Point = (HARDWARE){Kind, PieceOf(At, Left), At, Address, Size};
             At += Point->Size;
             Left -= Point->Size;
         }

@@ -314,14 +314,20 @@ static VOID RepeatMissed(ULONG Self)
     }
 }
 
+/*
+ * The port's NMI comes once for all that has been received, and whoever gets it while somebody owns the machine takes it for a
+ * freeze. So the port is asked when nobody does any more: switched off and on, it raises its line anew if a byte is there.
+ * Another owner may have come meanwhile; then it will do the same.
+ */
 static VOID GiveBack(ULONG Self)
 {
     KdServices.SkipTime(X86Cycles() - StopStart);
-    StubListen(true);
     StubPlantBreaks();
     ReleaseOthers(Self);
     LeaveProcessor(Self);
     __atomic_store_n(&Owner, STUB_NOBODY, __ATOMIC_SEQ_CST);
+    StubListen(false);
+    StubListen(true);
     RepeatMissed(Self);
 }
 
