@@ -58,7 +58,8 @@ typedef struct _KD_THREAD {
     UCHAR WaitReason;     /* KWAIT_REASON, of one that waits */
     BOOLEAN Stopped;      /* its context is saved */
     ULONG Processor;      /* runs, is queued or ran last there */
-    PVOID WaitObject;     /* the first of those that it waits for */
+    ULONG WaitCount;      /* of one that waits: how many objects it may wait for, and the blocks that tell which ... */
+    PKWAIT_BLOCK WaitBlocks; /* ... their BlockState is not 0; the driver's own memory */
     PKSWITCH_FRAME Saved; /* the saved context, valid if Stopped */
     ULONG64 PageTables;   /* physical address of the top level, its own process's */
     UNICODE_STRING Image; /* the process's program; its memory may be changing */

@@ -27,6 +27,7 @@ typedef struct _KSWITCH_FRAME {
 
 #define KTRAP_SYSTEM_CALL 0x100
 
-#define KTRAP_FROM_USER(Frame) (((Frame)->Cs & 3) != 0)
+#define KTRAP_FROM_USER(Frame)        (((Frame)->Cs & 3) != 0)
+#define KTRAP_TAKES_INTERRUPTS(Frame) (((Frame)->Rflags & 0x200) != 0)
 
 #endif

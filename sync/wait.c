@@ -508,8 +508,11 @@ static NTSTATUS KiPerformWait(PKTHREAD Thread, const KI_WAIT *Wait, KIRQL Irql)
 {
     for (;;) {
         ULONG64 Word = KiPrepareWait(Thread, Irql, Wait->Reason, Wait->Mode, Wait->Alertable);
+        Thread->WaitBlockList = Wait->Blocks;
+        Thread->WaitBlockCount = Wait->Count;
         NTSTATUS Status =
             Wait->Type == WaitAny ? KiWaitForAny(Thread, Word, Wait) : KiWaitForAll(Thread, Word, Wait);
+        Thread->WaitBlockList = NULL;
         if (Status != STATUS_KERNEL_APC) {
             return KiEndWait(Status, Irql);
         }

@@ -97,6 +97,25 @@ kill -0 $machine
 kill $machine
 """
 
+# An NMI alone is no hang, on one processor either: it may be anybody's. Each comes while the machine runs on.
+NMI = r"""
+$RUN --direct --smp 1 --log $TMP/log -- /bin/busybox sleep 1000 & machine=$!
+line=
+until test -n "$line"; do
+    line=$(grep -l "pid.*: $machine[,}]" $TMP/primer-*/machine 2>/dev/null || true)
+    kill -0 $machine; sleep 0.1
+done
+printf 'monitor nmi\n' >$TMP/script
+printf 'print KiProcessorBlock[0]->NmiAnswers\n' >$TMP/ask
+until grep -q '^@boot' $TMP/log; do kill -0 $machine; sleep 0.1; done
+for i in 1 2 3; do
+    tools/debug --attach=$(dirname $line)/gdb --script $TMP/script >$TMP/out 2>&1
+    until tools/debug --attach=$(dirname $line)/gdb --script $TMP/ask 2>&1 | grep -q "^.1 = $i$"; do kill -0 $machine; done
+done
+if grep '^@hang' $TMP/log; then exit 1; fi
+kill $machine
+"""
+
 # A guest's terminal in another window; a second console takes over from the first, and sees what was there before.
 CONSOLE = r"""
 $RUN --direct --terminal $TMP/terminal --native -- sh >$TMP/run 2>&1 & machine=$!
@@ -234,6 +253,7 @@ CASES = [
     Script("gdb/mi", DEBUG_MI, needs=("gdb",)),
     Script("gdb/attach", ATTACH, needs=("gdb",)),
     Script("gdb/console", CONSOLE),
+    Script("gdb/nmi", NMI, needs=("gdb",)),
     Script("tools/shell", SHELL),
     Script("docs/walkthrough", "tests/walk.py docs/walkthrough.md", alone=True, needs=("gdb",), debug=True),
     Script("gdb/replay", RECORD, needs=("gdb",), debug=True),

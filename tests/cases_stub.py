@@ -35,9 +35,11 @@ CASES = [
         r"^  \d+ +Thread \d+ \"init\" \(Waiting for ",
         r"^\* \d+ +Thread \d+ \"System\" \(Running on processor \d, priority 8\) +StubbedReady ",
         r"StubbedBlock \(Object=.* <Event>\) at tests/kernel/stubbed/stubbed\.c:\d+$(.*\n)+#\d+ .* in KiThreadStartup ",
+        r"^thread .* waits for notification event Event, from StubbedBlock.* at tests/kernel/stubbed/stubbed\.c:\d+$",
+        r"(^thread .* waits for notification event Several( \+ \d+)?, from WaiterForSeveral.*\n){5}",
         r"(" + NO_MEMORY + r"\w+\n){5}",
         r"hit Temporary breakpoint 2, StubbedSecond \(Number=(Number@entry=)?1\)",
-        r"^43\t.*\n44\t",
+        r"^\d+\t +LONG64 Count = .*\n\d+\t +KeRaiseIrql",
         r"hit Temporary breakpoint 3, StubbedAdd \(",
         r"^Value returned is \$\d+ = \d+",
         r"= hardware break point\n(.*\n)*.*hit Breakpoint \d+, StubbedSecond \(.*\n(.*\n)*.*hit Breakpoint \d+, StubbedSecond \(.*\n(.*\n)?\$\d+ = 1$",
@@ -53,6 +55,7 @@ CASES = [
             r"^end: Remote connection closed")),
     Script("stub/keys", KEYS.replace("$SMP", "4"), timeout=200),
     Script("stub/keys-1", KEYS.replace("$SMP", "1"), timeout=200),
+    Script("stub/cycles", "CYCLES=20 tests/soak/debug.py", timeout=300),
     # Loaded and unloaded again, with nobody there: nothing is different.
     Kernel("stub/loaded", modules=("stubbed",), options="stubbed.do=done", run_args=("--stub", "0")),
 ]

@@ -58,11 +58,16 @@ static SOFTWARE *Find(ULONG64 Address)
     return NULL;
 }
 
+bool StubIsBreak(ULONG64 Address)
+{
+    return Address != 0 && Find(Address) != NULL;
+}
+
 /* Kernel code only: a program's pages are shared with others that run the same file. */
 static bool InsertSoftware(ULONG64 Address)
 {
     UCHAR Code;
-    if (Find(Address) != NULL) {
+    if (StubIsBreak(Address)) {
         return true;
     }
     SOFTWARE *Free = Find(0);
@@ -109,11 +114,6 @@ VOID StubPullBreaks(ULONG64 Address)
             }
         }
     }
-}
-
-bool StubIsBreak(ULONG64 Address)
-{
-    return Address != 0 && Find(Address) != NULL;
 }
 
 /* ---- Debug registers ---- */
@@ -197,6 +197,21 @@ bool StubFindHit(ULONG64 Dr6, STUB_EVENT *Event)
         }
     }
     return false;
+}
+
+bool StubIsStillThere(const STUB_EVENT *Event)
+{
+    if (Event->Reason == StubReasonSoftware) {
+        return StubIsBreak(Event->Address);
+    }
+    bool IsPoint = Event->Reason == StubReasonHardware || Event->Reason == StubReasonWatch;
+    for (ULONG i = 0; IsPoint && i < DEBUG_REGISTERS; i++) {
+        bool SameKind = (Hardware[i].Kind == StubExecute) == (Event->Reason == StubReasonHardware);
+        if (Hardware[i].Kind != StubSoftware && Hardware[i].First == Event->Address && SameKind) {
+            return true;
+        }
+    }
+    return !IsPoint;
 }
 
 bool StubBreaksExecution(ULONG64 Address)

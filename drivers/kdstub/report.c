@@ -53,7 +53,8 @@ static VOID PrintStack(PKTHREAD Thread)
 /* Who waits stands in the scheduler: who called it tells more. */
 static bool IsScheduler(PCSTR Name)
 {
-    static const PCSTR Names[] = {"ArchSwapContext", "KiSwap", "KiBlock", "KiWait", "KiResched", "KiDrain", "KeWait",
+    static const PCSTR Names[] = {"ArchSwapContext", "KiSwap",    "KiBlock",   "KiWait",        "KiResched",
+                                  "KiDrain",         "KeWait",    "KiPerform", "KeDelay",       "KeRemoveQueue",
                                   "KiSoftInterrupt", "KiCommit"};
     for (ULONG i = 0; i < RTL_NUMBER_OF(Names); i++) {
         if (strncmp(Name, Names[i], strlen(Names[i])) == 0) {
@@ -103,18 +104,37 @@ static VOID Threads(VOID)
     }
 }
 
+/* "A or B, ": all that a thread waits for, none if it sleeps. */
+static VOID PrintObjects(const KD_THREAD *Thread)
+{
+    char Name[STUB_TEXT];
+    KWAIT_BLOCK Block;
+    PCSTR Before = "";
+    for (ULONG i = 0; i < Thread->WaitCount; i++) {
+        bool Known = StubReadKernel((ULONG64)(Thread->WaitBlocks + i), &Block, sizeof(Block));
+        if (!Known || Block.Thread != Thread->Thread || Block.BlockState == 0) {
+            continue;
+        }
+        PCSTR Object = NameOf((ULONG64)Block.Object, Name, sizeof(Name));
+        Print("%s%s", Before, Object);
+        Before = Block.WaitType == WaitAll ? " and " : " or ";
+    }
+    Print(*Before != 0 ? ", " : "");
+}
+
 static VOID Waits(VOID)
 {
     KD_THREAD Information;
-    char Name[STUB_TEXT], Who[96];
+    char Who[96];
     for (PKTHREAD Thread = StubNextThread(NULL); Thread != NULL; Thread = StubNextThread(Thread)) {
         KdServices.QueryThread(Thread, &Information);
         if (Information.State != 5) {
             continue;
         }
         StubThreadName(Thread, Who, sizeof(Who));
-        Print("%6u %-20s waits for %s, %s, in ", StubThreadId(Thread), Who, StubWaitReason(Information.WaitReason),
-              NameOf((ULONG64)Information.WaitObject, Name, sizeof(Name)));
+        Print("%6u %-20s waits for %s, ", StubThreadId(Thread), Who, StubWaitReason(Information.WaitReason));
+        PrintObjects(&Information);
+        Print("in ");
         PrintPlace(Thread);
         Print("\n");
     }

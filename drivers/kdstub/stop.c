@@ -490,7 +490,7 @@ BOOLEAN StubTrap(ULONG Self, PKTRAP_FRAME Frame)
         return Ours == OursSilently;
     }
     Claim(Self);
-    if (Event.Reason == StubReasonSoftware && !StubIsBreak(Event.Address)) {
+    if (!StubIsStillThere(&Event)) {
         GiveBack(Self); /* GDB has taken it away while this processor waited; a step that is under way stays so */
     } else {
         Serve(Self, &Event);

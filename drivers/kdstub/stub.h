@@ -121,6 +121,8 @@ VOID StubLoadDebugRegisters(VOID);
 VOID StubClearDebugRegisters(VOID);
 /* What a debug exception's DR6 says of our points. FALSE: nothing. */
 bool StubFindHit(ULONG64 Dr6, STUB_EVENT *Event);
+/* FALSE: GDB has taken away the point that the event came from. */
+bool StubIsStillThere(const STUB_EVENT *Event);
 bool StubBreaksExecution(ULONG64 Address);
 
 /* ---- memory.c ---- */

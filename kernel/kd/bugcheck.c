@@ -68,14 +68,26 @@ static NORETURN void KdpFreeze(PKTRAP_FRAME Frame)
     ArchHalt();
 }
 
-/* With no bug check in progress a neighbour asks whether this processor runs: go on. An only one has no neighbour: the host has
-   seen that it takes no interrupts any more (tools/run). */
+/* An only processor has no neighbour: the host asks (tools/run), again and again, when it has found interrupts off wherever it
+   looked. An NMI alone says nothing, it may be anybody's. */
+static bool KdpIsDeaf(const KPRCB *Prcb, PKTRAP_FRAME Frame)
+{
+    static ULONG64 Before = ~0ULL; /* how many interrupts there had been when an NMI last found them off */
+    if (*KdHooks.NumberProcessors != 1 || KTRAP_TAKES_INTERRUPTS(Frame)) {
+        return false;
+    }
+    bool Deaf = Before == Prcb->Interrupts;
+    Before = Prcb->Interrupts;
+    return Deaf;
+}
+
+/* With no bug check in progress a neighbour asks whether this processor runs: go on. */
 void KdHandleNmi(PKTRAP_FRAME Frame)
 {
     if (KdpDebuggerTakesNmi(Frame)) {
         return;
     }
-    if (*KdHooks.NumberProcessors == 1) {
+    if (KdpIsDeaf(ArchCurrentPrcb(), Frame)) {
         KdReportHang(0, "takes no interrupts", Frame);
     }
     if (KdpOwner != KDP_NOBODY && KdpOwner != ArchCurrentPrcb()->Number) {

@@ -136,6 +136,8 @@ struct _KTHREAD {
     KIRQL WaitIrql;                     /* (o) likewise: where it began, and where it ends */
     BOOLEAN WaitNext;                   /* (o) a signal with Wait TRUE: the next wait ends at WaitIrql */
     KWAIT_BLOCK WaitBlock[THREAD_WAIT_OBJECTS];
+    PKWAIT_BLOCK WaitBlockList;         /* (o) for debuggers: the blocks of a wait for several, else NULL */
+    ULONG WaitBlockCount;               /* (o) */
     KTIMER WaitTimer;                   /* ends a wait; guarded by its timer queue */
     LONG SuspendCount;                  /* (t) */
     KEVENT ResumeEvent;                 /* synchronization; set when SuspendCount comes to 0 */

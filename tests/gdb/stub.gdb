@@ -18,6 +18,8 @@ end
 backtrace -5
 print Object
 print &Event
+echo \n= who waits for what\n
+waits
 echo \n= bad memory\n
 python
 for address in (0, 0x123456789000, 0x8000000000000000, 0xffffffff00000000, 0xffffe00000000000):

@@ -2,16 +2,19 @@
 /*
  * What a debugger is tried on: a thread that waits, a worker on each processor that is always busy, and a variable that they
  * write in turn. Option stubbed.do= says what else happens: "break" calls DbgBreakPoint, "bugcheck" ends the machine, "deaf" has one
- * processor turn in a loop with interrupts off, "done" is for runs without a debugger. Whoever debugs lets the module end by setting StubbedDone; it then
- * says whether clocks have counted the time in which everything stood still.
+ * processor turn in a loop with interrupts off, "done" is for runs without a debugger. Whoever debugs lets the module end by setting
+ * StubbedDone, and has it print under a lock by setting StubbedSays.
  */
 #include "../ktest.h"
 
 #define WORKERS 64
 
-volatile LONG StubbedDone, StubbedDeaf, StubbedTurns;
+volatile LONG StubbedDone, StubbedDeaf, StubbedTurns, StubbedSays;
+volatile LONG64 StubbedTime;
 volatile LONG64 StubbedValue, StubbedCounts[WORKERS];
-static KEVENT Event;
+#define SEVERAL 5 /* more than a thread has blocks for */
+static KEVENT Event, Several[SEVERAL];
+static KSPIN_LOCK Lock;
 static ULONG Processors;
 
 __attribute__((noinline)) VOID StubbedBlock(PKEVENT Object)
@@ -25,8 +28,20 @@ static volatile LONG Entered;
 static VOID Waiter(PVOID Context)
 {
     KeSetPriorityThread(KeGetCurrentThread(), 12);
-    Entered = 1;
+    InterlockedIncrement(&Entered);
     StubbedBlock(Context);
+}
+
+static VOID WaiterForSeveral(PVOID Context)
+{
+    KWAIT_BLOCK Blocks[SEVERAL];
+    PVOID Objects[SEVERAL];
+    for (ULONG i = 0; i < SEVERAL; i++) {
+        Objects[i] = &Several[i];
+    }
+    KeSetPriorityThread(KeGetCurrentThread(), 12);
+    InterlockedIncrement(&Entered);
+    KeWaitForMultipleObjects(SEVERAL, Objects, WaitAny, Executive, KernelMode, FALSE, NULL, Blocks);
 }
 
 __attribute__((noinline)) LONG64 StubbedAdd(ULONG Number, LONG64 Amount)
@@ -77,10 +92,10 @@ static VOID Worker(PVOID Context)
     }
 }
 
-/* Until the waiter sleeps: above the workers' priority it has its processor until then, and that one's worker stands. */
+/* Until the waiters sleep: above the workers' priority each has its processor until then, and that one's worker stands. */
 static VOID AwaitAll(VOID)
 {
-    while (!Entered) {
+    while (Entered != 2) {
         KtestSleep(1);
     }
     for (ULONG i = 0; i < Processors; i++) {
@@ -97,18 +112,41 @@ __attribute__((noinline)) VOID StubbedReady(PCSTR What)
     DbgPrint("stubbed: ready to %s\n", What);
 }
 
+static VOID SayUnderLock(VOID)
+{
+    KIRQL Irql;
+    KeAcquireSpinLock(&Lock, &Irql);
+    DbgPrint("stubbed: says something\n");
+    KeReleaseSpinLock(&Lock, Irql);
+}
+
+/* The main thread, until it is told to end: it mostly sleeps. */
+__attribute__((noinline)) VOID StubbedSleep(VOID)
+{
+    while (!StubbedDone) {
+        StubbedTime = (LONG64)KeQueryInterruptTime();
+        if (StubbedSays) {
+            SayUnderLock();
+        }
+        KtestSleep(10);
+    }
+}
+
 static VOID Wait(PCSTR What)
 {
-    PETHREAD Waits = KtestStart(Waiter, &Event), Works[WORKERS];
+    PETHREAD Waits = KtestStart(Waiter, &Event), WaitsLong = KtestStart(WaiterForSeveral, NULL), Works[WORKERS];
     for (ULONG i = 0; i < Processors; i++) {
         Works[i] = KtestStart(Worker, (PVOID)(ULONG_PTR)i);
     }
     AwaitAll();
 #define SAY(Name) DbgPrint("stubbed: " #Name " is at %p\n", &Name)
     SAY(StubbedSecond);
+    SAY(StubbedOther);
     SAY(StubbedCounts);
     SAY(StubbedDone);
     SAY(StubbedDeaf);
+    SAY(StubbedTime);
+    SAY(StubbedSays);
     SAY(StubbedTurns);
     StubbedReady(What);
     if (strcmp(What, "break") == 0) {
@@ -120,14 +158,14 @@ static VOID Wait(PCSTR What)
     } else if (strcmp(What, "done") == 0) {
         StubbedDone = 1;
     }
-    while (!StubbedDone) {
-        KtestSleep(10);
-    }
+    StubbedSleep();
     for (ULONG i = 0; i < Processors; i++) {
         KtestJoin(Works[i]);
     }
     KeSetEvent(&Event, 0, FALSE);
+    KeSetEvent(&Several[SEVERAL - 1], 0, FALSE);
     KtestJoin(Waits);
+    KtestJoin(WaitsLong);
 }
 
 NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
@@ -136,6 +174,9 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     ExQueryKernelOption("stubbed.do", What, sizeof(What));
     Processors = KeQueryActiveProcessorCount(NULL);
     KeInitializeEvent(&Event, NotificationEvent, FALSE);
+    for (ULONG i = 0; i < SEVERAL; i++) {
+        KeInitializeEvent(&Several[i], NotificationEvent, FALSE);
+    }
     Wait(What);
     DbgPrint("@pass stubbed: %s\n", What);
     return STATUS_SUCCESS;

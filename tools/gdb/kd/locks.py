@@ -76,9 +76,11 @@ def owner_of(header):
 
 
 def waited_objects(thread):
-    """Headers of the objects that a waiting thread's own blocks are linked to."""
-    for i in range(thread["WaitBlock"].type.range()[1] + 1):
-        block = thread["WaitBlock"][i]
+    """Headers of the objects that a waiting thread's blocks are linked to: its own, or those that the wait for several was given."""
+    several = int(thread["WaitBlockList"])
+    blocks = thread["WaitBlockList"] if several else thread["WaitBlock"]
+    for i in range(int(thread["WaitBlockCount"]) if several else 1):
+        block = blocks[i]
         if int(block["BlockState"]) == BLOCK_LINKED and int(block["Thread"]) == int(thread.address) and int(block["Object"]):
             yield record(block["Object"], "DISPATCHER_HEADER")
 

@@ -90,7 +90,8 @@ def walk(rip, rbp):
 
 
 # What a waiting thread stands in is always the scheduler; who called it tells more.
-INSIDE = ("ArchSwapContext", "KiSwap", "KiBlock", "KiReschedule", "KiDrain", "KiWait", "KeWait", "KiSoftInterrupt")
+INSIDE = ("ArchSwapContext", "KiSwap", "KiBlock", "KiReschedule", "KiDrain", "KiWait", "KiPerform", "KeWait",
+          "KeDelay", "KiSoftInterrupt")
 
 
 def whereabouts(thread, on):
