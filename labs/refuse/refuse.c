@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Lab 3's start: it hears of every process, native or of a subsystem. What it has to say about them is yours
+/* The start of sheet C: it hears of every process, native or of a subsystem. What it has to say about them is yours
    to write. */
 #include <ntddk.h>
 

@@ -18,13 +18,20 @@ typedef PCSTR KTEST(VOID);
         }                                                                                                              \
     } while (0)
 
+/* Behind each result stands the number that the kernel option lab.nonce gives, if it does: a lab's grader knows its lines by it. */
+static inline PCSTR KtestNonce(VOID)
+{
+    static CHAR Text[20] = " #";
+    return Text[2] != 0 || ExQueryKernelOption("lab.nonce", Text + 2, sizeof(Text) - 2) ? Text : "";
+}
+
 static inline VOID KtestRun(PCSTR Name, KTEST *Test)
 {
     PCSTR Why = Test();
     if (Why == NULL) {
-        DbgPrint("@pass %s\n", Name);
+        DbgPrint("@pass %s%s\n", Name, KtestNonce());
     } else {
-        DbgPrint("@fail %s: %s\n", Name, Why);
+        DbgPrint("@fail %s: %s%s\n", Name, Why, KtestNonce());
     }
 }
 

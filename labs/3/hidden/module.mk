@@ -1,0 +1,3 @@
+MODULE  := workload
+SOURCES := workload.c
+CFLAGS  += -I tests/kernel

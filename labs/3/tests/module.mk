@@ -1,0 +1,3 @@
+MODULE  := ready
+SOURCES := ready.c
+CFLAGS  += -I tests/kernel

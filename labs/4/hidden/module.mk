@@ -1,0 +1,3 @@
+MODULE  := abandon
+SOURCES := abandon.c
+CFLAGS  += -I tests/kernel

@@ -1,0 +1,3 @@
+MODULE  := signals
+SOURCES := signals.c
+CFLAGS  += -I tests/kernel

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: MIT
+"""Runs a lab's tests on a tree, and judges what comes out: verdicts with their class and the first useful lines.
+
+A check counts when its line `@pass NAME` (or `@fail NAME: why`) carries the run's nonce, which the kernel gets on its command line,
+and stands in the order of the module's source. What comes twice, out of order or from nowhere ends the run's credit.
+"""
+import concurrent.futures
+import dataclasses
+import importlib.util
+import os
+import re
+import resource
+import secrets
+import subprocess
+import tempfile
+import time
+
+from . import course
+
+FLOOD = 64 << 20            # more log than that is no log
+TIMEOUT = 40                # seconds of a boot, on this host; the tests themselves count in guest time
+WORST_FIRST = ("infrastructure", "build failure", "boot failure", "triple fault", "bug check", "hang", "flood", "forged", "fail",
+               "not done", "ok")
+
+
+@dataclasses.dataclass
+class Outcome:
+    verdict: str            # of WORST_FIRST
+    lines: str = ""         # what says why
+    repeat: str = ""        # the command that shows it again
+
+
+@dataclasses.dataclass
+class Result:
+    part: object            # a Test or a Gate
+    outcome: Outcome
+    seconds: float = 0.0
+
+    @property
+    def score(self):
+        return self.part.points if self.outcome.verdict == "ok" else 0
+
+
+# ---- One boot -------------------------------------------------------------------------------------------------------
+
+def limit_files():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FLOOD, FLOOD))
+
+
+def module_path(tree, folder):
+    """Where `make` puts a test module: those of the tree's own tests are made together."""
+    name = re.search(r"^MODULE\s*:=\s*(\w+)", course.read(tree, f"{folder}/module.mk"), re.M)[1]
+    return f"build/debug/modules/{name}.sys" if folder.startswith("tests/") else f"{folder}/{name}.sys"
+
+
+def command(tree, test, seed, nonce, log):
+    argv = ["tools/run", "--build", "debug", "--direct", "--modules-only", "--timeout", str(TIMEOUT), "--log", log,
+            "--module", module_path(tree, test.module), "--append", f"lab.nonce={nonce} lab.seed={seed}"]
+    argv += ["--append", f"sched.seed={seed}"] if test.mode != "det" else []
+    return argv + (["--smp", str(test.smp)] if test.mode == "stress" else ["--icount"])
+
+
+def read_verdicts(text, nonce, plan):
+    """({name: '' or why it failed}, what is wrong with the lines, or None)."""
+    found, at = {}, 0
+    for kind, name, why, mark in re.findall(r"^@(pass|fail) ([^\s:]+)(?:: (.*?))?(?: #(\w+))?$", text, re.M):
+        if mark != nonce:
+            return found, f"a verdict without the run's number: @{kind} {name}"
+        if name not in plan[at:]:
+            return found, f"a verdict that is not due: @{kind} {name}"
+        at = plan.index(name, at) + 1
+        found[name] = "" if kind == "pass" else why or "no reason given"
+    return found, None
+
+
+def class_of(status, said):
+    """How tools/run says that the machine ended; None when it ended well."""
+    if status == 0:
+        return None
+    for words, name in (("primer: bug check", "bug check"), ("triple fault", "triple fault"), ("hang", "hang"), ("did not start", "boot failure"),
+                        ("no sign of life", "boot failure")):
+        if words in said:
+            return name
+    return "hang" if status == 124 else "boot failure" if "kernel" in said else "infrastructure"
+
+
+def first_lines(text, count=12, width=160):
+    lines = [line.rstrip()[:width] for line in text.splitlines() if line.strip()]
+    return "\n".join(lines[:count])
+
+
+def boot(tree, test, seed):
+    """{check's name: Outcome} of all checks of the test's module, and the log."""
+    nonce = secrets.token_hex(4)
+    with tempfile.TemporaryDirectory(prefix="primer-lab-") as folder:
+        log = os.path.join(folder, "log")
+        argv = command(tree, test, seed, nonce, log)
+        try:
+            done = subprocess.run(argv, cwd=tree, capture_output=True, stdin=subprocess.DEVNULL, timeout=TIMEOUT + 60, preexec_fn=limit_files)
+            status, said = done.returncode, done.stderr.decode(errors="replace")
+        except subprocess.TimeoutExpired:
+            status, said = 124, ""
+        try:
+            with open(log, errors="replace") as file:
+                text = file.read(FLOOD)
+        except OSError:
+            text = ""
+    return judge(tree, test, seed, nonce, status, said, text)
+
+
+def judge(tree, test, seed, nonce, status, said, text):
+    plan = course.plan(tree, test.module)
+    verdicts, forged = read_verdicts(text, nonce, plan)
+    ended = "flood" if len(text) >= FLOOD - 1 else class_of(status, said)
+    todo = sorted(set(re.findall(r"^@todo (\S+)$", text, re.M)))
+    repeat = f"tools/lab run {test.name} --mode {test.mode} --smp {test.smp} --seed {seed}"
+    outcomes = {}
+    for name in plan:
+        if forged:
+            outcomes[name] = Outcome("forged", forged, repeat)
+        elif verdicts.get(name) == "":
+            outcomes[name] = Outcome("ok", "", repeat)
+        elif name in verdicts:
+            outcomes[name] = Outcome("fail", verdicts[name] + (f" (not written yet: {', '.join(todo)})" if todo else ""), repeat)
+        else:
+            outcomes[name] = Outcome(ended or "fail", first_lines(said) if ended else "it has not reported", repeat)
+    return outcomes, text
+
+
+def is_todo(test, todo):
+    return any(id.partition(".")[2] in test.covers for id in todo)
+
+
+# ---- The model: what the host knows better ----------------------------------------------------------------------------
+
+def model(tree, lab):
+    """labs/N/model.py, if there is one: values(seed) -> {check's name: the text of its line `@value NAME TEXT #nonce`}."""
+    path = os.path.join(tree, lab.folder, "model.py")
+    if not os.path.exists(path):
+        return None
+    spec = importlib.util.spec_from_file_location("model", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def check_values(tree, lab, outcomes, text, seed):
+    """A check that passes must also have told what the model says."""
+    module = model(tree, lab)
+    for name, wanted in (module.values(seed) if module else {}).items():
+        told = re.findall(rf"^@value {re.escape(name)} (.*) #\w+$", text, re.M)
+        if name in outcomes and outcomes[name].verdict == "ok" and told != [wanted]:
+            outcomes[name] = Outcome("fail", difference(told[0] if len(told) == 1 else "", wanted), outcomes[name].repeat)
+
+
+def difference(told, wanted):
+    told, wanted = told.split(), wanted.split()
+    for place, (got, want) in enumerate(zip(told, wanted)):
+        if got != want:
+            return f"event {place}: expected {want}, got {got}"
+    return f"{len(told)} events, expected {len(wanted)}"
+
+
+# ---- A lab ----------------------------------------------------------------------------------------------------------
+
+def build(tree, lab):
+    """'' or the first useful lines of what the compiler said."""
+    modules = sorted({test.module for test in lab.tests})
+    calls = [["make", "-s", "BUILD=debug", "all"]]
+    calls += [["make", "-s", "BUILD=debug", f"build/debug/modules/{os.path.basename(module_path(tree, folder))}"]
+              if folder.startswith("tests/") else ["make", "-s", "BUILD=debug", f"M={folder}"] for folder in modules]
+    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "M")}
+    for argv in calls:
+        done = subprocess.run(argv, cwd=tree, env=environment, capture_output=True, text=True, errors="replace")
+        if done.returncode:
+            said = (done.stderr + done.stdout).splitlines()
+            errors = [line for line in said if "error" in line.lower() or "undefined" in line] or said
+            return "\n".join(errors[:10])
+    return ""
+
+
+def check_gate(tree, lab, gate):
+    for path in lab.editable:
+        text = re.sub(r"/\*.*?\*/|//[^\n]*", lambda match: "\n" * match[0].count("\n"), course.read(tree, path), flags=re.S)
+        found = re.search(gate.forbidden, text, re.M)
+        if found:
+            return Outcome("fail", f"{path}:{text.count(chr(10), 0, found.start()) + 1}: {gate.why}")
+    return Outcome("ok")
+
+
+def grade(tree, lab, seed=1, jobs=2, report=lambda results: None, only=None):
+    """Results of all tests and gates; report is called after each, with those that are there. seed: of the first run."""
+    results = [Result(gate, check_gate(tree, lab, gate)) for gate in lab.gates if not only]
+    tests = [test for test in lab.tests if not only or only in test.name]
+    wrong = build(tree, lab)
+    if wrong:
+        results += [Result(test, Outcome("build failure", wrong)) for test in tests]
+        report(results)
+        return results
+    groups = {}
+    for test in tests:
+        groups.setdefault((test.module, test.mode, test.smp), []).append(test)
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        waiting = [pool.submit(run_group, tree, lab, group, seed) for group in groups.values()]
+        for done in concurrent.futures.as_completed(waiting):
+            results += done.result()
+            report(results)
+    order = {id(part): place for place, part in enumerate([*lab.gates, *lab.tests])}
+    return sorted(results, key=lambda result: order[id(result.part)])
+
+
+def run_group(tree, lab, tests, seed):
+    """Tests of one module and one kind of machine: one boot a seed carries them all. A test is as good as its worst run."""
+    started, worst = time.monotonic(), {test.name: Outcome("ok") for test in tests}
+    for number in range(max(test.runs for test in tests)):
+        if all(outcome.verdict != "ok" for outcome in worst.values()):
+            break           # no run makes a failure good
+        outcomes, text = boot(tree, tests[0], seed + number)
+        if any(outcome.verdict == "infrastructure" for outcome in outcomes.values()):       # never the student's fault: once more
+            outcomes, text = boot(tree, tests[0], seed + number)
+        check_values(tree, lab, outcomes, text, seed + number)
+        for test in tests:
+            if number < test.runs and WORST_FIRST.index(outcomes[test.name].verdict) < WORST_FIRST.index(worst[test.name].verdict):
+                worst[test.name] = outcomes[test.name]
+                todo = re.findall(r"^@todo (\S+)$", text, re.M)
+                if worst[test.name].verdict == "fail" and is_todo(test, todo):
+                    worst[test.name].verdict = "not done"
+    seconds = (time.monotonic() - started) / len(tests)
+    return [Result(test, worst[test.name], seconds) for test in tests]
