@@ -5,26 +5,63 @@ from kinds import Gdb, Kernel, Script
 KERNEL_STUB = ("--stub", "kernel")
 NO_MEMORY = r"^Cannot access memory at address "
 
-# Keys, outside of a packet, while nothing else goes: one processor, which has its interrupts off for good.
+# Keys, while nothing else goes: one processor has its interrupts off for good.
 KEYS = r"""
-cat >$TMP/keys.py <<'END'
-import re, socket, sys
-with socket.socket(socket.AF_UNIX) as port:
-    port.settimeout(100)
-    port.connect(sys.argv[1])
-    for key, pattern in ((b"p", rb"processor 0: IRQL 15, .*\r\n +#0 .*StubbedTurn|stubbed!Worker"), (b"t", rb"System +Running on processor 0"),
-                         (b"w", rb"waits for Executive, stubbed!Event"), (b"l", rb"locks"), (b"s", rb" 4 kernel "), (b"h", rb"reboot")):
-        port.sendall(key)
-        said = b""
-        while not said.endswith(b"--\r\n"):
-            said += port.recv(4096)
-        print(said.decode())
-        assert re.search(pattern, said), (key, pattern)
+mkfifo $TMP/in
+$RUN --direct --smp $SMP --keys --append "stubbed.do=deaf" --module $B/modules/stubbed.sys --modules-only --log $TMP/log <$TMP/in 2>$TMP/said & machine=$!
+exec 3>$TMP/in
+until grep -q 'stubbed: ready' $TMP/log; do kill -0 $machine; sleep 0.1; done
+answers=0
+while read key pattern; do
+    printf $key >&3
+    answers=$((answers + 1))
+    until test $(grep -c '^--$' $TMP/said) = $answers; do kill -0 $machine; sleep 0.1; done
+    cat $TMP/said
+    grep -E "$pattern" $TMP/said
+done <<'END'
+p processor 0: IRQL 15, thread [0-9]+ .System.
+p ^ +#[0-9]+ +[0-9A-F]+ stubbed!(StubbedTurn|Worker)
+t System +Running on processor 0
+w waits for Executive, stubbed!Event, in stubbed!StubbedBlock
+l ^locks
+s ^ +4 kernel +[0-9]+ threads
+h reboot
 END
-$RUN --direct --smp $SMP --stub $TMP/stub --append "stubbed.do=deaf" --module $B/modules/stubbed.sys --modules-only --log $TMP/log --timeout 100 & machine=$!
-until grep -q 'stubbed: ready' $TMP/log 2>/dev/null; do kill -0 $machine; sleep 0.2; done
-python3 $TMP/keys.py $TMP/stub
+exec 3>&-
 kill $machine
+got=0
+$RUN --keys --icount 2>$TMP/said || got=$?
+test $got = 125
+grep 'excludes' $TMP/said
+"""
+
+# On a terminal, which is the guest's, too: ^] and a key; all else is for the guest. ^] twice ends it.
+TERMINAL = r"""
+cat >$TMP/type.py <<'END'
+import os, pty, sys
+child, terminal = pty.fork()
+if child == 0:
+    os.execvp("tools/run", ["tools/run", "--build", os.environ["BUILD"], "--direct", "--keys"])
+said = b""
+def until(text):
+    global said
+    while text not in said:
+        said += os.read(terminal, 4096)
+    said = said[said.index(text) + len(text):]
+until(b"^] and p, t, w, l, s or h asks")
+until(b"> ")
+os.write(terminal, b"hel\x1dp")
+until(b"processor 0: IRQL")
+until(b"--")
+os.write(terminal, b"lo\r")
+until(b"hello from process")
+until(b"> ")
+os.write(terminal, b"\x1d\x1d")
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+END
+got=0
+python3 $TMP/type.py || got=$?
+test $got = 130
 """
 
 CASES = [
@@ -55,6 +92,7 @@ CASES = [
             r"^end: Remote connection closed")),
     Script("stub/keys", KEYS.replace("$SMP", "4"), timeout=200),
     Script("stub/keys-1", KEYS.replace("$SMP", "1"), timeout=200),
+    Script("stub/keys-terminal", TERMINAL),
     Script("stub/cycles", "CYCLES=20 tests/soak/debug.py", timeout=300),
     # Loaded and unloaded again, with nobody there: nothing is different.
     Kernel("stub/loaded", modules=("stubbed",), options="stubbed.do=done", run_args=("--stub", "0")),
