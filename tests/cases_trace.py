@@ -21,6 +21,11 @@ $RUN --direct --trace $TMP/t.raw --module $B/modules/trace.sys --module $B/modul
 """
 
 CASES = [
+    # Two threads that take turns on four processors: what a hop from one to the other costs.
+    Script("trace/hops", r"""
+$RUN --direct --smp 4 --trace-classes switch,ready,ipi,interrupt,dpc,process --trace $TMP/h.raw --add build/tests/linux/hops.musl:/hops -- /hops
+tests/trace/hops.py $TMP/h.raw 1000
+""", needs=("build/tests/linux/hops.musl",)),
     Script("trace/schedule", SCHEDULE),
     Script("trace/classes", BUSY + r"""
 tools/trace text $TMP/t.raw >$TMP/t.txt
