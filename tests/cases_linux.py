@@ -180,11 +180,16 @@ def scarce(pool, pages, programs, rounds=2, **more):
                    **more)
 
 
+# What ends in every way and leaves everything open: all memory comes back, to the block of pool.
+STORM = Program("linux/storm-leaks", native=True, command=("scarce", "plain", "2", "/storm"), timeout=400, files=("{T}/linux/storm.musl:/storm",),
+                puts=("{B}/native/scarce:native/scarce", "{B}/native/child:native/child"))
+
 SCARCE = ("epoll", "execs", "files", "fork", "futex", "sockets", "threads", "wait")
 
 CASES = [
     scarce(307, 0, SCARCE, timeout=600),
     scarce(0, 61, SCARCE, timeout=600),
+    STORM,
     *(LinuxProgram(program, "musl", memory="48M") for program in ("cow", "files", "fork", "memory", "sockets", "threads")),
     beside_the_host("bash-features", "features.bash", "/bin/bash", "bash-static"),
     beside_the_host("applets", "applets.sh", "/bin/busybox sh", "busybox sh"),

@@ -34,7 +34,7 @@ CALL(25, mremap, "p u u mremap-flags p @", (u64 old, u64 old_size, u64 new_size,
 CALL(26, msync, "p u msync-flags", (u64 addr, u64 length, int flags))
 CALL(27, mincore, "p u p", (u64 addr, u64 length, u8 __user *vector))
 CALL(28, madvise, "p u advice", (u64 addr, u64 length, int advice))
-NONE(29, shmget)
+NONE(29, shmget) /* shared memory is mmap's */
 NONE(30, shmat)
 NONE(31, shmctl)
 CALL(32, dup, "d", (int fd))
@@ -69,11 +69,11 @@ CALL(60, exit, "d", (int code))
 CALL(61, wait4, "id status-out wait-flags rusage-out", (s32 pid, s32 __user *status, int options, struct rusage __user *usage))
 CALL(62, kill, "id n", (s32 pid, int sig))
 CALL(63, uname, "utsname", (struct utsname __user *name))
-NONE(64, semget)
+NONE(64, semget) /* futexes do it */
 NONE(65, semop)
 NONE(66, semctl)
 NONE(67, shmdt)
-NONE(68, msgget)
+NONE(68, msgget) /* sockets and pipes do it */
 NONE(69, msgsnd)
 NONE(70, msgrcv)
 NONE(71, msgctl)
@@ -106,9 +106,9 @@ CALL(97, getrlimit, "resource rlimit-out", (u32 resource, struct rlimit __user *
 CALL(98, getrusage, "rusage-of rusage-out", (int who, struct rusage __user *usage))
 CALL(99, sysinfo, "sysinfo", (struct sysinfo __user *info))
 CALL(100, times, "p", (struct tms __user *buf))
-NONE(101, ptrace)
+NONE(101, ptrace) /* a debugger sits outside, at the kernel's GDB stub */
 CALL(102, getuid, "", (void))
-NONE(103, syslog)
+NONE(103, syslog) /* the log leaves by the serial line */
 CALL(104, getgid, "", (void))
 CALL(105, setuid, "id", (u32 uid))
 CALL(106, setgid, "id", (u32 gid))
@@ -158,8 +158,8 @@ CALL(149, mlock, "p u", (u64 addr, u64 length))
 CALL(150, munlock, "p u", (u64 addr, u64 length))
 CALL(151, mlockall, "mlockall-flags", (u32 flags))
 CALL(152, munlockall, "", (void))
-NONE(153, vhangup)
-NONE(154, modify_ldt)
+NONE(153, vhangup) /* the terminal is lost when its session's leader ends */
+NONE(154, modify_ldt) /* programs of 64 bits have no use for it */
 NONE(155, pivot_root)
 NONE(156, _sysctl)
 CALL(157, prctl, "prctl prctl-argument", (int option, u64 a, u64 b, u64 c, u64 d))
@@ -169,18 +169,18 @@ CALL(160, setrlimit, "resource rlimit", (u32 resource, const struct rlimit __use
 CALL(161, chroot, "s", (const char __user *path))
 CALL(162, sync, "", (void))
 NONE(163, acct)
-NONE(164, settimeofday)
+NONE(164, settimeofday) /* the time cannot be set: clock_settime answers EPERM */
 NONE(165, mount) /* there is one tree */
 NONE(166, umount2)
-NONE(167, swapon)
+NONE(167, swapon) /* there is no swap */
 NONE(168, swapoff)
-NONE(169, reboot)
+NONE(169, reboot) /* the machine ends with its first program */
 CALL(170, sethostname, "b u", (const char __user *name, int length))
 CALL(171, setdomainname, "b u", (const char __user *name, int length))
 NONE(172, iopl)
 NONE(173, ioperm)
 NONE(174, create_module)
-NONE(175, init_module)
+NONE(175, init_module) /* the kernel's modules are not Linux's */
 NONE(176, delete_module)
 NONE(177, get_kernel_syms)
 NONE(178, query_module)
@@ -211,7 +211,7 @@ CALL(202, futex, "p futex", (u32 __user *word, u32 op, u32 value, u64 timeout_or
 CALL(203, sched_setaffinity, "id u cpus", (s32 pid, u32 size, const u64 __user *mask))
 CALL(204, sched_getaffinity, "id u cpus-out", (s32 pid, u32 size, u64 __user *mask))
 NONE(205, set_thread_area)
-NONE(206, io_setup)
+NONE(206, io_setup) /* epoll does it */
 NONE(207, io_destroy)
 NONE(208, io_getevents)
 NONE(209, io_submit)
@@ -242,10 +242,10 @@ CALL(233, epoll_ctl, "d epoll-operation d epoll-event", (int epfd, int op, int f
 CALL(234, tgkill, "id id n", (s32 pid, s32 tid, int sig))
 CALL(235, utimes, "s p", (const char __user *path, const struct timeval __user *times))
 NONE(236, vserver)
-NONE(237, mbind)
-NONE(238, set_mempolicy)
+NONE(237, mbind) /* there is one node */
+NONE(238, set_mempolicy) /* there is one node */
 NONE(239, get_mempolicy)
-NONE(240, mq_open)
+NONE(240, mq_open) /* sockets and pipes do it */
 NONE(241, mq_unlink)
 NONE(242, mq_timedsend)
 NONE(243, mq_timedreceive)
@@ -277,13 +277,13 @@ CALL(268, fchmodat, "a s o", (int dfd, const char __user *path, u32 mode))
 CALL(269, faccessat, "a s access", (int dfd, const char __user *path, int mode))
 CALL(270, pselect6, "d p p p timespec p", (int n, u64 __user *in, u64 __user *out, u64 __user *except, struct timespec __user *timeout, const u64 __user *mask))
 CALL(271, ppoll, "pollfd u32 timespec sigset u", (struct pollfd __user *fds, u32 count, struct timespec __user *timeout, const sigset_t __user *mask, size_t size))
-NONE(272, unshare)
+NONE(272, unshare) /* there is one namespace of each kind */
 CALL(273, set_robust_list, "p u", (void __user *head, size_t size))
 CALL(274, get_robust_list, "id p p", (s32 pid, u64 __user *head, u64 __user *size))
-NONE(275, splice)
-NONE(276, tee)
+NONE(275, splice) /* bytes are copied in either case: read and write, sendfile */
+NONE(276, tee) /* as splice */
 CALL(277, sync_file_range, "d d d x", (int fd, s64 offset, s64 length, u32 flags))
-NONE(278, vmsplice)
+NONE(278, vmsplice) /* as splice */
 NONE(279, move_pages)
 CALL(280, utimensat, "a s timespecs at-flags", (int dfd, const char __user *path, const struct timespec __user *times, int flags))
 CALL(281, epoll_pwait, "d epoll-events d d sigset u", (int epfd, struct epoll_event __user *events, int most, int timeout, const sigset_t __user *mask, size_t size))
@@ -303,7 +303,7 @@ NONE(294, inotify_init1) /* nobody is told of changes */
 CALL(295, preadv, "d iov-read u d d", (int fd, const struct iovec __user *iov, u64 count, s64 offset))
 CALL(296, pwritev, "d iov u d d", (int fd, const struct iovec __user *iov, u64 count, s64 offset))
 CALL(297, rt_tgsigqueueinfo, "id id n siginfo", (s32 pid, s32 tid, int sig, const siginfo_t __user *from))
-NONE(298, perf_event_open)
+NONE(298, perf_event_open) /* the kernel's trace does it */
 CALL(299, recvmmsg, "d p u32 msg-flags timespec", (int fd, struct mmsghdr __user *messages, u32 count, u32 flags, struct timespec __user *timeout))
 NONE(300, fanotify_init)
 NONE(301, fanotify_mark)
@@ -313,35 +313,35 @@ NONE(304, open_by_handle_at) /* files have no handles */
 CALL(305, clock_adjtime, "clock p", (int clock, struct timex __user *to))
 CALL(306, syncfs, "d", (int fd))
 CALL(307, sendmmsg, "d p u32 msg-flags", (int fd, struct mmsghdr __user *messages, u32 count, u32 flags))
-NONE(308, setns)
+NONE(308, setns) /* as unshare */
 CALL(309, getcpu, "id-out id-out p", (u32 __user *cpu, u32 __user *node, void __user *unused))
-NONE(310, process_vm_readv)
+NONE(310, process_vm_readv) /* /proc/PID/mem does it */
 NONE(311, process_vm_writev)
-NONE(312, kcmp)
+NONE(312, kcmp) /* nothing asks */
 NONE(313, finit_module)
 CALL(314, sched_setattr, "id p u", (s32 pid, const struct sched_attr __user *attr, u32 flags))
 CALL(315, sched_getattr, "id p u u", (s32 pid, struct sched_attr __user *attr, u32 size, u32 flags))
 CALL(316, renameat2, "a s a s rename-flags", (int from_dfd, const char __user *from, int to_dfd, const char __user *to, u32 flags)) /* without: RENAME_WHITEOUT */
-NONE(317, seccomp)
+NONE(317, seccomp) /* nothing is filtered */
 CALL(318, getrandom, "read u random-flags", (void __user *buf, size_t count, u32 flags))
 CALL(319, memfd_create, "s memfd-flags", (const char __user *name, u32 flags)) /* without: huge pages */
 NONE(320, kexec_file_load)
-NONE(321, bpf)
+NONE(321, bpf) /* nothing is filtered */
 CALL(322, execveat, "a s argv envp at-flags", (int dfd, const char __user *path, u64 argv, u64 envp, u32 flags))
-NONE(323, userfaultfd)
+NONE(323, userfaultfd) /* faults are the kernel's own */
 CALL(324, membarrier, "membarrier x d", (int command, u32 flags, int cpu))
 CALL(325, mlock2, "p u x", (u64 addr, u64 length, u32 flags))
 CALL(326, copy_file_range, "d p d p u x", (int in, s64 __user *in_offset, int out, s64 __user *out_offset, size_t count, u32 flags))
 CALL(327, preadv2, "d iov-read u d d x", (int fd, const struct iovec __user *iov, u64 count, s64 offset, u64 high, int flags)) /* without: RWF_NOWAIT and RWF_APPEND */
 CALL(328, pwritev2, "d iov u d d x", (int fd, const struct iovec __user *iov, u64 count, s64 offset, u64 high, int flags)) /* without: RWF_NOWAIT and RWF_APPEND */
 NONE(329, pkey_mprotect)
-NONE(330, pkey_alloc)
+NONE(330, pkey_alloc) /* pages have no keys */
 NONE(331, pkey_free)
 CALL(332, statx, "a s at-flags statx-mask statx", (int dfd, const char __user *path, int flags, u32 mask, struct statx __user *buf))
 NONE(333, io_pgetevents)
-NONE(334, rseq)
-NONE(424, pidfd_send_signal)
-NONE(425, io_uring_setup)
+NONE(334, rseq) /* the libraries do without */
+NONE(424, pidfd_send_signal) /* as pidfd_open */
+NONE(425, io_uring_setup) /* epoll does it */
 NONE(426, io_uring_enter)
 NONE(427, io_uring_register)
 NONE(428, open_tree)
@@ -350,11 +350,11 @@ NONE(430, fsopen)
 NONE(431, fsconfig)
 NONE(432, fsmount)
 NONE(433, fspick)
-NONE(434, pidfd_open)
+NONE(434, pidfd_open) /* a process is known by its id alone */
 CALL(435, clone3, "clone3 u", (const struct clone_args __user *args, size_t size))
 CALL(436, close_range, "u32 u32 x", (u32 first, u32 last, u32 flags))
 CALL(437, openat2, "a s p u", (int dfd, const char __user *path, const struct open_how __user *how, size_t size)) /* without: ways to resolve (RESOLVE_*) */
-NONE(438, pidfd_getfd)
+NONE(438, pidfd_getfd) /* as pidfd_open */
 CALL(439, faccessat2, "a s access at-flags", (int dfd, const char __user *path, int mode, int flags))
 NONE(440, process_madvise)
 CALL(441, epoll_pwait2, "d epoll-events d timespec sigset u", (int epfd, struct epoll_event __user *events, int most, const struct timespec __user *timeout, const sigset_t __user *mask, size_t size))
@@ -365,6 +365,6 @@ NONE(445, landlock_add_rule)
 NONE(446, landlock_restrict_self)
 NONE(447, memfd_secret)
 NONE(448, process_mrelease)
-NONE(449, futex_waitv)
+NONE(449, futex_waitv) /* later than what the libraries use */
 NONE(450, set_mempolicy_home_node)
 /* clang-format on */

@@ -74,7 +74,7 @@ static void task_publish(struct task *task, PETHREAD thread)
         return;
     }
     process->live++;
-    InsertTailList(&process->tasks, &task->links);
+    task_link(task);
     if (task->sched.affinity != 0 || task->sched.policy != SCHED_OTHER || task->sched.nice != 0) {
         sched_apply(task); /* not as the kernel's threads are from the start */
     }
@@ -90,7 +90,7 @@ void process_publish(struct process *process, struct task *task, PETHREAD thread
 
     process->published = true;
     InterlockedIncrement(&process->refs);
-    InsertTailList(&processes, &process->links);
+    process_link(process);
     if (process->parent != NULL) {
         InsertTailList(&process->parent->children, &process->siblings);
     }

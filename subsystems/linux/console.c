@@ -357,6 +357,14 @@ static void console_disown(s32 group)
     mutex_unlock(&tty.lock);
 }
 
+static s32 console_foreground(const struct process *process)
+{
+    mutex_lock(&tasklist_lock);
+    s32 group = tty_belongs_to(&tty, process) ? tty.foreground : -1;
+    mutex_unlock(&tasklist_lock);
+    return group;
+}
+
 /* ^C and its kin were typed to the kernel's line discipline, while it has the console. */
 static void console_signal(PVOID context, UCHAR character)
 {
@@ -369,6 +377,7 @@ static const struct terminal_operations console_terminal = {
     .open_standard = console_open_standard,
     .own = console_own,
     .disown = console_disown,
+    .foreground = console_foreground,
 };
 
 static long start_input(void)

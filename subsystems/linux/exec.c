@@ -1056,7 +1056,9 @@ static void fresh_use(struct fresh *fresh, struct task *task)
         old.files = fresh->files;
     }
     process->exit_signal = SIGCHLD;
+    task_unlink(task);
     task->tid = process->pid;
+    task_link(task);
     task->name[0] = 0;
     for (PLIST_ENTRY at = process->children.Flink; at != &process->children; at = at->Flink) {
         CONTAINING_RECORD(at, struct process, siblings)->parent_tid = task->tid;

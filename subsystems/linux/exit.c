@@ -70,8 +70,7 @@ static bool task_unlist(struct task *task)
         process->live--;
     }
     task->exited = true;
-    RemoveEntryList(&task->links); /* one that is not in the list yet is a list of its own */
-    InitializeListHead(&task->links);
+    task_unlink(task);
     signals_task_exit(task);
     leave_children(task);
     bool last = IsListEmpty(&process->tasks);

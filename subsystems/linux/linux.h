@@ -747,6 +747,7 @@ struct names {
 struct process {
     volatile LONG refs;
     LIST_ENTRY links;    /* (t) in the list of processes, from process_publish until it is reaped */
+    LIST_ENTRY by_id;    /* (t) as long, among those that process_find looks through */
     LIST_ENTRY tasks;    /* (t) */
     u32 live;            /* (t) tasks that have not begun to exit */
     PEPROCESS object;    /* (c) referenced as long as this structure lives: keeps the id from being used again */
@@ -800,6 +801,7 @@ struct process {
 struct task {
     volatile LONG refs; /* one until ThreadExit, one of the creator while it creates */
     LIST_ENTRY links;   /* (t) */
+    LIST_ENTRY by_id;   /* (t) as long as links, among those that task_find looks through */
     bool exiting;       /* (t) it has called exit, and counts as live no more */
     bool exited;        /* (t) ThreadExit has been here */
     struct process *process;
@@ -867,6 +869,12 @@ void process_put(struct process *process);
 struct process *process_find(s32 pid); /* tasklist_lock is held; perhaps a zombie; NULL */
 struct process *process_get(s32 pid);  /* the same, referenced, without the lock */
 struct task *task_find(s32 pid, s32 tid); /* of any process with pid -1; tasklist_lock is held; NULL */
+/* On the list and to be found by id, or not any more; tasklist_lock is held. */
+void tasks_init(void);
+void process_link(struct process *process);
+void process_unlink(struct process *process);
+void task_link(struct task *task);
+void task_unlink(struct task *task); /* also one that is not linked */
 /* The leader's object is held, so that its id does not become another process's while the group or session lasts.
    tasklist_lock is held, or nobody knows the process. */
 void process_set_group(struct process *process, s32 pgid, PEPROCESS leader);
@@ -903,6 +911,7 @@ struct terminal_operations {
     long (*open_standard)(struct files *files); /* descriptors 0, 1, 2 */
     void (*own)(s32 pgid);     /* a new session's leader takes it; tasklist_lock is held */
     void (*disown)(s32 pgid);  /* and gives it back when it ends; it is not held */
+    s32 (*foreground)(const struct process *process); /* the group, if it is the process's terminal, else -1; not held */
 };
 extern const struct terminal_operations *terminal; /* set before any program starts, constant afterwards */
 
@@ -1172,7 +1181,9 @@ void tty_resize(struct tty *tty, const struct winsize *size);
 /* tasklist_lock is held. */
 bool tty_belongs_to(const struct tty *tty, const struct process *process);
 void tty_acquire(struct tty *tty, s32 session, s32 group);
-void tty_hang_up(struct tty *tty); /* its session has it no more */
+/* Its session has it no more, and the foreground is told; and (hang_up) all that have it open cannot use it any more. */
+void tty_release(struct tty *tty);
+void tty_hang_up(struct tty *tty);
 
 /* ---- System calls (syscall.c) and their trace (trace.c) ---- */
 

@@ -60,6 +60,7 @@ static NTSTATUS start(void)
 NTSTATUS DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING registry_path)
 {
     mutex_init(&tasklist_lock);
+    tasks_init();
     wait_queue_init(&signals_noted);
     futexes_init();
     driver->DriverUnload = linux_unload;

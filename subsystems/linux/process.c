@@ -17,6 +17,16 @@ struct mutex tasklist_lock;
 LIST_ENTRY processes = {&processes, &processes};
 const struct terminal_operations *terminal;
 
+/* By id, so that nobody who is asked for by one is searched among all. (t) */
+#define BUCKETS  256
+#define ID_SHIFT 2 /* ids are multiples of 4 */
+static LIST_ENTRY process_table[BUCKETS], task_table[BUCKETS];
+
+static PLIST_ENTRY bucket_of(PLIST_ENTRY table, s32 id)
+{
+    return &table[((u32)id >> ID_SHIFT) % BUCKETS];
+}
+
 /* ---- Parts ---- */
 
 void mm_put(struct mm *mm)
@@ -307,10 +317,24 @@ void process_put(struct process *process)
     release(process);
 }
 
+void process_link(struct process *process)
+{
+    InsertTailList(&processes, &process->links);
+    InsertTailList(bucket_of(process_table, process->pid), &process->by_id);
+}
+
+void process_unlink(struct process *process)
+{
+    RemoveEntryList(&process->links);
+    RemoveEntryList(&process->by_id);
+}
+
 struct process *process_find(s32 pid)
 {
-    for (PLIST_ENTRY at = processes.Flink; at != &processes; at = at->Flink) {
-        struct process *process = CONTAINING_RECORD(at, struct process, links);
+    const LIST_ENTRY *bucket = bucket_of(process_table, pid);
+
+    for (PLIST_ENTRY at = bucket->Flink; at != bucket; at = at->Flink) {
+        struct process *process = CONTAINING_RECORD(at, struct process, by_id);
         if (process->pid == pid) {
             return process;
         }
@@ -377,6 +401,7 @@ struct task *task_create(struct process *process, struct files *files, struct fs
     }
     task->refs = 1;
     InitializeListHead(&task->links);
+    InitializeListHead(&task->by_id);
     sigpending_init(&task->pending);
     task->process = process;
     task->tid = process->pid; /* a first task's */
@@ -425,19 +450,37 @@ void process_exit_signal(struct process *process, int sig)
     kernel.TerminateProcess(process->object, (NTSTATUS)(SUBSYSTEM_EXIT_SIGNAL | (ULONG)sig));
 }
 
+void task_link(struct task *task)
+{
+    InsertTailList(&task->process->tasks, &task->links);
+    InsertTailList(bucket_of(task_table, task->tid), &task->by_id);
+}
+
+void task_unlink(struct task *task)
+{
+    RemoveEntryList(&task->links); /* one that is in no list is a list of its own */
+    InitializeListHead(&task->links);
+    RemoveEntryList(&task->by_id);
+    InitializeListHead(&task->by_id);
+}
+
 struct task *task_find(s32 pid, s32 tid)
 {
-    for (PLIST_ENTRY p = processes.Flink; p != &processes; p = p->Flink) {
-        struct process *process = CONTAINING_RECORD(p, struct process, links);
-        if (pid != -1 && process->pid != pid) {
-            continue;
-        }
-        for (PLIST_ENTRY t = process->tasks.Flink; t != &process->tasks; t = t->Flink) {
-            struct task *task = CONTAINING_RECORD(t, struct task, links);
-            if (task->tid == tid) {
-                return task;
-            }
+    const LIST_ENTRY *bucket = bucket_of(task_table, tid);
+
+    for (PLIST_ENTRY at = bucket->Flink; at != bucket; at = at->Flink) {
+        struct task *task = CONTAINING_RECORD(at, struct task, by_id);
+        if (task->tid == tid && (pid == -1 || task->process->pid == pid)) {
+            return task;
         }
     }
     return NULL;
+}
+
+void tasks_init(void)
+{
+    for (size_t i = 0; i < BUCKETS; i++) {
+        InitializeListHead(&process_table[i]);
+        InitializeListHead(&task_table[i]);
+    }
 }

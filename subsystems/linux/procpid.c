@@ -264,7 +264,7 @@ static void show_process_stat(struct text *text, const struct subject *subject)
     const struct process *process = subject->process;
     const struct mm *mm = subject->mm;
     s32 id = subject->by_task ? subject->task->tid : process->pid;
-    bool terminal = kernel.ConsoleIsTerminal(0);
+    s32 foreground = terminal->foreground(process);
     PS_MEMORY_STATISTICS memory;
     struct kernel_view view;
     struct layout layout;
@@ -277,7 +277,7 @@ static void show_process_stat(struct text *text, const struct subject *subject)
     layout_of(&layout, subject);
     task_view(&seen, subject);
     print(text, "%d (%s) %c %d %d %d %d %d 0 0 0 0 0 ", id, name, view.state, process->ppid, process->pgid, process->sid,
-          terminal ? (s32)makedev(5, 1) : 0, terminal ? process->pgid : -1);
+          foreground >= 0 ? (s32)makedev(5, 1) : 0, foreground);
     print(text, "%lu %lu 0 0 %ld %d %u 0 %lu ", view.user, view.system, priority_shown(&seen.sched), seen.sched.nice,
           view.state == 'Z' ? 1 : view.threads, process->start_time / 100000UL);
     print(text, "%lu %lu %lu ", memory.RegionBytes, memory.ResidentBytes / PAGE_SIZE, RLIM_INFINITY);
@@ -538,6 +538,41 @@ static void show_maps(struct text *text, const struct subject *subject)
     release(path);
 }
 
+static u64 count_resident(const struct process *process, u64 start, u64 end)
+{
+    u8 present[256];
+    u64 count = 0;
+
+    for (u64 at = start; at < end && !is_dying(); at += sizeof(present) * PAGE_SIZE) {
+        u64 pages = min(sizeof(present), (end - at) / PAGE_SIZE);
+        if (!NT_SUCCESS(kernel.QueryPages(process->object, at, pages, present))) {
+            break; /* it has gone meanwhile */
+        }
+        for (u64 i = 0; i < pages; i++) {
+            count += present[i] & 1;
+        }
+    }
+    return count;
+}
+
+/* Who else has a page, and whether it was written, nobody knows here: what would follow from that is not told. */
+static void show_smaps(struct text *text, const struct subject *subject)
+{
+    PS_REGION_INFORMATION region;
+    char *path = zalloc(PATH_MAX);
+    u64 address = 0;
+
+    region_tags_hold();
+    while (path != NULL && next_region(subject->process, &address, &region)) {
+        show_region(text, &region, region_name(&region, subject->mm, path));
+        print(text, "Size:           %8lu kB\nKernelPageSize: %8u kB\nMMUPageSize:    %8u kB\nRss:            %8lu kB\n",
+              (region.End - region.Start) / 1024, 4, 4,
+              count_resident(subject->process, region.Start, region.End) * PAGE_SIZE / 1024);
+    }
+    region_tags_release();
+    release(path);
+}
+
 /* The file's position is the address. What cannot be read is -EIO. */
 static long read_mem(const struct subject *subject, struct iobuf *to, u64 *pos)
 {
@@ -638,6 +673,7 @@ const struct proc_entry process_entries[] = {
     WRITABLE("oom_score_adj", show_oom_adjustment, write_oom_adjustment),
     PRIVATE("personality", show_personality),
     TEXT("sessionid", show_loginuid),
+    TEXT("smaps", show_smaps),
     TEXT("stat", show_process_stat),
     TEXT("statm", show_statm),
     TEXT("status", show_status),

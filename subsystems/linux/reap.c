@@ -21,7 +21,7 @@ static void unlist(struct process *process, PLIST_ENTRY gone)
 {
     RemoveEntryList(&process->siblings);
     InitializeListHead(&process->siblings);
-    RemoveEntryList(&process->links);
+    process_unlink(process);
     process->parent = NULL;
     InsertTailList(gone, &process->links);
 }

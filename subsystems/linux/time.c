@@ -90,11 +90,9 @@ static long clock_now_by_id(int clock, u64 *ns)
         struct process *process = process_find(id);
         error = process != NULL ? clock_now_of(CLOCK_PROCESS_CPUTIME_ID, process, NULL, ns) : -EINVAL;
     }
-    for (PLIST_ENTRY at = self->tasks.Flink; is_thread_clock(clock) && at != &self->tasks; at = at->Flink) {
-        struct task *task = CONTAINING_RECORD(at, struct task, links);
-        if (task->tid == id) {
-            error = clock_now_of(CLOCK_THREAD_CPUTIME_ID, self, task, ns);
-        }
+    struct task *task = is_thread_clock(clock) ? task_find(self->pid, id) : NULL;
+    if (task != NULL) {
+        error = clock_now_of(CLOCK_THREAD_CPUTIME_ID, self, task, ns);
     }
     mutex_unlock(&tasklist_lock);
     return error;

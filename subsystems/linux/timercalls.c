@@ -137,16 +137,11 @@ static bool is_valid_event(const struct sigevent *event)
 /* A task of the current process, referenced; NULL. tasklist_lock is held. */
 static struct task *task_of(s32 tid)
 {
-    struct process *process = current_process();
-
-    for (PLIST_ENTRY at = process->tasks.Flink; at != &process->tasks; at = at->Flink) {
-        struct task *task = CONTAINING_RECORD(at, struct task, links);
-        if (task->tid == tid) {
-            InterlockedIncrement(&task->refs);
-            return task;
-        }
+    struct task *task = task_find(current_process()->pid, tid);
+    if (task != NULL) {
+        InterlockedIncrement(&task->refs);
     }
-    return NULL;
+    return task;
 }
 
 /* Gives it a number and lists it. Whole: another task may delete it at once. */

@@ -113,7 +113,7 @@ static long give_up_tty(struct tty *tty)
     if (!tty_belongs_to(tty, process)) {
         error = -ENOTTY;
     } else if (process->pid == process->sid) {
-        tty_hang_up(tty);
+        tty_release(tty);
     } else {
         process->no_tty = true;
     }

@@ -93,16 +93,21 @@ void tty_acquire(struct tty *tty, s32 session, s32 group)
     tty->foreground = group;
 }
 
-void tty_hang_up(struct tty *tty)
+void tty_release(struct tty *tty)
 {
     s32 group = tty->foreground;
 
-    tty->hangups++;
     tty->session = tty->foreground = 0;
     if (group != 0) {
         signal_group_locked(group, &(siginfo_t){.si_signo = SIGHUP, .si_code = SI_KERNEL});
         signal_group_locked(group, &(siginfo_t){.si_signo = SIGCONT, .si_code = SI_KERNEL});
     }
+}
+
+void tty_hang_up(struct tty *tty)
+{
+    tty->hangups++;
+    tty_release(tty);
     wake_all(&tty->readers);
     wake_all(&tty->writers);
 }

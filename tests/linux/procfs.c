@@ -65,6 +65,30 @@ static long stat_field(int pid, int wanted)
     return at != NULL ? strtol(at, NULL, 10) : -1;
 }
 
+/* The value behind a key of smaps, of the region that begins there, in KiB. */
+static long smaps_of(const char *start, const char *key)
+{
+    char head[32];
+    snprintf(head, sizeof(head), "%lx-", (unsigned long)start);
+    char *at = read_all("/proc/self/smaps") > 0 ? strstr(text, head) : NULL;
+    at = at != NULL ? strstr(at, key) : NULL;
+    return at != NULL ? strtol(at + strlen(key), NULL, 10) : -1;
+}
+
+static void mapped(void)
+{
+    char *map = mmap(NULL, 16 << 12, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    mprotect(map, 4 << 12, PROT_NONE); /* so that what is behind is a region of its own */
+    mprotect(map + (12 << 12), 4 << 12, PROT_NONE);
+    SHOW(smaps_of(map + (4 << 12), "\nSize:"));
+    SHOW(smaps_of(map + (4 << 12), "\nRss:"));
+    map[5 << 12] = map[6 << 12] = map[9 << 12] = 1;
+    SHOW(smaps_of(map + (4 << 12), "\nRss:"));
+    SHOW(smaps_of(map + (4 << 12), "\nKernelPageSize:"));
+    munmap(map, 16 << 12);
+}
+
 static void myself(void)
 {
     int pid = getpid();
@@ -277,6 +301,7 @@ int main(int argc, char **argv)
     HOLDS(read_all("/sys/devices/system/cpu/online") > 0 && text[0] == '0');
     HOLDS(read_all("/proc/meminfo") > 0 && strncmp(text, "MemTotal:", 9) == 0);
     myself();
+    mapped();
     descriptors();
     tasks();
     children();

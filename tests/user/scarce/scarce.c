@@ -4,7 +4,8 @@
  * fail. What becomes of it then does not matter: it may fail, be ended, or wait for a child that could not be made. But the machine
  * lives, all its processes can be ended, and all that they had is back, to the block of pool.
  *
- *   scarce ROUNDS COMMAND...      a command is one argument: words with a space between them
+ *   scarce [plain] ROUNDS COMMAND...      a command is one argument: words with a space between them. plain: without the module,
+ *                                         and each time to its end
  */
 #include "../test.h"
 #include "../usage.h"
@@ -17,6 +18,7 @@
 #define QUIET_LOOKS 5      /* ... and so many of these without any: it waits for ever */
 
 static ULONG Rounds;
+static BOOLEAN Plain;
 static char *TheCommand;
 
 /* In words; Text is changed. */
@@ -150,6 +152,9 @@ static BOOLEAN ReadProgram(VOID)
 
 static BOOLEAN RunScarce(VOID)
 {
+    if (Plain) {
+        return Run(TheCommand, WaitForEnd) && EndAll();
+    }
     if (!NT_SUCCESS(LoadModule("faults"))) {
         return FALSE;
     }
@@ -189,6 +194,9 @@ static VOID Scarce(VOID)
 int main(int argc, char **argv)
 {
     ULONG Failures = !NT_SUCCESS(LetTablesGrow(100)); /* these stay for all commands */
+    Plain = argc > 1 && strcmp(argv[1], "plain") == 0;
+    argc -= Plain;
+    argv += Plain;
     Rounds = argc > 1 ? (ULONG)ParseNumber(argv[1]) : 0;
     for (int i = 2; i < argc; i++) {
         TheCommand = argv[i];
