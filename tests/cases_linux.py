@@ -180,6 +180,15 @@ def scarce(pool, pages, programs, rounds=2, **more):
                    **more)
 
 
+# A page that was promised and cannot be had ends the process that touches it, by a signal and with a line in the log; nobody else.
+WIDE = "printf -v a %8000000s x; b=$a$a c=$a$a d=$a$a e=$a$a; echo ${#e}"
+
+
+def wide(memory, stdout, log):
+    return Command(f"linux/promised-{memory}", command=("/bin/bash", "-c", f"/bin/bash -c '{WIDE}'; echo $?"), run_args=("--mem", memory),
+                   stdout=stdout, log=log)
+
+
 # What ends in every way and leaves everything open: all memory comes back, to the block of pool.
 STORM = Program("linux/storm-leaks", native=True, command=("scarce", "plain", "2", "/storm"), timeout=400, files=("{T}/linux/storm.musl:/storm",),
                 puts=("{B}/native/scarce:native/scarce", "{B}/native/child:native/child"))
@@ -190,6 +199,8 @@ CASES = [
     scarce(307, 0, SCARCE, timeout=600),
     scarce(0, 61, SCARCE, timeout=600),
     STORM,
+    wide("48M", b"137\n", r"^.*linux: no memory for a page of process \d+$"),
+    wide("192M", b"16000000\n0\n", ""),
     *(LinuxProgram(program, "musl", memory="48M") for program in ("cow", "files", "fork", "memory", "sockets", "threads")),
     beside_the_host("bash-features", "features.bash", "/bin/bash", "bash-static"),
     beside_the_host("applets", "applets.sh", "/bin/busybox sh", "busybox sh"),
