@@ -506,10 +506,16 @@ ULONG_PTR KeIpiGenericCall(_In_ PKIPI_BROADCAST_WORKER BroadcastFunction, _In_ U
 #define HIGH_PRIORITY         31
 #define MAXIMUM_PRIORITY      32
 
-#define IO_NO_INCREMENT     0
-#define EVENT_INCREMENT     1
-#define SEMAPHORE_INCREMENT 1
-#define MUTANT_INCREMENT    1
+#define IO_NO_INCREMENT       0
+#define IO_DISK_INCREMENT     1
+#define IO_CD_ROM_INCREMENT   1
+#define IO_NETWORK_INCREMENT  2
+#define IO_KEYBOARD_INCREMENT 6
+#define IO_MOUSE_INCREMENT    6
+#define IO_SOUND_INCREMENT    8
+#define EVENT_INCREMENT       1
+#define SEMAPHORE_INCREMENT   1
+#define MUTANT_INCREMENT      1
 
 NTSTATUS KeWaitForSingleObject(_In_ PVOID Object, _In_ KWAIT_REASON WaitReason, _In_ KPROCESSOR_MODE WaitMode,
                                _In_ BOOLEAN Alertable, _In_opt_ PLARGE_INTEGER Timeout);

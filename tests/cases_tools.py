@@ -337,6 +337,17 @@ assert totals(1, True, ["b"], no_skips=True) == 1 and totals(1, True, ["b"]) == 
 END
 """
 
+# docs/facts.md, and pages that name a case, or a check, that is not there, or nothing.
+FACTS = r"""
+tests/facts.py | grep -E '^[0-9]+ facts, '
+sed -e 's/waits.first-waiter/waits.last-waiter/' -e 's,`bug/end-owning`,`bug/end-oweing`,' \
+    -e 's/`kernel.*`bug.lower-up` |$/nothing |/' docs/facts.md >$TMP/facts.md
+if tests/facts.py $TMP/facts.md >$TMP/said; then exit 1; fi
+grep -x 'case kernel/waits has no check waits.last-waiter' $TMP/said
+grep -x 'there is no case bug/end-oweing' $TMP/said
+grep "^'KeLowerIrql.* has neither a test nor a reason$" $TMP/said
+"""
+
 # docs/life.md, and a page that names a function too many.
 LIFE = """
 tools/life
@@ -357,6 +368,7 @@ CASES = [
     Script("tools/module-layers", MODULE_LAYERS, alone=True),
     Script("tools/multiboot2", MULTIBOOT2),
     Script("tools/runner", RUNNER),
+    Script("docs/facts", FACTS),
     Script("tools/archives", ARCHIVES),
     Script("tools/module-outside-the-tree", OUTSIDE_MODULE),
     Script("tools/driver-outside-the-tree", OUTSIDE_DRIVER),

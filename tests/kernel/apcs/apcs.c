@@ -200,6 +200,31 @@ static PCSTR TestRegions(VOID)
     return NULL;
 }
 
+/* Leaving what was not entered makes the count positive: disabled, too. The two counts do not know of each other, and the level
+   does not matter to either. */
+static PCSTR TestRegionCounts(VOID)
+{
+    KIRQL Irql;
+    KeLeaveCriticalRegion();
+    BOOLEAN Positive = KeAreApcsDisabled(), All = KeAreAllApcsDisabled();
+    KeEnterCriticalRegion();
+    KTEST_CHECK(Positive && !All && !KeAreApcsDisabled());
+    KeEnterCriticalRegion();
+    KeEnterGuardedRegion();
+    KeEnterGuardedRegion();
+    KeLeaveCriticalRegion();
+    BOOLEAN Guarded = KeAreApcsDisabled() && KeAreAllApcsDisabled();
+    KeLeaveGuardedRegion();
+    BOOLEAN Nested = KeAreApcsDisabled() && KeAreAllApcsDisabled();
+    KeLeaveGuardedRegion();
+    KTEST_CHECK(Guarded && Nested && !KeAreApcsDisabled() && !KeAreAllApcsDisabled());
+    KeRaiseIrql(DISPATCH_LEVEL, &Irql);
+    BOOLEAN Below = KeAreApcsDisabled(), Above = KeAreAllApcsDisabled();
+    KeLowerIrql(Irql);
+    KTEST_CHECK(!Below && Above);
+    return NULL;
+}
+
 /* Special ones first, then each kind in its order. */
 static PCSTR TestOrder(VOID)
 {
@@ -811,6 +836,7 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     RunOnThread("apcs.self", TestSelf);
     RunOnThread("apcs.kernel-routine", TestKernelRoutine);
     RunOnThread("apcs.regions", TestRegions);
+    RunOnThread("apcs.region-counts", TestRegionCounts);
     RunOnThread("apcs.order", TestOrder);
     RunOnThread("apcs.nested", TestNested);
     RunOnThread("apcs.exception", TestException);

@@ -47,6 +47,29 @@ static PCSTR TestLevels(VOID)
     return NULL;
 }
 
+static ULONG64 ReadCr8(VOID)
+{
+    ULONG64 Value;
+    __asm__ volatile("movq %%cr8, %0" : "=r"(Value) : : "memory");
+    return Value;
+}
+
+/* The numbers of the levels; those of devices and above, but for the highest, are what the processor masks. */
+static PCSTR TestLevelValues(VOID)
+{
+    KTEST_CHECK(PASSIVE_LEVEL == 0 && LOW_LEVEL == 0 && APC_LEVEL == 1 && DISPATCH_LEVEL == 2 && CMCI_LEVEL == 5);
+    KTEST_CHECK(SYNCH_LEVEL == 12 && CLOCK_LEVEL == 13 && IPI_LEVEL == 14 && DRS_LEVEL == 14 && POWER_LEVEL == 14);
+    KTEST_CHECK(HIGH_LEVEL == 15 && PROFILE_LEVEL == 15);
+    for (KIRQL Irql = DISPATCH_LEVEL + 1; Irql < HIGH_LEVEL; Irql++) {
+        KIRQL Old;
+        KeRaiseIrql(Irql, &Old);
+        ULONG64 Mask = ReadCr8();
+        KeLowerIrql(Old);
+        KTEST_CHECK(Mask == Irql && ReadCr8() == 0);
+    }
+    return NULL;
+}
+
 static PCSTR TestRaiseRoutines(VOID)
 {
     KIRQL First = KeRaiseIrqlToDpcLevel(), Second = KeRaiseIrqlToDpcLevel(), Third = KeRaiseIrqlToSynchLevel();
@@ -517,6 +540,7 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
     DbgPrint("spinlocks: %u processors\n", KeQueryActiveProcessorCount(NULL));
     KtestRun("spinlocks.levels", TestLevels);
+    KtestRun("spinlocks.level-values", TestLevelValues);
     KtestRun("spinlocks.raise-to-dpc-and-synch-level", TestRaiseRoutines);
     KtestRun("spinlocks.lowering-runs-what-is-pending", TestPending);
     KtestRun("spinlocks.plain-word-and-level", TestPlain);

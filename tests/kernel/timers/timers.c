@@ -159,6 +159,37 @@ static PCSTR TestAbsolute(VOID)
     return NULL;
 }
 
+/* Cancelling recalls the setting, not a DPC that is queued already. The timer expires on processor 0; its DPC is for processor 1,
+   which we keep at DISPATCH_LEVEL: should it have run before that, we have come too late, and try again. */
+static PCSTR TestCancelLeavesDpc(VOID)
+{
+    static NOTED Noted;
+    LONG Early = 1;
+    if (KeQueryActiveProcessorCount(NULL) < 2) {
+        return NULL;
+    }
+    for (ULONG i = 0; i < 100 && Early != 0; i++) {
+        KIRQL Irql;
+        InitializeNoted(&Noted, NotificationTimer);
+        KeSetTargetProcessorDpc(&Noted.Dpc, 1);
+        KAFFINITY Old = KeSetSystemAffinityThreadEx(1);
+        KeSetTimer(&Noted.Timer, Due(-2 * MS), &Noted.Dpc);
+        KeSetSystemAffinityThreadEx(2);
+        KeRaiseIrql(DISPATCH_LEVEL, &Irql);
+        while (!KeReadStateTimer(&Noted.Timer)) {
+            YieldProcessor();
+        }
+        BOOLEAN Cancelled = KeCancelTimer(&Noted.Timer);
+        Early = Noted.Count;
+        KeLowerIrql(Irql);
+        KeFlushQueuedDpcs();
+        KeRevertToUserAffinityThreadEx(Old);
+        KTEST_CHECK(!Cancelled && Noted.Count == 1);
+    }
+    KTEST_CHECK(Early == 0);
+    return NULL;
+}
+
 /* ---- Periodic timers ---- */
 
 /* Expiry n of a series that began at Start, or a little later, comes no earlier than n periods after it. */
@@ -551,6 +582,7 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     KtestRun("timers.notification-releases-all", TestNotificationReleasesAll);
     KtestRun("timers.synchronization-releases-one", TestSynchronizationReleasesOne);
     KtestRun("timers.absolute", TestAbsolute);
+    KtestRun("timers.cancel-leaves-dpc", TestCancelLeavesDpc);
     KtestRun("timers.period-from-now", TestPeriodFromNow);
     KtestRun("timers.missed-periods", TestMissedPeriods);
     KtestRun("timers.periodic-signal", TestPeriodicSignal);

@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: MIT
 MODULE := waits
-SOURCES := waits.c
+SOURCES := waits.c objects.c

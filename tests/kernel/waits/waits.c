@@ -4,7 +4,7 @@
  * together. A race test moves the moment of the signal through the moment of the time-out, and counts how
  * often either won; both must win sometimes.
  */
-#include "../ktest.h"
+#include "waits.h"
 
 static KEVENT Event, Other, Ack;
 static volatile LONG Satisfied, TimedOut, Bad;
@@ -675,6 +675,7 @@ static PCSTR TestExceptions(VOID)
 
 NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
+    RunObjectTests();
     KtestRun("waits.event-states", TestEventStates);
     KtestRun("waits.event-kinds", TestEventKinds);
     KtestRun("waits.release-order", TestReleaseOrder);
