@@ -411,6 +411,14 @@ typedef enum _MODE {
 #define UlongToHandle(Value)    ULongToHandle(Value)
 #define LongToHandle(Value)     ((HANDLE)(LONG_PTR)(LONG)(Value))
 #define PtrToPtr64(Pointer)     ((PVOID)(Pointer))
+#ifndef NOMINMAX
+#ifndef min
+#define min(First, Second) ((First) < (Second) ? (First) : (Second))
+#endif
+#ifndef max
+#define max(First, Second) ((First) > (Second) ? (First) : (Second))
+#endif
+#endif
 #define Add2Ptr(Pointer, Bytes) ((PVOID)((PUCHAR)(Pointer) + (Bytes)))
 
 #ifndef PAGE_SIZE
@@ -581,6 +589,14 @@ typedef struct _GROUP_AFFINITY {
 #define GENERIC_EXECUTE          0x20000000U
 #define GENERIC_WRITE            0x40000000U
 #define GENERIC_READ             0x80000000U
+
+/* What the generic rights mean for a type of objects. */
+typedef struct _GENERIC_MAPPING {
+    ACCESS_MASK GenericRead;
+    ACCESS_MASK GenericWrite;
+    ACCESS_MASK GenericExecute;
+    ACCESS_MASK GenericAll;
+} GENERIC_MAPPING, *PGENERIC_MAPPING;
 
 /* ---- Exceptions ---------------------------------------------------------------------------------------- */
 

@@ -56,7 +56,10 @@ static void PspCreateTypes(void)
         .Name = "Process",
         .PoolTag = PSP_TAG,
         .BodySize = sizeof(EPROCESS),
-        .ValidAccess = PROCESS_ALL_ACCESS,
+        .Access = {PROCESS_VM_READ | PROCESS_QUERY_INFORMATION | PROCESS_QUERY_LIMITED_INFORMATION | STANDARD_RIGHTS_READ,
+                   PROCESS_TERMINATE | PROCESS_CREATE_THREAD | PROCESS_VM_OPERATION | PROCESS_VM_WRITE | PROCESS_DUP_HANDLE |
+                       PROCESS_CREATE_PROCESS | PROCESS_SET_INFORMATION | PROCESS_SUSPEND_RESUME | STANDARD_RIGHTS_WRITE,
+                   PROCESS_QUERY_LIMITED_INFORMATION | SYNCHRONIZE | STANDARD_RIGHTS_EXECUTE, PROCESS_ALL_ACCESS},
         .Waitable = TRUE,
         .Filtered = TRUE,
         .Delete = PspDeleteProcess,
@@ -65,7 +68,10 @@ static void PspCreateTypes(void)
         .Name = "Thread",
         .PoolTag = PSP_TAG,
         .BodySize = sizeof(ETHREAD),
-        .ValidAccess = THREAD_ALL_ACCESS,
+        .Access = {THREAD_GET_CONTEXT | THREAD_QUERY_INFORMATION | THREAD_QUERY_LIMITED_INFORMATION | STANDARD_RIGHTS_READ,
+                   THREAD_TERMINATE | THREAD_SUSPEND_RESUME | THREAD_ALERT | THREAD_SET_CONTEXT | THREAD_SET_INFORMATION |
+                       STANDARD_RIGHTS_WRITE,
+                   THREAD_QUERY_LIMITED_INFORMATION | SYNCHRONIZE | STANDARD_RIGHTS_EXECUTE, THREAD_ALL_ACCESS},
         .Waitable = TRUE,
         .Filtered = TRUE,
         .Delete = PspDeleteThread,

@@ -8,6 +8,8 @@
  *
  * A file without a handle (IoGetDeviceObjectPointer) gets both at its last reference. A file that is opened by a handle
  * again after its cleanup (ObOpenObjectByPointer) gets no second one.
+ *
+ * Who waits for a file waits for its Event: reset when a request without an event of its own is made, signalled with the answer.
  */
 #include "kernel/io/iop.h"
 
@@ -205,7 +207,9 @@ static const OB_TYPE_ROUTINES IopFileRoutines = {
     .Name = "File",
     .PoolTag = 'eliF',
     .BodySize = sizeof(IOP_FILE),
-    .ValidAccess = FILE_ALL_ACCESS,
+    .Access = {FILE_GENERIC_READ, FILE_GENERIC_WRITE, FILE_GENERIC_EXECUTE, FILE_ALL_ACCESS},
+    .Waitable = TRUE,
+    .WaitOffset = FIELD_OFFSET(FILE_OBJECT, Event),
     .Close = IopCloseFile,
     .Delete = IopDeleteFile,
     .Parse = IopParseFile,

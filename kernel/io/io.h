@@ -37,7 +37,7 @@ typedef struct _IO_OPEN {
 /* A request on an open file. Input and Output, Block and the APC routine are the caller's, in its mode. */
 typedef struct _IO_REQUEST {
     PFILE_OBJECT File;   /* a reference, which IoIssueRequest takes over */
-    PKEVENT Event;       /* likewise; NULL: none. Signalled with the answer */
+    PKEVENT Event;       /* likewise; NULL: the file's own, unless Wait. Signalled with the answer */
     KPROCESSOR_MODE Mode;
     UCHAR Major, Minor, Flags;
     BOOLEAN Wait;        /* for the answer, however the file was opened */
@@ -54,11 +54,11 @@ typedef struct _IO_REQUEST {
 } IO_REQUEST;
 
 /* Sends the request to the file's device. STATUS_PENDING: the answer comes later, never for a file opened with
-   FILE_SYNCHRONOUS_IO_*. STATUS_ACCESS_VIOLATION, STATUS_INSUFFICIENT_RESOURCES, STATUS_NOT_IMPLEMENTED (direct I/O), or
-   the driver's status. PASSIVE. */
+   FILE_SYNCHRONOUS_IO_*. STATUS_ACCESS_VIOLATION, STATUS_INSUFFICIENT_RESOURCES, or the driver's status. PASSIVE. */
 NTSTATUS IoIssueRequest(IO_REQUEST *Request);
-/* Cancels the current thread's requests on a file that it does not wait for; NULL: on all files. PASSIVE. */
-void IoCancelThreadRequests(PFILE_OBJECT File);
+/* Cancels a thread's requests that programs have made, on a file (NULL: on all), with a status block (NULL: with any). FALSE: there is
+   none. The thread stays meanwhile. PASSIVE. */
+BOOLEAN IoCancelRequests(PKTHREAD Thread, PFILE_OBJECT File, PIO_STATUS_BLOCK Block);
 /* The current thread ends: the same, and waits until all of them have been answered. PASSIVE, kernel APCs enabled. */
 void IoRundownThread(void);
 

@@ -17,6 +17,7 @@
 #include "kernel/io/iop.h"
 
 #define IOP_IRP_TAG ' prI'
+#define IOP_MDL_TAG ' ldM'
 
 static KSPIN_LOCK IopCancelLock;
 
@@ -75,6 +76,45 @@ VOID IoFreeIrp(PIRP Irp)
     ExFreePoolWithTag(Irp, IOP_IRP_TAG);
 }
 EXPORT(IoFreeIrp);
+
+/* ---- Memory descriptor lists ---- */
+
+/*
+ * An MDL for Length bytes (less than 2 GiB) at VirtualAddress, which says nothing of their pages yet. With an Irp it becomes the IRP's
+ * MdlAddress, or with SecondaryBuffer the last of those that this begins: then it goes with the IRP if the IRP is a service's.
+ * ChargeQuota: there are no quotas. NULL: out of memory. <= DISPATCH_LEVEL. (WDK page of the name)
+ */
+PMDL IoAllocateMdl(PVOID VirtualAddress, ULONG Length, BOOLEAN SecondaryBuffer, BOOLEAN ChargeQuota, PIRP Irp)
+{
+    SIZE_T Size = sizeof(MDL) + ADDRESS_AND_SIZE_TO_SPAN_PAGES(VirtualAddress, (SIZE_T)Length) * sizeof(PFN_NUMBER);
+    PMDL Mdl = Length < 0x80000000u ? ExAllocatePoolWithTag(NonPagedPoolNx, Size, IOP_MDL_TAG) : NULL;
+
+    if (Mdl == NULL) {
+        return NULL;
+    }
+    MmInitializeMdl(Mdl, VirtualAddress, Length);
+    if (Irp != NULL) {
+        PMDL *Link = &Irp->MdlAddress;
+        while (SecondaryBuffer && *Link != NULL) {
+            Link = &(*Link)->Next;
+        }
+        *Link = Mdl;
+    }
+    return Mdl;
+}
+EXPORT(IoAllocateMdl);
+
+/* Frees an MDL, whose pages are not locked any more; a partial one is unmapped first. <= DISPATCH_LEVEL. (WDK page of the name) */
+VOID IoFreeMdl(PMDL Mdl)
+{
+    if ((Mdl->MdlFlags & (MDL_PARTIAL | MDL_MAPPED_TO_SYSTEM_VA)) == (MDL_PARTIAL | MDL_MAPPED_TO_SYSTEM_VA)) {
+        MmUnmapLockedPages(Mdl->MappedSystemVa, Mdl);
+    }
+    KI_ASSERT((Mdl->MdlFlags & (MDL_PAGES_LOCKED | MDL_MAPPED_TO_SYSTEM_VA)) == 0, "MDL %p is freed with flags %x: locked or mapped",
+              Mdl, (ULONG)Mdl->MdlFlags);
+    ExFreePoolWithTag(Mdl, IOP_MDL_TAG);
+}
+EXPORT(IoFreeMdl);
 
 /* ---- Down ---- */
 

@@ -12,19 +12,31 @@
  *          the thread's end cancels what is in it, and waits until all has been answered.
  *        - to one in kernel mode by whoever completes the IRP, at once: its buffers are everywhere.
  *
- * How data travel: buffered (AssociatedIrp.SystemBuffer, zeroed where nothing was copied in), or neither (the driver
- * gets the caller's addresses). Direct: STATUS_NOT_IMPLEMENTED, as there are no MDLs.
+ * How data travel: buffered (AssociatedIrp.SystemBuffer, zeroed where nothing was copied in), direct (MdlAddress: the caller's pages,
+ * locked until the answer), or neither (the driver gets the caller's addresses).
  *
- * Locks: FILE_OBJECT.Lock, an event, while a synchronous request is under way; nothing is held while a driver is called.
+ * Locks: FILE_OBJECT.Lock, an event, while a synchronous request is under way; nothing is held while a driver is called. KTHREAD.IrpLock,
+ * a push lock, for the list of a thread's requests: held while cancel routines are called, so that no IRP of the list goes meanwhile.
  */
 #include "kernel/io/iop.h"
+#include "sync/pushlock.h"
 
-/* The request's place in the thread's list is taken: an IRP of this file. */
 static void IopListIrp(PIRP Irp)
 {
-    KeEnterCriticalRegion();
-    InsertTailList(&ArchCurrentThread()->IrpList, &Irp->ThreadListEntry);
-    KeLeaveCriticalRegion();
+    PKTHREAD Thread = ArchCurrentThread();
+
+    KeLockExclusive(&Thread->IrpLock);
+    InsertTailList(&Thread->IrpList, &Irp->ThreadListEntry);
+    KeUnlockExclusive(&Thread->IrpLock);
+}
+
+static void IopUnlistIrp(PIRP Irp)
+{
+    PKTHREAD Thread = ArchCurrentThread();
+
+    KeLockExclusive(&Thread->IrpLock);
+    RemoveEntryList(&Irp->ThreadListEntry);
+    KeUnlockExclusive(&Thread->IrpLock);
 }
 
 /* ---- The answer ---- */
@@ -37,7 +49,22 @@ static ULONG IopOutputLength(PIRP Irp)
     return First->Parameters.Read.Length;
 }
 
-/* Copies what a driver has put into the system buffer to the caller, and frees it. What comes with a warning is copied,
+static void IopFreeBuffers(PIRP Irp)
+{
+    if (Irp->Flags & IRP_DEALLOCATE_BUFFER) {
+        ExFreePoolWithTag(Irp->AssociatedIrp.SystemBuffer, IOP_TAG);
+    }
+    while (Irp->MdlAddress != NULL) { /* a driver may have added others to the one that it got */
+        PMDL Mdl = Irp->MdlAddress;
+        Irp->MdlAddress = Mdl->Next;
+        if (Mdl->MdlFlags & MDL_PAGES_LOCKED) {
+            MmUnlockPages(Mdl);
+        }
+        IoFreeMdl(Mdl);
+    }
+}
+
+/* Copies what a driver has put into the system buffer to the caller, and frees all buffers. What comes with a warning is copied,
    what comes with an error is not. */
 static void IopReturnBuffer(PIRP Irp)
 {
@@ -49,9 +76,7 @@ static void IopReturnBuffer(PIRP Irp)
             Irp->IoStatus.Information = 0;
         }
     }
-    if (Irp->Flags & IRP_DEALLOCATE_BUFFER) {
-        ExFreePoolWithTag(Irp->AssociatedIrp.SystemBuffer, IOP_TAG);
-    }
+    IopFreeBuffers(Irp);
 }
 
 static VOID IopFreeApcIrp(PKAPC Apc)
@@ -100,7 +125,7 @@ static NTSTATUS IopAnswer(PIRP Irp, PKEVENT Event, KPRIORITY Increment)
 /* What a request of a service holds beside its IRP. */
 static void IopReleaseRequest(PFILE_OBJECT File, PKEVENT Event)
 {
-    if (Event != NULL) {
+    if (Event != NULL && Event != &File->Event) {
         ObDereferenceObject(Event);
     }
     ObDereferenceObject(File);
@@ -112,9 +137,7 @@ static VOID IopCompletionApc(PVOID NormalContext, PVOID Argument1, PVOID Argumen
     PIRP Irp = NormalContext;
     PKEVENT Event = Irp->UserEvent;
 
-    KeEnterCriticalRegion();
-    RemoveEntryList(&Irp->ThreadListEntry);
-    KeLeaveCriticalRegion();
+    IopUnlistIrp(Irp);
     IopAnswer(Irp, Event, IO_NO_INCREMENT);
     IopReleaseRequest(Argument1, Event);
     if (Thread->IrpsGone != NULL && IsListEmpty(&Thread->IrpList)) {
@@ -151,18 +174,17 @@ void IopFinishRequest(PIRP Irp, KPRIORITY Increment)
 
 /* ---- The request ---- */
 
-/* Whether a driver gets the caller's bytes in a buffer of the kernel's. */
-static NTSTATUS IopChooseMethod(const IO_REQUEST *Request, bool *Buffered)
+/* How a driver gets the caller's bytes: METHOD_*, of which METHOD_OUT_DIRECT means that it writes to the pages. */
+static ULONG IopChooseMethod(const IO_REQUEST *Request)
 {
     ULONG Flags = Request->File->DeviceObject->Flags;
-    ULONG Method = Request->Major == IRP_MJ_DEVICE_CONTROL      ? METHOD_FROM_CTL_CODE(Request->Code)
-                   : Request->Major == IRP_MJ_QUERY_INFORMATION ? METHOD_BUFFERED
-                   : Flags & DO_BUFFERED_IO                     ? METHOD_BUFFERED
-                   : Flags & DO_DIRECT_IO                       ? METHOD_IN_DIRECT
-                                                                : METHOD_NEITHER;
 
-    *Buffered = Method == METHOD_BUFFERED;
-    return Method == METHOD_IN_DIRECT || Method == METHOD_OUT_DIRECT ? STATUS_NOT_IMPLEMENTED : STATUS_SUCCESS;
+    return Request->Major == IRP_MJ_DEVICE_CONTROL      ? METHOD_FROM_CTL_CODE(Request->Code)
+           : Request->Major == IRP_MJ_QUERY_INFORMATION ? METHOD_BUFFERED
+           : Flags & DO_BUFFERED_IO                     ? METHOD_BUFFERED
+           : !(Flags & DO_DIRECT_IO)                    ? METHOD_NEITHER
+           : Request->Major == IRP_MJ_WRITE             ? METHOD_IN_DIRECT
+                                                        : METHOD_OUT_DIRECT;
 }
 
 static bool IopIsCallers(const VOID *Address, SIZE_T Length, KPROCESSOR_MODE Mode)
@@ -190,6 +212,30 @@ static NTSTATUS IopMakeSystemBuffer(PIRP Irp, PVOID Input, ULONG InputLength, PV
     Irp->Flags |= IRP_BUFFERED_IO | IRP_DEALLOCATE_BUFFER | (OutputLength != 0 ? IRP_INPUT_OPERATION : 0);
     Irp->UserBuffer = Output;
     return STATUS_SUCCESS;
+}
+
+/* Irp->MdlAddress: the buffer's pages, locked. */
+static NTSTATUS IopLockBuffer(PIRP Irp, PVOID Buffer, ULONG Length, ULONG Method)
+{
+    if (Length == 0) {
+        return STATUS_SUCCESS;
+    }
+    PMDL Mdl = IoAllocateMdl(Buffer, Length, FALSE, FALSE, Irp);
+    return Mdl != NULL ? MmLockPages(Mdl, Irp->RequestorMode, Method == METHOD_OUT_DIRECT ? IoWriteAccess : IoReadAccess)
+                       : STATUS_INSUFFICIENT_RESOURCES;
+}
+
+/* The buffers of a control code; neither's are the driver's to check. What has been made on failure, IopFreeBuffers frees. */
+static NTSTATUS IopAttachControl(PIRP Irp, ULONG Method, PVOID Input, ULONG InputLength, PVOID Output, ULONG OutputLength)
+{
+    if (Method == METHOD_NEITHER) {
+        return STATUS_SUCCESS;
+    }
+    if (Method == METHOD_BUFFERED) {
+        return IopMakeSystemBuffer(Irp, Input, InputLength, Output, OutputLength);
+    }
+    NTSTATUS Status = IopMakeSystemBuffer(Irp, Input, InputLength, NULL, 0);
+    return NT_SUCCESS(Status) ? IopLockBuffer(Irp, Output, OutputLength, Method) : Status;
 }
 
 static void IopDescribeControl(PIO_STACK_LOCATION Stack, ULONG Code, PVOID Input, ULONG InputLength, ULONG OutputLength)
@@ -231,20 +277,19 @@ static void IopDescribe(PIO_STACK_LOCATION Stack, const IO_REQUEST *Request)
 /* The buffers of a request; the addresses of a control that takes neither are the driver's to check. */
 static NTSTATUS IopAttachBuffers(PIRP Irp, const IO_REQUEST *Request)
 {
-    bool Buffered;
-    NTSTATUS Status = IopChooseMethod(Request, &Buffered);
+    ULONG Method = IopChooseMethod(Request);
+    bool Control = Request->Major == IRP_MJ_DEVICE_CONTROL;
 
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    if ((Buffered || Request->Major != IRP_MJ_DEVICE_CONTROL) &&
+    if ((Method != METHOD_NEITHER || !Control) &&
         (!IopIsCallers(Request->Input, Request->InputLength, Request->Mode) ||
          !IopIsCallers(Request->Output, Request->OutputLength, Request->Mode))) {
         return STATUS_ACCESS_VIOLATION;
     }
     Irp->UserBuffer = Request->Major == IRP_MJ_WRITE ? Request->Input : Request->Output;
-    return Buffered ? IopMakeSystemBuffer(Irp, Request->Input, Request->InputLength, Request->Output, Request->OutputLength)
-                    : STATUS_SUCCESS;
+    if (!Control && (Method == METHOD_IN_DIRECT || Method == METHOD_OUT_DIRECT)) {
+        return IopLockBuffer(Irp, Irp->UserBuffer, Request->InputLength + Request->OutputLength, Method); /* one of them is 0 */
+    }
+    return IopAttachControl(Irp, Method, Request->Input, Request->InputLength, Request->Output, Request->OutputLength);
 }
 
 static NTSTATUS IopBuildRequest(const IO_REQUEST *Request, PIRP *Built)
@@ -263,6 +308,7 @@ static NTSTATUS IopBuildRequest(const IO_REQUEST *Request, PIRP *Built)
     IopDescribe(IoGetNextIrpStackLocation(Irp), Request);
     NTSTATUS Status = IopAttachBuffers(Irp, Request);
     if (!NT_SUCCESS(Status)) {
+        IopFreeBuffers(Irp);
         IoFreeIrp(Irp);
         return Status;
     }
@@ -274,6 +320,20 @@ static NTSTATUS IopBuildRequest(const IO_REQUEST *Request, PIRP *Built)
 static NTSTATUS IopLockFile(const IO_REQUEST *Request)
 {
     return KeWaitForSingleObject(&Request->File->Lock, Executive, Request->Mode, (Request->File->Flags & FO_ALERTABLE_IO) != 0, NULL);
+}
+
+/* A program's request can be cancelled by others while it is waited for: it stands in the list. */
+static void IopSendAndWait(PFILE_OBJECT File, PIRP Irp)
+{
+    bool Listed = Irp->RequestorMode != KernelMode;
+
+    if (Listed) {
+        IopListIrp(Irp);
+    }
+    IopCallAndWait(File->DeviceObject, Irp, (File->Flags & FO_ALERTABLE_IO) != 0);
+    if (Listed) {
+        IopUnlistIrp(Irp);
+    }
 }
 
 static NTSTATUS IopWaitForRequest(IO_REQUEST *Request)
@@ -291,7 +351,7 @@ static NTSTATUS IopWaitForRequest(IO_REQUEST *Request)
     }
     Status = IopBuildRequest(Request, &Irp);
     if (NT_SUCCESS(Status)) {
-        IopCallAndWait(File->DeviceObject, Irp, (File->Flags & FO_ALERTABLE_IO) != 0);
+        IopSendAndWait(File, Irp);
         Status = IopAnswer(Irp, Request->Event, IO_NO_INCREMENT);
     }
     if (Serial) {
@@ -329,6 +389,9 @@ NTSTATUS IoIssueRequest(IO_REQUEST *Request)
     bool Wait = Request->Wait || (Request->File->Flags & FO_SYNCHRONOUS_IO);
     bool Valid = IopIsCallers(Request->Block, sizeof(*Request->Block), Request->Mode);
 
+    if (Request->Event == NULL && !Request->Wait) {
+        Request->Event = &Request->File->Event;
+    }
     if (!Valid || (Request->UsePosition && !Wait)) {
         IopReleaseRequest(Request->File, Request->Event);
         return Valid ? STATUS_INVALID_PARAMETER : STATUS_ACCESS_VIOLATION;
@@ -346,20 +409,23 @@ NTSTATUS IoIssueRequest(IO_REQUEST *Request)
 
 /* ---- Cancelling ---- */
 
-/* No completion is answered meanwhile, so the list and its IRPs stay. */
-void IoCancelThreadRequests(PFILE_OBJECT File)
+/* No IRP of the list is answered meanwhile: the thread would have to take it off first. */
+BOOLEAN IoCancelRequests(PKTHREAD Thread, PFILE_OBJECT File, PIO_STATUS_BLOCK Block)
 {
-    PLIST_ENTRY Head = &ArchCurrentThread()->IrpList;
+    PLIST_ENTRY Head = &Thread->IrpList;
+    BOOLEAN Found = FALSE;
 
-    KeEnterCriticalRegion();
+    KeLockShared(&Thread->IrpLock);
     for (PLIST_ENTRY Link = Head->Flink; Link != Head; Link = Link->Flink) {
         PIRP Irp = CONTAINING_RECORD(Link, IRP, ThreadListEntry);
         PIO_STACK_LOCATION First = (PIO_STACK_LOCATION)(Irp + 1) + Irp->StackCount - 1;
-        if (File == NULL || First->FileObject == File) {
+        if ((File == NULL || First->FileObject == File) && (Block == NULL || Irp->UserIosb == Block)) {
             IoCancelIrp(Irp);
+            Found = TRUE;
         }
     }
-    KeLeaveCriticalRegion();
+    KeUnlockShared(&Thread->IrpLock);
+    return Found;
 }
 
 void IoRundownThread(void)
@@ -372,7 +438,7 @@ void IoRundownThread(void)
     }
     KeInitializeEvent(&Gone, NotificationEvent, FALSE);
     Thread->IrpsGone = &Gone;
-    IoCancelThreadRequests(NULL);
+    IoCancelRequests(Thread, NULL, NULL);
     while (!IsListEmpty(&Thread->IrpList)) { /* when it is seen empty here, the event may have been missed: no harm */
         KeWaitForSingleObject(&Gone, Executive, KernelMode, FALSE, NULL);
     }
@@ -384,15 +450,14 @@ void IoRundownThread(void)
 /*
  * A control request for a device that the caller has a pointer to: it sends it with IoCallDriver, and waits for Event if that
  * returns STATUS_PENDING. The IRP is freed, and the output copied, when it is completed: the caller does not touch it again.
- * IoStatusBlock, Event and the buffers are the kernel's, and stay until then. NULL: out of memory, or a method that is not
- * there. Differs: no thread's end cancels it. PASSIVE_LEVEL. (WDK page of the name)
+ * IoStatusBlock, Event and the buffers are the kernel's, and stay until then. NULL: out of memory. Differs: no thread's end cancels it. PASSIVE_LEVEL. (WDK page of the name)
  */
 PIRP IoBuildDeviceIoControlRequest(ULONG IoControlCode, PDEVICE_OBJECT DeviceObject, PVOID InputBuffer, ULONG InputBufferLength,
                                    PVOID OutputBuffer, ULONG OutputBufferLength, BOOLEAN InternalDeviceIoControl, PKEVENT Event,
                                    PIO_STATUS_BLOCK IoStatusBlock)
 {
     ULONG Method = METHOD_FROM_CTL_CODE(IoControlCode);
-    PIRP Irp = Method == METHOD_BUFFERED || Method == METHOD_NEITHER ? IoAllocateIrp(DeviceObject->StackSize, FALSE) : NULL;
+    PIRP Irp = IoAllocateIrp(DeviceObject->StackSize, FALSE);
 
     PAGED_CODE();
     if (Irp == NULL) {
@@ -406,8 +471,8 @@ PIRP IoBuildDeviceIoControlRequest(ULONG IoControlCode, PDEVICE_OBJECT DeviceObj
     PIO_STACK_LOCATION Stack = IoGetNextIrpStackLocation(Irp);
     Stack->MajorFunction = InternalDeviceIoControl ? IRP_MJ_INTERNAL_DEVICE_CONTROL : IRP_MJ_DEVICE_CONTROL;
     IopDescribeControl(Stack, IoControlCode, InputBuffer, InputBufferLength, OutputBufferLength);
-    if (Method == METHOD_BUFFERED &&
-        !NT_SUCCESS(IopMakeSystemBuffer(Irp, InputBuffer, InputBufferLength, OutputBuffer, OutputBufferLength))) {
+    if (!NT_SUCCESS(IopAttachControl(Irp, Method, InputBuffer, InputBufferLength, OutputBuffer, OutputBufferLength))) {
+        IopFreeBuffers(Irp);
         IoFreeIrp(Irp);
         return NULL;
     }

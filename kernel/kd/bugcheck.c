@@ -275,6 +275,7 @@ void KdBugCheck(ULONG Code, ULONG64 P1, ULONG64 P2, ULONG64 P3, ULONG64 P4, PKTR
         DbgPrint("%s\n", Message);
     }
     KdpPrintAll(Frame);
+    KdpCallCallbacks();
     KdpEnterDebugger(Code, Frame);
     ArchDebugExit(KDP_EXIT_BUGCHECK);
 }
@@ -283,6 +284,7 @@ void KdReportHang(ULONG Processor, const char *What, PKTRAP_FRAME Frame)
 {
     KdpBegin(CLOCK_WATCHDOG_TIMEOUT, (ULONG64[4]){Processor}, What, Frame);
     KdpPrintAll(Frame);
+    KdpCallCallbacks();
     KdpEnterDebugger(CLOCK_WATCHDOG_TIMEOUT, Frame);
     ArchDebugExit(KDP_EXIT_HANG);
 }

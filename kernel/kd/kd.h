@@ -126,6 +126,9 @@ void KdCheckPriorities(struct _KPRCB *Prcb, struct _KTHREAD *Thread, ULONG64 Qua
 #define KI_ASSERT(Condition, Format, ...) ((void)0)
 #endif
 
+/* A routine at [Base, Base + Size) that is registered for bug checks; NULL: none. Any IRQL. */
+const void *KdFindCallback(const void *Base, SIZE_T Size);
+
 /* ---- What the machine calls (ArchHandlers: arch.h has the contracts) ---- */
 
 BOOLEAN KdHandleDebugTrap(PKTRAP_FRAME Frame);

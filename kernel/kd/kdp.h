@@ -25,19 +25,7 @@ extern void (*KdpSink)(const char *Text, SIZE_T Length);
 bool KdpDebuggerTakesNmi(PKTRAP_FRAME Frame);
 void KdpEnterDebugger(ULONG Code, PKTRAP_FRAME Frame);
 
-/* "thread 0x... (4.8)" (bugcheck.c) */
-void KdpPrintThread(PKTHREAD Thread);
-/* From here on the kernel's own are known; how many. */
-ULONG KdpInitializeSymbols(void);
-
-/* The newest Count trace records of each processor, newest first. (trace.c) */
-void KdpPrintTrace(ULONG Count);
-
-#if DBG
-/* "KeFoo+0x12 < DriverEntry+0x34": return addresses up to the first 0. (heldlocks.c) */
-void KdpPrintPlaces(const ULONG64 *Place, ULONG Count);
-
-/* A lock (0: free) for what the lock checks keep: unlike others it is not checked itself. Interrupts are off while it is
+/* A lock (0: free) of kd's own: unlike others it is not checked itself. Interrupts are off while it is
    held. */
 static inline bool KdpAcquireRaw(volatile UCHAR *Lock)
 {
@@ -53,6 +41,21 @@ static inline void KdpReleaseRaw(volatile UCHAR *Lock, bool Enabled)
     __atomic_store_n(Lock, 0, __ATOMIC_RELEASE);
     ArchRestoreInterrupts(Enabled);
 }
+
+/* Drivers' routines, after the report. (callbacks.c) */
+void KdpCallCallbacks(void);
+
+/* "thread 0x... (4.8)" (bugcheck.c) */
+void KdpPrintThread(PKTHREAD Thread);
+/* From here on the kernel's own are known; how many. */
+ULONG KdpInitializeSymbols(void);
+
+/* The newest Count trace records of each processor, newest first. (trace.c) */
+void KdpPrintTrace(ULONG Count);
+
+#if DBG
+/* "KeFoo+0x12 < DriverEntry+0x34": return addresses up to the first 0. (heldlocks.c) */
+void KdpPrintPlaces(const ULONG64 *Place, ULONG Count);
 
 #define KDP_STACK_SIZE 0x4000 /* no frame is further from its caller's */
 

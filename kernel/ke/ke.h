@@ -92,7 +92,8 @@ struct _KTHREAD {
     KAPC_STATE SavedApcState;           /* while it is attached: what it had before it was */
     PKAPC_STATE OriginalApcState;       /* (t) which of the two is that of its own process */
     LIST_ENTRY MutantListHead;          /* (o) mutants that it owns */
-    LIST_ENTRY IrpList;                 /* (o) in a critical region: requests that it has made and does not wait for */
+    EX_PUSH_LOCK IrpLock;
+    LIST_ENTRY IrpList;                 /* requests that it has made in user mode; (o) changes it, with IrpLock, which others hold to read */
     PRKEVENT IrpsGone;                  /* (o) its end waits for the list to become empty; NULL: it does not */
     PKPROCESS Process;                  /* (c) */
     struct _SEH_FRAME *ExceptionList;   /* (o) innermost structured-exception block */

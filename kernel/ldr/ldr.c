@@ -399,6 +399,13 @@ static bool LdrpFindTimer(const EX_MODULE *Image, PEX_LEFTOVER Left)
     return Timer != NULL;
 }
 
+static bool LdrpFindBugCheckCallback(const EX_MODULE *Image, PEX_LEFTOVER Left)
+{
+    Left->Routine = KdFindCallback(Image->Base, Image->Size);
+    RtlPrint(Left->What, sizeof(Left->What), "a bug-check callback");
+    return Left->Routine != NULL;
+}
+
 static bool LdrpFindDevice(PLDR_MODULE Module, PEX_LEFTOVER Left)
 {
     RtlPrint(Left->What, sizeof(Left->What), "a device");
@@ -414,6 +421,7 @@ static void LdrpCheckLeftovers(PLDR_MODULE Module, bool Last)
     PEX_MODULE Image = &Module->Image;
 
     if (PsFindLeftover(Image, &Left) || IoFindLeftover(Image, &Left) || ObFindLeftover(Image, &Left) ||
+        LdrpFindBugCheckCallback(Image, &Left) ||
         (Last && (LdrpFindDevice(Module, &Left) || LdrpFindTimer(Image, &Left)))) {
         KdBugCheck(DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS, (ULONG64)Image->Base, Image->Size,
                    (ULONG64)Left.Routine, 0, NULL, "module %s is gone and has left behind: %s%s%s", Module->Name, Left.What,
@@ -431,6 +439,7 @@ static void LdrpDiscard(PLDR_MODULE Module)
     ExWaitForRundownProtectionRelease(&Module->Image.Rundown);
     KeFlushQueuedDpcs();
     LdrpCheckLeftovers(Module, true); /* what its last calls and DPCs have set, connected or registered, too */
+    MmReportPool(Module->Image.Base, Module->Image.Size, Module->Name);
 
     LdrpAcquire();
     LdrpUnlinkModule(Module);

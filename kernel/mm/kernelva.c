@@ -63,12 +63,22 @@ static void MiUnmapKernelPages(ULONG_PTR Start, SIZE_T Pages)
     }
 }
 
-/* Fresh frames at [Start, Start + Pages pages). On failure nothing stays mapped. */
-static NTSTATUS MiMapKernelPages(ULONG_PTR Start, SIZE_T Pages)
+/* The next frame to map: a fresh one, or the next of those given, with a reference more. 0: no memory. */
+static ULONG64 MiNextFrame(const PFN_NUMBER *Given, SIZE_T Index)
+{
+    if (Given == NULL) {
+        return MmAllocatePage(FALSE);
+    }
+    MiReferencePage(Given[Index] << PAGE_SHIFT);
+    return Given[Index] << PAGE_SHIFT;
+}
+
+/* Frames at [Start, Start + Pages pages): fresh ones, or those Given. On failure nothing stays mapped. */
+static NTSTATUS MiMapKernelPages(ULONG_PTR Start, SIZE_T Pages, const PFN_NUMBER *Given)
 {
     NTSTATUS Status = MiPrepareTables(Start, Pages);
     for (SIZE_T i = 0; NT_SUCCESS(Status) && i < Pages; i++) {
-        ULONG64 Frame = MmAllocatePage(FALSE);
+        ULONG64 Frame = MiNextFrame(Given, i);
         if (Frame == 0) {
             MiUnmapKernelPages(Start, i);
             return STATUS_NO_MEMORY;
@@ -121,10 +131,10 @@ static BOOLEAN MiCanBeBacked(SIZE_T Pages)
     return Pages < Statistics.FreePages;
 }
 
-PVOID MiAllocateRange(PMI_WINDOW Window, SIZE_T Pages)
+static PVOID MiMapRange(PMI_WINDOW Window, SIZE_T Pages, const PFN_NUMBER *Given)
 {
     static const MI_REGION Empty;
-    PMI_REGION Range = MiCanBeBacked(Pages) ? MiAllocateRegion(&Empty) : NULL;
+    PMI_REGION Range = Given != NULL || MiCanBeBacked(Pages) ? MiAllocateRegion(&Empty) : NULL;
 
     if (Range == NULL) {
         return NULL;
@@ -134,11 +144,21 @@ PVOID MiAllocateRange(PMI_WINDOW Window, SIZE_T Pages)
         return NULL;
     }
     ULONG_PTR Base = Range->Start;
-    if (!NT_SUCCESS(MiMapKernelPages(Base, Pages))) {
+    if (!NT_SUCCESS(MiMapKernelPages(Base, Pages, Given))) {
         MiForgetRange(Window, Base, Pages);
         return NULL;
     }
     return (PVOID)Base;
+}
+
+PVOID MiAllocateRange(PMI_WINDOW Window, SIZE_T Pages)
+{
+    return MiMapRange(Window, Pages, NULL);
+}
+
+PVOID MiMapFrames(const PFN_NUMBER *Frame, SIZE_T Pages)
+{
+    return MiMapRange(&MiLargeWindow, Pages, Frame);
 }
 
 /* The addresses are taken again only after all processors have forgotten them. */
@@ -238,7 +258,7 @@ static PVOID MiMakeStack(void)
         return NULL;
     }
     ULONG_PTR Top = MiSlotAddress(Slot) + MI_STACK_SLOT;
-    if (!NT_SUCCESS(MiMapKernelPages(Top - KERNEL_STACK_SIZE, MI_STACK_PAGES))) {
+    if (!NT_SUCCESS(MiMapKernelPages(Top - KERNEL_STACK_SIZE, MI_STACK_PAGES, NULL))) {
         MiReturnSlot(Slot);
         return NULL;
     }

@@ -56,7 +56,10 @@ typedef struct _MI_PAGE {
             ULONG Pages;
         };
     };
-    void *FreeList; /* Slab: free blocks, linked through their first word; (class lock) */
+    union {
+        void *FreeList; /* Slab: free blocks, linked through their first word; (class lock) */
+        void *Caller;   /* Large: who has allocated it (debug) */
+    };
 } MI_PAGE, *PMI_PAGE;
 
 C_ASSERT(sizeof(MI_PAGE) == 32);
@@ -94,6 +97,10 @@ void MiFreeFrames(ULONG64 Physical, SIZE_T Count);
 /* MmReleasePage for many. */
 void MiReleasePages(const ULONG64 *Physical, ULONG Count);
 void MiDrainPageCaches(void);
+#if DBG
+/* The frame of RAM above this one that has a descriptor; 0: no more. No lock: one that gets its descriptor meanwhile may be missed. */
+ULONG64 MiNextPage(ULONG64 Physical);
+#endif
 
 /* Fault injection: TRUE when this allocation is to fail. */
 typedef enum _MI_FAIL_KIND { MiFailPool, MiFailPages } MI_FAIL_KIND;
@@ -163,6 +170,8 @@ void MiInitializeKernelRanges(void);
 /* Pages fresh frames, readable and writable, an unmapped page on either side. NULL when memory or addresses are out. <= DISPATCH. */
 PVOID MiAllocateRange(PMI_WINDOW Window, SIZE_T Pages);
 void MiFreeRange(PMI_WINDOW Window, PVOID Base, SIZE_T Pages);
+/* The same with these frames, in MiLargeWindow: each gets a reference, which MiFreeRange drops. */
+PVOID MiMapFrames(const PFN_NUMBER *Frame, SIZE_T Pages);
 void MiTrimStacks(void);
 void MiQueryKernelRanges(MM_STATISTICS *Statistics);
 

@@ -43,6 +43,16 @@ void MmTrimCaches(void);
 /* Debug builds: does the address lie in a small block that is in use? Its tag, and the offset in it. (KdHooks) */
 BOOLEAN MmDescribePool(const void *Address, PULONG Tag, SIZE_T *Offset);
 
+/* MmProbeAndLockPages with a status. */
+NTSTATUS MmLockPages(PMDL Mdl, KPROCESSOR_MODE Mode, LOCK_OPERATION Operation);
+/* Debug builds: names in the log, by tag, the pool blocks that the code at [Base, Base + Size), of this name, has allocated and
+   nobody has freed. It does not run any more. */
+#if DBG
+void MmReportPool(const void *Base, SIZE_T Size, const char *Name);
+#else
+#define MmReportPool(Base, Size, Name) ((void)0)
+#endif
+
 /* ---- Kernel stacks and ranges ---- */
 
 #define KERNEL_STACK_SIZE 0x4000

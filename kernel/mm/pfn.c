@@ -560,6 +560,31 @@ void MiInitializePages(PBOOT_INFORMATION Boot)
     MiEarlyEnd = 0;
 }
 
+#if DBG
+/* The descriptors of fresh chunks have not been made yet, and holes between RAM have none. */
+static BOOLEAN MiChunkIsKnown(ULONG64 Chunk)
+{
+    ULONG64 Physical;
+    ULONG Flags;
+
+    for (ULONG i = 0; i < MiFreshRuns; i++) {
+        if (Chunk >= MiFresh[i].Next && Chunk < MiFresh[i].End) {
+            return FALSE;
+        }
+    }
+    return ArchQueryPage(ArchKernelPageTables(), (ULONG_PTR)MiPageOf(Chunk * MI_CHUNK_BYTES), &Physical, &Flags);
+}
+
+ULONG64 MiNextPage(ULONG64 Physical)
+{
+    Physical += PAGE_SIZE;
+    while (Physical < MiPhysicalEnd && Physical % MI_CHUNK_BYTES == 0 && !MiChunkIsKnown(Physical / MI_CHUNK_BYTES)) {
+        Physical += MI_CHUNK_BYTES;
+    }
+    return Physical < MiPhysicalEnd ? Physical : 0;
+}
+#endif
+
 /* Frames that move between caches and lists change no count here: the sum is exact when nobody allocates meanwhile. */
 void MmQueryFrames(MM_STATISTICS *Statistics)
 {

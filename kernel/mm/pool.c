@@ -4,7 +4,7 @@
  * above 2 KiB are whole pages. Which of the two a block is, its page's descriptor tells, so that a block carries no header
  * in release builds. In debug builds:
  *
- *      block ->  MI_POOL_HEADER   tag, size, state (in use or free, mixed with the address)
+ *      block ->  MI_POOL_HEADER   tag, size, state (in use or free, mixed with the address), who has allocated it
  *      caller -> Size bytes       0xCD when new, 0xDD when free
  *                red zone         0xFB up to the end of the block, 16 bytes at least
  *
@@ -21,13 +21,14 @@
 typedef struct _MI_POOL_HEADER {
     ULONG Tag;
     ULONG Size;
-    ULONG64 State;
+    ULONG State;
+    ULONG Caller; /* the lower half of the address: code lies in the highest 4 GiB */
 } MI_POOL_HEADER, *PMI_POOL_HEADER;
 
 #define MI_HEADER_BYTES sizeof(MI_POOL_HEADER)
 #define MI_RED_BYTES    16
-#define MI_STATE_IN_USE 0x4c4f4f5045535500ULL
-#define MI_STATE_FREE   0x4c4f4f5045455246ULL
+#define MI_STATE_IN_USE 0x45535500u
+#define MI_STATE_FREE   0x45455246u
 #define MI_FILL_NEW     0xCD
 #define MI_FILL_FREE    0xDD
 #define MI_FILL_RED     0xFB
@@ -122,7 +123,7 @@ static void MiMarkSlab(UCHAR *Page, ULONG Bytes)
 {
     memset(Page, MI_FILL_FREE, PAGE_SIZE);
     for (UCHAR *Block = Page; Block + Bytes <= Page + PAGE_SIZE; Block += Bytes) {
-        ((PMI_POOL_HEADER)Block)->State = MI_STATE_FREE ^ (ULONG64)Block;
+        ((PMI_POOL_HEADER)Block)->State = MI_STATE_FREE ^ (ULONG)(ULONG64)Block;
     }
 }
 
@@ -131,12 +132,12 @@ static PVOID MiMarkAllocated(PVOID Block, ULONG Bytes, SIZE_T Size, ULONG Tag)
     PMI_POOL_HEADER Header = Block;
     UCHAR *P = (UCHAR *)(Header + 1);
 
-    if (Header->State != (MI_STATE_FREE ^ (ULONG64)Block)) {
+    if (Header->State != (MI_STATE_FREE ^ (ULONG)(ULONG64)Block)) {
         KdBugCheck(BAD_POOL_HEADER, 0x20, (ULONG64)P, Header->State, 0, NULL,
                    "free pool block %p: header overwritten", P);
     }
     MiCheckFill(P, (UCHAR *)Block + Bytes, MI_FILL_FREE, P, 0, "written to after it was freed");
-    *Header = (MI_POOL_HEADER){Tag, (ULONG)Size, MI_STATE_IN_USE ^ (ULONG64)Block};
+    *Header = (MI_POOL_HEADER){Tag, (ULONG)Size, MI_STATE_IN_USE ^ (ULONG)(ULONG64)Block, 0};
     memset(P, MI_FILL_NEW, Size);
     memset(P + Size, MI_FILL_RED, (UCHAR *)Block + Bytes - (P + Size));
     MiCountTag(Tag, (LONG64)Size);
@@ -151,10 +152,10 @@ static PVOID MiMarkFreed(PVOID P, ULONG Bytes, ULONG Tag)
     if (((ULONG_PTR)Block & (PAGE_SIZE - 1)) % Bytes != 0) {
         MiBadFree(MI_BAD_FREE_ADDRESS, P, 0, Tag, "no block begins here");
     }
-    if (Header->State == (MI_STATE_FREE ^ (ULONG64)Block)) {
+    if (Header->State == (MI_STATE_FREE ^ (ULONG)(ULONG64)Block)) {
         MiBadFree(MI_BAD_FREE_TWICE, P, Header->Tag, Tag, "freed twice");
     }
-    if (Header->State != (MI_STATE_IN_USE ^ (ULONG64)Block)) {
+    if (Header->State != (MI_STATE_IN_USE ^ (ULONG)(ULONG64)Block)) {
         KdBugCheck(BAD_POOL_HEADER, 0x20, (ULONG64)P, Header->State, Tag, NULL,
                    "pool block %p: header overwritten, by whoever owns the block before it?", P);
     }
@@ -163,7 +164,7 @@ static PVOID MiMarkFreed(PVOID P, ULONG Bytes, ULONG Tag)
                 "written to beyond its end");
     MiCountTag(Header->Tag, -(LONG64)Header->Size);
     memset(P, MI_FILL_FREE, Block + Bytes - (UCHAR *)P);
-    Header->State = MI_STATE_FREE ^ (ULONG64)Block;
+    Header->State = MI_STATE_FREE ^ (ULONG)(ULONG64)Block;
     return Block;
 }
 
@@ -183,6 +184,7 @@ static void MiMarkLargeFreed(UCHAR *P, SIZE_T Size, SIZE_T Pages, ULONG Tag)
 }
 #else
 #define MiMarkSlab(Page, Bytes)                   ((void)0)
+#define MiMarkCaller(P, Caller)                   (P)
 #define MiMarkAllocated(Block, Bytes, Size, Tag)  (Block)
 #define MiMarkFreed(P, Bytes, Tag)                (P)
 #define MiMarkLargeAllocated(P, Size, Pages, Tag) ((void)0)
@@ -423,6 +425,77 @@ static NOINLINE void MiFreeLarge(PVOID P, ULONG Tag)
     MiReturnPages(P, Page, Page->Pages);
 }
 
+/* ---- Who has allocated what (debug) ---- */
+
+#if DBG
+#define MI_LEFT_TAGS 8
+
+typedef struct _MI_LEFT {
+    ULONG Tag, Blocks; /* Blocks 0: unused */
+    SIZE_T Bytes;
+} MI_LEFT;
+
+static inline BOOLEAN MiIsSmall(const void *P)
+{
+    ULONG64 Physical = (ULONG_PTR)P - (ULONG_PTR)ArchPhysicalToVirtual(0);
+
+    return Physical < MiPhysicalEnd && MiPageOf(Physical)->Type == MiPageSlab;
+}
+
+static PVOID MiMarkCaller(PVOID P, PVOID Caller)
+{
+    if (P == NULL) {
+        return NULL;
+    }
+    if (MiIsSmall(P)) {
+        ((PMI_POOL_HEADER)P - 1)->Caller = (ULONG)(ULONG_PTR)Caller;
+    } else {
+        MiPageOfBlock(P)->Caller = Caller;
+    }
+    return P;
+}
+
+/* Under its tag; under the last one that finds a place when there are too many. */
+static void MiCountLeft(MI_LEFT *Left, ULONG Tag, SIZE_T Bytes)
+{
+    ULONG i = 0;
+
+    while (i < MI_LEFT_TAGS - 1 && Left[i].Blocks != 0 && Left[i].Tag != Tag) {
+        i++;
+    }
+    Left[i] = (MI_LEFT){Tag, Left[i].Blocks + 1, Left[i].Bytes + Bytes};
+}
+
+static void MiCountLeftInSlab(MI_LEFT *Left, UCHAR *Page, ULONG Bytes, const void *Base, SIZE_T Size)
+{
+    for (UCHAR *Block = Page; Block + Bytes <= Page + PAGE_SIZE; Block += Bytes) {
+        const MI_POOL_HEADER *Header = (const void *)Block;
+        if (Header->State == (MI_STATE_IN_USE ^ (ULONG)(ULONG64)Block) && Header->Caller - (ULONG)(ULONG_PTR)Base < Size) {
+            MiCountLeft(Left, Header->Tag, Header->Size);
+        }
+    }
+}
+
+/* Without locks: the blocks that are meant do not change any more, and a look at another one at a bad moment finds another's address. */
+void MmReportPool(const void *Base, SIZE_T Size, const char *Name)
+{
+    MI_LEFT Left[MI_LEFT_TAGS] = {{0}};
+
+    for (ULONG64 Physical = MiNextPage(0); Physical != 0; Physical = MiNextPage(Physical)) {
+        const MI_PAGE *Page = MiPageOf(Physical);
+        if (Page->Type == MiPageSlab) {
+            MiCountLeftInSlab(Left, ArchPhysicalToVirtual(Physical), MiClassBytes[Page->Order], Base, Size);
+        } else if (Page->Type == MiPageLarge && (ULONG_PTR)Page->Caller - (ULONG_PTR)Base < Size) {
+            MiCountLeft(Left, Page->Tag, Page->Bytes);
+        }
+    }
+    for (ULONG i = 0; i < MI_LEFT_TAGS && Left[i].Blocks != 0; i++) {
+        DbgPrint("module %s is gone and has not freed: %u blocks of pool, %I64u bytes, tag '%.4s'\n", Name, Left[i].Blocks,
+                 (ULONG64)Left[i].Bytes, (const char *)&Left[i].Tag);
+    }
+}
+#endif
+
 /* ---- The documented routines ---- */
 
 static inline PVOID MiAllocatePool(SIZE_T Size, ULONG Tag)
@@ -477,9 +550,9 @@ static NOINLINE PVOID MiAllocateWithExtras(ULONG PoolType, SIZE_T Size, ULONG Ta
 PVOID ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
 {
     if (MI_UNLIKELY(PoolType & MI_TYPE_EXTRAS)) {
-        return MiAllocateWithExtras(PoolType, NumberOfBytes, Tag);
+        return MiMarkCaller(MiAllocateWithExtras(PoolType, NumberOfBytes, Tag), _ReturnAddress());
     }
-    return MiAllocatePool(NumberOfBytes, Tag);
+    return MiMarkCaller(MiAllocatePool(NumberOfBytes, Tag), _ReturnAddress());
 }
 EXPORT(ExAllocatePoolWithTag);
 
@@ -512,7 +585,7 @@ PVOID ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag)
     if (P != NULL && (Flags & POOL_FLAG_UNINITIALIZED) == 0) {
         memset(P, 0, NumberOfBytes);
     }
-    return P;
+    return MiMarkCaller(P, _ReturnAddress());
 }
 EXPORT(ExAllocatePool2);
 
@@ -555,7 +628,7 @@ BOOLEAN MmDescribePool(const void *Address, PULONG Tag, SIZE_T *Offset)
         const MI_POOL_HEADER *Header = (const void *)((const UCHAR *)Address - Within);
         *Tag = Header->Tag;
         *Offset = Within - sizeof(*Header);
-        return Within >= sizeof(*Header) && Header->State == (MI_STATE_IN_USE ^ (ULONG64)Header);
+        return Within >= sizeof(*Header) && Header->State == (MI_STATE_IN_USE ^ (ULONG)(ULONG64)Header);
     }
 #endif
     return FALSE;

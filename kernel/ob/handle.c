@@ -48,13 +48,12 @@ static PVOID ObpPseudoObject(HANDLE Handle)
     return NULL;
 }
 
-/* There is no security, so asking generally gives everything. */
-static ACCESS_MASK ObpMapAccess(POBJECT_TYPE Type, ACCESS_MASK Access)
+ACCESS_MASK ObMapAccess(POBJECT_TYPE Type, ACCESS_MASK Access)
 {
-    if (Access & (GENERIC_ALL | GENERIC_READ | GENERIC_WRITE | GENERIC_EXECUTE | MAXIMUM_ALLOWED)) {
-        return Type->Routines.ValidAccess;
-    }
-    return Access & Type->Routines.ValidAccess;
+    const GENERIC_MAPPING *Meaning = &Type->Routines.Access;
+
+    RtlMapGenericMask(&Access, Meaning);
+    return Access & MAXIMUM_ALLOWED ? Meaning->GenericAll : Access & Meaning->GenericAll;
 }
 
 /* ---- Opening ---- */
@@ -126,7 +125,7 @@ void ObpCancelHandle(const OBP_NEW_HANDLE *New)
 
 void ObpFillHandle(const OBP_NEW_HANDLE *New, PVOID Object, ACCESS_MASK Access, ULONG Attributes)
 {
-    ObpSetEntry(New->Entry, Object, ObpMapAccess(ObpType(Object), Access), Attributes & OBP_KEPT_ATTRIBUTES);
+    ObpSetEntry(New->Entry, Object, ObMapAccess(ObpType(Object), Access), Attributes & OBP_KEPT_ATTRIBUTES);
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* first the entry, then Ended */
     if (New->Table->Ended) {
         ObpCloseHandle(New->Table, New->Handle, KernelMode, TRUE); /* the process's end has perhaps not seen it */
@@ -158,7 +157,7 @@ static NTSTATUS ObpInsertFiltered(OBP_FILTERING *Filtering, PHANDLE_TABLE Table,
                                   PHANDLE Handle)
 {
     Filtering->KernelHandle = (Attributes & OBJ_KERNEL_HANDLE) != 0;
-    ACCESS_MASK Left = ObpFilterBefore(Filtering, Object, ObpMapAccess(ObpType(Object), Access));
+    ACCESS_MASK Left = ObpFilterBefore(Filtering, Object, ObMapAccess(ObpType(Object), Access));
     NTSTATUS Status = ObpInsertHandle(Table, Object, Left, Attributes, Handle);
     ObpFilterAfter(Filtering, Object, Status, Left);
     return Status;
@@ -231,7 +230,7 @@ static NTSTATUS ObpReferencePseudo(PVOID Object, POBJECT_TYPE Type, PVOID *Resul
     }
     ObfReferenceObject(Object);
     if (Information != NULL) {
-        *Information = (OBJECT_HANDLE_INFORMATION){.GrantedAccess = ObpType(Object)->Routines.ValidAccess};
+        *Information = (OBJECT_HANDLE_INFORMATION){.GrantedAccess = ObpType(Object)->Routines.Access.GenericAll};
     }
     *Result = Object;
     return STATUS_SUCCESS;
@@ -241,7 +240,7 @@ static NTSTATUS ObpReferencePseudo(PVOID Object, POBJECT_TYPE Type, PVOID *Resul
    when the answer is not yes at once. */
 static inline bool ObpGrants(PVOID Object, ACCESS_MASK Granted, ACCESS_MASK Access)
 {
-    return (Access & ~Granted) == 0 || (ObpMapAccess(ObpType(Object), Access) & ~Granted) == 0;
+    return (Access & ~Granted) == 0 || (ObMapAccess(ObpType(Object), Access) & ~Granted) == 0;
 }
 
 /* The object cannot go while its entry is locked: that has a reference. */

@@ -40,9 +40,11 @@ ULONG ObTypeObjectCount(POBJECT_TYPE Type)
     return (ULONG)Type->Objects;
 }
 
-BOOLEAN ObIsWaitable(PVOID Object)
+PVOID ObWaitObject(PVOID Object)
 {
-    return ObpType(Object)->Routines.Waitable;
+    const OB_TYPE_ROUTINES *Type = &ObpType(Object)->Routines;
+
+    return Type->Waitable ? Add2Ptr(Object, Type->WaitOffset) : NULL;
 }
 
 /* ---- Birth ---- */

@@ -592,6 +592,24 @@ NTSTATUS ObQueryNameString(PVOID Object, POBJECT_NAME_INFORMATION ObjectNameInfo
 }
 EXPORT(ObQueryNameString);
 
+/* ---- The names in a directory ---- */
+
+void ObVisitNames(PVOID Directory, ULONG First, bool (*Visit)(PVOID Context, PCUNICODE_STRING Name, const char *Type), PVOID Context)
+{
+    bool More = true;
+    ULONG Number = 0;
+
+    KeLockShared(&ObpNameLock);
+    for (ULONG i = 0; i < OBP_BUCKETS && More; i++) {
+        for (POBP_NAME Name = ((POBP_DIRECTORY)Directory)->Bucket[i]; Name != NULL && More; Name = Name->Next) {
+            if (ObpHeader(Name->Object)->PointerCount != 0 && Number++ >= First) {
+                More = Visit(Context, &Name->Text, ObTypeName(Name->Object));
+            }
+        }
+    }
+    KeUnlockShared(&ObpNameLock);
+}
+
 /* ---- Symbolic links ---- */
 
 NTSTATUS ObCreateSymbolicLink(PUNICODE_STRING Target, PVOID *Link)
@@ -622,14 +640,17 @@ static const OB_TYPE_ROUTINES ObpDirectoryRoutines = {
     .Name = "Directory",
     .PoolTag = 'riDO',
     .BodySize = sizeof(OBP_DIRECTORY),
-    .ValidAccess = DIRECTORY_ALL_ACCESS,
+    .Access = {DIRECTORY_QUERY | DIRECTORY_TRAVERSE | STANDARD_RIGHTS_READ,
+               DIRECTORY_CREATE_OBJECT | DIRECTORY_CREATE_SUBDIRECTORY | STANDARD_RIGHTS_WRITE,
+               DIRECTORY_QUERY | DIRECTORY_TRAVERSE | STANDARD_RIGHTS_EXECUTE, DIRECTORY_ALL_ACCESS},
 };
 
 static const OB_TYPE_ROUTINES ObpLinkRoutines = {
     .Name = "SymbolicLink",
     .PoolTag = 'kniL',
     .BodySize = sizeof(OBP_LINK),
-    .ValidAccess = SYMBOLIC_LINK_ALL_ACCESS,
+    .Access = {SYMBOLIC_LINK_QUERY | STANDARD_RIGHTS_READ, STANDARD_RIGHTS_WRITE, SYMBOLIC_LINK_QUERY | STANDARD_RIGHTS_EXECUTE,
+               SYMBOLIC_LINK_ALL_ACCESS},
     .Delete = ObpDeleteLink,
 };
 

@@ -27,8 +27,9 @@ typedef struct _OB_TYPE_ROUTINES {
     const char *Name; /* of \ObjectTypes, too */
     ULONG PoolTag;
     SIZE_T BodySize;
-    ACCESS_MASK ValidAccess;
-    BOOLEAN Waitable; /* the body starts with a DISPATCHER_HEADER */
+    GENERIC_MAPPING Access;  /* what the generic rights mean; GenericAll: all rights that there are */
+    BOOLEAN Waitable;        /* the body has a DISPATCHER_HEADER, WaitOffset bytes from its start */
+    USHORT WaitOffset;
     BOOLEAN Filtered; /* ObRegisterCallbacks takes it */
     /* After a handle to it was closed; PASSIVE; may be NULL. */
     void (*Close)(PVOID Object, ULONG HandlesLeft);
@@ -90,6 +91,9 @@ extern POBJECT_TYPE ObDirectoryType, ObSymbolicLinkType;
 /* A link, not named yet, to a path, which becomes the object's (RtlFreeUnicodeString), also on failure. */
 NTSTATUS ObCreateSymbolicLink(PUNICODE_STRING Target, PVOID *Link);
 PCUNICODE_STRING ObSymbolicLinkTarget(PVOID Link);
+/* Calls Visit for the names in a directory, from the one numbered First on, until it returns FALSE or there are no more. Names keep their
+   numbers as long as none is made or taken away. The name lock is held. */
+void ObVisitNames(PVOID Directory, ULONG First, bool (*Visit)(PVOID Context, PCUNICODE_STRING Name, const char *Type), PVOID Context);
 
 /* Is a routine of the module still registered with a callback object, or for handles (ObRegisterCallbacks)? PASSIVE. */
 bool ObFindLeftover(const EX_MODULE *Module, PEX_LEFTOVER Left);
@@ -115,8 +119,7 @@ static inline PHANDLE_TABLE ObCurrentHandleTable(void)
 extern PVOID (*ObCurrentProcess)(void);
 extern PVOID (*ObCurrentThread)(void);
 
-/* A handle in Table: references the object itself. Access: any generic right, or MAXIMUM_ALLOWED, means all
-   rights of the type. Attributes: OBJ_INHERIT, OBJ_PROTECT_CLOSE, OBJ_KERNEL_HANDLE (then Table is ignored).
+/* A handle in Table: references the object itself. Access may have generic rights. Attributes: OBJ_INHERIT, OBJ_PROTECT_CLOSE, OBJ_KERNEL_HANDLE (then Table is ignored).
    STATUS_PROCESS_IS_TERMINATING, STATUS_INSUFFICIENT_RESOURCES. */
 #define OBJ_PROTECT_CLOSE 1
 NTSTATUS ObInsertHandle(PHANDLE_TABLE Table, PVOID Object, ACCESS_MASK Access, ULONG Attributes,
@@ -141,7 +144,11 @@ NTSTATUS ObReferenceHandle(PHANDLE_TABLE Table, HANDLE Handle, ACCESS_MASK Acces
 /* Copies inheritable handles, same values, to a new table that nobody else knows. On failure those copied
    stay. */
 NTSTATUS ObDuplicateHandles(PHANDLE_TABLE Source, PHANDLE_TABLE Target);
-BOOLEAN ObIsWaitable(PVOID Object);
+/* What is waited for where the object is: its header, or another one in it. NULL: nobody can wait for it. */
+PVOID ObWaitObject(PVOID Object);
+/* Generic rights turned into those of the type that they mean, and rights that it does not have left out. MAXIMUM_ALLOWED gives
+   all, for there is no security. */
+ACCESS_MASK ObMapAccess(POBJECT_TYPE Type, ACCESS_MASK Access);
 
 /* ---- Client ids: a table of its own; holds no reference; values multiples of 4, first 4, never reused while
    the object lives ---- */

@@ -16,7 +16,8 @@ static const OB_TYPE_ROUTINES SvcEventRoutines = {
     .Name = "Event",
     .PoolTag = 'nevE',
     .BodySize = sizeof(KEVENT),
-    .ValidAccess = EVENT_ALL_ACCESS,
+    .Access = {EVENT_QUERY_STATE | STANDARD_RIGHTS_READ, EVENT_MODIFY_STATE | STANDARD_RIGHTS_WRITE,
+               SYNCHRONIZE | STANDARD_RIGHTS_EXECUTE, EVENT_ALL_ACCESS},
     .Waitable = TRUE,
 };
 

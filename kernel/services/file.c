@@ -6,20 +6,10 @@
 #include "kernel/rtl/export.h"
 #include "kernel/services/services.h"
 #include "ps/ps.h"
+#include "sync/pushlock.h"
 #include <ntapi.h>
 
 /* ---- Opening ---- */
-
-/* What generic rights mean for files. */
-static ACCESS_MASK SvcMapAccess(ACCESS_MASK Access)
-{
-    ACCESS_MASK Mapped = Access & FILE_ALL_ACCESS;
-
-    Mapped |= Access & GENERIC_READ ? FILE_GENERIC_READ : 0;
-    Mapped |= Access & GENERIC_WRITE ? FILE_GENERIC_WRITE : 0;
-    Mapped |= Access & GENERIC_EXECUTE ? FILE_GENERIC_EXECUTE : 0;
-    return Mapped | (Access & (GENERIC_ALL | MAXIMUM_ALLOWED) ? FILE_ALL_ACCESS : 0);
-}
 
 static NTSTATUS SvcReturnStatus(PIO_STATUS_BLOCK Block, NTSTATUS Result, ULONG_PTR Information, KPROCESSOR_MODE Mode)
 {
@@ -46,7 +36,7 @@ static NTSTATUS SvcOpenFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJE
                             PIO_STATUS_BLOCK IoStatusBlock, IO_OPEN *Open)
 {
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
-    ACCESS_MASK Access = SvcMapAccess(DesiredAccess);
+    ACCESS_MASK Access = ObMapAccess(*IoFileObjectType, DesiredAccess);
     EX_OBJECT_ATTRIBUTES Attributes;
     PVOID File;
 
@@ -177,7 +167,8 @@ NTSTATUS NtWriteFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine
 
 /*
  * Sends a control code with its buffers to the device; the handle needs the rights that the code names. METHOD_BUFFERED; with
- * METHOD_NEITHER the driver gets the caller's addresses as they are; direct: STATUS_NOT_IMPLEMENTED. All else as NtReadFile.
+ * METHOD_NEITHER the driver gets the caller's addresses as they are; with the two direct ones it gets the output's pages, locked,
+ * as an MDL. All else as NtReadFile.
  * PASSIVE_LEVEL. (WDK page of the name)
  */
 NTSTATUS NtDeviceIoControlFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
@@ -284,12 +275,40 @@ NTSTATUS NtCancelIoFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock)
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    IoCancelThreadRequests(File);
+    IoCancelRequests(ArchCurrentThread(), File, NULL);
     ObDereferenceObject(File);
     return SvcReturnStatus(IoStatusBlock, STATUS_SUCCESS, 0, Mode);
 }
 
-/* ---- Who asks ---- */
+/* No thread enters or leaves the process meanwhile; the drivers' cancel routines, at DISPATCH_LEVEL, wait for nobody. */
+static bool SvcCancelInProcess(PEPROCESS Process, PFILE_OBJECT File, PIO_STATUS_BLOCK Block)
+{
+    bool Found = false;
+
+    KeLockShared(&Process->Lock);
+    for (PLIST_ENTRY Link = Process->ThreadListHead.Flink; Link != &Process->ThreadListHead; Link = Link->Flink) {
+        Found |= IoCancelRequests(&CONTAINING_RECORD(Link, ETHREAD, ThreadListEntry)->Tcb, File, Block);
+    }
+    KeUnlockShared(&Process->Lock);
+    return Found;
+}
+
+/* The same for what all threads of the calling process have asked for on the file, requests that they wait for included. With
+   IoRequestToCancel: only for what was asked with that status block. STATUS_NOT_FOUND: there is no such request; it may have been
+   answered just now. Differs: requests of kernel-mode callers are not found. PASSIVE. (WDK page of CancelIoEx) */
+NTSTATUS NtCancelIoFileEx(HANDLE FileHandle, PIO_STATUS_BLOCK IoRequestToCancel, PIO_STATUS_BLOCK IoStatusBlock)
+{
+    KPROCESSOR_MODE Mode = ExGetPreviousMode();
+    PFILE_OBJECT File;
+    NTSTATUS Status = ObReferenceObjectByHandle(FileHandle, 0, *IoFileObjectType, Mode, (PVOID *)&File, NULL);
+
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    Status = SvcCancelInProcess(PsGetCurrentProcess(), File, IoRequestToCancel) ? STATUS_SUCCESS : STATUS_NOT_FOUND;
+    ObDereferenceObject(File);
+    return SvcReturnStatus(IoStatusBlock, Status, 0, Mode);
+}
 
 /* ---- The console's mode ---- */
 

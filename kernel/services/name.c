@@ -39,6 +39,108 @@ NTSTATUS NtOpenDirectoryObject(PHANDLE DirectoryHandle, ACCESS_MASK DesiredAcces
     return SvcOpenByName(DirectoryHandle, DesiredAccess, ObjectAttributes, ObDirectoryType);
 }
 
+#define SVC_LIST_TAG  'tsLS'
+#define SVC_MAX_LIST  0x20000 /* bytes of one answer: more than the longest name needs */
+
+/* The answer as it grows: entries from the front, their strings, which the entries know by offset yet, from the back. */
+typedef struct _SVC_LIST {
+    POBJECT_DIRECTORY_INFORMATION Entry;
+    ULONG Size, Count;
+    ULONG Strings; /* bytes of them */
+    BOOLEAN Single;
+    ULONG Missing; /* what the first one that has found no place would have needed in all; 0: there was none */
+} SVC_LIST;
+
+static PWCHAR SvcPutString(SVC_LIST *List, PUNICODE_STRING String, USHORT Length)
+{
+    List->Strings += Length + sizeof(WCHAR);
+    ULONG Offset = List->Size - List->Strings;
+    *String = (UNICODE_STRING){Length, Length + sizeof(WCHAR), (PWCHAR)(ULONG_PTR)Offset};
+    return Add2Ptr(List->Entry, Offset);
+}
+
+static bool SvcListName(PVOID Context, PCUNICODE_STRING Name, const char *Type)
+{
+    SVC_LIST *List = Context;
+    ULONG TypeLength = (ULONG)strlen(Type);
+    ULONG Needed = (List->Count + 2) * sizeof(*List->Entry) + List->Strings + Name->Length + (TypeLength + 2) * sizeof(WCHAR);
+
+    if (Needed > List->Size || (List->Single && List->Count == 1)) {
+        List->Missing = Needed;
+        return false;
+    }
+    POBJECT_DIRECTORY_INFORMATION Entry = &List->Entry[List->Count++];
+    RtlCopyMemory(SvcPutString(List, &Entry->Name, Name->Length), Name->Buffer, Name->Length);
+    PWCHAR Text = SvcPutString(List, &Entry->TypeName, (USHORT)(TypeLength * sizeof(WCHAR)));
+    for (ULONG i = 0; i < TypeLength; i++) {
+        Text[i] = (WCHAR)Type[i];
+    }
+    return true;
+}
+
+/* An empty entry, then the strings: the answer as somebody sees it who reads it at Buffer. Returns its size. */
+static ULONG SvcCloseList(SVC_LIST *List, PVOID Buffer)
+{
+    ULONG Start = List->Size - List->Strings, Front = (List->Count + 1) * sizeof(*List->Entry);
+
+    for (ULONG i = 0; i < List->Count; i++) {
+        List->Entry[i].Name.Buffer = Add2Ptr(Buffer, (ULONG_PTR)List->Entry[i].Name.Buffer - Start + Front);
+        List->Entry[i].TypeName.Buffer = Add2Ptr(Buffer, (ULONG_PTR)List->Entry[i].TypeName.Buffer - Start + Front);
+    }
+    RtlMoveMemory(Add2Ptr(List->Entry, Front), Add2Ptr(List->Entry, Start), List->Strings);
+    return Front + List->Strings;
+}
+
+static NTSTATUS SvcReturnList(SVC_LIST *List, PVOID Buffer, PULONG ReturnLength, KPROCESSOR_MODE Mode)
+{
+    ULONG Size = List->Count != 0 ? SvcCloseList(List, Buffer) : List->Missing;
+    NTSTATUS Status = List->Count != 0 ? ExCopyOut(Buffer, List->Entry, Size, Mode) : STATUS_SUCCESS;
+
+    if (NT_SUCCESS(Status) && ReturnLength != NULL) {
+        Status = ExCopyOut(ReturnLength, &Size, sizeof(Size), Mode);
+    }
+    if (!NT_SUCCESS(Status) || (List->Count != 0 && (List->Missing == 0 || List->Single))) {
+        return Status;
+    }
+    return List->Count != 0 ? STATUS_MORE_ENTRIES : List->Missing != 0 ? STATUS_BUFFER_TOO_SMALL : STATUS_NO_MORE_ENTRIES;
+}
+
+/*
+ * Names in a directory and their objects' types: entries, an empty one at the end, with their strings behind them. The right DIRECTORY_QUERY.
+ * *Context says with which name to go on, and is moved on; RestartScan: with the first. A name that comes or goes between two calls may
+ * shift the others. ReturnSingleEntry: one. *ReturnLength: the answer's size. STATUS_MORE_ENTRIES: others did not fit;
+ * STATUS_BUFFER_TOO_SMALL: not even one did, *ReturnLength says what it needs; STATUS_NO_MORE_ENTRIES. PASSIVE. (WDK page of the name)
+ */
+NTSTATUS NtQueryDirectoryObject(HANDLE DirectoryHandle, PVOID Buffer, ULONG Length, BOOLEAN ReturnSingleEntry, BOOLEAN RestartScan,
+                                PULONG Context, PULONG ReturnLength)
+{
+    KPROCESSOR_MODE Mode = ExGetPreviousMode();
+    SVC_LIST List = {.Size = Length < SVC_MAX_LIST ? Length & ~7u : SVC_MAX_LIST, .Single = ReturnSingleEntry};
+    ULONG First;
+    PVOID Directory;
+    NTSTATUS Status = ExCopyIn(&First, Context, sizeof(First), Mode);
+
+    if (NT_SUCCESS(Status)) {
+        Status = ObReferenceObjectByHandle(DirectoryHandle, DIRECTORY_QUERY, ObDirectoryType, Mode, &Directory, NULL);
+    }
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    First = RestartScan ? 0 : First;
+    List.Entry = ExAllocatePool2(POOL_FLAG_NON_PAGED, List.Size + sizeof(*List.Entry), SVC_LIST_TAG);
+    if (List.Entry == NULL) {
+        ObDereferenceObject(Directory);
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    ObVisitNames(Directory, First, SvcListName, &List);
+    ObDereferenceObject(Directory);
+    Status = SvcReturnList(&List, Buffer, ReturnLength, Mode);
+    ExFreePoolWithTag(List.Entry, SVC_LIST_TAG);
+    First += List.Count;
+    NTSTATUS Written = NT_ERROR(Status) ? Status : ExCopyOut(Context, &First, sizeof(First), Mode);
+    return NT_SUCCESS(Written) ? Status : Written;
+}
+
 /* ---- Symbolic links ---- */
 
 static NTSTATUS SvcCreateLink(PUNICODE_STRING LinkTarget, KPROCESSOR_MODE Mode, PVOID *Link)

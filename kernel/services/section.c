@@ -331,7 +331,8 @@ void SvcInitializeSections(void)
         .Name = "Section",
         .PoolTag = 'ceSS',
         .BodySize = sizeof(SVC_SECTION),
-        .ValidAccess = SECTION_ALL_ACCESS | SYNCHRONIZE,
+        .Access = {SECTION_QUERY | SECTION_MAP_READ | STANDARD_RIGHTS_READ, SECTION_MAP_WRITE | STANDARD_RIGHTS_WRITE,
+                   SECTION_MAP_EXECUTE | STANDARD_RIGHTS_EXECUTE, SECTION_ALL_ACCESS | SYNCHRONIZE},
         .Delete = SvcDeleteSection,
     };
     SvcCreateType(&Section, &SvcSectionType);

@@ -65,8 +65,8 @@ NTSTATUS SvcQueryState(HANDLE Handle, ACCESS_MASK Access, POBJECT_TYPE Type, con
                        void (*Fill)(PVOID Data, PVOID Object), ULONG Size);
 /* The object to be waited for, referenced, and the captured time-out. */
 NTSTATUS SvcBeginWait(HANDLE Handle, PVOID *Object, PLARGE_INTEGER Captured, PLARGE_INTEGER *Timeout);
-/* A wait on behalf of the caller; what it raises (a mutant that was acquired too often) becomes its status. */
-NTSTATUS SvcWait(ULONG Count, PVOID *Objects, WAIT_TYPE Type, BOOLEAN Alertable, PLARGE_INTEGER Timeout,
+/* A wait for what ObWaitObject has given, on behalf of the caller; what it raises (a mutant that was acquired too often) becomes its status. */
+NTSTATUS SvcWait(ULONG Count, PVOID *Headers, WAIT_TYPE Type, BOOLEAN Alertable, PLARGE_INTEGER Timeout,
                  PKWAIT_BLOCK Blocks);
 /* Types of objects. After ObInitialize. A type that cannot be made is a bug check. */
 void SvcCreateType(const OB_TYPE_ROUTINES *Routines, POBJECT_TYPE *Type);

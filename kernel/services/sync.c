@@ -343,7 +343,8 @@ NTSTATUS NtSignalAndWaitForSingleObject(HANDLE SignalHandle, HANDLE WaitHandle, 
     }
     Status = SvcSignal(SignalHandle);
     if (NT_SUCCESS(Status)) {
-        Status = SvcWait(1, &Object, WaitAny, Alertable, Timeout, NULL);
+        PVOID Header = ObWaitObject(Object);
+        Status = SvcWait(1, &Header, WaitAny, Alertable, Timeout, NULL);
     }
     ObDereferenceObject(Object);
     return Status;
@@ -365,7 +366,8 @@ void SvcInitializeSync(void)
         .Name = "Mutant",
         .PoolTag = 'tuMS',
         .BodySize = sizeof(KMUTANT),
-        .ValidAccess = MUTANT_ALL_ACCESS,
+        .Access = {MUTANT_QUERY_STATE | STANDARD_RIGHTS_READ, STANDARD_RIGHTS_WRITE,
+                   SYNCHRONIZE | STANDARD_RIGHTS_EXECUTE, MUTANT_ALL_ACCESS},
         .Waitable = TRUE,
         .Delete = SvcDeleteMutant,
     };
@@ -373,7 +375,8 @@ void SvcInitializeSync(void)
         .Name = "Semaphore",
         .PoolTag = 'meSS',
         .BodySize = sizeof(KSEMAPHORE),
-        .ValidAccess = SEMAPHORE_ALL_ACCESS,
+        .Access = {SEMAPHORE_QUERY_STATE | STANDARD_RIGHTS_READ, SEMAPHORE_MODIFY_STATE | STANDARD_RIGHTS_WRITE,
+                   SYNCHRONIZE | STANDARD_RIGHTS_EXECUTE, SEMAPHORE_ALL_ACCESS},
         .Waitable = TRUE,
     };
     SvcCreateType(&Mutant, &SvcMutantType);

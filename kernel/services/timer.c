@@ -212,7 +212,8 @@ void SvcInitializeTimers(void)
         .Name = "Timer",
         .PoolTag = 'miTS',
         .BodySize = sizeof(SVC_TIMER),
-        .ValidAccess = TIMER_ALL_ACCESS,
+        .Access = {TIMER_QUERY_STATE | STANDARD_RIGHTS_READ, TIMER_MODIFY_STATE | STANDARD_RIGHTS_WRITE,
+                   SYNCHRONIZE | STANDARD_RIGHTS_EXECUTE, TIMER_ALL_ACCESS},
         .Waitable = TRUE,
         .Delete = SvcDeleteTimer,
     };

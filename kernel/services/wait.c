@@ -7,12 +7,12 @@
 
 #define SVC_WAIT_TAG 'tiaW'
 
-/* The object of a handle with the right SYNCHRONIZE, referenced; it is what is waited for. */
+/* The object of a handle with the right SYNCHRONIZE, referenced. */
 static NTSTATUS SvcReferenceWaitable(HANDLE Handle, PVOID *Object)
 {
     NTSTATUS Status = ObReferenceObjectByHandle(Handle, SYNCHRONIZE, NULL, ExGetPreviousMode(), Object, NULL);
 
-    if (NT_SUCCESS(Status) && !ObIsWaitable(*Object)) {
+    if (NT_SUCCESS(Status) && ObWaitObject(*Object) == NULL) {
         ObDereferenceObject(*Object);
         return STATUS_OBJECT_TYPE_MISMATCH;
     }
@@ -25,22 +25,22 @@ NTSTATUS SvcBeginWait(HANDLE Handle, PVOID *Object, PLARGE_INTEGER Captured, PLA
     return NT_SUCCESS(Status) ? SvcReferenceWaitable(Handle, Object) : Status;
 }
 
-NTSTATUS SvcWait(ULONG Count, PVOID *Objects, WAIT_TYPE Type, BOOLEAN Alertable, PLARGE_INTEGER Timeout,
+NTSTATUS SvcWait(ULONG Count, PVOID *Headers, WAIT_TYPE Type, BOOLEAN Alertable, PLARGE_INTEGER Timeout,
                  PKWAIT_BLOCK Blocks)
 {
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
     volatile NTSTATUS Status;
     _SEH2_TRY {
-        Status = Count == 1 ? KeWaitForSingleObject(Objects[0], UserRequest, Mode, Alertable, Timeout)
-                            : KeWaitForMultipleObjects(Count, Objects, Type, UserRequest, Mode, Alertable, Timeout, Blocks);
+        Status = Count == 1 ? KeWaitForSingleObject(Headers[0], UserRequest, Mode, Alertable, Timeout)
+                            : KeWaitForMultipleObjects(Count, Headers, Type, UserRequest, Mode, Alertable, Timeout, Blocks);
     } _SEH2_EXCEPT(EXCEPTION_EXECUTE_HANDLER) {
         Status = _SEH2_GetExceptionCode();
     } _SEH2_END;
     return Status;
 }
 
-/* As KeWaitForSingleObject; and STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED without SYNCHRONIZE,
-   STATUS_OBJECT_TYPE_MISMATCH for what cannot be waited for. PASSIVE. (WDK page of the name) */
+/* As KeWaitForSingleObject; a file is signalled when a request on it that had no event is answered. And STATUS_INVALID_HANDLE,
+   STATUS_ACCESS_DENIED without SYNCHRONIZE, STATUS_OBJECT_TYPE_MISMATCH for what cannot be waited for. PASSIVE. (WDK page of the name) */
 NTSTATUS NtWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER Timeout)
 {
     LARGE_INTEGER Captured;
@@ -49,7 +49,8 @@ NTSTATUS NtWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER 
     if (!NT_SUCCESS(Status)) {
         return Status;
     }
-    Status = SvcWait(1, &Object, WaitAny, Alertable, Timeout, NULL);
+    PVOID Header = ObWaitObject(Object);
+    Status = SvcWait(1, &Header, WaitAny, Alertable, Timeout, NULL);
     ObDereferenceObject(Object);
     return Status;
 }
@@ -60,6 +61,7 @@ typedef struct _SVC_WAIT {
     ULONG Count; /* of Object: those that are referenced */
     HANDLE Handle[MAXIMUM_WAIT_OBJECTS];
     PVOID Object[MAXIMUM_WAIT_OBJECTS];
+    PVOID Header[MAXIMUM_WAIT_OBJECTS]; /* theirs */
     KWAIT_BLOCK Block[MAXIMUM_WAIT_OBJECTS];
 } SVC_WAIT, *PSVC_WAIT;
 
@@ -69,7 +71,10 @@ static NTSTATUS SvcReferenceAll(PSVC_WAIT Wait, ULONG Count)
 
     while (Wait->Count < Count && NT_SUCCESS(Status)) {
         Status = SvcReferenceWaitable(Wait->Handle[Wait->Count], &Wait->Object[Wait->Count]);
-        Wait->Count += NT_SUCCESS(Status);
+        if (NT_SUCCESS(Status)) {
+            Wait->Header[Wait->Count] = ObWaitObject(Wait->Object[Wait->Count]);
+            Wait->Count++;
+        }
     }
     return Status;
 }
@@ -125,7 +130,7 @@ NTSTATUS NtWaitForMultipleObjects(ULONG Count, HANDLE *Handles, WAIT_TYPE WaitTy
     if (NT_SUCCESS(Status)) {
         Status = WaitType == WaitAll && SvcHasDuplicates(Wait)
                      ? STATUS_INVALID_PARAMETER_MIX
-                     : SvcWait(Count, Wait->Object, WaitType, Alertable, Timeout, Wait->Block);
+                     : SvcWait(Count, Wait->Header, WaitType, Alertable, Timeout, Wait->Block);
     }
     SvcFreeWait(Wait);
     return Status;

@@ -51,6 +51,9 @@
 
 #include "abi.h"
 
+#undef min /* functions here */
+#undef max
+
 #define __user
 
 extern PS_SUBSYSTEM_ROUTINES kernel; /* the kernel's table */

@@ -184,7 +184,6 @@ static PCSTR TestRequests(VOID)
     KTEST_CHECK(Ask(File, IOCTL_WARN, Input, 16, Output, 16, &Information) == STATUS_BUFFER_OVERFLOW);
     KTEST_CHECK(Information == 4 && memcmp(Output, "abcd\0", 5) == 0); /* a warning: its bytes are copied */
     KTEST_CHECK(Ask(File, IOCTL_FAIL, "xyz", 3, Output, 16, &Information) == STATUS_UNSUCCESSFUL && Output[0] == 'a');
-    KTEST_CHECK(Ask(File, IOCTL_DIRECT, Input, 16, Output, 16, &Information) == STATUS_NOT_IMPLEMENTED);
     KTEST_CHECK(Ask(File, 0x12345678, Input, 16, Output, 16, &Information) == STATUS_INVALID_DEVICE_REQUEST);
     KTEST_CHECK(ZwWriteFile(File, NULL, NULL, NULL, &Block, Input, 10, NULL, NULL) == STATUS_SUCCESS && Block.Information == 10);
     KTEST_CHECK(ZwReadFile(File, NULL, NULL, NULL, &Block, Output, 16, NULL, NULL) == STATUS_SUCCESS && Block.Information == 10);
@@ -237,6 +236,48 @@ static PCSTR TestAsynchronous(VOID)
     return NULL;
 }
 
+/* The caller's pages in place of a buffer: three pages of pool, input and output lengths of 0, reads and writes. */
+static PCSTR TestDirect(VOID)
+{
+    const ULONG Size = 3 * PAGE_SIZE - 100;
+    ULONG_PTR Information;
+    IO_STATUS_BLOCK Block;
+    HANDLE File, Direct;
+    PUCHAR Buffer = ExAllocatePoolWithTag(NonPagedPoolNx, 3 * PAGE_SIZE, 'tseT');
+    KTEST_CHECK(Buffer != NULL && Open(&File, DEVICES_NAME) == STATUS_SUCCESS && Open(&Direct, DIRECT_NAME) == STATUS_SUCCESS);
+    RtlZeroMemory(Buffer, 3 * PAGE_SIZE);
+    KTEST_CHECK(Ask(File, IOCTL_DIRECT, "abc", 3, Buffer + 50, Size, &Information) == STATUS_SUCCESS && Information == Size);
+    KTEST_CHECK(Buffer[49] == 0 && Buffer[50] == 'a' && Buffer[50 + Size - 1] == "abc"[(Size - 1) % 3] && Buffer[50 + Size] == 0);
+    KTEST_CHECK(Ask(File, IOCTL_DIRECT, "abc", 3, NULL, 0, &Information) == STATUS_SUCCESS && Information == 0);
+    RtlFillMemory(Buffer, 3 * PAGE_SIZE, 2);
+    KTEST_CHECK(Ask(File, IOCTL_SUM, NULL, 0, Buffer + 1, Size, &Information) == STATUS_SUCCESS && Information == 2 * Size);
+    KTEST_CHECK(ZwWriteFile(Direct, NULL, NULL, NULL, &Block, Buffer, Size, NULL, NULL) == STATUS_SUCCESS && Block.Information == 2 * Size);
+    KTEST_CHECK(ZwReadFile(Direct, NULL, NULL, NULL, &Block, Buffer, Size, NULL, NULL) == STATUS_SUCCESS && Block.Information == Size);
+    KTEST_CHECK(Buffer[0] == DIRECT_FILL && Buffer[Size - 1] == DIRECT_FILL && Buffer[Size] == 2);
+    KTEST_CHECK(Ask(File, IOCTL_DIRECT, "a", 1, (PVOID)0x1000, 4, &Information) == STATUS_ACCESS_VIOLATION);
+    ZwClose(File);
+    ZwClose(Direct);
+    ExFreePoolWithTag(Buffer, 'tseT');
+    return NULL;
+}
+
+/* Without an event of its own a request signals the file. */
+static PCSTR TestWaitForFile(VOID)
+{
+    IO_STATUS_BLOCK Block = {.Status = STATUS_PENDING};
+    LARGE_INTEGER Zero = {.QuadPart = 0};
+    ULONG Input = 42, Output = 0;
+    HANDLE File;
+    KTEST_CHECK(OpenWith(&File, DEVICES_NAME, 0) == STATUS_SUCCESS);
+    KTEST_CHECK(ZwDeviceIoControlFile(File, NULL, NULL, NULL, &Block, IOCTL_HOLD, &Input, 4, &Output, 4) == STATUS_PENDING);
+    KTEST_CHECK(ZwWaitForSingleObject(File, FALSE, &Zero) == STATUS_TIMEOUT);
+    KTEST_CHECK(ReleaseHeld(Extension()) == 1);
+    KTEST_CHECK(ZwWaitForSingleObject(File, FALSE, NULL) == STATUS_SUCCESS && Block.Status == STATUS_SUCCESS && Output == 42);
+    KTEST_CHECK(ZwWaitForSingleObject(File, FALSE, &Zero) == STATUS_SUCCESS); /* as a notification event */
+    ZwClose(File);
+    return NULL;
+}
+
 /* ---- IRPs of drivers ---- */
 
 static PCSTR TestBuildControl(VOID)
@@ -260,7 +301,10 @@ static PCSTR TestBuildControl(VOID)
         KTEST_CHECK(Block.Status == STATUS_SUCCESS && Block.Information == 4 && Output == Input);
         Output = 0;
     }
-    KTEST_CHECK(IoBuildDeviceIoControlRequest(IOCTL_DIRECT, Device, NULL, 0, NULL, 0, FALSE, &Event, &Block) == NULL);
+    KeInitializeEvent(&Event, NotificationEvent, FALSE);
+    PIRP Direct = IoBuildDeviceIoControlRequest(IOCTL_DIRECT, Device, &Input, 4, &Output, 4, FALSE, &Event, &Block);
+    KTEST_CHECK(Direct != NULL && Direct->MdlAddress != NULL && MmGetMdlVirtualAddress(Direct->MdlAddress) == &Output);
+    KTEST_CHECK(IoCallDriver(Device, Direct) == STATUS_SUCCESS && Block.Information == 4 && Output == Input);
     ObDereferenceObject(File);
     KTEST_CHECK(Extension()->Counts.Closes == Closes + 1 && Extension()->Counts.Cleanups == Cleanups + 1);
     return NULL;
@@ -486,9 +530,13 @@ VOID RunDeviceTests(PDRIVER_OBJECT Driver)
     KtestRun("devices.requests of the kernel", TestRequests);
     KtestRun("devices.more than fits", TestTooMuch);
     KtestRun("devices.asynchronous files", TestAsynchronous);
+    KtestRun("devices.direct requests", TestDirect);
+    KtestRun("devices.waits for files", TestWaitForFile);
     KtestRun("devices.control requests of drivers", TestBuildControl);
     KtestRun("devices.IRPs of drivers", TestOwnIrps);
     KtestRun("devices.two drivers on one IRP", TestTwoLocations);
     KtestRun("devices.cancellation against completion", TestCancelRace);
     KtestRun("devices.one request at a time", TestStartIo);
+    RunMdlTests();
+    RunQueueTests();
 }

@@ -11,8 +11,10 @@ typedef struct _EXTENSION {
     ULONG StoredLength;
 } EXTENSION, *PEXTENSION;
 
-extern PDEVICE_OBJECT TestDevice, AloneDevice;
+extern PDEVICE_OBJECT TestDevice, AloneDevice, DirectDevice;
 NTSTATUS MakeDevices(PDRIVER_OBJECT Driver);
 VOID DeleteDevices(VOID);
 VOID RunDeviceTests(PDRIVER_OBJECT Driver);
+VOID RunMdlTests(VOID);
+VOID RunQueueTests(VOID);
 ULONG ReleaseHeld(PEXTENSION Extension);

@@ -5,7 +5,7 @@
  */
 #include "devices.h"
 
-PDEVICE_OBJECT TestDevice, AloneDevice;
+PDEVICE_OBJECT TestDevice, AloneDevice, DirectDevice;
 
 static NTSTATUS Complete(PIRP Irp, NTSTATUS Status, ULONG_PTR Information)
 {
@@ -34,8 +34,35 @@ static NTSTATUS Count(PDEVICE_OBJECT Device, PIRP Irp)
 
 /* ---- Data ---- */
 
+/* The caller's pages, wherever this runs. */
+static ULONG Fill(PIRP Irp, const UCHAR *Bytes, ULONG Count)
+{
+    PUCHAR Address = Irp->MdlAddress != NULL ? MmGetSystemAddressForMdlSafe(Irp->MdlAddress, NormalPagePriority) : NULL;
+    ULONG Size = Address != NULL ? MmGetMdlByteCount(Irp->MdlAddress) : 0;
+
+    for (ULONG i = 0; i < Size && Count != 0; i++) {
+        Address[i] = Bytes[i % Count];
+    }
+    return Size;
+}
+
+static ULONG Sum(PIRP Irp)
+{
+    const UCHAR *Address = Irp->MdlAddress != NULL ? MmGetSystemAddressForMdlSafe(Irp->MdlAddress, NormalPagePriority) : NULL;
+    ULONG Total = 0;
+
+    for (ULONG i = 0; Address != NULL && i < MmGetMdlByteCount(Irp->MdlAddress); i++) {
+        Total += Address[i];
+    }
+    return Total;
+}
+
 static NTSTATUS Read(PDEVICE_OBJECT Device, PIRP Irp)
 {
+    const UCHAR Byte = DIRECT_FILL;
+    if (Device == DirectDevice) {
+        return Complete(Irp, STATUS_SUCCESS, Fill(Irp, &Byte, 1));
+    }
     PEXTENSION Extension = Device->DeviceExtension;
     ULONG Length = IoGetCurrentIrpStackLocation(Irp)->Parameters.Read.Length;
     ULONG Size = Length < Extension->StoredLength ? Length : Extension->StoredLength;
@@ -48,6 +75,9 @@ static NTSTATUS Read(PDEVICE_OBJECT Device, PIRP Irp)
 
 static NTSTATUS Write(PDEVICE_OBJECT Device, PIRP Irp)
 {
+    if (Device == DirectDevice) {
+        return Complete(Irp, STATUS_SUCCESS, Sum(Irp));
+    }
     PEXTENSION Extension = Device->DeviceExtension;
     ULONG Length = IoGetCurrentIrpStackLocation(Irp)->Parameters.Write.Length;
 
@@ -121,8 +151,9 @@ ULONG ReleaseHeld(PEXTENSION Extension)
     while ((Irp = TakeHeld(Extension)) != NULL) {
         ULONG Input = IoGetCurrentIrpStackLocation(Irp)->Parameters.DeviceIoControl.InputBufferLength;
         ULONG Output = IoGetCurrentIrpStackLocation(Irp)->Parameters.DeviceIoControl.OutputBufferLength;
+        const UCHAR Byte = DIRECT_FILL;
         InterlockedDecrement(&Extension->Counts.Held);
-        Complete(Irp, STATUS_SUCCESS, Input < Output ? Input : Output);
+        Complete(Irp, STATUS_SUCCESS, Irp->MdlAddress != NULL ? Fill(Irp, &Byte, 1) : Input < Output ? Input : Output);
         Released++;
     }
     return Released;
@@ -158,7 +189,10 @@ static NTSTATUS Control(PDEVICE_OBJECT Device, PIRP Irp)
 
     switch (Stack->Parameters.DeviceIoControl.IoControlCode) {
     case IOCTL_ECHO: return Complete(Irp, STATUS_SUCCESS, Input < Output ? Input : Output);
+    case IOCTL_HOLD_DIRECT:
     case IOCTL_HOLD: return Hold(Extension, Irp);
+    case IOCTL_DIRECT: return Complete(Irp, STATUS_SUCCESS, Fill(Irp, Buffer, Input));
+    case IOCTL_SUM: return Complete(Irp, STATUS_SUCCESS, Sum(Irp));
     case IOCTL_RELEASE: return Complete(Irp, STATUS_SUCCESS, ReleaseHeld(Extension));
     case IOCTL_COUNTS:
         if (Output < sizeof(DEVICES_COUNTS)) {
@@ -207,6 +241,14 @@ NTSTATUS MakeDevices(PDRIVER_OBJECT Driver)
     if (NT_SUCCESS(Status)) {
         Status = IoCreateDevice(Driver, sizeof(EXTENSION), &Name, FILE_DEVICE_UNKNOWN, 0, TRUE, &AloneDevice);
     }
+    if (NT_SUCCESS(Status)) {
+        RtlInitUnicodeString(&Name, DIRECT_NAME);
+        Status = IoCreateDevice(Driver, sizeof(EXTENSION), &Name, FILE_DEVICE_UNKNOWN, 0, FALSE, &DirectDevice);
+    }
+    if (NT_SUCCESS(Status)) {
+        DirectDevice->Flags |= DO_DIRECT_IO;
+        DirectDevice->Flags &= ~DO_DEVICE_INITIALIZING;
+    }
     return Status;
 }
 
@@ -217,6 +259,7 @@ VOID DeleteDevices(VOID)
     IoDeleteSymbolicLink(&Link);
     IoDeleteDevice(TestDevice);
     IoDeleteDevice(AloneDevice);
+    IoDeleteDevice(DirectDevice);
 }
 
 static VOID Unload(PDRIVER_OBJECT Driver)

@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: MIT
 MODULE := devices
-SOURCES := driver.c devices.c
+SOURCES := mdl.c csq.c driver.c devices.c

@@ -81,7 +81,6 @@ static VOID DataAndRights(VOID)
     CHECK_SUCCESS(Ask(File, IOCTL_WHO, NULL, 0, &Id, sizeof(Id), &Io));
     CHECK_EQUAL(Id, (ULONG_PTR)NtCurrentTeb()->ClientId.UniqueProcess);
     CHECK_SUCCESS(Ask(File, IOCTL_GUARDED, NULL, 0, NULL, 0, &Io));
-    CHECK_STATUS(Ask(File, IOCTL_DIRECT, Text, 6, Back, 6, &Io), STATUS_NOT_IMPLEMENTED);
 
     CHECK_SUCCESS(OpenAs(&Weak, DEVICES_LINK, GENERIC_READ, FILE_SYNCHRONOUS_IO_NONALERT));
     CHECK_STATUS(NtWriteFile(Weak, NULL, NULL, NULL, &Io, Text, 6, NULL, NULL), STATUS_ACCESS_DENIED);
@@ -271,6 +270,203 @@ static VOID Asynchronous(VOID)
     NtClose(Event);
 }
 
+/* A file is signalled with the answer to a request that has no event. */
+static VOID WaitsForFiles(VOID)
+{
+    LARGE_INTEGER Zero = {.QuadPart = 0};
+    IO_STATUS_BLOCK Io = {.Status = STATUS_PENDING};
+    HANDLE File, Weak, Both[2];
+    CHECK_SUCCESS(OpenAs(&File, DEVICES_LINK, GENERIC_READ | GENERIC_WRITE, 0));
+    CHECK_SUCCESS(OpenAs(&Weak, DEVICES_LINK, FILE_READ_DATA, 0));
+    CHECK_STATUS(NtWaitForSingleObject(Weak, FALSE, &Zero), STATUS_ACCESS_DENIED); /* without SYNCHRONIZE */
+    CHECK_STATUS(NtWaitForSingleObject(File, FALSE, &Zero), STATUS_TIMEOUT);
+    CHECK_STATUS(Ask(File, IOCTL_HOLD, NULL, 0, NULL, 0, &Io), STATUS_PENDING);
+    CHECK_STATUS(NtWaitForSingleObject(File, FALSE, &Zero), STATUS_TIMEOUT);
+    CHECK_EQUAL(Release(), 1);
+    CHECK_SUCCESS(NtWaitForSingleObject(File, FALSE, NULL));
+    CHECK_SUCCESS(Io.Status);
+    /* together with an event, and the event of a request leaves the file alone */
+    CHECK_SUCCESS(NtCreateEvent(&Both[0], EVENT_ALL_ACCESS, NULL, SynchronizationEvent, FALSE));
+    Both[1] = File;
+    CHECK_STATUS(Ask(File, IOCTL_HOLD, NULL, 0, NULL, 0, &Io), STATUS_PENDING);
+    CHECK_STATUS(NtWaitForMultipleObjects(2, Both, WaitAny, FALSE, &Zero), STATUS_TIMEOUT);
+    CHECK_EQUAL(Release(), 1);
+    CHECK_STATUS(NtWaitForMultipleObjects(2, Both, WaitAny, FALSE, NULL), STATUS_WAIT_0 + 1);
+    CHECK_STATUS(Ask(File, IOCTL_HOLD, NULL, 0, NULL, 0, &Io), STATUS_PENDING);
+    IO_STATUS_BLOCK Other;
+    CHECK_SUCCESS(NtDeviceIoControlFile(File, Both[0], NULL, NULL, &Other, IOCTL_ECHO, NULL, 0, NULL, 0));
+    CHECK_SUCCESS(NtWaitForSingleObject(Both[0], FALSE, NULL));
+    CHECK_STATUS(NtWaitForSingleObject(File, FALSE, &Zero), STATUS_TIMEOUT);
+    CHECK_EQUAL(Release(), 1);
+    CHECK_SUCCESS(NtSignalAndWaitForSingleObject(Both[0], File, FALSE, NULL));
+    NtClose(Both[0]);
+    NtClose(Weak);
+    NtClose(File);
+}
+
+/* ---- NtCancelIoFileEx ---- */
+
+static VOID CancelsOthers(VOID)
+{
+    IO_STATUS_BLOCK Io[2], Other;
+    LONG Cancelled = Counts().Cancelled;
+    HANDLE Thread, File;
+    CHECK_SUCCESS(OpenAs(&File, DEVICES_LINK, GENERIC_READ, 0));
+    CHECK_STATUS(NtCancelIoFileEx(File, NULL, &Other), STATUS_NOT_FOUND);
+    CHECK_STATUS(Ask(File, IOCTL_HOLD, NULL, 0, NULL, 0, &Io[0]), STATUS_PENDING);
+    CHECK_STATUS(Ask(File, IOCTL_HOLD, NULL, 0, NULL, 0, &Io[1]), STATUS_PENDING);
+    CHECK_STATUS(NtCancelIoFileEx(File, &Other, &Other), STATUS_NOT_FOUND);
+    CHECK_SUCCESS(NtCancelIoFileEx(File, &Io[1], &Other)); /* one of the two */
+    CHECK_EQUAL(Counts().Held, 1);
+    CHECK_STATUS(Io[1].Status, STATUS_CANCELLED);
+    CHECK_SUCCESS(NtCancelIoFileEx(File, NULL, &Other));
+    CHECK_EQUAL(Counts().Held, 0);
+    CHECK_STATUS(NtCancelIoFileEx(File, NULL, (PVOID)1), STATUS_ACCESS_VIOLATION);
+    CHECK_STATUS(NtCancelIoFileEx(NtCurrentProcess(), NULL, &Other), STATUS_OBJECT_TYPE_MISMATCH);
+    NtClose(File);
+
+    /* what another thread waits for, on a synchronous file; NtCancelIoFile means the caller's alone */
+    CHECK_SUCCESS(Open(&HoldFile));
+    CHECK_SUCCESS(CreateThread(HoldInThread, NULL, &Thread));
+    AwaitHeld(1);
+    CHECK_SUCCESS(NtCancelIoFile(HoldFile, &Other));
+    CHECK_EQUAL(Counts().Held, 1);
+    CHECK_SUCCESS(NtCancelIoFileEx(HoldFile, NULL, &Other));
+    CHECK_SUCCESS(NtWaitForSingleObject(Thread, FALSE, NULL));
+    CHECK_STATUS(HoldStatus, STATUS_CANCELLED);
+    NtClose(Thread);
+    NtClose(HoldFile);
+    CHECK_EQUAL(Counts().Cancelled, Cancelled + 3);
+}
+
+static HANDLE RaceFile;
+static volatile ULONG RaceStop;
+
+/* Cancels whatever there is, again and again. */
+static VOID KeepCancelling(PVOID Argument)
+{
+    IO_STATUS_BLOCK Io;
+    while (!RaceStop) {
+        NtCancelIoFileEx(RaceFile, NULL, &Io);
+    }
+}
+
+/* Each request is answered once, cancelled or not, while others cancel it, release it, and the asker takes its answer. */
+static VOID CancelRace(VOID)
+{
+    ULONG Answered = 0, Gone = 0;
+    HANDLE Thread;
+    CHECK_SUCCESS(OpenAs(&RaceFile, DEVICES_LINK, GENERIC_READ, 0));
+    RaceStop = 0;
+    CHECK_SUCCESS(CreateThread(KeepCancelling, NULL, &Thread));
+    for (ULONG i = 0; i < 500; i++) {
+        IO_STATUS_BLOCK Io = {.Status = STATUS_PENDING};
+        NTSTATUS Status = Ask(RaceFile, IOCTL_HOLD, NULL, 0, NULL, 0, &Io);
+        CHECK(Status == STATUS_PENDING || Status == STATUS_CANCELLED);
+        if (i % 2 == 0) {
+            Release();
+        }
+        CHECK_SUCCESS(NtWaitForSingleObject(RaceFile, FALSE, NULL));
+        Answered += Io.Status == STATUS_SUCCESS;
+        Gone += Io.Status == STATUS_CANCELLED;
+    }
+    RaceStop = 1;
+    CHECK_SUCCESS(NtWaitForSingleObject(Thread, FALSE, NULL));
+    CHECK_EQUAL(Answered + Gone, 500);
+    CHECK_EQUAL(Counts().Held, 0);
+    NtClose(Thread);
+    NtClose(RaceFile);
+}
+
+/* ---- Direct I/O ---- */
+
+static PUCHAR Allocate(SIZE_T Size)
+{
+    PVOID Base = NULL;
+    NTSTATUS Status = NtAllocateVirtualMemory(NtCurrentProcess(), &Base, 0, &Size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+    return NT_SUCCESS(Status) ? Base : NULL;
+}
+
+static VOID Free(PVOID Base)
+{
+    SIZE_T Size = 0;
+    NtFreeVirtualMemory(NtCurrentProcess(), &Base, &Size, MEM_RELEASE);
+}
+
+static VOID Direct(VOID)
+{
+    PUCHAR Pages = Allocate(0x4000);
+    IO_STATUS_BLOCK Io;
+    HANDLE File, Device;
+    PVOID Base = Pages;
+    SIZE_T Size = 0x4000;
+    ULONG Old;
+    CHECK(Pages != NULL);
+    CHECK_SUCCESS(Open(&File));
+    CHECK_SUCCESS(OpenAs(&Device, DIRECT_NAME, GENERIC_READ | GENERIC_WRITE, FILE_SYNCHRONOUS_IO_NONALERT));
+    CHECK_SUCCESS(Ask(File, IOCTL_DIRECT, "xyz", 3, Pages + 100, 0x3000, &Io));
+    CHECK_EQUAL(Io.Information, 0x3000);
+    CHECK(Pages[99] == 0 && Pages[100] == 'x' && Pages[0x1000] == "xyz"[(0x1000 - 100) % 3] && Pages[0x3063] == "xyz"[0x2fff % 3] && Pages[0x3064] == 0);
+    memset(Pages, 3, 0x4000);
+    CHECK_SUCCESS(Ask(File, IOCTL_SUM, NULL, 0, Pages + 1, 0x3800, &Io));
+    CHECK_EQUAL(Io.Information, 3 * 0x3800);
+    CHECK_SUCCESS(NtWriteFile(Device, NULL, NULL, NULL, &Io, Pages + 5, 0x2000, NULL, NULL));
+    CHECK_EQUAL(Io.Information, 3 * 0x2000);
+    CHECK_SUCCESS(NtReadFile(Device, NULL, NULL, NULL, &Io, Pages + 5, 0x2000, NULL, NULL));
+    CHECK(Pages[4] == 3 && Pages[5] == DIRECT_FILL && Pages[0x2004] == DIRECT_FILL && Pages[0x2005] == 3);
+    CHECK_SUCCESS(NtReadFile(Device, NULL, NULL, NULL, &Io, NULL, 0, NULL, NULL));
+    /* what may be read, and not written */
+    CHECK_SUCCESS(NtProtectVirtualMemory(NtCurrentProcess(), &Base, &Size, PAGE_READONLY, &Old));
+    CHECK_STATUS(Ask(File, IOCTL_DIRECT, "xyz", 3, Pages, 0x3000, &Io), STATUS_ACCESS_VIOLATION);
+    CHECK_STATUS(NtReadFile(Device, NULL, NULL, NULL, &Io, Pages, 8, NULL, NULL), STATUS_ACCESS_VIOLATION);
+    CHECK_SUCCESS(Ask(File, IOCTL_SUM, NULL, 0, Pages + 0x3000, 1, &Io));
+    CHECK_SUCCESS(NtWriteFile(Device, NULL, NULL, NULL, &Io, Pages, 8, NULL, NULL));
+    CHECK_STATUS(Ask(File, IOCTL_SUM, NULL, 0, Pages, 0x4001, &Io), STATUS_ACCESS_VIOLATION); /* beyond its end */
+    for (ULONG i = 0; i < 2; i++) {
+        PVOID Bad = (PVOID)(i == 0 ? 0x10ULL : 0xffff800000000000ULL);
+        CHECK_STATUS(Ask(File, IOCTL_DIRECT, "xyz", 3, Bad, 4, &Io), STATUS_ACCESS_VIOLATION);
+        CHECK_STATUS(Ask(File, IOCTL_DIRECT, Bad, 3, &Old, 4, &Io), STATUS_ACCESS_VIOLATION);
+    }
+    CHECK_STATUS(Ask(File, IOCTL_DIRECT, "xyz", 3, Pages, 0xf0000000, &Io), STATUS_INSUFFICIENT_RESOURCES);
+    Free(Pages);
+    NtClose(Device);
+    NtClose(File);
+}
+
+/* A buffer far down a stack that has not been touched there: it grows, as under the program's own touch. */
+static VOID DirectOnStack(VOID)
+{
+    volatile UCHAR Large[0x6000];
+    IO_STATUS_BLOCK Io;
+    HANDLE File;
+    CHECK_SUCCESS(Open(&File));
+    CHECK_SUCCESS(Ask(File, IOCTL_DIRECT, "s", 1, (PVOID)Large, sizeof(Large), &Io));
+    CHECK(Large[0] == 's' && Large[sizeof(Large) - 1] == 's');
+    NtClose(File);
+}
+
+/* The pages of a request that is under way stay what they are: unmapped, and mapped anew, the process sees others. */
+static VOID DirectUnmapped(VOID)
+{
+    IO_STATUS_BLOCK Io = {.Status = STATUS_PENDING};
+    HANDLE File;
+    PUCHAR Pages = Allocate(0x3000);
+    PVOID Again = Pages;
+    SIZE_T Size = 0x3000;
+    CHECK(Pages != NULL);
+    Pages[0] = Pages[0x2fff] = 1;
+    CHECK_SUCCESS(OpenAs(&File, DEVICES_LINK, GENERIC_READ, 0));
+    CHECK_STATUS(Ask(File, IOCTL_HOLD_DIRECT, NULL, 0, Pages, 0x3000, &Io), STATUS_PENDING);
+    Free(Pages);
+    CHECK_SUCCESS(NtAllocateVirtualMemory(NtCurrentProcess(), &Again, 0, &Size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE));
+    CHECK(Again == Pages && Pages[0] == 0 && Pages[0x2fff] == 0);
+    CHECK_EQUAL(Release(), 1);
+    CHECK_SUCCESS(NtWaitForSingleObject(File, FALSE, NULL));
+    CHECK(Io.Status == STATUS_SUCCESS && Io.Information == 0x3000 && Pages[0] == 0 && Pages[0x2fff] == 0);
+    Free(Pages);
+    NtClose(File);
+}
+
 static volatile ULONG_PTR CalledWith[2];
 
 static VOID NoteAnswer(PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock, ULONG Reserved)
@@ -322,12 +518,12 @@ static VOID ProcessLeavesRequests(VOID)
     char *Arguments[] = {"devices", "hold"};
     HANDLE Process;
     CHECK_SUCCESS(StartNative("devices", 2, Arguments, 0, &Process, NULL));
-    AwaitHeld(4);
+    AwaitHeld(5);
     CHECK_SUCCESS(NtTerminateProcess(Process, 3));
     CHECK_SUCCESS(NtWaitForSingleObject(Process, FALSE, NULL));
     DEVICES_COUNTS After = Counts();
     CHECK_EQUAL(After.Held, 0);
-    CHECK_EQUAL(After.Cancelled, Before.Cancelled + 4);
+    CHECK_EQUAL(After.Cancelled, Before.Cancelled + 5);
     CHECK_EQUAL(After.Creates - After.Closes, Before.Creates - Before.Closes);
     CHECK_EQUAL(After.Cleanups - After.Closes, Before.Cleanups - Before.Closes);
     NtClose(Process);
@@ -337,6 +533,8 @@ static int HoldAndWait(VOID)
 {
     OpenAs(&HoldFile, DEVICES_LINK, GENERIC_READ, 0);
     LeavePending(NULL);
+    static IO_STATUS_BLOCK Direct;
+    Ask(HoldFile, IOCTL_HOLD_DIRECT, NULL, 0, Allocate(0x3000), 0x3000, &Direct);
     Open(&HoldFile);
     HoldInThread(NULL);
     return 1;
@@ -371,6 +569,12 @@ static const TEST Tests[] = {
     {"devices.ended-threads", EndedThreads},
     {"devices.alerts", Alerts},
     {"devices.asynchronous", Asynchronous},
+    {"devices.waits-for-files", WaitsForFiles},
+    {"devices.cancels-others", CancelsOthers},
+    {"devices.cancel-race", CancelRace},
+    {"devices.direct", Direct},
+    {"devices.direct-on-the-stack", DirectOnStack},
+    {"devices.direct-unmapped", DirectUnmapped},
     {"devices.apc-routines", ApcRoutines},
     {"devices.thread-leaves-requests", ThreadLeavesRequests},
     {"devices.process-leaves-requests", ProcessLeavesRequests},
