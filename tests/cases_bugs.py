@@ -32,6 +32,7 @@ BUGS = {
     "attach-at-dispatch": (0x05, "INVALID_PROCESS_ATTACH_ATTEMPT", "attached at level 2"),
     "detach-twice": (0x06, "INVALID_PROCESS_DETACH_ATTEMPT", "is not attached"),
     "call-plain": (0xE2, "MANUALLY_INITIATED_CRASH", "PlainCaller"),
+    "callbacks": (0xE2, "MANUALLY_INITIATED_CRASH", r"callback third of 8 bytes at level 15\n(?!(?s:.*)callback second)(?s:.*)callback first of 8 bytes"),
     "null": (0x1E, "KMODE_EXCEPTION_NOT_HANDLED", "exception c0000005"),
     "touch-user": (0x1E, "KMODE_EXCEPTION_NOT_HANDLED", "exception c0000005"),
     "call-user": (0x1E, "KMODE_EXCEPTION_NOT_HANDLED", "exception c0000005"),
@@ -86,11 +87,28 @@ CASES += [Kernel("bug/hang-dispatch-ok", modules=("bug",), options="bug.kind=han
 # What a module leaves behind when it is unloaded is named, with its routine.
 LEFT = {"interrupt": "interrupt line 3, routine leaver!Service", "callback": "a registration with a callback object, routine leaver!Notified",
         "filter": "object callbacks at altitude 321.5, routine leaver!AfterHandle", "timer": "timer leaver!Timer, which is set",
-        "periodic": "timer .*, which is set, routine leaver!Expired"}
+        "record": "a bug-check callback, routine leaver!OnBugCheck", "periodic": "timer .*, which is set, routine leaver!Expired"}
 CASES += [Bugcheck(f"bug/left-{name}", modules=("leaver", "left"), options=f"leaver.kind={name}", code=0xCE,
                    symbol="DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS", log="module leaver is gone and has left behind: " + log)
           for name, log in LEFT.items()]
 CASES += [Kernel("bug/left-nothing", modules=("leaver", "left"), options="leaver.kind=ok")]
+
+# Memory that it has not freed is named by its tag, as the allocations of a debug build know who has made them.
+LEAVES_POOL = r"""
+leaves() {
+    $RUN --direct --module $B/modules/leaver.sys --module $B/modules/left.sys --append leaver.kind=$1 --modules-only --log $TMP/log
+    grep '^@pass left.nothing$' $TMP/log
+    grep '^module leaver is gone and has not freed' $TMP/log >$TMP/left || true
+}
+leaves pool
+cat $TMP/left
+test $(wc -l <$TMP/left) = 2
+grep -x "module leaver is gone and has not freed: 3 blocks of pool, 5120 bytes, tag 'Left'" $TMP/left
+grep -x "module leaver is gone and has not freed: 1 blocks of pool, 7 bytes, tag 'Oher'" $TMP/left
+leaves ok
+test ! -s $TMP/left
+"""
+CASES += [Script("bug/left-pool", LEAVES_POOL, debug=True)]
 
 # The runner tells apart what makes no report: a wake-up that was lost (nobody is at fault that runs; GDB says who waits for what, and
 # where), a triple fault. `make why` explains the last crash again, from its log; of a log without one it shows the end.

@@ -36,7 +36,7 @@ static VOID ExpFreeTimer(PEX_TIMER Timer)
     PEXT_DELETE_CALLBACK Callback = Timer->DeleteCallback;
     PVOID Context = Timer->DeleteContext;
 
-    KeCancelTimer(&Timer->Timer); /* deleted while an earlier expiry's DPC was under way, it may be set still */
+    KeCancelTimer(&Timer->Timer); /* set again while an earlier expiry's DPC was under way, which has found it pending no more */
     KeFlushQueuedDpcs();
     ExFreePoolWithTag(Timer, EX_TIMER_TAG);
     if (Callback != NULL) {
@@ -120,7 +120,8 @@ static ULONG ExpTolerance(const EX_TIMER *Timer, const EXT_SET_PARAMETERS *Param
     return Milliseconds > MAXUSHORT ? MAXUSHORT : (ULONG)Milliseconds;
 }
 
-/* Sets the timer anew, as KeSetTimerEx does: DueTime negative from now, Period 0 for once, both in units of 100 ns. TRUE: it was set.
+/* Sets the timer anew, as KeSetTimerEx does: DueTime negative from now, Period 0 for once, both in units of 100 ns. TRUE: it was set. A timer
+   that is being deleted is not set any more, not by its own routine either.
    Differs: the period is rounded up to whole milliseconds. <= DISPATCH_LEVEL. (WDK page of the name) */
 BOOLEAN ExSetTimer(PEX_TIMER Timer, LONGLONG DueTime, LONGLONG Period, PEXT_SET_PARAMETERS Parameters)
 {
@@ -129,9 +130,11 @@ BOOLEAN ExSetTimer(PEX_TIMER Timer, LONGLONG DueTime, LONGLONG Period, PEXT_SET_
     KIRQL Irql;
 
     KeAcquireSpinLock(&Timer->Lock, &Irql);
-    ASSERTMSG("a timer that is deleted is set", !Timer->Deleted);
-    BOOLEAN WasSet = KeSetCoalescableTimer(&Timer->Timer, Due, Milliseconds, ExpTolerance(Timer, Parameters), &Timer->Dpc);
-    Timer->Pending = Milliseconds == 0;
+    BOOLEAN WasSet = FALSE;
+    if (!Timer->Deleted) {
+        WasSet = KeSetCoalescableTimer(&Timer->Timer, Due, Milliseconds, ExpTolerance(Timer, Parameters), &Timer->Dpc);
+        Timer->Pending = Milliseconds == 0;
+    }
     KeReleaseSpinLock(&Timer->Lock, Irql);
     return WasSet;
 }

@@ -62,17 +62,21 @@ EXPORT(KeDeregisterBugCheckCallback);
 
 void KdpCallCallbacks(void)
 {
+    KIRQL Irql = ArchGetIrql();
+
+    ArchSetIrql(HIGH_LEVEL); /* interrupts are off */
     for (PKBUGCHECK_CALLBACK_RECORD Record = KdpCallbacks; Record != NULL;
          Record = (PKBUGCHECK_CALLBACK_RECORD)Record->Entry.Flink) {
         if (Record->State != BufferInserted || Record->Checksum != KdpChecksum(Record)) {
             DbgPrint("bug-check callback record %p has been overwritten\n", Record);
-            return;
+            break;
         }
         Record->State = BufferStarted;
         DbgPrint("bug-check callback of %s\n", Record->Component != NULL ? (PCSTR)Record->Component : "nobody");
         Record->CallbackRoutine(Record->Buffer, Record->Length);
         Record->State = BufferFinished;
     }
+    ArchSetIrql(Irql);
 }
 
 const void *KdFindCallback(const void *Base, SIZE_T Size)

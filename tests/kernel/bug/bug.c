@@ -398,6 +398,29 @@ static VOID TripleFault(BOOLEAN Right)
     }
 }
 
+/* Two routines hear of a bug check, the later one first; one that was taken back does not. */
+static KBUGCHECK_CALLBACK_RECORD Records[3];
+
+static VOID OnBugCheck(PVOID Buffer, ULONG Length)
+{
+    DbgPrint("callback %s of %u bytes at level %u\n", (PCSTR)Buffer, Length, KeGetCurrentIrql());
+}
+
+static VOID Callbacks(BOOLEAN Right)
+{
+    static char Text[3][8] = {"first", "second", "third"};
+    for (ULONG i = 0; i < ARRAYSIZE(Records); i++) {
+        KeInitializeCallbackRecord(&Records[i]);
+        NT_VERIFY(KeRegisterBugCheckCallback(&Records[i], OnBugCheck, Text[i], sizeof(Text[i]), (PUCHAR)"bug"));
+    }
+    NT_VERIFY(!KeRegisterBugCheckCallback(&Records[1], OnBugCheck, NULL, 0, NULL));
+    NT_VERIFY(KeDeregisterBugCheckCallback(&Records[1]) && !KeDeregisterBugCheckCallback(&Records[1]));
+    if (!Right) {
+        KeBugCheckEx(0xE2, 1, 2, 3, 4);
+    }
+    NT_VERIFY(KeDeregisterBugCheckCallback(&Records[0]) && KeDeregisterBugCheckCallback(&Records[2]));
+}
+
 #if DBG
 static VOID LockOrder(BOOLEAN Right)
 {
@@ -423,7 +446,7 @@ static const struct {
     {"no-processor", NoProcessor}, {"double-free", DoubleFree}, {"wrong-tag", WrongTag}, {"overrun", Overrun}, {"call", Caller},
     {"call-plain", PlainCaller}, {"attach-at-dispatch", AttachAtDispatch}, {"detach-twice", DetachTwice},
     {"null", NullPointer}, {"touch-user", TouchUser}, {"call-user", CallUser}, {"missed-release", MissedRelease},
-    {"lost-wake-up", LostWakeUp}, {"triple-fault", TripleFault}, {"use-after-free", UseAfterFree},
+    {"lost-wake-up", LostWakeUp}, {"triple-fault", TripleFault}, {"use-after-free", UseAfterFree}, {"callbacks", Callbacks},
 #if DBG
     {"lock-order", LockOrder}, {"block-holding", BlockHolding},
 #endif

@@ -460,6 +460,45 @@ static PCSTR TestStorm(VOID)
     return NULL;
 }
 
+/* A DPC hears that it should return: at once when another one waits behind it; alone, when a clock interrupt has found it twice. */
+static volatile LONG YieldAlone, YieldAtLast, YieldBehind;
+
+static VOID AskToYield(PKDPC This, PVOID Context, PVOID Argument1, PVOID Argument2)
+{
+    YieldAlone = (LONG)KeShouldYieldProcessor();
+    while (!KeShouldYieldProcessor()) {
+        YieldProcessor();
+    }
+    YieldAtLast = TRUE;
+}
+
+static VOID AskWithOther(PKDPC This, PVOID Context, PVOID Argument1, PVOID Argument2)
+{
+    KeInsertQueueDpc(&Dpc[1], NULL, NULL);
+    YieldBehind = (LONG)KeShouldYieldProcessor();
+}
+
+static PCSTR TestShouldYield(VOID)
+{
+    KIRQL Irql;
+    YieldAlone = YieldBehind = -1;
+    KTEST_CHECK(!KeShouldYieldProcessor());
+    KeRaiseIrql(DISPATCH_LEVEL, &Irql);
+    BOOLEAN Outside = KeShouldYieldProcessor() != 0;
+    KeLowerIrql(Irql);
+    KTEST_CHECK(!Outside);
+    KeInitializeDpc(&Dpc[0], AskWithOther, NULL);
+    KeInitializeDpc(&Dpc[1], CountRun, NULL);
+    KeInsertQueueDpc(&Dpc[0], NULL, NULL);
+    KeFlushQueuedDpcs();
+    KTEST_CHECK(YieldBehind == TRUE);
+    KeInitializeDpc(&Dpc[0], AskToYield, NULL);
+    KeInsertQueueDpc(&Dpc[0], NULL, NULL);
+    KeFlushQueuedDpcs();
+    KTEST_CHECK(YieldAlone >= 0 && YieldAtLast);
+    return NULL;
+}
+
 /* ---- The watchdog: dpcs.watch=NAME must end in DPC_WATCHDOG_VIOLATION, NAME-ok must not; dpc.limit is 500 ms ---- */
 
 static ULONG StayMs;
@@ -527,6 +566,7 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     KtestRun("dpcs.threaded-preempted", TestThreadedPreempted);
     KtestRun("dpcs.threaded-ahead-of-threads", TestThreadedAheadOfThreads);
     KtestRun("dpcs.flush", TestFlush);
+    KtestRun("dpcs.should-yield", TestShouldYield);
     KtestRun("dpcs.remove-active", TestRemoveActive);
     KtestRun("dpcs.timer-threaded", TestTimerThreaded);
     KtestRun("dpcs.storm", TestStorm);

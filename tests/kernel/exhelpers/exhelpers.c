@@ -624,6 +624,92 @@ static PCSTR TestRoutineAddress(VOID)
     return NULL;
 }
 
+/* ---- Timers that the system allocates ---- */
+
+typedef struct _TICKS {
+    volatile LONG Calls, Deleted;
+    BOOLEAN Again; /* its routine sets it again, until it has been called three times */
+    KIRQL Irql;
+    KEVENT Gone;
+    PEX_TIMER Timer;
+} TICKS;
+
+static VOID Tick(PEX_TIMER Timer, PVOID Context)
+{
+    TICKS *Ticks = Context;
+    Ticks->Irql = KeGetCurrentIrql();
+    Ticks->Timer = Timer;
+    if (InterlockedIncrement(&Ticks->Calls) < 3 && Ticks->Again) {
+        ExSetTimer(Timer, -1, 0, NULL);
+    }
+}
+
+static VOID NoteDeleted(PVOID Context)
+{
+    TICKS *Ticks = Context;
+    InterlockedIncrement(&Ticks->Deleted);
+    KeSetEvent(&Ticks->Gone, IO_NO_INCREMENT, FALSE);
+}
+
+static PEX_TIMER NewTicks(TICKS *Ticks, PEXT_DELETE_PARAMETERS Parameters, ULONG Attributes)
+{
+    RtlZeroMemory(Ticks, sizeof(*Ticks));
+    KeInitializeEvent(&Ticks->Gone, NotificationEvent, FALSE);
+    ExInitializeDeleteTimerParameters(Parameters);
+    Parameters->DeleteCallback = NoteDeleted;
+    Parameters->DeleteContext = Ticks;
+    return ExAllocateTimer(Tick, Ticks, Attributes);
+}
+
+static PCSTR TestExTimer(VOID)
+{
+    EXT_DELETE_PARAMETERS Parameters;
+    EXT_SET_PARAMETERS Set;
+    LARGE_INTEGER Zero = {.QuadPart = 0};
+    TICKS Ticks;
+    KTEST_CHECK(ExAllocateTimer(Tick, NULL, 1) == NULL);
+    KTEST_CHECK(ExAllocateTimer(Tick, NULL, EX_TIMER_HIGH_RESOLUTION | EX_TIMER_NO_WAKE) == NULL);
+    PEX_TIMER Timer = NewTicks(&Ticks, &Parameters, EX_TIMER_HIGH_RESOLUTION | EX_TIMER_NOTIFICATION);
+    KTEST_CHECK(Timer != NULL && !ExCancelTimer(Timer, NULL));
+    KTEST_CHECK(!ExSetTimer(Timer, -36000000000LL, 0, NULL) && ExSetTimer(Timer, -36000000000LL, 0, NULL) && ExCancelTimer(Timer, NULL));
+    KTEST_CHECK(Ticks.Calls == 0);
+    KTEST_CHECK(!ExSetTimer(Timer, -10000, 0, NULL));
+    KeWaitForSingleObject(Timer, Executive, KernelMode, FALSE, NULL); /* as for a KTIMER: its routine runs about now */
+    KTEST_CHECK(KeWaitForSingleObject(Timer, Executive, KernelMode, FALSE, &Zero) == STATUS_SUCCESS);
+    KeFlushQueuedDpcs();
+    KTEST_CHECK(Ticks.Calls == 1 && Ticks.Irql == DISPATCH_LEVEL && Ticks.Timer == Timer);
+    /* periodic, until it is deleted */
+    ExInitializeSetTimerParameters(&Set);
+    ExSetTimer(Timer, -1, 5000, &Set); /* half a millisecond: one */
+    while (Ticks.Calls < 4) {
+        KtestSleep(1);
+    }
+    KTEST_CHECK(ExDeleteTimer(Timer, TRUE, TRUE, &Parameters) && Ticks.Deleted == 1);
+    LONG Calls = Ticks.Calls;
+    KtestSleep(5);
+    KTEST_CHECK(Ticks.Calls == Calls);
+    return NULL;
+}
+
+/* Deleted without waiting: cancelled; after it has expired once more, which its routine has put off; while it is periodic. */
+static PCSTR TestExTimerDeletion(VOID)
+{
+    EXT_DELETE_PARAMETERS Parameters;
+    TICKS Ticks;
+    for (ULONG i = 0; i < 40; i++) {
+        PEX_TIMER Timer = NewTicks(&Ticks, &Parameters, 0);
+        KTEST_CHECK(Timer != NULL);
+        Ticks.Again = i % 4 == 1;
+        ExSetTimer(Timer, i % 4 == 0 ? -36000000000LL : -10000 * (LONGLONG)(i % 3), i % 4 == 3 ? 10000 : 0, NULL);
+        BOOLEAN Cancelled = ExDeleteTimer(Timer, i % 4 == 0 || i % 4 == 3, FALSE, &Parameters);
+        KTEST_CHECK(i % 4 != 0 || Cancelled);
+        KeWaitForSingleObject(&Ticks.Gone, Executive, KernelMode, FALSE, NULL);
+        KTEST_CHECK(Ticks.Deleted == 1);
+        KTEST_CHECK(i % 4 == 0 ? Ticks.Calls == 0 : i % 4 == 2 ? Ticks.Calls == 1 : TRUE);
+    }
+    return NULL;
+}
+
 NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
     KtestRun("exhelpers.lookaside-status-4-and-5", TestLookasideStatus);
@@ -648,5 +734,7 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     KtestRun("exhelpers.pool-names", TestPoolNames);
     KtestRun("exhelpers.pool-raises", TestPoolRaises);
     KtestRun("exhelpers.routine-address", TestRoutineAddress);
+    KtestRun("exhelpers.allocated-timers", TestExTimer);
+    KtestRun("exhelpers.allocated-timers-deleted", TestExTimerDeletion);
     return STATUS_SUCCESS;
 }

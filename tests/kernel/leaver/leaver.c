@@ -180,6 +180,42 @@ static VOID UndoSection(VOID)
     PsUnregisterSubsystemProvider(Provider, TRUE);
 }
 
+static KBUGCHECK_CALLBACK_RECORD Record;
+
+static VOID OnBugCheck(PVOID Buffer, ULONG Length)
+{
+}
+
+static NTSTATUS SetRecord(VOID)
+{
+    KeInitializeCallbackRecord(&Record);
+    return KeRegisterBugCheckCallback(&Record, OnBugCheck, NULL, 0, NULL) ? STATUS_SUCCESS : STATUS_UNSUCCESSFUL;
+}
+
+static VOID UndoRecord(VOID)
+{
+    KeDeregisterBugCheckCallback(&Record);
+}
+
+/* Pool, of two tags, small and large, by two routines: no reason to stop, but it is told. */
+static PVOID Blocks[4];
+
+static NTSTATUS SetPool(VOID)
+{
+    Blocks[0] = ExAllocatePoolWithTag(NonPagedPoolNx, 100, 'tfeL');
+    Blocks[1] = ExAllocatePool2(POOL_FLAG_NON_PAGED, 20, 'tfeL');
+    Blocks[2] = ExAllocatePool2(POOL_FLAG_NON_PAGED, 5000, 'tfeL');
+    Blocks[3] = ExAllocatePoolZero(NonPagedPoolNx, 7, 'rehO');
+    return Blocks[0] != NULL && Blocks[1] != NULL && Blocks[2] != NULL && Blocks[3] != NULL ? STATUS_SUCCESS : STATUS_UNSUCCESSFUL;
+}
+
+static VOID UndoPool(VOID)
+{
+    for (ULONG i = 0; i < ARRAYSIZE(Blocks); i++) {
+        ExFreePool(Blocks[i]);
+    }
+}
+
 static const struct {
     PCSTR Name;
     NTSTATUS (*Set)(VOID);
@@ -187,6 +223,7 @@ static const struct {
 } Kinds[] = {
     {"interrupt", SetInterrupt, UndoInterrupt}, {"callback", SetCallback, UndoCallback}, {"filter", SetFilter, UndoFilter},
     {"timer", SetTimer, UndoTimer}, {"periodic", SetPeriodic, UndoPeriodic}, {"section", SetSection, UndoSection},
+    {"record", SetRecord, UndoRecord}, {"pool", SetPool, UndoPool},
 };
 
 static DRIVER_UNLOAD Unload;

@@ -172,6 +172,113 @@ static PCSTR TestExclusive(VOID)
 
 /* ---- Directories and links ---- */
 
+/* ---- The names in a directory ---- */
+
+#define LISTED 100
+
+/* Which of the names Event0 to Event99 an answer has, all of the type Event; FALSE: something in it is wrong. */
+static BOOLEAN TickOff(const OBJECT_DIRECTORY_INFORMATION *Entry, ULONG Size, UCHAR *Seen, PULONG Count)
+{
+    const UNICODE_STRING Type = RTL_CONSTANT_STRING(L"Event");
+    const UCHAR *First = (const UCHAR *)Entry;
+    for (; Entry->Name.Length != 0; Entry++, ++*Count) {
+        ULONG Number = 0;
+        for (ULONG i = 5; i < Entry->Name.Length / sizeof(WCHAR); i++) {
+            Number = Number * 10 + (ULONG)(Entry->Name.Buffer[i] - L'0');
+        }
+        if (Number >= LISTED || Seen[Number]++ || !RtlEqualUnicodeString(&Entry->TypeName, &Type, FALSE) ||
+            (const UCHAR *)Entry->TypeName.Buffer < First || (const UCHAR *)Entry->TypeName.Buffer + Type.Length + 2 > First + Size ||
+            Entry->Name.Buffer[Entry->Name.Length / sizeof(WCHAR)] != 0) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+/* All names in answers of so many bytes, each once. */
+static PCSTR ListAll(HANDLE Directory, PVOID Buffer, ULONG Size, BOOLEAN Single)
+{
+    UCHAR Seen[LISTED] = {0};
+    ULONG Context = 77, Length, Count = 0, Answers = 0;
+    NTSTATUS Status;
+    do {
+        Status = ZwQueryDirectoryObject(Directory, Buffer, Size, Single, Answers++ == 0, &Context, &Length);
+        if (Status == STATUS_NO_MORE_ENTRIES) {
+            break;
+        }
+        KTEST_CHECK((Single ? Status == STATUS_SUCCESS : NT_SUCCESS(Status)) && Length <= Size && TickOff(Buffer, Length, Seen, &Count));
+        KTEST_CHECK(Context == Count && (!Single || Count == Answers));
+    } while (Single || Status == STATUS_MORE_ENTRIES);
+    KTEST_CHECK(Count == LISTED);
+    return NULL;
+}
+
+static PCSTR TestList(VOID)
+{
+    static UCHAR Buffer[0x4000] DECLSPEC_ALIGN(8);
+    HANDLE Directory, Events[LISTED], Weak;
+    ULONG Context = 0, Length;
+    KTEST_CHECK(NT_SUCCESS(ZwCreateDirectoryObject(&Directory, DIRECTORY_ALL_ACCESS, NAMED(BASE L"List", 0))));
+    KTEST_CHECK(ZwQueryDirectoryObject(Directory, Buffer, sizeof(Buffer), FALSE, TRUE, &Context, &Length) == STATUS_NO_MORE_ENTRIES);
+    for (ULONG i = 0; i < LISTED; i++) {
+        WCHAR Name[16] = L"Event";
+        Name[5] = (WCHAR)(L'0' + i / 10);
+        Name[6] = (WCHAR)(L'0' + i % 10);
+        KTEST_CHECK(MakeEvent(&Events[i], NAMED_IN(Directory, Name, 0)) == STATUS_SUCCESS);
+    }
+    PCSTR Why = ListAll(Directory, Buffer, sizeof(Buffer), FALSE);
+    Why = Why != NULL ? Why : ListAll(Directory, Buffer, 500, FALSE);
+    Why = Why != NULL ? Why : ListAll(Directory, Buffer, 500, TRUE);
+    KTEST_CHECK(Why == NULL);
+    Context = 0;
+    Length = 0;
+    KTEST_CHECK(ZwQueryDirectoryObject(Directory, Buffer, 80, FALSE, FALSE, &Context, &Length) == STATUS_BUFFER_TOO_SMALL);
+    KTEST_CHECK(Context == 0 && Length == 2 * sizeof(OBJECT_DIRECTORY_INFORMATION) + 16 + 12);
+    KTEST_CHECK(ZwQueryDirectoryObject(Directory, Buffer, Length + 4, FALSE, FALSE, &Context, &Length) == STATUS_MORE_ENTRIES && Context == 1);
+    KTEST_CHECK(ZwQueryDirectoryObject(Events[0], Buffer, 80, FALSE, FALSE, &Context, &Length) == STATUS_OBJECT_TYPE_MISMATCH);
+    KTEST_CHECK(NT_SUCCESS(ZwOpenDirectoryObject(&Weak, DIRECTORY_TRAVERSE, NAMED(BASE L"List", 0))));
+    KTEST_CHECK(ZwQueryDirectoryObject(Weak, Buffer, sizeof(Buffer), FALSE, TRUE, &Context, NULL) == STATUS_SUCCESS); /* the kernel asks */
+    ZwClose(Weak);
+    for (ULONG i = 0; i < LISTED; i++) {
+        ZwClose(Events[i]);
+    }
+    ZwClose(Directory);
+    return NULL;
+}
+
+/* ---- Generic rights ---- */
+
+static PCSTR TestGenericRights(VOID)
+{
+    static const struct {
+        ACCESS_MASK Asked, Granted;
+    } Rights[] = {
+        {GENERIC_READ, EVENT_QUERY_STATE | STANDARD_RIGHTS_READ},
+        {GENERIC_WRITE, EVENT_MODIFY_STATE | STANDARD_RIGHTS_WRITE},
+        {GENERIC_EXECUTE, SYNCHRONIZE | STANDARD_RIGHTS_EXECUTE},
+        {GENERIC_READ | SYNCHRONIZE, EVENT_QUERY_STATE | STANDARD_RIGHTS_READ | SYNCHRONIZE},
+        {GENERIC_ALL, EVENT_ALL_ACCESS},
+        {MAXIMUM_ALLOWED, EVENT_ALL_ACCESS},
+        {EVENT_MODIFY_STATE | 0x8000, EVENT_MODIFY_STATE}, /* a right that events do not have */
+    };
+    const GENERIC_MAPPING Mapping = {1, 2, 4, 7};
+    ACCESS_MASK Mask = GENERIC_READ | GENERIC_EXECUTE | 0x100;
+    RtlMapGenericMask(&Mask, &Mapping);
+    KTEST_CHECK(Mask == 0x105);
+    Mask = GENERIC_ALL;
+    RtlMapGenericMask(&Mask, &Mapping);
+    KTEST_CHECK(Mask == 7 && min(3, 4) == 3 && max(3, 4) == 4);
+    for (ULONG i = 0; i < ARRAYSIZE(Rights); i++) {
+        PUBLIC_OBJECT_BASIC_INFORMATION Basic;
+        HANDLE Event;
+        KTEST_CHECK(NT_SUCCESS(ZwCreateEvent(&Event, Rights[i].Asked, NULL, NotificationEvent, FALSE)));
+        KTEST_CHECK(NT_SUCCESS(ZwQueryObject(Event, ObjectBasicInformation, &Basic, sizeof(Basic), NULL)));
+        ZwClose(Event);
+        KTEST_CHECK(Basic.GrantedAccess == Rights[i].Granted);
+    }
+    return NULL;
+}
+
 static PCSTR TestDirectories(VOID)
 {
     HANDLE Outer, Inner, Event, Again;
@@ -475,6 +582,8 @@ VOID RunNames(PDRIVER_OBJECT DriverObject)
     KtestRun("objects.name-used-again", TestNameReused);
     KtestRun("objects.exclusive", TestExclusive);
     KtestRun("objects.directories", TestDirectories);
+    KtestRun("objects.directory-listed", TestList);
+    KtestRun("objects.generic-rights", TestGenericRights);
     KtestRun("objects.symbolic-links", TestLinks);
     KtestRun("objects.links-in-a-circle", TestLinkCircle);
     KtestRun("objects.query-name", TestQueryName);

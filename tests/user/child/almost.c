@@ -33,6 +33,7 @@
 #define A_SEMAPHORE      OWNED(OWNED_SEMAPHORE)
 #define A_TIMER          OWNED(OWNED_TIMER)
 #define A_SECTION        OWNED(OWNED_SECTION)
+#define A_NAMES          OWNED(OWNED_NAMES)
 #define A_CHURNED        OWNED(OWNED_CHURNED)
 
 /* Keep says which argument must not be changed, for what it would do to others or to this process; 15: none.
@@ -145,6 +146,11 @@ static const CALL Calls[] = {
     {NumberNtQuerySection, KEEP_NONE, {A_SECTION, 0, A_RESULT, 24, A_RESULT}},
     {NumberNtFlushInstructionCache, KEEP_NONE, {A_PROCESS, A_AREA, 0x1000}},
     {NumberNtResumeProcess, KEEP_NONE, {A_PROCESS}},
+    {NumberNtWaitForSingleObject, 2, {A_FILE, 1, A_SOON}},
+    {NumberNtCancelIoFile, KEEP_NONE, {A_FILE, A_RESULT}},
+    {NumberNtCancelIoFileEx, KEEP_NONE, {A_FILE, 0, A_RESULT}},
+    {NumberNtQueryDirectoryObject, KEEP_NONE, {A_NAMES, A_RESULT, 0x1000, 0, 0, A_ZERO, A_RESULT}},
+    {NumberNtQueryObject, KEEP_NONE, {A_CHURNED, ObjectBasicInformation, A_RESULT, 56, A_RESULT}},
 };
 
 /* ---- What the symbols stand for ---- */

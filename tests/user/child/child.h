@@ -39,6 +39,7 @@ enum {
     OWNED_SEMAPHORE,
     OWNED_TIMER,
     OWNED_SECTION,
+    OWNED_NAMES, /* a directory of objects */
     OWNED_CHURNED, /* closed, and made again as something else, now and then */
     HANDLES_OWNED
 };

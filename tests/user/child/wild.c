@@ -202,6 +202,10 @@ static VOID TakeHandles(PWILD Wild)
     Wild->SectionSize.QuadPart = 0x20000;
     NtCreateSection(&Wild->Owned[OWNED_SECTION], SECTION_ALL_ACCESS, NULL, &Wild->SectionSize, PAGE_READWRITE, SEC_COMMIT,
                     NULL);
+    UNICODE_STRING Names = RTL_CONSTANT_STRING(L"\\BaseNamedObjects");
+    OBJECT_ATTRIBUTES Attributes;
+    InitializeObjectAttributes(&Attributes, &Names, 0, NULL, NULL);
+    NtOpenDirectoryObject(&Wild->Owned[OWNED_NAMES], GENERIC_READ, &Attributes);
     Wild->Owned[OWNED_PROCESS] = NtCurrentProcess();
     Wild->Owned[OWNED_THREAD] = NtCurrentThread();
 }

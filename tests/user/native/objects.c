@@ -18,6 +18,62 @@ static BOOLEAN OnAnotherThread(PUSER_THREAD_START Routine, PVOID Argument)
     return Done;
 }
 
+/* ---- Names and rights ---- */
+
+/* What programs may ask of a directory, and what stands in it. */
+static VOID Directories(VOID)
+{
+    static const UNICODE_STRING Path = RTL_CONSTANT_STRING(L"\\ObjectTypes"), Event = RTL_CONSTANT_STRING(L"Event"), Type = RTL_CONSTANT_STRING(L"Type");
+    OBJECT_ATTRIBUTES Attributes;
+    union {
+        OBJECT_DIRECTORY_INFORMATION Entry[1];
+        UCHAR Bytes[4096];
+    } Answer;
+    ULONG Context, Length, Found = 0;
+    HANDLE Directory, Weak;
+    InitializeObjectAttributes(&Attributes, (PUNICODE_STRING)&Path, OBJ_CASE_INSENSITIVE, NULL, NULL);
+    CHECK_SUCCESS(NtOpenDirectoryObject(&Directory, GENERIC_READ, &Attributes));
+    CHECK_SUCCESS(NtOpenDirectoryObject(&Weak, GENERIC_WRITE, &Attributes));
+    CHECK_SUCCESS(NtQueryDirectoryObject(Directory, &Answer, sizeof(Answer), FALSE, TRUE, &Context, &Length));
+    CHECK(Length > sizeof(OBJECT_DIRECTORY_INFORMATION) && Length <= sizeof(Answer));
+    for (POBJECT_DIRECTORY_INFORMATION Entry = Answer.Entry; Entry->Name.Length != 0; Entry++) {
+        CHECK((PUCHAR)Entry->Name.Buffer > Answer.Bytes && (PUCHAR)Entry->Name.Buffer < Answer.Bytes + Length);
+        CHECK(Entry->TypeName.Length == Type.Length && memcmp(Entry->TypeName.Buffer, Type.Buffer, Type.Length) == 0);
+        Found += Entry->Name.Length == Event.Length && memcmp(Entry->Name.Buffer, Event.Buffer, Event.Length) == 0;
+    }
+    CHECK_EQUAL(Found, 1);
+    CHECK_STATUS(NtQueryDirectoryObject(Directory, &Answer, sizeof(Answer), FALSE, FALSE, &Context, &Length), STATUS_NO_MORE_ENTRIES);
+    CHECK_STATUS(NtQueryDirectoryObject(Weak, &Answer, sizeof(Answer), FALSE, TRUE, &Context, &Length), STATUS_ACCESS_DENIED);
+    CHECK_STATUS(NtQueryDirectoryObject(Directory, &Answer, 40, FALSE, TRUE, &Context, &Length), STATUS_BUFFER_TOO_SMALL);
+    CHECK_STATUS(NtQueryDirectoryObject(Directory, &Answer, Length + 8, TRUE, TRUE, &Context, NULL), STATUS_SUCCESS);
+    CHECK_EQUAL(Context, 1);
+    CHECK_STATUS(NtQueryDirectoryObject(Directory, (PVOID)ADDRESS_KERNEL, sizeof(Answer), FALSE, TRUE, &Context, NULL), STATUS_ACCESS_VIOLATION);
+    CHECK_STATUS(NtQueryDirectoryObject(Directory, &Answer, sizeof(Answer), FALSE, TRUE, (PVOID)ADDRESS_KERNEL, NULL), STATUS_ACCESS_VIOLATION);
+    CHECK_SUCCESS(NtClose(Directory));
+    CHECK_SUCCESS(NtClose(Weak));
+}
+
+/* A generic right gives those that it means for the type, and no others. */
+static VOID GenericRights(VOID)
+{
+    SEMAPHORE_BASIC_INFORMATION Basic;
+    HANDLE Reader, Writer, Process;
+    CHECK_SUCCESS(NtCreateSemaphore(&Reader, GENERIC_READ, NULL, 1, 2));
+    CHECK_SUCCESS(NtQuerySemaphore(Reader, 0, &Basic, sizeof(Basic), NULL));
+    CHECK_STATUS(NtReleaseSemaphore(Reader, 1, NULL), STATUS_ACCESS_DENIED);
+    CHECK_STATUS(WaitFor(Reader, 0), STATUS_ACCESS_DENIED);
+    CHECK_SUCCESS(NtCreateSemaphore(&Writer, GENERIC_WRITE | GENERIC_EXECUTE, NULL, 1, 2));
+    CHECK_SUCCESS(NtReleaseSemaphore(Writer, 1, NULL));
+    CHECK_SUCCESS(WaitFor(Writer, 0));
+    CHECK_STATUS(NtQuerySemaphore(Writer, 0, &Basic, sizeof(Basic), NULL), STATUS_ACCESS_DENIED);
+    /* less can be asked for a second handle, more cannot */
+    CHECK_STATUS(NtDuplicateObject(NtCurrentProcess(), Reader, NtCurrentProcess(), &Process, GENERIC_WRITE, 0, 0), STATUS_ACCESS_DENIED);
+    CHECK_SUCCESS(NtDuplicateObject(NtCurrentProcess(), Reader, NtCurrentProcess(), &Process, SEMAPHORE_QUERY_STATE, 0, 0));
+    CHECK_SUCCESS(NtClose(Process));
+    CHECK_SUCCESS(NtClose(Reader));
+    CHECK_SUCCESS(NtClose(Writer));
+}
+
 /* ---- Mutants ---- */
 
 static NTSTATUS OtherStatus;
@@ -410,6 +466,8 @@ static VOID NamesWithNulsAreRefused(VOID)
 }
 
 static const TEST Tests[] = {
+    {"names.directories-listed", Directories},
+    {"rights.generic", GenericRights},
     {"mutants.owned", MutantsAreOwned},
     {"mutants.owned-may-go", OwnedMutantsMayGo},
     {"semaphores.count", SemaphoresCount},
