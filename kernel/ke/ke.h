@@ -92,7 +92,7 @@ struct _KTHREAD {
     KAPC_STATE SavedApcState;           /* while it is attached: what it had before it was */
     PKAPC_STATE OriginalApcState;       /* (t) which of the two is that of its own process */
     LIST_ENTRY MutantListHead;          /* (o) mutants that it owns */
-    EX_PUSH_LOCK IrpLock;
+    EX_PUSH_LOCK IrpLock;               /* a zeroed thread's is free */
     LIST_ENTRY IrpList;                 /* requests that it has made in user mode; (o) changes it, with IrpLock, which others hold to read */
     PRKEVENT IrpsGone;                  /* (o) its end waits for the list to become empty; NULL: it does not */
     PKPROCESS Process;                  /* (c) */

@@ -45,7 +45,6 @@ void KeInitializeThread(PKTHREAD Thread, PKPROCESS Process, PVOID StackTop, KSTA
     Thread->ApcQueueable = TRUE;
     InitializeListHead(&Thread->ApcState.ApcListHead[KernelMode]);
     InitializeListHead(&Thread->ApcState.ApcListHead[UserMode]);
-    ExInitializePushLock(&Thread->IrpLock);
     InitializeListHead(&Thread->IrpList);
     InitializeListHead(&Thread->MutantListHead);
     Thread->State = Initialized;

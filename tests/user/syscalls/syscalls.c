@@ -326,6 +326,25 @@ static NTSTATUS TouchOtherPrograms(VOID)
     return Status;
 }
 
+/* Page tables for the pool's largest blocks stay once they are there, and a wild child may ask for such a block: the largest that can be
+   had, for a request with a buffered answer that no driver gives. */
+static NTSTATUS LetPoolTablesGrow(VOID)
+{
+    NTSTATUS Status = STATUS_INSUFFICIENT_RESOURCES;
+    IO_STATUS_BLOCK Io;
+    HANDLE File;
+    static char Answer[1];
+    if (!NT_SUCCESS(OpenPath("\\Boot\\native\\child", GENERIC_READ, &File))) {
+        return STATUS_UNSUCCESSFUL;
+    }
+    for (ULONG Length = 0xffff0000; Status == STATUS_INSUFFICIENT_RESOURCES; Length -= Length / 64) {
+        Status = NtDeviceIoControlFile(File, NULL, NULL, NULL, &Io, CTL_CODE(FILE_DEVICE_UNKNOWN, 0x800, METHOD_BUFFERED, FILE_ANY_ACCESS),
+                                       NULL, 0, Answer, Length);
+    }
+    NtClose(File);
+    return Status == STATUS_INVALID_DEVICE_REQUEST ? STATUS_SUCCESS : Status;
+}
+
 static ULONG64 WildWanted; /* calls; 0: a few children */
 
 /* Children with eight wild threads each, one after the other. How they end does not matter; that the machine
@@ -335,6 +354,7 @@ static VOID WildValues(VOID)
 {
     CHECK_SUCCESS(MakeReport());
     CHECK_SUCCESS(LetTablesGrow(MOST_AT_ONCE));
+    CHECK_SUCCESS(LetPoolTablesGrow());
     CHECK_SUCCESS(TouchOtherPrograms());
     CHECK_SUCCESS(RunWildChild(Seed));
     SYSTEM_MEMORY_USAGE After, Before = Usage();
