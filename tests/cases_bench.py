@@ -1,7 +1,18 @@
 # SPDX-License-Identifier: MIT
 """`make bench`: guest instructions on one processor, counted by QEMU (-icount shift=0: the time-stamp counter advances
 by one an instruction). A limit is a number, or (NAME, N): at most N more than the measure NAME."""
-from kinds import Bench, LinuxBench, TraceBench
+from kinds import Bench, LinuxBench, ScriptBench, TraceBench
+
+# GDB's `threads` on a thousand threads, and a page of ten seconds on four busy processors, until Chromium has drawn it.
+TOOLS = r"""
+tools/debug --build $BUILD --direct --module $B/modules/crowd.sys --modules-only --break CrowdIsThere --script tests/gdb/crowd.gdb >$TMP/out
+sed -nE 's/^threads took ([0-9]+)\.([0-9]) s$/@bench threads-of-1000-ms \1\200/p' $TMP/out
+$RUN --direct --trace $TMP/t.raw -- /bin/sh -c \
+    'for i in 1 2 3 4; do /bin/busybox timeout 10 /bin/sh -c "while :; do /bin/busybox true; done" & done; wait'
+tools/trace convert $TMP/t.raw $TMP/t.json
+tools/trace convert $TMP/t.raw $TMP/t.html
+tests/trace/compare.py $TMP/t.raw $TMP/t.json $TMP/t.html | sed -nE 's/^the page opened in ([0-9]+)\.([0-9]+) s$/@bench page-opens-ms \1\20/p'
+"""
 
 BENCHES = [
     # user/bench: system services as a program sees them. The kernel itself reports the way to the first program.
@@ -30,6 +41,7 @@ BENCHES = [
     }),
     # What a class of the trace costs that is off, at the dearest of all trace points.
     TraceBench("bench/trace", limits={"trace-off": 2}),
+    ScriptBench("bench/tools", TOOLS, limits={"threads-of-1000-ms": 5_000, "page-opens-ms": 3_000}),
     # A Linux program that makes the cheapest call in a loop.
     Bench("bench/subsystem", command=("/nullcall",), files=("{T}/linux/nullcall.nolibc:/nullcall",), limits={
         "subsystem-null-call": ("native-null-call", 10),

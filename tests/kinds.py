@@ -123,6 +123,14 @@ class Host:
         return report
 
 
+def shell(script, context, timeout):
+    with tempfile.TemporaryDirectory(prefix="primer-test-") as temp:
+        env = os.environ | {"RUN": f"tools/run --build {context.build}", "B": context.names["B"], "TMP": temp, "BUILD": context.build}
+        env.pop("MAKEFLAGS", None)      # ours, from `make test`: a make in the script has its own
+        env.pop("MAKELEVEL", None)
+        return call(["bash", "-euxo", "pipefail", "-c", script], timeout=timeout, env=env)
+
+
 @dataclasses.dataclass
 class Script:
     name: str
@@ -139,12 +147,7 @@ class Script:
             if not (os.path.exists(need) or shutil.which(need)):
                 report.skipped.append(f"{self.name}: {need} is missing")
                 return report
-        with tempfile.TemporaryDirectory(prefix="primer-test-") as temp:
-            env = os.environ | {"RUN": f"tools/run --build {context.build}", "B": context.names["B"], "TMP": temp,
-                                "BUILD": context.build}
-            env.pop("MAKEFLAGS", None)      # ours, from `make test`: a make in the script has its own
-            env.pop("MAKELEVEL", None)
-            status, out, err = call(["bash", "-euxo", "pipefail", "-c", self.script], timeout=self.timeout, env=env)
+        status, out, err = shell(self.script, context, self.timeout)
         if report.check(self.name, status == 0, f"status {status}"):
             report.passed.append(self.name)
         report.details = tail(out) + "\n" + tail(err)
@@ -576,6 +579,19 @@ class TraceBench:
                 after = itertools.takewhile(lambda text: not re.search(r"\tj[a-z]+ ", text), lines[number:number + 20])
                 costs.append(len(list(after)) + 1)
         return {"trace-off": max(costs)} if costs else {}, status, shlex.join(argv), err.decode()
+
+
+@dataclasses.dataclass
+class ScriptBench:
+    """As a Script, and prints '@bench NAME VALUE': what counts is this machine's time, so it is no test."""
+    name: str
+    script: str
+    limits: dict
+
+    def measure(self, context):
+        status, out, err = shell(self.script, context, 600)
+        found = re.findall(r"^@bench (\S+) (\d+)", out.decode(errors="replace"), re.M)
+        return {name: int(value) for name, value in found}, status, f"tests/run.py --build {context.build} --bench {self.name}", tail(err)
 
 
 class LinuxBench(Bench):
