@@ -131,4 +131,5 @@ sed '/^@bugcheck/,$d' $TMP/log >$TMP/cut
 if tools/why $TMP/cut >$TMP/page; then exit 1; fi
 grep 'no bug check and no hang; its last lines' $TMP/page
 """
+CASES += [Script("docs/faults", "tests/faults.py")]
 CASES += [Script("bug/ends", ENDS, idle=True, needs=("gdb",), debug=True)]
