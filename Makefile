@@ -310,6 +310,7 @@ help:
 #: make soak S=linux   wild calls of Linux programs, ten million at 4 and 8 processors; HOURS=N
 #: make soak S=debug   the kernel's own GDB stub on 4 busy processors, 200 cycles of stop, step, continue and break-in a boot; HOURS=N
 #: make soak S=labs    all that the labs claim, each hole alone included; HOURS=N
+#: make soak S=coverage  make coverage over a few tests, and whether its figures are plausible
 #: make soak S=mutants wrong kernels, each of which a test must notice; T="name..." chooses
 #: make lint        make layers, clang-format, clang-tidy, cppcheck
 #: make layers      do all arrows between the kernel's components point downwards?

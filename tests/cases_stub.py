@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The kernel's own GDB stub (drivers/kdstub), driven by GDB in batch mode and through its machine interface, and its keys."""
+from cases_gdb import DEBUG_MODULE
 from kinds import Gdb, Kernel, Script
 
 KERNEL_STUB = ("--stub", "kernel")
@@ -94,6 +95,8 @@ CASES = [
     Script("stub/keys-1", KEYS.replace("$SMP", "1"), timeout=200),
     Script("stub/keys-terminal", TERMINAL),
     Script("stub/cycles", "CYCLES=20 tests/soak/debug.py", timeout=300),
+    # Break points in a module that goes and comes again.
+    Script("stub/module", DEBUG_MODULE.replace("--direct", "--direct --stub kernel"), needs=("gdb",)),
     # Loaded and unloaded again, with nobody there: nothing is different.
     Kernel("stub/loaded", modules=("stubbed",), options="stubbed.do=done", run_args=("--stub", "0")),
 ]

@@ -30,7 +30,7 @@ static char In[STUB_PACKET + 4], Out[STUB_PACKET + 64]; /* (o) */
 static SIZE_T OutLength;                                /* (o) */
 static int Pushed = -1;                                 /* (o) a byte that is to be read again */
 static bool Acknowledge = true;                         /* (o) */
-bool StubAttached;
+bool StubAttached, StubInterrupted;
 
 /* ---- Bytes ---- */
 
@@ -150,7 +150,9 @@ SIZE_T StubReceive(PSTR *Packet)
     for (;;) {
         UCHAR C = StubGetByte();
         if (C != '$') {
-            if (C != '+' && C != '-' && C != CONTROL_C) {
+            if (C == CONTROL_C) {
+                StubInterrupted = true;
+            } else if (C != '+' && C != '-') {
                 StubKey(C);
             }
             continue;
@@ -158,6 +160,7 @@ SIZE_T StubReceive(PSTR *Packet)
         bool Right = ReadPacket(&Length);
         if (Right && IsGreeting()) {
             Acknowledge = StubAttached = true;
+            StubInterrupted = false;
         }
         if (Acknowledge) {
             StubPutText(Right ? "+" : "-", 1);
@@ -244,6 +247,7 @@ VOID StubSend(VOID)
         PutPacket();
         do {
             C = Acknowledge ? StubGetByte() : '+';
+            StubInterrupted |= C == CONTROL_C;
         } while (C != '+' && C != '-' && C != '$');
     }
     if (C == '$') {

@@ -513,10 +513,18 @@ bool StubInputStops(VOID)
     return false;
 }
 
-VOID StubSession(ULONG Self, const STUB_EVENT *Event, STUB_RESUME *Resume)
+/* Until GDB lets the machine go on. */
+static VOID ServeAll(STUB_RESUME *Resume)
 {
     PSTR Packet;
     SIZE_T Length;
+    do {
+        Length = StubReceive(&Packet);
+    } while (!Serve(Packet, Length, Resume));
+}
+
+VOID StubSession(ULONG Self, const STUB_EVENT *Event, STUB_RESUME *Resume)
+{
     *Resume = (STUB_RESUME){0};
     Last = *Event;
     LastProcessor = Self;
@@ -529,7 +537,13 @@ VOID StubSession(ULONG Self, const STUB_EVENT *Event, STUB_RESUME *Resume)
     if (Report && StubAttached) {
         ReportStop();
     }
-    do {
-        Length = StubReceive(&Packet);
-    } while (!Serve(Packet, Length, Resume));
+    ServeAll(Resume);
+    /* ^C overtakes the end of a step, which GDB makes without a word to go on from a break point. */
+    while (StubInterrupted && StubAttached) {
+        StubInterrupted = false;
+        *Resume = (STUB_RESUME){0};
+        Last = (STUB_EVENT){StubReasonSignal, SIGNAL_INT, 0, NULL};
+        ReportStop();
+        ServeAll(Resume);
+    }
 }

@@ -150,7 +150,8 @@ VOID StubPutText(PCSTR Text, SIZE_T Length);
 
 #define STUB_PACKET 0x4000
 
-extern bool StubAttached; /* GDB is there, as far as is known */
+extern bool StubAttached;    /* GDB is there, as far as is known */
+extern bool StubInterrupted; /* ^C has come while the machine stood: it does not go on before that is reported */
 /* The next packet, without frame, NUL behind it; its length. Keys are answered meanwhile. */
 SIZE_T StubReceive(PSTR *Packet);
 /* The answer is put together piece by piece. */

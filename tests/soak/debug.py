@@ -242,6 +242,16 @@ def clock(stub, at):
     check("the clock stands while the machine does", 0 < counted < passed - STANDS / 2, f"{counted:.3f} s of {passed:.3f}")
 
 
+def overtaken(stub, at):
+    """^C that comes during a step, or when it has ended: it is reported before the machine goes on."""
+    thread = stub.break_in().thread
+    stub.tell(f"vCont;s:{thread}")
+    stub.port.sendall(b"\x03")
+    first = stub.parse(stub.answer())
+    second = stub.stop(";c") if first.signal != 2 else first
+    check("^C that overtakes the end of a step", (first.signal, second.signal) in ((5, 2), (2, 2)), f"{first}, {second}")
+
+
 def deaf(stub, at):
     stub.write(at["StubbedDeaf"], 1)
     while stub.read(at["StubbedTurns"], 4) == 0:
@@ -288,6 +298,7 @@ def boot(folder, count):
         locked(stub, at)
         errors(stub, at)
         clock(stub, at)
+        overtaken(stub, at)
         deaf(stub, at)
         leave(stub, at)
         stub.write(at["StubbedDone"], 1)
