@@ -107,8 +107,9 @@ void ArchInitializeThread(PKTHREAD Thread);
  * Old's registers and FPU state saved -> Old->SwapBusy = 0 (release: from here any processor may run Old) -> wait while
  * New->SwapBusy (it is being saved elsewhere; on the DPC stack, taking interrupts) -> New->SwapBusy = 1 -> New's stack, TSS.RSP0,
  * FS/GS bases, FPU. No processor can wait in a circle: each clears its own flag before it waits.
+ *
+ *  void     ArchSwapContext(PKTHREAD Old, PKTHREAD New)    (inline, machine.h)
  */
-void ArchSwapContext(PKTHREAD Old, PKTHREAD New);
 /* Calls Routine(Context) on another stack (DPCs); returns on the caller's. >= DISPATCH. */
 void ArchCallOnStack(void *StackTop, void (*Routine)(void *), void *Context);
 /* Leaves the kernel through the user frame at the top of the current thread's stack (with the usual last tests).

@@ -85,8 +85,8 @@ enum {
 /* Why a processor leaves a thread. */
 typedef enum _KD_TRACE_WHY {
     KdTraceWaits,
-    KdTraceYields,
     KdTracePreempted,
+    KdTraceYields,
     KdTraceQuantumEnd,
     KdTraceExits,
     KdTraceIdle /* it was the idle thread */

@@ -20,9 +20,10 @@ typedef struct _KTRAP_FRAME {
     ULONG64 Rip, Cs, Rflags, Rsp, Ss;
 } KTRAP_FRAME, *PKTRAP_FRAME;
 
-/* What ArchSwapContext leaves at the stack pointer of a thread that does not run. Rbp and Rip are a frame-pointer link. */
+/* What ArchSwapContext leaves at the stack pointer of a thread that does not run: all that is alive then. Rbp and Rip are a
+   frame-pointer link. */
 typedef struct _KSWITCH_FRAME {
-    ULONG64 R15, R14, R13, R12, Rbx, Rflags, Rbp, Rip;
+    ULONG64 Rflags, Rbp, Rip;
 } KSWITCH_FRAME, *PKSWITCH_FRAME;
 
 #define KTRAP_SYSTEM_CALL 0x100

@@ -209,7 +209,7 @@ CASES = [
         r"^@boot cpus=4$",                                                                      # dmesg
         r"^ +\d+ +\d +(Switch|Ready|Wait|Call|Fault|Ipi|Interrupt|Dpc|Process|Thread)\w* +0x\w+ ",                 # trace
         r"^no bug check and no hang; the machine stops when there is one$",
-        r"^#0  sys_clock_nanosleep .*\n#1  0x\w+ in KiSwapThread (.*\n)*#\d+ .*KiThreadStartup",  # use-thread
+        r"^#0  sys_clock_nanosleep .*\n#1  0x\w+ in ArchSwapContext .*\n#2  KiSwapThread (.*\n)*#\d+ .*KiThreadStartup",  # use-thread
         r"^#\d+ +(0x\w+ in )?InitPhase1 ",
         r"^ +\d+ 0x[0-9a-f]{8} 0x\w+ Process +\d+ /bin/busybox$",                               # handles
         r"^Process +\d+ \S*init\n\d+ references, \d+ of them handles",                          # object

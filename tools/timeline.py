@@ -11,7 +11,7 @@ REASONS = ("Executive FreePage PageIn PoolAllocation DelayExecution Suspended Us
            "WrVirtualMemory WrPageOut WrRendezvous WrKeyedEvent WrTerminated WrProcessInSwap WrCpuRateControl "
            "WrCalloutStack WrKernel WrResource WrPushLock WrMutex WrQuantumEnd WrDispatchInt WrPreempted WrYieldExecution "
            "WrFastMutex WrGuardedMutex WrRundown WrAlertByThreadId").split()                     # KWAIT_REASON
-WHY = ("waits", "yields", "is preempted", "quantum ends", "exits", "was idle")                      # KD_TRACE_WHY
+WHY = ("waits", "is preempted", "yields", "quantum ends", "exits", "was idle")                      # KD_TRACE_WHY
 STATES = ("started", "readied", "preempted", "standby", "terminated", "woken")                      # KTHREAD_STATE, before
 WAIT_ENDS = ("none", "satisfied", "owned", "refused", "hint", "timed out", "broken off")            # WAIT_STATE
 REQUESTS = ((1, "reschedule"), (2, "call"), (4, "DPC"), (8, "clock"), (16, "APC"))                  # KIPI_*

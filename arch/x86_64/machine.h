@@ -167,6 +167,16 @@ static inline void ArchPause(void)
     __asm__ volatile("pause" : : : "memory");
 }
 
+/* No register but the frame pointer outlives the switch: so the caller keeps what it needs on its stack, and nothing is kept
+   twice. */
+static inline void ArchSwapContext(PKTHREAD Old, PKTHREAD New)
+{
+    __asm__ volatile("call ArchpSwapContext"
+                     : "+D"(Old), "+S"(New)
+                     :
+                     : "rax", "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc");
+}
+
 /* The exception of a break point; a debugger finds Status in RDI. */
 static inline void ArchBreakPoint(uint64_t Status)
 {

@@ -11,26 +11,21 @@ MSR_KERNEL_GS_BASE equ 0xc0000102
 
 section .text
 
-; void ArchSwapContext(PKTHREAD Old, PKTHREAD New)
+; ArchSwapContext (machine.h), from thread RDI to thread RSI
 ;
-; What lies on the stack of a thread that does not run is a KSWITCH_FRAME (thread.c): the registers that
-; a C function preserves, and RFLAGS for IF and the thread's user-access flag (AC).
+; What lies on the stack of a thread that does not run is a KSWITCH_FRAME (thread.c): the frame pointer, and RFLAGS for IF
+; and the thread's user-access flag (AC). All other registers belong to whoever comes here, who has told the compiler so.
 ;
 ; Custody: Old belongs to this processor until SwapBusy is cleared; then another one may be running it
 ; already, on the very stack that RSP still points to. So from there to the load of RSP nothing touches the
 ; stack, and interrupts are off (an NMI has a stack of its own), but for the wait, which stands on the DPC
 ; stack. New belongs to us from the moment its SwapBusy has been seen clear: only one processor has taken it
 ; from a ready queue. The caller has made New the current thread.
-global ArchSwapContext
+global ArchpSwapContext
 align 16
-ArchSwapContext:
+ArchpSwapContext:
     push rbp
     pushfq
-    push rbx
-    push r12
-    push r13
-    push r14
-    push r15
     cli
     mov [rdi + KTHREAD_KERNEL_RSP], rsp
     mov rcx, [rdi + KTHREAD_FPU_STATE]
@@ -49,11 +44,6 @@ ArchSwapContext:
     test r8, r8
     jnz .load_user
 .loaded:
-    pop r15
-    pop r14
-    pop r13
-    pop r12
-    pop rbx
     popfq
     pop rbp
     ret

@@ -53,7 +53,7 @@ static VOID PrintStack(PKTHREAD Thread)
 /* Who waits stands in the scheduler: who called it tells more. */
 static bool IsScheduler(PCSTR Name)
 {
-    static const PCSTR Names[] = {"ArchSwapContext", "KiSwap",    "KiBlock",   "KiWait",        "KiResched",
+    static const PCSTR Names[] = {"ArchpSwapContext", "KiSwap",   "KiBlock",   "KiWait",        "KiResched",
                                   "KiDrain",         "KeWait",    "KiPerform", "KeDelay",       "KeRemoveQueue",
                                   "KiSoftInterrupt", "KiCommit"};
     for (ULONG i = 0; i < RTL_NUMBER_OF(Names); i++) {

@@ -95,10 +95,10 @@ static const struct {
     UCHAR Size;
     USHORT Trap, Saved;
 } Registers[STUB_REGISTERS] = {
-    {8, TRAP(Rax), NOWHERE},    {8, TRAP(Rbx), SAVED(Rbx)}, {8, TRAP(Rcx), NOWHERE},    {8, TRAP(Rdx), NOWHERE},
+    {8, TRAP(Rax), NOWHERE},    {8, TRAP(Rbx), NOWHERE}, {8, TRAP(Rcx), NOWHERE},    {8, TRAP(Rdx), NOWHERE},
     {8, TRAP(Rsi), NOWHERE},    {8, TRAP(Rdi), NOWHERE},    {8, TRAP(Rbp), SAVED(Rbp)}, {8, TRAP(Rsp), NOWHERE},
     {8, TRAP(R8), NOWHERE},     {8, TRAP(R9), NOWHERE},     {8, TRAP(R10), NOWHERE},    {8, TRAP(R11), NOWHERE},
-    {8, TRAP(R12), SAVED(R12)}, {8, TRAP(R13), SAVED(R13)}, {8, TRAP(R14), SAVED(R14)}, {8, TRAP(R15), SAVED(R15)},
+    {8, TRAP(R12), NOWHERE},    {8, TRAP(R13), NOWHERE},    {8, TRAP(R14), NOWHERE},    {8, TRAP(R15), NOWHERE},
     {8, TRAP(Rip), SAVED(Rip)}, {4, TRAP(Rflags), SAVED(Rflags)},
     {4, TRAP(Cs), NOWHERE},     {4, TRAP(Ss), NOWHERE},     {4, NOWHERE, NOWHERE},      {4, NOWHERE, NOWHERE},
     {4, NOWHERE, NOWHERE},      {4, NOWHERE, NOWHERE},

@@ -154,17 +154,16 @@ void KeLoadAddressSpace(PKADDRESS_SPACE Space)
 {
     PKPRCB Prcb = KeGetCurrentPrcb();
     PKADDRESS_SPACE Old = Prcb->AddressSpace;
-    KAFFINITY Bit = KiProcessorBit(Prcb->Number);
     if (Old == Space) {
         return;
     }
     if (Space != &KiKernelSpace) {
-        __atomic_fetch_or(&Space->ActiveProcessors, Bit, __ATOMIC_SEQ_CST);
+        __atomic_fetch_or(&Space->ActiveProcessors, Prcb->SetMember, __ATOMIC_SEQ_CST);
     }
     Prcb->AddressSpace = Space;
     ArchLoadPageTables(&Space->Tables);
     if (Old != &KiKernelSpace) {
-        __atomic_fetch_and(&Old->ActiveProcessors, ~Bit, __ATOMIC_SEQ_CST);
+        __atomic_fetch_and(&Old->ActiveProcessors, ~Prcb->SetMember, __ATOMIC_SEQ_CST);
     }
 }
 

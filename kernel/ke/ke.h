@@ -207,7 +207,7 @@ struct _KPRCB {
     volatile UCHAR Reschedule;    /* look at the ready queues */
     volatile UCHAR ClockPending;  /* the timer has fired */
     volatile UCHAR Frozen;        /* answered the freeze NMI */
-    UCHAR QuantumEnd;             /* why the current thread goes behind its equals: KI_TURN_*, 0: it does not */
+    UCHAR QuantumEnd;             /* where the current thread goes when it gives way: KI_PLACE; to its equals if not KiPlaceHead */
     BOOLEAN QuantumWatched;       /* the timer that has fired was to fire before the quantum's end, or then */
     ARCH_PROCESSOR Arch;
     PKADDRESS_SPACE AddressSpace; /* loaded now */
@@ -237,6 +237,7 @@ struct _KPRCB {
     /* Constant once the processor is online (Others grows while the machine starts): read by everybody. */
     KPRCB_GROUP UCHAR Number;
     volatile UCHAR Online;
+    KAFFINITY SetMember;          /* its bit in a set of processors */
     volatile KAFFINITY Others;    /* all processors but this one */
     PKTHREAD IdleThread;
     void *DpcStackTop;

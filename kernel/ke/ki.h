@@ -23,15 +23,11 @@ extern volatile KAFFINITY KiIdleMask; /* (a) processors that have nothing to run
 extern ULONG64 KiCyclesPerQuantumUnit;
 extern ULONG64 KiCyclesPerSecond;
 
-/* KPRCB.QuantumEnd: why the running thread goes behind its equals. */
-#define KI_TURN_YIELDED 1 /* it gives way, this time */
-#define KI_TURN_ENDED   2 /* its quantum is over */
-
 /* Where a thread is placed. */
 typedef enum _KI_PLACE {
-    KiPlaceTail, /* behind its equals */
-    KiPlaceHead, /* before them: it was preempted */
-    KiPlaceTurn, /* behind its equals, where the fewest of them wait: its quantum is over */
+    KiPlaceHead, /* before its equals: it was preempted */
+    KiPlaceTail, /* behind them: it is new here, or yields */
+    KiPlaceTurn, /* behind them, where the fewest of them wait: its quantum is over */
 } KI_PLACE;
 
 static inline KAFFINITY KiProcessorBit(ULONG Number)

@@ -325,7 +325,7 @@ void KiRenewQuantum(PKPRCB Prcb, ULONG64 Now)
 void KiQuantumEnd(PKPRCB Prcb)
 {
     Prcb->QuantumDue = ArchReadCycles() + KiQuantumOf(Prcb->CurrentThread);
-    Prcb->QuantumEnd = KI_TURN_ENDED;
+    Prcb->QuantumEnd = KiPlaceTurn;
     KiDecay(Prcb->CurrentThread, 1);
     KiRequestReschedule(Prcb);
 }

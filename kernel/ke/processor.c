@@ -18,6 +18,7 @@ void KeInitializePrcb(PKPRCB Prcb, ULONG Number, PKTHREAD IdleThread, void *DpcS
 {
     Prcb->Self = Prcb;
     Prcb->Number = (UCHAR)Number;
+    Prcb->SetMember = KiProcessorBit(Number);
     Prcb->CurrentThread = IdleThread;
     Prcb->IdleThread = IdleThread;
     Prcb->DpcStackTop = DpcStackTop;

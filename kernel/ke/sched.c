@@ -275,20 +275,27 @@ void KiOfferWaiting(KAFFINITY Affinity, KPRIORITY Priority)
     }
 }
 
-/* What follows from a placement, for the thread's processor or for others. */
-#define KI_TELL_RESCHEDULE 1 /* it preempts */
-#define KI_TELL_CLOCK      2 /* it has to wait, and the timer comes too late for it */
-#define KI_TELL_OTHERS     4 /* it has to wait, but another processor might run it */
-
-__attribute__((noinline)) static void KiTell(PKPRCB Prcb, ULONG Tell, KAFFINITY Affinity, KPRIORITY Priority)
+/* The end of a placement from which something follows, for the thread's processor or for others. */
+__attribute__((noinline)) static void KiUnlockAndTell(PKPRCB Prcb, PKTHREAD Thread)
 {
-    if (Tell & KI_TELL_RESCHEDULE) {
+    KAFFINITY Affinity = Thread->Affinity;
+    KPRIORITY Priority = Thread->Priority;
+    bool Preempts = Priority > Prcb->RunningPriority;
+    bool Unwatched = !Preempts && KiNeedsClock(Prcb, Priority);
+    bool Offered = !Preempts && Thread->Movable;
+    if (Offered) {
+        KiAnnounceSurplus(Prcb);
+        Priority += Prcb->RunningPriority > Priority; /* behind something higher: an equal is better, too */
+    }
+    KeReleaseLockFromDpc(&Thread->Lock);
+    KeReleaseLockFromDpc(&Prcb->ReadyLock);
+    if (Preempts) {
         KiRequestReschedule(Prcb);
     }
-    if (Tell & KI_TELL_CLOCK) {
+    if (Unwatched) {
         KiRequestClock(Prcb);
     }
-    if (Tell & KI_TELL_OTHERS) {
+    if (Offered) {
         KiOfferWaiting(Affinity, Priority);
     }
 }
@@ -308,26 +315,13 @@ static KI_HOT void KiPlaceThreadOn(ULONG Number, PKTHREAD Thread, KI_PLACE Place
     Thread->Processor = Number;
     Thread->State = Ready;
     KiInsertReady(Prcb, Thread, Place == KiPlaceHead);
-    KAFFINITY Affinity = Thread->Affinity;
     KPRIORITY Priority = Thread->Priority;
-    ULONG Tell = 0;
-    if (Priority > Prcb->RunningPriority) {
-        Tell = KI_TELL_RESCHEDULE;
-    } else {
-        if (__builtin_expect(KiNeedsClock(Prcb, Priority), false)) {
-            Tell = KI_TELL_CLOCK;
-        }
-        if (__builtin_expect(Thread->Movable, false)) {
-            KiAnnounceSurplus(Prcb);
-            Tell |= KI_TELL_OTHERS;
-            Priority += Prcb->RunningPriority > Priority; /* behind something higher: an equal is better, too */
-        }
+    if (__builtin_expect(Priority > Prcb->RunningPriority || Thread->Movable || KiNeedsClock(Prcb, Priority), 0)) {
+        KiUnlockAndTell(Prcb, Thread);
+        return;
     }
     KeReleaseLockFromDpc(&Thread->Lock);
     KeReleaseLockFromDpc(&Prcb->ReadyLock);
-    if (Tell != 0) {
-        KiTell(Prcb, Tell, Affinity, Priority);
-    }
 }
 
 void KiPlaceThread(PKTHREAD Thread, KI_PLACE Place)
@@ -430,7 +424,7 @@ static inline void KiCommitSwitch(PKPRCB Prcb, PKTHREAD Old, PKTHREAD New)
     Old->QuantumLeft = (LONG64)(Prcb->QuantumDue - Now);
     Prcb->SwitchCycles = Now;
     Prcb->QuantumDue = UINT64_MAX;
-    Prcb->QuantumEnd = 0;
+    Prcb->QuantumEnd = KiPlaceHead;
     New->State = Running;
     KiSetRunning(Prcb, New);
 }
@@ -550,24 +544,16 @@ KI_HOT void KiStartRunning(PKTHREAD Thread)
     KiLookAround(Prcb, Thread);
 }
 
-/* Apart, so that the usual way, which stays in the space, has no register to keep. */
-__attribute__((noinline)) static void KiSwapSpaceAndContext(PKTHREAD Old, PKTHREAD New)
-{
-    KeLoadAddressSpace(New->ApcState.AddressSpace);
-    ArchSwapContext(Old, New);
-}
-
 /* Continues New; returns when somebody continues Old, perhaps on another processor. No lock held. Old is then the current
-   thread again: that is not kept over the switch, which saves all registers itself, but read anew. */
+   thread again: that is not kept over the switch, but read anew. */
 static KI_HOT void KiSwapThread(PKPRCB Prcb, PKTHREAD Old, PKTHREAD New, KD_TRACE_WHY Why)
 {
     KdTrace(Switch, (Old->State == Terminated ? KdTraceExits : Why) | (UCHAR)Old->Priority << 8 | (UCHAR)New->Priority << 16, Old, New);
     Prcb->CurrentThread = New;
-    if (__builtin_expect(New->ApcState.AddressSpace == Prcb->AddressSpace, 1)) {
-        ArchSwapContext(Old, New);
-    } else {
-        KiSwapSpaceAndContext(Old, New);
+    if (__builtin_expect(New->ApcState.AddressSpace != Prcb->AddressSpace, 0)) {
+        KeLoadAddressSpace(New->ApcState.AddressSpace);
     }
+    ArchSwapContext(Old, New);
     KiStartRunning(ArchCurrentThread());
 }
 
@@ -612,7 +598,7 @@ NORETURN void KiExitThread(void)
 static bool KiMustGiveWay(PKPRCB Prcb, PKTHREAD Thread)
 {
     ULONG Rivals = Prcb->ReadySummary >> Thread->Priority; /* bit 0: its equals */
-    return Rivals > 1 || (Rivals != 0 && Prcb->QuantumEnd != 0);
+    return Rivals > 1 || (Rivals != 0 && Prcb->QuantumEnd != KiPlaceHead);
 }
 
 /* It has yielded to an equal that was queued here, and takes a place in the same queue: the clock need not be told, for
@@ -642,17 +628,15 @@ static void KiPreempt(PKPRCB Prcb, PKTHREAD Thread)
 {
     KeAcquireLockAtDpc(&Thread->Lock);
     KeAcquireLockAtDpc(&Prcb->ReadyLock);
-    bool MustMove = (Thread->Affinity & KiProcessorBit(Prcb->Number)) == 0;
+    bool MustMove = (Thread->Affinity & Prcb->SetMember) == 0;
     if (!MustMove && !KiMustGiveWay(Prcb, Thread)) {
-        Prcb->QuantumEnd = 0;
+        Prcb->QuantumEnd = KiPlaceHead;
         KeReleaseLockFromDpc(&Prcb->ReadyLock);
         KeReleaseLockFromDpc(&Thread->Lock);
         KiLookAround(Prcb, Thread);
         return;
     }
-    KI_PLACE Place = MustMove || Prcb->QuantumEnd == 0        ? KiPlaceHead
-                     : Prcb->QuantumEnd == KI_TURN_YIELDED ? KiPlaceTail
-                                                              : KiPlaceTurn;
+    KI_PLACE Place = MustMove ? KiPlaceHead : (KI_PLACE)Prcb->QuantumEnd;
     PKTHREAD Next = KiSelectNextThread(Prcb);
     KiCommitSwitch(Prcb, Thread, Next);
     if (Thread->QuantumLeft <= 0) {
@@ -664,7 +648,7 @@ static void KiPreempt(PKPRCB Prcb, PKTHREAD Thread)
         KeReleaseLockFromDpc(&Prcb->ReadyLock);
         KiPlaceThread(Thread, Place);
     }
-    KiSwapThread(Prcb, Thread, Next, KdTraceYields + Place); /* in the order of the places */
+    KiSwapThread(Prcb, Thread, Next, KdTracePreempted + Place); /* in the order of the places */
 }
 
 /* ---- Idle ---- */
@@ -779,7 +763,7 @@ void KeYieldExecution(void)
     PKPRCB Prcb = KeGetCurrentPrcb();
     KI_ASSERT(Irql <= APC_LEVEL && !Prcb->DpcActive && KiLocksHeld() == 0, "yield at level %d", Irql);
     if (Prcb->ReadySummary != 0) { /* a thread that is queued this instant is as good as one queued after the yield */
-        Prcb->QuantumEnd = KI_TURN_YIELDED;
+        Prcb->QuantumEnd = KiPlaceTail;
         KiPreempt(Prcb, Prcb->CurrentThread);
     }
     KiLower(Irql);

@@ -1214,7 +1214,7 @@ enum trace {
     TRACE_LOG,
     TRACE_CONSOLE
 };
-extern bool volatile tracing; /* somebody is, perhaps */
+extern bool tracing; /* somebody is, perhaps */
 
 /* A call while it is traced, by its own task. */
 struct traced_call {

@@ -33,7 +33,7 @@ static struct sink {
     char buffer[LINE_SIZE + 1];
 } log_sink, console_sink = {.console = true};
 
-bool volatile tracing;                /* is anything traced? Read without the lock: a hint */
+bool tracing;                         /* is anything traced? Read without the lock: a hint */
 static u8 traced_first = TRACE_NONE; /* how a program is traced that was not started by one that is */
 
 void trace_start(bool all)

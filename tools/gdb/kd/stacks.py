@@ -60,8 +60,8 @@ def running_registers(processor):
 
 
 def saved_registers(thread):
-    frame = words(int(thread["Arch"]["KernelRsp"]), 8)      # KSWITCH_FRAME
-    return frame[7], frame[6]
+    _, rbp, rip = words(int(thread["Arch"]["KernelRsp"]), 3)    # KSWITCH_FRAME
+    return rip, rbp
 
 
 def registers(thread, on=None):
@@ -90,7 +90,7 @@ def walk(rip, rbp):
 
 
 # What a waiting thread stands in is always the scheduler; who called it tells more.
-INSIDE = ("ArchSwapContext", "KiSwap", "KiBlock", "KiReschedule", "KiDrain", "KiWait", "KiPerform", "KeWait",
+INSIDE = ("ArchpSwapContext", "KiSwap", "KiBlock", "KiReschedule", "KiDrain", "KiWait", "KiPerform", "KeWait",
           "KeDelay", "KiSoftInterrupt")
 
 
@@ -163,10 +163,10 @@ class Blocked(gdb.unwinder.Unwinder):
         if here != self.top:
             return None
         at = int(self.thread["Arch"]["KernelRsp"])
-        r15, r14, r13, r12, rbx, _, rbp, rip = words(at, 8)
+        _, rbp, rip = words(at, 3)
         info = pending.create_unwind_info(Id(at, here[0]))
         kind = gdb.lookup_type("unsigned long")
-        for name, value in dict(rip=rip, rsp=at + 64, rbp=rbp, rbx=rbx, r12=r12, r13=r13, r14=r14, r15=r15).items():
+        for name, value in dict(rip=rip, rsp=at + 24, rbp=rbp).items():
             info.add_saved_register(name, gdb.Value(value).cast(kind))
         return info
 
