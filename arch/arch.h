@@ -262,7 +262,7 @@ typedef struct _ARCH_HANDLERS {
     NORETURN void (*ThreadStartup)(void);
     /* Interrupts, at the level given by the handler's class; IRQL has been set, in-service class masks lower ones. These
        two run with interrupts off. */
-    void (*ClockInterrupt)(void);
+    void (*ClockInterrupt)(KPROCESSOR_MODE Interrupted); /* the mode that the processor was in */
     void (*IpiInterrupt)(void);
     /* An interrupt is about to return to code below DISPATCH_LEVEL with PendingSoft set for that level: interrupts are off
        on entry and exit, on inside. */

@@ -316,7 +316,7 @@ typedef struct _SYSTEM_BASIC_INFORMATION {
 } SYSTEM_BASIC_INFORMATION;
 
 typedef struct _SYSTEM_THREAD_INFORMATION {
-    LARGE_INTEGER KernelTime, UserTime, CreateTime; /* Primer: all time in KernelTime when not told apart */
+    LARGE_INTEGER KernelTime, UserTime, CreateTime;
     ULONG WaitTime;
     PVOID StartAddress;
     CLIENT_ID ClientId;

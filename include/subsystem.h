@@ -178,8 +178,10 @@ typedef struct _PS_SUBSYSTEM_ROUTINES {
     NTSTATUS (*ReplaceAddressSpace)(VOID (*Leave)(VOID));
     /* New names of the image for queries (exec). */
     NTSTATUS (*SetImageName)(PEPROCESS Process, PCUNICODE_STRING ImageFileName);
-    ULONG64 (*GetProcessCycles)(PEPROCESS Process);
-    ULONG64 (*GetThreadCycles)(PETHREAD Thread);
+    /* Processor time in cycles; *UserCycles: what of it is user time, the rest is kernel time. Neither of the two ever falls. They are
+       told apart by about a hundred ticks in a second that is run. */
+    ULONG64 (*GetProcessTimes)(PEPROCESS Process, PULONG64 UserCycles);
+    ULONG64 (*GetThreadTimes)(PETHREAD Thread, PULONG64 UserCycles);
 
     /* Regions of a process's address space, page granular. The user half ends at 0x7FFFFFFFF000, and its first 64 KiB stay empty.
        MapRegion: *Base is the wanted address, and tells the one that it became; Size is rounded up to pages. Section NULL:

@@ -165,13 +165,14 @@ void PsReleaseProcessAccess(PEPROCESS Process)
     ExReleaseRundownProtection(&Process->Access);
 }
 
-ULONG64 PsProcessCycles(PEPROCESS Process)
+ULONG64 PsProcessCycles(PEPROCESS Process, PULONG64 UserCycles)
 {
     KeLockShared(&Process->Lock);
     ULONG64 Cycles = Process->Pcb.CycleTime;
+    *UserCycles += Process->Pcb.UserCycles;
     for (PLIST_ENTRY Entry = Process->ThreadListHead.Flink; Entry != &Process->ThreadListHead;
          Entry = Entry->Flink) {
-        Cycles += KeThreadCycles(&CONTAINING_RECORD(Entry, ETHREAD, ThreadListEntry)->Tcb);
+        Cycles += KeThreadCycles(&CONTAINING_RECORD(Entry, ETHREAD, ThreadListEntry)->Tcb, UserCycles);
     }
     KeUnlockShared(&Process->Lock);
     return Cycles;
@@ -369,7 +370,7 @@ void PspLeaveProcess(PETHREAD Thread, BOOLEAN OnItself)
     }
     RemoveEntryList(&Thread->ThreadListEntry);
     Process->ActiveThreads--;
-    Process->Pcb.CycleTime += KeThreadCycles(&Thread->Tcb);
+    Process->Pcb.CycleTime += KeThreadCycles(&Thread->Tcb, &Process->Pcb.UserCycles);
     if (Last) {
         Process->State = PsProcessEnding;
     }

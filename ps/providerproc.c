@@ -195,9 +195,16 @@ static NTSTATUS PspSetImageName(PEPROCESS Process, PCUNICODE_STRING ImageFileNam
     return STATUS_SUCCESS;
 }
 
-static ULONG64 PspGetThreadCycles(PETHREAD Thread)
+static ULONG64 PspGetThreadTimes(PETHREAD Thread, PULONG64 UserCycles)
 {
-    return KeThreadCycles(&Thread->Tcb);
+    *UserCycles = 0;
+    return KeThreadCycles(&Thread->Tcb, UserCycles);
+}
+
+static ULONG64 PspGetProcessTimes(PEPROCESS Process, PULONG64 UserCycles)
+{
+    *UserCycles = 0;
+    return PsProcessCycles(Process, UserCycles);
 }
 
 /* ---- Registers ---- */
@@ -449,8 +456,8 @@ const PS_SUBSYSTEM_ROUTINES PspSubsystemRoutines = {
     .RequestReturnToUser = PspRequestReturnToUser,
     .ReplaceAddressSpace = PspReplaceAddressSpace,
     .SetImageName = PspSetImageName,
-    .GetProcessCycles = PsProcessCycles,
-    .GetThreadCycles = PspGetThreadCycles,
+    .GetProcessTimes = PspGetProcessTimes,
+    .GetThreadTimes = PspGetThreadTimes,
 
     .MapRegion = PspMapRegion,
     .UnmapRegion = PspUnmapRegion,

@@ -213,8 +213,9 @@ void PsReleaseRegisters(PETHREAD Thread);
 bool PsProviderHandlesException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
 /* Nobody handles it: the process ends with the exception's status, the calling thread on its way to user mode. */
 void PsUnhandledException(PEXCEPTION_RECORD Record);
-/* Processor time of all its threads, those that have ended included, in cycles. PASSIVE. */
-ULONG64 PsProcessCycles(PEPROCESS Process);
+/* Processor time of all its threads, those that have ended included, in cycles; to *UserCycles is added what of that is user time.
+   PASSIVE. */
+ULONG64 PsProcessCycles(PEPROCESS Process, PULONG64 UserCycles);
 /* Names of the providers, NUL-separated, an empty one at the end; returns the bytes that they take. At most Size are
    written. */
 SIZE_T PsProviderNames(char *Buffer, SIZE_T Size);

@@ -331,10 +331,10 @@ ARCH_HANDLER ArchpHandler[256];
 
 /* Clock and IPI run with interrupts off: both are short. Devices let higher classes in; the local APIC holds
    back their own and lower ones until the end of interrupt. */
-static void RunHandler(ULONG Vector)
+static void RunHandler(ULONG Vector, PKTRAP_FRAME Frame)
 {
     if (Vector == VECTOR_CLOCK) {
-        ArchHandlers.ClockInterrupt();
+        ArchHandlers.ClockInterrupt(KTRAP_FROM_USER(Frame) ? UserMode : KernelMode);
     } else if (Vector == VECTOR_IPI) {
         ArchHandlers.IpiInterrupt();
     } else if (ArchpHandler[Vector].Routine != NULL) {
@@ -364,7 +364,7 @@ void ArchpHandleInterrupt(PKTRAP_FRAME Frame)
         if (Vector == VECTOR_CLOCK && KdTraces(Sample)) {
             KdTakeSample(Frame);
         }
-        RunHandler(Vector);
+        RunHandler(Vector, Frame);
         ArchDisableInterrupts();
         KdTrace(InterruptEnd, Vector, 0, 0);
         ArchpEndOfInterrupt();

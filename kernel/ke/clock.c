@@ -15,6 +15,9 @@ ULONG64 KiCyclesPerQuantumUnit;
 ULONG64 KiCyclesPerSecond;
 ULONG KiRandomSeed;
 
+/* So many ticks a second, which is in step with nothing that programs do again and again. */
+#define KI_TICKS_PER_SECOND 103
+
 static ULONG64 KiWatchCycles;        /* the longest time without an interrupt; while profiling, between two samples */
 ULONG64 KiStartCycles;               /* interrupt time 0; a debugger moves it on */
 static ULONG64 KiTimePerCycle;       /* 100 ns units a cycle, 32.32 fixed point scaled by 2^KI_SCALE */
@@ -119,7 +122,13 @@ void KiCheckQuantum(PKPRCB Prcb, ULONG64 Now)
    again). DISPATCH, on the processor itself. */
 void KiArmTimer(PKPRCB Prcb)
 {
-    ULONG64 Next = ArchReadCycles() + KiWatchCycles;
+    ULONG64 Now = ArchReadCycles(), Next = Now + KiWatchCycles;
+    if (Prcb->RunningThread != Prcb->IdleThread) { /* what runs, or is about to */
+        if (Prcb->TickDue == 0) {
+            Prcb->TickDue = Now - Now % (KiCyclesPerSecond / KI_TICKS_PER_SECOND) + KiCyclesPerSecond / KI_TICKS_PER_SECOND;
+        }
+        Next = Prcb->TickDue < Next ? Prcb->TickDue : Next;
+    }
     if (Prcb->Timers.NextDue != UINT64_MAX) {
         ULONG64 Timer = KiTimeToCycles(Prcb->Timers.NextDue);
         Next = Timer < Next ? Timer : Next;
@@ -142,6 +151,25 @@ void KiArmTimer(PKPRCB Prcb)
     }
 }
 
+/*
+ * A tick has come. How a thread's time is divided into user and kernel time: what it runs from one of its ticks to the next, in
+ * cycles, counts for the mode in which the first of the two found it. No way into the kernel or out of it has to look at
+ * the clock for that, the sum is exact, and neither part ever falls. DISPATCH.
+ */
+static void KiTakeTick(PKPRCB Prcb, ULONG64 Now)
+{
+    PKTHREAD Thread = Prcb->CurrentThread;
+    KeAcquireLockAtDpc(&Prcb->ReadyLock);
+    ULONG64 Cycles = Thread->CycleTime + (Now - Prcb->SwitchCycles);
+    if (Thread->TickMode == UserMode) {
+        Thread->UserCycles += Cycles - Thread->TickCycles;
+    }
+    Thread->TickCycles = Cycles;
+    Thread->TickMode = Prcb->TickMode;
+    Prcb->TickTaken = FALSE;
+    KeReleaseLockFromDpc(&Prcb->ReadyLock);
+}
+
 /* What a clock interrupt, or another processor's request to look again, has announced. DISPATCH, interrupts
    on. */
 void KiClockWork(PKPRCB Prcb)
@@ -151,6 +179,9 @@ void KiClockWork(PKPRCB Prcb)
     Prcb->ArmedFor = UINT64_MAX; /* decide anew */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     Prcb->ClockPending = FALSE;
+    if (Prcb->TickTaken) {
+        KiTakeTick(Prcb, Now);
+    }
     ULONG64 Time = KiCyclesToTime(Now);
     if (Time >= Prcb->Timers.FirstDue) {
         KeHandlers.ExpireTimers(Prcb, Time);
@@ -231,11 +262,16 @@ void KiAnnounceClockWork(PKPRCB Prcb, ULONG64 Now)
     ArchSetPendingSoft(KSOFT_DISPATCH);
 }
 
-void KiClockInterrupt(void)
+void KiClockInterrupt(KPROCESSOR_MODE Interrupted)
 {
     PKPRCB Prcb = KeGetCurrentPrcb();
     ULONG64 Now = ArchReadCycles();
     Prcb->ClockInterrupts++;
+    if (Prcb->TickDue != 0 && Now >= Prcb->TickDue) {
+        Prcb->TickDue = 0;
+        Prcb->TickTaken = TRUE;
+        Prcb->TickMode = Interrupted;
+    }
     ULONG64 Next = KiCyclesPerSecond; /* until the work is done: the watch over ourselves */
     if (Prcb->DpcActive) {
         Next = KiWatchDpcs(Prcb);

@@ -122,6 +122,8 @@ struct _KTHREAD {
     struct _KTHREAD *WakeNext;          /* (whoever claimed it) circle of threads to be readied */
     KPRIORITY WakeIncrement;            /* (whoever claimed it) */
     ULONG64 CycleTime;                  /* (p) processor time used, cycles */
+    ULONG64 UserCycles, TickCycles;     /* (r) of its processor: how many in user mode; all, at its last tick */
+    KPROCESSOR_MODE TickMode;           /* (r) what that found: see KiTakeTick */
     ULONG ContextSwitches;              /* (p) */
     KSTART_ROUTINE *StartRoutine;       /* (c) */
     PVOID StartContext;                 /* (c) */
@@ -159,7 +161,7 @@ typedef struct _KPROCESS {
     SCHAR BasePriority;
     UCHAR QuantumReset;           /* (a) length of its threads' quanta, in thirds of a tick; not 0 */
     KAFFINITY Affinity;
-    volatile ULONG64 CycleTime;   /* (a) of threads that have ended */
+    ULONG64 CycleTime, UserCycles; /* of threads that have ended; under the process's Lock */
     struct _HANDLE_TABLE *HandleTable; /* (c) ob's: what a handle means while the process is current */
 } KPROCESS;
 
@@ -212,6 +214,9 @@ struct _KPRCB {
     ARCH_PROCESSOR Arch;
     PKADDRESS_SPACE AddressSpace; /* loaded now */
     PKTRAP_FRAME FrozenFrame;
+    ULONG64 TickDue;              /* cycles; 0: none, as long as the processor idles */
+    BOOLEAN TickTaken;            /* it has come; TickMode: what it has interrupted */
+    KPROCESSOR_MODE TickMode;
     ULONG64 ClockSince;           /* when ClockPending was set */
     ULONG ClockOverdue;           /* clock interrupts since then */
     ULONG FreeLooks;              /* debug: looks since then that found it spinning for a lock that nobody holds */
@@ -382,8 +387,9 @@ void KeRundownApcs(PKTHREAD Thread);
 void KiCheckOwnedMutexes(void);
 /* The processor arms its timer for its next event; an earlier setting stays. DISPATCH, on the processor itself. */
 void KiArmTimer(PKPRCB Prcb);
-/* Total processor time of a thread that may be running, in cycles. */
-ULONG64 KeThreadCycles(PKTHREAD Thread);
+/* Total processor time of a thread that may be running, in cycles; to *UserCycles is added how much of that is user time: by the
+   ticks of the clock. Neither part ever falls. */
+ULONG64 KeThreadCycles(PKTHREAD Thread, PULONG64 UserCycles);
 /* The interrupt time that a due time of the documented kind means (100 ns): negative = from now, else a
    system time. 0 for what lies before start-up. */
 ULONG64 KiDueTime(LONGLONG Time);
@@ -452,7 +458,7 @@ NORETURN void KeIdleLoop(void);
 
 NORETURN void KiProcessorStartup(PKPRCB Prcb);
 NORETURN void KiThreadStartup(void);
-void KiClockInterrupt(void);
+void KiClockInterrupt(KPROCESSOR_MODE Interrupted);
 void KiIpiInterrupt(void);
 void KiInterruptExit(KIRQL ReturnIrql);
 void KiReturnToUserWork(PKTRAP_FRAME Frame);

@@ -90,4 +90,11 @@ void KiDeliverUserApc(PKTRAP_FRAME Frame);
 /* irql.c: runs what is pending at DISPATCH_LEVEL. */
 void KiDrain(void);
 
+/* The first processor of the set from From upwards, round the end. */
+static inline ULONG KiNextProcessor(KAFFINITY Set, ULONG From)
+{
+    KAFFINITY Above = Set >> From << From;
+    return (ULONG)RtlLowestBit(Above != 0 ? Above : Set);
+}
+
 #endif

@@ -135,13 +135,6 @@ void KiRequestReschedule(PKPRCB Prcb)
     }
 }
 
-/* The first processor of the set from From upwards, round the end. */
-static inline ULONG KiNextProcessor(KAFFINITY Set, ULONG From)
-{
-    KAFFINITY Above = Set >> From << From;
-    return (ULONG)RtlLowestBit(Above != 0 ? Above : Set);
-}
-
 /* Takes an idle processor of the set for oneself, the first from From on: whoever clears its bit has it. */
 static bool KiClaimIdle(KAFFINITY Wanted, ULONG From, ULONG *Number)
 {
@@ -718,6 +711,9 @@ static bool KiRunFromIdle(void)
     KiCommitSwitch(Prcb, Prcb->IdleThread, Next);
     KeReleaseLockFromDpc(&Prcb->ReadyLock);
     __atomic_fetch_and(&KiIdleMask, ~KiProcessorBit(Prcb->Number), __ATOMIC_SEQ_CST);
+    if (Prcb->TickDue == 0) { /* it has idled: no ticks come then */
+        KiArmTimer(Prcb);
+    }
     KiSwapThread(Prcb, Prcb->IdleThread, Next, KdTraceIdle);
     return true;
 }

@@ -8,16 +8,14 @@
 /* The ideal processors of new threads take turns. */
 static ULONG KiNextIdealProcessor(KAFFINITY Affinity)
 {
-    static volatile ULONG Turn; /* (a) */
+    static volatile ULONG Turn; /* without a lock: two that are made at once may get the same */
     Affinity &= KeActiveProcessors;
     if (Affinity == 0) { /* the first threads of all */
         return 0;
     }
-    ULONG Skip = __atomic_fetch_add(&Turn, 1, __ATOMIC_RELAXED) % RtlCountBits(Affinity);
-    while (Skip-- != 0) {
-        Affinity &= Affinity - 1;
-    }
-    return (ULONG)RtlLowestBit(Affinity);
+    ULONG Next = KiNextProcessor(Affinity, Turn);
+    Turn = (Next + 1) % MAXIMUM_PROCESSORS;
+    return Next;
 }
 
 void KeInheritFromProcess(PKTHREAD Thread)
@@ -35,6 +33,7 @@ void KeInitializeThread(PKTHREAD Thread, PKPROCESS Process, PVOID StackTop, KSTA
     InitializeListHead(&Thread->Header.WaitListHead);
     Thread->SystemCall = KeHandlers.SystemService;
     Thread->SystemThread = SystemThread;
+    Thread->TickMode = SystemThread ? KernelMode : UserMode; /* until its first tick */
     Thread->Process = Process;
     Thread->ApcState.Process = Process;
     Thread->OriginalApcState = &Thread->ApcState;
@@ -90,10 +89,10 @@ PKTHREAD KeGetCurrentThread(VOID)
 }
 EXPORT(KeGetCurrentThread);
 
-/* The stretch that the thread runs at the moment is in it, wherever it runs: the three numbers belong
-   together while the processor's ReadyLock is held. If the thread has left that processor meanwhile, its own
-   number has grown by then. */
-ULONG64 KeThreadCycles(PKTHREAD Thread)
+/* The stretch that the thread runs at the moment is in it, wherever it runs: the numbers belong together while
+   the processor's ReadyLock is held. If the thread has left that processor meanwhile, its own number has grown
+   by then. What has come since the last tick counts for the mode that this one found. */
+ULONG64 KeThreadCycles(PKTHREAD Thread, PULONG64 UserCycles)
 {
     KIRQL Irql = KiRaiseToDispatch();
     PKPRCB Prcb = KiProcessorBlock[Thread->Processor];
@@ -103,6 +102,7 @@ ULONG64 KeThreadCycles(PKTHREAD Thread)
     if (Prcb->RunningThread == Thread && Now > Prcb->SwitchCycles) { /* two processors' counters may differ a little */
         Cycles += Now - Prcb->SwitchCycles;
     }
+    *UserCycles += Thread->UserCycles + (Thread->TickMode == UserMode ? Cycles - Thread->TickCycles : 0);
     KeReleaseLockFromDpc(&Prcb->ReadyLock);
     KiLower(Irql);
     return Cycles;

@@ -76,7 +76,7 @@ EXPORT(SeLocateProcessImageName);
    processor's counter at that moment. PASSIVE_LEVEL; may block. (WDK page of the name) */
 ULONG64 PsQueryTotalCycleTimeProcess(PEPROCESS Process, PULONG64 CycleTimeStamp)
 {
-    ULONG64 Cycles = PsProcessCycles(Process);
+    ULONG64 User = 0, Cycles = PsProcessCycles(Process, &User);
     *CycleTimeStamp = ArchReadCycles();
     return Cycles;
 }

@@ -187,13 +187,13 @@ ULONG64 SvcCyclesToTime(ULONG64 Cycles)
     return Cycles / Rate * 10000000 + Cycles % Rate * 10000000 / Rate;
 }
 
-/* User and kernel time are not told apart: all is kernel time. */
-static void SvcFillTimes(KERNEL_USER_TIMES *Times, LARGE_INTEGER Create, LARGE_INTEGER Exit, ULONG64 Cycles)
+/* Cycles: user time in User included. */
+static void SvcFillTimes(KERNEL_USER_TIMES *Times, LARGE_INTEGER Create, LARGE_INTEGER Exit, ULONG64 Cycles, ULONG64 User)
 {
     Times->CreateTime = Create;
     Times->ExitTime = Exit;
-    Times->KernelTime.QuadPart = (LONGLONG)SvcCyclesToTime(Cycles);
-    Times->UserTime.QuadPart = 0;
+    Times->KernelTime.QuadPart = (LONGLONG)SvcCyclesToTime(Cycles - User);
+    Times->UserTime.QuadPart = (LONGLONG)SvcCyclesToTime(User);
 }
 
 /* ---- Processes: questions ---- */
@@ -223,7 +223,8 @@ static void SvcFillProcessBasic(PVOID Data, PVOID Object)
 static void SvcFillProcessTimes(PVOID Data, PVOID Object)
 {
     PEPROCESS Process = Object;
-    SvcFillTimes(Data, Process->CreateTime, Process->ExitTime, PsProcessCycles(Process));
+    ULONG64 User = 0, Cycles = PsProcessCycles(Process, &User);
+    SvcFillTimes(Data, Process->CreateTime, Process->ExitTime, Cycles, User);
 }
 
 static void SvcFillHandleCount(PVOID Data, PVOID Object)
@@ -233,7 +234,8 @@ static void SvcFillHandleCount(PVOID Data, PVOID Object)
 
 static void SvcFillProcessCycles(PVOID Data, PVOID Object)
 {
-    ((PROCESS_CYCLE_TIME_INFORMATION *)Data)->AccumulatedCycles = PsProcessCycles(Object);
+    ULONG64 User = 0;
+    ((PROCESS_CYCLE_TIME_INFORMATION *)Data)->AccumulatedCycles = PsProcessCycles(Object, &User);
     ((PROCESS_CYCLE_TIME_INFORMATION *)Data)->CurrentCycleCount = ArchReadCycles();
 }
 
@@ -392,7 +394,8 @@ static void SvcFillThreadBasic(PVOID Data, PVOID Object)
 static void SvcFillThreadTimes(PVOID Data, PVOID Object)
 {
     PETHREAD Thread = Object;
-    SvcFillTimes(Data, Thread->CreateTime, Thread->ExitTime, KeThreadCycles(&Thread->Tcb));
+    ULONG64 User = 0, Cycles = KeThreadCycles(&Thread->Tcb, &User);
+    SvcFillTimes(Data, Thread->CreateTime, Thread->ExitTime, Cycles, User);
 }
 
 static void SvcFillStartAddress(PVOID Data, PVOID Object)
@@ -418,7 +421,8 @@ static void SvcFillIsTerminated(PVOID Data, PVOID Object)
 
 static void SvcFillThreadCycles(PVOID Data, PVOID Object)
 {
-    ((THREAD_CYCLE_TIME_INFORMATION *)Data)->AccumulatedCycles = KeThreadCycles(&((PETHREAD)Object)->Tcb);
+    ULONG64 User = 0;
+    ((THREAD_CYCLE_TIME_INFORMATION *)Data)->AccumulatedCycles = KeThreadCycles(&((PETHREAD)Object)->Tcb, &User);
     ((THREAD_CYCLE_TIME_INFORMATION *)Data)->CurrentCycleCount = ArchReadCycles();
 }
 

@@ -34,7 +34,9 @@ static void SvcWriteThread(SVC_WRITER *Writer, SIZE_T Where, PETHREAD Thread)
     PKTHREAD Tcb = &Thread->Tcb; /* scheduling fields, read without their locks: as old as any answer */
     SYSTEM_THREAD_INFORMATION Entry;
     RtlZeroMemory(&Entry, sizeof(Entry)); /* padding, too */
-    Entry.KernelTime.QuadPart = (LONGLONG)SvcCyclesToTime(KeThreadCycles(Tcb));
+    ULONG64 User = 0, Cycles = KeThreadCycles(Tcb, &User);
+    Entry.KernelTime.QuadPart = (LONGLONG)SvcCyclesToTime(Cycles - User);
+    Entry.UserTime.QuadPart = (LONGLONG)SvcCyclesToTime(User);
     Entry.CreateTime = Thread->CreateTime;
     Entry.StartAddress = SvcStartAddress(Thread);
     Entry.ClientId = Thread->Cid;
@@ -53,7 +55,9 @@ static void SvcDescribeProcess(SYSTEM_PROCESS_INFORMATION *Entry, PEPROCESS Proc
 {
     PMM_ADDRESS_SPACE Space;
     Entry->CreateTime = Process->CreateTime;
-    Entry->KernelTime.QuadPart = (LONGLONG)SvcCyclesToTime(PsProcessCycles(Process));
+    ULONG64 User = 0, Cycles = PsProcessCycles(Process, &User);
+    Entry->KernelTime.QuadPart = (LONGLONG)SvcCyclesToTime(Cycles - User);
+    Entry->UserTime.QuadPart = (LONGLONG)SvcCyclesToTime(User);
     Entry->BasePriority = (KPRIORITY)Process->Pcb.BasePriority;
     Entry->UniqueProcessId = Process->UniqueProcessId;
     Entry->InheritedFromUniqueProcessId = Process->InheritedFromUniqueProcessId;

@@ -63,7 +63,7 @@ VOID PrimerQueryProcessor(ULONG Number, PPRIMER_PROCESSOR Counters)
     Counters->ClockInterrupts = Prcb->ClockInterrupts;
     Counters->Steals = Prcb->Steals;
     Counters->Pulls = Prcb->Pulls;
-    Counters->IdleCycles = KeThreadCycles(Prcb->IdleThread);
+    Counters->IdleCycles = PrimerThreadCycles(Prcb->IdleThread);
     Counters->DpcCycles = Prcb->DpcCycles;
     Counters->InterruptCycles = Prcb->InterruptCycles;
 }
@@ -71,7 +71,8 @@ EXPORT(PrimerQueryProcessor);
 
 ULONG64 PrimerThreadCycles(PKTHREAD Thread)
 {
-    return KeThreadCycles(Thread);
+    ULONG64 User = 0;
+    return KeThreadCycles(Thread, &User);
 }
 EXPORT(PrimerThreadCycles);
 

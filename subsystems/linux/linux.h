@@ -741,6 +741,11 @@ struct names {
     PFILE_OBJECT file;             /* may be NULL */
 };
 
+/* Processor time in cycles: all, and what of it was spent in user mode. */
+struct cpu_time {
+    u64 cycles, user;
+};
+
 /*
  * A thread group. Its tasks share mm and sighand. (t) tasklist_lock; (c) constant after creation
  *
@@ -765,7 +770,8 @@ struct process {
     int exit_signal; /* (t) what its parent gets at its end; 0: nothing */
     s32 wait_status; /* (t) of its end, as wait4 gives it */
     int changed_code, changed_status; /* (t) CLD_STOPPED or CLD_CONTINUED, not waited for yet; 0 */
-    u64 children_cycles, children_maxrss; /* (t) of those that it has waited for, and theirs */
+    struct cpu_time children_time; /* (t) of those that it has waited for, and theirs */
+    u64 children_maxrss;           /* (t) likewise */
     u64 maxrss; /* (t) KiB; when it has ended */
     s32 pid;             /* (c) the kernel's process id; the first task's id too */
     s32 ppid, pgid, sid; /* (t); ppid is read without the lock: one word */
@@ -1078,7 +1084,8 @@ void machine_set_name(bool domain, const char *name, size_t length);
 
 u64 cycles_to_ns(u64 cycles);
 u64 realtime_ns(void);
-struct rusage usage_of(u64 cycles, u64 maxrss); /* processor time used, KiB */
+struct cpu_time process_time(const struct process *process);
+struct rusage usage_of(struct cpu_time time, u64 maxrss); /* processor time used, KiB */
 long clock_now(int clock, u64 *ns); /* -EINVAL */
 long get_timespec(const struct timespec __user *from, u64 *ns); /* -EFAULT, -EINVAL */
 long put_timespec(struct timespec __user *to, u64 ns);

@@ -139,7 +139,8 @@ struct wait {
     u32 uid;
     int code, status; /* CLD_*; exit code or signal */
     s32 wait_status;
-    u64 cycles, maxrss;
+    struct cpu_time time;
+    u64 maxrss;
 };
 
 static bool is_meant(const struct wait *wait, const struct process *child)
@@ -161,7 +162,9 @@ static void found(struct wait *wait, const struct process *child, int code, int 
     wait->uid = child->creds.uid[REAL];
     wait->code = code;
     wait->status = status;
-    wait->cycles = kernel.GetProcessCycles(child->object) + child->children_cycles;
+    wait->time = process_time(child);
+    wait->time.cycles += child->children_time.cycles;
+    wait->time.user += child->children_time.user;
     wait->maxrss = child->maxrss > child->children_maxrss ? child->maxrss : child->children_maxrss;
 }
 
@@ -173,7 +176,8 @@ static void take_end(struct wait *wait, struct process *child, PLIST_ENTRY gone)
     found(wait, child, ended_by_signal(child) ? CLD_KILLED : CLD_EXITED, status_of(child));
     wait->wait_status = child->wait_status;
     if (!(wait->options & WNOWAIT)) {
-        self->children_cycles += wait->cycles;
+        self->children_time.cycles += wait->time.cycles;
+        self->children_time.user += wait->time.user;
         self->children_maxrss = wait->maxrss > self->children_maxrss ? wait->maxrss : self->children_maxrss;
         unlist(child, gone);
     }
@@ -250,7 +254,7 @@ static long do_wait(struct wait *wait)
 
 static long put_usage(const struct wait *wait, struct rusage __user *to)
 {
-    struct rusage usage = usage_of(wait->cycles, wait->maxrss);
+    struct rusage usage = usage_of(wait->time, wait->maxrss);
     return to == NULL || wait->pid == 0 ? 0 : copy_to_user(to, &usage, sizeof(usage));
 }
 

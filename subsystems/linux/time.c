@@ -14,6 +14,22 @@ u64 cycles_to_ns(u64 cycles)
     return scale_to_ns(cycles, frequency.QuadPart);
 }
 
+struct cpu_time process_time(const struct process *process)
+{
+    struct cpu_time time;
+
+    time.cycles = kernel.GetProcessTimes(process->object, &time.user);
+    return time;
+}
+
+static struct cpu_time thread_time(PETHREAD thread)
+{
+    struct cpu_time time;
+
+    time.cycles = kernel.GetThreadTimes(thread, &time.user);
+    return time;
+}
+
 u64 realtime_ns(void)
 {
     LARGE_INTEGER now;
@@ -41,10 +57,10 @@ long clock_now_of(int clock, const struct process *process, const struct task *t
         *ns = monotonic_ns();
         return 0;
     case CLOCK_PROCESS_CPUTIME_ID:
-        *ns = cycles_to_ns(kernel.GetProcessCycles(process->object));
+        *ns = cycles_to_ns(process_time(process).cycles);
         return 0;
     case CLOCK_THREAD_CPUTIME_ID:
-        *ns = cycles_to_ns(kernel.GetThreadCycles(task->thread));
+        *ns = cycles_to_ns(thread_time(task->thread).cycles);
         return 0;
     default:
         return -EINVAL;
@@ -258,11 +274,12 @@ long sys_nanosleep(const struct timespec __user *request, struct timespec __user
 
 /* ---- Processor time ---- */
 
-struct rusage usage_of(u64 cycles, u64 maxrss)
+struct rusage usage_of(struct cpu_time time, u64 maxrss)
 {
-    u64 ns = cycles_to_ns(cycles);
+    u64 user = cycles_to_ns(time.user), system = cycles_to_ns(time.cycles - time.user);
     return (struct rusage){
-        .ru_utime = {ns / NS_PER_SECOND, ns % NS_PER_SECOND / 1000},
+        .ru_utime = {user / NS_PER_SECOND, user % NS_PER_SECOND / 1000},
+        .ru_stime = {system / NS_PER_SECOND, system % NS_PER_SECOND / 1000},
         .ru_maxrss = maxrss,
     };
 }
@@ -277,13 +294,12 @@ long sys_getrusage(int who, struct rusage __user *to)
     case RUSAGE_SELF:
     case RUSAGE_THREAD:
         kernel.QueryMemory(process->object, &memory);
-        usage = usage_of(who == RUSAGE_SELF ? kernel.GetProcessCycles(process->object)
-                                            : kernel.GetThreadCycles(current_task()->thread),
+        usage = usage_of(who == RUSAGE_SELF ? process_time(process) : thread_time(current_task()->thread),
                          memory.ResidentBytes / 1024);
         break;
     case RUSAGE_CHILDREN:
         mutex_lock(&tasklist_lock);
-        usage = usage_of(process->children_cycles, process->children_maxrss);
+        usage = usage_of(process->children_time, process->children_maxrss);
         mutex_unlock(&tasklist_lock);
         break;
     default:
@@ -302,11 +318,14 @@ long sys_times(struct tms __user *to)
     struct process *process = current_process();
 
     mutex_lock(&tasklist_lock);
-    u64 children = process->children_cycles;
+    struct cpu_time children = process->children_time;
     mutex_unlock(&tasklist_lock);
+    struct cpu_time own = process_time(process);
     struct tms times = {
-        .tms_utime = clock_ticks(cycles_to_ns(kernel.GetProcessCycles(process->object))),
-        .tms_cutime = clock_ticks(cycles_to_ns(children)),
+        .tms_utime = clock_ticks(cycles_to_ns(own.user)),
+        .tms_stime = clock_ticks(cycles_to_ns(own.cycles - own.user)),
+        .tms_cutime = clock_ticks(cycles_to_ns(children.user)),
+        .tms_cstime = clock_ticks(cycles_to_ns(children.cycles - children.user)),
     };
     if (to != NULL && copy_to_user(to, &times, sizeof(times)) < 0) {
         return -EFAULT;

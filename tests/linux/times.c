@@ -6,9 +6,11 @@
 
 #include <poll.h>
 #include <sys/resource.h>
+#include <sys/mman.h>
 #include <sys/select.h>
 #include <sys/time.h>
 #include <sys/times.h>
+#include <sys/wait.h>
 #include <time.h>
 
 static long long now(int clock)
@@ -133,11 +135,70 @@ static void processor_time(void)
     HOLDS(times(&times_) != (clock_t)-1);
 }
 
+static long long microseconds(struct timeval time)
+{
+    return time.tv_sec * 1000000LL + time.tv_usec;
+}
+
+/* Works until the process has used 100 ms more of user time, or of system time, but no longer than for ten seconds of processor
+   time. Neither may fall meanwhile. */
+static int work(void (*step)(void), int user)
+{
+    struct rusage before, last, usage;
+    long long end = now(CLOCK_PROCESS_CPUTIME_ID) + 10000000000LL, used = 0;
+    int grew = 1;
+
+    getrusage(RUSAGE_SELF, &before);
+    last = before;
+    while (used < 100000 && now(CLOCK_PROCESS_CPUTIME_ID) < end) {
+        step();
+        getrusage(RUSAGE_SELF, &usage);
+        grew &= microseconds(usage.ru_utime) >= microseconds(last.ru_utime);
+        grew &= microseconds(usage.ru_stime) >= microseconds(last.ru_stime);
+        last = usage;
+        used = user ? microseconds(usage.ru_utime) - microseconds(before.ru_utime)
+                    : microseconds(usage.ru_stime) - microseconds(before.ru_stime);
+    }
+    return grew && used >= 100000;
+}
+
+static void compute(void)
+{
+    for (volatile long i = 0; i < 1000000; i++) {}
+}
+
+static void ask_much(void)
+{
+    size_t size = 4 << 20;
+    munmap(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0), size);
+}
+
+/* What a program computes is its user time; what it has the kernel do, system time. Its parent is told of both. */
+static void user_and_system_time(void)
+{
+    struct rusage usage;
+    struct tms mine;
+
+    HOLDS(work(compute, 1));
+    HOLDS(work(ask_much, 0));
+    HOLDS(times(&mine) != -1 && mine.tms_utime >= 10 && mine.tms_stime >= 10);
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(!(work(compute, 1) && work(ask_much, 0)));
+    }
+    HOLDS(wait4(child, NULL, 0, &usage) == child);
+    HOLDS(microseconds(usage.ru_utime) >= 100000 && microseconds(usage.ru_stime) >= 100000);
+    getrusage(RUSAGE_CHILDREN, &usage);
+    HOLDS(microseconds(usage.ru_utime) >= 100000 && microseconds(usage.ru_stime) >= 100000);
+}
+
 int main(void)
 {
     clocks();
     sleeping();
     ready();
     processor_time();
+    user_and_system_time();
     return 0;
 }

@@ -25,7 +25,7 @@ MUTANTS = [
            "KiFindWeakest(Affinity, Priority, &Level);", "shares-with-equal"),
     mutant("ties-to-the-first", "sched", "return (Choice & KiProcessorBit(Last)) ? Last : KiNextProcessor(Choice, Ideal);",
            "return RtlLowestBit(Choice);", "places"),
-    mutant("one-ideal-processor", "thread", "    while (Skip-- != 0) {", "    while (Skip-- > 64) {", "ideal-turns"),
+    mutant("one-ideal-processor", "thread", "KiNextProcessor(Affinity, Turn)", "KiNextProcessor(Affinity, 0)", "ideal-turns"),
     mutant("bound-threads-offered", "sched", "    if (Thread->Affinity & Prcb->Others) {\n        KiCountMovable",
            "    Prcb->MovableAffinity = ~0ULL;\n    if (1) {\n        KiCountMovable", ""),
     mutant("boosts-never-decay", "priority", "    return Thread->Priority - (KPRIORITY)Quanta;", "    return Thread->Priority;",
