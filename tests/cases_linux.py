@@ -63,6 +63,8 @@ same $TMP/bash $TMP/bash -c 'shopt -q login_shell || echo "${BASH_VERSION}"; for
     trap "echo caught" USR1; kill -USR1 $$; printf "%(%Y)T %s\n" 0 "$(echo deep | tr a-z A-Z)"; [[ abc =~ b. ]] && echo "$BASH_REMATCH"; ulimit -n 64; ulimit -n'
 same /usr/bin/env /usr/bin/env -i A=b C=d /usr/bin/env
 same $(readlink -f /usr/bin/gcc) $(readlink -f /usr/bin/gcc) -dumpfullversion -dumpmachine
+wrapper=$(gcc -v 2>&1 | sed -n 's/^COLLECT_LTO_WRAPPER=//p'); more="--add $(readlink -f $wrapper):$wrapper"
+same $(readlink -f /usr/bin/gcc) $(readlink -f /usr/bin/gcc) -v
 python=$(readlink -f /usr/bin/python3)
 library=$($python -c 'import os; print(os.path.dirname(os.__file__))')
 more="--add $library/encodings:$library/encodings --add $library/os.py:$library/os.py --add $library/lib-dynload:$library/lib-dynload"
