@@ -18,7 +18,7 @@ import time
 from . import course
 
 FLOOD = 64 << 20            # more log than that is no log
-TIMEOUT = 40                # seconds of a boot, on this host; the tests themselves count in guest time
+TIMEOUT = 60                # seconds of a boot, on this host; the tests themselves count in guest time
 WORST_FIRST = ("infrastructure", "build failure", "boot failure", "triple fault", "bug check", "hang", "flood", "forged", "fail",
                "not done", "ok")
 
