@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the machine learned from the boot loader, in one form whatever the protocol was. All pointers are direct-map
- * addresses; the memory that they lie in is marked in the map and stays.
+ * What the machine learned from the boot loader, in one form whatever the protocol was. All pointers are
+ * direct-map addresses; the memory that they lie in is marked in the map and stays.
  */
 #ifndef PRIMER_BOOT_H
 #define PRIMER_BOOT_H

@@ -17,7 +17,8 @@ typedef ULONG DEVICE_TYPE;
 #define FILE_DEVICE_VIRTUAL_DISK  0x00000024
 #define FILE_DEVICE_CONSOLE       0x00000050
 
-/* A control code: the device's type, the rights that the handle needs, the function, and how the buffers travel. */
+/* A control code: the device's type, the rights that the handle needs, the function, and how the buffers
+   travel. */
 #define CTL_CODE(DeviceType, Function, Method, Access) \
     (((ULONG)(DeviceType) << 16) | ((Access) << 14) | ((Function) << 2) | (Method))
 #define DEVICE_TYPE_FROM_CTL_CODE(Code) (((ULONG)((Code) & 0xffff0000)) >> 16)

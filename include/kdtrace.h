@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The trace: what happened on each processor, in records of 32 bytes with the time. docs/tracing.md tells how one is taken and
- * read; tools/trace reads the two tables below out of this file.
+ * The trace: what happened on each processor, in records of 32 bytes with the time. docs/tracing.md tells how
+ * one is taken and read; tools/trace reads the two tables below out of this file.
  *
  * Each record belongs to a class, and is written while the class is on: option trace=BITS at the start,
  * KdSetTraceClasses later. A class that is off costs one test of a bit.
@@ -28,8 +28,8 @@
     X(MARK, "mark")           /* what a driver writes */                                                               \
     X(PROFILE, "profile")     /* samples of what runs: with the option trace.hz=N, by the processor's timer */
 
-/* The records, each of a class. n: the record's 32-bit number; A, B: its two words. The current thread is that of the last
-   switch on the processor. */
+/* The records, each of a class. n: the record's 32-bit number; A, B: its two words. The current thread is
+   that of the last switch on the processor. */
 #define KD_TRACE_EVENTS(X)                                                                                               \
     X(Switch, SWITCH)          /* n: why (KD_TRACE_WHY), old's priority << 8, new's << 16 (255: idle); A: old; B: new */ \
     X(Ready, READY)            /* n: processor, former state << 8, priority << 16; A: thread */                        \
@@ -101,9 +101,11 @@ typedef struct _KD_TRACE_RECORD {
 
 /* ---- For drivers ---- */
 
-/* Writes a record of the driver's own into the trace, if the class "mark" is on. Any IRQL; does not block. (no WDK page) */
+/* Writes a record of the driver's own into the trace, if the class "mark" is on. Any IRQL; does not block.
+   (no WDK page) */
 VOID KdMarkTrace(_In_ ULONG Number, _In_ ULONG64 A, _In_ ULONG64 B);
-/* Sets which classes are on (a bit each, 1 << KdTraceClassSWITCH ...); returns which were. Any IRQL. (no WDK page) */
+/* Sets which classes are on (a bit each, 1 << KdTraceClassSWITCH ...); returns which were. Any IRQL. (no WDK
+   page) */
 ULONG KdSetTraceClasses(_In_ ULONG Classes);
 
 /* Gives an object or thread a name in the trace, of up to 8 characters, by a mark. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The registers of a thread at its entry to the kernel, as the kernel's entry code pushes them and handler modules see
- * them. The frame of the entry from user mode always stands at the very top of the thread's kernel stack.
+ * The registers of a thread at its entry to the kernel, as the kernel's entry code pushes them and handler
+ * modules see them. The frame of the entry from user mode always stands at the very top of the thread's
+ * kernel stack.
  *
  *      top of stack   ss rsp rflags cs rip        pushed by the processor (interrupt), or by the SYSCALL entry
  *                     error code, vector
@@ -20,8 +21,8 @@ typedef struct _KTRAP_FRAME {
     ULONG64 Rip, Cs, Rflags, Rsp, Ss;
 } KTRAP_FRAME, *PKTRAP_FRAME;
 
-/* What ArchSwapContext leaves at the stack pointer of a thread that does not run: all that is alive then. Rbp and Rip are a
-   frame-pointer link. */
+/* What ArchSwapContext leaves at the stack pointer of a thread that does not run: all that is alive then. Rbp
+   and Rip are a frame-pointer link. */
 typedef struct _KSWITCH_FRAME {
     ULONG64 Rflags, Rbp, Rip;
 } KSWITCH_FRAME, *PKSWITCH_FRAME;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The native system services, for programs and for the kernel that implements them. Names and semantics are NT's where NT
- * documents one; what is Primer's own says so. Calling convention: number in RAX, arguments in RDI, RSI, RDX, R10, R8, R9, then on the
- * stack above the return address; status in RAX.
+ * The native system services, for programs and for the kernel that implements them. Names and semantics are
+ * NT's where NT documents one; what is Primer's own says so. Calling convention: number in RAX, arguments in
+ * RDI, RSI, RDX, R10, R8, R9, then on the stack above the return address; status in RAX.
  */
 #ifndef PRIMER_NTAPI_H
 #define PRIMER_NTAPI_H
@@ -11,7 +11,8 @@
 #include <ntfile.h>
 #include <ntstatus.h>
 
-/* The table: X(Name without Nt, number of arguments). The number of a service is its position; new ones go to the end. */
+/* The table: X(Name without Nt, number of arguments). The number of a service is its position; new ones go to
+   the end. */
 #define NT_SERVICES(X)                                                                                                 \
     X(Null, 0)                                                                                                         \
     X(Close, 1)                                                                                                        \

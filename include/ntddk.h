@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's interface for modules, by the names and rules of the Windows Driver Kit's documentation. <wdm.h> and
- * <ntifs.h> are this header. Structures shown here have the same layout in debug and release builds. Sections: dispatcher
- * objects, IRQL, spin locks, interlocked lists, interrupts, DPCs and timers, processors, waits and events, fast mutexes,
- * APCs, resources, run-down and push locks, work items, pool, lookaside lists, user memory, objects and handles, system services, callback
- * objects, device queues and remove locks, processes and threads, notify callbacks, drivers, strings and output,
- * exceptions. docs/routines.md lists every routine with its contract's first sentence.
+ * The kernel's interface for modules, by the names and rules of the Windows Driver Kit's documentation.
+ * <wdm.h> and <ntifs.h> are this header. Structures shown here have the same layout in debug and release
+ * builds. Sections: dispatcher objects, IRQL, spin locks, interlocked lists, interrupts, DPCs and timers,
+ * processors, waits and events, fast mutexes, APCs, resources, run-down and push locks, work items, pool,
+ * lookaside lists, user memory, objects and handles, system services, callback objects, device queues and
+ * remove locks, processes and threads, notify callbacks, drivers, strings and output, exceptions.
+ * docs/routines.md lists every routine with its contract's first sentence.
  */
 #ifndef PRIMER_NTDDK_H
 #define PRIMER_NTDDK_H
@@ -14,7 +15,8 @@
 #include <ntfile.h>
 #include <ntstatus.h>
 
-/* The version of the documented interface whose names are here, and those before it: for #if in driver source. */
+/* The version of the documented interface whose names are here, and those before it: for #if in driver
+   source. */
 #define NTDDI_WINXP       0x05010000
 #define NTDDI_WS03        0x05020000
 #define NTDDI_VISTA       0x06000000
@@ -1108,9 +1110,9 @@ USHORT ObGetFilterVersion(VOID);
 
 /* ---- System services ---- */
 
-/* NtName is the service as programs call it; what its caller may do depends on the previous mode, which a driver that is
-   called on behalf of a program finds as UserMode. ZwName does the same as a caller in kernel mode: kernel handles are
-   valid, rights are not checked, and addresses are the kernel's own. */
+/* NtName is the service as programs call it; what its caller may do depends on the previous mode, which a
+   driver that is called on behalf of a program finds as UserMode. ZwName does the same as a caller in kernel
+   mode: kernel handles are valid, rights are not checked, and addresses are the kernel's own. */
 #include <ntapi.h>
 #define NTP_ZW(Name, Arguments) extern __typeof__(Nt##Name) Zw##Name;
 NT_SERVICES(NTP_ZW)
@@ -1924,7 +1926,8 @@ USHORT RtlCaptureStackBackTrace(_In_ ULONG FramesToSkip, _In_ ULONG FramesToCapt
 #define PAGED_CODE()        ASSERT(KeGetCurrentIrql() <= APC_LEVEL)
 #define PAGED_CODE_LOCKED() ((void)0)
 
-/* The kernel option "Name=value" of the command line: copies the value, NUL-terminated; FALSE when it is not there. */
+/* The kernel option "Name=value" of the command line: copies the value, NUL-terminated; FALSE when it is not
+   there. */
 BOOLEAN ExQueryKernelOption(_In_ PCSTR Name, _Out_ PSTR Buffer, _In_ SIZE_T Size);
 
 #include <seh.h>

@@ -620,7 +620,8 @@ typedef struct _EXCEPTION_POINTERS {
 
 C_ASSERT(sizeof(EXCEPTION_RECORD) == 152);
 
-/* ---- The registers of a thread -------------------------------------------------------------------------- */
+/* ---- The registers of a thread
+   -------------------------------------------------------------------------- */
 
 #define CONTEXT_AMD64          0x00100000
 #define CONTEXT_CONTROL        (CONTEXT_AMD64 | 0x1) /* SegSs, Rsp, SegCs, Rip, EFlags */

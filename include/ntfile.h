@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests on files, for programs and drivers alike: rights, options, status blocks, classes of information. */
+/* Requests on files, for programs and drivers alike: rights, options, status blocks, classes of
+   information. */
 #ifndef PRIMER_NTFILE_H
 #define PRIMER_NTFILE_H
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Devices' registers, for drivers: the driver kit's READ_PORT_* and WRITE_PORT_* for those in the I/O space, and
- * READ_REGISTER_* and WRITE_REGISTER_* for those in memory, which are inline there as well. A port's number is passed as
- * a pointer, as documented. Any IRQL. Each access takes place once and in the order of the
- * program, also with respect to memory. <ntddk.h> includes this file.
+ * Devices' registers, for drivers: the driver kit's READ_PORT_* and WRITE_PORT_* for those in the I/O space,
+ * and READ_REGISTER_* and WRITE_REGISTER_* for those in memory, which are inline there as well. A port's
+ * number is passed as a pointer, as documented. Any IRQL. Each access takes place once and in the order of
+ * the program, also with respect to memory. <ntddk.h> includes this file.
  */
 #pragma once
 

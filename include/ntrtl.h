@@ -2,9 +2,9 @@
 /*
  * The run-time library's documented part: memory, strings, bits. <ntddk.h> and <ntapi.h> include it.
  *
- * What the kernel does not use of it itself is in the driver library (drivers/lib), against which modules are linked.
- * None of these routines locks, waits or allocates (but for those that say so), and none touches memory
- * beyond the lengths that it is given. "ANSI" strings are UTF-8: Primer has one code page.
+ * What the kernel does not use of it itself is in the driver library (drivers/lib), against which modules are
+ * linked. None of these routines locks, waits or allocates (but for those that say so), and none touches
+ * memory beyond the lengths that it is given. "ANSI" strings are UTF-8: Primer has one code page.
  */
 #pragma once
 
@@ -71,7 +71,8 @@ LOGICAL RtlEqualMemory(_In_ const VOID *Left, _In_ const VOID *Right, _In_ SIZE_
    (WDK page of the name) */
 SIZE_T NTAPI RtlCompareMemory(_In_ const VOID *Source1, _In_ const VOID *Source2, _In_ SIZE_T Length);
 
-/* Zeroes memory that nobody reads again, which a compiler must not leave out. Returns the pointer. Any IRQL. */
+/* Zeroes memory that nobody reads again, which a compiler must not leave out. Returns the pointer. Any
+   IRQL. */
 static inline PVOID RtlSecureZeroMemory(_Out_writes_bytes_all_(Length) PVOID Pointer, _In_ SIZE_T Length)
 {
     memset(Pointer, 0, Length);
@@ -136,8 +137,8 @@ BOOLEAN NTAPI RtlPrefixUnicodeString(_In_ PCUNICODE_STRING String1, _In_ PCUNICO
    (WDK page of the name) */
 WCHAR NTAPI RtlUpcaseUnicodeChar(_In_ WCHAR SourceCharacter);
 
-/* The upper case of a whole string, into a buffer that is allocated (RtlFreeUnicodeString) or large enough: else
-   STATUS_BUFFER_OVERFLOW. Also STATUS_NO_MEMORY. No NUL is added. PASSIVE. (WDK page of the name) */
+/* The upper case of a whole string, into a buffer that is allocated (RtlFreeUnicodeString) or large enough:
+   else STATUS_BUFFER_OVERFLOW. Also STATUS_NO_MEMORY. No NUL is added. PASSIVE. (WDK page of the name) */
 NTSTATUS NTAPI RtlUpcaseUnicodeString(_Inout_ PUNICODE_STRING DestinationString, _In_ PCUNICODE_STRING SourceString,
                                       _In_ BOOLEAN AllocateDestinationString);
 
@@ -160,24 +161,25 @@ BOOLEAN NTAPI RtlEqualString(_In_ const STRING *String1, _In_ const STRING *Stri
 
 /* ---- Numbers ------------------------------------------------------------------------------------------- */
 
-/* Reads a number: spaces, a sign, digits up to the first that is none of Base. Base is 2, 8, 10 or 16, or 0: what a
-   prefix 0b, 0o or 0x says, or 10. No digit at all gives 0; what exceeds 32 bits wraps. STATUS_INVALID_PARAMETER for
-   another base, *Value unchanged. PASSIVE as documented; here any IRQL. (WDK pages of the names) */
+/* Reads a number: spaces, a sign, digits up to the first that is none of Base. Base is 2, 8, 10 or 16, or 0:
+   what a prefix 0b, 0o or 0x says, or 10. No digit at all gives 0; what exceeds 32 bits wraps.
+   STATUS_INVALID_PARAMETER for another base, *Value unchanged. PASSIVE as documented; here any IRQL. (WDK
+   pages of the names) */
 NTSTATUS NTAPI RtlUnicodeStringToInteger(_In_ PCUNICODE_STRING String, _In_ ULONG Base, _Out_ PULONG Value);
 NTSTATUS NTAPI RtlCharToInteger(_In_ PCSZ String, _In_ ULONG Base, _Out_ PULONG Value);
 
-/* Writes a number without a sign or prefix; base as above, 0 means 10. A NUL follows where there is room for it.
-   STATUS_BUFFER_OVERFLOW, the string unchanged; STATUS_INVALID_PARAMETER. PASSIVE as documented; here any IRQL.
-   (WDK pages of the names) */
+/* Writes a number without a sign or prefix; base as above, 0 means 10. A NUL follows where there is room for
+   it. STATUS_BUFFER_OVERFLOW, the string unchanged; STATUS_INVALID_PARAMETER. PASSIVE as documented; here any
+   IRQL. (WDK pages of the names) */
 NTSTATUS NTAPI RtlIntegerToUnicodeString(_In_ ULONG Value, _In_ ULONG Base, _Inout_ PUNICODE_STRING String);
 NTSTATUS NTAPI RtlInt64ToUnicodeString(_In_ ULONGLONG Value, _In_ ULONG Base, _Inout_ PUNICODE_STRING String);
 
 /* ---- Generic tables ------------------------------------------------------------------------------------ */
 
 /*
- * A sorted set of elements, which the table copies into memory of its AllocateRoutine: as many bytes as that is asked for,
- * a header of the table's included; a table that its routine gives no memory takes no element. The owner synchronises
- * all calls, and the routines are called at the caller's level.
+ * A sorted set of elements, which the table copies into memory of its AllocateRoutine: as many bytes as that
+ * is asked for, a header of the table's included; a table that its routine gives no memory takes no element.
+ * The owner synchronises all calls, and the routines are called at the caller's level.
  *
  *   Insert     returns the element, the old one if an equal one is there; *NewElement says which. NULL: no memory
  *   Delete     FALSE when there is none
@@ -411,9 +413,9 @@ ULONG NTAPI RtlRandom(_Inout_ PULONG Seed);
 typedef VOID RTL_FORMAT_SINK(PVOID Context, const char *Text, SIZE_T Length);
 
 /*
- * Formats by the driver kit's rules and hands the text (UTF-8, whole characters of 16-bit text in one piece) to Sink piece
- * by piece. Wide: the format is 16-bit text, in which c and s mean 16-bit text, too, and C and S 8-bit text. Returns the
- * number of bytes given. Not for drivers: DbgPrint and <ntstrsafe.h> stand on it.
+ * Formats by the driver kit's rules and hands the text (UTF-8, whole characters of 16-bit text in one piece)
+ * to Sink piece by piece. Wide: the format is 16-bit text, in which c and s mean 16-bit text, too, and C and
+ * S 8-bit text. Returns the number of bytes given. Not for drivers: DbgPrint and <ntstrsafe.h> stand on it.
  *
  *   %[- + space # 0][width][.precision][size]type, width and precision also as *
  *   d i u o x X    32 bits; hh 8, h 16, l and I32 32 (!), ll I64 I z t j 64

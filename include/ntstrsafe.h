@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Safe strings for drivers: every routine knows the size of its destination, which it always leaves NUL-terminated.
+ * Safe strings for drivers: every routine knows the size of its destination, which it always leaves
+ * NUL-terminated.
  *
  * Cch routines count characters, Cb routines bytes, both with the NUL; A is 8-bit, W 16-bit text. All return
- * STATUS_SUCCESS, STATUS_BUFFER_OVERFLOW (a warning: the text was cut to fit) or STATUS_INVALID_PARAMETER (a size of 0 or
- * beyond NTSTRSAFE_MAX_CCH; for Length, no NUL within the size). PASSIVE as documented, here any IRQL at which the strings
- * may be touched. Formats: see DbgPrint; in 16-bit formats %s and %c stand for 16-bit text.
- * (WDK pages of the names)
+ * STATUS_SUCCESS, STATUS_BUFFER_OVERFLOW (a warning: the text was cut to fit) or STATUS_INVALID_PARAMETER (a
+ * size of 0 or beyond NTSTRSAFE_MAX_CCH; for Length, no NUL within the size). PASSIVE as documented, here any
+ * IRQL at which the strings may be touched. Formats: see DbgPrint; in 16-bit formats %s and %c stand for
+ * 16-bit text. (WDK pages of the names)
  */
 #pragma once
 

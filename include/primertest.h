@@ -7,29 +7,31 @@
 
 #include <ntddk.h>
 
-/* Acquires two internal locks, in the order of the rank table or against it (bug check LOCK_ORDER_VIOLATION). */
+/* Acquires two internal locks, in the order of the rank table or against it (bug check
+   LOCK_ORDER_VIOLATION). */
 VOID PrimerTestLockOrder(BOOLEAN Right);
 /* Waits after releasing an internal lock, or while holding it (bug check LOCK_HELD_WHILE_BLOCKING). */
 VOID PrimerTestBlockHolding(BOOLEAN Right);
-/* Counters of a class of locks since the start: acquisitions, and those of them that found the lock taken or had to sleep. */
+/* Counters of a class of locks since the start: acquisitions, and those of them that found the lock taken or
+   had to sleep. */
 typedef struct _PRIMER_LOCK_CLASS {
     PCSTR Name;
     LONG64 Acquired, Waited;
 } PRIMER_LOCK_CLASS, *PPRIMER_LOCK_CLASS;
 BOOLEAN PrimerQueryLockClass(ULONG Index, _Out_ PPRIMER_LOCK_CLASS Counters);
 /*
- * The schedule controller (debug builds): named points in the kernel's code at which a test holds one thread until others
- * have come past theirs.
+ * The schedule controller (debug builds): named points in the kernel's code at which a test holds one thread
+ * until others have come past theirs.
  *
- * A step is a point and an actor: an object, usually a thread, that the point is about (the waiter, for all points of
- * a wait, whoever takes the step). PrimerStartScript arms a list of steps; whoever comes to one of them waits, with
- * interrupts on and at its level, until all steps before it have been taken, and takes it. What the script does not
- * name, and points that are passed once more, are not held. When somebody has been held for the given time (guest
- * milliseconds), the script is given up and all go on.
+ * A step is a point and an actor: an object, usually a thread, that the point is about (the waiter, for all
+ * points of a wait, whoever takes the step). PrimerStartScript arms a list of steps; whoever comes to one of
+ * them waits, with interrupts on and at its level, until all steps before it have been taken, and takes it.
+ * What the script does not name, and points that are passed once more, are not held. When somebody has been
+ * held for the given time (guest milliseconds), the script is given up and all go on.
  *
- * PrimerEndScript disarms it and returns how many steps were taken in order: all of them, or the script was not met. On
- * one processor a point at DISPATCH_LEVEL cannot wait for another thread: such scripts are met only where the order
- * comes about by itself.
+ * PrimerEndScript disarms it and returns how many steps were taken in order: all of them, or the script was
+ * not met. On one processor a point at DISPATCH_LEVEL cannot wait for another thread: such scripts are met
+ * only where the order comes about by itself.
  */
 #define PRIMER_POINTS(X)                                                                                               \
     X(WaitPrepared, "the waiter is registered, and its wait can be ended; no lock")                                    \
@@ -81,25 +83,27 @@ VOID PrimerTerminateWaits(PKTHREAD Thread);
 /* A point in the test's own code. Interrupts on. */
 VOID PrimerReachPoint(ULONG Point, PVOID Subject);
 
-/* After more allocations of pages, pool or kernel stacks by the calling thread, Count of them fail (0: none any more). One thread at
-   a time. Returns how many have failed since the call before. */
+/* After more allocations of pages, pool or kernel stacks by the calling thread, Count of them fail (0: none
+   any more). One thread at a time. Returns how many have failed since the call before. */
 ULONG PrimerFailAllocations(ULONG After, ULONG Count);
-/* Each Pool-th allocation of pool fails, and each Pages-th of pages or kernel stacks (0: none), but the current process's own. Returns
-   how many have failed since the call before. */
+/* Each Pool-th allocation of pool fails, and each Pages-th of pages or kernel stacks (0: none), but the
+   current process's own. Returns how many have failed since the call before. */
 ULONG PrimerFailEvery(ULONG Pool, ULONG Pages);
 
-/* User APCs of the process enter user mode at Address, with the routine, its three arguments, and the address of the saved
-   user frame; the test's own system call goes back to that one. */
+/* User APCs of the process enter user mode at Address, with the routine, its three arguments, and the address
+   of the saved user frame; the test's own system call goes back to that one. */
 VOID PrimerSetUserApcDispatcher(PEPROCESS Process, ULONG64 Address);
 NTSTATUS PrimerPopUserFrame(ULONG64 Saved);
 
-/* Kernel pages that are really gone after the unmapping, on every processor: a touch faults. NULL: no memory. PASSIVE. */
+/* Kernel pages that are really gone after the unmapping, on every processor: a touch faults. NULL: no memory.
+   PASSIVE. */
 PVOID PrimerMapPages(SIZE_T Pages);
 VOID PrimerUnmapPages(PVOID Base, SIZE_T Pages);
 /* How many S-list pops have started anew because their entry's memory was gone. */
 ULONG PrimerSListRestarts(VOID);
 
-/* Returns when the stacks of all threads that have ended before the call are freed. PASSIVE, not from the reaper. */
+/* Returns when the stacks of all threads that have ended before the call are freed. PASSIVE, not from the
+   reaper. */
 VOID PsDrainReaper(VOID);
 
 /* What is in use, after caches have been emptied: two of these can be compared. PASSIVE. */
@@ -121,7 +125,8 @@ typedef struct _PRIMER_PROCESSOR {
 VOID PrimerQueryProcessor(ULONG Number, _Out_ PPRIMER_PROCESSOR Counters);
 /* Processor time of a thread, up to now, cycles of the performance counter. <= DISPATCH. */
 ULONG64 PrimerThreadCycles(_In_ PKTHREAD Thread);
-/* Sets the quantum of the threads of the current thread's process, in thirds of a tick, 1 to 255; returns the one before. */
+/* Sets the quantum of the threads of the current thread's process, in thirds of a tick, 1 to 255; returns the
+   one before. */
 UCHAR PrimerSetQuantum(_In_ UCHAR Units);
 
 #endif

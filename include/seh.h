@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Structured exceptions for kernel code and modules. GCC and Clang offer no __try on this target, so the blocks are
- * macros over a chain of frames that hangs off the thread:
+ * Structured exceptions for kernel code and modules. GCC and Clang offer no __try on this target, so the
+ * blocks are macros over a chain of frames that hangs off the thread:
  *
  *      _SEH2_TRY {
  *          ProbeForRead(UserPointer, Size, 1);
@@ -10,10 +10,11 @@
  *          _SEH2_YIELD(return _SEH2_GetExceptionCode());
  *      } _SEH2_END;
  *
- * A local variable that is changed inside the block and read in the handler or after the block must be volatile: the
- * handler runs in the frame as it was saved at _SEH2_TRY. A block is left at its end or through _SEH2_YIELD(statement)
- * from the handler; never by return, break or goto from inside the _SEH2_TRY or _SEH2_FINALLY body. No exception crosses an
- * interrupt or a DPC. Filters may call _SEH2_GetExceptionCode() and are evaluated after the block was left.
+ * A local variable that is changed inside the block and read in the handler or after the block must be
+ * volatile: the handler runs in the frame as it was saved at _SEH2_TRY. A block is left at its end or through
+ * _SEH2_YIELD(statement) from the handler; never by return, break or goto from inside the _SEH2_TRY or
+ * _SEH2_FINALLY body. No exception crosses an interrupt or a DPC. Filters may call _SEH2_GetExceptionCode()
+ * and are evaluated after the block was left.
  */
 #ifndef PRIMER_SEH_H
 #define PRIMER_SEH_H
@@ -39,8 +40,8 @@ VOID ExpEnterTry(PSEH_FRAME Frame);
 VOID ExpLeaveTry(PSEH_FRAME Frame);
 /* Goes on to the next outer block with the same code. */
 NORETURN VOID ExpContinueSearch(PSEH_FRAME Frame);
-/* Saves the registers of the caller, and returns 0; again, and not 0, when an exception is handled. Any IRQL; does not
-   block. For the macros below alone. */
+/* Saves the registers of the caller, and returns 0; again, and not 0, when an exception is handled. Any IRQL;
+   does not block. For the macros below alone. */
 __attribute__((returns_twice)) int ArchSaveContext(ULONG64 Context[8]);
 
 NORETURN VOID ExRaiseStatus(_In_ NTSTATUS Status);

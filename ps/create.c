@@ -252,7 +252,8 @@ static NTSTATUS PspLaunchNative(PSP_CREATION *Creation, PHANDLE ProcessHandle, P
     return NT_SUCCESS(Status) ? PspLaunchThread(Creation->Thread, Creation->Suspended) : Status;
 }
 
-/* It has failed, anywhere on its way: a new process that has its id ends, unless a veto has ended it already. */
+/* It has failed, anywhere on its way: a new process that has its id ends, unless a veto has ended it
+   already. */
 static void PspUndoCreation(PSP_CREATION *Creation, NTSTATUS Status)
 {
     if (Creation->NewProcess && Creation->Process != NULL && Creation->Process->Inserted) {
@@ -332,10 +333,12 @@ static NTSTATUS PspCheckCreateInfo(PPS_CREATE_INFO CreateInfo, KPROCESSOR_MODE M
 /*
  * A native process and its first thread in one call. The image: PS_ATTRIBUTE_IMAGE_NAME, else ImagePathName
  * of the parameters ("\Boot\native\hello", or "hello"). Flags: PROCESS_CREATE_FLAGS_INHERIT_HANDLES;
- * THREAD_CREATE_FLAGS_CREATE_SUSPENDED. Attributes: IMAGE_NAME, CLIENT_ID, TEB_ADDRESS; PARENT_PROCESS, a handle with
- * PROCESS_CREATE_PROCESS to the one whose child it becomes and whose handles it inherits. Parameters of up to 256 KiB, copied. STATUS_OBJECT_NAME_NOT_FOUND, STATUS_FILE_IS_A_DIRECTORY, STATUS_INVALID_IMAGE_FORMAT (no
- * native program) and other faults of the image; STATUS_INVALID_PARAMETER, STATUS_ACCESS_VIOLATION; a process
- * callback's veto, after which the process has come and gone. PASSIVE. (no WDK page)
+ * THREAD_CREATE_FLAGS_CREATE_SUSPENDED. Attributes: IMAGE_NAME, CLIENT_ID, TEB_ADDRESS; PARENT_PROCESS, a
+ * handle with PROCESS_CREATE_PROCESS to the one whose child it becomes and whose handles it inherits.
+ * Parameters of up to 256 KiB, copied. STATUS_OBJECT_NAME_NOT_FOUND, STATUS_FILE_IS_A_DIRECTORY,
+ * STATUS_INVALID_IMAGE_FORMAT (no native program) and other faults of the image; STATUS_INVALID_PARAMETER,
+ * STATUS_ACCESS_VIOLATION; a process callback's veto, after which the process has come and gone. PASSIVE. (no
+ * WDK page)
  */
 NTSTATUS NtCreateUserProcess(PHANDLE ProcessHandle, PHANDLE ThreadHandle, ACCESS_MASK ProcessAccess,
                              ACCESS_MASK ThreadAccess, POBJECT_ATTRIBUTES ProcessAttributes,
@@ -374,11 +377,11 @@ NTSTATUS NtCreateUserProcess(PHANDLE ProcessHandle, PHANDLE ThreadHandle, ACCESS
 /* ---- Threads ---- */
 
 /*
- * A thread of a native process that starts at StartRoutine(Argument). Its stack has StackSize bytes at first (0: 64 KiB)
- * and grows to MaximumStackSize (0: 256 KiB), or to StackSize if that is more; at most 64 MiB. ZeroBits must be 0. CreateFlags:
- * THREAD_CREATE_FLAGS_CREATE_SUSPENDED. Attributes: CLIENT_ID, TEB_ADDRESS. STATUS_INVALID_PARAMETER (also
- * for a process that is not native), STATUS_PROCESS_IS_TERMINATING, STATUS_ACCESS_DENIED,
- * STATUS_INVALID_HANDLE, STATUS_NO_MEMORY. PASSIVE. (no WDK page)
+ * A thread of a native process that starts at StartRoutine(Argument). Its stack has StackSize bytes at first
+ * (0: 64 KiB) and grows to MaximumStackSize (0: 256 KiB), or to StackSize if that is more; at most 64 MiB.
+ * ZeroBits must be 0. CreateFlags: THREAD_CREATE_FLAGS_CREATE_SUSPENDED. Attributes: CLIENT_ID, TEB_ADDRESS.
+ * STATUS_INVALID_PARAMETER (also for a process that is not native), STATUS_PROCESS_IS_TERMINATING,
+ * STATUS_ACCESS_DENIED, STATUS_INVALID_HANDLE, STATUS_NO_MEMORY. PASSIVE. (no WDK page)
  */
 NTSTATUS NtCreateThreadEx(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess,
                           POBJECT_ATTRIBUTES ObjectAttributes, HANDLE ProcessHandle, PVOID StartRoutine,

@@ -271,8 +271,8 @@ NTSTATUS PspCreatePeb(PEPROCESS Process, PSP_PEB_BLOCK *Block, SIZE_T Size)
 
 /* ---- Threads ---- */
 
-/* Stack and TEB (kernel/services/exception.c has the picture). The TEB lies in the stack's highest page: a thread that does little
-   touches one page. */
+/* Stack and TEB (kernel/services/exception.c has the picture). The TEB lies in the stack's highest page: a
+   thread that does little touches one page. */
 static NTSTATUS PspMakeNativeArea(PETHREAD Thread, PMM_ADDRESS_SPACE Space, SIZE_T Commit, SIZE_T Reserve)
 {
     ULONG_PTR Base = ROUND_TO_PAGES(PsThreadProcess(Thread)->ImageBase + PsThreadProcess(Thread)->ImageSize);

@@ -214,9 +214,9 @@ void PsReleaseSpace(PEPROCESS Process, PMM_ADDRESS_SPACE Space)
     }
 }
 
-/* The current thread uses the target's address space, and gets a new APC state: APCs that are queued to its own process wait
-   in ApcState, or in the thread, until it is detached. In a process that has ended it finds no user memory. <= APC_LEVEL; may
-   block. INVALID_PROCESS_ATTACH_ATTEMPT: above. (WDK page of the name) */
+/* The current thread uses the target's address space, and gets a new APC state: APCs that are queued to its
+   own process wait in ApcState, or in the thread, until it is detached. In a process that has ended it finds
+   no user memory. <= APC_LEVEL; may block. INVALID_PROCESS_ATTACH_ATTEMPT: above. (WDK page of the name) */
 VOID KeStackAttachProcess(PRKPROCESS Process, PRKAPC_STATE ApcState)
 {
     PMM_ADDRESS_SPACE Space;
@@ -230,9 +230,9 @@ VOID KeStackAttachProcess(PRKPROCESS Process, PRKAPC_STATE ApcState)
 }
 EXPORT(KeStackAttachProcess);
 
-/* Back to where the thread was before the KeStackAttachProcess that filled ApcState in. Kernel APCs that were queued meanwhile
-   for the process that it leaves run first; INVALID_PROCESS_DETACH_ATTEMPT when they cannot, or when it is not attached. <=
-   APC_LEVEL; may block. (WDK page of the name) */
+/* Back to where the thread was before the KeStackAttachProcess that filled ApcState in. Kernel APCs that were
+   queued meanwhile for the process that it leaves run first; INVALID_PROCESS_DETACH_ATTEMPT when they cannot,
+   or when it is not attached. <= APC_LEVEL; may block. (WDK page of the name) */
 VOID KeUnstackDetachProcess(PRKAPC_STATE ApcState)
 {
     PKADDRESS_SPACE Space = KeDetachSpace(ApcState);
@@ -418,8 +418,8 @@ NTSTATUS PspTerminateProcess(PEPROCESS Process, NTSTATUS ExitStatus)
     return STATUS_SUCCESS;
 }
 
-/* A thread that somebody has ended does not end others: of two that try it at once, one is left. Nor are any ended while a
-   system thread is there that would stay. */
+/* A thread that somebody has ended does not end others: of two that try it at once, one is left. Nor are any
+   ended while a system thread is there that would stay. */
 NTSTATUS PspEndOtherThreads(NTSTATUS ExitStatus)
 {
     PEPROCESS Process = PspHomeProcess();

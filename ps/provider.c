@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Subsystem providers: registration, the calls into them, exceptions and the way back to user mode. What they may call stands in providerproc.c.
+ * Subsystem providers: registration, the calls into them, exceptions and the way back to user mode. What they
+ * may call stands in providerproc.c.
  *
- * A provider counts its users: one for each process, from before anything of the process is made until its ProcessExit has
- * returned (every ThreadExit has returned before that), and one for each StartProgram. Unregistration closes it, so that
- * nobody gets in any more, and waits until all users have left. The unload of its module closes it before DriverUnload is
- * called, and opens it again when the wait is broken off: unlike DriverUnload, that can be undone.
+ * A provider counts its users: one for each process, from before anything of the process is made until its
+ * ProcessExit has returned (every ThreadExit has returned before that), and one for each StartProgram.
+ * Unregistration closes it, so that nobody gets in any more, and waits until all users have left. The unload
+ * of its module closes it before DriverUnload is called, and opens it again when the wait is broken off:
+ * unlike DriverUnload, that can be undone.
  *
  * Locks: PspProviderLock, a spin lock, guards the list and the counts.
  */
@@ -29,7 +31,8 @@ BOOLEAN PspReferenceProvider(PPS_PROVIDER Provider)
     return Open;
 }
 
-/* Whoever waits for the last user takes the lock before the provider is freed: its release is the last touch. */
+/* Whoever waits for the last user takes the lock before the provider is freed: its release is the last
+   touch. */
 void PspDereferenceProvider(PPS_PROVIDER Provider)
 {
     KIRQL Irql = KeAcquireLock(&PspProviderLock);
@@ -186,8 +189,8 @@ static bool PspIsRegistered(PPS_PROVIDER Provider)
     return false;
 }
 
-/* Takes the provider off the list, so that nobody finds it any more; with Wait FALSE only if it has no user. (lock
-   held) */
+/* Takes the provider off the list, so that nobody finds it any more; with Wait FALSE only if it has no user.
+   (lock held) */
 static NTSTATUS PspRemoveProvider(PPS_PROVIDER Provider, BOOLEAN Wait)
 {
     if (!PspIsRegistered(Provider)) {
@@ -324,8 +327,8 @@ static ULONG PspLocksHeld(void)
 }
 #endif
 
-/* What a provider owes at the return of each of its routines: all is as it was at the call. (Its own locks may be
-   held there, around a request that leads to the call.) */
+/* What a provider owes at the return of each of its routines: all is as it was at the call. (Its own locks
+   may be held there, around a request that leads to the call.) */
 static void PspCheckReturn(const PSP_PROVIDER_CALL *Call, const char *Routine)
 {
     PETHREAD Thread = PspCurrentThread();

@@ -144,8 +144,9 @@ static VOID PspRequestReturnToUser(PETHREAD Thread, BOOLEAN Interrupt)
     }
 }
 
-/* The process is left with one thread, the current one, which changes over by way of the System process's space. Another one
-   may have joined meanwhile, a system thread of a driver's: it is counted, or it finds the new space. */
+/* The process is left with one thread, the current one, which changes over by way of the System process's
+   space. Another one may have joined meanwhile, a system thread of a driver's: it is counted, or it finds the
+   new space. */
 static NTSTATUS PspReplaceAddressSpace(VOID (*Leave)(VOID))
 {
     PEPROCESS Process = PspHomeProcess();
@@ -217,8 +218,8 @@ static bool PspRegistersAreStill(PETHREAD Thread)
            (Thread->Tcb.State == Waiting && Thread->Tcb.WaitReason == Suspended && Thread->Tcb.SwapBusy == 0);
 }
 
-/* Somebody may resume, start or end the thread at any moment: it waits for the lock before it goes on towards user mode
-   (PspTakeRegistersBack), and its stack stays, because it cannot leave its process (l). */
+/* Somebody may resume, start or end the thread at any moment: it waits for the lock before it goes on towards
+   user mode (PspTakeRegistersBack), and its stack stays, because it cannot leave its process (l). */
 NTSTATUS PsHoldRegisters(PETHREAD Thread)
 {
     KeLockShared(&PsThreadProcess(Thread)->Lock);
@@ -394,8 +395,8 @@ static VOID PspQueryMemory(PEPROCESS Process, PS_MEMORY_STATISTICS *Statistics)
     }
 }
 
-/* Gone is still there when the last reference goes, which a space may hold that somebody has attached to, whatever its provider
-   does meanwhile. */
+/* Gone is still there when the last reference goes, which a space may hold that somebody has attached to,
+   whatever its provider does meanwhile. */
 static VOID PspRetireSection(PMM_SECTION_HANDLE Section, VOID (*Gone)(PVOID Context), PVOID Context)
 {
     PEX_MODULE Module = ExHandlers.ReferenceModule((PVOID)Gone);

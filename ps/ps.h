@@ -152,7 +152,8 @@ void PsInitializePhase1(void);
    PASSIVE. */
 NTSTATUS PspCreateIdleThread(PKPRCB Prcb);
 
-/* The time-stamp counter at the kernel's start, set by start-up; the first entry to user mode reports the distance. */
+/* The time-stamp counter at the kernel's start, set by start-up; the first entry to user mode reports the
+   distance. */
 extern volatile LONG64 PsBootCycles;
 
 /* ---- For the other components ---- */
@@ -164,7 +165,8 @@ VOID PsDrainReaper(VOID);
    PASSIVE. */
 BOOLEAN PsAcquireProcessAccess(PEPROCESS Process);
 void PsReleaseProcessAccess(PEPROCESS Process);
-/* The process's handle table, with access to the process (release it); NULL: it has none, or none any more. PASSIVE. */
+/* The process's handle table, with access to the process (release it); NULL: it has none, or none any more.
+   PASSIVE. */
 PHANDLE_TABLE PsAcquireHandleTable(PEPROCESS Process);
 /* The address space of a process, referenced (MmDereferenceAddressSpace). STATUS_PROCESS_IS_TERMINATING;
    STATUS_ACCESS_DENIED for System and Idle. PASSIVE. */
@@ -176,8 +178,9 @@ PEPROCESS PsNextProcess(PEPROCESS Previous);
 void PsNotifyModuleImage(PCUNICODE_STRING FullImageName, PVOID ImageBase, SIZE_T ImageSize);
 /* Is a provider or a notify routine of a module that has run its DriverUnload still registered? PASSIVE. */
 bool PsFindLeftover(const EX_MODULE *Module, PEX_LEFTOVER Left);
-/* The module's providers take no new users, and the present ones are waited for. STATUS_CANCELLED: the wait (Mode; alertable
-   in UserMode) was broken off. Either way they stay closed until they are unregistered or opened again. PASSIVE. */
+/* The module's providers take no new users, and the present ones are waited for. STATUS_CANCELLED: the wait
+   (Mode; alertable in UserMode) was broken off. Either way they stay closed until they are unregistered or
+   opened again. PASSIVE. */
 NTSTATUS PsCloseProviders(const EX_MODULE *Module, KPROCESSOR_MODE Mode);
 void PsReopenProviders(const EX_MODULE *Module);
 
@@ -202,26 +205,28 @@ void PsReleaseSpace(PEPROCESS Process, PMM_ADDRESS_SPACE Space);
 NTSTATUS PsTerminateThread(PETHREAD Thread, NTSTATUS ExitStatus);
 NTSTATUS PsSuspendThread(PETHREAD Thread, PULONG PreviousCount);
 NTSTATUS PsResumeThread(PETHREAD Thread, PULONG PreviousCount);
-/* Until PsReleaseRegisters the thread's user registers may be touched: it is the current one, has not started, or is suspended
-   and has stopped. STATUS_INVALID_DEVICE_STATE when it is not; STATUS_INVALID_PARAMETER: a system thread, or one that has
-   ended. */
+/* Until PsReleaseRegisters the thread's user registers may be touched: it is the current one, has not
+   started, or is suspended and has stopped. STATUS_INVALID_DEVICE_STATE when it is not;
+   STATUS_INVALID_PARAMETER: a system thread, or one that has ended. */
 NTSTATUS PsHoldRegisters(PETHREAD Thread);
-/* KE_HANDLERS.SuspendCurrentThread: waits until the suspension ends and nobody holds the thread's registers. PASSIVE. */
+/* KE_HANDLERS.SuspendCurrentThread: waits until the suspension ends and nobody holds the thread's registers.
+   PASSIVE. */
 void PsSuspendCurrentThread(void);
 void PsReleaseRegisters(PETHREAD Thread);
 /* The provider's part of a user exception; FALSE: the process has none, or it does not handle this one. */
 bool PsProviderHandlesException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
-/* Nobody handles it: the process ends with the exception's status, the calling thread on its way to user mode. */
+/* Nobody handles it: the process ends with the exception's status, the calling thread on its way to user
+   mode. */
 void PsUnhandledException(PEXCEPTION_RECORD Record);
-/* Processor time of all its threads, those that have ended included, in cycles; to *UserCycles is added what of that is user time.
-   PASSIVE. */
+/* Processor time of all its threads, those that have ended included, in cycles; to *UserCycles is added what
+   of that is user time. PASSIVE. */
 ULONG64 PsProcessCycles(PEPROCESS Process, PULONG64 UserCycles);
-/* Names of the providers, NUL-separated, an empty one at the end; returns the bytes that they take. At most Size are
-   written. */
+/* Names of the providers, NUL-separated, an empty one at the end; returns the bytes that they take. At most
+   Size are written. */
 SIZE_T PsProviderNames(char *Buffer, SIZE_T Size);
 
-/* Starts a program under the provider of that name. STATUS_NOT_FOUND: there is none; STATUS_NOT_SUPPORTED: it starts none; what
-   StartProgram says. PASSIVE. */
+/* Starts a program under the provider of that name. STATUS_NOT_FOUND: there is none; STATUS_NOT_SUPPORTED: it
+   starts none; what StartProgram says. PASSIVE. */
 NTSTATUS PsStartProgram(const char *Name, PPS_PROGRAM Program, PEPROCESS *Process);
 /* Copies Size bytes of strings to *Next, which advances; *Copy: there, or NULL when there are none.
    STATUS_INVALID_PARAMETER: the last has no end, or there are fewer than Count; STATUS_ACCESS_VIOLATION. */

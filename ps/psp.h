@@ -48,7 +48,8 @@ static inline PMM_ADDRESS_SPACE PspSpace(PEPROCESS Process)
     return CONTAINING_RECORD(Process->Pcb.AddressSpace, MM_ADDRESS_SPACE, Kernel);
 }
 
-/* A copy, given back with ExFreeUnicodeString; an empty or NULL source gives an empty string without a buffer. */
+/* A copy, given back with ExFreeUnicodeString; an empty or NULL source gives an empty string without a
+   buffer. */
 static inline NTSTATUS PspCopyString(PUNICODE_STRING Copy, PCUNICODE_STRING Source)
 {
     return ExCaptureUnicodeString(Copy, Source, UNICODE_STRING_MAX_BYTES, KernelMode);
@@ -58,8 +59,8 @@ static inline NTSTATUS PspCopyString(PUNICODE_STRING Copy, PCUNICODE_STRING Sour
 
 typedef PS_SUBSYSTEM_PROCESS_ATTRIBUTES PSP_PROCESS_ATTRIBUTES; /* of a native one, too */
 
-/* The fields of a zeroed process object: no thread, the kernel's address space, Created. Subsystem: a name of at
-   most 15 characters. */
+/* The fields of a zeroed process object: no thread, the kernel's address space, Created. Subsystem: a name of
+   at most 15 characters. */
 void PspInitializeProcess(PEPROCESS Process, const char *Subsystem);
 /* A process without thread and without id; the reference is the caller's. Dereferencing it undoes everything.
    Attributes: with Parent. Provider: NULL, or a reference that is taken over, also on failure. */
@@ -74,7 +75,8 @@ NTSTATUS PspJoinProcess(PETHREAD Thread);
 NTSTATUS PspAnnounceProcess(PEPROCESS Process);
 /* The thread is none of its process's any more. The last one runs the process's end. */
 void PspLeaveProcess(PETHREAD Thread, BOOLEAN OnItself);
-/* The last that is done with a thread that had joined: signals it, and after the last of them the process. <= DISPATCH. */
+/* The last that is done with a thread that had joined: signals it, and after the last of them the process. <=
+   DISPATCH. */
 void PspSignalThread(PETHREAD Thread);
 /* STATUS_PROCESS_IS_TERMINATING: somebody was first. STATUS_ACCESS_DENIED: System or Idle. PASSIVE. */
 NTSTATUS PspTerminateProcess(PEPROCESS Process, NTSTATUS ExitStatus);
@@ -110,8 +112,8 @@ void PspInitializeReaper(void);
 
 /* ---- Native programs (image.c) ---- */
 
-/* A thread of a native process with TEB and user stack, not joined. The stack has Commit bytes at first and grows to Reserve;
-   0: the default. */
+/* A thread of a native process with TEB and user stack, not joined. The stack has Commit bytes at first and
+   grows to Reserve; 0: the default. */
 NTSTATUS PspCreateNativeThread(PEPROCESS Process, ULONG_PTR StartAddress, ULONG_PTR Argument, SIZE_T Commit,
                                SIZE_T Reserve, PETHREAD *Thread);
 /* TEB and stack of the current thread go. */

@@ -173,8 +173,8 @@ static void PspReportFirstEntry(void)
     }
 }
 
-/* The current thread is about to use its user registers, which may have held still so far: waits until nobody has them by
-   PsHoldRegisters. */
+/* The current thread is about to use its user registers, which may have held still so far: waits until nobody
+   has them by PsHoldRegisters. */
 static void PspTakeRegistersBack(PETHREAD Thread)
 {
     PEPROCESS Process = PsThreadProcess(Thread);
@@ -448,8 +448,8 @@ static void PspReturnProviderContext(PETHREAD Thread)
     PspLeaveProvider(&Call, "ThreadExit");
 }
 
-/* The object is signalled only when the thread stands in the reaper's list, the process's when all its threads do: who
-   waits for either and then drains the reaper finds the stacks freed. */
+/* The object is signalled only when the thread stands in the reaper's list, the process's when all its
+   threads do: who waits for either and then drains the reaper finds the stacks freed. */
 static NORETURN void PspGiveUpStack(PETHREAD Thread)
 {
     KiRaiseToDispatch();
@@ -542,8 +542,8 @@ PETHREAD PsGetCurrentThread(VOID)
 }
 EXPORT(PsGetCurrentThread);
 
-/* The id of the current thread: in a DPC or an interrupt that of the thread that was interrupted. Any IRQL. (WDK page of the
-   name) */
+/* The id of the current thread: in a DPC or an interrupt that of the thread that was interrupted. Any IRQL.
+   (WDK page of the name) */
 HANDLE PsGetCurrentThreadId(VOID)
 {
     return PspCurrentThread()->Cid.UniqueThread;

@@ -65,9 +65,9 @@ LONG KeSetEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait)
 EXPORT(KeSetEvent);
 
 /* Releases those who wait now (of a synchronization event: one) and leaves the event unsignalled. A waiter
-   that is running a kernel APC at this moment misses it, and a wait for all of several objects always does: its
-   thread looks at all of them when it has been woken, and by then the pulse is over. Returns the previous state. Wait, levels:
-   KeSetEvent. (WDK page of the name) */
+   that is running a kernel APC at this moment misses it, and a wait for all of several objects always does:
+   its thread looks at all of them when it has been woken, and by then the pulse is over. Returns the previous
+   state. Wait, levels: KeSetEvent. (WDK page of the name) */
 LONG KePulseEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait)
 {
     PDISPATCHER_HEADER Header = &Event->Header;

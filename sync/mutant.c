@@ -6,8 +6,8 @@
  * Locks: the object's lock guards SignalState, OwnerThread and Abandoned. MutantListEntry, and the APC
  * counter of the thread, are the owner's own: whoever passes the mutant on writes only OwnerThread, and the
  * new owner enters it in its list on the way out of its wait (KiEnterMutant). The old one has unlinked it
- * before it unlocked the object. Both do so at DISPATCH_LEVEL, for a kernel APC of the same thread may acquire
- * and release mutants in between.
+ * before it unlocked the object. Both do so at DISPATCH_LEVEL, for a kernel APC of the same thread may
+ * acquire and release mutants in between.
  */
 #include "sync/held.h"
 #include "sync/sync.h"

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Push locks: one word, shared or exclusive, waiters asleep. The word: bit 0 held exclusively, bit 1 somebody
- * waits, the rest counts holders in shared mode. A thread that must wait is listed in one of a few buckets, which is
- * chosen by the lock's address. A bucket's spin lock guards its list, and every change of bit 1 of the push locks that
- * belong to it: the bit is set as long as the list holds a waiter of that lock.
+ * waits, the rest counts holders in shared mode. A thread that must wait is listed in one of a few buckets,
+ * which is chosen by the lock's address. A bucket's spin lock guards its list, and every change of bit 1 of
+ * the push locks that belong to it: the bit is set as long as the list holds a waiter of that lock.
  *
- * Waking: the last holder to leave wakes the first waiter, or, when that is a shared one, all shared ones up to the
- * next exclusive one. They are not given the lock, but try again. In shared mode a waiter that has been woken may take
- * the lock although others wait, and a newcomer may not, so that exclusive waiters are not starved by ever new shared
- * holders. A newcomer in exclusive mode may come between: push locks are not fair.
+ * Waking: the last holder to leave wakes the first waiter, or, when that is a shared one, all shared ones up
+ * to the next exclusive one. They are not given the lock, but try again. In shared mode a waiter that has
+ * been woken may take the lock although others wait, and a newcomer may not, so that exclusive waiters are
+ * not starved by ever new shared holders. A newcomer in exclusive mode may come between: push locks are not
+ * fair.
  */
 #include "sync/held.h"
 #include "sync/sync.h"
@@ -109,7 +110,8 @@ static void ExpAcquireSlow(PEX_PUSH_LOCK PushLock, bool Exclusive)
     }
 }
 
-/* Takes the waiters that may go on now off the bucket, and clears PUSH_WAITERS when none is left. Bucket locked. */
+/* Takes the waiters that may go on now off the bucket, and clears PUSH_WAITERS when none is left. Bucket
+   locked. */
 static PUSH_WAITER *ExpTakeWaiters(PEX_PUSH_LOCK PushLock, PLIST_ENTRY List)
 {
     PUSH_WAITER *Woken = NULL, **Tail = &Woken;
@@ -160,16 +162,17 @@ static inline void ExpAcquirePush(PEX_PUSH_LOCK PushLock, bool Exclusive, const 
     KiNoteBlockingAcquired(ArchCurrentThread(), PushLock, KbkPushLock, !Exclusive, Place);
 }
 
-/* Waits until the push lock is the caller's alone. Not recursive. The caller is in a critical region, or at APC_LEVEL,
-   until it has released the lock. <= APC_LEVEL. May block. (WDK page of the name) */
+/* Waits until the push lock is the caller's alone. Not recursive. The caller is in a critical region, or at
+   APC_LEVEL, until it has released the lock. <= APC_LEVEL. May block. (WDK page of the name) */
 VOID ExAcquirePushLockExclusive(PEX_PUSH_LOCK PushLock)
 {
     ExpAcquirePush(PushLock, true, KI_CALLER());
 }
 EXPORT(ExAcquirePushLockExclusive);
 
-/* The same together with other shared holders. Shared acquisition is not recursive either: an exclusive waiter
-   between the two would let the caller wait for itself, so that debug builds forbid it. (WDK page of the name) */
+/* The same together with other shared holders. Shared acquisition is not recursive either: an exclusive
+   waiter between the two would let the caller wait for itself, so that debug builds forbid it. (WDK page of
+   the name) */
 VOID ExAcquirePushLockShared(PEX_PUSH_LOCK PushLock)
 {
     ExpAcquirePush(PushLock, false, KI_CALLER());
@@ -200,9 +203,9 @@ BOOLEAN ExTryAcquirePushLockShared(PEX_PUSH_LOCK PushLock)
 }
 EXPORT(ExTryAcquirePushLockShared);
 
-/* The last holder to leave wakes the waiters. As soon as the word says that the lock is free, its memory may be given
-   up by the next holder: waking touches the lock only after it has found waiters in the list, which need the lock and
-   so keep it alive. */
+/* The last holder to leave wakes the waiters. As soon as the word says that the lock is free, its memory may
+   be given up by the next holder: waking touches the lock only after it has found waiters in the list, which
+   need the lock and so keep it alive. */
 static inline void ExpReleasePush(PEX_PUSH_LOCK PushLock, ULONG_PTR Mine, const void *Place)
 {
     KiNoteBlockingRelease(ArchCurrentThread(), PushLock, KbkPushLock, NULL, Place);
@@ -215,7 +218,8 @@ static inline void ExpReleasePush(PEX_PUSH_LOCK PushLock, ULONG_PTR Mine, const 
     }
 }
 
-/* The holder gives the lock up, in the mode in which it acquired it. <= APC_LEVEL. (WDK pages of the names) */
+/* The holder gives the lock up, in the mode in which it acquired it. <= APC_LEVEL. (WDK pages of the
+   names) */
 VOID ExReleasePushLockExclusive(PEX_PUSH_LOCK PushLock)
 {
     ExpReleasePush(PushLock, PUSH_EXCLUSIVE, KI_CALLER());

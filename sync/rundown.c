@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Run-down protection: a count of users that closes. While it is open, the word is twice the count. While somebody
- * waits for its end, it is the address of that one's RUNDOWN_WAIT plus 1, and the count is there. 1 alone means that
- * it has been run down.
+ * Run-down protection: a count of users that closes. While it is open, the word is twice the count. While
+ * somebody waits for its end, it is the address of that one's RUNDOWN_WAIT plus 1, and the count is there. 1
+ * alone means that it has been run down.
  *
- * Whoever closes it is its first waiter; others who wait for the same end join that one's list, and are woken by it.
- * ExpRundownLock guards the lists, and keeps a RUNDOWN_WAIT in place while somebody joins: the first waiter replaces
- * its address in the word, holding the lock, before its stack frame goes.
+ * Whoever closes it is its first waiter; others who wait for the same end join that one's list, and are woken
+ * by it. ExpRundownLock guards the lists, and keeps a RUNDOWN_WAIT in place while somebody joins: the first
+ * waiter replaces its address in the word, holding the lock, before its stack frame goes.
  *
- * A cache-aware reference (kernel/ex/rundown.c) is a row of such words, one for each processor, which are closed one
- * after the other. A user may come in at one word and leave at another, so that the count of a single one may become
- * negative; only their sum means anything.
+ * A cache-aware reference (kernel/ex/rundown.c) is a row of such words, one for each processor, which are
+ * closed one after the other. A user may come in at one word and leave at another, so that the count of a
+ * single one may become negative; only their sum means anything.
  */
 #include "sync/held.h"
 #include "sync/rundown.h"
@@ -57,8 +57,8 @@ VOID ExRundownCompleted(PEX_RUNDOWN_REF RunRef)
 }
 EXPORT(ExRundownCompleted);
 
-/* A DPC holds nothing in the name of the thread that it has interrupted; and of several references taken at once nobody
-   knows how they are given up. */
+/* A DPC holds nothing in the name of the thread that it has interrupted; and of several references taken at
+   once nobody knows how they are given up. */
 static inline void ExpNoteUser(PEX_RUNDOWN_REF RunRef, ULONG Count)
 {
 #if DBG
@@ -215,9 +215,9 @@ void ExpWaitForRundownSlots(PEX_RUNDOWN_REF First, ULONG Slots, SIZE_T Stride)
     ExpEndRundown(First, Slots, Stride, &Wait);
 }
 
-/* New users are refused from now on. Returns when the last has left, at once when it has been run down already; any
-   number of threads may wait. Users should be in a critical region, or else one that is suspended delays this.
-   <= APC_LEVEL. May block. (WDK page of the name) */
+/* New users are refused from now on. Returns when the last has left, at once when it has been run down
+   already; any number of threads may wait. Users should be in a critical region, or else one that is
+   suspended delays this. <= APC_LEVEL. May block. (WDK page of the name) */
 VOID ExWaitForRundownProtectionRelease(PEX_RUNDOWN_REF RunRef)
 {
     ExpWaitForRundownSlots(RunRef, 1, 0);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Drivers' spin locks: plain (spinlock.h), and in-stack queued, which are handed on in the order of arrival. Debug
- * builds check owners, order and levels. The rules of documentation: a lock is used in one of the two ways only, and
- * what has been acquired by a routine that raises the level is released by the one that lowers it.
+ * Drivers' spin locks: plain (spinlock.h), and in-stack queued, which are handed on in the order of arrival.
+ * Debug builds check owners, order and levels. The rules of documentation: a lock is used in one of the two
+ * ways only, and what has been acquired by a routine that raises the level is released by the one that lowers
+ * it.
  */
 #include "sync/spinlock.h"
 #include "sync/sync.h"
@@ -43,7 +44,8 @@ VOID KeInitializeSpinLock(PKSPIN_LOCK SpinLock)
 }
 EXPORT(KeInitializeSpinLock);
 
-/* Raises to DISPATCH_LEVEL and acquires; returns the level before. <= DISPATCH_LEVEL. (WDK page of the name) */
+/* Raises to DISPATCH_LEVEL and acquires; returns the level before. <= DISPATCH_LEVEL. (WDK page of the
+   name) */
 KIRQL KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock)
 {
     KI_LOCK_RAISES(SpinLock);
@@ -88,7 +90,8 @@ VOID KeReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock)
 }
 EXPORT(KeReleaseSpinLockFromDpcLevel);
 
-/* FALSE at once when it is held; held by this processor: a bug check in debug builds. (WDK page of the name) */
+/* FALSE at once when it is held; held by this processor: a bug check in debug builds. (WDK page of the
+   name) */
 BOOLEAN KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
 {
     KI_LOCK_AT_DPC(SpinLock);
@@ -155,8 +158,8 @@ static inline void KiQueueRelease(PKSPIN_LOCK_QUEUE Entry)
     __atomic_store_n(&Next->Lock, (PKSPIN_LOCK)((ULONG_PTR)SpinLock | QUEUE_OWNER), __ATOMIC_RELEASE);
 }
 
-/* Acquires in the order of arrival; the level, DISPATCH_LEVEL or higher, stays. The handle is in use until the
-   release. (WDK page of the name) */
+/* Acquires in the order of arrival; the level, DISPATCH_LEVEL or higher, stays. The handle is in use until
+   the release. (WDK page of the name) */
 VOID KeAcquireInStackQueuedSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle)
 {
     KI_LOCK_AT_DPC(SpinLock);

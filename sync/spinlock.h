@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The plain spin lock of drivers, inline, for those parts of the kernel that take a driver's KSPIN_LOCK at another
- * level than DISPATCH_LEVEL: interlocked lists and interrupt objects. The class says which, for the order of locks.
+ * The plain spin lock of drivers, inline, for those parts of the kernel that take a driver's KSPIN_LOCK at
+ * another level than DISPATCH_LEVEL: interlocked lists and interrupt objects. The class says which, for the
+ * order of locks.
  *
- * The word is 0 when free; held, it is 1 in release builds and the owning thread's address + 1 in debug builds. So a
- * held word is odd, while a lock that is used as a queued one holds the (even) address of a queue entry.
+ * The word is 0 when free; held, it is 1 in release builds and the owning thread's address + 1 in debug
+ * builds. So a held word is odd, while a lock that is used as a queued one holds the (even) address of a
+ * queue entry.
  */
 #ifndef PRIMER_SPINLOCK_H
 #define PRIMER_SPINLOCK_H
@@ -41,7 +43,8 @@ static inline void KiSpinRelease(PKSPIN_LOCK SpinLock, KLOCK_CLASS Class)
     __atomic_store_n(SpinLock, 0, __ATOMIC_RELEASE);
 }
 
-/* Debug builds end with the documented code when a lock routine is called at a level that it does not allow. */
+/* Debug builds end with the documented code when a lock routine is called at a level that it does not
+   allow. */
 #if DBG
 void KiCheckLockLevel(const void *Lock, KIRQL Lowest, const char *Routine);
 #else

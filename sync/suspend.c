@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What each thread has in order to wait and to be suspended, and suspension itself. A suspended thread waits for its
- * ResumeEvent on its way back to user mode.
+ * What each thread has in order to wait and to be suspended, and suspension itself. A suspended thread waits
+ * for its ResumeEvent on its way back to user mode.
  */
 #include "sync/sync.h"
 

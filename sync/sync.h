@@ -22,9 +22,9 @@
    all. */
 #define KI_ASSERT_OBJECT_LOCKED(Header) KI_ASSERT((Header)->Lock != 0, "object %p is not locked", (Header))
 
-/* Bit 0 of the byte Lock as a bit of the header's first word: setting one bit of a word and testing what it was is one
-   instruction. The other bytes stand still, or have another lock: they are written as bytes, which an atomic operation
-   on the word does not disturb. */
+/* Bit 0 of the byte Lock as a bit of the header's first word: setting one bit of a word and testing what it
+   was is one instruction. The other bytes stand still, or have another lock: they are written as bytes, which
+   an atomic operation on the word does not disturb. */
 #define KOBJECT_LOCKED (1u << 8 * FIELD_OFFSET(DISPATCHER_HEADER, Lock))
 
 static inline void KiLockObject(PDISPATCHER_HEADER Header)

@@ -19,12 +19,12 @@ void KiQueueTimer(PKTIMER Timer, ULONG64 Due);
 /* A periodic timer goes back into the queue whose lock the caller (KiTimerExpired) holds. */
 void KiRequeueTimer(PKTIMER Timer, ULONG64 Due);
 
-/* A timer that is set, and lies or has its DPC in this range (a module that goes); *Routine is its DPC's, or NULL. NULL: there is
-   none. The timer is for a report only: it may be gone. <= DISPATCH. */
+/* A timer that is set, and lies or has its DPC in this range (a module that goes); *Routine is its DPC's, or
+   NULL. NULL: there is none. The timer is for a report only: it may be gone. <= DISPATCH. */
 PKTIMER KeFindTimerOf(const void *Start, SIZE_T Size, const void **Routine);
 
-/* sync's part of the expiry at interrupt time Now: the timer is off its queue, which is locked. Appends committed waiters to the
-   chain. */
+/* sync's part of the expiry at interrupt time Now: the timer is off its queue, which is locked. Appends
+   committed waiters to the chain. */
 PKTHREAD KiTimerExpired(PKTIMER Timer, ULONG64 Now, PKTHREAD Chain);
 
 #endif

@@ -227,7 +227,8 @@ __attribute__((cold, noinline)) static void KiBlockTraced(PKTHREAD Thread, ULONG
     KdTrace(WaitEnd, KiWaitState(Thread->WaitWord), KiWaitKey(Thread->WaitWord), 0);
 }
 
-/* Blocks, the wait being committed. *First: for the trace, what is waited for, or the first of several; NULL: only time. */
+/* Blocks, the wait being committed. *First: for the trace, what is waited for, or the first of several; NULL:
+   only time. */
 static inline void KiBlockCommitted(PKTHREAD Thread, ULONG64 Due, const PVOID *First)
 {
     KdPoint(PrimerPointWaitCommitted, Thread);
@@ -249,8 +250,8 @@ static inline bool KiCommitAndBlock(PKTHREAD Thread, ULONG64 Word, ULONG64 Due, 
     return true;
 }
 
-/* The same after a look whether the wait is to be broken off. Whoever has a reason for that after the look sees Preparing,
-   and breaks it off. */
+/* The same after a look whether the wait is to be broken off. Whoever has a reason for that after the look
+   sees Preparing, and breaks it off. */
 static inline bool KiSleep(PKTHREAD Thread, ULONG64 Word, ULONG64 Due, const PVOID *First)
 {
     KdPoint(PrimerPointWaitPrepared, Thread);
@@ -552,7 +553,8 @@ static NTSTATUS KiEndSingle(PKTHREAD Thread, PVOID Object, bool Slept)
     return KiWaitSingle(Thread, Object, &How, Irql);
 }
 
-/* The current thread's wait for one object, without end, has ended otherwise than by a signal that woke it. */
+/* The current thread's wait for one object, without end, has ended otherwise than by a signal that woke
+   it. */
 __attribute__((noinline)) static NTSTATUS KiFinishSingle(bool Slept)
 {
     PKTHREAD Thread = ArchCurrentThread();
@@ -560,16 +562,16 @@ __attribute__((noinline)) static NTSTATUS KiFinishSingle(bool Slept)
     return KiMutexWaitEnds(Header, KiEndSingle(Thread, Header, Slept));
 }
 
-/* Others want something of the thread, which was about to sleep: the wait begins anew, in the way that finds out whether
-   that breaks it off. */
+/* Others want something of the thread, which was about to sleep: the wait begins anew, in the way that finds
+   out whether that breaks it off. */
 __attribute__((noinline)) static NTSTATUS KiWaitAnew(PKTHREAD Thread)
 {
     KiMoveOwnWait(Thread, WaitBroken);
     return KiFinishSingle(false);
 }
 
-/* KiSleep and the end of the wait, for one object and without end. Over the switch, which saves all registers, none is
-   needed here: the current thread is asked for anew. */
+/* KiSleep and the end of the wait, for one object and without end. Over the switch, which saves all
+   registers, none is needed here: the current thread is asked for anew. */
 static inline NTSTATUS KiSleepSingle(PKTHREAD Thread, ULONG64 Word)
 {
     KdPoint(PrimerPointWaitPrepared, Thread);

@@ -10,8 +10,8 @@
 /* The object of the current thread or of a process is signalled for ever. <= DISPATCH. */
 void KeSignalObject(PDISPATCHER_HEADER Header, KPRIORITY Increment);
 
-/* The current thread ends: the mutants that it owns are abandoned; bug check THREAD_TERMINATE_HELD_MUTEX when one is a
-   kernel mutex. PASSIVE. */
+/* The current thread ends: the mutants that it owns are abandoned; bug check THREAD_TERMINATE_HELD_MUTEX when
+   one is a kernel mutex. PASSIVE. */
 void KeAbandonMutants(void);
 
 /* Suspension: the thread waits on its way to user mode while the count is not 0. */
@@ -21,7 +21,8 @@ ULONG KeResumeThread(PKTHREAD Thread);
 /* The current thread, which is about to end, does not belong to a queue any longer. <= DISPATCH. */
 void KeLeaveQueue(PKTHREAD Thread);
 
-/* The life of the thread that runs the threaded DPCs of a processor; the context is the processor's number. */
+/* The life of the thread that runs the threaded DPCs of a processor; the context is the processor's
+   number. */
 KSTART_ROUTINE KeThreadedDpcThread;
 
 /* ---- What ke calls (KeHandlers: ke.h has the contracts) ---- */

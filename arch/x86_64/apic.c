@@ -114,7 +114,8 @@ void ArchSendIpi(ULONG Processor)
     SendCommand(ArchpApicIdOf[Processor], COMMAND_FIXED | VECTOR_IPI);
 }
 
-/* The caller may itself be an NMI that has come between the two words of a command: its destination is put back. */
+/* The caller may itself be an NMI that has come between the two words of a command: its destination is put
+   back. */
 void ArchSendNmi(ULONG64 Processors)
 {
     uint32_t Destination = Read(APIC_COMMAND_HIGH);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread's registers as programs see them: the documented CONTEXT, made of the user frame and the FPU's state, and
- * turned back into them. What a CONTEXT of a program's can do to the kernel ends here: segments, flags, addresses and
- * the FPU's reserved bits are made harmless.
+ * A thread's registers as programs see them: the documented CONTEXT, made of the user frame and the FPU's
+ * state, and turned back into them. What a CONTEXT of a program's can do to the kernel ends here: segments,
+ * flags, addresses and the FPU's reserved bits are made harmless.
  */
 #include "arch/x86_64/archp.h"
 

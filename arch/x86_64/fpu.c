@@ -170,8 +170,8 @@ NTSTATUS ArchLoadFpuStateFromUser(const void *Image, const void *Software)
     return ArchpFeatures.Xsave ? ArchpXrstorFromUser(Image, Software, StateSize) : STATUS_ACCESS_VIOLATION;
 }
 
-/* The part of the state that every processor has, as FXSAVE writes it: it is the first part of XSAVE's image, too. FXRSTOR
-   leaves the other parts of the current thread's state alone. */
+/* The part of the state that every processor has, as FXSAVE writes it: it is the first part of XSAVE's image,
+   too. FXRSTOR leaves the other parts of the current thread's state alone. */
 void ArchpReadLegacyFpu(PKTHREAD Thread, PXMM_SAVE_AREA32 Area)
 {
     if (Thread == ArchCurrentThread()) {

@@ -146,8 +146,9 @@ static inline void ArchSetPriorityMask(KIRQL Irql)
 }
 
 /*
- * Seldom calls from hot code: the function keeps all registers and takes its arguments from the stack, behind six that it has no
- * use for, so that the usual way past the call has nothing to save and nothing to put in its place.
+ * Seldom calls from hot code: the function keeps all registers and takes its arguments from the stack, behind
+ * six that it has no use for, so that the usual way past the call has nothing to save and nothing to put in
+ * its place.
  *
  *     void ARCH_KEEPS_REGISTERS KdTraceRecord(ARCH_IN_REGISTERS, ULONG64 Head, ULONG64 A, ULONG64 B);
  */
@@ -167,8 +168,8 @@ static inline void ArchPause(void)
     __asm__ volatile("pause" : : : "memory");
 }
 
-/* No register but the frame pointer outlives the switch: so the caller keeps what it needs on its stack, and nothing is kept
-   twice. */
+/* No register but the frame pointer outlives the switch: so the caller keeps what it needs on its stack, and
+   nothing is kept twice. */
 static inline void ArchSwapContext(PKTHREAD Old, PKTHREAD New)
 {
     __asm__ volatile("call ArchpSwapContext"

@@ -25,8 +25,8 @@
 #define PTE_VALID    (PTE_PRESENT | PTE_KEPT)
 #define PTE_NX       (1UL << 63)
 #define PTE_ADDRESS  0x000ffffffffff000UL
-/* In an entry for a table, bits that the processor leaves alone (SDM vol. 3, table 4-16 and following): bit n tells that some of the
-   table's entries from 64n to 64n + 63 may have been set. */
+/* In an entry for a table, bits that the processor leaves alone (SDM vol. 3, table 4-16 and following): bit n
+   tells that some of the table's entries from 64n to 64n + 63 may have been set. */
 #define PTE_USED(I) (1UL << (52 + (I) / 64))
 #define PTE_ALL_USED (0xffUL << 52)
 
@@ -141,8 +141,8 @@ static uint64_t *TableOf(uint64_t Entry)
     return ArchPhysicalToVirtual(Entry & PTE_ADDRESS);
 }
 
-/* The entry for Virtual at the lowest level, down to Wanted, that exists; *Level tells which. *Above: the entry through which it
-   was found; not set when it is in the top table. */
+/* The entry for Virtual at the lowest level, down to Wanted, that exists; *Level tells which. *Above: the
+   entry through which it was found; not set when it is in the top table. */
 static inline uint64_t *FindEntry(uint64_t Root, uintptr_t Virtual, unsigned Wanted, unsigned *Level, uint64_t **Above)
 {
     uint64_t *Entry = TableOf(Root) + INDEX(Virtual, TOP_LEVEL);
@@ -183,8 +183,8 @@ static bool AddTable(uint64_t *Entry, uintptr_t Virtual)
     return true;
 }
 
-/* The entry for Virtual at level Wanted, which is going to be set; tables on the way are made. NULL without memory, or
-   below a large page. */
+/* The entry for Virtual at level Wanted, which is going to be set; tables on the way are made. NULL without
+   memory, or below a large page. */
 static inline uint64_t *MakeEntry(uint64_t Root, uintptr_t Virtual, unsigned Wanted)
 {
     for (;;) {
@@ -209,7 +209,8 @@ ARCH_PAGE_TABLES *ArchKernelPageTables(void)
     return &KernelTables;
 }
 
-/* The kernel half of a top table, of which few entries are in use: from the kernel's, or to zero (From NULL). */
+/* The kernel half of a top table, of which few entries are in use: from the kernel's, or to zero (From
+   NULL). */
 static void SetTopLevel(uint64_t *Table, const uint64_t *From)
 {
     for (unsigned i = 0; i < TopEntries; i++) {
@@ -339,7 +340,8 @@ static bool VisitPart(const VISIT *Visit, uint64_t *Table, unsigned Level, uintp
     return Any;
 }
 
-/* The entries of the table behind *Above, as far as they lie in the range. A part that turns out to be empty is unused again. */
+/* The entries of the table behind *Above, as far as they lie in the range. A part that turns out to be empty
+   is unused again. */
 static void VisitTable(const VISIT *Visit, uint64_t *Above, unsigned Level, uintptr_t Base)
 {
     uint64_t *Table = TableOf(*Above);

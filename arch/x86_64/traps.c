@@ -16,7 +16,8 @@ extern struct {
     uint32_t Anywhere;       /* not only user addresses, and at any level */
 } __extable_start[], __extable_end[];
 
-/* The few dozen entries all belong to usercopy.asm and slist.asm: a linear search is quick beside the fault itself. */
+/* The few dozen entries all belong to usercopy.asm and slist.asm: a linear search is quick beside the fault
+   itself. */
 static bool FixUp(PKTRAP_FRAME Frame, bool Anywhere)
 {
     for (typeof(&__extable_start[0]) Entry = __extable_start; Entry < __extable_end; Entry++) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Break points: INT3 in the kernel's code, and the four debug registers of each processor. INT3 stands in the code only while the
- * machine runs, so that the stub may call the kernel's routines, and GDB reads what is really there.
+ * Break points: INT3 in the kernel's code, and the four debug registers of each processor. INT3 stands in the
+ * code only while the machine runs, so that the stub may call the kernel's routines, and GDB reads what is
+ * really there.
  */
 #include "stub.h"
 

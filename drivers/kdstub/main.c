@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Comes and goes: takes the port, has its interrupt routed as an NMI, which reaches a processor that has its interrupts off, too,
- * and installs itself as the kernel's debugger. With the kernel option kdstub.wait=1 it stops at once and waits for GDB.
+ * Comes and goes: takes the port, has its interrupt routed as an NMI, which reaches a processor that has its
+ * interrupts off, too, and installs itself as the kernel's debugger. With the kernel option kdstub.wait=1 it
+ * stops at once and waits for GDB.
  */
 #include "stub.h"
 
@@ -15,7 +16,8 @@ VOID StubBugCheck(ULONG Self, ULONG Code, PKTRAP_FRAME Frame);
 
 static const KD_DEBUGGER Debugger = {KD_DEBUGGER_VERSION, StubTrap, StubNmi, StubBugCheck};
 
-/* All processors are in here at the same time, so that none comes to a break point; the first one takes these away. */
+/* All processors are in here at the same time, so that none comes to a break point; the first one takes these
+   away. */
 static ULONG_PTR EndBreaks(ULONG_PTR Argument)
 {
     if (KeGetCurrentProcessorNumber() == 0) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory, without a fault: each page is looked up in the page tables, and reached through the direct map of physical memory. What
- * may not be written there (the kernel's text) is written through a window of the stub's own, one page, whose entry is changed
- * for that long on the one processor that runs.
+ * Memory, without a fault: each page is looked up in the page tables, and reached through the direct map of
+ * physical memory. What may not be written there (the kernel's text) is written through a window of the
+ * stub's own, one page, whose entry is changed for that long on the one processor that runs.
  *
  * Device registers are not in the direct map: they cannot be read.
  */

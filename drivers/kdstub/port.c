@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The serial port COM4, which is the stub's alone (docs/channels.md), and packets on it: $DATA#SUM, each acknowledged by '+' until
- * GDB does without. What comes outside a packet and is no acknowledgement is a key.
+ * The serial port COM4, which is the stub's alone (docs/channels.md), and packets on it: $DATA#SUM, each
+ * acknowledged by '+' until GDB does without. What comes outside a packet and is no acknowledgement is a key.
  */
 #include "stub.h"
 
@@ -239,7 +239,8 @@ static VOID PutPacket(VOID)
     StubPutText(End, sizeof(End));
 }
 
-/* A packet that comes instead of the acknowledgement is from a GDB that has come anew: it knows nothing of ours. */
+/* A packet that comes instead of the acknowledgement is from a GDB that has come anew: it knows nothing of
+   ours. */
 VOID StubSend(VOID)
 {
     UCHAR C = '-';

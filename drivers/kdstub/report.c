@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the machine does, in words: as GDB's monitor commands, and by keys on the port, outside of a packet, for when nothing else
- * goes. Nothing here needs a lock.
+ * What the machine does, in words: as GDB's monitor commands, and by keys on the port, outside of a packet,
+ * for when nothing else goes. Nothing here needs a lock.
  */
 #include "stub.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * GDB's packets, as its manual describes them in "The Remote Protocol". All threads stop and go together ("all-stop"); of what
- * vCont asks for, one thread's step and whether the others run meanwhile count: a kernel in which one thread alone goes on would
- * soon wait for a lock of another's.
+ * GDB's packets, as its manual describes them in "The Remote Protocol". All threads stop and go together
+ * ("all-stop"); of what vCont asks for, one thread's step and whether the others run meanwhile count: a
+ * kernel in which one thread alone goes on would soon wait for a lock of another's.
  */
 #include "stub.h"
 

@@ -2,8 +2,9 @@
 /*
  * How the machine is stopped and let go.
  *
- * Owner is the processor that has stopped the machine: claimed by compare-and-swap by whoever comes into the stub, given back
- * last of all. The owner sends NMIs to the others, and when all stand still takes the break points out of the code.
+ * Owner is the processor that has stopped the machine: claimed by compare-and-swap by whoever comes into the
+ * stub, given back last of all. The owner sends NMIs to the others, and when all stand still takes the break
+ * points out of the code.
  *
  *   StubRuns      -> StubFrozen     the processor itself: in the handler of an NMI while somebody owns the machine, or when it has
  *                                   come to a break point of its own and found that it is not the first
@@ -11,14 +12,15 @@
  *   StubReleased  -> StubRuns       the processor itself, when it has loaded the debug registers and serialised
  *   StubFrozen    -> StubRuns       the same, because nobody owns the machine (any more)
  *
- * A processor in the stub has its Frame there; NMIs that come then return at once (Missed: one is sent again when it leaves,
- * for it may have been a bug check's or a key's). Who comes second to a break point keeps what it has found, and becomes
- * the owner after the first one, if the point is still there.
+ * A processor in the stub has its Frame there; NMIs that come then return at once (Missed: one is sent again
+ * when it leaves, for it may have been a bug check's or a key's). Who comes second to a break point keeps
+ * what it has found, and becomes the owner after the first one, if the point is still there.
  *
- * One step, others frozen: the owner stays the owner while it runs one instruction, with TF set and interrupts masked, so that
- * no interrupt handler waits for processors that stand still. An instruction that may fault on user memory (the SMAP window
- * is open, or it is user mode's) runs with all others instead. A step with others running is TF in the thread's own
- * frame: the trap comes when that thread has executed, on whichever processor.
+ * One step, others frozen: the owner stays the owner while it runs one instruction, with TF set and
+ * interrupts masked, so that no interrupt handler waits for processors that stand still. An instruction that
+ * may fault on user memory (the SMAP window is open, or it is user mode's) runs with all others instead. A
+ * step with others running is TF in the thread's own frame: the trap comes when that thread has executed, on
+ * whichever processor.
  */
 #include "stub.h"
 
@@ -94,7 +96,8 @@ static KAFFINITY NotFrozen(KAFFINITY Others)
     return Left;
 }
 
-/* One that the host does not run at the moment answers late; one that never answers would never be seen at all. */
+/* One that the host does not run at the moment answers late; one that never answers would never be seen at
+   all. */
 #define ANSWER_CYCLES (20UL << 30)
 
 static VOID FreezeOthers(ULONG Self)
@@ -125,7 +128,8 @@ static VOID Stop(ULONG Self)
     StubPullBreaks(0); /* code is changed only while nobody executes it: QEMU may else keep what it has made of the old */
 }
 
-/* Returns when they have left: else one that the host runs late would always be stopped again before it has done anything. */
+/* Returns when they have left: else one that the host runs late would always be stopped again before it has
+   done anything. */
 static VOID ReleaseOthers(ULONG Self)
 {
     for (ULONG i = 0; i < STUB_PROCESSORS; i++) {
@@ -315,9 +319,9 @@ static VOID RepeatMissed(ULONG Self)
 }
 
 /*
- * The port's NMI comes once for all that has been received, and whoever gets it while somebody owns the machine takes it for a
- * freeze. So the port is asked when nobody does any more: switched off and on, it raises its line anew if a byte is there.
- * Another owner may have come meanwhile; then it will do the same.
+ * The port's NMI comes once for all that has been received, and whoever gets it while somebody owns the
+ * machine takes it for a freeze. So the port is asked when nobody does any more: switched off and on, it
+ * raises its line anew if a byte is there. Another owner may have come meanwhile; then it will do the same.
  */
 static VOID GiveBack(ULONG Self)
 {
@@ -418,7 +422,8 @@ typedef enum _OURS {
     OursToStop,
 } OURS;
 
-/* INT3. One that is not in the code any more was taken out by another processor since: the instruction is there again. */
+/* INT3. One that is not in the code any more was taken out by another processor since: the instruction is
+   there again. */
 static OURS JudgeBreak(PKTRAP_FRAME Frame, STUB_EVENT *Event)
 {
     UCHAR Code = 0;

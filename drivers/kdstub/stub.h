@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kdstub: a stub for GDB's remote protocol in the kernel itself, and keys that show what a stuck machine does.
+ * kdstub: a stub for GDB's remote protocol in the kernel itself, and keys that show what a stuck machine
+ * does.
  *
  *   main.c      comes and goes; what the kernel calls
  *   stop.c      stops and resumes the processors: who owns the machine, single steps
@@ -11,9 +12,9 @@
  *   memory.c    memory by the page tables, through the direct map
  *   port.c      the serial port, and packets on it
  *
- * All but main.c's coming and going runs on the one processor that owns the stopped machine, with interrupts off, in the
- * handler of an NMI or of a debug trap. So there is no lock, and what follows is static and guarded by the ownership (o),
- * unless it says otherwise.
+ * All but main.c's coming and going runs on the one processor that owns the stopped machine, with interrupts
+ * off, in the handler of an NMI or of a debug trap. So there is no lock, and what follows is static and
+ * guarded by the ownership (o), unless it says otherwise.
  */
 #ifndef KDSTUB_STUB_H
 #define KDSTUB_STUB_H
@@ -62,7 +63,8 @@ extern bool StubIsDying;
 
 /* ---- session.c ---- */
 
-/* What came while the machine ran: keys are answered. TRUE: ^C or a packet is next, the machine is to stop. */
+/* What came while the machine ran: keys are answered. TRUE: ^C or a packet is next, the machine is to
+   stop. */
 bool StubInputStops(VOID);
 /* Until the machine is to run; called by the owner. */
 VOID StubSession(ULONG Self, const STUB_EVENT *Event, STUB_RESUME *Resume);
@@ -128,8 +130,8 @@ bool StubBreaksExecution(ULONG64 Address);
 /* ---- memory.c ---- */
 
 bool StubInitializeMemory(VOID);
-/* Of the address space of these page tables: how much of it could be read. Write: all or nothing but for what precedes a page
-   that cannot be written. */
+/* Of the address space of these page tables: how much of it could be read. Write: all or nothing but for what
+   precedes a page that cannot be written. */
 SIZE_T StubReadMemory(ULONG64 Root, ULONG64 Address, VOID *Buffer, SIZE_T Size);
 bool StubWriteMemory(ULONG64 Root, ULONG64 Address, const VOID *Data, SIZE_T Size);
 /* Of the kernel's half. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Kernel threads as GDB's threads. One that runs on a processor has the registers of the frame at which that processor stands;
- * of another, the registers that a switch saves can be seen and changed, the rest was never needed again.
+ * Kernel threads as GDB's threads. One that runs on a processor has the registers of the frame at which that
+ * processor stands; of another, the registers that a switch saves can be seen and changed, the rest was never
+ * needed again.
  */
 #include "stub.h"
 
@@ -112,8 +113,8 @@ static const struct {
 #define REGISTER_RSP 7
 #define REGISTER_GS_BASE 41
 
-/* Not in a frame: the stack pointer of a thread that does not run is the end of its frame, and the kernel's GS base the
-   processor's control block. */
+/* Not in a frame: the stack pointer of a thread that does not run is the end of its frame, and the kernel's
+   GS base the processor's control block. */
 static UCHAR *Computed(PKTHREAD Thread, ULONG Number, PKSWITCH_FRAME Saved)
 {
     static ULONG64 Value;

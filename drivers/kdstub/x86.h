@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The machine, as far as a debugger needs it: ports, debug registers, page-table entries (SDM: Intel's Software Developer's
- * Manual, volumes 1 to 3).
+ * The machine, as far as a debugger needs it: ports, debug registers, page-table entries (SDM: Intel's
+ * Software Developer's Manual, volumes 1 to 3).
  */
 #ifndef KDSTUB_X86_H
 #define KDSTUB_X86_H

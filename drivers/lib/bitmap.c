@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bitmaps: as many bits as SizeOfBitMap says, numbered from the lowest bit of the first ULONG; what lies behind them in the last
- * ULONG does not count. The owner synchronises. Any IRQL at which the memory may be touched; nothing here blocks.
+ * Bitmaps: as many bits as SizeOfBitMap says, numbered from the lowest bit of the first ULONG; what lies
+ * behind them in the last ULONG does not count. The owner synchronises. Any IRQL at which the memory may be
+ * touched; nothing here blocks.
  */
 #include "kernel/rtl/rtl.h"
 
@@ -11,7 +12,8 @@
 
 /* ---- The whole and single bits ---- */
 
-/* Describes a bitmap in the caller's memory, whose bits stay as they are. (WDK page of the name; so the others) */
+/* Describes a bitmap in the caller's memory, whose bits stay as they are. (WDK page of the name; so the
+   others) */
 VOID NTAPI RtlInitializeBitMap(PRTL_BITMAP BitMapHeader, PULONG BitMapBuffer, ULONG SizeOfBitMap)
 {
     BitMapHeader->SizeOfBitMap = SizeOfBitMap;
@@ -82,13 +84,15 @@ static VOID RtlpChangeBits(PRTL_BITMAP BitMap, ULONG From, ULONG Count, bool Set
     }
 }
 
-/* The bits of a range, which lies in the bitmap, become 0. None does when the count is 0. (WDK page of the name) */
+/* The bits of a range, which lies in the bitmap, become 0. None does when the count is 0. (WDK page of the
+   name) */
 VOID NTAPI RtlClearBits(PRTL_BITMAP BitMapHeader, ULONG StartingIndex, ULONG NumberToClear)
 {
     RtlpChangeBits(BitMapHeader, StartingIndex, NumberToClear, false);
 }
 
-/* The bits of a range, which lies in the bitmap, become 1. None does when the count is 0. (WDK page of the name) */
+/* The bits of a range, which lies in the bitmap, become 1. None does when the count is 0. (WDK page of the
+   name) */
 VOID NTAPI RtlSetBits(PRTL_BITMAP BitMapHeader, ULONG StartingIndex, ULONG NumberToSet)
 {
     RtlpChangeBits(BitMapHeader, StartingIndex, NumberToSet, true);
@@ -173,8 +177,8 @@ static ULONG RtlpFindBits(PRTL_BITMAP BitMap, ULONG Count, ULONG Hint, bool Set)
     return Found != RTLP_NOT_FOUND ? Found : RtlpFindBetween(BitMap, Count, 0, Hint, Set);
 }
 
-/* Where so many bits in a row are 0: the first place from HintIndex (rounded down to a multiple of 8) on, or else from the
-   start. 0xFFFFFFFF when there is none. (WDK page of the name) */
+/* Where so many bits in a row are 0: the first place from HintIndex (rounded down to a multiple of 8) on, or
+   else from the start. 0xFFFFFFFF when there is none. (WDK page of the name) */
 ULONG NTAPI RtlFindClearBits(PRTL_BITMAP BitMapHeader, ULONG NumberToFind, ULONG HintIndex)
 {
     return RtlpFindBits(BitMapHeader, NumberToFind, HintIndex, false);
@@ -208,8 +212,8 @@ ULONG NTAPI RtlFindSetBitsAndClear(PRTL_BITMAP BitMapHeader, ULONG NumberToFind,
 
 /* ---- Runs of bits that are 0 ---- */
 
-/* The first run that has a bit at FromIndex or behind it, as far as it lies there: its length, and *StartingRunIndex. 0 when
-   there is none. (WDK page of the name) */
+/* The first run that has a bit at FromIndex or behind it, as far as it lies there: its length, and
+   *StartingRunIndex. 0 when there is none. (WDK page of the name) */
 ULONG NTAPI RtlFindNextForwardRunClear(PRTL_BITMAP BitMapHeader, ULONG FromIndex, PULONG StartingRunIndex)
 {
     *StartingRunIndex = RtlpNextBit(BitMapHeader, FromIndex, false);
@@ -222,8 +226,8 @@ ULONG NTAPI RtlFindFirstRunClear(PRTL_BITMAP BitMapHeader, PULONG StartingIndex)
     return RtlFindNextForwardRunClear(BitMapHeader, 0, StartingIndex);
 }
 
-/* The last run that has a bit at FromIndex or before it, as far as it lies there: its length, and where it starts. 0 when
-   there is none. (WDK page of the name) */
+/* The last run that has a bit at FromIndex or before it, as far as it lies there: its length, and where it
+   starts. 0 when there is none. (WDK page of the name) */
 ULONG NTAPI RtlFindLastBackwardRunClear(PRTL_BITMAP BitMapHeader, ULONG FromIndex, PULONG StartingRunIndex)
 {
     ULONG64 End = (ULONG64)FromIndex + 1;
@@ -240,7 +244,8 @@ ULONG NTAPI RtlFindLastBackwardRunClear(PRTL_BITMAP BitMapHeader, ULONG FromInde
     return (ULONG)(End - Start);
 }
 
-/* Puts a run where it belongs among Count ones, the longest first; the last falls out when there are Room of them. */
+/* Puts a run where it belongs among Count ones, the longest first; the last falls out when there are Room of
+   them. */
 static ULONG RtlpInsertRun(PRTL_BITMAP_RUN Runs, ULONG Count, ULONG Room, RTL_BITMAP_RUN Run)
 {
     ULONG At = Count < Room ? Count : Room - 1;
@@ -255,8 +260,8 @@ static ULONG RtlpInsertRun(PRTL_BITMAP_RUN Runs, ULONG Count, ULONG Room, RTL_BI
     return Count < Room ? Count + 1 : Count;
 }
 
-/* Fills RunArray with the first SizeOfRunArray runs, or with LocateLongestRuns the longest ones, the longest first. Returns how
-   many there are in it. (WDK page of the name) */
+/* Fills RunArray with the first SizeOfRunArray runs, or with LocateLongestRuns the longest ones, the longest
+   first. Returns how many there are in it. (WDK page of the name) */
 ULONG NTAPI RtlFindClearRuns(PRTL_BITMAP BitMapHeader, PRTL_BITMAP_RUN RunArray, ULONG SizeOfRunArray,
                              BOOLEAN LocateLongestRuns)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The time routines that are other words for the kernel's: there is no tick that would make the plain ones coarser
- * than the precise ones, the machine never sleeps, and local time is UTC.
+ * The time routines that are other words for the kernel's: there is no tick that would make the plain ones
+ * coarser than the precise ones, the machine never sleeps, and local time is UTC.
  */
 #include <ntddk.h>
 

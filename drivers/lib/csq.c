@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cancel-safe queues: the driver says how an IRP is put into its queue, found there and taken out, and which lock guards it; who gets an
- * IRP that is cancelled at the same time is decided here.
+ * Cancel-safe queues: the driver says how an IRP is put into its queue, found there and taken out, and which
+ * lock guards it; who gets an IRP that is cancelled at the same time is decided here.
  *
  *      inserted    CancelRoutine set; DriverContext[3] leads to the queue, through the IRP's context if it has one
  *      taken out   by whoever exchanges CancelRoutine for NULL: IoCsqRemove*, or IoCancelIrp, which then calls IopCancelCsq
  *
- * An IRP whose CancelRoutine is NULL while it stands in the queue is a canceller's, who waits for the queue's lock: the others pass it over.
+ * An IRP whose CancelRoutine is NULL while it stands in the queue is a canceller's, who waits for the queue's
+ * lock: the others pass it over.
  *
  * Lock: the driver's own, by its routines. The cancel spin lock is never held together with it.
  */
@@ -40,8 +41,8 @@ static VOID IopCancelCsq(PDEVICE_OBJECT DeviceObject, PIRP Irp)
     Csq->CsqCompleteCanceledIrp(Csq, Irp);
 }
 
-/* Prepares a queue with its six routines. CsqPeekNextIrp gives the IRP behind Irp (NULL: the first) that PeekContext means. STATUS_SUCCESS.
-   Any IRQL. (WDK page of the name) */
+/* Prepares a queue with its six routines. CsqPeekNextIrp gives the IRP behind Irp (NULL: the first) that
+   PeekContext means. STATUS_SUCCESS. Any IRQL. (WDK page of the name) */
 NTSTATUS IoCsqInitialize(PIO_CSQ Csq, PIO_CSQ_INSERT_IRP CsqInsertIrp, PIO_CSQ_REMOVE_IRP CsqRemoveIrp,
                          PIO_CSQ_PEEK_NEXT_IRP CsqPeekNextIrp, PIO_CSQ_ACQUIRE_LOCK CsqAcquireLock,
                          PIO_CSQ_RELEASE_LOCK CsqReleaseLock, PIO_CSQ_COMPLETE_CANCELED_IRP CsqCompleteCanceledIrp)
@@ -50,7 +51,8 @@ NTSTATUS IoCsqInitialize(PIO_CSQ Csq, PIO_CSQ_INSERT_IRP CsqInsertIrp, PIO_CSQ_R
     return STATUS_SUCCESS;
 }
 
-/* The same with an insertion routine that may refuse an IRP, and gets IoCsqInsertIrpEx's InsertContext. (WDK page of the name) */
+/* The same with an insertion routine that may refuse an IRP, and gets IoCsqInsertIrpEx's InsertContext. (WDK
+   page of the name) */
 NTSTATUS IoCsqInitializeEx(PIO_CSQ Csq, PIO_CSQ_INSERT_IRP_EX CsqInsertIrp, PIO_CSQ_REMOVE_IRP CsqRemoveIrp,
                            PIO_CSQ_PEEK_NEXT_IRP CsqPeekNextIrp, PIO_CSQ_ACQUIRE_LOCK CsqAcquireLock,
                            PIO_CSQ_RELEASE_LOCK CsqReleaseLock, PIO_CSQ_COMPLETE_CANCELED_IRP CsqCompleteCanceledIrp)
@@ -72,10 +74,10 @@ static NTSTATUS IopPutIn(PIO_CSQ Csq, PIRP Irp, PVOID InsertContext)
 }
 
 /*
- * Marks the IRP pending and puts it into the queue; one that has been cancelled already is completed at once by the driver's
- * CsqCompleteCanceledIrp. Context, resident until the IRP has left the queue, finds it again (IoCsqRemoveIrp). The status of the driver's
- * insertion routine: after an error the IRP is the caller's still, to be completed, and STATUS_PENDING to be returned for it.
- * <= DISPATCH_LEVEL. (WDK page of the name)
+ * Marks the IRP pending and puts it into the queue; one that has been cancelled already is completed at once
+ * by the driver's CsqCompleteCanceledIrp. Context, resident until the IRP has left the queue, finds it again
+ * (IoCsqRemoveIrp). The status of the driver's insertion routine: after an error the IRP is the caller's
+ * still, to be completed, and STATUS_PENDING to be returned for it. <= DISPATCH_LEVEL. (WDK page of the name)
  */
 NTSTATUS IoCsqInsertIrpEx(PIO_CSQ Csq, PIRP Irp, PIO_CSQ_IRP_CONTEXT Context, PVOID InsertContext)
 {
@@ -96,7 +98,8 @@ NTSTATUS IoCsqInsertIrpEx(PIO_CSQ Csq, PIRP Irp, PIO_CSQ_IRP_CONTEXT Context, PV
         Csq->CsqReleaseLock(Csq, Irql);
         return Status;
     }
-    /* First the routine, then Cancel, as IoCancelIrp does it the other way round: one of the two sees the other. */
+    /* First the routine, then Cancel, as IoCancelIrp does it the other way round: one of the two sees the
+       other. */
     IoSetCancelRoutine(Irp, IopCancelCsq);
     BOOLEAN Cancelled = *(volatile BOOLEAN *)&Irp->Cancel && IoSetCancelRoutine(Irp, NULL) != NULL;
     if (Cancelled) {
@@ -115,8 +118,8 @@ VOID IoCsqInsertIrp(PIO_CSQ Csq, PIRP Irp, PIO_CSQ_IRP_CONTEXT Context)
     IoCsqInsertIrpEx(Csq, Irp, Context, NULL);
 }
 
-/* Takes out the first IRP that PeekContext means and nobody cancels; NULL: there is none. It is the caller's to complete. <= DISPATCH_LEVEL.
-   (WDK page of the name) */
+/* Takes out the first IRP that PeekContext means and nobody cancels; NULL: there is none. It is the caller's
+   to complete. <= DISPATCH_LEVEL. (WDK page of the name) */
 PIRP IoCsqRemoveNextIrp(PIO_CSQ Csq, PVOID PeekContext)
 {
     KIRQL Irql;
@@ -133,7 +136,8 @@ PIRP IoCsqRemoveNextIrp(PIO_CSQ Csq, PVOID PeekContext)
     return Irp;
 }
 
-/* Takes out the IRP of the context; NULL: it has left the queue, or somebody cancels it. <= DISPATCH_LEVEL. (WDK page of the name) */
+/* Takes out the IRP of the context; NULL: it has left the queue, or somebody cancels it. <= DISPATCH_LEVEL.
+   (WDK page of the name) */
 PIRP IoCsqRemoveIrp(PIO_CSQ Csq, PIO_CSQ_IRP_CONTEXT Context)
 {
     KIRQL Irql;

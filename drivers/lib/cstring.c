@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The string routines of the C library that drivers use and the kernel does not. Programs have them, too (user/libnt). */
+/* The string routines of the C library that drivers use and the kernel does not. Programs have them, too
+   (user/libnt). */
 #include "kernel/rtl/rtl.h"
 
 /* The first place of Pattern in a string, which is its start for an empty pattern; NULL when it is not

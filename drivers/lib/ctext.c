@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * More of the C library's string routines, which Windows' kernel offers to drivers: each does what the C standard or its
- * documentation says, in the C locale. Any IRQL at which the strings may be touched; nothing here blocks.
+ * More of the C library's string routines, which Windows' kernel offers to drivers: each does what the C
+ * standard or its documentation says, in the C locale. Any IRQL at which the strings may be touched; nothing
+ * here blocks.
  */
 #include <ntddk.h>
 
@@ -33,8 +34,8 @@ WCHAR towlower(WCHAR Character)
     return (WCHAR)tolower(Character);
 }
 
-/* Negative, zero or positive as First sorts before, with or after Second, in lower case, of at most Limit bytes each.
-   (WDK page of the name) */
+/* Negative, zero or positive as First sorts before, with or after Second, in lower case, of at most Limit
+   bytes each. (WDK page of the name) */
 int _strnicmp(const char *First, const char *Second, size_t Limit)
 {
     int Difference = 0;
@@ -118,8 +119,8 @@ WCHAR *wcscpy(WCHAR *Destination, const WCHAR *Source)
     return memcpy(Destination, Source, (wcslen(Source) + 1) * sizeof(WCHAR));
 }
 
-/* Copies at most Limit units of a string and fills up with NULs: without one at the end when the string is not shorter than
-   Limit. (C) */
+/* Copies at most Limit units of a string and fills up with NULs: without one at the end when the string is
+   not shorter than Limit. (C) */
 WCHAR *wcsncpy(WCHAR *Destination, const WCHAR *Source, size_t Limit)
 {
     size_t Length = RtlBoundedLengthW(Source, Limit);
@@ -158,7 +159,8 @@ WCHAR *wcsrchr(const WCHAR *String, WCHAR Unit)
     return (WCHAR *)Last;
 }
 
-/* The first place of Pattern in a string, which is its start for an empty pattern; NULL when it is not there. (C) */
+/* The first place of Pattern in a string, which is its start for an empty pattern; NULL when it is not there.
+   (C) */
 WCHAR *wcsstr(const WCHAR *String, const WCHAR *Pattern)
 {
     size_t Length = wcslen(Pattern);

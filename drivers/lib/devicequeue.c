@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Device queues: a queue of requests to a device that handles one at a time, and whether it is busy. An entry that
- * comes while the device is idle is not queued: it makes the device busy, and its owner starts it. When the device has
- * finished, its driver removes the next entry; when there is none, the device becomes idle. KeInitializeDeviceQueue is
- * the kernel's, which makes the queue of each device object.
+ * Device queues: a queue of requests to a device that handles one at a time, and whether it is busy. An entry
+ * that comes while the device is idle is not queued: it makes the device busy, and its owner starts it. When
+ * the device has finished, its driver removes the next entry; when there is none, the device becomes idle.
+ * KeInitializeDeviceQueue is the kernel's, which makes the queue of each device object.
  *
  * Lock: the queue's own guards all of it, and the Inserted of its entries.
  */
@@ -20,8 +20,8 @@ static BOOLEAN ExpQueueBefore(PKDEVICE_QUEUE Queue, PKDEVICE_QUEUE_ENTRY Entry, 
     return Entry->Inserted;
 }
 
-/* TRUE: queued, as the last. FALSE: the device was idle and is busy now; the caller starts this request. DISPATCH_LEVEL;
-   here anything up to it. (WDK page of the name) */
+/* TRUE: queued, as the last. FALSE: the device was idle and is busy now; the caller starts this request.
+   DISPATCH_LEVEL; here anything up to it. (WDK page of the name) */
 BOOLEAN KeInsertDeviceQueue(PKDEVICE_QUEUE DeviceQueue, PKDEVICE_QUEUE_ENTRY DeviceQueueEntry)
 {
     KIRQL Irql;
@@ -46,7 +46,8 @@ static PLIST_ENTRY ExpFindKey(PKDEVICE_QUEUE Queue, ULONG SortKey, BOOLEAN Beyon
     return Link;
 }
 
-/* The same, but the queue is kept in the order of keys, and of arrival where they are equal. (WDK page of the name) */
+/* The same, but the queue is kept in the order of keys, and of arrival where they are equal. (WDK page of the
+   name) */
 BOOLEAN KeInsertByKeyDeviceQueue(PKDEVICE_QUEUE DeviceQueue, PKDEVICE_QUEUE_ENTRY DeviceQueueEntry, ULONG SortKey)
 {
     KIRQL Irql;
@@ -58,8 +59,8 @@ BOOLEAN KeInsertByKeyDeviceQueue(PKDEVICE_QUEUE DeviceQueue, PKDEVICE_QUEUE_ENTR
     return Inserted;
 }
 
-/* Takes off the first entry with a key of at least SortKey, or the very first; the device becomes idle, and NULL is
-   returned, when there is none. Locked. */
+/* Takes off the first entry with a key of at least SortKey, or the very first; the device becomes idle, and
+   NULL is returned, when there is none. Locked. */
 static PKDEVICE_QUEUE_ENTRY ExpTakeByKey(PKDEVICE_QUEUE Queue, ULONG SortKey)
 {
     if (IsListEmpty(&Queue->DeviceListHead)) {
@@ -76,15 +77,16 @@ static PKDEVICE_QUEUE_ENTRY ExpTakeByKey(PKDEVICE_QUEUE Queue, ULONG SortKey)
     return Entry;
 }
 
-/* The device, which is busy, has finished a request: the next one, first come first served, or NULL, and it is idle.
-   DISPATCH_LEVEL; here anything up to it. (WDK page of the name) */
+/* The device, which is busy, has finished a request: the next one, first come first served, or NULL, and it
+   is idle. DISPATCH_LEVEL; here anything up to it. (WDK page of the name) */
 PKDEVICE_QUEUE_ENTRY KeRemoveDeviceQueue(PKDEVICE_QUEUE DeviceQueue)
 {
     ASSERTMSG("device queue is not busy", DeviceQueue->Busy);
     return KeRemoveByKeyDeviceQueueIfBusy(DeviceQueue, 0); /* no key is below 0: the first entry */
 }
 
-/* The same, the first whose key is at least SortKey, or the very first where there is none. (WDK page of the name) */
+/* The same, the first whose key is at least SortKey, or the very first where there is none. (WDK page of the
+   name) */
 PKDEVICE_QUEUE_ENTRY KeRemoveByKeyDeviceQueue(PKDEVICE_QUEUE DeviceQueue, ULONG SortKey)
 {
     ASSERTMSG("device queue is not busy", DeviceQueue->Busy);

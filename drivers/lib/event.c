@@ -17,14 +17,16 @@ static PKEVENT IopCreateNamedEvent(PUNICODE_STRING Name, EVENT_TYPE Type, PHANDL
     return Event;
 }
 
-/* Opens the named notification event ("\BaseNamedObjects\..."), or makes it, signalled. *EventHandle is a kernel handle, and the event
-   lives until that is closed (ZwClose). NULL: no such path, another type of object, no memory. PASSIVE_LEVEL. (WDK page of the name) */
+/* Opens the named notification event ("\BaseNamedObjects\..."), or makes it, signalled. *EventHandle is a
+   kernel handle, and the event lives until that is closed (ZwClose). NULL: no such path, another type of
+   object, no memory. PASSIVE_LEVEL. (WDK page of the name) */
 PKEVENT IoCreateNotificationEvent(PUNICODE_STRING EventName, PHANDLE EventHandle)
 {
     return IopCreateNamedEvent(EventName, NotificationEvent, EventHandle);
 }
 
-/* As IoCreateNotificationEvent, with a synchronization event if one is made. PASSIVE_LEVEL. (WDK page of the name) */
+/* As IoCreateNotificationEvent, with a synchronization event if one is made. PASSIVE_LEVEL. (WDK page of the
+   name) */
 PKEVENT IoCreateSynchronizationEvent(PUNICODE_STRING EventName, PHANDLE EventHandle)
 {
     return IopCreateNamedEvent(EventName, SynchronizationEvent, EventHandle);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Timers that the system allocates, with a routine that is called at each expiry: a KTIMER and a DPC in one block.
+ * Timers that the system allocates, with a routine that is called at each expiry: a KTIMER and a DPC in one
+ * block.
  *
- * Deletion: the block goes when no DPC of it is queued or runs any more. Only KeFlushQueuedDpcs, at PASSIVE_LEVEL, tells that. So a caller
- * that waits does it itself, and for all others a work item does, which keeps this module loaded until it is through.
+ * Deletion: the block goes when no DPC of it is queued or runs any more. Only KeFlushQueuedDpcs, at
+ * PASSIVE_LEVEL, tells that. So a caller that waits does it itself, and for all others a work item does,
+ * which keeps this module loaded until it is through.
  *
  *      ExDeleteTimer   Cancel, Wait      cancels, flushes, frees
  *                      Cancel            cancels, queues the work item
@@ -51,7 +53,8 @@ static VOID ExpDeleteWorker(PVOID IoObject, PVOID Context, PIO_WORKITEM Item)
     ExFreePoolWithTag(Item, EX_TIMER_TAG);
 }
 
-/* The timer's lock is held. Nothing that the timer was deleted with is still to come: the work item frees it, after the DPC that runs. */
+/* The timer's lock is held. Nothing that the timer was deleted with is still to come: the work item frees it,
+   after the DPC that runs. */
 static VOID ExpDeleteLater(PEX_TIMER Timer)
 {
     if (Timer->Deleted && !Timer->Pending && !Timer->Queued) {
@@ -76,10 +79,10 @@ static VOID ExpTimerDpc(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argumen
 }
 
 /*
- * A timer that is not set. Callback(Timer, CallbackContext) is called at DISPATCH_LEVEL at each expiry; NULL: it is only waited for, as for
- * a synchronization timer, or with EX_TIMER_NOTIFICATION a notification timer. EX_TIMER_HIGH_RESOLUTION has no effect: all timers
- * are exact; with EX_TIMER_NO_WAKE it may be late as ExSetTimer says. NULL: out of memory, or unknown attributes. <= DISPATCH_LEVEL. (WDK
- * page of the name)
+ * A timer that is not set. Callback(Timer, CallbackContext) is called at DISPATCH_LEVEL at each expiry; NULL:
+ * it is only waited for, as for a synchronization timer, or with EX_TIMER_NOTIFICATION a notification timer.
+ * EX_TIMER_HIGH_RESOLUTION has no effect: all timers are exact; with EX_TIMER_NO_WAKE it may be late as
+ * ExSetTimer says. NULL: out of memory, or unknown attributes. <= DISPATCH_LEVEL. (WDK page of the name)
  */
 PEX_TIMER ExAllocateTimer(PEXT_CALLBACK Callback, PVOID CallbackContext, ULONG Attributes)
 {
@@ -120,8 +123,8 @@ static ULONG ExpTolerance(const EX_TIMER *Timer, const EXT_SET_PARAMETERS *Param
     return Milliseconds > MAXUSHORT ? MAXUSHORT : (ULONG)Milliseconds;
 }
 
-/* Sets the timer anew, as KeSetTimerEx does: DueTime negative from now, Period 0 for once, both in units of 100 ns. TRUE: it was set. A timer
-   that is being deleted is not set any more, not by its own routine either.
+/* Sets the timer anew, as KeSetTimerEx does: DueTime negative from now, Period 0 for once, both in units of
+   100 ns. TRUE: it was set. A timer that is being deleted is not set any more, not by its own routine either.
    Differs: the period is rounded up to whole milliseconds. <= DISPATCH_LEVEL. (WDK page of the name) */
 BOOLEAN ExSetTimer(PEX_TIMER Timer, LONGLONG DueTime, LONGLONG Period, PEXT_SET_PARAMETERS Parameters)
 {
@@ -149,8 +152,8 @@ static BOOLEAN ExpCancel(PEX_TIMER Timer)
     return Cancelled;
 }
 
-/* The timer is not set any more. TRUE: it was. FALSE: it was not, or has expired, and its routine may still be running.
-   Parameters: NULL. <= DISPATCH_LEVEL. (WDK page of the name) */
+/* The timer is not set any more. TRUE: it was. FALSE: it was not, or has expired, and its routine may still
+   be running. Parameters: NULL. <= DISPATCH_LEVEL. (WDK page of the name) */
 BOOLEAN ExCancelTimer(PEX_TIMER Timer, PEXT_CANCEL_PARAMETERS Parameters)
 {
     KIRQL Irql;
@@ -162,10 +165,10 @@ BOOLEAN ExCancelTimer(PEX_TIMER Timer, PEXT_CANCEL_PARAMETERS Parameters)
 }
 
 /*
- * Nobody sets, cancels or waits for the timer any more; it is freed when its routine has returned, and Parameters->DeleteCallback called
- * then. Cancel: TRUE cancels it; FALSE lets one that is set once expire before that. Wait, with Cancel: returns when it has been freed;
- * never from its own routine. TRUE: it was cancelled. <= DISPATCH_LEVEL, with Wait PASSIVE_LEVEL (<= APC_LEVEL as documented). (WDK
- * page of the name)
+ * Nobody sets, cancels or waits for the timer any more; it is freed when its routine has returned, and
+ * Parameters->DeleteCallback called then. Cancel: TRUE cancels it; FALSE lets one that is set once expire
+ * before that. Wait, with Cancel: returns when it has been freed; never from its own routine. TRUE: it was
+ * cancelled. <= DISPATCH_LEVEL, with Wait PASSIVE_LEVEL (<= APC_LEVEL as documented). (WDK page of the name)
  */
 BOOLEAN ExDeleteTimer(PEX_TIMER Timer, BOOLEAN Cancel, BOOLEAN Wait, PEXT_DELETE_PARAMETERS Parameters)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Generic tables: sorted sets of elements that the table copies into memory which its owner's routines allocate. Both
- * documented kinds, the AVL tables and the plain ones, are the balanced tree of avl.c; the plain ones can also be read
- * in the order of insertion, by a list through their elements. The owner synchronises.
+ * Generic tables: sorted sets of elements that the table copies into memory which its owner's routines
+ * allocate. Both documented kinds, the AVL tables and the plain ones, are the balanced tree of avl.c; the
+ * plain ones can also be read in the order of insertion, by a list through their elements. The owner
+ * synchronises.
  *
  *      allocated -> RTL_BALANCED_LINKS | element        (AVL)
  *                   RTLP_PLAIN_HEADER  | element        (plain)

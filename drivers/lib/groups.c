@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What drivers ask about processors by number and by group, and where the current thread runs, in the older forms and in those
- * that name a group. There is one group, number 0, of up to 64 processors.
+ * What drivers ask about processors by number and by group, and where the current thread runs, in the older
+ * forms and in those that name a group. There is one group, number 0, of up to 64 processors.
  */
 #include <ntddk.h>
 
@@ -16,8 +16,8 @@ static BOOLEAN ExpIsGroup(USHORT GroupNumber)
     return GroupNumber == 0 || GroupNumber == ALL_PROCESSOR_GROUPS;
 }
 
-/* The processor that the caller runs on; below DISPATCH_LEVEL it may be another one already. Returns its index over all
-   groups. Any IRQL. (WDK page of the name; so the others) */
+/* The processor that the caller runs on; below DISPATCH_LEVEL it may be another one already. Returns its
+   index over all groups. Any IRQL. (WDK page of the name; so the others) */
 ULONG KeGetCurrentProcessorNumberEx(PPROCESSOR_NUMBER ProcNumber)
 {
     ULONG Index = KeGetCurrentProcessorNumber();
@@ -27,8 +27,8 @@ ULONG KeGetCurrentProcessorNumberEx(PPROCESSOR_NUMBER ProcNumber)
     return Index;
 }
 
-/* How many are online in the group, or with ALL_PROCESSOR_GROUPS altogether; 0 for a group that is not there. Any
-   IRQL. (WDK page of the name) */
+/* How many are online in the group, or with ALL_PROCESSOR_GROUPS altogether; 0 for a group that is not there.
+   Any IRQL. (WDK page of the name) */
 ULONG KeQueryActiveProcessorCountEx(USHORT GroupNumber)
 {
     return ExpIsGroup(GroupNumber) ? (ULONG)RtlCountBits(KeQueryActiveProcessors()) : 0;
@@ -101,10 +101,10 @@ static bool ExpIsReservedZero(const GROUP_AFFINITY *Affinity)
     return Affinity->Reserved[0] == 0 && Affinity->Reserved[1] == 0 && Affinity->Reserved[2] == 0;
 }
 
-/* The current thread runs on the given processors of the group only. PreviousAffinity, if not NULL, receives the system
-   affinity before, with a Mask of 0 when there was none; all of it is 0, and nothing is changed, when the group does not
-   exist, a reserved member is not 0, or Mask names no active processor. <= DISPATCH_LEVEL; at APC_LEVEL or below the thread
-   has moved on return. (WDK page of the name) */
+/* The current thread runs on the given processors of the group only. PreviousAffinity, if not NULL, receives
+   the system affinity before, with a Mask of 0 when there was none; all of it is 0, and nothing is changed,
+   when the group does not exist, a reserved member is not 0, or Mask names no active processor. <=
+   DISPATCH_LEVEL; at APC_LEVEL or below the thread has moved on return. (WDK page of the name) */
 VOID KeSetSystemGroupAffinityThread(PGROUP_AFFINITY Affinity, PGROUP_AFFINITY PreviousAffinity)
 {
     KAFFINITY Old = 0;
@@ -116,8 +116,9 @@ VOID KeSetSystemGroupAffinityThread(PGROUP_AFFINITY Affinity, PGROUP_AFFINITY Pr
     }
 }
 
-/* Back to PreviousAffinity, as KeSetSystemGroupAffinityThread has given it; with a Mask of 0 to the user affinity. Nothing
-   happens when the group does not exist or a reserved member is not 0. <= DISPATCH_LEVEL. (WDK page of the name) */
+/* Back to PreviousAffinity, as KeSetSystemGroupAffinityThread has given it; with a Mask of 0 to the user
+   affinity. Nothing happens when the group does not exist or a reserved member is not 0. <= DISPATCH_LEVEL.
+   (WDK page of the name) */
 VOID KeRevertToUserGroupAffinityThread(PGROUP_AFFINITY PreviousAffinity)
 {
     if (PreviousAffinity->Group == EXP_GROUP && ExpIsReservedZero(PreviousAffinity)) {
@@ -133,8 +134,9 @@ struct _AFFINITY_TOKEN {
 };
 #define EXP_TOKEN_TAG 'knTA'
 
-/* A token for PsSetSystemMultipleGroupAffinityThread, given back with PsFreeAffinityToken. It remembers what was in force
-   before, so that pairs nest. STATUS_INSUFFICIENT_RESOURCES. <= APC_LEVEL. (WDK page of PsSetSystemMultipleGroupAffinityThread) */
+/* A token for PsSetSystemMultipleGroupAffinityThread, given back with PsFreeAffinityToken. It remembers what
+   was in force before, so that pairs nest. STATUS_INSUFFICIENT_RESOURCES. <= APC_LEVEL. (WDK page of
+   PsSetSystemMultipleGroupAffinityThread) */
 NTSTATUS PsAllocateAffinityToken(PAFFINITY_TOKEN *AffinityToken)
 {
     *AffinityToken = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(**AffinityToken), EXP_TOKEN_TAG);
@@ -145,7 +147,8 @@ NTSTATUS PsAllocateAffinityToken(PAFFINITY_TOKEN *AffinityToken)
     return STATUS_SUCCESS;
 }
 
-/* Frees a token that no thread's affinity is set with. <= APC_LEVEL. (WDK page of PsSetSystemMultipleGroupAffinityThread) */
+/* Frees a token that no thread's affinity is set with. <= APC_LEVEL. (WDK page of
+   PsSetSystemMultipleGroupAffinityThread) */
 VOID PsFreeAffinityToken(PAFFINITY_TOKEN AffinityToken)
 {
     NT_ASSERT(AffinityToken->Thread == NULL);
@@ -153,9 +156,10 @@ VOID PsFreeAffinityToken(PAFFINITY_TOKEN AffinityToken)
 }
 
 /* The current thread runs on the processors that any of the GroupCount affinities names, until
-   PsRevertToUserMultipleGroupAffinityThread with the token, which remembers what was in force before. STATUS_INVALID_PARAMETER,
-   and nothing is changed: no affinity, a group twice or that does not exist, a reserved member that is not 0, no active
-   processor, or a token in use. <= APC_LEVEL; the thread has moved on return. (WDK page of the name) */
+   PsRevertToUserMultipleGroupAffinityThread with the token, which remembers what was in force before.
+   STATUS_INVALID_PARAMETER, and nothing is changed: no affinity, a group twice or that does not exist, a
+   reserved member that is not 0, no active processor, or a token in use. <= APC_LEVEL; the thread has moved
+   on return. (WDK page of the name) */
 NTSTATUS PsSetSystemMultipleGroupAffinityThread(PGROUP_AFFINITY GroupAffinities, USHORT GroupCount,
                                                 PAFFINITY_TOKEN AffinityToken)
 {
@@ -169,8 +173,8 @@ NTSTATUS PsSetSystemMultipleGroupAffinityThread(PGROUP_AFFINITY GroupAffinities,
     return STATUS_SUCCESS;
 }
 
-/* Back to what was in force before the PsSetSystemMultipleGroupAffinityThread with this token, on the same thread. <=
-   APC_LEVEL. (WDK page of the name) */
+/* Back to what was in force before the PsSetSystemMultipleGroupAffinityThread with this token, on the same
+   thread. <= APC_LEVEL. (WDK page of the name) */
 VOID PsRevertToUserMultipleGroupAffinityThread(PAFFINITY_TOKEN AffinityToken)
 {
     NT_ASSERT(AffinityToken->Thread == KeGetCurrentThread());
@@ -195,8 +199,8 @@ VOID KeRestoreExtendedProcessorState(PXSTATE_SAVE XStateSave)
 
 /* ---- DPCs ---- */
 
-/* As KeSetTargetProcessorDpc, for a processor by group and number; STATUS_INVALID_PARAMETER, and nothing changed, when there
-   is no such processor. Any IRQL. (WDK page of the name) */
+/* As KeSetTargetProcessorDpc, for a processor by group and number; STATUS_INVALID_PARAMETER, and nothing
+   changed, when there is no such processor. Any IRQL. (WDK page of the name) */
 NTSTATUS KeSetTargetProcessorDpcEx(PKDPC Dpc, PPROCESSOR_NUMBER ProcNumber)
 {
     if (ProcNumber->Group != 0 || ProcNumber->Reserved != 0 || ProcNumber->Number >= KeQueryActiveProcessorCountEx(0)) {

@@ -2,8 +2,8 @@
 /* Ids, by what the kernel tells of threads and processes. */
 #include <ntddk.h>
 
-/* The id of the process that the thread belongs to, whatever it is attached to. Any IRQL; does not block. (WDK page of the
-   name) */
+/* The id of the process that the thread belongs to, whatever it is attached to. Any IRQL; does not block.
+   (WDK page of the name) */
 HANDLE PsGetThreadProcessId(PETHREAD Thread)
 {
     return PsGetProcessId(PsGetThreadProcess(Thread));
@@ -22,8 +22,8 @@ ULONG PsGetProcessSessionId(PEPROCESS Process)
     return 0;
 }
 
-/* The process of the thread that has made the request; not referenced. NULL: no thread's. <= DISPATCH_LEVEL. (WDK page of the
-   name) */
+/* The process of the thread that has made the request; not referenced. NULL: no thread's. <= DISPATCH_LEVEL.
+   (WDK page of the name) */
 PEPROCESS IoGetRequestorProcess(PIRP Irp)
 {
     PETHREAD Thread = Irp->Tail.Overlay.Thread;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lists and sums that are changed in one step, at any IRQL: interrupts are off while the driver's spin lock is held, so that an
- * interrupt routine may use the same list as the code that it has interrupted.
+ * Lists and sums that are changed in one step, at any IRQL: interrupts are off while the driver's spin lock
+ * is held, so that an interrupt routine may use the same list as the code that it has interrupted.
  */
 #include <ntddk.h>
 
-/* By trying: nothing is acquired inside, so that the lock has no place in the order of those that the caller holds. */
+/* By trying: nothing is acquired inside, so that the lock has no place in the order of those that the caller
+   holds. */
 static KIRQL Acquire(PKSPIN_LOCK Lock)
 {
     KIRQL Irql;
@@ -24,9 +25,9 @@ static VOID Release(PKSPIN_LOCK Lock, KIRQL Irql)
 
 /* ---- Doubly linked ---- */
 
-/* Puts the entry at the front; returns the entry that was first before, NULL when the list was empty. A list is
-   changed through these routines only, always with the same lock, which nothing else uses. (WDK page of the name; so
-   the others) */
+/* Puts the entry at the front; returns the entry that was first before, NULL when the list was empty. A list
+   is changed through these routines only, always with the same lock, which nothing else uses. (WDK page of
+   the name; so the others) */
 PLIST_ENTRY ExInterlockedInsertHeadList(PLIST_ENTRY ListHead, PLIST_ENTRY ListEntry, PKSPIN_LOCK Lock)
 {
     KIRQL Irql = Acquire(Lock);

@@ -3,9 +3,10 @@
 #include <ntddk.h>
 
 /*
- * CONNECT_FULLY_SPECIFIED (and ..._GROUP, of group 0) does what IoConnectInterrupt does. Differs: the other versions ask
- * for what only device objects with resources can tell, of which there are none, and give STATUS_NOT_SUPPORTED; Version
- * then names what is supported, as documented. PASSIVE_LEVEL. (WDK page of the name)
+ * CONNECT_FULLY_SPECIFIED (and ..._GROUP, of group 0) does what IoConnectInterrupt does. Differs: the other
+ * versions ask for what only device objects with resources can tell, of which there are none, and give
+ * STATUS_NOT_SUPPORTED; Version then names what is supported, as documented. PASSIVE_LEVEL. (WDK page of the
+ * name)
  */
 NTSTATUS IoConnectInterruptEx(PIO_CONNECT_INTERRUPT_PARAMETERS Parameters)
 {

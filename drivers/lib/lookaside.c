@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lookaside lists: blocks of one size, a few of which are kept when they are freed, so that the next allocation need not
- * go to the pool, or to wherever the list's owner takes them from.
+ * Lookaside lists: blocks of one size, a few of which are kept when they are freed, so that the next
+ * allocation need not go to the pool, or to wherever the list's owner takes them from.
  *
- * How many are kept is tuned to the use: after every EXP_TUNE_PERIOD allocations, the depth doubles if more than one in
- * 16 of them found the list empty, and shrinks by an eighth if none did.
+ * How many are kept is tuned to the use: after every EXP_TUNE_PERIOD allocations, the depth doubles if more
+ * than one in 16 of them found the list empty, and shrinks by an eighth if none did.
  *
- * No lock: the blocks are on an S-list, the counters are atomic. All pool is resident, so that a paged list differs from
- * the others only in the level at which it may be used.
+ * No lock: the blocks are on an S-list, the counters are atomic. All pool is resident, so that a paged list
+ * differs from the others only in the level at which it may be used.
  */
 #include <ntddk.h>
 
@@ -34,8 +34,8 @@ static ULONG ExpCount(PULONG Counter)
     return __atomic_add_fetch(Counter, 1, __ATOMIC_RELAXED);
 }
 
-/* Called after each EXP_TUNE_PERIOD allocations, by the thread that has made the last of them. Another that has come to the
-   end of the next period meanwhile would tune by fewer misses: no harm is done. */
+/* Called after each EXP_TUNE_PERIOD allocations, by the thread that has made the last of them. Another that
+   has come to the end of the next period meanwhile would tune by fewer misses: no harm is done. */
 static VOID ExpTune(PGENERAL_LOOKASIDE List)
 {
     ULONG Now = __atomic_load_n(&List->AllocateMisses, __ATOMIC_RELAXED);
@@ -108,11 +108,11 @@ static VOID ExpFreeEx(PVOID Buffer, PLOOKASIDE_LIST_EX Lookaside)
 }
 
 /*
- * Makes an empty list in resident, 16-byte aligned memory of the caller's. Allocate and Free, where they are given, take
- * the pool's place. Flags: EX_LOOKASIDE_LIST_EX_FLAGS_RAISE_ON_FAIL makes an allocation that fails raise
- * STATUS_INSUFFICIENT_RESOURCES, ..._FAIL_NO_RAISE passes POOL_QUOTA_FAIL_INSTEAD_OF_RAISE to Allocate. Depth means
- * nothing. STATUS_INVALID_PARAMETER_4: no such pool. STATUS_INVALID_PARAMETER_5: unknown flags, or both.
- * <= DISPATCH_LEVEL. (WDK page of the name)
+ * Makes an empty list in resident, 16-byte aligned memory of the caller's. Allocate and Free, where they are
+ * given, take the pool's place. Flags: EX_LOOKASIDE_LIST_EX_FLAGS_RAISE_ON_FAIL makes an allocation that
+ * fails raise STATUS_INSUFFICIENT_RESOURCES, ..._FAIL_NO_RAISE passes POOL_QUOTA_FAIL_INSTEAD_OF_RAISE to
+ * Allocate. Depth means nothing. STATUS_INVALID_PARAMETER_4: no such pool. STATUS_INVALID_PARAMETER_5:
+ * unknown flags, or both. <= DISPATCH_LEVEL. (WDK page of the name)
  */
 NTSTATUS ExInitializeLookasideListEx(PLOOKASIDE_LIST_EX Lookaside, PALLOCATE_FUNCTION_EX Allocate, PFREE_FUNCTION_EX Free,
                                      POOL_TYPE PoolType, ULONG Flags, SIZE_T Size, ULONG Tag, USHORT Depth)
@@ -129,8 +129,8 @@ NTSTATUS ExInitializeLookasideListEx(PLOOKASIDE_LIST_EX Lookaside, PALLOCATE_FUN
     return STATUS_SUCCESS;
 }
 
-/* A block, its contents undefined; NULL, or the exception asked for, when there is none. <= DISPATCH_LEVEL, a paged list
-   <= APC_LEVEL. (WDK page of the name) */
+/* A block, its contents undefined; NULL, or the exception asked for, when there is none. <= DISPATCH_LEVEL, a
+   paged list <= APC_LEVEL. (WDK page of the name) */
 PVOID ExAllocateFromLookasideListEx(PLOOKASIDE_LIST_EX Lookaside)
 {
     PGENERAL_LOOKASIDE List = &Lookaside->L;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Routines by name. A driver that looks one up does not care whether the kernel exports it or this library holds it. The table
- * of the library's routines is made when it is built (tools/mk/module.mk); a module gets all of them with it.
+ * Routines by name. A driver that looks one up does not care whether the kernel exports it or this library
+ * holds it. The table of the library's routines is made when it is built (tools/mk/module.mk); a module gets
+ * all of them with it.
  */
 #include <ntddk.h>
 
@@ -14,7 +15,8 @@ typedef struct _RTLP_ROUTINE {
 
 extern const RTLP_ROUTINE RtlpLibraryRoutines[];
 
-/* The address of the routine or variable with this name; NULL: there is none. PASSIVE_LEVEL. (WDK page of the name) */
+/* The address of the routine or variable with this name; NULL: there is none. PASSIVE_LEVEL. (WDK page of the
+   name) */
 PVOID MmGetSystemRoutineAddress(PUNICODE_STRING SystemRoutineName)
 {
     char Name[128];

@@ -8,9 +8,9 @@ SIZE_T MmSizeOfMdl(PVOID Base, SIZE_T Length)
     return sizeof(MDL) + ADDRESS_AND_SIZE_TO_SPAN_PAGES(Base, Length) * sizeof(PFN_NUMBER);
 }
 
-/* Makes TargetMdl, which is large enough, describe a part of what SourceMdl describes and has locked: Length bytes at VirtualAddress, 0:
-   all from there. The part is mapped for itself, and neither unlocked nor used once the source has been. <= DISPATCH_LEVEL. (WDK page of
-   the name) */
+/* Makes TargetMdl, which is large enough, describe a part of what SourceMdl describes and has locked: Length
+   bytes at VirtualAddress, 0: all from there. The part is mapped for itself, and neither unlocked nor used
+   once the source has been. <= DISPATCH_LEVEL. (WDK page of the name) */
 VOID IoBuildPartialMdl(PMDL SourceMdl, PMDL TargetMdl, PVOID VirtualAddress, ULONG Length)
 {
     ULONG_PTR Start = (ULONG_PTR)VirtualAddress - (ULONG_PTR)MmGetMdlVirtualAddress(SourceMdl);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory routines. The documented names are macros in <ntrtl.h>, which is the quicker way; here they are functions, for
- * who takes an address of one.
+ * Memory routines. The documented names are macros in <ntrtl.h>, which is the quicker way; here they are
+ * functions, for who takes an address of one.
  */
 #include <ntrtl.h>
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Native processes for modules. The process is made suspended; then its standard handles are made in its own table, and
- * written where its program finds them; then it runs. No lock: nobody but the maker knows what it is to become.
+ * Native processes for modules. The process is made suspended; then its standard handles are made in its own
+ * table, and written where its program finds them; then it runs. No lock: nobody but the maker knows what it
+ * is to become.
  */
 #include <nativeprocess.h>
 

@@ -8,9 +8,9 @@ PVOID ExAllocatePool(POOL_TYPE PoolType, SIZE_T NumberOfBytes)
     return ExAllocatePoolWithTag(PoolType, NumberOfBytes, 'enoN');
 }
 
-/* ExAllocatePoolWithQuotaTag: the same, but it raises STATUS_INSUFFICIENT_RESOURCES when memory is out, unless
-   POOL_QUOTA_FAIL_INSTEAD_OF_RAISE is given. Processes have no quotas yet: nothing is charged.
-   (WDK page of the name) */
+/* ExAllocatePoolWithQuotaTag: the same, but it raises STATUS_INSUFFICIENT_RESOURCES when memory is out,
+   unless POOL_QUOTA_FAIL_INSTEAD_OF_RAISE is given. Processes have no quotas yet: nothing is charged. (WDK
+   page of the name) */
 PVOID ExAllocatePoolWithQuotaTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
 {
     ULONG Raise = PoolType & POOL_QUOTA_FAIL_INSTEAD_OF_RAISE ? 0 : POOL_RAISE_IF_ALLOCATION_FAILURE;

@@ -2,8 +2,8 @@
 /* Random numbers for drivers. They hide nothing from anybody: do not make secrets with them. */
 #include "kernel/rtl/rtl.h"
 
-/* A number from 0 to MAXLONG, in a sequence that *Seed stands for, which goes on to the next. Any IRQL; does not block. The
-   caller synchronises the use of one seed. (WDK page of the name) */
+/* A number from 0 to MAXLONG, in a sequence that *Seed stands for, which goes on to the next. Any IRQL; does
+   not block. The caller synchronises the use of one seed. (WDK page of the name) */
 ULONG NTAPI RtlRandomEx(PULONG Seed)
 {
     RTL_RANDOM Random;

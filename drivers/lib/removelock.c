@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Remove locks: a driver counts the operations that use a device, and waits for the last of them before it removes the
- * device. IoCount starts at 1, for the device itself; whoever removes it gives that up together with its own
- * acquisition. Nobody raises it from 0 again: it becomes 0 once, so that RemoveEvent is set once, by the last user, and
- * no user touches the lock any more when the remover goes on and frees its memory.
+ * Remove locks: a driver counts the operations that use a device, and waits for the last of them before it
+ * removes the device. IoCount starts at 1, for the device itself; whoever removes it gives that up together
+ * with its own acquisition. Nobody raises it from 0 again: it becomes 0 once, so that RemoveEvent is set
+ * once, by the last user, and no user touches the lock any more when the remover goes on and frees its
+ * memory.
  *
- * Debug builds keep each acquisition with its tag in a list (Dbg.Spin guards it), so that a release of what was not
- * acquired with that tag is noticed at once. Where memory for the list is out, acquisitions are only counted.
+ * Debug builds keep each acquisition with its tag in a list (Dbg.Spin guards it), so that a release of what
+ * was not acquired with that tag is noticed at once. Where memory for the list is out, acquisitions are only
+ * counted.
  */
 #include <ntddk.h>
 
 #define DRIVER_VERIFIER_DETECTED_VIOLATION 0xC4
 #define NOT_HELD 0x1007 /* released without having been acquired; both: docs/bugchecks.md */
 
-/* Makes a lock in resident memory of the caller's. AllocateTag is for the list's memory. MaxLockedMinutes (0: any time)
-   and HighWatermark (0: any number) are what debug builds report as too long and too many. PASSIVE_LEVEL.
-   (WDK page IoInitializeRemoveLock) */
+/* Makes a lock in resident memory of the caller's. AllocateTag is for the list's memory. MaxLockedMinutes (0:
+   any time) and HighWatermark (0: any number) are what debug builds report as too long and too many.
+   PASSIVE_LEVEL. (WDK page IoInitializeRemoveLock) */
 VOID IoInitializeRemoveLockEx(PIO_REMOVE_LOCK Lock, ULONG AllocateTag, ULONG MaxLockedMinutes, ULONG HighWatermark,
                               ULONG RemlockSize)
 {
@@ -147,8 +149,9 @@ VOID IoReleaseRemoveLockEx(PIO_REMOVE_LOCK RemoveLock, PVOID Tag, ULONG RemlockS
     IopDropUser(RemoveLock);
 }
 
-/* The caller, which is a user itself, refuses new ones for ever and leaves; returns when all the others have left, too.
-   The lock cannot be used again. PASSIVE_LEVEL; may block. (WDK page IoReleaseRemoveLockAndWait) */
+/* The caller, which is a user itself, refuses new ones for ever and leaves; returns when all the others have
+   left, too. The lock cannot be used again. PASSIVE_LEVEL; may block. (WDK page
+   IoReleaseRemoveLockAndWait) */
 VOID IoReleaseRemoveLockAndWaitEx(PIO_REMOVE_LOCK RemoveLock, PVOID Tag, ULONG RemlockSize)
 {
     PAGED_CODE();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Requests one at a time: a driver that has a StartIo routine hands each IRP to IoStartPacket, which calls StartIo or, while
- * another IRP is under way (DEVICE_OBJECT.CurrentIrp), queues it in the device's queue; IoStartNextPacket goes on with the next.
+ * Requests one at a time: a driver that has a StartIo routine hands each IRP to IoStartPacket, which calls
+ * StartIo or, while another IRP is under way (DEVICE_OBJECT.CurrentIrp), queues it in the device's queue;
+ * IoStartNextPacket goes on with the next.
  *
  * Locks, outermost first: the cancel spin lock, when IRPs can be cancelled; the device queue's own.
  */
@@ -39,9 +40,9 @@ static BOOLEAN IopQueueCancelable(PDEVICE_OBJECT Device, PIRP Irp, PULONG Key, P
 }
 
 /*
- * Calls the driver's StartIo with the IRP, at DISPATCH_LEVEL, or queues it while the device is busy: by *Key, or as the last. The
- * caller has marked it pending. CancelFunction: its cancel routine, NULL: none; it may be called at once. <= DISPATCH_LEVEL.
- * (WDK page of the name)
+ * Calls the driver's StartIo with the IRP, at DISPATCH_LEVEL, or queues it while the device is busy: by *Key,
+ * or as the last. The caller has marked it pending. CancelFunction: its cancel routine, NULL: none; it may be
+ * called at once. <= DISPATCH_LEVEL. (WDK page of the name)
  */
 VOID IoStartPacket(PDEVICE_OBJECT DeviceObject, PIRP Irp, PULONG Key, PDRIVER_CANCEL CancelFunction)
 {
@@ -55,8 +56,8 @@ VOID IoStartPacket(PDEVICE_OBJECT DeviceObject, PIRP Irp, PULONG Key, PDRIVER_CA
     KeLowerIrql(Irql);
 }
 
-/* The current IRP is done: calls the driver's StartIo with the next one, if there is one; else the device is idle. Cancelable: the
-   IRPs of the device have cancel routines. DISPATCH_LEVEL. (WDK page of the name) */
+/* The current IRP is done: calls the driver's StartIo with the next one, if there is one; else the device is
+   idle. Cancelable: the IRPs of the device have cancel routines. DISPATCH_LEVEL. (WDK page of the name) */
 VOID IoStartNextPacket(PDEVICE_OBJECT DeviceObject, BOOLEAN Cancelable)
 {
     KIRQL Irql = DISPATCH_LEVEL;

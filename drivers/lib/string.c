@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Counted strings, as far as the kernel does not use them itself. Lengths are bytes; a length that is odd for 16-bit
- * text counts as one less; nothing is read or written beyond a Length or MaximumLength, and a terminating NUL is
- * written only where there is room for it.
+ * Counted strings, as far as the kernel does not use them itself. Lengths are bytes; a length that is odd for
+ * 16-bit text counts as one less; nothing is read or written beyond a Length or MaximumLength, and a
+ * terminating NUL is written only where there is room for it.
  */
 #include <ntddk.h>
 
@@ -131,7 +131,8 @@ NTSTATUS NTAPI RtlUnicodeStringToAnsiString(PANSI_STRING DestinationString, PCUN
     return Status;
 }
 
-/* Frees the buffer of an 8-bit string as RtlFreeUnicodeString does that of a 16-bit one. (WDK page of the name) */
+/* Frees the buffer of an 8-bit string as RtlFreeUnicodeString does that of a 16-bit one. (WDK page of the
+   name) */
 VOID NTAPI RtlFreeAnsiString(PANSI_STRING AnsiString)
 {
     RtlFreeUnicodeString((PUNICODE_STRING)AnsiString);
@@ -194,8 +195,8 @@ BOOLEAN NTAPI RtlEqualString(const STRING *String1, const STRING *String2, BOOLE
 
 /* ---- Lower case, ends, hashes ---- */
 
-/* The lower case of one unit: that whose RtlUpcaseUnicodeChar it is; others unchanged. Any IRQL; does not block.
-   (WDK page of the name) */
+/* The lower case of one unit: that whose RtlUpcaseUnicodeChar it is; others unchanged. Any IRQL; does not
+   block. (WDK page of the name) */
 WCHAR NTAPI RtlDowncaseUnicodeChar(WCHAR SourceCharacter)
 {
     static const CHAR Distances[] = {0x20, 0x50, 0x30, 1};
@@ -209,7 +210,8 @@ WCHAR NTAPI RtlDowncaseUnicodeChar(WCHAR SourceCharacter)
     return SourceCharacter == 0x0178 ? 0x00FF : SourceCharacter;
 }
 
-/* TRUE when String2 ends with String1. Any IRQL when the strings are resident; does not block. (WDK page of the name) */
+/* TRUE when String2 ends with String1. Any IRQL when the strings are resident; does not block. (WDK page of
+   the name) */
 BOOLEAN NTAPI RtlSuffixUnicodeString(PCUNICODE_STRING String1, PCUNICODE_STRING String2, BOOLEAN CaseInSensitive)
 {
     if (RtlpUnits(String1) > RtlpUnits(String2)) {
@@ -219,9 +221,9 @@ BOOLEAN NTAPI RtlSuffixUnicodeString(PCUNICODE_STRING String1, PCUNICODE_STRING 
     return RtlEqualUnicodeString(String1, &End, CaseInSensitive);
 }
 
-/* A number that equal strings, without regard to case if asked for, have in common: each unit is added to 65599 times the
-   number before. HashAlgorithm: HASH_STRING_ALGORITHM_DEFAULT or ..._X65599, else STATUS_INVALID_PARAMETER. Any IRQL
-   when the string is resident; does not block. (WDK page of the name) */
+/* A number that equal strings, without regard to case if asked for, have in common: each unit is added to
+   65599 times the number before. HashAlgorithm: HASH_STRING_ALGORITHM_DEFAULT or ..._X65599, else
+   STATUS_INVALID_PARAMETER. Any IRQL when the string is resident; does not block. (WDK page of the name) */
 NTSTATUS NTAPI RtlHashUnicodeString(PCUNICODE_STRING String, BOOLEAN CaseInSensitive, ULONG HashAlgorithm, PULONG HashValue)
 {
     ULONG Hash = 0;

@@ -93,7 +93,8 @@ static VOID RtlpFillWideBuffer(PVOID Context, const char *Text, SIZE_T Length)
     }
 }
 
-/* Formats into at most Room units, without a NUL; *Written of them were filled. Returns whether that was all. */
+/* Formats into at most Room units, without a NUL; *Written of them were filled. Returns whether that was
+   all. */
 static bool RtlpPrintWide(PWCH Buffer, SIZE_T Room, PSIZE_T Written, PCWSTR Format, va_list Arguments)
 {
     RTLP_WIDE_BUFFER Sink = {Buffer, Room, 0};
@@ -127,7 +128,8 @@ NTSTATUS RtlStringCchPrintfW(PWSTR Destination, SIZE_T Size, PCWSTR Format, ...)
     return Status;
 }
 
-/* Copies what fits of at most Count units into Room units; returns whether that was all, and how much it was. */
+/* Copies what fits of at most Count units into Room units; returns whether that was all, and how much it
+   was. */
 static bool RtlpFitW(PWCH Destination, SIZE_T Room, PCWSTR Source, SIZE_T Count, SIZE_T *Length)
 {
     SIZE_T Limit = Count < Room + 1 ? Count : Room + 1;

@@ -104,8 +104,8 @@ BOOLEAN NTAPI RtlTimeFieldsToTime(PTIME_FIELDS TimeFields, PLARGE_INTEGER Time)
 #define SECONDS_1970 11644473600LL /* from 1601-01-01 to 1970-01-01 */
 #define TIME_PER_S   10000000LL
 
-/* Whole seconds since 1970-01-01. FALSE, and nothing written, when they do not fit: before that day, or behind the year 2105.
-   Any IRQL; does not block. (WDK page of the name) */
+/* Whole seconds since 1970-01-01. FALSE, and nothing written, when they do not fit: before that day, or
+   behind the year 2105. Any IRQL; does not block. (WDK page of the name) */
 BOOLEAN NTAPI RtlTimeToSecondsSince1970(PLARGE_INTEGER Time, PULONG ElapsedSeconds)
 {
     LONGLONG Seconds = Time->QuadPart / TIME_PER_S - SECONDS_1970;
@@ -117,7 +117,8 @@ BOOLEAN NTAPI RtlTimeToSecondsSince1970(PLARGE_INTEGER Time, PULONG ElapsedSecon
     return TRUE;
 }
 
-/* The system time so many seconds after the begin of 1970-01-01. Any IRQL; does not block. (WDK page of the name) */
+/* The system time so many seconds after the begin of 1970-01-01. Any IRQL; does not block. (WDK page of the
+   name) */
 VOID NTAPI RtlSecondsSince1970ToTime(ULONG ElapsedSeconds, PLARGE_INTEGER Time)
 {
     Time->QuadPart = (ElapsedSeconds + SECONDS_1970) * TIME_PER_S;

@@ -2,9 +2,9 @@
 /* The version, in the forms that drivers ask for. */
 #include <ntddk.h>
 
-/* Obsolete: the version of the system, each part where its pointer is not NULL; the service pack is empty. TRUE: a debug
-   build. Differs: 10.0 stands for the interface that is followed, and the build number is Primer's interface version. Any
-   IRQL; does not block. (WDK page of the name) */
+/* Obsolete: the version of the system, each part where its pointer is not NULL; the service pack is empty.
+   TRUE: a debug build. Differs: 10.0 stands for the interface that is followed, and the build number is
+   Primer's interface version. Any IRQL; does not block. (WDK page of the name) */
 BOOLEAN PsGetVersion(PULONG MajorVersion, PULONG MinorVersion, PULONG BuildNumber, PUNICODE_STRING CSDVersion)
 {
     if (MajorVersion != NULL) {
@@ -22,8 +22,9 @@ BOOLEAN PsGetVersion(PULONG MajorVersion, PULONG MinorVersion, PULONG BuildNumbe
     return DBG != 0;
 }
 
-/* Fills in the version; of the longer structure, if dwOSVersionInfoSize says that it is one, the service pack (none) and the type
-   of product (a workstation), too. STATUS_SUCCESS. PASSIVE_LEVEL; here any IRQL. Does not block. (WDK page of the name) */
+/* Fills in the version; of the longer structure, if dwOSVersionInfoSize says that it is one, the service pack
+   (none) and the type of product (a workstation), too. STATUS_SUCCESS. PASSIVE_LEVEL; here any IRQL. Does not
+   block. (WDK page of the name) */
 NTSTATUS RtlGetVersion(PRTL_OSVERSIONINFOW lpVersionInformation)
 {
     PRTL_OSVERSIONINFOEXW Longer = (PRTL_OSVERSIONINFOEXW)lpVersionInformation;
@@ -42,14 +43,15 @@ NTSTATUS RtlGetVersion(PRTL_OSVERSIONINFOW lpVersionInformation)
     return STATUS_SUCCESS;
 }
 
-/* Whether the interface has everything of that version, an NTDDI_ constant. Its last byte, the service pack or the yearly
-   release, counts, too. Any IRQL; does not block. (WDK page of the name) */
+/* Whether the interface has everything of that version, an NTDDI_ constant. Its last byte, the service pack
+   or the yearly release, counts, too. Any IRQL; does not block. (WDK page of the name) */
 BOOLEAN RtlIsNtDdiVersionAvailable(ULONG Version)
 {
     return Version <= NTDDI_VERSION;
 }
 
-/* The version of the registration structure that ObRegisterCallbacks takes. Any IRQL. (WDK page of the name) */
+/* The version of the registration structure that ObRegisterCallbacks takes. Any IRQL. (WDK page of the
+   name) */
 USHORT ObGetFilterVersion(VOID)
 {
     return OB_FLT_REGISTRATION_VERSION;

@@ -6,19 +6,21 @@
  *                             |                    |
  *                             +---- completes ---- Reader: the read that found the ring empty
  *
- * Events are noted from the moment the driver is loaded, whether somebody reads or not. When the ring is full, new ones are
- * dropped and counted, and the next record that finds room carries the count.
+ * Events are noted from the moment the driver is loaded, whether somebody reads or not. When the ring is
+ * full, new ones are dropped and counted, and the next record that finds room carries the count.
  *
- * There is one reader: the device is exclusive, and a second read while one is pending fails with STATUS_DEVICE_BUSY.
+ * There is one reader: the device is exclusive, and a second read while one is pending fails with
+ * STATUS_DEVICE_BUSY.
  *
- * What can happen to a pending read, and who completes it. IoSetCancelRoutine(Irp, NULL) decides: only one party gets the
- * cancel routine back, and it alone completes the IRP.
+ * What can happen to a pending read, and who completes it. IoSetCancelRoutine(Irp, NULL) decides: only one
+ * party gets the cancel routine back, and it alone completes the IRP.
  *
  *      an event comes        Note, with records
  *      it is cancelled       CancelRead, with STATUS_CANCELLED: the reader's thread ends, for example
  *      its file is closed    Cleanup, with STATUS_CANCELLED
  *
- * Lock: Lock guards Ring, First, Count, Lost, Reader and Closing. A spin lock, for requests may be cancelled at DISPATCH_LEVEL.
+ * Lock: Lock guards Ring, First, Count, Lost, Reader and Closing. A spin lock, for requests may be cancelled
+ * at DISPATCH_LEVEL.
  */
 #include <ntddk.h>
 
@@ -67,8 +69,8 @@ static VOID MoveRecords(PIRP Irp)
 
 /* ---- The pending read ---- */
 
-/* The pending read, which is the caller's to complete from here on; NULL: there is none, or it is being cancelled. Lock is
-   held. */
+/* The pending read, which is the caller's to complete from here on; NULL: there is none, or it is being
+   cancelled. Lock is held. */
 static PIRP TakeReader(VOID)
 {
     PIRP Irp = Reader;
@@ -87,7 +89,8 @@ static NTSTATUS Complete(PIRP Irp, NTSTATUS Status)
     return Status;
 }
 
-/* Called with the cancel spin lock held; the IRP has no cancel routine any more, so TakeReader leaves it alone. */
+/* Called with the cancel spin lock held; the IRP has no cancel routine any more, so TakeReader leaves it
+   alone. */
 static VOID CancelRead(PDEVICE_OBJECT DeviceObject, PIRP Irp)
 {
     KIRQL Irql;
@@ -100,8 +103,8 @@ static VOID CancelRead(PDEVICE_OBJECT DeviceObject, PIRP Irp)
     Complete(Irp, STATUS_CANCELLED);
 }
 
-/* Makes Irp the pending read. STATUS_PENDING: it is, and may be complete already; otherwise the caller completes it. Lock is
-   held. */
+/* Makes Irp the pending read. STATUS_PENDING: it is, and may be complete already; otherwise the caller
+   completes it. Lock is held. */
 static NTSTATUS Pend(PIRP Irp)
 {
     if (Closing) {
@@ -111,8 +114,8 @@ static NTSTATUS Pend(PIRP Irp)
         return STATUS_DEVICE_BUSY;
     }
     IoSetCancelRoutine(Irp, CancelRead);
-    /* Cancelled before there was a routine to call? Then either we take it back, or it has been called just now and
-       waits for Lock. */
+    /* Cancelled before there was a routine to call? Then either we take it back, or it has been called just
+       now and waits for Lock. */
     if (Irp->Cancel && IoSetCancelRoutine(Irp, NULL) != NULL) {
         return STATUS_CANCELLED;
     }
@@ -194,7 +197,8 @@ static VOID Note(PROCMON_EVENT Event, HANDLE ProcessId, HANDLE ThreadId, PCUNICO
     KIRQL Irql;
 
     if (Name != NULL) {
-        /* The record is zeroed, and its last byte is left: so the name has its NUL, even if it had to be cut. */
+        /* The record is zeroed, and its last byte is left: so the name has its NUL, even if it had to be
+           cut. */
         RtlUnicodeToUTF8N(Record.Name, sizeof(Record.Name) - 1, &Length, Name->Buffer, Name->Length);
     }
     KeAcquireSpinLock(&Lock, &Irql);
@@ -232,8 +236,8 @@ static VOID NoteImage(PUNICODE_STRING FullImageName, HANDLE ProcessId, PIMAGE_IN
     Note(ProcMonImageLoaded, ProcessId, PsGetCurrentThreadId(), FullImageName);
 }
 
-/* Waits for calls that are in progress. Removing what was never registered does nothing: so this undoes any part of
-   RegisterAll. */
+/* Waits for calls that are in progress. Removing what was never registered does nothing: so this undoes any
+   part of RegisterAll. */
 static VOID RemoveAll(VOID)
 {
     PsRemoveLoadImageNotifyRoutine(NoteImage);
@@ -241,7 +245,8 @@ static VOID RemoveAll(VOID)
     PsSetCreateProcessNotifyRoutineEx2(PsCreateProcessNotifySubsystems, (PVOID)NoteProcess, TRUE);
 }
 
-/* These kinds of callback hear of all processes and threads, those of subsystems, too, and each of them once. */
+/* These kinds of callback hear of all processes and threads, those of subsystems, too, and each of them
+   once. */
 static NTSTATUS RegisterAll(VOID)
 {
     NTSTATUS Status =

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ex for the rest of the kernel: the arguments of system services, work queues, kernel options. What stands above ex calls
- * it: the services themselves are in kernel/services.
+ * ex for the rest of the kernel: the arguments of system services, work queues, kernel options. What stands
+ * above ex calls it: the services themselves are in kernel/services.
  */
 #ifndef PRIMER_EX_H
 #define PRIMER_EX_H
@@ -10,8 +10,8 @@
 
 /* ---- Arguments of system services ---- */
 
-/* Returns the mode that was. UserMode is set between the entry of a system call and its return; Zw routines and whoever calls
-   a module's code set KernelMode, and put back what was. */
+/* Returns the mode that was. UserMode is set between the entry of a system call and its return; Zw routines
+   and whoever calls a module's code set KernelMode, and put back what was. */
 static inline KPROCESSOR_MODE ExSetPreviousMode(KPROCESSOR_MODE Mode)
 {
     PKTHREAD Thread = ArchCurrentThread();
@@ -71,8 +71,8 @@ typedef struct _EX_LEFTOVER {
 typedef struct _EX_HANDLERS {
     /* ps: a system thread that nobody has a handle of. PASSIVE. */
     NTSTATUS (*CreateSystemThread)(PKSTART_ROUTINE Routine, PVOID Context);
-    /* ldr: the module whose text holds the routine, with its run-down acquired (ExReleaseRundownProtection); NULL: the
-       kernel itself, or nobody, or its memory is about to go. <= DISPATCH. */
+    /* ldr: the module whose text holds the routine, with its run-down acquired (ExReleaseRundownProtection);
+       NULL: the kernel itself, or nobody, or its memory is about to go. <= DISPATCH. */
     PEX_MODULE (*ReferenceModule)(const void *Routine);
 } EX_HANDLERS;
 

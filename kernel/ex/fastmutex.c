@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fast mutexes, and guarded mutexes, which since Windows 8 are the same: the holder runs at APC_LEVEL, so that no APC
- * of either kind interrupts it. The Unsafe forms leave the level alone; their caller has turned APCs off.
+ * Fast mutexes, and guarded mutexes, which since Windows 8 are the same: the holder runs at APC_LEVEL, so
+ * that no APC of either kind interrupts it. The Unsafe forms leave the level alone; their caller has turned
+ * APCs off.
  *
- * Count: bit 0 is set while the mutex is free; each waiter adds 4. The holder that finds waiters hands the mutex to
- * the first of them without ever marking it free, and so nobody can come between: waiters are served in order.
+ * Count: bit 0 is set while the mutex is free; each waiter adds 4. The holder that finds waiters hands the
+ * mutex to the first of them without ever marking it free, and so nobody can come between: waiters are served
+ * in order.
  */
 #include "kernel/ex/ex.h"
 #include "kernel/rtl/export.h"
@@ -46,7 +48,8 @@ static inline void ExpAcquireFastMutex(PFAST_MUTEX Mutex, const void *Place)
     KiNoteBlockingAcquired(ArchCurrentThread(), Mutex, KbkFastMutex, FALSE, Place);
 }
 
-/* The last touch of the mutex either marks it free or sets the event: its memory may be given up by the next holder. */
+/* The last touch of the mutex either marks it free or sets the event: its memory may be given up by the next
+   holder. */
 static inline void ExpReleaseFastMutex(PFAST_MUTEX Mutex, const void *Place)
 {
     KiNoteBlockingRelease(ArchCurrentThread(), Mutex, KbkFastMutex, Mutex->Owner, Place);
@@ -60,9 +63,9 @@ static inline void ExpReleaseFastMutex(PFAST_MUTEX Mutex, const void *Place)
     }
 }
 
-/* Raises the level to APC_LEVEL and waits until the mutex is the caller's. Not recursive: a holder that acquires it
-   again waits for ever (a debug build stops it with a bug check). <= APC_LEVEL, APC_LEVEL on return. May block.
-   (WDK pages ExAcquireFastMutex, KeAcquireGuardedMutex) */
+/* Raises the level to APC_LEVEL and waits until the mutex is the caller's. Not recursive: a holder that
+   acquires it again waits for ever (a debug build stops it with a bug check). <= APC_LEVEL, APC_LEVEL on
+   return. May block. (WDK pages ExAcquireFastMutex, KeAcquireGuardedMutex) */
 VOID ExAcquireFastMutex(PFAST_MUTEX FastMutex)
 {
     KIRQL OldIrql;
@@ -82,8 +85,8 @@ VOID ExReleaseFastMutex(PFAST_MUTEX FastMutex)
 }
 EXPORT(ExReleaseFastMutex);
 
-/* TRUE: acquired, as ExAcquireFastMutex does. FALSE: somebody holds it (perhaps the caller), and the level is as it
-   was. <= APC_LEVEL. (WDK pages ExTryToAcquireFastMutex, KeTryToAcquireGuardedMutex) */
+/* TRUE: acquired, as ExAcquireFastMutex does. FALSE: somebody holds it (perhaps the caller), and the level is
+   as it was. <= APC_LEVEL. (WDK pages ExTryToAcquireFastMutex, KeTryToAcquireGuardedMutex) */
 BOOLEAN ExTryToAcquireFastMutex(PFAST_MUTEX FastMutex)
 {
     KIRQL OldIrql;

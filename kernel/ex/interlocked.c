@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * S-lists: lists that are changed in one step, at any IRQL, without a lock. They are the machine's (ArchPopSList and the like).
- * Interlocked lists and sums, which take a spin lock of the driver's, are drivers/lib/interlocked.c.
+ * S-lists: lists that are changed in one step, at any IRQL, without a lock. They are the machine's
+ * (ArchPopSList and the like). Interlocked lists and sums, which take a spin lock of the driver's, are
+ * drivers/lib/interlocked.c.
  */
 #include "kernel/rtl/export.h"
 #include <primertest.h>
@@ -30,8 +31,8 @@ PSLIST_ENTRY InterlockedPushEntrySList(PSLIST_HEADER ListHead, PSLIST_ENTRY List
 }
 EXPORT(InterlockedPushEntrySList);
 
-/* Puts Count entries at the front in one step, which are linked from List to ListEnd; returns the one that was first
-   before, or NULL. (WDK page of the name) */
+/* Puts Count entries at the front in one step, which are linked from List to ListEnd; returns the one that
+   was first before, or NULL. (WDK page of the name) */
 PSLIST_ENTRY InterlockedPushListSListEx(PSLIST_HEADER ListHead, PSLIST_ENTRY List, PSLIST_ENTRY ListEnd, ULONG Count)
 {
     return ArchPushSList(ListHead, List, ListEnd, Count);

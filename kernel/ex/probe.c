@@ -57,9 +57,9 @@ VOID ProbeForWrite(PVOID Address, SIZE_T Length, ULONG Alignment)
 }
 EXPORT(ProbeForWrite);
 
-/* The mode of the caller of the current system service: UserMode between a program's system call and its return; KernelMode when
-   kernel code has called the Zw form, and in a thread that no program has called. Any IRQL; does not block. (WDK page of the
-   name) */
+/* The mode of the caller of the current system service: UserMode between a program's system call and its
+   return; KernelMode when kernel code has called the Zw form, and in a thread that no program has called. Any
+   IRQL; does not block. (WDK page of the name) */
 KPROCESSOR_MODE ExGetPreviousMode(VOID)
 {
     return (KPROCESSOR_MODE)ArchCurrentThread()->PreviousMode;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What drivers ask about processors, and the use of vector registers in kernel code. The forms of these routines that know
- * processor groups are drivers/lib/groups.c.
+ * What drivers ask about processors, and the use of vector registers in kernel code. The forms of these
+ * routines that know processor groups are drivers/lib/groups.c.
  */
 #include "kernel/ex/ex.h"
 #include "kernel/kd/kd.h"
@@ -23,10 +23,10 @@ ULONG KeQueryMaximumProcessorCount(VOID)
 }
 EXPORT(KeQueryMaximumProcessorCount);
 
-/* The registers are kept, with all that the processor has of them, and are in their initial state afterwards. The
-   thread may wait and move to another processor until it restores them; below DISPATCH_LEVEL it is in a guarded region until
-   then, so that no APC asks for the registers of its program (Differs). STATUS_INSUFFICIENT_RESOURCES. <=
-   DISPATCH_LEVEL. (WDK page of the name) */
+/* The registers are kept, with all that the processor has of them, and are in their initial state afterwards.
+   The thread may wait and move to another processor until it restores them; below DISPATCH_LEVEL it is in a
+   guarded region until then, so that no APC asks for the registers of its program (Differs).
+   STATUS_INSUFFICIENT_RESOURCES. <= DISPATCH_LEVEL. (WDK page of the name) */
 NTSTATUS KeSaveFloatingPointState(PKFLOATING_SAVE FloatSave)
 {
     KI_ASSERT(ArchGetIrql() <= DISPATCH_LEVEL, "vector registers saved at level %d", ArchGetIrql());

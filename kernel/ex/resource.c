@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Executive resources: locks for one exclusive owner or several shared ones, who may acquire them again, and whom
- * anybody may ask about.
+ * Executive resources: locks for one exclusive owner or several shared ones, who may acquire them again, and
+ * whom anybody may ask about.
  *
- * Each resource has a list of owners with their counts: OwnerEntry first, then OwnerTable, which grows. Waiters stand
- * in two queues, first come first served in each. Whoever makes the resource free hands it on before it unlocks: the
- * owner entries of those who get it are made on their behalf, and they are woken as owners. An exclusive owner is
- * followed by all the shared waiters if there are any, shared owners by the first exclusive one: so the kinds
- * alternate, and neither waits for ever behind the other.
+ * Each resource has a list of owners with their counts: OwnerEntry first, then OwnerTable, which grows.
+ * Waiters stand in two queues, first come first served in each. Whoever makes the resource free hands it on
+ * before it unlocks: the owner entries of those who get it are made on their behalf, and they are woken as
+ * owners. An exclusive owner is followed by all the shared waiters if there are any, shared owners by the
+ * first exclusive one: so the kinds alternate, and neither waits for ever behind the other.
  *
  * The owner table is enlarged by those who will need an entry, before they queue: ActiveEntries and
- * NumberOfSharedWaiters together never exceed the number of entries. When there is no memory for a larger table, a
- * shared request with Wait FALSE fails, and one with Wait TRUE sleeps for some milliseconds and tries again.
+ * NumberOfSharedWaiters together never exceed the number of entries. When there is no memory for a larger
+ * table, a shared request with Wait FALSE fails, and one with Wait TRUE sleeps for some milliseconds and
+ * tries again.
  *
- * Locks: Resource->SpinLock guards the resource. ExpResourceListLock (KlcExecutive) guards the list of all resources,
- * and is never held together with one of those.
+ * Locks: Resource->SpinLock guards the resource. ExpResourceListLock (KlcExecutive) guards the list of all
+ * resources, and is never held together with one of those.
  */
 #include "kernel/ex/ex.h"
 #include "kernel/kd/kd.h"
@@ -304,13 +305,13 @@ static BOOLEAN ExpAcquireResource(PERESOURCE Resource, EXP_REQUEST Request, BOOL
 }
 
 /*
- * The four ways of acquiring a resource return TRUE when the caller owns it, FALSE when that would have had to wait
- * and Wait is FALSE. An exclusive owner is granted whatever it asks for, and stays exclusive; each acquisition needs a
- * release. Normal kernel APCs are off from before the acquisition until after the release. <= APC_LEVEL; may block.
+ * The four ways of acquiring a resource return TRUE when the caller owns it, FALSE when that would have had
+ * to wait and Wait is FALSE. An exclusive owner is granted whatever it asks for, and stays exclusive; each
+ * acquisition needs a release. Normal kernel APCs are off from before the acquisition until after the
+ * release. <= APC_LEVEL; may block.
  *
- * Exclusive: granted when nobody owns it. A caller that owns it shared gets FALSE, or with Wait TRUE waits for itself,
- * which a debug build stops with a bug check.
- * (WDK page ExAcquireResourceExclusiveLite)
+ * Exclusive: granted when nobody owns it. A caller that owns it shared gets FALSE, or with Wait TRUE waits
+ * for itself, which a debug build stops with a bug check. (WDK page ExAcquireResourceExclusiveLite)
  */
 BOOLEAN ExAcquireResourceExclusiveLite(PERESOURCE Resource, BOOLEAN Wait)
 {
@@ -325,8 +326,8 @@ BOOLEAN ExTryToAcquireResourceExclusiveLite(PERESOURCE Resource)
 }
 EXPORT(ExTryToAcquireResourceExclusiveLite);
 
-/* Shared: with others who own it shared, but not past queued exclusive waiters, unless the caller owns it already.
-   (WDK page ExAcquireResourceSharedLite) */
+/* Shared: with others who own it shared, but not past queued exclusive waiters, unless the caller owns it
+   already. (WDK page ExAcquireResourceSharedLite) */
 BOOLEAN ExAcquireResourceSharedLite(PERESOURCE Resource, BOOLEAN Wait)
 {
     return ExpAcquireResource(Resource, RequestShared, Wait, KI_CALLER());
@@ -340,8 +341,9 @@ BOOLEAN ExAcquireSharedStarveExclusive(PERESOURCE Resource, BOOLEAN Wait)
 }
 EXPORT(ExAcquireSharedStarveExclusive);
 
-/* The same, but behind queued exclusive waiters even if the caller owns it shared: with Wait TRUE it then waits for
-   itself, unless another thread releases on its behalf. (WDK page ExAcquireSharedWaitForExclusive) */
+/* The same, but behind queued exclusive waiters even if the caller owns it shared: with Wait TRUE it then
+   waits for itself, unless another thread releases on its behalf. (WDK page
+   ExAcquireSharedWaitForExclusive) */
 BOOLEAN ExAcquireSharedWaitForExclusive(PERESOURCE Resource, BOOLEAN Wait)
 {
     return ExpAcquireResource(Resource, RequestSharedWaitForExclusive, Wait, KI_CALLER());
@@ -376,8 +378,8 @@ static bool ExpReleaseResource(PERESOURCE Resource, ERESOURCE_THREAD Thread, con
     return Entry != NULL;
 }
 
-/* Takes back one of the caller's acquisitions, whichever its kind. Bug check RESOURCE_NOT_OWNED when the calling
-   thread owns nothing. <= DISPATCH_LEVEL. (WDK page of the name) */
+/* Takes back one of the caller's acquisitions, whichever its kind. Bug check RESOURCE_NOT_OWNED when the
+   calling thread owns nothing. <= DISPATCH_LEVEL. (WDK page of the name) */
 VOID ExReleaseResourceLite(PERESOURCE Resource)
 {
     if (!ExpReleaseResource(Resource, ExGetCurrentResourceThread(), KI_CALLER())) {
@@ -386,8 +388,8 @@ VOID ExReleaseResourceLite(PERESOURCE Resource)
 }
 EXPORT(ExReleaseResourceLite);
 
-/* The same for another owner: a thread, or what ExSetResourceOwnerPointer has put in a thread's place. Bug check
-   ERESOURCE_INVALID_RELEASE when that is no owner. <= DISPATCH_LEVEL. (WDK page of the name) */
+/* The same for another owner: a thread, or what ExSetResourceOwnerPointer has put in a thread's place. Bug
+   check ERESOURCE_INVALID_RELEASE when that is no owner. <= DISPATCH_LEVEL. (WDK page of the name) */
 VOID ExReleaseResourceForThreadLite(PERESOURCE Resource, ERESOURCE_THREAD ResourceThreadId)
 {
     if (!ExpReleaseResource(Resource, ResourceThreadId, KI_CALLER())) {
@@ -416,10 +418,10 @@ VOID ExConvertExclusiveToSharedLite(PERESOURCE Resource)
 EXPORT(ExConvertExclusiveToSharedLite);
 
 /*
- * What the calling thread owns is OwnerPointer's from now on, and released by ExReleaseResourceForThreadLite alone. It
- * is a pointer with its two lowest bits set, or, with FLAG_OWNER_POINTER_IS_THREAD, a thread. Acquisitions that
- * OwnerPointer has already are added. Bug check RESOURCE_NOT_OWNED when the caller owns nothing. <= DISPATCH_LEVEL.
- * (WDK pages of the names)
+ * What the calling thread owns is OwnerPointer's from now on, and released by ExReleaseResourceForThreadLite
+ * alone. It is a pointer with its two lowest bits set, or, with FLAG_OWNER_POINTER_IS_THREAD, a thread.
+ * Acquisitions that OwnerPointer has already are added. Bug check RESOURCE_NOT_OWNED when the caller owns
+ * nothing. <= DISPATCH_LEVEL. (WDK pages of the names)
  */
 VOID ExSetResourceOwnerPointerEx(PERESOURCE Resource, PVOID OwnerPointer, ULONG Flags)
 {
@@ -461,8 +463,8 @@ EXPORT(ExSetResourceOwnerPointer);
 
 /* ---- Together with a critical region ---- */
 
-/* Acquire, waiting if need be, in a critical region that the counterpart leaves; the regions nest with the calls.
-   The result means nothing to a driver. <= APC_LEVEL. (WDK pages of the names) */
+/* Acquire, waiting if need be, in a critical region that the counterpart leaves; the regions nest with the
+   calls. The result means nothing to a driver. <= APC_LEVEL. (WDK pages of the names) */
 PVOID ExEnterCriticalRegionAndAcquireResourceExclusive(PERESOURCE Resource)
 {
     KeEnterCriticalRegion();
@@ -499,7 +501,8 @@ EXPORT(ExReleaseResourceAndLeaveCriticalRegion);
 
 /* ---- Questions ---- */
 
-/* How often the calling thread owns it, exclusive acquisitions included. <= DISPATCH_LEVEL. (WDK page of the name) */
+/* How often the calling thread owns it, exclusive acquisitions included. <= DISPATCH_LEVEL. (WDK page of the
+   name) */
 ULONG ExIsResourceAcquiredSharedLite(PERESOURCE Resource)
 {
     KIRQL Irql;
@@ -512,8 +515,8 @@ ULONG ExIsResourceAcquiredSharedLite(PERESOURCE Resource)
 }
 EXPORT(ExIsResourceAcquiredSharedLite);
 
-/* Does the calling thread own it exclusively? If it does, nobody changes that meanwhile, and no lock is needed.
-   <= DISPATCH_LEVEL. (WDK page of the name) */
+/* Does the calling thread own it exclusively? If it does, nobody changes that meanwhile, and no lock is
+   needed. <= DISPATCH_LEVEL. (WDK page of the name) */
 BOOLEAN ExIsResourceAcquiredExclusiveLite(PERESOURCE Resource)
 {
     return ExpIsExclusive(Resource) && Resource->OwnerEntry.OwnerThread == ExGetCurrentResourceThread();
@@ -559,8 +562,8 @@ NTSTATUS ExInitializeResourceLite(PERESOURCE Resource)
 }
 EXPORT(ExInitializeResourceLite);
 
-/* Nobody owns it any more, nor waits for it: as it was after ExInitializeResourceLite, at less cost than deleting and
-   making it anew. STATUS_SUCCESS. <= DISPATCH_LEVEL. (WDK page of the name) */
+/* Nobody owns it any more, nor waits for it: as it was after ExInitializeResourceLite, at less cost than
+   deleting and making it anew. STATUS_SUCCESS. <= DISPATCH_LEVEL. (WDK page of the name) */
 NTSTATUS ExReinitializeResourceLite(PERESOURCE Resource)
 {
     KI_ASSERT(Resource->ActiveEntries == 0 && Resource->ExclusiveWaiters == NULL, "resource %p has %u owners", Resource,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cache-aware run-down protection: a word for each processor, each in a cache line of its own, so that users on
- * different processors do not fight for one. Waiting for its end costs more in return. The words' protocol stands in
- * sync/rundown.c.
+ * Cache-aware run-down protection: a word for each processor, each in a cache line of its own, so that users
+ * on different processors do not fight for one. Waiting for its end costs more in return. The words' protocol
+ * stands in sync/rundown.c.
  */
 #include "sync/rundown.h"
 #include "kernel/kd/kd.h"
@@ -37,7 +37,8 @@ SIZE_T ExSizeOfRundownProtectionCacheAware(VOID)
 }
 EXPORT(ExSizeOfRundownProtectionCacheAware);
 
-/* Makes a reference in resident memory of the caller's, of the size above. <= DISPATCH_LEVEL. (WDK page of the name) */
+/* Makes a reference in resident memory of the caller's, of the size above. <= DISPATCH_LEVEL. (WDK page of
+   the name) */
 VOID ExInitializeRundownProtectionCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware, SIZE_T RunRefSize)
 {
     ULONG_PTR First = ALIGN_UP_BY((ULONG_PTR)(RunRefCacheAware + 1), EXP_LINE);

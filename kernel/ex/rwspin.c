@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reader-writer spin locks. The word counts the readers; its sign bit says that a writer holds the lock, or has
- * claimed it and waits for the readers inside to leave. New readers stay out from then on, so that writers get their
- * turn; that is why nobody may acquire such a lock twice, not even for reading, and debug builds check it.
+ * Reader-writer spin locks. The word counts the readers; its sign bit says that a writer holds the lock, or
+ * has claimed it and waits for the readers inside to leave. New readers stay out from then on, so that
+ * writers get their turn; that is why nobody may acquire such a lock twice, not even for reading, and debug
+ * builds check it.
  *
- * Nothing is promised to readers: when a writer lets go, readers and the next writer race for the word, so that a stream
- * of writers without a pause can keep a reader waiting. The driver kit promises no order either. Such locks are for data
- * that is read much and seldom written.
+ * Nothing is promised to readers: when a writer lets go, readers and the next writer race for the word, so
+ * that a stream of writers without a pause can keep a reader waiting. The driver kit promises no order
+ * either. Such locks are for data that is read much and seldom written.
  */
 #include "sync/spinlock.h"
 #include "kernel/rtl/export.h"
@@ -66,8 +67,8 @@ static void ExpReleaseShared(PEX_SPIN_LOCK SpinLock)
     __atomic_fetch_sub(SpinLock, 1, __ATOMIC_RELEASE);
 }
 
-/* Acquires for writing: alone. Raises to DISPATCH_LEVEL; returns the level before. <= DISPATCH_LEVEL. (WDK page of the
-   name; so the others) */
+/* Acquires for writing: alone. Raises to DISPATCH_LEVEL; returns the level before. <= DISPATCH_LEVEL. (WDK
+   page of the name; so the others) */
 KIRQL ExAcquireSpinLockExclusive(PEX_SPIN_LOCK SpinLock)
 {
     KI_LOCK_RAISES((const void *)SpinLock);
@@ -166,9 +167,9 @@ BOOLEAN ExTryAcquireSpinLockSharedAtDpcLevel(PEX_SPIN_LOCK SpinLock)
 }
 EXPORT(ExTryAcquireSpinLockSharedAtDpcLevel);
 
-/* A reader becomes the writer, if it is the only reader and no writer waits. FALSE: it is a reader still. On TRUE the
-   lock is released as an exclusive one, to the level that the shared acquisition has returned. DISPATCH_LEVEL.
-   (WDK page of the name) */
+/* A reader becomes the writer, if it is the only reader and no writer waits. FALSE: it is a reader still. On
+   TRUE the lock is released as an exclusive one, to the level that the shared acquisition has returned.
+   DISPATCH_LEVEL. (WDK page of the name) */
 LOGICAL ExTryConvertSharedSpinLockExclusive(PEX_SPIN_LOCK SpinLock)
 {
     LONG Alone = 1;

@@ -4,10 +4,10 @@
  * kernel queues (KQUEUE) with threads of their own; items start in the order in which they were queued. A
  * queue lets as many threads be active as there are processors; a routine that blocks lets another one go.
  *
- * The number of threads follows the need. When items wait, fewer threads are active than might be, and none is
- * left that could take one (all the others are blocked in their routines), the manager thread makes another,
- * up to EXP_MAX_WORKERS of a queue: routines that wait for items behind themselves do come to an end up to
- * that depth. A thread that has had nothing to do for a while ends, down to the queue's minimum.
+ * The number of threads follows the need. When items wait, fewer threads are active than might be, and none
+ * is left that could take one (all the others are blocked in their routines), the manager thread makes
+ * another, up to EXP_MAX_WORKERS of a queue: routines that wait for items behind themselves do come to an end
+ * up to that depth. A thread that has had nothing to do for a while ends, down to the queue's minimum.
  */
 #include "kernel/ex/ex.h"
 #include "kernel/kd/kd.h"
@@ -46,9 +46,9 @@ static bool ExpLacksWorkers(PEXP_WORK_QUEUE Queue)
            Queue->Workers < EXP_MAX_WORKERS;
 }
 
-/* An item has not found a thread at once. While the manager looks every EXP_LOOK_MS anyway, it is woken only when it
-   could do something. A fenced pair: here the item is queued, then the manager's promise is read; the manager takes its
-   promise back, and then looks. */
+/* An item has not found a thread at once. While the manager looks every EXP_LOOK_MS anyway, it is woken only
+   when it could do something. A fenced pair: here the item is queued, then the manager's promise is read; the
+   manager takes its promise back, and then looks. */
 static void ExpItemWaits(PEXP_WORK_QUEUE Queue)
 {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every way in which the kernel calls upwards: who stands below declares a table and says what it needs of those above;
- * here each entry gets its routine. The tables are constants in read-only memory. InitCheckHandlers finds one that a new
- * entry was forgotten in.
+ * Every way in which the kernel calls upwards: who stands below declares a table and says what it needs of
+ * those above; here each entry gets its routine. The tables are constants in read-only memory.
+ * InitCheckHandlers finds one that a new entry was forgotten in.
  */
 #include "kernel/ex/ex.h"
 #include "kernel/init/init.h"
@@ -54,7 +54,8 @@ const KD_HOOKS KdHooks = {
     .QueryThreadIds = PspQueryThreadIds,
 };
 
-/* What a debugger module may ask while it has stopped the machine; kdhooks.h has the contracts. (no WDK page) */
+/* What a debugger module may ask while it has stopped the machine; kdhooks.h has the contracts. (no WDK
+   page) */
 const KD_SERVICES KdServices = {
     .ConnectInterrupt = ArchConnectInterrupt,
     .DisconnectInterrupt = ArchDisconnectInterrupt,

@@ -10,8 +10,8 @@
 
 static const WCHAR InitImageName[] = L"\\Boot\\native\\init";
 
-/* "init", then each word of the command line; NUL-terminated strings one behind the other. Size of Strings: the command line's
-   length + 8 at least. */
+/* "init", then each word of the command line; NUL-terminated strings one behind the other. Size of Strings:
+   the command line's length + 8 at least. */
 static void InitMakeArguments(PRTL_USER_PROCESS_PARAMETERS Parameters, PSTR Strings, const char *CommandLine)
 {
     SIZE_T At = sizeof("init");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How the kernel comes to life, in order. Phase 0 runs on the boot processor's idle thread with interrupts off: nothing may
- * wait yet. Phase 1 is the first system thread; the boot processor's first thread becomes its idle loop.
+ * How the kernel comes to life, in order. Phase 0 runs on the boot processor's idle thread with interrupts
+ * off: nothing may wait yet. Phase 1 is the first system thread; the boot processor's first thread becomes
+ * its idle loop.
  */
 #include "kernel/ex/ex.h"
 #include "arch/boot.h"
@@ -25,7 +26,8 @@ static PBOOT_INFORMATION InitBoot;
 
 static VOID InitPhase1(PVOID Context);
 
-/* The boot processor's control block and idle thread, so that locks, levels and the current thread mean something. */
+/* The boot processor's control block and idle thread, so that locks, levels and the current thread mean
+   something. */
 static void InitBootProcessor(void)
 {
     KiKernelSpace.Tables = *ArchKernelPageTables();
@@ -100,8 +102,8 @@ NORETURN void InitSystemStartup(PBOOT_INFORMATION Boot)
     KeIdleLoop();
 }
 
-/* Control block, idle thread and stacks of a processor, then the processor itself. Returns false when there is no memory
-   for them, or it did not come; what was made for it stays, as this happens once at most. */
+/* Control block, idle thread and stacks of a processor, then the processor itself. Returns false when there
+   is no memory for them, or it did not come; what was made for it stays, as this happens once at most. */
 static bool InitStartProcessor(ULONG Number)
 {
     PKPRCB Prcb = ExAllocatePoolWithTag(NonPagedPoolNx, ROUND_TO_PAGES(sizeof(KPRCB)), 'bcrP'); /* whole pages: aligned */
@@ -136,7 +138,8 @@ static void InitStartProcessors(void)
     DbgPrint("@boot cpus=%u\n", KeNumberProcessors);
 }
 
-/* A thread for each processor that runs its threaded DPCs; without them (option dpc.threaded=0) they are ordinary. */
+/* A thread for each processor that runs its threaded DPCs; without them (option dpc.threaded=0) they are
+   ordinary. */
 static void InitStartThreadedDpcs(void)
 {
     if (ExOptionNumber("dpc.threaded", 1) == 0) {
@@ -150,7 +153,8 @@ static void InitStartThreadedDpcs(void)
     }
 }
 
-/* The initial process, native/init, which switches the machine off itself; coming back from here is a failure. */
+/* The initial process, native/init, which switches the machine off itself; coming back from here is a
+   failure. */
 static void InitRunInitialProcess(void)
 {
     PEPROCESS Process;

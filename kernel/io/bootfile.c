@@ -2,11 +2,11 @@
 /*
  * The device \Boot: the files and folders of the boot archives, read-only. Names are matched exactly.
  *
- * FILE_OBJECT.FsContext is the archived file or folder, NULL the root of all archives; FsContext2 the child that a
- * folder's listing has returned last. Data go straight to the caller's buffer.
+ * FILE_OBJECT.FsContext is the archived file or folder, NULL the root of all archives; FsContext2 the child
+ * that a folder's listing has returned last. Data go straight to the caller's buffer.
  *
- * Lock: IopListLock, a push lock, guards FsContext2 of all folders. Positions are guarded by the file's own lock, for only
- * synchronous files have one.
+ * Lock: IopListLock, a push lock, guards FsContext2 of all folders. Positions are guarded by the file's own
+ * lock, for only synchronous files have one.
  */
 #include "kernel/io/cpio.h"
 #include "kernel/io/iop.h"
@@ -217,8 +217,8 @@ static NTSTATUS IopQueryBoot(PDEVICE_OBJECT Device, PIRP Irp)
 
 /* ---- IRP_MJ_DIRECTORY_CONTROL ---- */
 
-/* The name of a child in its folder's listing (NULL: the root's); NULL when File is something else. File's path
-   starts with the folder's. */
+/* The name of a child in its folder's listing (NULL: the root's); NULL when File is something else. File's
+   path starts with the folder's. */
 static const char *IopChildName(const IO_ARCHIVE_FILE *Folder, const IO_ARCHIVE_FILE *File)
 {
     const char *Name = File->Path;

@@ -179,8 +179,8 @@ NTSTATUS IoConsoleWrite(ULONG Stream, const VOID *Buffer, SIZE_T Size)
     return STATUS_SUCCESS;
 }
 
-/* At most ten seconds a port: a machine that is to be switched off waits for ever neither for its reader nor for
-   a write that does so. */
+/* At most ten seconds a port: a machine that is to be switched off waits for ever neither for its reader nor
+   for a write that does so. */
 void IoConsoleFlush(void)
 {
     for (ULONG Port = 0; Port < RTL_NUMBER_OF(IopPort); Port++) {
@@ -361,8 +361,8 @@ static bool IopType(UCHAR Byte)
     return Taken;
 }
 
-/* The next byte of a chunk: its length, or one of its bytes. Length 0: the end of a pipe's input; from a terminal, two
-   bytes each of columns and rows follow. */
+/* The next byte of a chunk: its length, or one of its bytes. Length 0: the end of a pipe's input; from a
+   terminal, two bytes each of columns and rows follow. */
 static bool IopTakeChunkByte(UCHAR Byte)
 {
     if (IopInput.SizeLeft != 0) {

@@ -2,8 +2,8 @@
 /*
  * The device \Console: its three files Input, Output and Error are the console's streams (console.c).
  *
- * FILE_OBJECT.FsContext is the number of the stream. Data go through a piece of the kernel's memory, however long the
- * caller's buffer is. No lock of its own.
+ * FILE_OBJECT.FsContext is the number of the stream. Data go through a piece of the kernel's memory, however
+ * long the caller's buffer is. No lock of its own.
  */
 #include "kernel/io/iop.h"
 

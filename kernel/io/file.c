@@ -6,10 +6,11 @@
  *      the last handle is closed                   --> IRP_MJ_CLEANUP
  *      the last reference goes                     --> IRP_MJ_CLOSE, then the device has one file less
  *
- * A file without a handle (IoGetDeviceObjectPointer) gets both at its last reference. A file that is opened by a handle
- * again after its cleanup (ObOpenObjectByPointer) gets no second one.
+ * A file without a handle (IoGetDeviceObjectPointer) gets both at its last reference. A file that is opened
+ * by a handle again after its cleanup (ObOpenObjectByPointer) gets no second one.
  *
- * Who waits for a file waits for its Event: reset when a request without an event of its own is made, signalled with the answer.
+ * Who waits for a file waits for its Event: reset when a request without an event of its own is made,
+ * signalled with the answer.
  */
 #include "kernel/io/iop.h"
 
@@ -109,8 +110,8 @@ static NTSTATUS IopOpen(PIOP_FILE File, PFILE_OBJECT Related, const OB_PARSE *Pa
     return Status;
 }
 
-/* A path leads to a device, or to what is relative to a file (Related). Without an IO_OPEN it is not for opening: then the
-   object itself is meant, if the path ends there. */
+/* A path leads to a device, or to what is relative to a file (Related). Without an IO_OPEN it is not for
+   opening: then the object itself is meant, if the path ends there. */
 static NTSTATUS IopParse(PVOID Object, PDEVICE_OBJECT Device, PFILE_OBJECT Related, const OB_PARSE *Parse, PVOID *Found)
 {
     UNICODE_STRING Name;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Interrupt objects: drivers' service routines on the lines of the ISA bus. A line has one vector and one level, and
- * interrupts one processor; the objects that share it are all called.
+ * Interrupt objects: drivers' service routines on the lines of the ISA bus. A line has one vector and one
+ * level, and interrupts one processor; the objects that share it are all called.
  *
  *   line --vector--> IopServeLine --the object's spin lock, at its level--> the driver's service routine
  *
- * The list of a line's objects is changed under IopLineLock (a push lock), while interrupts walk it without a lock:
- * an object is linked when it is complete; when it has been unlinked, its memory stays until no walk is under way.
+ * The list of a line's objects is changed under IopLineLock (a push lock), while interrupts walk it without a
+ * lock: an object is linked when it is complete; when it has been unlinked, its memory stays until no walk is
+ * under way.
  */
 #include "kernel/io/iop.h"
 #include "sync/spinlock.h"
@@ -66,8 +67,8 @@ EXPORT(HalGetInterruptVector);
 
 /* ---- Synchronisation with the service routine ---- */
 
-/* Keeps the service routine from running, on every processor: raises to the interrupt's SynchronizeIrql and acquires
-   its spin lock. Returns the level before. <= SynchronizeIrql. (WDK page of the name) */
+/* Keeps the service routine from running, on every processor: raises to the interrupt's SynchronizeIrql and
+   acquires its spin lock. Returns the level before. <= SynchronizeIrql. (WDK page of the name) */
 KIRQL KeAcquireInterruptSpinLock(PKINTERRUPT Interrupt)
 {
     KIRQL Old;
@@ -87,8 +88,8 @@ VOID KeReleaseInterruptSpinLock(PKINTERRUPT Interrupt, KIRQL OldIrql)
 }
 EXPORT(KeReleaseInterruptSpinLock);
 
-/* Calls the routine as the service routine would be called: at SynchronizeIrql, holding the spin lock. Returns what it
-   returns. <= SynchronizeIrql. (WDK page of the name) */
+/* Calls the routine as the service routine would be called: at SynchronizeIrql, holding the spin lock.
+   Returns what it returns. <= SynchronizeIrql. (WDK page of the name) */
 BOOLEAN KeSynchronizeExecution(PKINTERRUPT Interrupt, PKSYNCHRONIZE_ROUTINE SynchronizeRoutine,
                                PVOID SynchronizeContext)
 {
@@ -125,8 +126,8 @@ static BOOLEAN IopIsSharedLatch(PIOP_LINE Line)
     return First != NULL && First->Mode == Latched && __atomic_load_n(&First->Next, __ATOMIC_RELAXED) != NULL;
 }
 
-/* A latched line that is shared asks again only after it has fallen, which it does not while any of its devices asks:
-   the walk is repeated until nobody has found anything to do. */
+/* A latched line that is shared asks again only after it has fallen, which it does not while any of its
+   devices asks: the walk is repeated until nobody has found anything to do. */
 static void IopServeLine(void *Context)
 {
     PIOP_LINE Line = Context;
@@ -185,11 +186,12 @@ static void IopUnlink(PKINTERRUPT Interrupt)
 }
 
 /*
- * Connects a service routine to an interrupt. *InterruptObject is set before the first call. SpinLock: the driver's own
- * lock for several interrupts, else NULL. Vector and Irql: as HalGetInterruptVector tells. SynchronizeIrql: not below
- * Irql; the highest Irql of the objects that have the same SpinLock. ShareVector: others may connect to the line, if all
- * say so and agree in InterruptMode. ProcessorEnableMask: the lowest processor of it that is active gets the
- * interrupts; of a line that is connected already it stays the same. FloatingSave is documented to be FALSE.
+ * Connects a service routine to an interrupt. *InterruptObject is set before the first call. SpinLock: the
+ * driver's own lock for several interrupts, else NULL. Vector and Irql: as HalGetInterruptVector tells.
+ * SynchronizeIrql: not below Irql; the highest Irql of the objects that have the same SpinLock. ShareVector:
+ * others may connect to the line, if all say so and agree in InterruptMode. ProcessorEnableMask: the lowest
+ * processor of it that is active gets the interrupts; of a line that is connected already it stays the same.
+ * FloatingSave is documented to be FALSE.
  *
  * STATUS_INVALID_PARAMETER for what is not so, or a line that is not shared; STATUS_INSUFFICIENT_RESOURCES.
  * PASSIVE_LEVEL. (WDK page of the name)
@@ -230,8 +232,8 @@ NTSTATUS IoConnectInterrupt(PKINTERRUPT *InterruptObject, PKSERVICE_ROUTINE Serv
 }
 EXPORT(IoConnectInterrupt);
 
-/* The service routine is not called any more, and no call is under way on return. PASSIVE_LEVEL. (WDK page of the
-   name) */
+/* The service routine is not called any more, and no call is under way on return. PASSIVE_LEVEL. (WDK page of
+   the name) */
 VOID IoDisconnectInterrupt(PKINTERRUPT InterruptObject)
 {
     KeLockExclusive(&IopLineLock);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * io for the rest of the kernel: drivers, devices, files and the requests on them; two devices of its own, the console and the
- * boot archives.
+ * io for the rest of the kernel: drivers, devices, files and the requests on them; two devices of its own,
+ * the console and the boot archives.
  */
 #ifndef PRIMER_IO_H
 #define PRIMER_IO_H
@@ -18,15 +18,16 @@
 NTSTATUS IoMakeDriverObject(PCUNICODE_STRING Name, PDRIVER_OBJECT *Driver);
 /* DriverEntry has succeeded: the devices that it has made may be opened. */
 void IoDriverStarted(PDRIVER_OBJECT Driver);
-/* Nothing is opened on the driver's devices any more. FALSE: files are still open; IoWaitForFiles waits until the last one has
-   gone. IoEndUnload: as before. */
+/* Nothing is opened on the driver's devices any more. FALSE: files are still open; IoWaitForFiles waits until
+   the last one has gone. IoEndUnload: as before. */
 BOOLEAN IoBeginUnload(PDRIVER_OBJECT Driver);
 void IoWaitForFiles(PDRIVER_OBJECT Driver);
 void IoEndUnload(PDRIVER_OBJECT Driver);
 
 /* ---- Opening and requests ---- */
 
-/* How to open a file: the Context of ObLookupName, with *IoFileObjectType. The look-up's statuses, or the driver's. */
+/* How to open a file: the Context of ObLookupName, with *IoFileObjectType. The look-up's statuses, or the
+   driver's. */
 typedef struct _IO_OPEN {
     ULONG Disposition; /* FILE_OPEN ... */
     ULONG Options;     /* FILE_SYNCHRONOUS_IO_NONALERT ..., checked */
@@ -53,13 +54,15 @@ typedef struct _IO_REQUEST {
     PVOID ApcContext;
 } IO_REQUEST;
 
-/* Sends the request to the file's device. STATUS_PENDING: the answer comes later, never for a file opened with
-   FILE_SYNCHRONOUS_IO_*. STATUS_ACCESS_VIOLATION, STATUS_INSUFFICIENT_RESOURCES, or the driver's status. PASSIVE. */
+/* Sends the request to the file's device. STATUS_PENDING: the answer comes later, never for a file opened
+   with FILE_SYNCHRONOUS_IO_*. STATUS_ACCESS_VIOLATION, STATUS_INSUFFICIENT_RESOURCES, or the driver's status.
+   PASSIVE. */
 NTSTATUS IoIssueRequest(IO_REQUEST *Request);
-/* Cancels a thread's requests that programs have made, on a file (NULL: on all), with a status block (NULL: with any). FALSE: there is
-   none. The thread stays meanwhile. PASSIVE. */
+/* Cancels a thread's requests that programs have made, on a file (NULL: on all), with a status block (NULL:
+   with any). FALSE: there is none. The thread stays meanwhile. PASSIVE. */
 BOOLEAN IoCancelRequests(PKTHREAD Thread, PFILE_OBJECT File, PIO_STATUS_BLOCK Block);
-/* The current thread ends: the same, and waits until all of them have been answered. PASSIVE, kernel APCs enabled. */
+/* The current thread ends: the same, and waits until all of them have been answered. PASSIVE, kernel APCs
+   enabled. */
 void IoRundownThread(void);
 
 /* ---- Start-up, the boot archives, the console ---- */
@@ -80,8 +83,8 @@ const IO_ARCHIVE_FILE *IoFileInArchive(PFILE_OBJECT File);
 BOOLEAN IoIsArchiveDirectory(const IO_ARCHIVE_FILE *File);
 
 /* Console: kernel buffers, resident. Reads wait in UserMode (termination breaks them: STATUS_ALERTED or the
-   like, 0 bytes); 0 bytes and STATUS_SUCCESS: the end of input. Writes send all of it before they return; stream 0 is the
-   terminal, if input is one, 1 output, 2 error. */
+   like, 0 bytes); 0 bytes and STATUS_SUCCESS: the end of input. Writes send all of it before they return;
+   stream 0 is the terminal, if input is one, 1 output, 2 error. */
 NTSTATUS IoConsoleTake(PVOID Buffer, SIZE_T Size, SIZE_T *Done);
 NTSTATUS IoConsoleRead(PVOID Buffer, SIZE_T Size, SIZE_T *Done);
 NTSTATUS IoConsoleWrite(ULONG Stream, const VOID *Buffer, SIZE_T Size);

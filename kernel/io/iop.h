@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Private to io. The documented structures of drivers, devices and files, each with what belongs to io alone behind it.
+ * Private to io. The documented structures of drivers, devices and files, each with what belongs to io alone
+ * behind it.
  *
- * IopDeviceLock, a spin lock, guards which devices a driver has, how many files are open on each, and whether more may be
- * opened: (d) below. (c): constant once others can find the object.
+ * IopDeviceLock, a spin lock, guards which devices a driver has, how many files are open on each, and whether
+ * more may be opened: (d) below. (c): constant once others can find the object.
  */
 #ifndef PRIMER_IOP_H
 #define PRIMER_IOP_H
@@ -58,8 +59,9 @@ PDEVICE_OBJECT IopMakeBuiltIn(PCWSTR DriverName, PCWSTR DeviceName, DEVICE_TYPE 
 
 /* irp.c */
 DRIVER_DISPATCH IopInvalidDeviceRequest;
-/* Sends the IRP, whose next location is filled in, and waits for its completion. The caller still owns the IRP. When its
-   RequestorMode is UserMode and the thread is to end, or is alerted and Alertable, the IRP is cancelled first. PASSIVE. */
+/* Sends the IRP, whose next location is filled in, and waits for its completion. The caller still owns the
+   IRP. When its RequestorMode is UserMode and the thread is to end, or is alerted and Alertable, the IRP is
+   cancelled first. PASSIVE. */
 NTSTATUS IopCallAndWait(PDEVICE_OBJECT Device, PIRP Irp, BOOLEAN Alertable);
 /* The end of an IRP that nobody waits for, of a thread's list or of a driver: request.c. <= DISPATCH. */
 void IopFinishRequest(PIRP Irp, KPRIORITY Increment);

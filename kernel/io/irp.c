@@ -6,13 +6,14 @@
  *                                 <--- IoCallDriver: one down
  *                   IoCompleteRequest: up again, by each completion routine --->
  *
- * An IRP belongs to one party at a time: the driver that was called with it, or that has kept it in a queue, until it
- * completes it or passes it on. Therefore it has no lock. The exception is cancellation: anybody who is sure that the IRP
- * still exists may ask for it. The cancel routine is exchanged in one step: whoever gets it out of the IRP, a canceller to call
- * it, or the driver to complete the IRP, is the one who completes it.
+ * An IRP belongs to one party at a time: the driver that was called with it, or that has kept it in a queue,
+ * until it completes it or passes it on. Therefore it has no lock. The exception is cancellation: anybody who
+ * is sure that the IRP still exists may ask for it. The cancel routine is exchanged in one step: whoever gets
+ * it out of the IRP, a canceller to call it, or the driver to complete the IRP, is the one who completes it.
  *
- * Lock: IopCancelLock, the documented cancel spin lock, one for all IRPs. It guards Irp->Cancel's change, and drivers
- * may use it for their queues. A driver's own locks may be taken in either order with it, as long as it is always the same.
+ * Lock: IopCancelLock, the documented cancel spin lock, one for all IRPs. It guards Irp->Cancel's change, and
+ * drivers may use it for their queues. A driver's own locks may be taken in either order with it, as long as
+ * it is always the same.
  */
 #include "kernel/io/iop.h"
 
@@ -23,8 +24,8 @@ static KSPIN_LOCK IopCancelLock;
 
 /* ---- Making ---- */
 
-/* Makes memory of PacketSize bytes (IoSizeOfIrp) an IRP with StackSize stack locations that no driver has yet. <= DISPATCH_LEVEL.
-   (WDK page of the name) */
+/* Makes memory of PacketSize bytes (IoSizeOfIrp) an IRP with StackSize stack locations that no driver has
+   yet. <= DISPATCH_LEVEL. (WDK page of the name) */
 VOID IoInitializeIrp(PIRP Irp, USHORT PacketSize, CCHAR StackSize)
 {
     RtlZeroMemory(Irp, PacketSize);
@@ -36,9 +37,9 @@ VOID IoInitializeIrp(PIRP Irp, USHORT PacketSize, CCHAR StackSize)
 }
 EXPORT(IoInitializeIrp);
 
-/* A new IRP with StackSize stack locations: as many as the StackSize of the device that it is to be sent to. NULL: out of
-   memory. ChargeQuota: there are no quotas. Its sender sets a completion routine that returns STATUS_MORE_PROCESSING_REQUIRED,
-   and frees it with IoFreeIrp. <= DISPATCH_LEVEL. (WDK page of the name) */
+/* A new IRP with StackSize stack locations: as many as the StackSize of the device that it is to be sent to.
+   NULL: out of memory. ChargeQuota: there are no quotas. Its sender sets a completion routine that returns
+   STATUS_MORE_PROCESSING_REQUIRED, and frees it with IoFreeIrp. <= DISPATCH_LEVEL. (WDK page of the name) */
 PIRP IoAllocateIrp(CCHAR StackSize, BOOLEAN ChargeQuota)
 {
     PIRP Irp = ExAllocatePoolWithTag(NonPagedPoolNx, IoSizeOfIrp(StackSize), IOP_IRP_TAG);
@@ -50,8 +51,8 @@ PIRP IoAllocateIrp(CCHAR StackSize, BOOLEAN ChargeQuota)
 }
 EXPORT(IoAllocateIrp);
 
-/* An IRP of IoAllocateIrp that no driver has any more is as new, with Iostatus as its status. <= DISPATCH_LEVEL. (WDK page of
-   the name) */
+/* An IRP of IoAllocateIrp that no driver has any more is as new, with Iostatus as its status. <=
+   DISPATCH_LEVEL. (WDK page of the name) */
 VOID IoReuseIrp(PIRP Irp, NTSTATUS Iostatus)
 {
     IoInitializeIrp(Irp, Irp->Size, Irp->StackCount);
@@ -80,9 +81,10 @@ EXPORT(IoFreeIrp);
 /* ---- Memory descriptor lists ---- */
 
 /*
- * An MDL for Length bytes (less than 2 GiB) at VirtualAddress, which says nothing of their pages yet. With an Irp it becomes the IRP's
- * MdlAddress, or with SecondaryBuffer the last of those that this begins: then it goes with the IRP if the IRP is a service's.
- * ChargeQuota: there are no quotas. NULL: out of memory. <= DISPATCH_LEVEL. (WDK page of the name)
+ * An MDL for Length bytes (less than 2 GiB) at VirtualAddress, which says nothing of their pages yet. With an
+ * Irp it becomes the IRP's MdlAddress, or with SecondaryBuffer the last of those that this begins: then it
+ * goes with the IRP if the IRP is a service's. ChargeQuota: there are no quotas. NULL: out of memory. <=
+ * DISPATCH_LEVEL. (WDK page of the name)
  */
 PMDL IoAllocateMdl(PVOID VirtualAddress, ULONG Length, BOOLEAN SecondaryBuffer, BOOLEAN ChargeQuota, PIRP Irp)
 {
@@ -104,7 +106,8 @@ PMDL IoAllocateMdl(PVOID VirtualAddress, ULONG Length, BOOLEAN SecondaryBuffer, 
 }
 EXPORT(IoAllocateMdl);
 
-/* Frees an MDL, whose pages are not locked any more; a partial one is unmapped first. <= DISPATCH_LEVEL. (WDK page of the name) */
+/* Frees an MDL, whose pages are not locked any more; a partial one is unmapped first. <= DISPATCH_LEVEL. (WDK
+   page of the name) */
 VOID IoFreeMdl(PMDL Mdl)
 {
     if ((Mdl->MdlFlags & (MDL_PARTIAL | MDL_MAPPED_TO_SYSTEM_VA)) == (MDL_PARTIAL | MDL_MAPPED_TO_SYSTEM_VA)) {
@@ -125,10 +128,10 @@ NTSTATUS IopInvalidDeviceRequest(PDEVICE_OBJECT DeviceObject, PIRP Irp)
 }
 
 /*
- * Calls the driver of DeviceObject with the IRP, whose next stack location the caller has filled in: the dispatch routine for
- * its MajorFunction. Returns what that returns; the IRP may be gone by then. Bug check NO_MORE_IRP_STACK_LOCATIONS;
- * DRIVER_VERIFIER_IOMANAGER_VIOLATION (5) in debug builds when the routine returns at another level. <= DISPATCH_LEVEL, most
- * requests at PASSIVE_LEVEL. (WDK page of IoCallDriver)
+ * Calls the driver of DeviceObject with the IRP, whose next stack location the caller has filled in: the
+ * dispatch routine for its MajorFunction. Returns what that returns; the IRP may be gone by then. Bug check
+ * NO_MORE_IRP_STACK_LOCATIONS; DRIVER_VERIFIER_IOMANAGER_VIOLATION (5) in debug builds when the routine
+ * returns at another level. <= DISPATCH_LEVEL, most requests at PASSIVE_LEVEL. (WDK page of IoCallDriver)
  */
 NTSTATUS IofCallDriver(PDEVICE_OBJECT DeviceObject, PIRP Irp)
 {
@@ -182,10 +185,11 @@ static bool IopWantsCompletion(const IO_STACK_LOCATION *Stack, const IRP *Irp)
 }
 
 /*
- * The caller, who has the IRP and has set its IoStatus, is done with it and must not touch it any more. The completion routines
- * of the drivers above are called, the nearest first, until one returns STATUS_MORE_PROCESSING_REQUIRED: that driver
- * has the IRP again. After the last one the request is finished; a thread that waits for it gets the boost PriorityBoost.
- * Bug check MULTIPLE_IRP_COMPLETE_REQUESTS, CANCEL_STATE_IN_COMPLETED_IRP. <= DISPATCH_LEVEL. (WDK page of IoCompleteRequest)
+ * The caller, who has the IRP and has set its IoStatus, is done with it and must not touch it any more. The
+ * completion routines of the drivers above are called, the nearest first, until one returns
+ * STATUS_MORE_PROCESSING_REQUIRED: that driver has the IRP again. After the last one the request is finished;
+ * a thread that waits for it gets the boost PriorityBoost. Bug check MULTIPLE_IRP_COMPLETE_REQUESTS,
+ * CANCEL_STATE_IN_COMPLETED_IRP. <= DISPATCH_LEVEL. (WDK page of IoCompleteRequest)
  */
 VOID IofCompleteRequest(PIRP Irp, CCHAR PriorityBoost)
 {
@@ -214,7 +218,8 @@ EXPORT(IofCompleteRequest);
 
 /* ---- Waiting ---- */
 
-/* What a dispatch routine returns, and what it has done with the IRP, must agree. Done: the IRP has been completed. */
+/* What a dispatch routine returns, and what it has done with the IRP, must agree. Done: the IRP has been
+   completed. */
 static void IopCheckReturn(PDEVICE_OBJECT Device, PIRP Irp, NTSTATUS Returned, bool Done)
 {
     const char *Why = Returned == STATUS_PENDING && Done && !Irp->PendingReturned ? "STATUS_PENDING, but has not marked it pending"
@@ -250,25 +255,26 @@ NTSTATUS IopCallAndWait(PDEVICE_OBJECT Device, PIRP Irp, BOOLEAN Alertable)
 
 /* ---- Cancelling ---- */
 
-/* The documented cancel spin lock: DISPATCH_LEVEL until IoReleaseCancelSpinLock(*Irql). <= DISPATCH_LEVEL. (WDK page of the
-   name) */
+/* The documented cancel spin lock: DISPATCH_LEVEL until IoReleaseCancelSpinLock(*Irql). <= DISPATCH_LEVEL.
+   (WDK page of the name) */
 VOID IoAcquireCancelSpinLock(PKIRQL Irql)
 {
     KeAcquireSpinLock(&IopCancelLock, Irql);
 }
 EXPORT(IoAcquireCancelSpinLock);
 
-/* Releases the cancel spin lock, and goes back to the level Irql; a cancel routine gives Irp->CancelIrql. DISPATCH_LEVEL.
-   (WDK page of the name) */
+/* Releases the cancel spin lock, and goes back to the level Irql; a cancel routine gives Irp->CancelIrql.
+   DISPATCH_LEVEL. (WDK page of the name) */
 VOID IoReleaseCancelSpinLock(KIRQL Irql)
 {
     KeReleaseSpinLock(&IopCancelLock, Irql);
 }
 EXPORT(IoReleaseCancelSpinLock);
 
-/* Asks the driver that has the IRP to give it up: sets Irp->Cancel and calls the IRP's cancel routine, with the cancel spin
-   lock held, which the routine releases. TRUE: there was one. FALSE: there is none; the driver completes the IRP in its own
-   time, or looks at Irp->Cancel. The caller knows that the IRP is not freed meanwhile. <= DISPATCH_LEVEL. (WDK page of the name) */
+/* Asks the driver that has the IRP to give it up: sets Irp->Cancel and calls the IRP's cancel routine, with
+   the cancel spin lock held, which the routine releases. TRUE: there was one. FALSE: there is none; the
+   driver completes the IRP in its own time, or looks at Irp->Cancel. The caller knows that the IRP is not
+   freed meanwhile. <= DISPATCH_LEVEL. (WDK page of the name) */
 BOOLEAN IoCancelIrp(PIRP Irp)
 {
     KIRQL Irql;

@@ -12,11 +12,13 @@
  *          the thread's end cancels what is in it, and waits until all has been answered.
  *        - to one in kernel mode by whoever completes the IRP, at once: its buffers are everywhere.
  *
- * How data travel: buffered (AssociatedIrp.SystemBuffer, zeroed where nothing was copied in), direct (MdlAddress: the caller's pages,
- * locked until the answer), or neither (the driver gets the caller's addresses).
+ * How data travel: buffered (AssociatedIrp.SystemBuffer, zeroed where nothing was copied in), direct
+ * (MdlAddress: the caller's pages, locked until the answer), or neither (the driver gets the caller's
+ * addresses).
  *
- * Locks: FILE_OBJECT.Lock, an event, while a synchronous request is under way; nothing is held while a driver is called. KTHREAD.IrpLock,
- * a push lock, for the list of a thread's requests: held while cancel routines are called, so that no IRP of the list goes meanwhile.
+ * Locks: FILE_OBJECT.Lock, an event, while a synchronous request is under way; nothing is held while a driver
+ * is called. KTHREAD.IrpLock, a push lock, for the list of a thread's requests: held while cancel routines
+ * are called, so that no IRP of the list goes meanwhile.
  */
 #include "kernel/io/iop.h"
 #include "sync/pushlock.h"
@@ -64,8 +66,8 @@ static void IopFreeBuffers(PIRP Irp)
     }
 }
 
-/* Copies what a driver has put into the system buffer to the caller, and frees all buffers. What comes with a warning is copied,
-   what comes with an error is not. */
+/* Copies what a driver has put into the system buffer to the caller, and frees all buffers. What comes with a
+   warning is copied, what comes with an error is not. */
 static void IopReturnBuffer(PIRP Irp)
 {
     if ((Irp->Flags & IRP_INPUT_OPERATION) && !NT_ERROR(Irp->IoStatus.Status) && Irp->IoStatus.Information != 0) {
@@ -89,7 +91,8 @@ static VOID IopApcIsDelivered(PKAPC Apc, PKNORMAL_ROUTINE *NormalRoutine, PVOID 
     IopFreeApcIrp(Apc);
 }
 
-/* The user APC that the caller has asked for, in the IRP, which goes when it is delivered; else the IRP goes here. */
+/* The user APC that the caller has asked for, in the IRP, which goes when it is delivered; else the IRP goes
+   here. */
 static void IopCallBack(PIRP Irp)
 {
     PKTHREAD Thread = ArchCurrentThread();
@@ -106,8 +109,8 @@ static void IopCallBack(PIRP Irp)
     }
 }
 
-/* Buffer, status block, event, APC, in this order; the IRP goes. User mode: on the thread that has asked, PASSIVE_LEVEL. Event:
-   signalled; may be NULL. */
+/* Buffer, status block, event, APC, in this order; the IRP goes. User mode: on the thread that has asked,
+   PASSIVE_LEVEL. Event: signalled; may be NULL. */
 static NTSTATUS IopAnswer(PIRP Irp, PKEVENT Event, KPRIORITY Increment)
 {
     IopReturnBuffer(Irp);
@@ -166,7 +169,8 @@ void IopFinishRequest(PIRP Irp, KPRIORITY Increment)
         return;
     }
     KeInitializeApc(&Irp->Tail.Apc, Thread, OriginalApcEnvironment, IopCompletionKernelApc, NULL, IopCompletionApc, KernelMode, Irp);
-    /* The thread's end waits for this answer, but not for this call: it may have got the APC and be gone before that returns. */
+    /* The thread's end waits for this answer, but not for this call: it may have got the APC and be gone
+       before that returns. */
     ObReferenceObject(Thread);
     KeInsertQueueApc(&Irp->Tail.Apc, File, NULL, Increment);
     ObDereferenceObject(Thread);
@@ -174,7 +178,8 @@ void IopFinishRequest(PIRP Irp, KPRIORITY Increment)
 
 /* ---- The request ---- */
 
-/* How a driver gets the caller's bytes: METHOD_*, of which METHOD_OUT_DIRECT means that it writes to the pages. */
+/* How a driver gets the caller's bytes: METHOD_*, of which METHOD_OUT_DIRECT means that it writes to the
+   pages. */
 static ULONG IopChooseMethod(const IO_REQUEST *Request)
 {
     ULONG Flags = Request->File->DeviceObject->Flags;
@@ -225,7 +230,8 @@ static NTSTATUS IopLockBuffer(PIRP Irp, PVOID Buffer, ULONG Length, ULONG Method
                        : STATUS_INSUFFICIENT_RESOURCES;
 }
 
-/* The buffers of a control code; neither's are the driver's to check. What has been made on failure, IopFreeBuffers frees. */
+/* The buffers of a control code; neither's are the driver's to check. What has been made on failure,
+   IopFreeBuffers frees. */
 static NTSTATUS IopAttachControl(PIRP Irp, ULONG Method, PVOID Input, ULONG InputLength, PVOID Output, ULONG OutputLength)
 {
     if (Method == METHOD_NEITHER) {
@@ -316,7 +322,8 @@ static NTSTATUS IopBuildRequest(const IO_REQUEST *Request, PIRP *Built)
     return STATUS_SUCCESS;
 }
 
-/* One synchronous request of a file after the other. An alert, or the thread's end, ends the wait for one's turn. */
+/* One synchronous request of a file after the other. An alert, or the thread's end, ends the wait for one's
+   turn. */
 static NTSTATUS IopLockFile(const IO_REQUEST *Request)
 {
     return KeWaitForSingleObject(&Request->File->Lock, Executive, Request->Mode, (Request->File->Flags & FO_ALERTABLE_IO) != 0, NULL);
@@ -360,8 +367,9 @@ static NTSTATUS IopWaitForRequest(IO_REQUEST *Request)
     return Status;
 }
 
-/* The request's references are the IRP's from here on; they go with the answer, which may be there before the driver's routine
-   has returned: another one keeps the driver until then. Of a kernel-mode request the IRP holds its thread, which may end. */
+/* The request's references are the IRP's from here on; they go with the answer, which may be there before the
+   driver's routine has returned: another one keeps the driver until then. Of a kernel-mode request the IRP
+   holds its thread, which may end. */
 static NTSTATUS IopStartRequest(const IO_REQUEST *Request)
 {
     PIRP Irp;
@@ -448,9 +456,10 @@ void IoRundownThread(void)
 /* ---- Requests of drivers ---- */
 
 /*
- * A control request for a device that the caller has a pointer to: it sends it with IoCallDriver, and waits for Event if that
- * returns STATUS_PENDING. The IRP is freed, and the output copied, when it is completed: the caller does not touch it again.
- * IoStatusBlock, Event and the buffers are the kernel's, and stay until then. NULL: out of memory. Differs: no thread's end cancels it. PASSIVE_LEVEL. (WDK page of the name)
+ * A control request for a device that the caller has a pointer to: it sends it with IoCallDriver, and waits
+ * for Event if that returns STATUS_PENDING. The IRP is freed, and the output copied, when it is completed:
+ * the caller does not touch it again. IoStatusBlock, Event and the buffers are the kernel's, and stay until
+ * then. NULL: out of memory. Differs: no thread's end cancels it. PASSIVE_LEVEL. (WDK page of the name)
  */
 PIRP IoBuildDeviceIoControlRequest(ULONG IoControlCode, PDEVICE_OBJECT DeviceObject, PVOID InputBuffer, ULONG InputBufferLength,
                                    PVOID OutputBuffer, ULONG OutputBufferLength, BOOLEAN InternalDeviceIoControl, PKEVENT Event,

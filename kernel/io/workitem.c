@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * I/O work items: work items that belong to a device or driver object. From the moment when one is queued
- * until its routine has returned, the module that holds the routine stays in memory. Its unloading waits for that after
- * DriverUnload has returned; an item that is queued later still, by a routine that runs meanwhile, holds nothing any
- * more: DriverUnload has to see to it that no routine queues again.
+ * until its routine has returned, the module that holds the routine stays in memory. Its unloading waits for
+ * that after DriverUnload has returned; an item that is queued later still, by a routine that runs meanwhile,
+ * holds nothing any more: DriverUnload has to see to it that no routine queues again.
  */
 #include "kernel/ex/ex.h"
 #include "kernel/kd/kd.h"

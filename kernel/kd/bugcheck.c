@@ -68,8 +68,8 @@ static NORETURN void KdpFreeze(PKTRAP_FRAME Frame)
     ArchHalt();
 }
 
-/* An only processor has no neighbour: the host asks (tools/run), again and again, when it has found interrupts off wherever it
-   looked. An NMI alone says nothing, it may be anybody's. */
+/* An only processor has no neighbour: the host asks (tools/run), again and again, when it has found
+   interrupts off wherever it looked. An NMI alone says nothing, it may be anybody's. */
 static bool KdpIsDeaf(const KPRCB *Prcb, PKTRAP_FRAME Frame)
 {
     static ULONG64 Before = ~0ULL; /* how many interrupts there had been when an NMI last found them off */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Drivers' routines at a bug check. A record is linked and unlinked under KdpCallbackLock, a byte, with interrupts off; the bug check walks
- * the list without it, for its holder may be frozen in the middle: each link is written before the one that leads to it, so
- * that the walk forward always finds its end.
+ * Drivers' routines at a bug check. A record is linked and unlinked under KdpCallbackLock, a byte, with
+ * interrupts off; the bug check walks the list without it, for its holder may be frozen in the middle: each
+ * link is written before the one that leads to it, so that the walk forward always finds its end.
  */
 #include "kernel/kd/kdp.h"
 #include "kernel/rtl/export.h"
@@ -16,9 +16,10 @@ static ULONG_PTR KdpChecksum(const KBUGCHECK_CALLBACK_RECORD *Record)
 }
 
 /*
- * From now on a bug check calls CallbackRoutine(Buffer, Length), at HIGH_LEVEL, when its report is written and all other processors stand
- * still; the latest one first. The record, of KeInitializeCallbackRecord, and the buffer are resident, and the caller's until it is
- * deregistered. Component is a name for the report. FALSE: the record is registered already. Any IRQL. (WDK page of the name)
+ * From now on a bug check calls CallbackRoutine(Buffer, Length), at HIGH_LEVEL, when its report is written
+ * and all other processors stand still; the latest one first. The record, of KeInitializeCallbackRecord, and
+ * the buffer are resident, and the caller's until it is deregistered. Component is a name for the report.
+ * FALSE: the record is registered already. Any IRQL. (WDK page of the name)
  */
 BOOLEAN KeRegisterBugCheckCallback(PKBUGCHECK_CALLBACK_RECORD CallbackRecord, PKBUGCHECK_CALLBACK_ROUTINE CallbackRoutine,
                                    PVOID Buffer, ULONG Length, PUCHAR Component)
@@ -41,7 +42,8 @@ BOOLEAN KeRegisterBugCheckCallback(PKBUGCHECK_CALLBACK_RECORD CallbackRecord, PK
 }
 EXPORT(KeRegisterBugCheckCallback);
 
-/* The record's routine is not called any more. FALSE: it was not registered. Any IRQL. (WDK page of the name) */
+/* The record's routine is not called any more. FALSE: it was not registered. Any IRQL. (WDK page of the
+   name) */
 BOOLEAN KeDeregisterBugCheckCallback(PKBUGCHECK_CALLBACK_RECORD CallbackRecord)
 {
     bool Interrupts = KdpAcquireRaw(&KdpCallbackLock);

@@ -6,8 +6,8 @@
 #include "kernel/kd/kdp.h"
 #include "kernel/rtl/export.h"
 
-/* A break point exception. Without a debugger, and unless a handler takes STATUS_BREAKPOINT, the system ends with
-   KMODE_EXCEPTION_NOT_HANDLED. Any IRQL. (WDK page of the name) */
+/* A break point exception. Without a debugger, and unless a handler takes STATUS_BREAKPOINT, the system ends
+   with KMODE_EXCEPTION_NOT_HANDLED. Any IRQL. (WDK page of the name) */
 VOID DbgBreakPoint(VOID)
 {
     ArchBreakPoint(0);
@@ -24,8 +24,9 @@ EXPORT(DbgBreakPointWithStatus);
 
 #define KDP_MAX_FRAMES 128 /* skipped and captured ones together */
 
-/* Stores return addresses, the caller's own first, without the first FramesToSkip; returns how many, which is less than
-   FramesToCapture where the stack ends. *BackTraceHash: their sum. Any IRQL. (WDK page of the name) */
+/* Stores return addresses, the caller's own first, without the first FramesToSkip; returns how many, which is
+   less than FramesToCapture where the stack ends. *BackTraceHash: their sum. Any IRQL. (WDK page of the
+   name) */
 USHORT RtlCaptureStackBackTrace(ULONG FramesToSkip, ULONG FramesToCapture, PVOID *BackTrace, PULONG BackTraceHash)
 {
     ULONG64 Address[KDP_MAX_FRAMES];

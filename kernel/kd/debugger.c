@@ -9,9 +9,10 @@ C_ASSERT(KD_DIRECT_MAP == ARCH_DIRECT_MAP);
 
 static const KD_DEBUGGER *volatile KdpDebugger; /* by compare-and-swap; its readers have interrupts off */
 
-/* Installs a debugger module's table, which must stay; NULL takes it away: no processor is in it any more when each has taken an
-   interrupt after that (KeIpiGenericCall), for the hooks run with interrupts off. STATUS_ALREADY_REGISTERED: there is one;
-   STATUS_INVALID_PARAMETER: of another version. Any IRQL; does not block. (no WDK page) */
+/* Installs a debugger module's table, which must stay; NULL takes it away: no processor is in it any more
+   when each has taken an interrupt after that (KeIpiGenericCall), for the hooks run with interrupts off.
+   STATUS_ALREADY_REGISTERED: there is one; STATUS_INVALID_PARAMETER: of another version. Any IRQL; does not
+   block. (no WDK page) */
 NTSTATUS KdSetDebugger(const KD_DEBUGGER *Debugger)
 {
     const KD_DEBUGGER *None = NULL;

@@ -41,8 +41,9 @@ void KdForgetLockList(KD_LOCK_LIST *List)
 
 /* ---- References that travel ---- */
 
-/* Run-down protection may be released by another thread than the one that acquired it. Of such an object nobody can say who
-   holds it: from the first time on its holders are not believed. A bit for each of a few groups of objects. */
+/* Run-down protection may be released by another thread than the one that acquired it. Of such an object
+   nobody can say who holds it: from the first time on its holders are not believed. A bit for each of a few
+   groups of objects. */
 #define KDP_TRAVEL_GROUPS 1024
 static ULONG64 KdpTravels[KDP_TRAVEL_GROUPS / 64];
 
@@ -70,7 +71,8 @@ bool KdpIsBelieved(const KD_LOCK *Entry)
 
 /* ---- Entries ---- */
 
-/* The compiler keeps the order of the stores around this; an interrupt on the same processor sees no other. */
+/* The compiler keeps the order of the stores around this; an interrupt on the same processor sees no
+   other. */
 #define KDP_BARRIER() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
 /* The entry belongs to whoever has counted it, before anything is written to it. */

@@ -10,8 +10,8 @@
 #include "kernel/kd/locks.h"
 #include "kernel/kd/trace.h"
 
-/* Writes text to the log (the caller ends its line with a line feed), and keeps it in a ring for the debugger.
-   Message: an '@' at its beginning is meant (see log.c). Any IRQL, any context but NMI. */
+/* Writes text to the log (the caller ends its line with a line feed), and keeps it in a ring for the
+   debugger. Message: an '@' at its beginning is meant (see log.c). Any IRQL, any context but NMI. */
 void KdWrite(const char *Text, SIZE_T Length, BOOLEAN Message);
 /* A message after which nothing is written but a bug check. */
 void KdWriteLastMessage(const char *Text);
@@ -105,12 +105,13 @@ enum {
    reader. */
 NORETURN void KdBugCheck(ULONG Code, ULONG64 P1, ULONG64 P2, ULONG64 P3, ULONG64 P4, PKTRAP_FRAME Frame,
                          const char *Format, ...) __attribute__((cold));
-/* A processor made no progress: same dump, announced as a hang. Frame: where the reporting processor was interrupted, or NULL. */
+/* A processor made no progress: same dump, announced as a hang. Frame: where the reporting processor was
+   interrupted, or NULL. */
 NORETURN void KdReportHang(ULONG Processor, const char *What, PKTRAP_FRAME Frame) __attribute__((cold));
 
 #if DBG
-/* Does the highest thread that waits on the processor, and might run elsewhere, wait in vain? Its ReadyLock is held, the
-   processor is its own. QuantumUnit: cycles. */
+/* Does the highest thread that waits on the processor, and might run elsewhere, wait in vain? Its ReadyLock
+   is held, the processor is its own. QuantumUnit: cycles. */
 void KdCheckPriorities(struct _KPRCB *Prcb, struct _KTHREAD *Thread, ULONG64 QuantumUnit);
 #else
 #define KdCheckPriorities(Prcb, Thread, QuantumUnit) ((void)0)
@@ -137,8 +138,8 @@ NORETURN void KdHandleFatalTrap(PKTRAP_FRAME Frame);
 
 /* ---- What kd asks of those above it: a constant of kernel/init/handlers.c ---- */
 
-/* Everybody may use kd, so kd may rely on nobody but arch and rtl. It must work from the first instruction on, and when
-   the rest of the kernel does not. */
+/* Everybody may use kd, so kd may rely on nobody but arch and rtl. It must work from the first instruction
+   on, and when the rest of the kernel does not. */
 typedef struct _KD_HOOKS {
     /* ke's processors: blocks, how many of them are valid, and who runs. */
     PKPRCB *ProcessorBlock;
@@ -146,7 +147,8 @@ typedef struct _KD_HOOKS {
     volatile KAFFINITY *ActiveProcessors;
     /* mm: does the address lie in the guard page of a kernel stack? */
     BOOLEAN (*IsStackGuard)(ULONG_PTR Address);
-    /* mm: the tag of the pool block that the address lies in, and the offset in it; FALSE when it does not know. */
+    /* mm: the tag of the pool block that the address lies in, and the offset in it; FALSE when it does not
+       know. */
     BOOLEAN (*DescribePool)(const void *Address, PULONG Tag, SIZE_T *Offset);
     /* ps: the ids of a thread; FALSE as long as threads have none. */
     BOOLEAN (*QueryThreadIds)(PKTHREAD Thread, CLIENT_ID *Ids);

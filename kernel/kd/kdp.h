@@ -15,7 +15,8 @@ extern volatile ULONG KdpOwner;
    (log.c) */
 void KdpTakeOverLog(void);
 
-/* Prints "KeSetEvent+0x12", "watch!WatchProcess+0x7", or nothing when nobody knows the address. (symbols.c) */
+/* Prints "KeSetEvent+0x12", "watch!WatchProcess+0x7", or nothing when nobody knows the address.
+   (symbols.c) */
 void KdpPrintSymbol(ULONG64 Address, bool IsReturn);
 /* The same into a buffer; false, and nothing written, when nobody knows the address. (symbols.c) */
 bool KdpFormatSymbol(ULONG64 Address, bool IsReturn, char *Buffer, SIZE_T Size);
@@ -89,7 +90,8 @@ void KdpPrintOwner(const KD_LOCK_LIST *List);
 const KD_LOCK *KdpHeldEntry(const KD_LOCK_LIST *List, const void *Lock);
 /* A circle of threads or processors that wait for each other, if there is one. (waitgraph.c) */
 void KdpPrintCircle(void);
-/* The last edges and their stacks that KdpCheckOrder has found to close a circle; nothing when it has not. (lockorder.c) */
+/* The last edges and their stacks that KdpCheckOrder has found to close a circle; nothing when it has not.
+   (lockorder.c) */
 void KdpPrintOrderCycle(void);
 /* Every lock that is held or waited for. For a machine that stands still. (heldlocks.c) */
 void KdpPrintHeldLocks(void);

@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The order graph: in which order drivers' spin locks, and all blocking locks, are taken. Whoever acquires B while holding
- * A draws the edge A -> B. An edge that closes a circle is a deadlock that has not happened yet: bug check
- * DRIVER_VERIFIER_DETECTED_VIOLATION, with the stacks of all edges of the circle. Debug builds only.
+ * The order graph: in which order drivers' spin locks, and all blocking locks, are taken. Whoever acquires B
+ * while holding A draws the edge A -> B. An edge that closes a circle is a deadlock that has not happened
+ * yet: bug check DRIVER_VERIFIER_DETECTED_VIOLATION, with the stacks of all edges of the circle. Debug builds
+ * only.
  *
- * A node stands for all locks that are initialised at one place of the code, so that what one pair of locks has taught holds for
- * the next pair. A lock without a known place has a node of its own, by its address; and when two locks of one place are
- * held together, they are judged by their addresses, too.
+ * A node stands for all locks that are initialised at one place of the code, so that what one pair of locks
+ * has taught holds for the next pair. A lock without a known place has a node of its own, by its address; and
+ * when two locks of one place are held together, they are judged by their addresses, too.
  *
- * Everything lies in tables of fixed size: nothing is allocated. Acquisitions read them without a lock; KdpOrderLock is taken to
- * add a node or an edge, which is rare, and to forget. When a table is full, the log says so once, and new locks are not
- * judged.
+ * Everything lies in tables of fixed size: nothing is allocated. Acquisitions read them without a lock;
+ * KdpOrderLock is taken to add a node or an edge, which is rare, and to forget. When a table is full, the log
+ * says so once, and new locks are not judged.
  */
 #include "kernel/kd/kdp.h"
 #include "kernel/rtl/rtl.h"
 
 #if DBG
 
-/* The documented first parameter of DRIVER_VERIFIER_DETECTED_VIOLATION for a violation of the lock hierarchy; then follow
-   the lock that is wanted, the lock that is held, and where that was acquired. */
+/* The documented first parameter of DRIVER_VERIFIER_DETECTED_VIOLATION for a violation of the lock hierarchy;
+   then follow the lock that is wanted, the lock that is held, and where that was acquired. */
 #define KDP_VIOLATION_ORDER 0x1001
 
 bool KdLockOrderOff;
@@ -244,8 +245,8 @@ void KdLockInitialized(const void *Lock, ULONG64 Place)
 
 /* ---- New edges ---- */
 
-/* The circle that was found: Cycle.Node[0] is held, Node[1] wanted; from there on earlier edges lead back to Node[0].
-   Written once, by the processor that then reports it. */
+/* The circle that was found: Cycle.Node[0] is held, Node[1] wanted; from there on earlier edges lead back to
+   Node[0]. Written once, by the processor that then reports it. */
 static struct {
     ULONG Count;
     USHORT Node[KDP_NODES + 1];

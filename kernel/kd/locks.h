@@ -2,9 +2,10 @@
 /*
  * What debug builds know about locks: who holds which, who waits for which, in which order they are taken.
  *
- * Each processor has a list of the spin locks that it holds or spins for, each thread one of its blocking locks. A processor's
- * list is its own and is used like a stack: an interrupt handler leaves it as it has found it, so that no interrupt needs to
- * be masked. A thread's list has a lock, because a resource may be released, or granted, by another thread.
+ * Each processor has a list of the spin locks that it holds or spins for, each thread one of its blocking
+ * locks. A processor's list is its own and is used like a stack: an interrupt handler leaves it as it has
+ * found it, so that no interrupt needs to be masked. A thread's list has a lock, because a resource may be
+ * released, or granted, by another thread.
  */
 #ifndef PRIMER_KD_LOCKS_H
 #define PRIMER_KD_LOCKS_H
@@ -62,12 +63,13 @@ void KdInitializeLockList(KD_LOCK_LIST *List, KD_LOCK *Entries, ULONG Size, PKTH
 void KdForgetLockList(KD_LOCK_LIST *List);
 
 /*
- * The steps of a lock's life. A processor's list: called by that processor, at DISPATCH_LEVEL or with interrupts off. A thread's:
- * by any thread, but only the thread itself may want or give up.
+ * The steps of a lock's life. A processor's list: called by that processor, at DISPATCH_LEVEL or with
+ * interrupts off. A thread's: by any thread, but only the thread itself may want or give up.
  *
- * Wanted: checks the order and notes that the lock is waited for (with KD_LOCK_TRY nothing of that); false when the owner of the
- * list holds the lock already and would wait for itself. Frame: the frame address of the routine that calls, whose callers
- * are kept as the place. Taken: it is held now (KD_LOCK_TRY: and was not wanted before). GivenUp: the wait ended without it.
+ * Wanted: checks the order and notes that the lock is waited for (with KD_LOCK_TRY nothing of that); false
+ * when the owner of the list holds the lock already and would wait for itself. Frame: the frame address of
+ * the routine that calls, whose callers are kept as the place. Taken: it is held now (KD_LOCK_TRY: and was
+ * not wanted before). GivenUp: the wait ended without it.
  */
 bool KdLockWanted(KD_LOCK_LIST *List, const void *Lock, KD_LOCK_CLASS *Class, ULONG Flags, const void *Frame);
 /* The owner of the list falls asleep: over the lock that it wants, if there is one. */
@@ -87,9 +89,9 @@ bool KdLockIsHeld(KD_LOCK_LIST *List, const void *Lock);
 ULONG KdLocksHeld(const KD_LOCK_LIST *List);
 
 /*
- * The order graph (lockorder.c). A lock of an ordered class is known by the place of its initialisation: all locks that are
- * initialised there stand for one another. Locks that are initialised nowhere (static ones) are known by their address, and
- * so are two of one place against each other.
+ * The order graph (lockorder.c). A lock of an ordered class is known by the place of its initialisation: all
+ * locks that are initialised there stand for one another. Locks that are initialised nowhere (static ones)
+ * are known by their address, and so are two of one place against each other.
  */
 extern bool KdLockOrderOff;
 /* Lock, at this address, is new; Place: the address of the code that initialises it. */
@@ -97,12 +99,14 @@ void KdLockInitialized(const void *Lock, ULONG64 Place);
 /* Whatever lay in [Start, Start + Size), locks or code that initialises them, is no more. */
 void KdForgetLocks(const void *Start, SIZE_T Size);
 
-/* Does the processor spin? For a lock that another one holds, for one in a circle, for one that nobody has. */
+/* Does the processor spin? For a lock that another one holds, for one in a circle, for one that nobody
+   has. */
 typedef enum _KD_SPIN_STATE { KdSpinNot, KdSpinHeld, KdSpinCircle, KdSpinFree } KD_SPIN_STATE;
 KD_SPIN_STATE KdSpinState(const KD_LOCK_LIST *List);
 
-/* Every so many seconds (0: never) a look for threads that wait for each other in a circle: bug check LOCK_DEADLOCK when a
-   circle stands unchanged at two looks. Called often, by any processor, at DISPATCH_LEVEL. (waitgraph.c) */
+/* Every so many seconds (0: never) a look for threads that wait for each other in a circle: bug check
+   LOCK_DEADLOCK when a circle stands unchanged at two looks. Called often, by any processor, at
+   DISPATCH_LEVEL. (waitgraph.c) */
 extern ULONG KdDeadlockSeconds;
 void KdLookForDeadlock(void);
 

@@ -5,14 +5,14 @@
  * somebody else writes in between, a line break is put in first, so that a line holds one thread's words
  * only.
  *
- * A line that starts with '@' is a message to tools/run and the tests, which trust it. It is one only when the
- * format of a DbgPrint starts so, or the initial process wrote it; a line that gets its '@' from an argument or
- * from a program starts with a space instead. Control characters are written as ^X. A message never goes on with a
- * line that was left open, not even by the same thread.
+ * A line that starts with '@' is a message to tools/run and the tests, which trust it. It is one only when
+ * the format of a DbgPrint starts so, or the initial process wrote it; a line that gets its '@' from an
+ * argument or from a program starts with a space instead. Control characters are written as ^X. A message
+ * never goes on with a line that was left open, not even by the same thread.
  *
- * One lock, a byte of kd's own, taken with interrupts off: kd may not use ke's locks, whose checks write to the log. It
- * is ranked last: nothing that is called under it takes another one. The bug check writes without it: its holder may
- * be frozen.
+ * One lock, a byte of kd's own, taken with interrupts off: kd may not use ke's locks, whose checks write to
+ * the log. It is ranked last: nothing that is called under it takes another one. The bug check writes without
+ * it: its holder may be frozen.
  */
 #include "kernel/kd/kdp.h"
 #include "kernel/rtl/export.h"
@@ -149,8 +149,8 @@ static ULONG KdpPrintV(const char *Format, va_list Arguments)
 
 /*
  * Prints to the log, in debug and release builds alike; what is longer than 512 bytes is cut, and ends its
- * line there. The caller ends lines itself. Any IRQL (Unicode conversions too: the tables are resident). Returns
- * STATUS_SUCCESS. (WDK page of the name)
+ * line there. The caller ends lines itself. Any IRQL (Unicode conversions too: the tables are resident).
+ * Returns STATUS_SUCCESS. (WDK page of the name)
  */
 ULONG DbgPrint(PCSTR Format, ...)
 {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The schedule controller: drives threads through an interleaving that a test has written down. A script is a list of
- * steps, each a named point of the kernel's code and an actor; whoever comes to a point that the script names waits
- * there until all earlier steps have been taken. A thread that is held spins with interrupts on, at the level
- * that it had, and so serves inter-processor calls; one that is held too long ends the script, which then
- * was not met, and lets everybody go. Its own progress counts, not the time during which the host lets it stand still.
+ * The schedule controller: drives threads through an interleaving that a test has written down. A script is a
+ * list of steps, each a named point of the kernel's code and an actor; whoever comes to a point that the
+ * script names waits there until all earlier steps have been taken. A thread that is held spins with
+ * interrupts on, at the level that it had, and so serves inter-processor calls; one that is held too long
+ * ends the script, which then was not met, and lets everybody go. Its own progress counts, not the time
+ * during which the host lets it stand still.
  *
- * No lock: a script is made while none runs. Next is advanced by whoever takes the step of that number, and a step
- * is taken once, by compare-and-swap on Taken.
+ * No lock: a script is made while none runs. Next is advanced by whoever takes the step of that number, and a
+ * step is taken once, by compare-and-swap on Taken.
  */
 #include "kernel/kd/script.h"
 #include "arch/arch.h"
@@ -60,8 +61,8 @@ ULONG PrimerEndScript(VOID)
 }
 EXPORT(PrimerEndScript);
 
-/* The step that this is, claimed for the caller; KdpStepCount when the script does not name it. Of equal steps the
-   earliest that nobody has come for. */
+/* The step that this is, claimed for the caller; KdpStepCount when the script does not name it. Of equal
+   steps the earliest that nobody has come for. */
 static ULONG KdpClaimStep(ULONG Point, const void *Subject)
 {
     for (ULONG i = KdpNext; i < KdpStepCount; i++) {

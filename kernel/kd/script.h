@@ -11,9 +11,9 @@
 extern volatile BOOLEAN KdScriptActive;
 void KdReachPoint(ULONG Point, const void *Subject);
 
-/* The code comes past a named point, on behalf of the subject: the thread that the step is about, which is not always
-   the one that takes it. No lock that is taken above DISPATCH_LEVEL is held, and interrupts are on. Without a script,
-   and in release builds, this costs a test, or nothing. */
+/* The code comes past a named point, on behalf of the subject: the thread that the step is about, which is
+   not always the one that takes it. No lock that is taken above DISPATCH_LEVEL is held, and interrupts are
+   on. Without a script, and in release builds, this costs a test, or nothing. */
 static inline void KdPoint(ULONG Point, const void *Subject)
 {
     if (__builtin_expect(KdScriptActive, FALSE)) {

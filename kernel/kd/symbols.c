@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * From addresses to names: the kernel's own table, made by the second link (tools/ksyms.py), and one for each
- * module. The one reader, a bug check, takes no lock and has time to look at every symbol; the loader, under its
- * own lock, changes the list by one store each time.
+ * module. The one reader, a bug check, takes no lock and has time to look at every symbol; the loader, under
+ * its own lock, changes the list by one store each time.
  */
 #include "kernel/kd/kdp.h"
 #include "kernel/rtl/rtl.h"

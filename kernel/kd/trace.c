@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The trace: a ring of records a processor, written by that processor alone with interrupts off, so without a lock. It is
- * read by whoever does not disturb it: the bug check, when all processors stand still, a debugger, and tools/run, which shares the
- * machine's memory. They read Next, then records, then Next again: those that have been overwritten meanwhile are lost.
+ * The trace: a ring of records a processor, written by that processor alone with interrupts off, so without a
+ * lock. It is read by whoever does not disturb it: the bug check, when all processors stand still, a
+ * debugger, and tools/run, which shares the machine's memory. They read Next, then records, then Next again:
+ * those that have been overwritten meanwhile are lost.
  */
 #include "kernel/kd/kdp.h"
 #include "kernel/rtl/export.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who waits for whom: from a thread or processor to the lock that it waits for, and from there to all who hold it. A circle
- * is a deadlock. Debug builds only.
+ * Who waits for whom: from a thread or processor to the lock that it waits for, and from there to all who
+ * hold it. A circle is a deadlock. Debug builds only.
  *
- * A bug check or a hang report looks while everything stands still. On the way, KdLookForDeadlock looks every few seconds
- * at lists that change under its eyes; it believes a circle that it finds twice with the same acquisitions in it, for these
- * have all lasted from the first look to the second.
+ * A bug check or a hang report looks while everything stands still. On the way, KdLookForDeadlock looks every
+ * few seconds at lists that change under its eyes; it believes a circle that it finds twice with the same
+ * acquisitions in it, for these have all lasted from the first look to the second.
  */
 #include "kernel/kd/kdp.h"
 #include "kernel/rtl/rtl.h"
@@ -58,8 +58,8 @@ static void KdpPush(KDP_CIRCLE *Path, const KD_LOCK_LIST *List, const KD_LOCK *W
     Path->Count++;
 }
 
-/* Goes on from the last of the path to all who hold what it waits for; true when that leads back to the first. The path
-   is then the circle, and Holds[0] what the last one waits for. */
+/* Goes on from the last of the path to all who hold what it waits for; true when that leads back to the
+   first. The path is then the circle, and Holds[0] what the last one waits for. */
 static bool KdpFollow(KDP_CIRCLE *Path)
 {
     const void *Lock = (const void *)Path->Waits[Path->Count - 1]->Lock;

@@ -5,8 +5,8 @@
  * processor that runs the thread is interrupted, and a thread that does neither looks for itself when it is
  * switched to, or when it leaves the region that has kept the APCs away.
  *
- * A thread has an APC state for its own process, and, while it is attached to another, one for that: KeAttachSpace puts
- * the state away, KeDetachSpace gets it back. Only the APCs of the current one count.
+ * A thread has an APC state for its own process, and, while it is attached to another, one for that:
+ * KeAttachSpace puts the state away, KeDetachSpace gets it back. Only the APCs of the current one count.
  *
  * Locks: Thread->Lock guards the APC lists, KAPC.Inserted of what is to be queued there, and the UserWork
  * bits that tell what the lists hold.
@@ -133,9 +133,9 @@ EXPORT(KeTestAlertThread);
 /* Makes an APC for Thread. KernelRoutine runs at APC_LEVEL in the thread, and may change what the
    NormalRoutine is called with, or put NULL in its place. NormalRoutine NULL: a special kernel APC (ApcMode
    does not count then); else it runs at PASSIVE_LEVEL, in kernel mode or, with ApcMode UserMode, in user
-   mode. RundownRoutine is called instead of both when the thread ends before. Environment: the APC is for the thread in its
-   own process, and waits while it is attached to another; or for where it is attached; or for where it is now; or for where it
-   is when the APC is queued. Any IRQL. (no WDK page) */
+   mode. RundownRoutine is called instead of both when the thread ends before. Environment: the APC is for the
+   thread in its own process, and waits while it is attached to another; or for where it is attached; or for
+   where it is now; or for where it is when the APC is queued. Any IRQL. (no WDK page) */
 VOID KeInitializeApc(PRKAPC Apc, PRKTHREAD Thread, KAPC_ENVIRONMENT Environment,
                      PKKERNEL_ROUTINE KernelRoutine, PKRUNDOWN_ROUTINE RundownRoutine,
                      PKNORMAL_ROUTINE NormalRoutine, KPROCESSOR_MODE ApcMode, PVOID NormalContext)
@@ -389,8 +389,8 @@ static void KiMoveApcState(PKAPC_STATE To, PKAPC_STATE From)
     }
 }
 
-/* The first attachment's state is kept in the thread, where APCs for its own process find it; a nested one's with the
-   caller. */
+/* The first attachment's state is kept in the thread, where APCs for its own process find it; a nested one's
+   with the caller. */
 void KeAttachSpace(PKPROCESS Process, PKADDRESS_SPACE Space, PKAPC_STATE Saved)
 {
     PKTHREAD Thread = ArchCurrentThread();

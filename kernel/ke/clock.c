@@ -87,7 +87,8 @@ ULONG64 KiDueTime(LONGLONG Time)
     return KeQueryInterruptTime() - (ULONG64)Time; /* at most 2^63 from now */
 }
 
-/* The time-stamp counter since start-up, and how often it counts in a second. Any IRQL. (WDK page of the name) */
+/* The time-stamp counter since start-up, and how often it counts in a second. Any IRQL. (WDK page of the
+   name) */
 LARGE_INTEGER KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency)
 {
     if (PerformanceFrequency != NULL) {
@@ -104,8 +105,8 @@ VOID KeStallExecutionProcessor(ULONG MicroSeconds)
 }
 EXPORT(KeStallExecutionProcessor);
 
-/* If the time is over: the quantum ends when a rival has waited for that, which the timer shows. Without one nobody has
-   looked, and the thread is in a later quantum by now. DISPATCH, on the processor itself. */
+/* If the time is over: the quantum ends when a rival has waited for that, which the timer shows. Without one
+   nobody has looked, and the thread is in a later quantum by now. DISPATCH, on the processor itself. */
 void KiCheckQuantum(PKPRCB Prcb, ULONG64 Now)
 {
     if (Now < Prcb->QuantumDue || (Prcb->ReadySummary >> Prcb->RunningBase) == 0) {
@@ -152,9 +153,10 @@ void KiArmTimer(PKPRCB Prcb)
 }
 
 /*
- * A tick has come. How a thread's time is divided into user and kernel time: what it runs from one of its ticks to the next, in
- * cycles, counts for the mode in which the first of the two found it. No way into the kernel or out of it has to look at
- * the clock for that, the sum is exact, and neither part ever falls. DISPATCH.
+ * A tick has come. How a thread's time is divided into user and kernel time: what it runs from one of its
+ * ticks to the next, in cycles, counts for the mode in which the first of the two found it. No way into the
+ * kernel or out of it has to look at the clock for that, the sum is exact, and neither part ever falls.
+ * DISPATCH.
  */
 static void KiTakeTick(PKPRCB Prcb, ULONG64 Now)
 {
@@ -198,8 +200,9 @@ void KiClockWork(PKPRCB Prcb)
     KiArmTimer(Prcb);
 }
 
-/* The neighbour's timer has been overdue for long. NMIs, one a second, tell whether it runs at all: one that the host does
-   not run for a while is no suspect, only what has answered several and still takes no interrupt. */
+/* The neighbour's timer has been overdue for long. NMIs, one a second, tell whether it runs at all: one that
+   the host does not run for a while is no suspect, only what has answered several and still takes no
+   interrupt. */
 static void KiProbeNeighbour(PKPRCB Prcb, PKPRCB Other, ULONG64 Now)
 {
     if (Now - Prcb->WatchedProbe < KiCyclesPerSecond) {
@@ -230,9 +233,9 @@ static void KiWatchNeighbour(PKPRCB Prcb, ULONG64 Now)
     }
 }
 
-/* This processor has not been below DISPATCH_LEVEL for long, and has taken several clock interrupts meanwhile, so that it
-   was not the host that held it up. Who spins for a lock is not to blame, and its time begins anew, unless nobody will
-   ever release the lock: its holder has a watch of its own. NULL: no hang. */
+/* This processor has not been below DISPATCH_LEVEL for long, and has taken several clock interrupts
+   meanwhile, so that it was not the host that held it up. Who spins for a lock is not to blame, and its time
+   begins anew, unless nobody will ever release the lock: its holder has a watch of its own. NULL: no hang. */
 static const char *KiHangReason(PKPRCB Prcb)
 {
 #if DBG

@@ -288,8 +288,9 @@ void KiRetireDpcs(PKPRCB Prcb)
     ArchCallOnStack(Prcb->DpcStackTop, KiRunDpcs, Prcb);
 }
 
-/* Whether a DPC routine with more to do should return and go on later: another DPC waits behind it, or a clock interrupt has found it
-   running. FALSE outside DPC routines. DISPATCH_LEVEL (below: FALSE). (WDK page of the name) */
+/* Whether a DPC routine with more to do should return and go on later: another DPC waits behind it, or a
+   clock interrupt has found it running. FALSE outside DPC routines. DISPATCH_LEVEL (below: FALSE). (WDK page
+   of the name) */
 LOGICAL KeShouldYieldProcessor(VOID)
 {
     PKPRCB Prcb = KeGetCurrentPrcb();

@@ -29,9 +29,9 @@ void KiDrain(void)
     } while (ArchPendingSoft() & KSOFT_DISPATCH);
 }
 
-/* Does what is pending for Irql, a level below DISPATCH_LEVEL, or the first part of it. Interrupts are on, and so what the
-   caller has seen pending may have been done by an interrupt's exit meanwhile. The caller sets the level afterwards and
-   looks again. The thread may have moved to another processor on return. */
+/* Does what is pending for Irql, a level below DISPATCH_LEVEL, or the first part of it. Interrupts are on,
+   and so what the caller has seen pending may have been done by an interrupt's exit meanwhile. The caller
+   sets the level afterwards and looks again. The thread may have moved to another processor on return. */
 static void KiServeSoft(KIRQL Irql)
 {
     if (ArchPendingSoft() & KSOFT_DISPATCH) {

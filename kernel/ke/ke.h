@@ -47,8 +47,8 @@ typedef enum _KTHREAD_STATE {
 } KTHREAD_STATE;
 
 /*
- * Thread->UserWork: what others want of the thread. Set by anyone, by atomic or; cleared by the thread, and the bits
- * that tell what its APC lists hold by whoever changes these (t).
+ * Thread->UserWork: what others want of the thread. Set by anyone, by atomic or; cleared by the thread, and
+ * the bits that tell what its APC lists hold by whoever changes these (t).
  *
  * The first group must be done before the thread returns to user mode. Bits of all groups break waits off:
  * KiWaitBreaks.
@@ -194,8 +194,8 @@ typedef struct _KCALL {
 
 
 /*
- * A processor's control block, laid out by who writes: a processor that reads or writes something of another one
- * must not take the cache line away that the other one uses all the time. Each group starts a line.
+ * A processor's control block, laid out by who writes: a processor that reads or writes something of another
+ * one must not take the cache line away that the other one uses all the time. Each group starts a line.
  */
 #define KPRCB_GROUP __attribute__((aligned(64)))
 
@@ -372,23 +372,24 @@ void KeYieldExecution(void);
 /* The end of the current thread: State Terminated, never runs again; its object has been signalled and it
    stands in the reaper's list. DISPATCH_LEVEL. Its stack may go when SwapBusy is 0. */
 NORETURN void KiExitThread(void);
-/* Sets KUSER_WORK_INTERRUPT, breaks off a wait of the thread that may be broken (one in UserMode when the thread is to
-   terminate, and an alertable one), and makes it come past the return-to-user test if it runs in user mode now. The
-   caller has set its own UserWork bit before. <= DISPATCH. */
+/* Sets KUSER_WORK_INTERRUPT, breaks off a wait of the thread that may be broken (one in UserMode when the
+   thread is to terminate, and an alertable one), and makes it come past the return-to-user test if it runs in
+   user mode now. The caller has set its own UserWork bit before. <= DISPATCH. */
 void KeInterruptThread(PKTHREAD Thread);
-/* The current thread has begun to run, or has left a region: are there kernel APCs that may run when the level
-   allows? DISPATCH_LEVEL, or on the way there. */
+/* The current thread has begun to run, or has left a region: are there kernel APCs that may run when the
+   level allows? DISPATCH_LEVEL, or on the way there. */
 void KiNoteKernelApcs(PKTHREAD Thread);
-/* No APC is accepted for the thread any more; those that are queued are told so (RundownRoutine). The current thread,
-   at its end, or one that will never run. PASSIVE. */
+/* No APC is accepted for the thread any more; those that are queued are told so (RundownRoutine). The current
+   thread, at its end, or one that will never run. PASSIVE. */
 void KeRundownApcs(PKTHREAD Thread);
-/* The current thread is about to leave the kernel in a critical or guarded region: if owning a kernel mutex is the
-   reason, bug check SYSTEM_EXIT_OWNED_MUTEX. */
+/* The current thread is about to leave the kernel in a critical or guarded region: if owning a kernel mutex
+   is the reason, bug check SYSTEM_EXIT_OWNED_MUTEX. */
 void KiCheckOwnedMutexes(void);
-/* The processor arms its timer for its next event; an earlier setting stays. DISPATCH, on the processor itself. */
+/* The processor arms its timer for its next event; an earlier setting stays. DISPATCH, on the processor
+   itself. */
 void KiArmTimer(PKPRCB Prcb);
-/* Total processor time of a thread that may be running, in cycles; to *UserCycles is added how much of that is user time: by the
-   ticks of the clock. Neither part ever falls. */
+/* Total processor time of a thread that may be running, in cycles; to *UserCycles is added how much of that
+   is user time: by the ticks of the clock. Neither part ever falls. */
 ULONG64 KeThreadCycles(PKTHREAD Thread, PULONG64 UserCycles);
 /* The interrupt time that a due time of the documented kind means (100 ns): negative = from now, else a
    system time. 0 for what lies before start-up. */
@@ -396,8 +397,8 @@ ULONG64 KiDueTime(LONGLONG Time);
 
 void KeInitializeProcess(PKPROCESS Process, PKADDRESS_SPACE AddressSpace);
 
-/* The current thread is in another process, with this address space (which its caller keeps alive) and a new APC state,
-   until it is detached; pairs nest. Detaching returns the space that is left. <= APC. */
+/* The current thread is in another process, with this address space (which its caller keeps alive) and a new
+   APC state, until it is detached; pairs nest. Detaching returns the space that is left. <= APC. */
 void KeAttachSpace(PKPROCESS Process, PKADDRESS_SPACE Space, PKAPC_STATE Saved);
 PKADDRESS_SPACE KeDetachSpace(PKAPC_STATE Saved);
 static inline bool KiIsAttached(PKTHREAD Thread)
@@ -407,8 +408,8 @@ static inline bool KiIsAttached(PKTHREAD Thread)
 
 /* ---- DPCs ---- */
 
-/* KeInsertQueueDpc in two halves. Between them the DPC is queued and cannot run yet. Interrupts are off: a few
-   instructions at most. The DPC's lock ranks below dispatcher objects. >= DISPATCH. */
+/* KeInsertQueueDpc in two halves. Between them the DPC is queued and cannot run yet. Interrupts are off: a
+   few instructions at most. The DPC's lock ranks below dispatcher objects. >= DISPATCH. */
 typedef struct _KDPC_INSERTION {
     PKPRCB Prcb; /* the current one */
     PKPRCB Target;
@@ -418,8 +419,8 @@ typedef struct _KDPC_INSERTION {
 } KDPC_INSERTION;
 void KiBeginInsertDpc(KDPC_INSERTION *Insertion, PRKDPC Dpc, PVOID Argument1, PVOID Argument2);
 void KiEndInsertDpc(const KDPC_INSERTION *Insertion);
-/* The next DPC of one of the processor's queues: what to call, copied, and the DPC unlinked, so that it may queue itself
-   again or its memory go; false when there is none. On that processor, interrupts on. */
+/* The next DPC of one of the processor's queues: what to call, copied, and the DPC unlinked, so that it may
+   queue itself again or its memory go; false when there is none. On that processor, interrupts on. */
 typedef struct _KDPC_CALL {
     PRKDPC Dpc;
     PKDEFERRED_ROUTINE Routine;
@@ -447,7 +448,8 @@ void KeInitializeBootProcessor(PKTHREAD IdleThread);
 void KeInitializePrcb(PKPRCB Prcb, ULONG Number, PKTHREAD IdleThread, void *DpcStackTop);
 void KeJoinProcessors(PKPRCB Prcb);
 void KeInitializeTime(ULONG64 SamplesPerSecond);
-/* Interrupt time is (time-stamp counter - *StartCycles) * *TimePerCycle >> the result, system time so much more: constants. */
+/* Interrupt time is (time-stamp counter - *StartCycles) * *TimePerCycle >> the result, system time so much
+   more: constants. */
 ULONG KeQueryTimeBase(PULONG64 StartCycles, PULONG64 TimePerCycle, PULONG64 SystemTimeBias);
 extern ULONG64 KiStartCycles; /* constant but for a debugger that has held all processors */
 extern ULONG KiRandomSeed; /* not 0: quanta are random (option sched.seed=, debug builds) */
@@ -468,23 +470,24 @@ void KiDispatchException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
 /* ---- What ke calls above it: a constant of kernel/init/handlers.c ---- */
 
 typedef struct _KE_HANDLERS {
-    /* sync. A processor's timer queue is made; what is due there expires (DISPATCH, on the processor itself); what a
-       thread needs in order to wait and to be suspended is made; the current thread waits until its suspension ends
-       (PASSIVE). */
+    /* sync. A processor's timer queue is made; what is due there expires (DISPATCH, on the processor itself);
+       what a thread needs in order to wait and to be suspended is made; the current thread waits until its
+       suspension ends (PASSIVE). */
     void (*InitializeTimerQueue)(KTIMER_QUEUE *Queue);
     void (*ExpireTimers)(PKPRCB Prcb, ULONG64 Now);
     void (*InitializeThreadWaits)(PKTHREAD Thread);
     void (*SuspendCurrentThread)(void);
-    /* ps. On the way back to user mode: termination, provider (PASSIVE, with UserWork bits other than suspension set); an
-       exception of user mode; whose system calls these are, for a bug check's message. */
+    /* ps. On the way back to user mode: termination, provider (PASSIVE, with UserWork bits other than
+       suspension set); an exception of user mode; whose system calls these are, for a bug check's message. */
     void (*UserWork)(PKTRAP_FRAME Frame);
     void (*UserException)(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
-    /* ps. Whether user mode of this process knows how to call an APC's routine: else user APCs stay queued. And enters one
-       in the user frame, so that user mode begins with its routine (PASSIVE). */
+    /* ps. Whether user mode of this process knows how to call an APC's routine: else user APCs stay queued.
+       And enters one in the user frame, so that user mode begins with its routine (PASSIVE). */
     bool (*TakesUserApcs)(PKPROCESS Process);
     void (*UserApc)(PKTRAP_FRAME Frame, PKNORMAL_ROUTINE Routine, PVOID Context, PVOID Argument1, PVOID Argument2);
     const char *(*ProviderName)(PKTHREAD Thread);
-    /* What SYSCALL calls for a thread without provider: interrupts on, PASSIVE_LEVEL. The result goes into the frame. */
+    /* What SYSCALL calls for a thread without provider: interrupts on, PASSIVE_LEVEL. The result goes into
+       the frame. */
     void (*SystemService)(PKTRAP_FRAME Frame);
     /* It came back above PASSIVE_LEVEL or with APCs disabled: stops the machine, naming the service. */
     NORETURN void (*BadServiceReturn)(PKTRAP_FRAME Frame);

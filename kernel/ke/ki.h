@@ -47,12 +47,14 @@ void KiStartRunning(PKTHREAD Thread);
 /* Thread->Lock held, released on return; it is on no queue. Queues it somewhere and asks for a reschedule
    where that is due. The thread may be gone on return unless the caller holds a reference. */
 void KiPlaceThread(PKTHREAD Thread, KI_PLACE Place);
-/* ReadyLock held. The second pair: the thread stays where it is in its queue, but may from now on run elsewhere, or not. */
+/* ReadyLock held. The second pair: the thread stays where it is in its queue, but may from now on run
+   elsewhere, or not. */
 void KiInsertReady(PKPRCB Prcb, PKTHREAD Thread, bool Head);
 void KiRemoveReady(PKPRCB Prcb, PKTHREAD Thread);
 void KiCountMovable(PKPRCB Prcb, PKTHREAD Thread);
 void KiUncountMovable(PKPRCB Prcb, PKTHREAD Thread);
-/* A movable thread of that affinity and priority waits: an idle processor, or one that runs something lower, is told. */
+/* A movable thread of that affinity and priority waits: an idle processor, or one that runs something lower,
+   is told. */
 void KiOfferWaiting(KAFFINITY Affinity, KPRIORITY Priority);
 /* There is work for others to take from the processor. ReadyLock held. */
 void KiAnnounceSurplus(PKPRCB Prcb);

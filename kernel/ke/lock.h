@@ -26,10 +26,9 @@ typedef struct _KLOCK {
 /*
  * The record of held locks (kernel/kd/locks.h), which all kinds of lock keep in debug builds.
  *
- * Spin locks, at DISPATCH_LEVEL or with interrupts off: KiNoteAcquire before spinning (a try, too, which only has its
- * contracts checked), KiNoteAcquired once the lock is held, KiNoteRelease before it is let go. A class may have
- * KLOCK_SHARED added, at all three.
- * (Blocking locks: sync/held.h.)
+ * Spin locks, at DISPATCH_LEVEL or with interrupts off: KiNoteAcquire before spinning (a try, too, which only
+ * has its contracts checked), KiNoteAcquired once the lock is held, KiNoteRelease before it is let go. A
+ * class may have KLOCK_SHARED added, at all three. (Blocking locks: sync/held.h.)
  */
 void KiNoteAcquire(const void *Lock, ULONG Class, BOOLEAN Try);
 void KiNoteAcquired(const void *Lock, ULONG Class);
@@ -66,8 +65,8 @@ static inline void KeInitializeLock(PKLOCK Lock, KLOCK_CLASS Class)
 #endif
 }
 
-/* One attempt; true when another processor holds the lock. Bit 0 is the lock: setting it and testing what it was is one
-   instruction. */
+/* One attempt; true when another processor holds the lock. Bit 0 is the lock: setting it and testing what it
+   was is one instruction. */
 static inline bool KiIsLockTaken(PKLOCK Lock)
 {
     return (__atomic_fetch_or(&Lock->Held, 1, __ATOMIC_ACQUIRE) & 1) != 0;

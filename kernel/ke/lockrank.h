@@ -32,7 +32,8 @@
     X(KlcInterrupt, 79, "interrupt spin lock", "what a driver shares with its service routine; at the interrupt's level") \
     X(KlcDpc, 80, "DPC queue", "one processor's DPC queue; interrupts off")
 
-/* Drivers' locks have no ranks among themselves: the order graph learns their order (kernel/kd/lockorder.c). */
+/* Drivers' locks have no ranks among themselves: the order graph learns their order
+   (kernel/kd/lockorder.c). */
 #define KLOCK_DRIVER_RANK 10
 
 typedef enum _KLOCK_CLASS {

@@ -105,8 +105,8 @@ LONG KeSetBasePriorityThread(PKTHREAD Thread, LONG Increment)
 }
 EXPORT(KeSetBasePriorityThread);
 
-/* The affinity of a thread that is queued on a processor that it may still use: it keeps its place. Thread->Lock and
-   ReadyLock held, released. */
+/* The affinity of a thread that is queued on a processor that it may still use: it keeps its place.
+   Thread->Lock and ReadyLock held, released. */
 static void KiChangeQueuedAffinity(PKPRCB Prcb, PKTHREAD Thread, KAFFINITY Affinity)
 {
     KPRIORITY Priority = Thread->Priority;
@@ -154,9 +154,10 @@ static void KiApplyAffinity(PKTHREAD Thread, KIRQL Irql)
     KiLower(Irql);
 }
 
-/* Sets the processors on which the thread may run while it has no system affinity. Those that are not active do not
-   count. Returns the old set; bug check INVALID_AFFINITY_SET when none is left. <= DISPATCH_LEVEL. It does not wait until a
-   running thread has moved, except that the current thread has, below DISPATCH_LEVEL. (WDK page of the name) */
+/* Sets the processors on which the thread may run while it has no system affinity. Those that are not active
+   do not count. Returns the old set; bug check INVALID_AFFINITY_SET when none is left. <= DISPATCH_LEVEL. It
+   does not wait until a running thread has moved, except that the current thread has, below DISPATCH_LEVEL.
+   (WDK page of the name) */
 KAFFINITY KeSetAffinityThread(PKTHREAD Thread, KAFFINITY Affinity)
 {
     Affinity &= KeActiveProcessors;
@@ -171,8 +172,8 @@ KAFFINITY KeSetAffinityThread(PKTHREAD Thread, KAFFINITY Affinity)
 }
 EXPORT(KeSetAffinityThread);
 
-/* Sets the processor that is preferred for the thread where several would do; MAXIMUM_PROCESSORS, or one that is not
-   active, leaves it as it is. Returns the one before. <= DISPATCH_LEVEL. (no WDK page) */
+/* Sets the processor that is preferred for the thread where several would do; MAXIMUM_PROCESSORS, or one that
+   is not active, leaves it as it is. Returns the one before. <= DISPATCH_LEVEL. (no WDK page) */
 UCHAR KeSetIdealProcessorThread(PKTHREAD Thread, UCHAR Processor)
 {
     KIRQL Irql = KeAcquireLock(&Thread->Lock);
@@ -245,8 +246,8 @@ static bool KiLiftStarved(PKPRCB Prcb)
     return false;
 }
 
-/* The highest thread of the processor's queues that another one might run; NULL: none is found at the head of its queue.
-   ReadyLock held. */
+/* The highest thread of the processor's queues that another one might run; NULL: none is found at the head of
+   its queue. ReadyLock held. */
 static PKTHREAD KiHighestMovable(PKPRCB Prcb)
 {
     PLIST_ENTRY Queue = &Prcb->ReadyQueue[Prcb->MovableSummary != 0 ? RtlHighestBit(Prcb->MovableSummary) : 0];

@@ -24,8 +24,8 @@ static volatile KAFFINITY KiSurplusMask;
 
 /* ---- Ready queues (the ReadyLock is held) ---- */
 
-/* A thread is movable while another processor might run it. Those are counted apart, so that a processor that looks
-   for work does not search queues of threads that are bound to their processor. */
+/* A thread is movable while another processor might run it. Those are counted apart, so that a processor that
+   looks for work does not search queues of threads that are bound to their processor. */
 void KiCountMovable(PKPRCB Prcb, PKTHREAD Thread)
 {
     Thread->Movable = TRUE;
@@ -59,8 +59,8 @@ void KiAnnounceSurplus(PKPRCB Prcb)
     }
 }
 
-/* Thread->ReadySince is a scan number while the thread is queued, and minus its age in scans while it is not: so its
-   age goes along when it changes its queue. */
+/* Thread->ReadySince is a scan number while the thread is queued, and minus its age in scans while it is not:
+   so its age goes along when it changes its queue. */
 KI_HOT void KiInsertReady(PKPRCB Prcb, PKTHREAD Thread, bool Head)
 {
     ULONG Priority = (ULONG)Thread->Priority;
@@ -92,8 +92,8 @@ void KiRemoveReady(PKPRCB Prcb, PKTHREAD Thread)
     Thread->ReadySince -= Prcb->ScanCount;
 }
 
-/* A thread has been selected while some of those that wait are movable: perhaps it is one of them; those that are left
-   are for others to take. */
+/* A thread has been selected while some of those that wait are movable: perhaps it is one of them; those that
+   are left are for others to take. */
 __attribute__((noinline)) static void KiSelectedAmongMovable(PKPRCB Prcb, PKTHREAD Thread)
 {
     if (Thread->Movable) {
@@ -151,7 +151,8 @@ static bool KiClaimIdle(KAFFINITY Wanted, ULONG From, ULONG *Number)
     }
 }
 
-/* A thread waits in a queue: an idle processor of the set is told to come and take it. False when there is none. */
+/* A thread waits in a queue: an idle processor of the set is told to come and take it. False when there is
+   none. */
 static bool KiKickIdle(KAFFINITY Affinity)
 {
     ULONG Number;
@@ -162,9 +163,9 @@ static bool KiKickIdle(KAFFINITY Affinity)
     return true;
 }
 
-/* A thread of this priority has been queued, and does not preempt. Does something that concerns it, the end of the
-   running quantum or the starvation scan, come before the timer is set to fire? ReadyLock held; the processor itself
-   may be moving ArmedFor and QuantumDue: see the fenced pair above. */
+/* A thread of this priority has been queued, and does not preempt. Does something that concerns it, the end
+   of the running quantum or the starvation scan, come before the timer is set to fire? ReadyLock held; the
+   processor itself may be moving ArmedFor and QuantumDue: see the fenced pair above. */
 bool KiNeedsClock(PKPRCB Prcb, KPRIORITY Priority)
 {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -187,8 +188,8 @@ void KiRequestClock(PKPRCB Prcb)
 
 /* ---- Placement ---- */
 
-/* The priority that a processor runs, or is about to. Read without the lock: a hint; a request for a reschedule is
-   decided again under the lock. */
+/* The priority that a processor runs, or is about to. Read without the lock: a hint; a request for a
+   reschedule is decided again under the lock. */
 static inline KPRIORITY KiPriorityAt(PKPRCB Prcb)
 {
     KPRIORITY Running = Prcb->RunningPriority;
@@ -197,7 +198,8 @@ static inline KPRIORITY KiPriorityAt(PKPRCB Prcb)
     return Highest > Running ? Highest : Running;
 }
 
-/* Those of the processors that run the lowest priority, *Lowest, if that is lower than the given one; else none. */
+/* Those of the processors that run the lowest priority, *Lowest, if that is lower than the given one; else
+   none. */
 static KAFFINITY KiFindWeakest(KAFFINITY Processors, KPRIORITY Priority, KPRIORITY *Level)
 {
     KPRIORITY Lowest = Priority - 1;
@@ -216,9 +218,9 @@ static KAFFINITY KiFindWeakest(KAFFINITY Processors, KPRIORITY Priority, KPRIORI
     return Weakest;
 }
 
-/* Its quantum is over and its equals come first: they wait everywhere. The processor on which the fewest wait, if
-   these are not more than here; with as many elsewhere it goes there, or one that shares its processor would never
-   change places with one that has a processor to itself. The numbers are hints. */
+/* Its quantum is over and its equals come first: they wait everywhere. The processor on which the fewest
+   wait, if these are not more than here; with as many elsewhere it goes there, or one that shares its
+   processor would never change places with one that has a processor to itself. The numbers are hints. */
 static ULONG KiFindLightest(PKTHREAD Thread, KAFFINITY Processors)
 {
     ULONG Level = (ULONG)Thread->Priority, Best = Thread->Processor;
@@ -235,8 +237,8 @@ static ULONG KiFindLightest(PKTHREAD Thread, KAFFINITY Processors)
     return Best;
 }
 
-/* Where a thread goes: docs/architecture.md, "The scheduler". Where several would do: the one where it ran last, else the
-   first from its ideal one on. An idle one has been claimed for it. */
+/* Where a thread goes: docs/architecture.md, "The scheduler". Where several would do: the one where it ran
+   last, else the first from its ideal one on. An idle one has been claimed for it. */
 static ULONG KiChooseProcessor(PKTHREAD Thread, KI_PLACE Place)
 {
     ULONG Number, Last = Thread->Processor, Ideal = Thread->IdealProcessor;
@@ -255,7 +257,8 @@ static ULONG KiChooseProcessor(PKTHREAD Thread, KI_PLACE Place)
     return (Choice & KiProcessorBit(Last)) ? Last : KiNextProcessor(Choice, Ideal);
 }
 
-/* A movable thread waits. Whoever has become idle, or runs something below Priority, since its place was chosen is told. */
+/* A movable thread waits. Whoever has become idle, or runs something below Priority, since its place was
+   chosen is told. */
 void KiOfferWaiting(KAFFINITY Affinity, KPRIORITY Priority)
 {
     KPRIORITY Level;
@@ -293,8 +296,9 @@ __attribute__((noinline)) static void KiUnlockAndTell(PKPRCB Prcb, PKTHREAD Thre
     }
 }
 
-/* Thread->Lock is let go before the ready lock: from then on the thread may run, end, and be freed. A processor that
-   was claimed for it, but that it does not preempt, has found other work meanwhile: then the thread waits like any. */
+/* Thread->Lock is let go before the ready lock: from then on the thread may run, end, and be freed. A
+   processor that was claimed for it, but that it does not preempt, has found other work meanwhile: then the
+   thread waits like any. */
 static KI_HOT void KiPlaceThreadOn(ULONG Number, PKTHREAD Thread, KI_PLACE Place)
 {
     PKPRCB Prcb = KiProcessorBlock[Number];
@@ -336,8 +340,9 @@ static inline void KiBoostThread(PKTHREAD Thread, KPRIORITY Increment)
     }
 }
 
-/* The thread has used up its quantum, and perhaps more of them, without a rival to give way to: each has cost a level
-   of its boost all the same, and it is in the middle of the next one. Thread->Lock held; the thread is not running. */
+/* The thread has used up its quantum, and perhaps more of them, without a rival to give way to: each has cost
+   a level of its boost all the same, and it is in the middle of the next one. Thread->Lock held; the thread
+   is not running. */
 __attribute__((noinline)) static void KiSettleQuantum(PKTHREAD Thread)
 {
     LONG64 Quantum = (LONG64)KiQuantumOf(Thread);
@@ -356,8 +361,8 @@ __attribute__((noinline)) static void KiReadySpent(PKTHREAD Thread, KPRIORITY In
     KiPlaceThread(Thread, KiPlaceTail);
 }
 
-/* Nothing comes after a call here: so the usual way has no register to save. Without a choice of processors it calls
-   nothing at all. */
+/* Nothing comes after a call here: so the usual way has no register to save. Without a choice of processors
+   it calls nothing at all. */
 void KiReady(PKTHREAD Thread, KPRIORITY Increment)
 {
     KeAcquireLockAtDpc(&Thread->Lock);
@@ -422,9 +427,9 @@ static inline void KiCommitSwitch(PKPRCB Prcb, PKTHREAD Old, PKTHREAD New)
     KiSetRunning(Prcb, New);
 }
 
-/* The highest movable thread that waits on Victim, above the given level, and may run on Prcb: taken off its queue, its lock
-   held. *Busy: one was passed over because its lock was taken at the moment (it is ranked above the ready lock, and so
-   is only tried). */
+/* The highest movable thread that waits on Victim, above the given level, and may run on Prcb: taken off its
+   queue, its lock held. *Busy: one was passed over because its lock was taken at the moment (it is ranked
+   above the ready lock, and so is only tried). */
 static PKTHREAD KiTakeFrom(PKPRCB Victim, PKPRCB Prcb, KPRIORITY Above, bool *Busy)
 {
     PKTHREAD Found = NULL;
@@ -465,8 +470,9 @@ static void KiPull(PKPRCB Victim, PKPRCB Prcb, KPRIORITY Above)
     } while (Busy);
 }
 
-/* Threads wait on some processors though others may run them. Each that an idle processor may run, or that outranks
-   what runs here, does not wait any longer; an equal of what runs here waits here rather than behind something higher. */
+/* Threads wait on some processors though others may run them. Each that an idle processor may run, or that
+   outranks what runs here, does not wait any longer; an equal of what runs here waits here rather than behind
+   something higher. */
 __attribute__((noinline)) static void KiSpread(PKPRCB Prcb)
 {
     for (KAFFINITY Left = KiSurplusMask; Left != 0; Left &= Left - 1) {
@@ -503,9 +509,9 @@ __attribute__((noinline)) static void KiLookCloser(PKPRCB Prcb)
     KiNoteKernelApcs(ArchCurrentThread());
 }
 
-/* What runs here has changed: is the end of its quantum to be watched, is there somebody better, an APC for it? These are
-   the other halves of fenced pairs; whoever queues an APC sets UserWork, then looks whether the thread runs, and where.
-   DISPATCH, no lock held; not on the idle thread. */
+/* What runs here has changed: is the end of its quantum to be watched, is there somebody better, an APC for
+   it? These are the other halves of fenced pairs; whoever queues an APC sets UserWork, then looks whether the
+   thread runs, and where. DISPATCH, no lock held; not on the idle thread. */
 static inline void KiLookAround(PKPRCB Prcb, PKTHREAD Thread)
 {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -537,8 +543,8 @@ KI_HOT void KiStartRunning(PKTHREAD Thread)
     KiLookAround(Prcb, Thread);
 }
 
-/* Continues New; returns when somebody continues Old, perhaps on another processor. No lock held. Old is then the current
-   thread again: that is not kept over the switch, but read anew. */
+/* Continues New; returns when somebody continues Old, perhaps on another processor. No lock held. Old is then
+   the current thread again: that is not kept over the switch, but read anew. */
 static KI_HOT void KiSwapThread(PKPRCB Prcb, PKTHREAD Old, PKTHREAD New, KD_TRACE_WHY Why)
 {
     KdTrace(Switch, (Old->State == Terminated ? KdTraceExits : Why) | (UCHAR)Old->Priority << 8 | (UCHAR)New->Priority << 16, Old, New);
@@ -594,8 +600,9 @@ static bool KiMustGiveWay(PKPRCB Prcb, PKTHREAD Thread)
     return Rivals > 1 || (Rivals != 0 && Prcb->QuantumEnd != KiPlaceHead);
 }
 
-/* It has yielded to an equal that was queued here, and takes a place in the same queue: the clock need not be told, for
-   KiStartRunning sees to it that the equal's quantum is watched. Both locks are held, and let go as in KiPlaceThreadOn. */
+/* It has yielded to an equal that was queued here, and takes a place in the same queue: the clock need not be
+   told, for KiStartRunning sees to it that the equal's quantum is watched. Both locks are held, and let go as
+   in KiPlaceThreadOn. */
 static inline void KiChangePlaces(PKPRCB Prcb, PKTHREAD Thread)
 {
     KAFFINITY Affinity = Thread->Affinity;
@@ -615,8 +622,8 @@ static inline void KiChangePlaces(PKPRCB Prcb, PKTHREAD Thread)
 }
 
 /* The running thread gives way if it has to, or may not stay on this processor; then it is placed as a woken
-   one is, but, unless its turn is over, at the head of its level and with what is left of its quantum. One that
-   yields stays here. */
+   one is, but, unless its turn is over, at the head of its level and with what is left of its quantum. One
+   that yields stays here. */
 static void KiPreempt(PKPRCB Prcb, PKTHREAD Thread)
 {
     KeAcquireLockAtDpc(&Thread->Lock);
@@ -646,8 +653,8 @@ static void KiPreempt(PKPRCB Prcb, PKTHREAD Thread)
 
 /* ---- Idle ---- */
 
-/* Of these processors the one with the highest movable thread, NULL when none has any. Reads the summaries without the
-   locks: a hint. */
+/* Of these processors the one with the highest movable thread, NULL when none has any. Reads the summaries
+   without the locks: a hint. */
 static PKPRCB KiRichest(KAFFINITY Processors)
 {
     PKPRCB Richest = NULL;

@@ -118,8 +118,8 @@ EXPORT(ExRaiseDatatypeMisalignment);
 
 /* ---- From the machine ---- */
 
-/* A bad kernel address, or none at all (a general protection fault), is the kernel's own mistake: blocks guard accesses to user
-   memory only. Page faults there have stopped the machine before. */
+/* A bad kernel address, or none at all (a general protection fault), is the kernel's own mistake: blocks
+   guard accesses to user memory only. Page faults there have stopped the machine before. */
 static void ExpRefuseKernelAddress(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame)
 {
     const ULONG_PTR *Information = Record->ExceptionInformation;

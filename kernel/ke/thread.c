@@ -89,9 +89,9 @@ PKTHREAD KeGetCurrentThread(VOID)
 }
 EXPORT(KeGetCurrentThread);
 
-/* The stretch that the thread runs at the moment is in it, wherever it runs: the numbers belong together while
-   the processor's ReadyLock is held. If the thread has left that processor meanwhile, its own number has grown
-   by then. What has come since the last tick counts for the mode that this one found. */
+/* The stretch that the thread runs at the moment is in it, wherever it runs: the numbers belong together
+   while the processor's ReadyLock is held. If the thread has left that processor meanwhile, its own number
+   has grown by then. What has come since the last tick counts for the mode that this one found. */
 ULONG64 KeThreadCycles(PKTHREAD Thread, PULONG64 UserCycles)
 {
     KIRQL Irql = KiRaiseToDispatch();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The wait word of a thread: what its wait is about to become, and what may break the wait off. The objects that
- * are waited for are sync's affair.
+ * The wait word of a thread: what its wait is about to become, and what may break the wait off. The objects
+ * that are waited for are sync's affair.
  *
  * Exactly one party moves the word out of Preparing or Committed, by compare-and-swap:
  *
@@ -19,15 +19,15 @@
  *                        Broken
  *   Preparing, Committed Broken      KiNoticeWork, if the wait may be broken       nothing
  *
- * Whoever moved it out of Committed must ready the thread, after letting go of the object. Whoever moved it out of
- * Preparing must not: the waiter is running, and finds out at its commit. It then takes and releases the lock of
- * each object that it is registered with, and so cannot return before the signaller has let go.
+ * Whoever moved it out of Committed must ready the thread, after letting go of the object. Whoever moved it
+ * out of Preparing must not: the waiter is running, and finds out at its commit. It then takes and releases
+ * the lock of each object that it is registered with, and so cannot return before the signaller has let go.
  *
- * What the end means for the thread itself is the waiter's to do, on its way out: it enters an Owned mutant in its
- * list, and finds out why its wait was Broken (a kernel APC runs then, and the wait starts anew).
+ * What the end means for the thread itself is the waiter's to do, on its way out: it enters an Owned mutant
+ * in its list, and finds out why its wait was Broken (a kernel APC runs then, and the wait starts anew).
  *
- * A fenced pair: the waiter writes Preparing, fences, reads UserWork; whoever wants something of the thread sets a
- * bit there, fences, reads the wait word.
+ * A fenced pair: the waiter writes Preparing, fences, reads UserWork; whoever wants something of the thread
+ * sets a bit there, fences, reads the wait word.
  */
 #ifndef PRIMER_WAITWORD_H
 #define PRIMER_WAITWORD_H
@@ -55,8 +55,8 @@ typedef enum _WAIT_STATE {
  *                   the byte is what a wait's status adds to STATUS_WAIT_0
  *            16-63  sequence, so that a late compare-and-swap cannot end the next wait
  *
- * How the wait is made (KTHREAD.WaitMode, WaitAlertable, WaitIrql) is written before the word says Preparing, and stands
- * still until the wait has ended.
+ * How the wait is made (KTHREAD.WaitMode, WaitAlertable, WaitIrql) is written before the word says Preparing,
+ * and stands still until the wait has ended.
  */
 #define WAIT_END_MASK  0xffffULL
 #define WAIT_SEQUENCE  0x10000ULL
@@ -92,8 +92,8 @@ static inline ULONG64 KiNextWait(ULONG64 Last)
     return KiWithEnd(Last + WAIT_SEQUENCE, WaitPreparing);
 }
 
-/* Which bits of UserWork may break off the wait that the thread is in (WDK: Waits and APCs). Asked by others, too: if that
-   wait has ended meanwhile, their compare-and-swap fails. */
+/* Which bits of UserWork may break off the wait that the thread is in (WDK: Waits and APCs). Asked by others,
+   too: if that wait has ended meanwhile, their compare-and-swap fails. */
 ULONG KiWaitBreaks(PKTHREAD Thread);
 
 static inline bool KiIsInterrupted(PKTHREAD Thread)
@@ -102,8 +102,8 @@ static inline bool KiIsInterrupted(PKTHREAD Thread)
     return __builtin_expect(Work != 0, 0) && (Work & KiWaitBreaks(Thread)) != 0;
 }
 
-/* Ends the thread's wait, if one is under way; false when another party was first, or, for WaitBroken, when the
-   wait may not be broken. *Committed: the caller must ready the thread. */
+/* Ends the thread's wait, if one is under way; false when another party was first, or, for WaitBroken, when
+   the wait may not be broken. *Committed: the caller must ready the thread. */
 static inline bool KiClaimWait(PKTHREAD Thread, ULONG64 End, bool *Committed)
 {
     ULONG64 Word = __atomic_load_n(&Thread->WaitWord, __ATOMIC_ACQUIRE); /* @read */

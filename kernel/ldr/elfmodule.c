@@ -306,7 +306,8 @@ static bool LdrpIsTextSymbol(const LDR_ELF_MODULE *Module, const ELF64_SYMBOL *S
     return Symbol->Value < Placed->Range.Size;
 }
 
-/* A symbol that names a place in the module for who reads a report: a function, a label of the text, or a variable. */
+/* A symbol that names a place in the module for who reads a report: a function, a label of the text, or a
+   variable. */
 static bool LdrpIsNameOfPlace(const LDR_ELF_MODULE *Module, const ELF64_SYMBOL *Symbol, PULONG64 Offset)
 {
     ULONG Type = ELF_SYMBOL_TYPE(Symbol->Info);

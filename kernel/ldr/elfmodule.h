@@ -97,6 +97,7 @@ _Must_inspect_result_ NTSTATUS LdrLoadElfModule(_Inout_ PLDR_ELF_MODULE Module, 
 /* Finds a loaded section by its name; FALSE when there is none. */
 BOOLEAN LdrFindElfModuleSection(const LDR_ELF_MODULE *Module, PCSTR Name, LDR_ELF_RANGE *Range);
 
-/* Calls Visit for each named function or label of the text and each named variable, in no order. The name stays in the file. */
+/* Calls Visit for each named function or label of the text and each named variable, in no order. The name
+   stays in the file. */
 VOID LdrVisitElfModuleSymbols(const LDR_ELF_MODULE *Module,
                               VOID (*Visit)(PVOID Context, PCSTR Name, ULONG64 Offset), PVOID Context);

@@ -412,8 +412,8 @@ static bool LdrpFindDevice(PLDR_MODULE Module, PEX_LEFTOVER Left)
     return Module->DriverObject->DeviceObject != NULL;
 }
 
-/* What the system would still call when the module's memory has gone stops the machine, and is named. Last: nothing of the module
-   runs any more, that might still delete a device or wait for a timer. */
+/* What the system would still call when the module's memory has gone stops the machine, and is named. Last:
+   nothing of the module runs any more, that might still delete a device or wait for a timer. */
 static void LdrpCheckLeftovers(PLDR_MODULE Module, bool Last)
 {
     EX_LEFTOVER Left = {.Routine = NULL};
@@ -592,8 +592,8 @@ NTSTATUS LdrLoadModule(PCUNICODE_STRING Name)
     return NT_SUCCESS(Status) ? LdrpRunRequest(LdrpLoadModule, Short) : Status;
 }
 
-/* The processes of its providers are waited for here, by whoever has asked and can be ended, before the first step that cannot
-   be undone. */
+/* The processes of its providers are waited for here, by whoever has asked and can be ended, before the first
+   step that cannot be undone. */
 NTSTATUS LdrUnloadModule(PCUNICODE_STRING Name)
 {
     char Short[RTL_FIELD_SIZE(LDR_MODULE, Name)];

@@ -36,9 +36,9 @@ typedef struct _LDR_MODULE {
 PEX_MODULE LdrReferenceModule(const void *Address);
 
 /*
- * Loads modules/NAME.sys of the boot archive and calls its DriverEntry; or calls DriverUnload, waits for the run-down and
- * frees the module: in a system thread, whoever asks, with no lock held. The name may be "tiny", "tiny.sys" or
- * "\Boot\modules\tiny.sys". The errors are those of NtLoadDriver and NtUnloadDriver. PASSIVE.
+ * Loads modules/NAME.sys of the boot archive and calls its DriverEntry; or calls DriverUnload, waits for the
+ * run-down and frees the module: in a system thread, whoever asks, with no lock held. The name may be "tiny",
+ * "tiny.sys" or "\Boot\modules\tiny.sys". The errors are those of NtLoadDriver and NtUnloadDriver. PASSIVE.
  */
 NTSTATUS LdrLoadModule(PCUNICODE_STRING Name);
 NTSTATUS LdrUnloadModule(PCUNICODE_STRING Name);

@@ -6,8 +6,8 @@
  *   first (or finds that the others are gone). An entry without it shows a frame of this region's own, or of the section of
  *   a shared mapping; its rights are those of the region (MiLeafFlags), whole.
  *
- * A fault on an entry that allows the access already is spurious: another processor has resolved it, or this one had an old
- * translation. It succeeds.
+ * A fault on an entry that allows the access already is spurious: another processor has resolved it, or this
+ * one had an old translation. It succeeds.
  */
 #include "kernel/mm/mi.h"
 
@@ -105,8 +105,8 @@ static NTSTATUS MiResolvePresent(PMM_ADDRESS_SPACE Space, const MI_REGION *Regio
     return STATUS_SUCCESS;
 }
 
-/* The frame for a page of a mapped section: the section's own, or for a write to a private mapping a copy. *CopyOnWrite:
-   ARCH_PAGE_SOFT when the frame is not the region's to write. (Lock) */
+/* The frame for a page of a mapped section: the section's own, or for a write to a private mapping a copy.
+   *CopyOnWrite: ARCH_PAGE_SOFT when the frame is not the region's to write. (Lock) */
 static NTSTATUS MiFrameOfSection(const MI_REGION *Region, ULONG_PTR Page, ULONG Access, ULONG64 *Physical,
                                  ULONG *CopyOnWrite)
 {
@@ -220,8 +220,9 @@ static NORETURN void MiFatalFault(ULONG Code, PKTRAP_FRAME Frame, uintptr_t Addr
 }
 
 /*
- * A fault at or above DISPATCH_LEVEL, or on a kernel address in kernel mode, ends the system. What user mode may not touch,
- * and what the kernel must not execute, is an access violation. The rest is for the address space that the thread uses now.
+ * A fault at or above DISPATCH_LEVEL, or on a kernel address in kernel mode, ends the system. What user mode
+ * may not touch, and what the kernel must not execute, is an access violation. The rest is for the address
+ * space that the thread uses now.
  */
 NTSTATUS MmHandlePageFault(PKTRAP_FRAME Frame, uintptr_t Address, ULONG Access)
 {

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Kernel addresses: windows from which page-granular ranges are taken (module images, large pool blocks), and stacks.
+ * Kernel addresses: windows from which page-granular ranges are taken (module images, large pool blocks), and
+ * stacks.
  *
  *      a stack's slot, 32 KiB       | 16 KiB never mapped (guard) | 16 KiB stack |
  *                                   slot                                         StackTop
  *
- * A stack that is freed stays mapped in a small cache, so that creating and ending a thread touches no page table. When the
- * cache is full half of it is unmapped, with one flush for all.
+ * A stack that is freed stays mapped in a small cache, so that creating and ending a thread touches no page
+ * table. When the cache is full half of it is unmapped, with one flush for all.
  *
- * Lock: MiRangeLock (KlcVirtual), for windows, stack slots and the making of page tables for kernel addresses. The entries
- * themselves need none: whoever owns a range fills it.
+ * Lock: MiRangeLock (KlcVirtual), for windows, stack slots and the making of page tables for kernel
+ * addresses. The entries themselves need none: whoever owns a range fills it.
  */
 #include "kernel/mm/mi.h"
 #include "kernel/rtl/export.h"

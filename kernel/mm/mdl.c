@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory descriptor lists: the pages of a buffer, for drivers that use them at any IRQL, in any process, and after the call
- * that has brought them has returned.
+ * Memory descriptor lists: the pages of a buffer, for drivers that use them at any IRQL, in any process, and
+ * after the call that has brought them has returned.
  *
  *      from         to           by
  *      initialized  locked       MmProbeAndLockPages; back by MmUnlockPages
@@ -9,8 +9,9 @@
  *                                always there, and mapped where it is
  *      locked       mapped       MmMapLockedPagesSpecifyCache; back by MmUnmapLockedPages, or MmUnlockPages
  *
- * A locked page has one reference more. So it outlives the region that showed it, and the process; whoever maps something else there
- * gets other frames. A mapping of several pages that do not lie in a row holds references of its own.
+ * A locked page has one reference more. So it outlives the region that showed it, and the process; whoever
+ * maps something else there gets other frames. A mapping of several pages that do not lie in a row holds
+ * references of its own.
  *
  * Lock: MM_ADDRESS_SPACE.Lock while pages are locked. An MDL itself belongs to one party at a time.
  */
@@ -52,8 +53,8 @@ static NTSTATUS MiDescribeKernel(PMDL Mdl)
     return STATUS_SUCCESS;
 }
 
-/* Fills in the frames of pool, or other memory of the kernel's that stays: it needs neither locking nor mapping. <= DISPATCH_LEVEL.
-   (WDK page of the name) */
+/* Fills in the frames of pool, or other memory of the kernel's that stays: it needs neither locking nor
+   mapping. <= DISPATCH_LEVEL. (WDK page of the name) */
 VOID MmBuildMdlForNonPagedPool(PMDL MemoryDescriptorList)
 {
     NTSTATUS Status = MiDescribeKernel(MemoryDescriptorList);
@@ -71,7 +72,8 @@ static void MiReleaseFrames(const PFN_NUMBER *Frame, ULONG Count)
     }
 }
 
-/* The frame at a user address, with a reference. A stack that is touched below its edge grows, as under a touch. (Lock) */
+/* The frame at a user address, with a reference. A stack that is touched below its edge grows, as under a
+   touch. (Lock) */
 static NTSTATUS MiLockPage(PMM_ADDRESS_SPACE Space, ULONG_PTR Page, ULONG Access, PFN_NUMBER *Frame)
 {
     ULONG64 Physical;
@@ -136,10 +138,11 @@ NTSTATUS MmLockPages(PMDL Mdl, KPROCESSOR_MODE Mode, LOCK_OPERATION Operation)
 }
 
 /*
- * Brings the pages in and keeps them until MmUnlockPages, whatever becomes of the process: they are the caller's, or those of the process
- * that it is attached to. Raises STATUS_ACCESS_VIOLATION where an access of that kind (IoModifyAccess: as IoWriteAccess) is not
- * allowed, or the other statuses of page faults. Differs: when the address space is cloned meanwhile, the pages stay with the clone as
- * soon as the process writes to them. <= APC_LEVEL (kernel memory: <= DISPATCH_LEVEL). (WDK page of the name)
+ * Brings the pages in and keeps them until MmUnlockPages, whatever becomes of the process: they are the
+ * caller's, or those of the process that it is attached to. Raises STATUS_ACCESS_VIOLATION where an access of
+ * that kind (IoModifyAccess: as IoWriteAccess) is not allowed, or the other statuses of page faults. Differs:
+ * when the address space is cloned meanwhile, the pages stay with the clone as soon as the process writes to
+ * them. <= APC_LEVEL (kernel memory: <= DISPATCH_LEVEL). (WDK page of the name)
  */
 VOID MmProbeAndLockPages(PMDL MemoryDescriptorList, KPROCESSOR_MODE AccessMode, LOCK_OPERATION Operation)
 {
@@ -151,7 +154,8 @@ VOID MmProbeAndLockPages(PMDL MemoryDescriptorList, KPROCESSOR_MODE AccessMode, 
 }
 EXPORT(MmProbeAndLockPages);
 
-/* Gives the pages of MmProbeAndLockPages back, and their mapping, if there is one. <= DISPATCH_LEVEL. (WDK page of the name) */
+/* Gives the pages of MmProbeAndLockPages back, and their mapping, if there is one. <= DISPATCH_LEVEL. (WDK
+   page of the name) */
 VOID MmUnlockPages(PMDL MemoryDescriptorList)
 {
     PMDL Mdl = MemoryDescriptorList;
@@ -180,9 +184,10 @@ static bool MiIsContiguous(const PFN_NUMBER *Frame, ULONG Count)
 }
 
 /*
- * A kernel address of the locked pages, for MmGetSystemAddressForMdlSafe; valid until MmUnmapLockedPages or MmUnlockPages. NULL: no
- * memory, or address, is left. Pages in a row are there without any mapping. CacheType and Priority have no effect. Differs: AccessMode
- * is KernelMode, and RequestedAddress NULL (else NULL). <= DISPATCH_LEVEL. (WDK page of the name)
+ * A kernel address of the locked pages, for MmGetSystemAddressForMdlSafe; valid until MmUnmapLockedPages or
+ * MmUnlockPages. NULL: no memory, or address, is left. Pages in a row are there without any mapping.
+ * CacheType and Priority have no effect. Differs: AccessMode is KernelMode, and RequestedAddress NULL (else
+ * NULL). <= DISPATCH_LEVEL. (WDK page of the name)
  */
 PVOID MmMapLockedPagesSpecifyCache(PMDL MemoryDescriptorList, KPROCESSOR_MODE AccessMode, MEMORY_CACHING_TYPE CacheType,
                                    PVOID RequestedAddress, ULONG BugCheckOnFailure, ULONG Priority)
@@ -206,7 +211,8 @@ PVOID MmMapLockedPagesSpecifyCache(PMDL MemoryDescriptorList, KPROCESSOR_MODE Ac
 }
 EXPORT(MmMapLockedPagesSpecifyCache);
 
-/* Ends a mapping of MmMapLockedPagesSpecifyCache, on all processors. <= DISPATCH_LEVEL. (WDK page of the name) */
+/* Ends a mapping of MmMapLockedPagesSpecifyCache, on all processors. <= DISPATCH_LEVEL. (WDK page of the
+   name) */
 VOID MmUnmapLockedPages(PVOID BaseAddress, PMDL MemoryDescriptorList)
 {
     PMDL Mdl = MemoryDescriptorList;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Private to mm: the page-frame database, a processor's caches, kernel ranges, what the files of this folder share.
+ * Private to mm: the page-frame database, a processor's caches, kernel ranges, what the files of this folder
+ * share.
  *
- * Spin locks, outermost first: the lock of kernel ranges (KlcVirtual), a size class of the pool (KlcPool), a processor's
- * cache of frames (KlcPageCache), the free lists (KlcPages).
+ * Spin locks, outermost first: the lock of kernel ranges (KlcVirtual), a size class of the pool (KlcPool), a
+ * processor's cache of frames (KlcPageCache), the free lists (KlcPages).
  */
 #ifndef PRIMER_MI_H
 #define PRIMER_MI_H
@@ -74,7 +75,8 @@ static inline ULONG64 MiPhysicalOf(const MI_PAGE *Page)
     return (ULONG64)(Page - (PMI_PAGE)MI_PAGE_DATABASE) << PAGE_SHIFT;
 }
 
-/* The caller, who holds a reference, is the only one who has the frame: nobody can come by another meanwhile. */
+/* The caller, who holds a reference, is the only one who has the frame: nobody can come by another
+   meanwhile. */
 static inline BOOLEAN MiPageIsExclusive(ULONG64 Physical)
 {
     PMI_PAGE Page = MiPageOf(Physical);
@@ -98,7 +100,8 @@ void MiFreeFrames(ULONG64 Physical, SIZE_T Count);
 void MiReleasePages(const ULONG64 *Physical, ULONG Count);
 void MiDrainPageCaches(void);
 #if DBG
-/* The frame of RAM above this one that has a descriptor; 0: no more. No lock: one that gets its descriptor meanwhile may be missed. */
+/* The frame of RAM above this one that has a descriptor; 0: no more. No lock: one that gets its descriptor
+   meanwhile may be missed. */
 ULONG64 MiNextPage(ULONG64 Physical);
 #endif
 
@@ -167,7 +170,8 @@ typedef struct _MI_WINDOW {
 extern MI_WINDOW MiLargeWindow;
 
 void MiInitializeKernelRanges(void);
-/* Pages fresh frames, readable and writable, an unmapped page on either side. NULL when memory or addresses are out. <= DISPATCH. */
+/* Pages fresh frames, readable and writable, an unmapped page on either side. NULL when memory or addresses
+   are out. <= DISPATCH. */
 PVOID MiAllocateRange(PMI_WINDOW Window, SIZE_T Pages);
 void MiFreeRange(PMI_WINDOW Window, PVOID Base, SIZE_T Pages);
 /* The same with these frames, in MiLargeWindow: each gets a reference, which MiFreeRange drops. */
@@ -194,8 +198,8 @@ struct _MM_SECTION {
     PEX_RUNDOWN_REF GoneModule; /* NULL: none */
 };
 
-/* The frame of page Index with a reference for the caller: STATUS_IN_PAGE_ERROR beyond the end, STATUS_NO_MEMORY. Shared:
-   writes to the section are to be seen in it, and the other way round. */
+/* The frame of page Index with a reference for the caller: STATUS_IN_PAGE_ERROR beyond the end,
+   STATUS_NO_MEMORY. Shared: writes to the section are to be seen in it, and the other way round. */
 NTSTATUS MiReferenceSectionPage(PMM_SECTION Section, ULONG64 Index, BOOLEAN Shared, ULONG64 *Physical);
 
 /* The section has page Index in memory already. */
@@ -241,7 +245,8 @@ static inline ULONG MiLeafFlags(ULONG Protection, ULONG CopyOnWrite)
 void MiUnmapPages(PMM_ADDRESS_SPACE Space, ULONG_PTR Start, ULONG_PTR End);
 /* All pages and page tables of a space that no processor has loaded, nor ever will. */
 void MiUnmapAll(PMM_ADDRESS_SPACE Space);
-/* Makes one page present and accessible. Force: a private read-only page may be written through the direct map. (Lock) */
+/* Makes one page present and accessible. Force: a private read-only page may be written through the direct
+   map. (Lock) */
 NTSTATUS MiResolvePage(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, ULONG Access, BOOLEAN Force);
 
 #endif

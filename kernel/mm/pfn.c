@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page frames: a descriptor a frame, a buddy allocator over the free ones, a small cache of single frames a processor.
+ * Page frames: a descriptor a frame, a buddy allocator over the free ones, a small cache of single frames a
+ * processor.
  *
- * Memory is dealt with in chunks of the largest buddy block (4 MiB). A chunk that is free as a whole at start-up is only
- * noted as fresh; its descriptors are made when it is taken for the first time, so that start-up costs little however
- * large the memory is. A block never merges beyond its chunk, and so a descriptor that is looked at has been made.
+ * Memory is dealt with in chunks of the largest buddy block (4 MiB). A chunk that is free as a whole at
+ * start-up is only noted as fresh; its descriptors are made when it is taken for the first time, so that
+ * start-up costs little however large the memory is. A block never merges beyond its chunk, and so a
+ * descriptor that is looked at has been made.
  *
  * Locks: a cache's own, then the page lock (free lists, fresh chunks).
  */
@@ -38,10 +40,12 @@ PMI_PROCESSOR_CACHES MiCaches[MAXIMUM_PROCESSORS];
 volatile ULONG MiCacheCount;
 
 #if DBG
-/* Fault injection. Of this thread's allocations, for one test at a time, MiFailAfter succeed, then MiFailCount fail. */
+/* Fault injection. Of this thread's allocations, for one test at a time, MiFailAfter succeed, then
+   MiFailCount fail. */
 static PKTHREAD volatile MiFailThread;
 static ULONG MiFailAfter, MiFailCount;
-/* Of all processes' but the spared one's every so-manieth fails, of pool and of pages. Each word is alone what it is. */
+/* Of all processes' but the spared one's every so-manieth fails, of pool and of pages. Each word is alone
+   what it is. */
 static PKPROCESS volatile MiFailSpared;
 static volatile ULONG MiFailEvery[2];
 static volatile LONG MiFailTurns[2], MiFailures;
@@ -146,7 +150,8 @@ static BOOLEAN MiTakeFreshChunk(void)
     return FALSE;
 }
 
-/* The first frame of a block taken off the lists; NULL. Larger blocks are split, the upper halves stay free. */
+/* The first frame of a block taken off the lists; NULL. Larger blocks are split, the upper halves stay
+   free. */
 static PMI_PAGE MiAllocateBlock(ULONG Order)
 {
     ULONG Found = Order;
@@ -233,7 +238,8 @@ static inline void MiPutIntoCache(PMI_PAGE_CACHE Cache, ULONG64 Physical)
     Cache->Used--;
 }
 
-/* All caches' frames go to the lists: to be merged, or for a processor that finds none elsewhere. <= DISPATCH. */
+/* All caches' frames go to the lists: to be merged, or for a processor that finds none elsewhere. <=
+   DISPATCH. */
 void MiDrainPageCaches(void)
 {
     for (ULONG i = 0; i < MiCacheCount; i++) {
@@ -585,7 +591,8 @@ ULONG64 MiNextPage(ULONG64 Physical)
 }
 #endif
 
-/* Frames that move between caches and lists change no count here: the sum is exact when nobody allocates meanwhile. */
+/* Frames that move between caches and lists change no count here: the sum is exact when nobody allocates
+   meanwhile. */
 void MmQueryFrames(MM_STATISTICS *Statistics)
 {
     LONG64 Used = MiUsedOutsideCaches;

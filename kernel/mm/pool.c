@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The pool: slabs of one page by size class, with a magazine of free blocks a class and processor in front of them; blocks
- * above 2 KiB are whole pages. Which of the two a block is, its page's descriptor tells, so that a block carries no header
- * in release builds. In debug builds:
+ * The pool: slabs of one page by size class, with a magazine of free blocks a class and processor in front of
+ * them; blocks above 2 KiB are whole pages. Which of the two a block is, its page's descriptor tells, so that
+ * a block carries no header in release builds. In debug builds:
  *
  *      block ->  MI_POOL_HEADER   tag, size, state (in use or free, mixed with the address), who has allocated it
  *      caller -> Size bytes       0xCD when new, 0xDD when free
  *                red zone         0xFB up to the end of the block, 16 bytes at least
  *
- * Whole pages have the tag and the size in the descriptor, and a red zone only where Size is no multiple of the page size.
+ * Whole pages have the tag and the size in the descriptor, and a red zone only where Size is no multiple of
+ * the page size.
  *
- * Locks: each class has one (KlcPool). Magazines need none: only their own processor touches them, at DISPATCH_LEVEL.
+ * Locks: each class has one (KlcPool). Magazines need none: only their own processor touches them, at
+ * DISPATCH_LEVEL.
  */
 #include "kernel/rtl/export.h"
 #include "kernel/mm/mi.h"
@@ -370,7 +372,8 @@ static PMI_PAGE MiPageOfBlock(const void *P)
     return Physical < MiPhysicalEnd ? MiPageOf(Physical) : NULL;
 }
 
-/* Contiguous where possible; else scattered frames in a range of kernel addresses. The first frame tells about the block. */
+/* Contiguous where possible; else scattered frames in a range of kernel addresses. The first frame tells
+   about the block. */
 static PVOID MiAllocateLarge(SIZE_T Size, ULONG Tag)
 {
     SIZE_T Pages = BYTES_TO_PAGES(Size);
@@ -476,7 +479,8 @@ static void MiCountLeftInSlab(MI_LEFT *Left, UCHAR *Page, ULONG Bytes, const voi
     }
 }
 
-/* Without locks: the blocks that are meant do not change any more, and a look at another one at a bad moment finds another's address. */
+/* Without locks: the blocks that are meant do not change any more, and a look at another one at a bad moment
+   finds another's address. */
 void MmReportPool(const void *Base, SIZE_T Size, const char *Name)
 {
     MI_LEFT Left[MI_LEFT_TAGS] = {{0}};
@@ -541,11 +545,11 @@ static NOINLINE PVOID MiAllocateWithExtras(ULONG PoolType, SIZE_T Size, ULONG Ta
 }
 
 /*
- * ExAllocatePoolWithTag: Size bytes, 16-byte aligned, page-aligned from a page on and for the cache-aligned types; not
- * initialised unless POOL_ZERO_ALLOCATION is given. All pool is resident, so that the pool type does not matter; none of it
- * can be executed, with POOL_NX_ALLOCATION or without. A size of 0 gives the smallest block. NULL when memory is out, or
- * STATUS_INSUFFICIENT_RESOURCES raised with POOL_RAISE_IF_ALLOCATION_FAILURE. IRQL <= DISPATCH_LEVEL.
- * (WDK page of the name)
+ * ExAllocatePoolWithTag: Size bytes, 16-byte aligned, page-aligned from a page on and for the cache-aligned
+ * types; not initialised unless POOL_ZERO_ALLOCATION is given. All pool is resident, so that the pool type
+ * does not matter; none of it can be executed, with POOL_NX_ALLOCATION or without. A size of 0 gives the
+ * smallest block. NULL when memory is out, or STATUS_INSUFFICIENT_RESOURCES raised with
+ * POOL_RAISE_IF_ALLOCATION_FAILURE. IRQL <= DISPATCH_LEVEL. (WDK page of the name)
  */
 PVOID ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
 {
@@ -562,10 +566,10 @@ EXPORT(ExAllocatePoolWithTag);
      POOL_FLAG_NON_PAGED | POOL_FLAG_PAGED)
 
 /*
- * ExAllocatePool2: the same, zeroed unless POOL_FLAG_UNINITIALIZED is given. As documented, an unknown flag among the lower
- * 32 makes the call fail (executable pool does not exist, so that its flag is unknown), one among the upper 32 is ignored;
- * one of the two kinds of pool must be named. A size of 0 fails. Every failure raises its status with
- * POOL_FLAG_RAISE_ON_FAILURE. (WDK page of the name)
+ * ExAllocatePool2: the same, zeroed unless POOL_FLAG_UNINITIALIZED is given. As documented, an unknown flag
+ * among the lower 32 makes the call fail (executable pool does not exist, so that its flag is unknown), one
+ * among the upper 32 is ignored; one of the two kinds of pool must be named. A size of 0 fails. Every failure
+ * raises its status with POOL_FLAG_RAISE_ON_FAILURE. (WDK page of the name)
  */
 PVOID ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag)
 {
@@ -590,9 +594,9 @@ PVOID ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag)
 EXPORT(ExAllocatePool2);
 
 /*
- * ExFreePoolWithTag: P goes back. Debug builds compare the tag with that of the allocation (release builds only for blocks
- * of whole pages); 0 means any. What was never allocated, or has been freed, is BAD_POOL_CALLER. IRQL <= DISPATCH_LEVEL.
- * (WDK page of the name)
+ * ExFreePoolWithTag: P goes back. Debug builds compare the tag with that of the allocation (release builds
+ * only for blocks of whole pages); 0 means any. What was never allocated, or has been freed, is
+ * BAD_POOL_CALLER. IRQL <= DISPATCH_LEVEL. (WDK page of the name)
  */
 VOID ExFreePoolWithTag(PVOID P, ULONG Tag)
 {

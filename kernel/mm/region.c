@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Operations on ranges of an address space: the tree of regions (regiontree.c) and the page tables are changed together,
- * under the space's lock. Whatever takes rights away flushes before it returns, and before a frame is released.
+ * Operations on ranges of an address space: the tree of regions (regiontree.c) and the page tables are
+ * changed together, under the space's lock. Whatever takes rights away flushes before it returns, and before
+ * a frame is released.
  */
 #include "kernel/mm/mi.h"
 
@@ -219,7 +220,8 @@ typedef struct _MI_CHANGE {
     BOOLEAN Downgraded; /* some entry has lost a right */
 } MI_CHANGE, *PMI_CHANGE;
 
-/* Changes the regions of [Start, End), which are made to begin and end there, up to a hole or a refusal. (Lock) */
+/* Changes the regions of [Start, End), which are made to begin and end there, up to a hole or a refusal.
+   (Lock) */
 static NTSTATUS MiChangeRegions(PMI_CHANGE Change, ULONG_PTR Start, ULONG_PTR End)
 {
     PMI_REGION_TREE Regions = &Change->Space->Regions;
@@ -364,8 +366,8 @@ static void MiMovePages(MI_MOVE *Move, ULONG_PTR Old, ULONG_PTR End)
     }
 }
 
-/* Region, a copy of the old one's attributes, goes to its place with the old range's pages. The old range is made to begin and end
-   where regions do, so that taking it away cannot fail. (Lock) */
+/* Region, a copy of the old one's attributes, goes to its place with the old range's pages. The old range is
+   made to begin and end where regions do, so that taking it away cannot fail. (Lock) */
 static NTSTATUS MiMoveTo(PMM_ADDRESS_SPACE Space, PMI_REGION Region, ULONG_PTR Old, SIZE_T OldSize, BOOLEAN Keep)
 {
     SIZE_T Size = OldSize < Region->End - Region->Start ? OldSize : Region->End - Region->Start;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tree of regions: search, holes, split, merge. A region's start may move inside the tree as long as it passes no other
- * region: the order stays what it was.
+ * The tree of regions: search, holes, split, merge. A region's start may move inside the tree as long as it
+ * passes no other region: the order stays what it was.
  */
 #include "kernel/mm/regiontree.h"
 
@@ -105,8 +105,8 @@ static inline ULONG_PTR MiMax(ULONG_PTR A, ULONG_PTR B)
     return A > B ? A : B;
 }
 
-/* Looks in [Low, High), in which no region lies but those of the subtree, from the wanted end on. What cannot hold it is passed
-   over as a whole, so that little more than one way down is gone. */
+/* Looks in [Low, High), in which no region lies but those of the subtree, from the wanted end on. What cannot
+   hold it is passed over as a whole, so that little more than one way down is gone. */
 static BOOLEAN MiFindHoleBelow(const RTL_AVL_NODE *Node, SIZE_T Size, ULONG_PTR Low, ULONG_PTR High, BOOLEAN TopDown,
                                ULONG_PTR *Base)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The regions of one address space, or the ranges of a window of kernel addresses, as an ordered tree of disjoint,
- * page-aligned ranges: pure bookkeeping, which knows of no page tables, so that it runs on the host as well
- * (tests/host/mm_region.c). The owner of the tree holds its lock.
+ * The regions of one address space, or the ranges of a window of kernel addresses, as an ordered tree of
+ * disjoint, page-aligned ranges: pure bookkeeping, which knows of no page tables, so that it runs on the host
+ * as well (tests/host/mm_region.c). The owner of the tree holds its lock.
  */
 #ifndef PRIMER_MM_REGIONTREE_H
 #define PRIMER_MM_REGIONTREE_H
@@ -65,18 +65,20 @@ BOOLEAN MiRangeIsFree(const MI_REGION_TREE *Regions, ULONG_PTR Start, ULONG_PTR 
 BOOLEAN MiFindHole(const MI_REGION_TREE *Regions, SIZE_T Size, ULONG_PTR Low, ULONG_PTR High, BOOLEAN TopDown,
                    ULONG_PTR *Base);
 
-/* Takes the region, whose range is free, into the tree; an equal neighbour may have swallowed it on return. */
+/* Takes the region, whose range is free, into the tree; an equal neighbour may have swallowed it on
+   return. */
 void MiInsertRegion(PMI_REGION_TREE Regions, PMI_REGION Region);
 /* Takes it off and frees it. */
 void MiRemoveRegion(PMI_REGION_TREE Regions, PMI_REGION Region);
-/* Makes Address a boundary where it lies inside a region. STATUS_NO_MEMORY (or the limit is reached), STATUS_CONFLICTING_ADDRESSES
-   (in what a stack has not committed): nothing has changed. */
+/* Makes Address a boundary where it lies inside a region. STATUS_NO_MEMORY (or the limit is reached),
+   STATUS_CONFLICTING_ADDRESSES (in what a stack has not committed): nothing has changed. */
 NTSTATUS MiSplitRegion(PMI_REGION_TREE Regions, ULONG_PTR Address);
 /* No region overlaps [Start, End) any more. Errors as above. */
 NTSTATUS MiCarveRange(PMI_REGION_TREE Regions, ULONG_PTR Start, ULONG_PTR End);
 /* Merges equal neighbours whose common boundary lies in [Start, End]. */
 void MiMergeRange(PMI_REGION_TREE Regions, ULONG_PTR Start, ULONG_PTR End);
-/* To, an empty tree of Space's, becomes like From. FALSE: out of memory; what is there is good for MiFreeTree alone. */
+/* To, an empty tree of Space's, becomes like From. FALSE: out of memory; what is there is good for MiFreeTree
+   alone. */
 BOOLEAN MiCopyTree(const MI_REGION_TREE *From, PMI_REGION_TREE To, struct _MM_ADDRESS_SPACE *Space);
 /* Frees all regions; the tree is not to be used any more. */
 void MiFreeTree(PMI_REGION_TREE Regions);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sections. Frames of a section's own stand in a tree by page number; pages of a data section that lie whole and aligned in
- * pinned memory are used in place. They enter the tree, as copies, when they are written or mapped shared; whoever has
- * mapped them private before goes on seeing what they were.
+ * Sections. Frames of a section's own stand in a tree by page number; pages of a data section that lie whole
+ * and aligned in pinned memory are used in place. They enter the tree, as copies, when they are written or
+ * mapped shared; whoever has mapped them private before goes on seeing what they were.
  *
- * Every entry of a page table that shows a section's frame has a reference to it, and so has the section. Shrinking drops
- * the section's, and then visits the spaces that map it; who faults meanwhile sees the new size.
+ * Every entry of a page table that shows a section's frame has a reference to it, and so has the section.
+ * Shrinking drops the section's, and then visits the spaces that map it; who faults meanwhile sees the new
+ * size.
  *
- * Lock: Section->Lock, inside the lock of an address space. Shrinking needs spaces' locks and therefore drops its own first.
+ * Lock: Section->Lock, inside the lock of an address space. Shrinking needs spaces' locks and therefore drops
+ * its own first.
  */
 #include "kernel/mm/mi.h"
 
@@ -177,8 +179,8 @@ void MiDetachSection(PMI_REGION Region)
 
 /* ---- Pages ---- */
 
-/* The frame in which page Index of a data section lies already; 0 when it has to be copied. The lock is held, or the
-   section constant. */
+/* The frame in which page Index of a data section lies already; 0 when it has to be copied. The lock is held,
+   or the section constant. */
 static ULONG64 MiFrameInPlace(const MM_SECTION *Section, ULONG64 Index)
 {
     const UCHAR *Data = Section->Data + Index * PAGE_SIZE;
@@ -189,7 +191,8 @@ static ULONG64 MiFrameInPlace(const MM_SECTION *Section, ULONG64 Index)
     return MiPageIsPinned(Physical) ? Physical : 0;
 }
 
-/* The frame that stands for page Index now: its own, or the one in place; 0: there is neither. The lock is held. */
+/* The frame that stands for page Index now: its own, or the one in place; 0: there is neither. The lock is
+   held. */
 static ULONG64 MiCurrentFrame(PMM_SECTION Section, ULONG64 Index, BOOLEAN InPlace)
 {
     PMI_SECTION_PAGE Page = MiSectionPageOf(RtlAvlFind(&Section->Pages, &Index, MiCompareIndex));
@@ -230,8 +233,8 @@ BOOLEAN MiSectionHasPage(PMM_SECTION Section, ULONG64 Index)
 
 /* ---- Size ---- */
 
-/* What lies behind the end in the last page, where those who map it may have written, is nobody's when the section grows. The lock
-   is held. */
+/* What lies behind the end in the last page, where those who map it may have written, is nobody's when the
+   section grows. The lock is held. */
 static void MiZeroTail(PMM_SECTION Section)
 {
     ULONG Offset = BYTE_OFFSET(Section->Size);
@@ -241,7 +244,8 @@ static void MiZeroTail(PMM_SECTION Section)
     }
 }
 
-/* A space that maps the section and has not been visited since Epoch, referenced; NULL when there is none left. */
+/* A space that maps the section and has not been visited since Epoch, referenced; NULL when there is none
+   left. */
 static PMM_ADDRESS_SPACE MiNextMappingSpace(PMM_SECTION Section, ULONG64 Epoch)
 {
     PMM_ADDRESS_SPACE Space = NULL;
@@ -249,7 +253,8 @@ static PMM_ADDRESS_SPACE MiNextMappingSpace(PMM_SECTION Section, ULONG64 Epoch)
     KeLockExclusive(&Section->Lock);
     for (PLIST_ENTRY Entry = Section->Regions.Flink; Entry != &Section->Regions; Entry = Entry->Flink) {
         PMI_REGION Region = CONTAINING_RECORD(Entry, MI_REGION, SectionLink);
-        /* A space that is going away takes its pages along; it cannot be gone while its region stands in this list. */
+        /* A space that is going away takes its pages along; it cannot be gone while its region stands in this
+           list. */
         if (Region->SectionEpoch < Epoch && MiTryReferenceSpace(Region->Space)) {
             Space = Region->Space;
             break;
@@ -259,7 +264,8 @@ static PMM_ADDRESS_SPACE MiNextMappingSpace(PMM_SECTION Section, ULONG64 Epoch)
     return Space;
 }
 
-/* Every region of the space in the section's list has been told of the shrinking. The space's lock is held. */
+/* Every region of the space in the section's list has been told of the shrinking. The space's lock is
+   held. */
 static void MiMarkVisited(PMM_SECTION Section, const MM_ADDRESS_SPACE *Space, ULONG64 Epoch)
 {
     KeLockExclusive(&Section->Lock);

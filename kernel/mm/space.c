@@ -97,8 +97,8 @@ static void MiSharePage(MI_CLONE *State, uintptr_t Virtual, ARCH_PAGE_ENTRY *Ent
 }
 
 /*
- * Pages of shared mappings are left out, and frames that lie in place in an archive: the clone finds them again through the
- * section, should it need them, and a program that a clone executes next needs few.
+ * Pages of shared mappings are left out, and frames that lie in place in an archive: the clone finds them
+ * again through the section, should it need them, and a program that a clone executes next needs few.
  */
 static void MiCloneVisit(void *Context, uintptr_t Virtual, ARCH_PAGE_ENTRY *Entry, uint64_t Physical, ULONG Flags)
 {
@@ -158,7 +158,8 @@ NTSTATUS MmCloneAddressSpace(PMM_ADDRESS_SPACE Source, PMM_ADDRESS_SPACE *Clone)
 
 /* ---- Access from outside ---- */
 
-/* Copies within one page, under the space's lock: so no clone can make the page common while it is written to. */
+/* Copies within one page, under the space's lock: so no clone can make the page common while it is written
+   to. */
 static NTSTATUS MiAccessPage(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, void *Buffer, SIZE_T Size,
                              ULONG Access, BOOLEAN Force)
 {
@@ -213,9 +214,9 @@ NTSTATUS MmWriteAddressSpace(PMM_ADDRESS_SPACE Space, ULONG_PTR Address, const v
 /* ---- The documented routine ---- */
 
 /*
- * MmIsAddressValid: a read at VirtualAddress would not fault now, in the address space that is loaded. (User tables of the
- * own process only grow while it lives, so that they may be looked at without its lock.) IRQL <= DISPATCH_LEVEL.
- * (WDK page of the name)
+ * MmIsAddressValid: a read at VirtualAddress would not fault now, in the address space that is loaded. (User
+ * tables of the own process only grow while it lives, so that they may be looked at without its lock.) IRQL
+ * <= DISPATCH_LEVEL. (WDK page of the name)
  */
 BOOLEAN MmIsAddressValid(PVOID VirtualAddress)
 {

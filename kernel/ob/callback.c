@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Callback objects: a name under which drivers register routines, and under which one of them has all of these called.
+ * Callback objects: a name under which drivers register routines, and under which one of them has all of
+ * these called.
  *
- * ObpCallbackLock (KlcExecutive) guards the registrations with all objects, which stand in one list: there are few of them, and
- * who unloads a module looks through all. The lock is not held while a routine is called: a call stands in the list of its
- * registration, and the registration stays in the list of all as long as a call does.
+ * ObpCallbackLock (KlcExecutive) guards the registrations with all objects, which stand in one list: there
+ * are few of them, and who unloads a module looks through all. The lock is not held while a routine is
+ * called: a call stands in the list of its registration, and the registration stays in the list of all as
+ * long as a call does.
  */
 #include "kernel/ob/obp.h"
 #include "kernel/rtl/rtl.h"
@@ -57,11 +59,11 @@ static NTSTATUS ObpMakeCallback(const EX_OBJECT_ATTRIBUTES *Attributes, BOOLEAN 
 }
 
 /*
- * Opens the callback object that ObjectAttributes names, \Callback\Something, or with Create makes it if there is none;
- * AllowMultipleCallbacks means something for a new one only. The caller gets a reference (ObDereferenceObject). Without
- * OBJ_PERMANENT the name goes with the last reference. STATUS_UNSUCCESSFUL without a name; the statuses of paths
- * (STATUS_OBJECT_NAME_NOT_FOUND, STATUS_OBJECT_PATH_NOT_FOUND ...); STATUS_OBJECT_TYPE_MISMATCH;
- * STATUS_INSUFFICIENT_RESOURCES. <= APC_LEVEL. (WDK page of the name)
+ * Opens the callback object that ObjectAttributes names, \Callback\Something, or with Create makes it if
+ * there is none; AllowMultipleCallbacks means something for a new one only. The caller gets a reference
+ * (ObDereferenceObject). Without OBJ_PERMANENT the name goes with the last reference. STATUS_UNSUCCESSFUL
+ * without a name; the statuses of paths (STATUS_OBJECT_NAME_NOT_FOUND, STATUS_OBJECT_PATH_NOT_FOUND ...);
+ * STATUS_OBJECT_TYPE_MISMATCH; STATUS_INSUFFICIENT_RESOURCES. <= APC_LEVEL. (WDK page of the name)
  */
 NTSTATUS ExCreateCallback(PCALLBACK_OBJECT *CallbackObject, POBJECT_ATTRIBUTES ObjectAttributes, BOOLEAN Create,
                           BOOLEAN AllowMultipleCallbacks)
@@ -92,8 +94,8 @@ static bool ObpHasRegistration(PCALLBACK_OBJECT Object)
     return false;
 }
 
-/* Adds a routine behind those that are registered. Returns what ExUnregisterCallback needs, or NULL: the object takes
-   one routine only, and has it; or memory is out. <= APC_LEVEL. (WDK page of the name) */
+/* Adds a routine behind those that are registered. Returns what ExUnregisterCallback needs, or NULL: the
+   object takes one routine only, and has it; or memory is out. <= APC_LEVEL. (WDK page of the name) */
 PVOID ExRegisterCallback(PCALLBACK_OBJECT CallbackObject, PCALLBACK_FUNCTION CallbackFunction, PVOID CallbackContext)
 {
     POBP_REGISTRATION New = ExAllocatePool2(POOL_FLAG_NON_PAGED, sizeof(*New), OBP_CALLBACK_TAG);
@@ -138,8 +140,8 @@ static void ObpRemoveCall(POBP_REGISTRATION Registration, POBP_CALLBACK_CALL Cal
     *Link = Call->Next;
 }
 
-/* Calls a registered routine. The list is locked before and after, and not meanwhile. Returns the next registration's
-   link. A registration that was left for this call to free goes into the list Gone. */
+/* Calls a registered routine. The list is locked before and after, and not meanwhile. Returns the next
+   registration's link. A registration that was left for this call to free goes into the list Gone. */
 static PLIST_ENTRY ObpCallRegistration(POBP_REGISTRATION Registration, PVOID Argument1, PVOID Argument2, KIRQL *Irql,
                                        PLIST_ENTRY Gone)
 {
@@ -161,8 +163,8 @@ static PLIST_ENTRY ObpCallRegistration(POBP_REGISTRATION Registration, PVOID Arg
     return Next;
 }
 
-/* Calls all registered routines, in the order of registration, at the caller's level. The objects that the system
-   makes are the system's to notify. <= DISPATCH_LEVEL. (WDK page of the name) */
+/* Calls all registered routines, in the order of registration, at the caller's level. The objects that the
+   system makes are the system's to notify. <= DISPATCH_LEVEL. (WDK page of the name) */
 VOID ExNotifyCallback(PVOID CallbackObject, PVOID Argument1, PVOID Argument2)
 {
     LIST_ENTRY Gone;
@@ -195,9 +197,9 @@ static bool ObpOthersCall(POBP_REGISTRATION Registration)
 }
 
 /*
- * The routine is not called any more. Returns when no call of it is in progress but the caller's own: a routine may
- * unregister itself from inside its call, which then goes on to its end. Each registration is unregistered once.
- * <= APC_LEVEL; may block. (WDK page of the name)
+ * The routine is not called any more. Returns when no call of it is in progress but the caller's own: a
+ * routine may unregister itself from inside its call, which then goes on to its end. Each registration is
+ * unregistered once. <= APC_LEVEL; may block. (WDK page of the name)
  */
 VOID ExUnregisterCallback(PVOID CallbackRegistration)
 {
@@ -262,8 +264,8 @@ static void ObpMakeSystemCallback(PCWSTR Text)
     ObDereferenceObject(Object);
 }
 
-/* The objects that the documentation names. Nothing notifies them yet: processors come before drivers do, and nobody can
-   set the time. */
+/* The objects that the documentation names. Nothing notifies them yet: processors come before drivers do, and
+   nobody can set the time. */
 void ObpInitializeCallbacks(void)
 {
     if (!NT_SUCCESS(ObCreateType(&ObpCallbackRoutines, &ObpCallbackType))) {

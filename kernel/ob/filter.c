@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Object callbacks: drivers are asked before a handle to a process or thread is made or duplicated, and may take rights away,
- * and told afterwards.
+ * Object callbacks: drivers are asked before a handle to a process or thread is made or duplicated, and may
+ * take rights away, and told afterwards.
  *
- * ObpFilterLock, a push lock, guards the list of registrations, highest altitude first. It is not held while a routine runs: who makes a
- * handle first collects the registrations that are concerned, with the run-down of each acquired, and gives that back when the
- * last routine has returned. The deregistration takes a registration off the list, and waits for its run-down.
+ * ObpFilterLock, a push lock, guards the list of registrations, highest altitude first. It is not held while
+ * a routine runs: who makes a handle first collects the registrations that are concerned, with the run-down
+ * of each acquired, and gives that back when the last routine has returned. The deregistration takes a
+ * registration off the list, and waits for its run-down.
  */
 #include "kernel/ob/obp.h"
 #include "kernel/rtl/rtl.h"
@@ -119,10 +120,11 @@ static NTSTATUS ObpInsertFilter(POBP_FILTER Filter)
 }
 
 /*
- * Registers routines to be called before (highest altitude first) and after (lowest first) handles to processes and threads are made
- * or duplicated. *RegistrationHandle is for ObUnRegisterCallbacks. STATUS_INVALID_PARAMETER (another version, no operation, a
- * type without callbacks, no routine), STATUS_FLT_INSTANCE_ALTITUDE_COLLISION, STATUS_INSUFFICIENT_RESOURCES. Differs: there are
- * no signatures, so none is asked for; at most 16 registrations. <= APC_LEVEL; may block. (WDK page of the name)
+ * Registers routines to be called before (highest altitude first) and after (lowest first) handles to
+ * processes and threads are made or duplicated. *RegistrationHandle is for ObUnRegisterCallbacks.
+ * STATUS_INVALID_PARAMETER (another version, no operation, a type without callbacks, no routine),
+ * STATUS_FLT_INSTANCE_ALTITUDE_COLLISION, STATUS_INSUFFICIENT_RESOURCES. Differs: there are no signatures, so
+ * none is asked for; at most 16 registrations. <= APC_LEVEL; may block. (WDK page of the name)
  */
 NTSTATUS ObRegisterCallbacks(POB_CALLBACK_REGISTRATION CallbackRegistration, PVOID *RegistrationHandle)
 {
@@ -153,8 +155,8 @@ NTSTATUS ObRegisterCallbacks(POB_CALLBACK_REGISTRATION CallbackRegistration, PVO
 }
 EXPORT(ObRegisterCallbacks);
 
-/* Returns when none of the registration's routines runs, and none will; not to be called by one of them. <= APC_LEVEL; may block.
-   (WDK page of the name) */
+/* Returns when none of the registration's routines runs, and none will; not to be called by one of them. <=
+   APC_LEVEL; may block. (WDK page of the name) */
 VOID ObUnRegisterCallbacks(PVOID RegistrationHandle)
 {
     POBP_FILTER Filter = RegistrationHandle;

@@ -58,8 +58,8 @@ ACCESS_MASK ObMapAccess(POBJECT_TYPE Type, ACCESS_MASK Access)
 
 /* ---- Opening ---- */
 
-/* Guards who owns an exclusive object: taken by those who open handles to it, not by those who close them, for a table may only
-   cease to be the owner meanwhile. */
+/* Guards who owns an exclusive object: taken by those who open handles to it, not by those who close them,
+   for a table may only cease to be the owner meanwhile. */
 static KLOCK ObpOwnerLock = KLOCK_INITIALIZER(KlcExecutive);
 
 static NTSTATUS ObpCountExclusive(POBJECT_HEADER Header, PHANDLE_TABLE Table)
@@ -236,8 +236,8 @@ static NTSTATUS ObpReferencePseudo(PVOID Object, POBJECT_TYPE Type, PVOID *Resul
     return STATUS_SUCCESS;
 }
 
-/* May who has a handle with these rights ask for that? Generic rights, and those that the type does not have, are looked at only
-   when the answer is not yes at once. */
+/* May who has a handle with these rights ask for that? Generic rights, and those that the type does not have,
+   are looked at only when the answer is not yes at once. */
 static inline bool ObpGrants(PVOID Object, ACCESS_MASK Granted, ACCESS_MASK Access)
 {
     return (Access & ~Granted) == 0 || (ObMapAccess(ObpType(Object), Access) & ~Granted) == 0;
@@ -304,8 +304,8 @@ NTSTATUS ObReferenceObjectByHandle(HANDLE Handle, ACCESS_MASK DesiredAccess, POB
     PHANDLE_TABLE Table = ObCurrentHandleTable();
     PVOID Found;
 
-    /* The usual case, straight through: nothing is written but the entry and the object's count. All else, errors, generic rights,
-       kernel and pseudo handles, an entry that is locked, begins anew below. */
+    /* The usual case, straight through: nothing is written but the entry and the object's count. All else,
+       errors, generic rights, kernel and pseudo handles, an entry that is locked, begins anew below. */
     if (ObpIsBelowLimit(Table, (ULONG64)Handle)) {
         PHANDLE_ENTRY Entry = ObpKnownEntry(Table, (ULONG64)Handle);
         KdPoint(PrimerPointEntryFound, ArchCurrentThread());
@@ -368,7 +368,8 @@ NTSTATUS ObCreateHandleTable(PHANDLE_TABLE *Table)
     return ObpCreateTable(0, Table);
 }
 
-/* Whoever fills a reserved entry meanwhile looks at Ended behind it (ObpFillHandle), as this looks at the entries behind Ended. */
+/* Whoever fills a reserved entry meanwhile looks at Ended behind it (ObpFillHandle), as this looks at the
+   entries behind Ended. */
 void ObEndHandleTable(PHANDLE_TABLE Table)
 {
     PVOID Object;
@@ -388,8 +389,8 @@ void ObDestroyHandleTable(PHANDLE_TABLE Table)
     ObpFreeTable(Table);
 }
 
-/* An entry that is closed meanwhile is not copied; one that is opened meanwhile may be. Nor is one of an exclusive object, whose
-   handles are all in one table. */
+/* An entry that is closed meanwhile is not copied; one that is opened meanwhile may be. Nor is one of an
+   exclusive object, whose handles are all in one table. */
 NTSTATUS ObDuplicateHandles(PHANDLE_TABLE Source, PHANDLE_TABLE Target)
 {
     NTSTATUS Status = STATUS_SUCCESS;

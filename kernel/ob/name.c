@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The name space: directories of named objects, symbolic links from one path to another, and the walk along a path.
+ * The name space: directories of named objects, symbolic links from one path to another, and the walk along a
+ * path.
  *
  *      \  --->  Device  --->  Echo        a device: what follows in the path is for its parse routine
  *               ??      --->  E:          a symbolic link to \Device\Echo
  *               BaseNamedObjects ---> ...
  *
- * One push lock, ObpNameLock, for all names: shared to walk, exclusive to change. It is the innermost of the blocking locks but
- * for a handle table's. Nothing is dereferenced while it is held, because that may delete an object, and with it a name.
- * What is found is referenced before the lock goes, and a handle to it is counted then, too: who closes the last handle takes
- * the name out only if it still finds none with the lock held. So a name that was found with a handle stays as long as
- * that handle.
+ * One push lock, ObpNameLock, for all names: shared to walk, exclusive to change. It is the innermost of the
+ * blocking locks but for a handle table's. Nothing is dereferenced while it is held, because that may delete
+ * an object, and with it a name. What is found is referenced before the lock goes, and a handle to it is
+ * counted then, too: who closes the last handle takes the name out only if it still finds none with the lock
+ * held. So a name that was found with a handle stays as long as that handle.
  */
 #include "kernel/ob/obp.h"
 #include "sync/pushlock.h"
@@ -35,7 +36,8 @@ static ULONG ObpHashName(PCUNICODE_STRING Name)
     return Hash % OBP_BUCKETS;
 }
 
-/* NULL: there is none. An object that is about to be deleted has none any more; it only has not come to take it out yet. */
+/* NULL: there is none. An object that is about to be deleted has none any more; it only has not come to take
+   it out yet. */
 static POBP_NAME ObpFindName(POBP_DIRECTORY Directory, PCUNICODE_STRING Text, BOOLEAN CaseInsensitive)
 {
     POBP_NAME Name = Directory->Bucket[ObpHashName(Text)];
@@ -71,7 +73,8 @@ NTSTATUS ObpAddName(POBP_DIRECTORY Directory, PCUNICODE_STRING Text, PVOID Objec
     return STATUS_SUCCESS;
 }
 
-/* Returns the directory, whose reference is now the caller's; NULL: it was out already. Name lock held exclusively. */
+/* Returns the directory, whose reference is now the caller's; NULL: it was out already. Name lock held
+   exclusively. */
 static POBP_DIRECTORY ObpUnlinkName(POBP_NAME Name)
 {
     POBP_DIRECTORY Directory = Name->Directory;
@@ -223,8 +226,9 @@ static NTSTATUS ObpArrive(POBP_WALK Walk)
     return Walk->Rest.Length != 0 ? STATUS_SUCCESS : STATUS_OBJECT_NAME_INVALID;
 }
 
-/* Goes as far as the path leads in the name space. Success: Object is there, with Rest for its parse routine, if it has one.
-   STATUS_OBJECT_NAME_NOT_FOUND: Object is the directory where Component is missing. Name lock held. */
+/* Goes as far as the path leads in the name space. Success: Object is there, with Rest for its parse routine,
+   if it has one. STATUS_OBJECT_NAME_NOT_FOUND: Object is the directory where Component is missing. Name lock
+   held. */
 static NTSTATUS ObpWalk(POBP_WALK Walk)
 {
     NTSTATUS Status = STATUS_SUCCESS;
@@ -294,8 +298,8 @@ static NTSTATUS ObpAdmit(PVOID Object, POBJECT_TYPE Type, ULONG Attributes, PHAN
     return ObpCountHandle(Object, Table);
 }
 
-/* Takes what the walk has come to, under the name lock: with a reference, and the handle counted, unless its parse
-   routine is still to be asked. */
+/* Takes what the walk has come to, under the name lock: with a reference, and the handle counted, unless its
+   parse routine is still to be asked. */
 static NTSTATUS ObpTakeFound(const OBP_WALK *Walk, POBJECT_TYPE Type, PHANDLE_TABLE Table, PVOID *Found)
 {
     if (!ObReferenceObjectSafe(Walk->Object)) {
@@ -305,7 +309,8 @@ static NTSTATUS ObpTakeFound(const OBP_WALK *Walk, POBJECT_TYPE Type, PHANDLE_TA
     return ObpType(*Found)->Routines.Parse != NULL ? STATUS_SUCCESS : ObpAdmit(*Found, Type, Walk->Attributes, Table);
 }
 
-/* Lets the object that was found take the rest of the path; what it gives takes its place, and its reference. */
+/* Lets the object that was found take the rest of the path; what it gives takes its place, and its
+   reference. */
 static NTSTATUS ObpParse(const OB_PARSE *Parse, PHANDLE_TABLE Table, PVOID *Found)
 {
     PVOID Object = *Found, Result = NULL;
@@ -373,9 +378,9 @@ NTSTATUS ObOpenObjectByName(const EX_OBJECT_ATTRIBUTES *Attributes, POBJECT_TYPE
 }
 
 /*
- * The object of an absolute name, with a reference for the caller. ObjectType NULL: any; else STATUS_OBJECT_TYPE_MISMATCH.
- * ParseContext is for a parse routine on the path. The other statuses are those of paths (kernel/ob/ob.h). PASSIVE; may block.
- * (no WDK page: as driver source declares it)
+ * The object of an absolute name, with a reference for the caller. ObjectType NULL: any; else
+ * STATUS_OBJECT_TYPE_MISMATCH. ParseContext is for a parse routine on the path. The other statuses are those
+ * of paths (kernel/ob/ob.h). PASSIVE; may block. (no WDK page: as driver source declares it)
  */
 NTSTATUS ObReferenceObjectByName(PUNICODE_STRING ObjectName, ULONG Attributes, PVOID AccessState, ACCESS_MASK DesiredAccess,
                                  POBJECT_TYPE ObjectType, KPROCESSOR_MODE AccessMode, PVOID ParseContext, PVOID *Object)
@@ -442,7 +447,8 @@ static NTSTATUS ObpTryEnter(PVOID New, const EX_OBJECT_ATTRIBUTES *Attributes, K
     return Status;
 }
 
-/* Names New, whose reference becomes the one to *Object, and the handle's if there is a Table. Goes on failure. */
+/* Names New, whose reference becomes the one to *Object, and the handle's if there is a Table. Goes on
+   failure. */
 static NTSTATUS ObpEnter(PVOID New, const EX_OBJECT_ATTRIBUTES *Attributes, KPROCESSOR_MODE Mode, PHANDLE_TABLE Table,
                          PVOID *Object)
 {
@@ -496,8 +502,8 @@ NTSTATUS ObInsertObject(PVOID Object, const EX_OBJECT_ATTRIBUTES *Attributes, AC
 }
 
 /*
- * The object is not permanent any more: its name goes with its last handle, or now when it has none. Nothing happens to an
- * object that has no name. PASSIVE; may block. (WDK page of ZwMakeTemporaryObject)
+ * The object is not permanent any more: its name goes with its last handle, or now when it has none. Nothing
+ * happens to an object that has no name. PASSIVE; may block. (WDK page of ZwMakeTemporaryObject)
  */
 VOID ObMakeTemporaryObject(PVOID Object)
 {
@@ -508,8 +514,8 @@ EXPORT(ObMakeTemporaryObject);
 
 /* ---- The name of an object ---- */
 
-/* Writes the path before End, and returns its length in bytes, 0 when it does not lead to the root: a directory that has lost its
-   name may still hold some. End NULL: the length alone. Name lock held. */
+/* Writes the path before End, and returns its length in bytes, 0 when it does not lead to the root: a
+   directory that has lost its name may still hold some. End NULL: the length alone. Name lock held. */
 static ULONG ObpWritePath(PVOID Object, PWCHAR End)
 {
     ULONG Length = 0;
@@ -563,9 +569,10 @@ NTSTATUS ObCopyName(PVOID Object, PUNICODE_STRING Name)
 }
 
 /*
- * The full name of an object, and its characters behind the structure, with a NUL; an empty string for one that has no name. Length
- * is the buffer's size in bytes; *ReturnLength gets what is needed. STATUS_INFO_LENGTH_MISMATCH: the buffer is too small;
- * STATUS_INSUFFICIENT_RESOURCES. PASSIVE; may block. (WDK page of the name)
+ * The full name of an object, and its characters behind the structure, with a NUL; an empty string for one
+ * that has no name. Length is the buffer's size in bytes; *ReturnLength gets what is needed.
+ * STATUS_INFO_LENGTH_MISMATCH: the buffer is too small; STATUS_INSUFFICIENT_RESOURCES. PASSIVE; may block.
+ * (WDK page of the name)
  */
 NTSTATUS ObQueryNameString(PVOID Object, POBJECT_NAME_INFORMATION ObjectNameInfo, ULONG Length, PULONG ReturnLength)
 {

@@ -74,11 +74,11 @@ typedef struct _OBP_LINK {
 } OBP_LINK, *POBP_LINK;
 
 extern EX_PUSH_LOCK ObpNameLock;
-/* A new name of one component in a directory, for an object that has none. Its name lock is held exclusively. Holds: the name gets a
-   reference of its own. STATUS_INSUFFICIENT_RESOURCES. */
+/* A new name of one component in a directory, for an object that has none. Its name lock is held exclusively.
+   Holds: the name gets a reference of its own. STATUS_INSUFFICIENT_RESOURCES. */
 NTSTATUS ObpAddName(POBP_DIRECTORY Directory, PCUNICODE_STRING Text, PVOID Object, BOOLEAN Holds);
-/* Takes the object's name out of its directory if no handle is left and it is not permanent (MakeTemporary: not any more). The
-   caller has a reference. PASSIVE. */
+/* Takes the object's name out of its directory if no handle is left and it is not permanent (MakeTemporary:
+   not any more). The caller has a reference. PASSIVE. */
 void ObpRetireName(PVOID Object, BOOLEAN MakeTemporary);
 /* At the object's deletion. */
 void ObpFreeName(POBJECT_HEADER Header);
@@ -86,8 +86,8 @@ void ObpInitializeNames(void);
 /* Gives a type its name in \ObjectTypes, if that is there already. */
 NTSTATUS ObpNameType(POBJECT_TYPE Type);
 
-/* One handle more, in the table; the caller has a reference, which becomes the handle's. STATUS_ACCESS_DENIED: the object is exclusive,
-   and another table has its handles. <= DISPATCH. */
+/* One handle more, in the table; the caller has a reference, which becomes the handle's.
+   STATUS_ACCESS_DENIED: the object is exclusive, and another table has its handles. <= DISPATCH. */
 NTSTATUS ObpCountHandle(PVOID Object, PHANDLE_TABLE Table);
 /* Takes back a handle, the reference included: after a handle was closed, or could not be made. */
 void ObpDropHandle(PVOID Object);
@@ -114,7 +114,8 @@ typedef struct _OBP_FILTERING {
 } OBP_FILTERING;
 
 extern volatile ULONG ObpFilterCount; /* read without a lock by those who make handles: usually there is none */
-/* Calls the routines before; returns the rights that they leave. ObpFilterAfter must follow, with what came of it. PASSIVE, no lock. */
+/* Calls the routines before; returns the rights that they leave. ObpFilterAfter must follow, with what came
+   of it. PASSIVE, no lock. */
 ACCESS_MASK ObpFilterBefore(OBP_FILTERING *Filtering, PVOID Object, ACCESS_MASK Access);
 void ObpFilterAfter(OBP_FILTERING *Filtering, PVOID Object, NTSTATUS Status, ACCESS_MASK Granted);
 /* ObFindLeftover's share. */
@@ -177,7 +178,8 @@ static inline bool ObpIsBelowLimit(PHANDLE_TABLE Table, ULONG64 Value)
     return Value < __atomic_load_n(&Table->Limit, __ATOMIC_ACQUIRE);
 }
 
-/* The entry of a value below the limit: the levels were written before Limit, and only change with it. That of 0 is always free. */
+/* The entry of a value below the limit: the levels were written before Limit, and only change with it. That
+   of 0 is always free. */
 static inline PHANDLE_ENTRY ObpKnownEntry(PHANDLE_TABLE Table, ULONG64 Value)
 {
     PHANDLE_MIDDLE Middle = Table->Middle[Value / (4 * OBP_LEAF_ENTRIES * OBP_MIDDLE_ENTRIES)];
@@ -202,7 +204,8 @@ static inline bool ObpTryLockEntry(PHANDLE_ENTRY Entry, PVOID *Object)
     return false;
 }
 
-/* The object, its entry locked; NULL and no lock when it is free. *Irql: to go back to when it is unlocked. */
+/* The object, its entry locked; NULL and no lock when it is free. *Irql: to go back to when it is
+   unlocked. */
 static inline PVOID ObpLockEntry(PHANDLE_ENTRY Entry, KIRQL *Irql)
 {
     PVOID Object;
@@ -230,8 +233,8 @@ static inline void ObpUnlockEntry(PHANDLE_ENTRY Entry, PVOID Object, KIRQL Irql)
 
 /* Puts the object into an allocated entry: from here on it can be looked up, and cleared. */
 void ObpSetEntry(PHANDLE_ENTRY Entry, PVOID Object, ULONG Access, ULONG Attributes);
-/* What an entry holds, the object with a reference for the caller. FALSE when it is free, or the object, which is of another
-   type than Type (NULL: any), or has lost its last reference. <= DISPATCH. */
+/* What an entry holds, the object with a reference for the caller. FALSE when it is free, or the object,
+   which is of another type than Type (NULL: any), or has lost its last reference. <= DISPATCH. */
 typedef struct _OBP_FOUND {
     PVOID Object;
     OBJECT_HANDLE_INFORMATION Handle;
@@ -239,14 +242,16 @@ typedef struct _OBP_FOUND {
 BOOLEAN ObpReferenceEntry(PHANDLE_ENTRY Entry, POBJECT_TYPE Type, OBP_FOUND *Found);
 /* Changes its OBJ_* flags. STATUS_INVALID_HANDLE. <= DISPATCH. */
 NTSTATUS ObpSetEntryFlags(PHANDLE_ENTRY Entry, ULONG Attributes);
-/* Takes the entry's object out, so that this caller and no other has it. STATUS_INVALID_HANDLE when it is free,
-   STATUS_HANDLE_NOT_CLOSABLE. The value is still to be freed. <= DISPATCH. */
+/* Takes the entry's object out, so that this caller and no other has it. STATUS_INVALID_HANDLE when it is
+   free, STATUS_HANDLE_NOT_CLOSABLE. The value is still to be freed. <= DISPATCH. */
 NTSTATUS ObpClearEntry(PHANDLE_ENTRY Entry, BOOLEAN EvenProtected, PVOID *Object);
-/* Makes a leaf for Value and fills its entry: for a table that nobody else knows yet, value after value upwards. */
+/* Makes a leaf for Value and fills its entry: for a table that nobody else knows yet, value after value
+   upwards. */
 NTSTATUS ObpPlaceEntry(PHANDLE_TABLE Table, ULONG Value, const OBP_FOUND *Entry);
 
-/* A handle that is to be: its place, so that nothing can fail once the object counts it. Reserve gives STATUS_PROCESS_IS_TERMINATING or
-   STATUS_INSUFFICIENT_RESOURCES; then either Cancel or, for an object that has counted the handle, Fill. */
+/* A handle that is to be: its place, so that nothing can fail once the object counts it. Reserve gives
+   STATUS_PROCESS_IS_TERMINATING or STATUS_INSUFFICIENT_RESOURCES; then either Cancel or, for an object that
+   has counted the handle, Fill. */
 typedef struct _OBP_NEW_HANDLE {
     PHANDLE_TABLE Table;
     ULONG Value;

@@ -20,7 +20,8 @@ void ObpSetEntry(PHANDLE_ENTRY Entry, PVOID Object, ULONG Access, ULONG Attribut
     __atomic_store_n(&Entry->Value, (ULONG64)Object, __ATOMIC_RELEASE);
 }
 
-/* The object's memory is there while its entry is locked, whatever its count: nobody can take it out meanwhile. */
+/* The object's memory is there while its entry is locked, whatever its count: nobody can take it out
+   meanwhile. */
 BOOLEAN ObpReferenceEntry(PHANDLE_ENTRY Entry, POBJECT_TYPE Type, OBP_FOUND *Found)
 {
     KIRQL Irql;

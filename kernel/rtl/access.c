@@ -3,7 +3,8 @@
 #include "kernel/rtl/export.h"
 #include <ntddk.h>
 
-/* Replaces the generic rights in *AccessMask by those that they mean for a type of objects. Any IRQL. (WDK page of the name) */
+/* Replaces the generic rights in *AccessMask by those that they mean for a type of objects. Any IRQL. (WDK
+   page of the name) */
 VOID RtlMapGenericMask(PACCESS_MASK AccessMask, const GENERIC_MAPPING *GenericMapping)
 {
     ACCESS_MASK Given = *AccessMask;

@@ -154,8 +154,8 @@ C_ASSERT(LDR_ELF_READ == ELF_SEGMENT_READ && LDR_ELF_WRITE == ELF_SEGMENT_WRITE 
 
 /* ---- Notes, and the rest ---- */
 
-/* What the native note says behind the version of the interface: where the program is entered for APCs and exceptions,
-   each as a distance from the place where it stands. */
+/* What the native note says behind the version of the interface: where the program is entered for APCs and
+   exceptions, each as a distance from the place where it stands. */
 static VOID LdrpReadDispatchers(const UCHAR *Descriptor, ULONG64 Address, PLDR_ELF_IMAGE Image)
 {
     LONG Distance[2];
@@ -164,8 +164,8 @@ static VOID LdrpReadDispatchers(const UCHAR *Descriptor, ULONG64 Address, PLDR_E
     Image->ExceptionDispatcher = Address + 2 * sizeof(ULONG) + (ULONG64)(LONG64)Distance[1];
 }
 
-/* The note at Offset of the Size bytes at Notes, which are in memory at Address: the native one? *Offset moves behind it;
-   false at the end. */
+/* The note at Offset of the Size bytes at Notes, which are in memory at Address: the native one? *Offset
+   moves behind it; false at the end. */
 static bool LdrpReadNote(const UCHAR *Notes, SIZE_T Size, ULONG64 Alignment, ULONG64 Address, SIZE_T *Offset,
                          PLDR_ELF_IMAGE Image)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * EXPORT(Name) offers a routine or variable of the kernel to modules. It stands beside the definition. Each has
- * a section of its own, by whose names the linker sorts the table (linker.ld).
+ * EXPORT(Name) offers a routine or variable of the kernel to modules. It stands beside the definition. Each
+ * has a section of its own, by whose names the linker sorts the table (linker.ld).
  */
 #ifndef PRIMER_EXPORT_H
 #define PRIMER_EXPORT_H

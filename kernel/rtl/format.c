@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Formatted print, as DbgPrint and the safe-string routines need it. The text goes to a sink as it is made:
- * no buffer here limits it. 16-bit text leaves as UTF-8. The rules stand at RtlFormatV in ntrtl.h; they are the
- * driver kit's, where `l` means 32 bits and `I64` 64. The format itself is 8-bit or 16-bit text.
+ * no buffer here limits it. 16-bit text leaves as UTF-8. The rules stand at RtlFormatV in ntrtl.h; they are
+ * the driver kit's, where `l` means 32 bits and `I64` 64. The format itself is 8-bit or 16-bit text.
  */
 #include "kernel/rtl/rtl.h"
 
@@ -193,8 +193,8 @@ static VOID RtlpFormatPointer(PRTLP_FORMAT Format, PRTLP_CONVERSION Conversion)
 
 /* ---- Text ---- */
 
-/* Whether c, s or Z mean 16-bit text: by its size if it has one; else C and S do in an 8-bit format, and c and s in a
-   16-bit one. */
+/* Whether c, s or Z mean 16-bit text: by its size if it has one; else C and S do in an 8-bit format, and c
+   and s in a 16-bit one. */
 static bool RtlpIsWideText(PRTLP_FORMAT Format, const RTLP_CONVERSION *Conversion)
 {
     if (Conversion->Size == SizeDefault) {

@@ -41,6 +41,6 @@ static inline SIZE_T RtlBoundedLengthW(PCWSTR String, SIZE_T Limit)
     return Length;
 }
 
-/* Where RtlAnsiStringToUnicodeString allocates. Until it is called that answers STATUS_NO_MEMORY when it would have to. Called
-   once at start-up, when pool works. */
+/* Where RtlAnsiStringToUnicodeString allocates. Until it is called that answers STATUS_NO_MEMORY when it
+   would have to. Called once at start-up, when pool works. */
 VOID RtlSetStringAllocator(PVOID (*Allocate)(SIZE_T Size), VOID (*Free)(PVOID Memory));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The routines of counted strings that the kernel uses itself; the others are drivers/lib/string.c. Lengths are bytes; a
- * length that is odd for 16-bit text counts as one less.
+ * The routines of counted strings that the kernel uses itself; the others are drivers/lib/string.c. Lengths
+ * are bytes; a length that is odd for 16-bit text counts as one less.
  */
 #include "kernel/rtl/rtl.h"
 

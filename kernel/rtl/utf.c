@@ -8,8 +8,8 @@
 
 #include "kernel/rtl/export.h"
 
-/* Which bytes lead a character of several, how many follow, and the bounds of the first of these, which rule out
-   overlong forms, surrogates and what lies beyond U+10FFFF (table 3-7 there). */
+/* Which bytes lead a character of several, how many follow, and the bounds of the first of these, which rule
+   out overlong forms, surrogates and what lies beyond U+10FFFF (table 3-7 there). */
 static const struct {
     UCHAR First, Last;
     UCHAR Following;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a program may do to a thread from outside while that runs or waits: queue an APC to it, alert it, read and change
- * its registers. No lock; the registers of a thread that runs are read by the thread itself, in a kernel APC.
+ * What a program may do to a thread from outside while that runs or waits: queue an APC to it, alert it, read
+ * and change its registers. No lock; the registers of a thread that runs are read by the thread itself, in a
+ * kernel APC.
  */
 #include "kernel/services/services.h"
 #include "ps/ps.h"
@@ -41,9 +42,10 @@ static NTSTATUS SvcQueueApc(PETHREAD Thread, PKNORMAL_ROUTINE Routine, PVOID Arg
     return STATUS_SUCCESS;
 }
 
-/* The thread calls ApcRoutine(Argument1, Argument2, Argument3) when it is alertable next. STATUS_INVALID_PARAMETER: no
-   routine; STATUS_UNSUCCESSFUL: the thread has ended; STATUS_NOT_SUPPORTED: its program takes no APCs; STATUS_NO_MEMORY;
-   handle errors (THREAD_SET_CONTEXT; STATUS_INVALID_HANDLE: a system thread). PASSIVE. (no WDK page) */
+/* The thread calls ApcRoutine(Argument1, Argument2, Argument3) when it is alertable next.
+   STATUS_INVALID_PARAMETER: no routine; STATUS_UNSUCCESSFUL: the thread has ended; STATUS_NOT_SUPPORTED: its
+   program takes no APCs; STATUS_NO_MEMORY; handle errors (THREAD_SET_CONTEXT; STATUS_INVALID_HANDLE: a system
+   thread). PASSIVE. (no WDK page) */
 NTSTATUS NtQueueApcThread(HANDLE ThreadHandle, PPS_APC_ROUTINE ApcRoutine, PVOID Argument1, PVOID Argument2,
                           PVOID Argument3)
 {
@@ -61,8 +63,8 @@ NTSTATUS NtQueueApcThread(HANDLE ThreadHandle, PPS_APC_ROUTINE ApcRoutine, PVOID
 
 /* ---- Alerts ---- */
 
-/* One alertable wait of the thread, the one that it is in or the next, ends with STATUS_ALERTED. Handle errors
-   (THREAD_ALERT). PASSIVE. (no WDK page) */
+/* One alertable wait of the thread, the one that it is in or the next, ends with STATUS_ALERTED. Handle
+   errors (THREAD_ALERT). PASSIVE. (no WDK page) */
 NTSTATUS NtAlertThread(HANDLE ThreadHandle)
 {
     PETHREAD Thread;
@@ -92,8 +94,8 @@ NTSTATUS NtAlertResumeThread(HANDLE ThreadHandle, PULONG PreviousSuspendCount)
     return Status;
 }
 
-/* STATUS_ALERTED, and the alert is taken back; else STATUS_SUCCESS, and user APCs that are queued run before the return.
-   PASSIVE. (no WDK page) */
+/* STATUS_ALERTED, and the alert is taken back; else STATUS_SUCCESS, and user APCs that are queued run before
+   the return. PASSIVE. (no WDK page) */
 NTSTATUS NtTestAlert(VOID)
 {
     return KeTestAlertThread(ExGetPreviousMode()) ? STATUS_ALERTED : STATUS_SUCCESS;
@@ -165,10 +167,10 @@ static NTSTATUS SvcContext(PETHREAD Thread, SVC_CONTEXT_CALL *Call)
     return Status == STATUS_INVALID_DEVICE_STATE ? SvcAskForContext(Thread, Call) : STATUS_THREAD_IS_TERMINATING;
 }
 
-/* The registers of a thread in user mode, the parts that ThreadContext's flags name. Of a thread that runs, they are as old
-   as any answer; of one that is in a system service, what it called it with. STATUS_THREAD_IS_TERMINATING,
-   STATUS_ACCESS_VIOLATION; handle errors (THREAD_GET_CONTEXT; STATUS_INVALID_HANDLE: a system thread). PASSIVE; waits for the
-   thread. (no WDK page) */
+/* The registers of a thread in user mode, the parts that ThreadContext's flags name. Of a thread that runs,
+   they are as old as any answer; of one that is in a system service, what it called it with.
+   STATUS_THREAD_IS_TERMINATING, STATUS_ACCESS_VIOLATION; handle errors (THREAD_GET_CONTEXT;
+   STATUS_INVALID_HANDLE: a system thread). PASSIVE; waits for the thread. (no WDK page) */
 NTSTATUS NtGetContextThread(HANDLE ThreadHandle, PCONTEXT ThreadContext)
 {
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
@@ -186,9 +188,9 @@ NTSTATUS NtGetContextThread(HANDLE ThreadHandle, PCONTEXT ThreadContext)
     return NT_SUCCESS(Status) ? ExCopyOut(ThreadContext, &Call.Context, sizeof(Call.Context), Mode) : Status;
 }
 
-/* Changes the registers likewise; segments, flags and addresses are made harmless. A thread that is in a system service goes
-   on there, and its status goes into RAX. A program's calling thread's own: does not return. Errors as NtGetContextThread
-   (THREAD_SET_CONTEXT). PASSIVE; waits for the thread. (no WDK page) */
+/* Changes the registers likewise; segments, flags and addresses are made harmless. A thread that is in a
+   system service goes on there, and its status goes into RAX. A program's calling thread's own: does not
+   return. Errors as NtGetContextThread (THREAD_SET_CONTEXT). PASSIVE; waits for the thread. (no WDK page) */
 NTSTATUS NtSetContextThread(HANDLE ThreadHandle, PCONTEXT ThreadContext)
 {
     SVC_CONTEXT_CALL Call = {.Set = TRUE};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a debugger module may ask about processors and threads while it has stopped them (KD_SERVICES): no lock, no reference.
+ * What a debugger module may ask about processors and threads while it has stopped them (KD_SERVICES): no
+ * lock, no reference.
  */
 #include "kernel/services/services.h"
 
@@ -53,8 +54,8 @@ VOID SvcDebugThread(PKTHREAD Thread, PKD_THREAD Information)
     };
 }
 
-/* A debugger has held all processors, which stand still, for so long. A thread that it held in the scheduler may have read the
-   counter before: that one is charged with the time. */
+/* A debugger has held all processors, which stand still, for so long. A thread that it held in the scheduler
+   may have read the counter before: that one is charged with the time. */
 VOID SvcDebugSkipTime(ULONG64 Cycles)
 {
     KiStartCycles += Cycles;

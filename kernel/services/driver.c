@@ -34,10 +34,10 @@ NTSTATUS NtLoadDriver(PUNICODE_STRING DriverServiceName)
 }
 
 /*
- * Waits for the processes of its subsystem providers, which get no new ones meanwhile; calls DriverUnload, waits for the
- * run-down, frees. STATUS_OBJECT_NAME_NOT_FOUND; STATUS_INVALID_DEVICE_REQUEST without DriverUnload; STATUS_DEVICE_BUSY while
- * it is starting or unloading; STATUS_CANCELLED: the caller was alerted, or is to end, while such a process ran, and the
- * module goes on as if nothing had been asked.
+ * Waits for the processes of its subsystem providers, which get no new ones meanwhile; calls DriverUnload,
+ * waits for the run-down, frees. STATUS_OBJECT_NAME_NOT_FOUND; STATUS_INVALID_DEVICE_REQUEST without
+ * DriverUnload; STATUS_DEVICE_BUSY while it is starting or unloading; STATUS_CANCELLED: the caller was
+ * alerted, or is to end, while such a process ran, and the module goes on as if nothing had been asked.
  * DriverUnload returns nothing: what it left registered is a bug check that names it
  * (DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS). PASSIVE. (WDK page of the name)
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event objects: handles and names around KEVENTs. The events' own locks are sync's affair; no other lock here.
+ * Event objects: handles and names around KEVENTs. The events' own locks are sync's affair; no other lock
+ * here.
  */
 #include "kernel/services/services.h"
 #include "kernel/rtl/export.h"
@@ -41,8 +42,9 @@ static void SvcInitializeEvent(PVOID Object, const VOID *Context)
     KeInitializeEvent(Object, New->Type, New->State);
 }
 
-/* A handle to a new event, or with OBJ_OPENIF to the one that has the name (STATUS_OBJECT_NAME_EXISTS). STATUS_INVALID_PARAMETER for
-   another type than the two; the statuses of ObInsertObject. PASSIVE. (WDK page of the name) */
+/* A handle to a new event, or with OBJ_OPENIF to the one that has the name (STATUS_OBJECT_NAME_EXISTS).
+   STATUS_INVALID_PARAMETER for another type than the two; the statuses of ObInsertObject. PASSIVE. (WDK page
+   of the name) */
 NTSTATUS NtCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                        EVENT_TYPE Type, BOOLEAN InitialState)
 {
@@ -86,8 +88,8 @@ static NTSTATUS SvcChangeEvent(HANDLE Handle, LONG (*Change)(PKEVENT), PLONG Pre
     return PreviousState != NULL ? ExCopyOut(PreviousState, &Previous, sizeof(Previous), Mode) : Status;
 }
 
-/* Signals the event, as KeSetEvent; its state before goes to *PreviousState unless that is NULL. Handle errors
-   (EVENT_MODIFY_STATE), STATUS_ACCESS_VIOLATION. PASSIVE. (WDK page of the name) */
+/* Signals the event, as KeSetEvent; its state before goes to *PreviousState unless that is NULL. Handle
+   errors (EVENT_MODIFY_STATE), STATUS_ACCESS_VIOLATION. PASSIVE. (WDK page of the name) */
 NTSTATUS NtSetEvent(HANDLE EventHandle, PLONG PreviousState)
 {
     return SvcChangeEvent(EventHandle, SvcSet, PreviousState);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User mode called back: exceptions and APCs of programs, and the stack that grows beneath them. A program's image says
- * where it is entered (EPROCESS.UserExceptionDispatcher, UserApcDispatcher: libnt's dispatcher). The registers that it
- * was interrupted with lie on its stack as a CONTEXT, and come back with NtContinue.
+ * User mode called back: exceptions and APCs of programs, and the stack that grows beneath them. A program's
+ * image says where it is entered (EPROCESS.UserExceptionDispatcher, UserApcDispatcher: libnt's dispatcher).
+ * The registers that it was interrupted with lie on its stack as a CONTEXT, and come back with NtContinue.
  *
- * An exception gets two chances: first the program's handlers; then, when these have given up (NtRaiseException with
- * FirstChance FALSE), or there is no dispatcher, or the stack has no room for the registers, the process ends with
- * the exception's status. No lock.
+ * An exception gets two chances: first the program's handlers; then, when these have given up
+ * (NtRaiseException with FirstChance FALSE), or there is no dispatcher, or the stack has no room for the
+ * registers, the process ends with the exception's status. No lock.
  */
 #include "kernel/services/services.h"
 #include "ps/ps.h"
@@ -33,9 +33,10 @@ NORETURN void SvcEnterUserFrame(void)
     ArchEnterUserMode();
 }
 
-/* Goes on with the registers of Context, the parts that its flags name: does not return. TestAlert: as by NtTestAlert, an
-   alert is taken back, or if there is none user APCs that are queued are delivered first. STATUS_ACCESS_VIOLATION; STATUS_INVALID_PARAMETER for a caller in the kernel,
-   whose frames would be lost. PASSIVE. (no WDK page) */
+/* Goes on with the registers of Context, the parts that its flags name: does not return. TestAlert: as by
+   NtTestAlert, an alert is taken back, or if there is none user APCs that are queued are delivered first.
+   STATUS_ACCESS_VIOLATION; STATUS_INVALID_PARAMETER for a caller in the kernel, whose frames would be lost.
+   PASSIVE. (no WDK page) */
 NTSTATUS NtContinue(PCONTEXT Context, BOOLEAN TestAlert)
 {
     CONTEXT Captured;
@@ -51,9 +52,9 @@ NTSTATUS NtContinue(PCONTEXT Context, BOOLEAN TestAlert)
     SvcEnterUserFrame();
 }
 
-/* Raises an exception as if the instruction that Context stands at had: the first chance is the program's handlers, the
-   second ends the process with the exception's code. Does not return. STATUS_INVALID_PARAMETER: too many parameters, or a caller in the kernel;
-   STATUS_ACCESS_VIOLATION. PASSIVE. (no WDK page) */
+/* Raises an exception as if the instruction that Context stands at had: the first chance is the program's
+   handlers, the second ends the process with the exception's code. Does not return. STATUS_INVALID_PARAMETER:
+   too many parameters, or a caller in the kernel; STATUS_ACCESS_VIOLATION. PASSIVE. (no WDK page) */
 NTSTATUS NtRaiseException(PEXCEPTION_RECORD ExceptionRecord, PCONTEXT ContextRecord, BOOLEAN FirstChance)
 {
     CONTEXT Context;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Services on files: arguments are captured here, and become an IO_REQUEST for io (kernel/io/request.c). No lock.
+ * Services on files: arguments are captured here, and become an IO_REQUEST for io (kernel/io/request.c). No
+ * lock.
  */
 #include "kernel/io/io.h"
 #include "kernel/rtl/export.h"
@@ -61,13 +62,14 @@ static NTSTATUS SvcOpenFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJE
 }
 
 /*
- * Opens a file on a device: what stands behind the device's name in the path is the driver's to understand. With
- * FILE_SYNCHRONOUS_IO_ALERT or _NONALERT (and the right SYNCHRONIZE) requests on the handle wait; without, they are answered
- * later, and ByteOffset is always to be given. Sharing, attributes and the allocation size are passed to the driver
- * or not looked at; no EA: STATUS_NOT_IMPLEMENTED. The status block says FILE_OPENED or the like. The statuses of paths
- * (kernel/ob/ob.h), STATUS_OBJECT_TYPE_MISMATCH, STATUS_INVALID_PARAMETER, STATUS_NO_SUCH_DEVICE (deleted, being started or
- * unloaded), STATUS_ACCESS_DENIED (exclusive and open), STATUS_INSUFFICIENT_RESOURCES, and the driver's. PASSIVE_LEVEL. (WDK
- * page of the name)
+ * Opens a file on a device: what stands behind the device's name in the path is the driver's to understand.
+ * With FILE_SYNCHRONOUS_IO_ALERT or _NONALERT (and the right SYNCHRONIZE) requests on the handle wait;
+ * without, they are answered later, and ByteOffset is always to be given. Sharing, attributes and the
+ * allocation size are passed to the driver or not looked at; no EA: STATUS_NOT_IMPLEMENTED. The status block
+ * says FILE_OPENED or the like. The statuses of paths (kernel/ob/ob.h), STATUS_OBJECT_TYPE_MISMATCH,
+ * STATUS_INVALID_PARAMETER, STATUS_NO_SUCH_DEVICE (deleted, being started or unloaded), STATUS_ACCESS_DENIED
+ * (exclusive and open), STATUS_INSUFFICIENT_RESOURCES, and the driver's. PASSIVE_LEVEL. (WDK page of the
+ * name)
  */
 NTSTATUS NtCreateFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                       PIO_STATUS_BLOCK IoStatusBlock, PLARGE_INTEGER AllocationSize, ULONG FileAttributes, ULONG ShareAccess,
@@ -139,11 +141,12 @@ static NTSTATUS SvcTransfer(IO_REQUEST *Request, HANDLE File, ACCESS_MASK Access
 }
 
 /*
- * Reads at most Length bytes into Buffer; the status block says how many. The right FILE_READ_DATA. Event is reset, and
- * signalled with the answer. STATUS_PENDING: the file is not synchronous, and the answer comes later; buffer, block and event
- * stay until then. STATUS_INVALID_PARAMETER: no ByteOffset for such a file, a negative one; STATUS_NOT_IMPLEMENTED: an APC
- * routine of a kernel-mode caller; STATUS_ACCESS_VIOLATION, STATUS_INSUFFICIENT_RESOURCES, STATUS_CANCELLED (the thread is to end,
- * or cancels it), or the driver's status. PASSIVE_LEVEL. (WDK page of the name)
+ * Reads at most Length bytes into Buffer; the status block says how many. The right FILE_READ_DATA. Event is
+ * reset, and signalled with the answer. STATUS_PENDING: the file is not synchronous, and the answer comes
+ * later; buffer, block and event stay until then. STATUS_INVALID_PARAMETER: no ByteOffset for such a file, a
+ * negative one; STATUS_NOT_IMPLEMENTED: an APC routine of a kernel-mode caller; STATUS_ACCESS_VIOLATION,
+ * STATUS_INSUFFICIENT_RESOURCES, STATUS_CANCELLED (the thread is to end, or cancels it), or the driver's
+ * status. PASSIVE_LEVEL. (WDK page of the name)
  */
 NTSTATUS NtReadFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
                     PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer, ULONG Length, PLARGE_INTEGER ByteOffset, PULONG Key)
@@ -154,8 +157,8 @@ NTSTATUS NtReadFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine,
     return SvcTransfer(&Request, FileHandle, FILE_READ_DATA, Event, ByteOffset);
 }
 
-/* Writes Length bytes of Buffer, with the right FILE_WRITE_DATA; all else as NtReadFile. PASSIVE_LEVEL. (WDK page of the
-   name) */
+/* Writes Length bytes of Buffer, with the right FILE_WRITE_DATA; all else as NtReadFile. PASSIVE_LEVEL. (WDK
+   page of the name) */
 NTSTATUS NtWriteFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
                      PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer, ULONG Length, PLARGE_INTEGER ByteOffset, PULONG Key)
 {
@@ -166,10 +169,10 @@ NTSTATUS NtWriteFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine
 }
 
 /*
- * Sends a control code with its buffers to the device; the handle needs the rights that the code names. METHOD_BUFFERED; with
- * METHOD_NEITHER the driver gets the caller's addresses as they are; with the two direct ones it gets the output's pages, locked,
- * as an MDL. All else as NtReadFile.
- * PASSIVE_LEVEL. (WDK page of the name)
+ * Sends a control code with its buffers to the device; the handle needs the rights that the code names.
+ * METHOD_BUFFERED; with METHOD_NEITHER the driver gets the caller's addresses as they are; with the two
+ * direct ones it gets the output's pages, locked, as an MDL. All else as NtReadFile. PASSIVE_LEVEL. (WDK page
+ * of the name)
  */
 NTSTATUS NtDeviceIoControlFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
                                PIO_STATUS_BLOCK IoStatusBlock, ULONG IoControlCode, PVOID InputBuffer, ULONG InputBufferLength,
@@ -214,8 +217,9 @@ static ULONG SvcInformationSize(ULONG Class)
     }
 }
 
-/* FilePositionInformation, FileModeInformation; FileStandardInformation if the driver answers IRP_MJ_QUERY_INFORMATION (else
-   STATUS_INVALID_DEVICE_REQUEST). STATUS_INVALID_INFO_CLASS, STATUS_INFO_LENGTH_MISMATCH. PASSIVE_LEVEL. (WDK page of the name) */
+/* FilePositionInformation, FileModeInformation; FileStandardInformation if the driver answers
+   IRP_MJ_QUERY_INFORMATION (else STATUS_INVALID_DEVICE_REQUEST). STATUS_INVALID_INFO_CLASS,
+   STATUS_INFO_LENGTH_MISMATCH. PASSIVE_LEVEL. (WDK page of the name) */
 NTSTATUS NtQueryInformationFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock, PVOID Information, ULONG Length,
                                 FILE_INFORMATION_CLASS Class)
 {
@@ -243,9 +247,9 @@ NTSTATUS NtQueryInformationFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBloc
 }
 
 /*
- * Lists a folder of the archives: FileDirectoryInformation, all names (no pattern: STATUS_NOT_IMPLEMENTED), "."
- * and ".." left out. STATUS_NO_MORE_FILES at the end, STATUS_BUFFER_OVERFLOW when not even one record fits,
- * STATUS_INVALID_PARAMETER for what is no folder. PASSIVE. (WDK page of the name)
+ * Lists a folder of the archives: FileDirectoryInformation, all names (no pattern: STATUS_NOT_IMPLEMENTED),
+ * "." and ".." left out. STATUS_NO_MORE_FILES at the end, STATUS_BUFFER_OVERFLOW when not even one record
+ * fits, STATUS_INVALID_PARAMETER for what is no folder. PASSIVE. (WDK page of the name)
  */
 NTSTATUS NtQueryDirectoryFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
                               PIO_STATUS_BLOCK IoStatusBlock, PVOID Information, ULONG Length, FILE_INFORMATION_CLASS Class,
@@ -264,8 +268,9 @@ NTSTATUS NtQueryDirectoryFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE A
 
 /* ---- Cancelling ---- */
 
-/* Asks the drivers to give up the requests that the calling thread has made on the file and not got an answer to; does not wait.
-   Each is answered as its driver decides, with STATUS_CANCELLED as a rule. Handle errors. PASSIVE. (no WDK page) */
+/* Asks the drivers to give up the requests that the calling thread has made on the file and not got an answer
+   to; does not wait. Each is answered as its driver decides, with STATUS_CANCELLED as a rule. Handle errors.
+   PASSIVE. (no WDK page) */
 NTSTATUS NtCancelIoFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock)
 {
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
@@ -280,7 +285,8 @@ NTSTATUS NtCancelIoFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock)
     return SvcReturnStatus(IoStatusBlock, STATUS_SUCCESS, 0, Mode);
 }
 
-/* No thread enters or leaves the process meanwhile; the drivers' cancel routines, at DISPATCH_LEVEL, wait for nobody. */
+/* No thread enters or leaves the process meanwhile; the drivers' cancel routines, at DISPATCH_LEVEL, wait for
+   nobody. */
 static bool SvcCancelInProcess(PEPROCESS Process, PFILE_OBJECT File, PIO_STATUS_BLOCK Block)
 {
     bool Found = false;
@@ -293,9 +299,10 @@ static bool SvcCancelInProcess(PEPROCESS Process, PFILE_OBJECT File, PIO_STATUS_
     return Found;
 }
 
-/* The same for what all threads of the calling process have asked for on the file, requests that they wait for included. With
-   IoRequestToCancel: only for what was asked with that status block. STATUS_NOT_FOUND: there is no such request; it may have been
-   answered just now. Differs: requests of kernel-mode callers are not found. PASSIVE. (WDK page of CancelIoEx) */
+/* The same for what all threads of the calling process have asked for on the file, requests that they wait
+   for included. With IoRequestToCancel: only for what was asked with that status block. STATUS_NOT_FOUND:
+   there is no such request; it may have been answered just now. Differs: requests of kernel-mode callers are
+   not found. PASSIVE. (WDK page of CancelIoEx) */
 NTSTATUS NtCancelIoFileEx(HANDLE FileHandle, PIO_STATUS_BLOCK IoRequestToCancel, PIO_STATUS_BLOCK IoStatusBlock)
 {
     KPROCESSOR_MODE Mode = ExGetPreviousMode();

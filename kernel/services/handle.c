@@ -48,8 +48,8 @@ typedef struct _SVC_DUPLICATE {
     OBJECT_HANDLE_INFORMATION Handle;
 } SVC_DUPLICATE;
 
-/* What the new handle is to have, New->Handle being what was asked for: a caller from user mode gets no right that the old one does
-   not have. New->Object is referenced. */
+/* What the new handle is to have, New->Handle being what was asked for: a caller from user mode gets no right
+   that the old one does not have. New->Object is referenced. */
 static NTSTATUS SvcPrepareDuplicate(PHANDLE_TABLE Source, HANDLE Handle, KPROCESSOR_MODE Mode, ULONG Options,
                                     SVC_DUPLICATE *New)
 {
@@ -140,8 +140,8 @@ NTSTATUS NtDuplicateObject(HANDLE SourceProcess, HANDLE SourceHandle, HANDLE Tar
 
 #define SVC_NAME_TAG 'mNvS'
 
-/* A structure that begins with a UNICODE_STRING, zeros behind it up to Size, then the characters and a NUL; the string points there in
-   the caller's buffer. */
+/* A structure that begins with a UNICODE_STRING, zeros behind it up to Size, then the characters and a NUL;
+   the string points there in the caller's buffer. */
 static NTSTATUS SvcReturnString(PCUNICODE_STRING String, PUCHAR Buffer, ULONG Size, ULONG Length, PULONG Needed, KPROCESSOR_MODE Mode)
 {
     *Needed = Size + (String->Length != 0 ? String->Length + sizeof(WCHAR) : 0);
@@ -205,9 +205,10 @@ static NTSTATUS SvcQueryHandle(PVOID Object, const OBJECT_HANDLE_INFORMATION *Ha
 }
 
 /*
- * What a handle and its object are: counts and rights (basic), full name (an empty string for none), the name of the type, or the
- * handle's flags. *ReturnLength gets the size that the answer has. No right is needed. STATUS_INVALID_INFO_CLASS,
- * STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_HANDLE. PASSIVE. (WDK page of the name)
+ * What a handle and its object are: counts and rights (basic), full name (an empty string for none), the name
+ * of the type, or the handle's flags. *ReturnLength gets the size that the answer has. No right is needed.
+ * STATUS_INVALID_INFO_CLASS, STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_HANDLE. PASSIVE. (WDK page of the
+ * name)
  */
 NTSTATUS NtQueryObject(HANDLE Handle, OBJECT_INFORMATION_CLASS ObjectInformationClass, PVOID ObjectInformation,
                        ULONG ObjectInformationLength, PULONG ReturnLength)
@@ -230,8 +231,9 @@ NTSTATUS NtQueryObject(HANDLE Handle, OBJECT_INFORMATION_CLASS ObjectInformation
     return Status;
 }
 
-/* Sets whether a handle is inherited, and whether it is protected from being closed. STATUS_INVALID_INFO_CLASS for other classes than
-   ObjectHandleFlagInformation, STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_HANDLE. PASSIVE. (no WDK page: as ntapi describes it) */
+/* Sets whether a handle is inherited, and whether it is protected from being closed.
+   STATUS_INVALID_INFO_CLASS for other classes than ObjectHandleFlagInformation, STATUS_INFO_LENGTH_MISMATCH,
+   STATUS_INVALID_HANDLE. PASSIVE. (no WDK page: as ntapi describes it) */
 NTSTATUS NtSetInformationObject(HANDLE Handle, OBJECT_INFORMATION_CLASS ObjectInformationClass, PVOID ObjectInformation,
                                 ULONG ObjectInformationLength)
 {

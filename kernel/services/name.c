@@ -23,10 +23,10 @@ NTSTATUS SvcOpenByName(PHANDLE Handle, ACCESS_MASK Access, POBJECT_ATTRIBUTES Ob
 
 /* ---- Directories ---- */
 
-/* A handle to a new directory object; a kernel handle if the attributes say so. With OBJ_PERMANENT the name stays until
-   ZwMakeTemporaryObject; else it goes with the last handle. With OBJ_OPENIF a directory that has the name is opened
-   (STATUS_OBJECT_NAME_EXISTS). STATUS_OBJECT_NAME_COLLISION, STATUS_OBJECT_NAME_INVALID, STATUS_OBJECT_PATH_NOT_FOUND,
-   STATUS_OBJECT_PATH_SYNTAX_BAD. PASSIVE_LEVEL. (WDK page of the name) */
+/* A handle to a new directory object; a kernel handle if the attributes say so. With OBJ_PERMANENT the name
+   stays until ZwMakeTemporaryObject; else it goes with the last handle. With OBJ_OPENIF a directory that has
+   the name is opened (STATUS_OBJECT_NAME_EXISTS). STATUS_OBJECT_NAME_COLLISION, STATUS_OBJECT_NAME_INVALID,
+   STATUS_OBJECT_PATH_NOT_FOUND, STATUS_OBJECT_PATH_SYNTAX_BAD. PASSIVE_LEVEL. (WDK page of the name) */
 NTSTATUS NtCreateDirectoryObject(PHANDLE DirectoryHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes)
 {
     return SvcCreateNamed(ObDirectoryType, ObjectAttributes, DesiredAccess, DirectoryHandle, NULL, NULL);
@@ -42,7 +42,8 @@ NTSTATUS NtOpenDirectoryObject(PHANDLE DirectoryHandle, ACCESS_MASK DesiredAcces
 #define SVC_LIST_TAG  'tsLS'
 #define SVC_MAX_LIST  0x20000 /* bytes of one answer: more than the longest name needs */
 
-/* The answer as it grows: entries from the front, their strings, which the entries know by offset yet, from the back. */
+/* The answer as it grows: entries from the front, their strings, which the entries know by offset yet, from
+   the back. */
 typedef struct _SVC_LIST {
     POBJECT_DIRECTORY_INFORMATION Entry;
     ULONG Size, Count;
@@ -78,7 +79,8 @@ static bool SvcListName(PVOID Context, PCUNICODE_STRING Name, const char *Type)
     return true;
 }
 
-/* An empty entry, then the strings: the answer as somebody sees it who reads it at Buffer. Returns its size. */
+/* An empty entry, then the strings: the answer as somebody sees it who reads it at Buffer. Returns its
+   size. */
 static ULONG SvcCloseList(SVC_LIST *List, PVOID Buffer)
 {
     ULONG Start = List->Size - List->Strings, Front = (List->Count + 1) * sizeof(*List->Entry);
@@ -106,10 +108,11 @@ static NTSTATUS SvcReturnList(SVC_LIST *List, PVOID Buffer, PULONG ReturnLength,
 }
 
 /*
- * Names in a directory and their objects' types: entries, an empty one at the end, with their strings behind them. The right DIRECTORY_QUERY.
- * *Context says with which name to go on, and is moved on; RestartScan: with the first. A name that comes or goes between two calls may
- * shift the others. ReturnSingleEntry: one. *ReturnLength: the answer's size. STATUS_MORE_ENTRIES: others did not fit;
- * STATUS_BUFFER_TOO_SMALL: not even one did, *ReturnLength says what it needs; STATUS_NO_MORE_ENTRIES. PASSIVE. (WDK page of the name)
+ * Names in a directory and their objects' types: entries, an empty one at the end, with their strings behind
+ * them. The right DIRECTORY_QUERY. *Context says with which name to go on, and is moved on; RestartScan: with
+ * the first. A name that comes or goes between two calls may shift the others. ReturnSingleEntry: one.
+ * *ReturnLength: the answer's size. STATUS_MORE_ENTRIES: others did not fit; STATUS_BUFFER_TOO_SMALL: not
+ * even one did, *ReturnLength says what it needs; STATUS_NO_MORE_ENTRIES. PASSIVE. (WDK page of the name)
  */
 NTSTATUS NtQueryDirectoryObject(HANDLE DirectoryHandle, PVOID Buffer, ULONG Length, BOOLEAN ReturnSingleEntry, BOOLEAN RestartScan,
                                 PULONG Context, PULONG ReturnLength)
@@ -154,9 +157,9 @@ static NTSTATUS SvcCreateLink(PUNICODE_STRING LinkTarget, KPROCESSOR_MODE Mode, 
     return NT_SUCCESS(Status) ? ObCreateSymbolicLink(&Target, Link) : Status;
 }
 
-/* A handle to a new symbolic link from the name in the attributes to the path LinkTarget. STATUS_OBJECT_NAME_COLLISION and the
-   other statuses of names; STATUS_INVALID_PARAMETER without a target. PASSIVE_LEVEL. (WDK pages of IoCreateSymbolicLink and
-   "Object Directories") */
+/* A handle to a new symbolic link from the name in the attributes to the path LinkTarget.
+   STATUS_OBJECT_NAME_COLLISION and the other statuses of names; STATUS_INVALID_PARAMETER without a target.
+   PASSIVE_LEVEL. (WDK pages of IoCreateSymbolicLink and "Object Directories") */
 NTSTATUS NtCreateSymbolicLinkObject(PHANDLE LinkHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                                     PUNICODE_STRING LinkTarget)
 {
@@ -175,8 +178,8 @@ NTSTATUS NtCreateSymbolicLinkObject(PHANDLE LinkHandle, ACCESS_MASK DesiredAcces
     return Status;
 }
 
-/* A handle to the symbolic link of a name. STATUS_OBJECT_NAME_NOT_FOUND, STATUS_OBJECT_TYPE_MISMATCH, and the other statuses of paths.
-   PASSIVE_LEVEL. (WDK page of the name) */
+/* A handle to the symbolic link of a name. STATUS_OBJECT_NAME_NOT_FOUND, STATUS_OBJECT_TYPE_MISMATCH, and the
+   other statuses of paths. PASSIVE_LEVEL. (WDK page of the name) */
 NTSTATUS NtOpenSymbolicLinkObject(PHANDLE LinkHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes)
 {
     return SvcOpenByName(LinkHandle, DesiredAccess, ObjectAttributes, ObSymbolicLinkType);
@@ -201,8 +204,9 @@ static NTSTATUS SvcReturnTarget(PCUNICODE_STRING Target, PUNICODE_STRING LinkTar
     return NT_SUCCESS(Status) ? ExCopyOut(&LinkTarget->Length, &Target->Length, sizeof(Target->Length), Mode) : Status;
 }
 
-/* The path that a symbolic link leads to, into LinkTarget's buffer, its length in bytes also to *ReturnedLength if that is wanted.
-   STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH. PASSIVE_LEVEL. (WDK page of the name) */
+/* The path that a symbolic link leads to, into LinkTarget's buffer, its length in bytes also to
+   *ReturnedLength if that is wanted. STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_HANDLE,
+   STATUS_OBJECT_TYPE_MISMATCH. PASSIVE_LEVEL. (WDK page of the name) */
 NTSTATUS NtQuerySymbolicLinkObject(HANDLE LinkHandle, PUNICODE_STRING LinkTarget, PULONG ReturnedLength)
 {
     KPROCESSOR_MODE Mode = ExGetPreviousMode();
@@ -218,8 +222,9 @@ NTSTATUS NtQuerySymbolicLinkObject(HANDLE LinkHandle, PUNICODE_STRING LinkTarget
 
 /* ---- Permanent objects ---- */
 
-/* The object of a handle is not permanent any more: its name goes with its last handle. STATUS_INVALID_HANDLE. Differs: programs
-   cannot ask for it, as they cannot make permanent objects. PASSIVE_LEVEL; may block. (WDK page of the name) */
+/* The object of a handle is not permanent any more: its name goes with its last handle.
+   STATUS_INVALID_HANDLE. Differs: programs cannot ask for it, as they cannot make permanent objects.
+   PASSIVE_LEVEL; may block. (WDK page of the name) */
 NTSTATUS ZwMakeTemporaryObject(HANDLE Handle)
 {
     PVOID Object;

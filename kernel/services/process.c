@@ -10,16 +10,17 @@
 
 /* ---- Opening ---- */
 
-/* Nobody in user mode is master of these: the kernel's own processes, whose handles would be all kernel handles; and the first
-   program's, but for itself: through it one could feign the messages for tools/run, or end the machine. */
+/* Nobody in user mode is master of these: the kernel's own processes, whose handles would be all kernel
+   handles; and the first program's, but for itself: through it one could feign the messages for tools/run, or
+   end the machine. */
 static bool SvcIsProtected(PEPROCESS Process)
 {
     return Process->SystemProcess ||
            (&Process->Pcb == SvcInitialProcess && ArchCurrentThread()->Process != SvcInitialProcess);
 }
 
-/* A program may look at a protected (System) process or thread and wait for it, and that is all. The caller's reference
-   goes. */
+/* A program may look at a protected (System) process or thread and wait for it, and that is all. The caller's
+   reference goes. */
 static NTSTATUS SvcOpenObject(PVOID Object, bool System, ACCESS_MASK Access, ACCESS_MASK Looking,
                               ULONG Flags, PHANDLE Result)
 {
@@ -56,8 +57,8 @@ static NTSTATUS SvcLookupProcess(PCLIENT_ID ClientId, PEPROCESS *Process)
 }
 
 /* A handle to the process of an id; with UniqueThread, of that thread of it. STATUS_INVALID_CID,
-   STATUS_INVALID_PARAMETER_MIX (no ClientId), STATUS_ACCESS_DENIED (more than looking at System, Idle, or the first program).
-   PASSIVE. (WDK page of the name) */
+   STATUS_INVALID_PARAMETER_MIX (no ClientId), STATUS_ACCESS_DENIED (more than looking at System, Idle, or the
+   first program). PASSIVE. (WDK page of the name) */
 NTSTATUS NtOpenProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                        PCLIENT_ID ClientId)
 {
@@ -168,8 +169,8 @@ NTSTATUS NtResumeThread(HANDLE ThreadHandle, PULONG PreviousSuspendCount)
     return SvcChangeSuspension(ThreadHandle, PreviousSuspendCount, PsResumeThread);
 }
 
-/* All threads that the process has now; one that refuses (it ends, or its count is at its limit) changes nothing for the
-   others. */
+/* All threads that the process has now; one that refuses (it ends, or its count is at its limit) changes
+   nothing for the others. */
 static NTSTATUS SvcChangeProcessSuspension(HANDLE ProcessHandle, NTSTATUS (*Change)(PETHREAD Thread, PULONG PreviousCount))
 {
     PEPROCESS Process;
@@ -188,8 +189,8 @@ static NTSTATUS SvcChangeProcessSuspension(HANDLE ProcessHandle, NTSTATUS (*Chan
     return Status;
 }
 
-/* Each thread of the process is suspended once more. STATUS_PROCESS_IS_TERMINATING; handle errors (PROCESS_SUSPEND_RESUME).
-   PASSIVE. (no WDK page) */
+/* Each thread of the process is suspended once more. STATUS_PROCESS_IS_TERMINATING; handle errors
+   (PROCESS_SUSPEND_RESUME). PASSIVE. (no WDK page) */
 NTSTATUS NtSuspendProcess(HANDLE ProcessHandle)
 {
     return SvcChangeProcessSuspension(ProcessHandle, PsSuspendThread);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Programs of subsystems, started by native callers: the arguments, in kernel memory, go to the provider (ps/provider.c). */
+/* Programs of subsystems, started by native callers: the arguments, in kernel memory, go to the provider
+   (ps/provider.c). */
 #include "kernel/services/services.h"
 #include "ps/ps.h"
 #include <ntapi.h>

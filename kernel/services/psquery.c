@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What drivers ask about a process by its object: names, parent, session, cycles, token. (Classes by handle: query.c; what the
- * process manager answers without a lock: ps/.)
+ * What drivers ask about a process by its object: names, parent, session, cycles, token. (Classes by handle:
+ * query.c; what the process manager answers without a lock: ps/.)
  */
 #include "kernel/services/services.h"
 #include "kernel/kd/kd.h"
@@ -31,8 +31,8 @@ NTSTATUS PsLookupProcessThreadByCid(PCLIENT_ID ClientId, PEPROCESS *Process, PET
 }
 EXPORT(PsLookupProcessThreadByCid);
 
-/* The id of the process that made this one, or for which it was made; somebody else may have it meanwhile. Any IRQL; does not
-   block. (no WDK page) */
+/* The id of the process that made this one, or for which it was made; somebody else may have it meanwhile.
+   Any IRQL; does not block. (no WDK page) */
 HANDLE PsGetProcessInheritedFromUniqueProcessId(PEPROCESS Process)
 {
     return Process->InheritedFromUniqueProcessId;
@@ -49,8 +49,9 @@ UNICODE_STRING SvcBaseName(PCUNICODE_STRING Name)
     return (UNICODE_STRING){Length, Length, Name->Buffer + Start};
 }
 
-/* The last part of the image's name, in UTF-8, at most 15 bytes and NUL. It lies in the process object, and changes when the process
-   gets another image and somebody asks again. <= APC_LEVEL; may block. (no WDK page) */
+/* The last part of the image's name, in UTF-8, at most 15 bytes and NUL. It lies in the process object, and
+   changes when the process gets another image and somebody asks again. <= APC_LEVEL; may block. (no WDK
+   page) */
 PUCHAR PsGetProcessImageFileName(PEPROCESS Process)
 {
     ULONG Length = 0;
@@ -63,8 +64,8 @@ PUCHAR PsGetProcessImageFileName(PEPROCESS Process)
 }
 EXPORT(PsGetProcessImageFileName);
 
-/* The full name of the process's image, in a block that the caller frees with ExFreePool; empty when it has none.
-   STATUS_INSUFFICIENT_RESOURCES. <= APC_LEVEL; may block. (WDK page of the name) */
+/* The full name of the process's image, in a block that the caller frees with ExFreePool; empty when it has
+   none. STATUS_INSUFFICIENT_RESOURCES. <= APC_LEVEL; may block. (WDK page of the name) */
 NTSTATUS SeLocateProcessImageName(PEPROCESS Process, PUNICODE_STRING *pImageFileName)
 {
     *pImageFileName = SvcPackString(&Process->ImageFileName, NULL);
@@ -72,8 +73,9 @@ NTSTATUS SeLocateProcessImageName(PEPROCESS Process, PUNICODE_STRING *pImageFile
 }
 EXPORT(SeLocateProcessImageName);
 
-/* The processor time that the process's threads have used, those that have ended included, in cycles; *CycleTimeStamp is the
-   processor's counter at that moment. PASSIVE_LEVEL; may block. (WDK page of the name) */
+/* The processor time that the process's threads have used, those that have ended included, in cycles;
+   *CycleTimeStamp is the processor's counter at that moment. PASSIVE_LEVEL; may block. (WDK page of the
+   name) */
 ULONG64 PsQueryTotalCycleTimeProcess(PEPROCESS Process, PULONG64 CycleTimeStamp)
 {
     ULONG64 User = 0, Cycles = PsProcessCycles(Process, &User);
@@ -96,8 +98,8 @@ void SvcInitializeToken(void)
     }
 }
 
-/* The process's token, referenced. Differs: it is the same one for all, has no members and means nothing, for there is no
-   security. <= APC_LEVEL; does not block. (WDK page of the name) */
+/* The process's token, referenced. Differs: it is the same one for all, has no members and means nothing, for
+   there is no security. <= APC_LEVEL; does not block. (WDK page of the name) */
 PACCESS_TOKEN PsReferencePrimaryToken(PEPROCESS Process)
 {
     ObReferenceObject(SvcToken);

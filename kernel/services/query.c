@@ -3,9 +3,9 @@
  * Questions about one process or thread, and settings of it: NtQueryInformationProcess and -Thread,
  * NtSetInformationProcess and -Thread.
  *
- * A class is a row of a table. All answers and settings of fixed size want exactly that size. An answer is put together in
- * kernel memory and copied out in one piece; nothing is locked while it is. Order of the checks: alignment, class,
- * length, handle.
+ * A class is a row of a table. All answers and settings of fixed size want exactly that size. An answer is
+ * put together in kernel memory and copied out in one piece; nothing is locked while it is. Order of the
+ * checks: alignment, class, length, handle.
  */
 #include "kernel/services/services.h"
 #include "ps/ps.h"
@@ -80,8 +80,9 @@ static NTSTATUS SvcGiveString(const SVC_ANSWER *Answer, PCUNICODE_STRING String)
 typedef struct _SVC_CLASS {
     ULONG Class;
     ULONG Size;      /* of Data; 0: a string */
-    /* Writes the answer to Data, which is zeroed: what is left out, padding included, is 0. Or sets what Data says. A
-       string: Data is a PCUNICODE_STRING *, of which the caller's memory is meant when it is set. NULL: this cannot be asked, or not be set. */
+    /* Writes the answer to Data, which is zeroed: what is left out, padding included, is 0. Or sets what Data
+       says. A string: Data is a PCUNICODE_STRING *, of which the caller's memory is meant when it is set.
+       NULL: this cannot be asked, or not be set. */
     void (*Fill)(PVOID Data, PVOID Object);
     NTSTATUS (*Set)(const VOID *Data, PVOID Object);
 } SVC_CLASS;
@@ -174,7 +175,8 @@ static NTSTATUS SvcSetObject(const SVC_CLASSES *Classes, ULONG Number, HANDLE Ha
     return Status;
 }
 
-/* The answer of a class that only says no: there is no debugger, no other architecture, no session but the first. */
+/* The answer of a class that only says no: there is no debugger, no other architecture, no session but the
+   first. */
 static void SvcFillNothing(PVOID Data, PVOID Object)
 {
 }
@@ -282,8 +284,8 @@ static NTSTATUS SvcCheckAffinity(KAFFINITY Affinity, KAFFINITY Allowed)
 #define SVC_FIRST_THREAD(Process) ((Process)->ThreadListHead.Flink)
 #define SVC_LISTED_THREAD(Link)   (&CONTAINING_RECORD(Link, ETHREAD, ThreadListEntry)->Tcb)
 
-/* Each thread keeps its distance from the process. The process's Lock keeps new ones from joining: these have it from the
-   process. */
+/* Each thread keeps its distance from the process. The process's Lock keeps new ones from joining: these have
+   it from the process. */
 static NTSTATUS SvcChangeBasePriority(PEPROCESS Process, KPRIORITY Priority)
 {
     NTSTATUS Status = Process->SystemProcess ? STATUS_ACCESS_DENIED : SvcCheckPriority(Priority);
@@ -348,11 +350,12 @@ static const SVC_CLASSES SvcProcessClasses = {SvcProcessClass, ARRAYSIZE(SvcProc
                                               PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SET_INFORMATION};
 
 /*
- * What Class says about a process. ExitStatus of a process that lives is STATUS_PENDING; a process without PEB has NULL
- * there. Image file name: a UNICODE_STRING with its text behind it, in any buffer that is large enough; all others want
- * exactly their size. STATUS_INVALID_INFO_CLASS; STATUS_INFO_LENGTH_MISMATCH, with the right length in *ReturnLength;
- * STATUS_DATATYPE_MISALIGNMENT, STATUS_ACCESS_VIOLATION; STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH,
- * STATUS_ACCESS_DENIED (PROCESS_QUERY_LIMITED_INFORMATION or PROCESS_QUERY_INFORMATION). PASSIVE. (WDK page of the name)
+ * What Class says about a process. ExitStatus of a process that lives is STATUS_PENDING; a process without
+ * PEB has NULL there. Image file name: a UNICODE_STRING with its text behind it, in any buffer that is large
+ * enough; all others want exactly their size. STATUS_INVALID_INFO_CLASS; STATUS_INFO_LENGTH_MISMATCH, with
+ * the right length in *ReturnLength; STATUS_DATATYPE_MISALIGNMENT, STATUS_ACCESS_VIOLATION;
+ * STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH, STATUS_ACCESS_DENIED (PROCESS_QUERY_LIMITED_INFORMATION
+ * or PROCESS_QUERY_INFORMATION). PASSIVE. (WDK page of the name)
  */
 NTSTATUS NtQueryInformationProcess(HANDLE ProcessHandle, PROCESSINFOCLASS Class, PVOID Information,
                                    ULONG Length, PULONG ReturnLength)
@@ -362,10 +365,11 @@ NTSTATUS NtQueryInformationProcess(HANDLE ProcessHandle, PROCESSINFOCLASS Class,
 }
 
 /*
- * Base priority (each thread keeps its distance), priority class, affinity mask (which becomes that of all its threads).
- * STATUS_INVALID_INFO_CLASS, STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_PARAMETER (value), STATUS_PRIVILEGE_NOT_HELD (real-time
- * from user mode), STATUS_ACCESS_VIOLATION; STATUS_ACCESS_DENIED (System; no PROCESS_SET_INFORMATION), STATUS_INVALID_HANDLE,
- * STATUS_OBJECT_TYPE_MISMATCH. PASSIVE. (no WDK page)
+ * Base priority (each thread keeps its distance), priority class, affinity mask (which becomes that of all
+ * its threads). STATUS_INVALID_INFO_CLASS, STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_PARAMETER (value),
+ * STATUS_PRIVILEGE_NOT_HELD (real-time from user mode), STATUS_ACCESS_VIOLATION; STATUS_ACCESS_DENIED
+ * (System; no PROCESS_SET_INFORMATION), STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH. PASSIVE. (no WDK
+ * page)
  */
 NTSTATUS NtSetInformationProcess(HANDLE ProcessHandle, PROCESSINFOCLASS Class, PVOID Information, ULONG Length)
 {
@@ -541,8 +545,8 @@ C_ASSERT(sizeof(PROCESS_BASIC_INFORMATION) <= SVC_LARGEST_ANSWER &&
          sizeof(KERNEL_USER_TIMES) <= SVC_LARGEST_ANSWER);
 
 /* What Class says about a thread, as NtQueryInformationProcess; the name is a string, too. Right:
-   THREAD_QUERY_LIMITED_INFORMATION or THREAD_QUERY_INFORMATION. A start address in the kernel is told as NULL. PASSIVE.
-   (WDK page of the name) */
+   THREAD_QUERY_LIMITED_INFORMATION or THREAD_QUERY_INFORMATION. A start address in the kernel is told as
+   NULL. PASSIVE. (WDK page of the name) */
 NTSTATUS NtQueryInformationThread(HANDLE ThreadHandle, THREADINFOCLASS Class, PVOID Information, ULONG Length,
                                   PULONG ReturnLength)
 {
@@ -550,10 +554,11 @@ NTSTATUS NtQueryInformationThread(HANDLE ThreadHandle, THREADINFOCLASS Class, PV
     return SvcQueryObject(&SvcThreadClasses, Class, ThreadHandle, *PsThreadType, &Answer);
 }
 
-/* Priority, base priority (relative to the process's), affinity mask (a part of the process's), ideal processor, name.
-   STATUS_INVALID_INFO_CLASS, STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_PARAMETER (value), STATUS_PRIVILEGE_NOT_HELD (real-time
-   from user mode), STATUS_THREAD_IS_TERMINATING, STATUS_ACCESS_VIOLATION; STATUS_NAME_TOO_LONG,
-   STATUS_INSUFFICIENT_RESOURCES (name); handle errors (THREAD_SET_INFORMATION). PASSIVE. (WDK page of the name) */
+/* Priority, base priority (relative to the process's), affinity mask (a part of the process's), ideal
+   processor, name. STATUS_INVALID_INFO_CLASS, STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_PARAMETER (value),
+   STATUS_PRIVILEGE_NOT_HELD (real-time from user mode), STATUS_THREAD_IS_TERMINATING,
+   STATUS_ACCESS_VIOLATION; STATUS_NAME_TOO_LONG, STATUS_INSUFFICIENT_RESOURCES (name); handle errors
+   (THREAD_SET_INFORMATION). PASSIVE. (WDK page of the name) */
 NTSTATUS NtSetInformationThread(HANDLE ThreadHandle, THREADINFOCLASS Class, PVOID Information, ULONG Length)
 {
     return SvcSetObject(&SvcThreadClasses, Class, ThreadHandle, *PsThreadType, Information, Length);

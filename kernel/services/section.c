@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sections for programs: memory that several processes may share, or a file of the boot archives; and their views. A view
- * is one region of mm with a tag as virtual.c's allocations have, marked PS_VM_VIEW. What a view may do was decided when it
- * was mapped: by the section's protection and the handle's rights.
+ * Sections for programs: memory that several processes may share, or a file of the boot archives; and their
+ * views. A view is one region of mm with a tag as virtual.c's allocations have, marked PS_VM_VIEW. What a
+ * view may do was decided when it was mapped: by the section's protection and the handle's rights.
  */
 #include "kernel/services/virtual.h"
 #include "kernel/io/io.h"
@@ -84,11 +84,12 @@ static void SvcInitializeSection(PVOID Object, const VOID *Context)
 }
 
 /*
- * A section of *MaximumSize bytes of zeroed memory, or over a file of the boot archives, whose size is taken when MaximumSize is
- * NULL or 0. SectionPageProtection: what views may have at most; a file allows no PAGE_READWRITE (STATUS_ACCESS_DENIED).
- * AllocationAttributes: SEC_COMMIT (memory is taken page by page, when it is touched). STATUS_INVALID_PAGE_PROTECTION,
- * STATUS_INVALID_PARAMETER_4 (no size), STATUS_INVALID_PARAMETER_6 (attributes), STATUS_SECTION_TOO_BIG,
- * STATUS_INVALID_FILE_FOR_SECTION, STATUS_MAPPED_FILE_SIZE_ZERO, STATUS_NOT_IMPLEMENTED (SEC_IMAGE, SEC_RESERVE); the statuses of
+ * A section of *MaximumSize bytes of zeroed memory, or over a file of the boot archives, whose size is taken
+ * when MaximumSize is NULL or 0. SectionPageProtection: what views may have at most; a file allows no
+ * PAGE_READWRITE (STATUS_ACCESS_DENIED). AllocationAttributes: SEC_COMMIT (memory is taken page by page, when
+ * it is touched). STATUS_INVALID_PAGE_PROTECTION, STATUS_INVALID_PARAMETER_4 (no size),
+ * STATUS_INVALID_PARAMETER_6 (attributes), STATUS_SECTION_TOO_BIG, STATUS_INVALID_FILE_FOR_SECTION,
+ * STATUS_MAPPED_FILE_SIZE_ZERO, STATUS_NOT_IMPLEMENTED (SEC_IMAGE, SEC_RESERVE); the statuses of
  * ObInsertObject. PASSIVE. (WDK page of the name)
  */
 NTSTATUS NtCreateSection(PHANDLE SectionHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
@@ -252,13 +253,14 @@ static NTSTATUS SvcReturnView(const SVC_VIEW *View, PVOID *BaseAddress, PLARGE_I
 }
 
 /*
- * Maps a part of a section into a native process: *ViewSize bytes (0: all the rest) from *SectionOffset on, at *BaseAddress or,
- * if that is NULL, anywhere; offset and base are multiples of 64 KiB. All three are given back. Protect: PAGE_READONLY, _READWRITE,
- * _WRITECOPY (writes go to copies of the process's own), or with EXECUTE; the handle needs SECTION_MAP_READ, _WRITE, _EXECUTE
- * accordingly. InheritDisposition makes no difference: no process inherits memory. STATUS_INVALID_PAGE_PROTECTION,
- * STATUS_SECTION_PROTECTION (more than the section allows), STATUS_MAPPED_ALIGNMENT, STATUS_INVALID_VIEW_SIZE,
- * STATUS_CONFLICTING_ADDRESSES, STATUS_NO_MEMORY, STATUS_INVALID_PARAMETER_3, _4 (ZeroBits), _8, _9; handle errors
- * (PROCESS_VM_OPERATION). PASSIVE. (WDK page of the name)
+ * Maps a part of a section into a native process: *ViewSize bytes (0: all the rest) from *SectionOffset on,
+ * at *BaseAddress or, if that is NULL, anywhere; offset and base are multiples of 64 KiB. All three are given
+ * back. Protect: PAGE_READONLY, _READWRITE, _WRITECOPY (writes go to copies of the process's own), or with
+ * EXECUTE; the handle needs SECTION_MAP_READ, _WRITE, _EXECUTE accordingly. InheritDisposition makes no
+ * difference: no process inherits memory. STATUS_INVALID_PAGE_PROTECTION, STATUS_SECTION_PROTECTION (more
+ * than the section allows), STATUS_MAPPED_ALIGNMENT, STATUS_INVALID_VIEW_SIZE, STATUS_CONFLICTING_ADDRESSES,
+ * STATUS_NO_MEMORY, STATUS_INVALID_PARAMETER_3, _4 (ZeroBits), _8, _9; handle errors (PROCESS_VM_OPERATION).
+ * PASSIVE. (WDK page of the name)
  */
 NTSTATUS NtMapViewOfSection(HANDLE SectionHandle, HANDLE ProcessHandle, PVOID *BaseAddress, ULONG_PTR ZeroBits,
                             SIZE_T CommitSize, PLARGE_INTEGER SectionOffset, PSIZE_T ViewSize,
@@ -300,8 +302,8 @@ static NTSTATUS SvcUnmapView(SVC_VM_REQUEST *Request)
     return MmUnmapRegion(Request->Space, Request->Base, Request->End - Request->Base);
 }
 
-/* Takes away the whole view that BaseAddress lies in. STATUS_NOT_MAPPED_VIEW; handle errors (PROCESS_VM_OPERATION). PASSIVE. (WDK page
-   of the name) */
+/* Takes away the whole view that BaseAddress lies in. STATUS_NOT_MAPPED_VIEW; handle errors
+   (PROCESS_VM_OPERATION). PASSIVE. (WDK page of the name) */
 NTSTATUS NtUnmapViewOfSection(HANDLE ProcessHandle, PVOID BaseAddress)
 {
     SVC_VM_REQUEST Request = {.Base = (ULONG_PTR)BaseAddress};
@@ -313,8 +315,8 @@ NTSTATUS NtUnmapViewOfSection(HANDLE ProcessHandle, PVOID BaseAddress)
     return Status;
 }
 
-/* Code that has been written is seen by whoever executes it: this machine does so by itself. Handle errors (PROCESS_VM_WRITE).
-   PASSIVE. (no WDK page) */
+/* Code that has been written is seen by whoever executes it: this machine does so by itself. Handle errors
+   (PROCESS_VM_WRITE). PASSIVE. (no WDK page) */
 NTSTATUS NtFlushInstructionCache(HANDLE ProcessHandle, PVOID BaseAddress, SIZE_T Length)
 {
     PEPROCESS Process;

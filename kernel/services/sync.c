@@ -104,8 +104,8 @@ static PETHREAD SvcFindThread(PEPROCESS Process, PKTHREAD Wanted)
     return Found;
 }
 
-/* The owner, referenced; NULL: it has left its process, and so has abandoned what it owned. The pointer alone says nothing of
-   whether the thread is still there. */
+/* The owner, referenced; NULL: it has left its process, and so has abandoned what it owned. The pointer alone
+   says nothing of whether the thread is still there. */
 static PETHREAD SvcReferenceOwner(PKTHREAD Owner)
 {
     PETHREAD Found = NULL;
@@ -122,7 +122,8 @@ static PETHREAD SvcReferenceOwner(PKTHREAD Owner)
     return Found;
 }
 
-/* Takes the mutant out of another thread's list. That thread does it itself, for nobody else touches its list. */
+/* Takes the mutant out of another thread's list. That thread does it itself, for nobody else touches its
+   list. */
 static void SvcAskOwnerToForget(PKMUTANT Mutant, PKTHREAD Owner)
 {
     SVC_FORGET Forget = {.Mutant = Mutant};
@@ -167,8 +168,9 @@ static void SvcInitializeMutant(PVOID Object, const VOID *Context)
     KeInitializeMutant(Object, *(const BOOLEAN *)Context);
 }
 
-/* A handle to a new mutant, which the caller owns if InitialOwner; or with OBJ_OPENIF to the one that has the name
-   (STATUS_OBJECT_NAME_EXISTS: not owned by this). The statuses of ObInsertObject. PASSIVE. (no WDK page) */
+/* A handle to a new mutant, which the caller owns if InitialOwner; or with OBJ_OPENIF to the one that has the
+   name (STATUS_OBJECT_NAME_EXISTS: not owned by this). The statuses of ObInsertObject. PASSIVE. (no WDK
+   page) */
 NTSTATUS NtCreateMutant(PHANDLE MutantHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                         BOOLEAN InitialOwner)
 {
@@ -220,8 +222,9 @@ static NTSTATUS SvcRelease(HANDLE Handle, ACCESS_MASK Access, POBJECT_TYPE Type,
                                                        : Status;
 }
 
-/* Takes back one acquisition of the calling thread; *PreviousCount: 0, it is free now; less: still owned. STATUS_MUTANT_NOT_OWNED,
-   STATUS_ABANDONED (nor was it released by its last owner); handle errors. PASSIVE. (no WDK page) */
+/* Takes back one acquisition of the calling thread; *PreviousCount: 0, it is free now; less: still owned.
+   STATUS_MUTANT_NOT_OWNED, STATUS_ABANDONED (nor was it released by its last owner); handle errors. PASSIVE.
+   (no WDK page) */
 NTSTATUS NtReleaseMutant(HANDLE MutantHandle, PLONG PreviousCount)
 {
     return SvcRelease(MutantHandle, 0, SvcMutantType, 1, PreviousCount, SvcReleaseMutant);
@@ -236,8 +239,8 @@ static void SvcFillMutant(PVOID Data, PVOID Object)
     Basic->AbandonedState = Mutant->Abandoned;
 }
 
-/* Class 0: MUTANT_BASIC_INFORMATION. STATUS_INVALID_INFO_CLASS, STATUS_INFO_LENGTH_MISMATCH, STATUS_ACCESS_VIOLATION; handle errors
-   (MUTANT_QUERY_STATE). PASSIVE. (no WDK page) */
+/* Class 0: MUTANT_BASIC_INFORMATION. STATUS_INVALID_INFO_CLASS, STATUS_INFO_LENGTH_MISMATCH,
+   STATUS_ACCESS_VIOLATION; handle errors (MUTANT_QUERY_STATE). PASSIVE. (no WDK page) */
 NTSTATUS NtQueryMutant(HANDLE MutantHandle, ULONG Class, PVOID Information, ULONG Length, PULONG ReturnLength)
 {
     SVC_STATE_QUERY Query = {Class, Information, Length, ReturnLength};
@@ -258,7 +261,8 @@ static void SvcInitializeSemaphore(PVOID Object, const VOID *Context)
 }
 
 /* A handle to a new semaphore, or with OBJ_OPENIF to the one that has the name. STATUS_INVALID_PARAMETER: not
-   0 <= InitialCount <= MaximumCount, 0 < MaximumCount; the statuses of ObInsertObject. PASSIVE. (no WDK page) */
+   0 <= InitialCount <= MaximumCount, 0 < MaximumCount; the statuses of ObInsertObject. PASSIVE. (no WDK
+   page) */
 NTSTATUS NtCreateSemaphore(PHANDLE SemaphoreHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                            LONG InitialCount, LONG MaximumCount)
 {
@@ -276,8 +280,8 @@ NTSTATUS NtOpenSemaphore(PHANDLE SemaphoreHandle, ACCESS_MASK DesiredAccess, POB
     return SvcOpenByName(SemaphoreHandle, DesiredAccess, ObjectAttributes, SvcSemaphoreType);
 }
 
-/* Adds ReleaseCount, 1 or more (STATUS_INVALID_PARAMETER). STATUS_SEMAPHORE_LIMIT_EXCEEDED, and nothing has changed; handle
-   errors (SEMAPHORE_MODIFY_STATE). PASSIVE. (no WDK page) */
+/* Adds ReleaseCount, 1 or more (STATUS_INVALID_PARAMETER). STATUS_SEMAPHORE_LIMIT_EXCEEDED, and nothing has
+   changed; handle errors (SEMAPHORE_MODIFY_STATE). PASSIVE. (no WDK page) */
 NTSTATUS NtReleaseSemaphore(HANDLE SemaphoreHandle, LONG ReleaseCount, PLONG PreviousCount)
 {
     if (ReleaseCount <= 0) {
@@ -294,7 +298,8 @@ static void SvcFillSemaphore(PVOID Data, PVOID Object)
     Basic->MaximumCount = ((PKSEMAPHORE)Object)->Limit;
 }
 
-/* Class 0: SEMAPHORE_BASIC_INFORMATION. Errors as NtQueryMutant (SEMAPHORE_QUERY_STATE). PASSIVE. (no WDK page) */
+/* Class 0: SEMAPHORE_BASIC_INFORMATION. Errors as NtQueryMutant (SEMAPHORE_QUERY_STATE). PASSIVE. (no WDK
+   page) */
 NTSTATUS NtQuerySemaphore(HANDLE SemaphoreHandle, ULONG Class, PVOID Information, ULONG Length, PULONG ReturnLength)
 {
     SVC_STATE_QUERY Query = {Class, Information, Length, ReturnLength};
@@ -330,8 +335,9 @@ static NTSTATUS SvcSignal(HANDLE Handle)
     return Status;
 }
 
-/* Sets the event, releases the mutant, or adds one to the semaphore of SignalHandle; then as NtWaitForSingleObject. The two
-   are not one atomic step. Nothing is signalled when the wait cannot begin. The errors of both. PASSIVE. (no WDK page) */
+/* Sets the event, releases the mutant, or adds one to the semaphore of SignalHandle; then as
+   NtWaitForSingleObject. The two are not one atomic step. Nothing is signalled when the wait cannot begin.
+   The errors of both. PASSIVE. (no WDK page) */
 NTSTATUS NtSignalAndWaitForSingleObject(HANDLE SignalHandle, HANDLE WaitHandle, BOOLEAN Alertable,
                                         PLARGE_INTEGER Timeout)
 {

@@ -10,9 +10,9 @@
 /* ---- The list of processes ---- */
 
 /*
- * The list is written to the caller's memory piece by piece, without memory of its own: when there is none left, somebody
- * must still be able to find out whom to end. So the caller's pages are touched with EPROCESS.Lock and PsImageLock held,
- * both of which come before mm's locks.
+ * The list is written to the caller's memory piece by piece, without memory of its own: when there is none
+ * left, somebody must still be able to find out whom to end. So the caller's pages are touched with
+ * EPROCESS.Lock and PsImageLock held, both of which come before mm's locks.
  */
 typedef struct _SVC_WRITER {
     PUCHAR Buffer; /* the caller's */
@@ -70,8 +70,8 @@ static void SvcDescribeProcess(SYSTEM_PROCESS_INFORMATION *Entry, PEPROCESS Proc
     }
 }
 
-/* The threads and the name, behind where Entry will stand: what may change while the locks are not held. (l) and
-   PsImageLock held. */
+/* The threads and the name, behind where Entry will stand: what may change while the locks are not held. (l)
+   and PsImageLock held. */
 static void SvcWriteParts(SVC_WRITER *Writer, SYSTEM_PROCESS_INFORMATION *Entry, PEPROCESS Process)
 {
     UNICODE_STRING Name = SvcBaseName(&Process->ImageFileName);
@@ -183,8 +183,9 @@ static NTSTATUS SvcQueryProviders(const SVC_ANSWER *Answer)
 /*
  * Classes: basic; processes with their threads, as a chain; memory usage; names of the providers. The lists
  * take any buffer that is large enough; else STATUS_INFO_LENGTH_MISMATCH and the length in *ReturnLength,
- * which may have grown by the next call; what has been written then is not a list. STATUS_INVALID_INFO_CLASS, STATUS_DATATYPE_MISALIGNMENT,
- * STATUS_ACCESS_VIOLATION, STATUS_INSUFFICIENT_RESOURCES. PASSIVE. (WDK page of the name)
+ * which may have grown by the next call; what has been written then is not a list. STATUS_INVALID_INFO_CLASS,
+ * STATUS_DATATYPE_MISALIGNMENT, STATUS_ACCESS_VIOLATION, STATUS_INSUFFICIENT_RESOURCES. PASSIVE. (WDK page of
+ * the name)
  */
 NTSTATUS NtQuerySystemInformation(SYSTEM_INFORMATION_CLASS Class, PVOID Information, ULONG Length,
                                   PULONG ReturnLength)

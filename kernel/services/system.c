@@ -32,8 +32,8 @@ static NTSTATUS SvcDisplay(PCUNICODE_STRING String)
     return STATUS_SUCCESS;
 }
 
-/* Text for the log, at most 1024 characters (STATUS_NAME_TOO_LONG). Only the initial process can write messages
-   for tools/run ("@exit 0"). PASSIVE. (no WDK page) */
+/* Text for the log, at most 1024 characters (STATUS_NAME_TOO_LONG). Only the initial process can write
+   messages for tools/run ("@exit 0"). PASSIVE. (no WDK page) */
 NTSTATUS NtDisplayString(PUNICODE_STRING String)
 {
     UNICODE_STRING Captured;

@@ -87,7 +87,8 @@ void SvcDispatch(PKTRAP_FRAME Frame)
 
 /* ---- The Zw forms ---- */
 
-/* Routines that hand their arguments on, whatever these are: each takes one register or one slot of the stack. */
+/* Routines that hand their arguments on, whatever these are: each takes one register or one slot of the
+   stack. */
 #define SVC_P0  VOID
 #define SVC_P1  ULONG64 A
 #define SVC_P2  SVC_P1, ULONG64 B
@@ -113,8 +114,8 @@ void SvcDispatch(PKTRAP_FRAME Frame)
 #define SVC_A10 SVC_A9, J
 #define SVC_A11 SVC_A10, K
 
-/* ZwName calls NtName with previous mode KernelMode, and puts the mode that was back. In C the routine has another name, so that
-   it needs no types. */
+/* ZwName calls NtName with previous mode KernelMode, and puts the mode that was back. In C the routine has
+   another name, so that it needs no types. */
 #define X(Name, Arguments)                                                                                   \
     NTSTATUS SvcZw##Name(SVC_P##Arguments) __asm__("Zw" #Name);                                              \
     NTSTATUS SvcZw##Name(SVC_P##Arguments)                                                                   \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Timers for programs, with an APC for the thread that set them. A timer that has queued its APC holds a reference to itself until
- * that has been delivered or run down.
+ * Timers for programs, with an APC for the thread that set them. A timer that has queued its APC holds a
+ * reference to itself until that has been delivered or run down.
  *
  * Lock: Lock guards Thread, FirstDue and what is to be queued; the timer's DPC takes it, too.
  */
@@ -56,8 +56,8 @@ static void SvcInitializeTimer(PVOID Object, const VOID *Context)
     KeInitializeSpinLock(&Timer->Lock);
 }
 
-/* It is set no more, and its APC is not queued any more. Returns the thread that got the APC, whose reference the caller
-   drops. (Lock) */
+/* It is set no more, and its APC is not queued any more. Returns the thread that got the APC, whose reference
+   the caller drops. (Lock) */
 static PETHREAD SvcDisarm(PSVC_TIMER Timer, PBOOLEAN Unqueued)
 {
     PETHREAD Thread = Timer->Thread;
@@ -88,8 +88,8 @@ static void SvcDeleteTimer(PVOID Object)
     }
 }
 
-/* A handle to a new timer, or with OBJ_OPENIF to the one that has the name. STATUS_INVALID_PARAMETER: another type than the two;
-   the statuses of ObInsertObject. PASSIVE. (no WDK page) */
+/* A handle to a new timer, or with OBJ_OPENIF to the one that has the name. STATUS_INVALID_PARAMETER: another
+   type than the two; the statuses of ObInsertObject. PASSIVE. (no WDK page) */
 NTSTATUS NtCreateTimer(PHANDLE TimerHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                        TIMER_TYPE TimerType)
 {
@@ -140,10 +140,11 @@ static BOOLEAN SvcArm(PSVC_TIMER Timer, const SVC_SETTING *Setting)
     return Signalled;
 }
 
-/* Sets the timer, which is not signalled any more: due at *DueTime (100 ns; negative: from now), and every Period ms after that
-   if it is not 0. TimerApcRoutine, if not NULL, is called by the calling thread, when it is alertable, with TimerContext and the
-   system time in two halves; an APC that the setting before has queued is taken back. *PreviousState: whether it was signalled.
-   ResumeTimer is ignored: nothing sleeps here. STATUS_INVALID_PARAMETER_6: a negative period; STATUS_ACCESS_VIOLATION; handle errors
+/* Sets the timer, which is not signalled any more: due at *DueTime (100 ns; negative: from now), and every
+   Period ms after that if it is not 0. TimerApcRoutine, if not NULL, is called by the calling thread, when it
+   is alertable, with TimerContext and the system time in two halves; an APC that the setting before has
+   queued is taken back. *PreviousState: whether it was signalled. ResumeTimer is ignored: nothing sleeps
+   here. STATUS_INVALID_PARAMETER_6: a negative period; STATUS_ACCESS_VIOLATION; handle errors
    (TIMER_MODIFY_STATE). PASSIVE. (no WDK page) */
 NTSTATUS NtSetTimer(HANDLE TimerHandle, PLARGE_INTEGER DueTime, PTIMER_APC_ROUTINE TimerApcRoutine, PVOID TimerContext,
                     BOOLEAN ResumeTimer, LONG Period, PBOOLEAN PreviousState)
@@ -167,8 +168,8 @@ NTSTATUS NtSetTimer(HANDLE TimerHandle, PLARGE_INTEGER DueTime, PTIMER_APC_ROUTI
     return SvcReturnState(PreviousState, Signalled);
 }
 
-/* The timer is set no more, and an APC that it has queued is taken back. *CurrentState: whether it is signalled, which stays as
-   it is. Handle errors (TIMER_MODIFY_STATE). PASSIVE. (no WDK page) */
+/* The timer is set no more, and an APC that it has queued is taken back. *CurrentState: whether it is
+   signalled, which stays as it is. Handle errors (TIMER_MODIFY_STATE). PASSIVE. (no WDK page) */
 NTSTATUS NtCancelTimer(HANDLE TimerHandle, PBOOLEAN CurrentState)
 {
     PSVC_TIMER Timer;

@@ -142,8 +142,8 @@ static bool SvcIsSameAllocation(const MM_REGION_INFORMATION *Region, ULONG_PTR B
     return ALIGN_DOWN_BY((ULONG_PTR)Region->Tag, PAGE_SIZE) == Base;
 }
 
-/* Outside: the answer when part of the range is not mapped, or belongs to another allocation than its start; Wrong: when part
-   of it has one of Flags in its tag. */
+/* Outside: the answer when part of the range is not mapped, or belongs to another allocation than its start;
+   Wrong: when part of it has one of Flags in its tag. */
 static NTSTATUS SvcCheckRange(const SVC_VM_REQUEST *Request, ULONG Flags, NTSTATUS Wrong, NTSTATUS Outside)
 {
     MM_REGION_INFORMATION Region;
@@ -339,9 +339,9 @@ static NTSTATUS SvcFree(SVC_VM_REQUEST *Request)
 /*
  * MEM_DECOMMIT: the pages of the range are reserved again; size 0: all of the allocation at *BaseAddress.
  * MEM_RELEASE: the whole allocation at *BaseAddress goes; the size is 0, or all of it. Both are given back.
- * STATUS_MEMORY_NOT_ALLOCATED, STATUS_FREE_VM_NOT_AT_BASE, STATUS_UNABLE_TO_FREE_VM (more than one allocation; image, stacks,
- * PEB, TEBs), STATUS_UNABLE_TO_DELETE_SECTION (a view), STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED; handle errors (PROCESS_VM_OPERATION). PASSIVE.
- * (WDK page of the name)
+ * STATUS_MEMORY_NOT_ALLOCATED, STATUS_FREE_VM_NOT_AT_BASE, STATUS_UNABLE_TO_FREE_VM (more than one
+ * allocation; image, stacks, PEB, TEBs), STATUS_UNABLE_TO_DELETE_SECTION (a view), STATUS_INVALID_PARAMETER,
+ * STATUS_NOT_SUPPORTED; handle errors (PROCESS_VM_OPERATION). PASSIVE. (WDK page of the name)
  */
 NTSTATUS NtFreeVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize, ULONG FreeType)
 {
@@ -383,8 +383,9 @@ static NTSTATUS SvcProtect(SVC_VM_REQUEST *Request)
 }
 
 /*
- * Changes the protection of committed pages of one allocation; *OldProtect receives that of the first. STATUS_NOT_COMMITTED;
- * STATUS_CONFLICTING_ADDRESSES: free memory, several allocations, or the guard page of a thread's stack; STATUS_SECTION_PROTECTION: more than the view was mapped with;
+ * Changes the protection of committed pages of one allocation; *OldProtect receives that of the first.
+ * STATUS_NOT_COMMITTED; STATUS_CONFLICTING_ADDRESSES: free memory, several allocations, or the guard page of
+ * a thread's stack; STATUS_SECTION_PROTECTION: more than the view was mapped with;
  * STATUS_INVALID_PAGE_PROTECTION, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED; handle errors
  * (PROCESS_VM_OPERATION). PASSIVE. (no WDK page)
  */

@@ -20,18 +20,20 @@ typedef struct _SVC_VM_REQUEST {
     ULONG Protection;    /* the same as MM_* */
 } SVC_VM_REQUEST;
 
-/* PAGE_* of private memory as MM_*. FALSE: there is no such protection; a guard needs an access to watch for. */
+/* PAGE_* of private memory as MM_*. FALSE: there is no such protection; a guard needs an access to watch
+   for. */
 bool SvcProtectionFromPage(ULONG Page, PULONG Protection);
-/* A change of a native process's memory, one at a time. The range comes from the caller's variables, and what has become of
-   it goes back there. STATUS_NOT_SUPPORTED: a subsystem's process; handle errors (PROCESS_VM_OPERATION). */
+/* A change of a native process's memory, one at a time. The range comes from the caller's variables, and what
+   has become of it goes back there. STATUS_NOT_SUPPORTED: a subsystem's process; handle errors
+   (PROCESS_VM_OPERATION). */
 NTSTATUS SvcChangeMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize, SVC_VM_REQUEST *Request,
                          NTSTATUS (*Change)(SVC_VM_REQUEST *));
 /* The same without a range, the process referenced: for what is in Request already. */
 NTSTATUS SvcChangeProcess(SVC_VM_REQUEST *Request, NTSTATUS (*Change)(SVC_VM_REQUEST *));
 NTSTATUS SvcOpenRequest(SVC_VM_REQUEST *Request, HANDLE Handle, ACCESS_MASK Access);
 void SvcCloseRequest(SVC_VM_REQUEST *Request);
-/* A place for Size bytes, behind the image, on a 64 KiB boundary, and what Place makes there; Place may find that it has just
-   been taken (STATUS_CONFLICTING_ADDRESSES). STATUS_NO_MEMORY. */
+/* A place for Size bytes, behind the image, on a 64 KiB boundary, and what Place makes there; Place may find
+   that it has just been taken (STATUS_CONFLICTING_ADDRESSES). STATUS_NO_MEMORY. */
 NTSTATUS SvcPlaceAnywhere(SVC_VM_REQUEST *Request, SIZE_T Size,
                           NTSTATUS (*Place)(SVC_VM_REQUEST *Request, ULONG_PTR Base, ULONG_PTR End));
 ULONG SvcTagFlags(const MM_REGION_INFORMATION *Region);

@@ -39,8 +39,9 @@ NTSTATUS SvcWait(ULONG Count, PVOID *Headers, WAIT_TYPE Type, BOOLEAN Alertable,
     return Status;
 }
 
-/* As KeWaitForSingleObject; a file is signalled when a request on it that had no event is answered. And STATUS_INVALID_HANDLE,
-   STATUS_ACCESS_DENIED without SYNCHRONIZE, STATUS_OBJECT_TYPE_MISMATCH for what cannot be waited for. PASSIVE. (WDK page of the name) */
+/* As KeWaitForSingleObject; a file is signalled when a request on it that had no event is answered. And
+   STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED without SYNCHRONIZE, STATUS_OBJECT_TYPE_MISMATCH for what
+   cannot be waited for. PASSIVE. (WDK page of the name) */
 NTSTATUS NtWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER Timeout)
 {
     LARGE_INTEGER Captured;
@@ -164,7 +165,8 @@ NTSTATUS NtQuerySystemTime(PLARGE_INTEGER SystemTime)
     return ExCopyOut(SystemTime, &Now, sizeof(Now), ExGetPreviousMode());
 }
 
-/* The counter, and how often it counts in a second when Frequency is not NULL. STATUS_ACCESS_VIOLATION. PASSIVE. (no WDK page) */
+/* The counter, and how often it counts in a second when Frequency is not NULL. STATUS_ACCESS_VIOLATION.
+   PASSIVE. (no WDK page) */
 NTSTATUS NtQueryPerformanceCounter(PLARGE_INTEGER Counter, PLARGE_INTEGER Frequency)
 {
     LARGE_INTEGER PerSecond;

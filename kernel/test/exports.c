@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What only tests ask of the kernel (primertest.h): counts, the scheduler's counters, the end of a thread's waits; in debug
- * builds internal locks acquired in the right and in the wrong order, and held while blocking.
+ * What only tests ask of the kernel (primertest.h): counts, the scheduler's counters, the end of a thread's
+ * waits; in debug builds internal locks acquired in the right and in the wrong order, and held while
+ * blocking.
  */
 #include "ps/ps.h"
 #include "sync/wait.h"
@@ -86,8 +87,8 @@ EXPORT(PrimerSetQuantum);
 
 #if DBG
 
-/* Fills in the Index-th class of locks of those that were acquired at least once. FALSE: there are not so many. Any IRQL; does not
-   block. For tests alone. */
+/* Fills in the Index-th class of locks of those that were acquired at least once. FALSE: there are not so
+   many. Any IRQL; does not block. For tests alone. */
 BOOLEAN PrimerQueryLockClass(ULONG Index, PPRIMER_LOCK_CLASS Counters)
 {
     KD_LOCK_CLASS *Class = KdNextLockClass(NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the starter of lab 3 has in place of the functions that are to be written. With all of them the kernel boots. */
+/* What the starter of lab 3 has in place of the functions that are to be written. With all of them the kernel
+   boots. */
 
 /* hole insert */
 KI_HOT void KiInsertReady(PKPRCB Prcb, PKTHREAD Thread, bool Head)
@@ -31,7 +32,8 @@ static KI_HOT PKTHREAD KiSelectNextThread(PKPRCB Prcb)
         return Prcb->IdleThread;
     }
     LAB_TODO("3.select");
-    /* To be written: which of the levels that the summary names, and which thread of its queue? This is the lowest. */
+    /* To be written: which of the levels that the summary names, and which thread of its queue? This is the
+       lowest. */
     ULONG Level = (ULONG)__builtin_ctz(Summary);
     PKTHREAD Thread = CONTAINING_RECORD(RemoveHeadList(&Prcb->ReadyQueue[Level]), KTHREAD, ReadyListEntry);
     /* Given. */
@@ -49,8 +51,8 @@ static KI_HOT PKTHREAD KiSelectNextThread(PKPRCB Prcb)
 static bool KiMustGiveWay(PKPRCB Prcb, PKTHREAD Thread)
 {
     LAB_TODO("3.give-way");
-    /* To be written: higher ones always, equals when the turn is over. What stands here is a kernel in which whoever runs, runs
-       until it waits. */
+    /* To be written: higher ones always, equals when the turn is over. What stands here is a kernel in which
+       whoever runs, runs until it waits. */
     return false;
 }
 
@@ -58,8 +60,8 @@ static bool KiMustGiveWay(PKPRCB Prcb, PKTHREAD Thread)
 static void KiSetPriority(PKTHREAD Thread, KPRIORITY Priority)
 {
     LAB_TODO("3.set-priority");
-    /* To be written: a thread that is ready stands in the queue of its old priority. What stands here leaves it there, with the old
-       priority. */
+    /* To be written: a thread that is ready stands in the queue of its old priority. What stands here leaves
+       it there, with the old priority. */
     if (Thread->State != Ready) {
         Thread->Priority = (SCHAR)Priority;
     }

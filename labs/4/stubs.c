@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the starter of lab 4 has in place of the functions that are to be written. The kernel itself uses none of them, and boots. */
+/* What the starter of lab 4 has in place of the functions that are to be written. The kernel itself uses none
+   of them, and boots. */
 
 /* hole pulse */
 LONG KePulseEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait)
@@ -37,8 +38,9 @@ LONG KeReleaseMutex(PRKMUTEX Mutex, BOOLEAN Wait)
     KIRQL Irql = KiAcquireObject(&Mutex->Header);
     LONG Previous = Mutex->Header.SignalState;
     LAB_TODO("4.release");
-    /* To be written: who may; how often it is owned still; who gets it next (KiPassMutant), and that its last release ends the owner's
-       critical region when Mutex->ApcDisable says that it began one. What stands here only takes the current thread's name off. */
+    /* To be written: who may; how often it is owned still; who gets it next (KiPassMutant), and that its last
+       release ends the owner's critical region when Mutex->ApcDisable says that it began one. What stands
+       here only takes the current thread's name off. */
     if (Mutex->OwnerThread == ArchCurrentThread() && Previous == 0) {
         if (Mutex->ApcDisable != 0) {
             KiNoteBlockingRelease(ArchCurrentThread(), Mutex, KbkMutex, Mutex->OwnerThread, KI_CALLER());

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The start of sheet C: it hears of every process, native or of a subsystem. What it has to say about them is yours
-   to write. */
+/* The start of sheet C: it hears of every process, native or of a subsystem. What it has to say about them is
+   yours to write. */
 #include <ntddk.h>
 
 static VOID RefuseProcess(PEPROCESS Process, HANDLE ProcessId, PPS_CREATE_NOTIFY_INFO CreateInfo)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The boot archives' "root/" as the file tree at its start: folders, symbolic links, and files, whose bytes stay where
-   they are until somebody writes to them; and the native programs, in the folder /native. */
+/* The boot archives' "root/" as the file tree at its start: folders, symbolic links, and files, whose bytes
+   stay where they are until somebody writes to them; and the native programs, in the folder /native. */
 #include "linux.h"
 
 #define PREFIX        "root/"
@@ -25,7 +25,8 @@ static const char *next_slash(const char *path)
     return path;
 }
 
-/* The folder that the last path led to, and that path: the archive's files come in the order of their paths. */
+/* The folder that the last path led to, and that path: the archive's files come in the order of their
+   paths. */
 struct place {
     struct inode *dir;
     const char *path;
@@ -42,7 +43,8 @@ static const char *start_of(struct place *place, const char *path)
     return path;
 }
 
-/* Goes to the folder of a path, making those that nobody has named. Answers the last name; NULL: there is no such place. */
+/* Goes to the folder of a path, making those that nobody has named. Answers the last name; NULL: there is no
+   such place. */
 static const char *go_to_folder(struct place *place, const char *path)
 {
     const char *at = start_of(place, path);

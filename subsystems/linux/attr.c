@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What files are besides their bytes: permissions, owners, times, size, extended attributes. There is one user, who
-   may do all; permissions are kept, and those to execute are heeded. */
+/* What files are besides their bytes: permissions, owners, times, size, extended attributes. There is one
+   user, who may do all; permissions are kept, and those to execute are heeded. */
 #include "linux.h"
 
 /* ---- What a call names ---- */

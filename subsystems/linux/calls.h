@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All system calls of x86-64 Linux by number. CALL(number, name, arguments, parameters) is one that the module answers: with
- * a word for each argument (see the end of decode.c) and the C parameters of its sys_ function. NONE(number, name) is one that
- * returns -ENOSYS.
+ * All system calls of x86-64 Linux by number. CALL(number, name, arguments, parameters) is one that the
+ * module answers: with a word for each argument (see the end of decode.c) and the C parameters of its sys_
+ * function. NONE(number, name) is one that returns -ENOSYS.
  */
 /* clang-format off */
 CALL(0, read, "d read u", (int fd, void __user *buf, size_t count))

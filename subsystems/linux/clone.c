@@ -50,8 +50,8 @@ void memory_release(struct task *task, bool shared)
     task->clear_tid = NULL;
 }
 
-/* Until the child has a memory of its own, or has ended. Only the caller's own end breaks it off: then the child
-   must not wake it any more. The event may be left over from another wait. */
+/* Until the child has a memory of its own, or has ended. Only the caller's own end breaks it off: then the
+   child must not wake it any more. The event may be left over from another wait. */
 static void vfork_wait(struct task *self, struct task *child)
 {
     while (child->vfork_parent != NULL && !is_dying()) {
@@ -196,8 +196,8 @@ static long create_object(struct process *child, u64 flags)
     return 0;
 }
 
-/* From here until it is published, or has failed, signals that are sent to many processes are noted for the child, which
-   nobody finds yet. */
+/* From here until it is published, or has failed, signals that are sent to many processes are noted for the
+   child, which nobody finds yet. */
 static void fork_begin(struct process *parent)
 {
     mutex_lock(&tasklist_lock);

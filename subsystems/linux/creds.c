@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who a process is: user and group ids, groups, capabilities. All are kept as Linux keeps them, a process's tasks having them
- * together (the C libraries see to that on Linux, too), and are under tasklist_lock. What they allow is root's to do: whoever
- * has given root's id away may take an id that he still has, and no other.
+ * Who a process is: user and group ids, groups, capabilities. All are kept as Linux keeps them, a process's
+ * tasks having them together (the C libraries see to that on Linux, too), and are under tasklist_lock. What
+ * they allow is root's to do: whoever has given root's id away may take an id that he still has, and no
+ * other.
  */
 #include "linux.h"
 
@@ -279,7 +280,8 @@ struct cap_data {
     u32 effective, permitted, inheritable;
 };
 
-/* How many 32-bit words this version of the interface has; -EINVAL after telling the version that is liked best. */
+/* How many 32-bit words this version of the interface has; -EINVAL after telling the version that is liked
+   best. */
 static long cap_words(struct cap_header __user *at, struct cap_header *header)
 {
     const u32 best = 0x20080522;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How the trace shows the arguments of a call, as strace(1) does: calls.h has a word for each, and the table at
- * the end of this file says what the word means. What the call itself fills in is shown when it has returned. The
- * program's memory is read as it is: what cannot be read is shown as an address.
+ * How the trace shows the arguments of a call, as strace(1) does: calls.h has a word for each, and the table
+ * at the end of this file says what the word means. What the call itself fills in is shown when it has
+ * returned. The program's memory is read as it is: what cannot be read is shown as an address.
  */
 #include "names.h"
 
@@ -921,8 +921,9 @@ static void show_argument(const struct word *word, struct shown *s)
 }
 
 /*
- * Shows arguments from number `first` on: before the call up to the first that is known only after it, and then (after) the
- * rest. Returns the number of the next one. A word "@" at the end says that the result is an address: no argument.
+ * Shows arguments from number `first` on: before the call up to the first that is known only after it, and
+ * then (after) the rest. Returns the number of the next one. A word "@" at the end says that the result is an
+ * address: no argument.
  */
 int decode_arguments(struct text *text, const char *spec, const u64 *values, int first, bool after, long result)
 {

@@ -116,8 +116,8 @@ struct delivery {
     sigset_t mask;           /* of the frame */
 };
 
-/* Takes the next signal that is not ignored; false: there is none. Under one hold of the lock: SIGCONT comes before
-   a stopping signal is taken, or after the stop has begun. */
+/* Takes the next signal that is not ignored; false: there is none. Under one hold of the lock: SIGCONT comes
+   before a stopping signal is taken, or after the stop has begun. */
 static bool next_delivery(struct task *task, struct delivery *next)
 {
     struct sigaction *action;

@@ -149,8 +149,8 @@ static VOID wake_pollers(PKDPC dpc, PVOID context, PVOID argument1, PVOID argume
     wake_all(&((struct eventpoll *)context)->pollers);
 }
 
-/* Somebody may look at the ready list. Those that poll the instance itself, other instances among them, are woken
-   by a DPC: here, the queue of a file or of an instance is locked. */
+/* Somebody may look at the ready list. Those that poll the instance itself, other instances among them, are
+   woken by a DPC: here, the queue of a file or of an instance is locked. */
 static bool announce(struct eventpoll *ep)
 {
     bool polled = !wait_queue_is_empty(&ep->pollers);
@@ -206,8 +206,8 @@ static void leave_queues(struct epitem *item)
     }
 }
 
-/* Arms the item, which is on no queue, for these events: it is ready at once when one is there. epoll_mutex is
-   held. */
+/* Arms the item, which is on no queue, for these events: it is ready at once when one is there. epoll_mutex
+   is held. */
 static void arm_item(struct epitem *item, const struct epoll_event *event)
 {
     bool nested = begin_look(item->ep);
@@ -302,8 +302,8 @@ static void file_closing(struct file *file)
 
 /* ---- epoll_ctl ---- */
 
-/* How many instances stand one inside the other, from this one on inwards; more than MOST_NESTED when `outer` is
-   among them. epoll_mutex is held, so that no registration changes. */
+/* How many instances stand one inside the other, from this one on inwards; more than MOST_NESTED when `outer`
+   is among them. epoll_mutex is held, so that no registration changes. */
 static u32 depth_of(struct eventpoll *ep, const struct eventpoll *outer, u32 level)
 {
     u32 deepest = 0;
@@ -451,8 +451,8 @@ long sys_epoll_ctl(int epfd, int op, int fd, struct epoll_event __user *user_eve
 
 /* ---- epoll_wait ---- */
 
-/* The next item of the list, each at most once a look: one that comes again meanwhile ends it, as what is behind has come later
-   still. NULL: none. */
+/* The next item of the list, each at most once a look: one that comes again meanwhile ends it, as what is
+   behind has come later still. NULL: none. */
 static struct epitem *take_ready(struct eventpoll *ep)
 {
     struct epitem *item = NULL;

@@ -4,8 +4,8 @@
  * building the stack, and starting it: in a new process for a native caller, or in place of the current one
  * (execve).
  *
- * Files' bytes are mapped: whole pages come from the file's section. Only pages that two segments share, and the
- * zeros behind a segment's file part, are written. Nobody may write to a file while it runs.
+ * Files' bytes are mapped: whole pages come from the file's section. Only pages that two segments share, and
+ * the zeros behind a segment's file part, are written. Nobody may write to a file while it runs.
  */
 #include "linux.h"
 #include "stack.h"
@@ -413,7 +413,8 @@ static NTSTATUS map_segment(PEPROCESS process, const struct image *image, const 
     return status;
 }
 
-/* Fills a page as the image has it: the bytes and zeros of all segments that touch it. Answers their rights. */
+/* Fills a page as the image has it: the bytes and zeros of all segments that touch it. Answers their
+   rights. */
 static ULONG read_image_page(const struct image *image, u64 address, u8 *page)
 {
     ULONG rights = 0;
@@ -546,7 +547,8 @@ static NTSTATUS map_stack(struct process *process, const struct program *program
                protection, NULL, 0, NULL);
 }
 
-/* Mappings leave the stack room for what RLIMIT_STACK is now, and for a good deal more should it be raised. */
+/* Mappings leave the stack room for what RLIMIT_STACK is now, and for a good deal more should it be
+   raised. */
 static void set_limit(struct mm *mm, u64 stack)
 {
     u64 room = stack > STACK_ROOM_MOST - STACK_GAP ? STACK_ROOM_MOST : stack + STACK_GAP;
@@ -662,8 +664,8 @@ static char *find_program(const char *name)
 }
 
 /*
- * `strace COMMAND` is COMMAND, traced: no program, but a word in front of one. -f is known, too: what the program starts is
- * followed anyhow. True: the request now says what is behind it.
+ * `strace COMMAND` is COMMAND, traced: no program, but a word in front of one. -f is known, too: what the
+ * program starts is followed anyhow. True: the request now says what is behind it.
  */
 static bool skip_strace(PPS_PROGRAM request)
 {
@@ -879,7 +881,8 @@ NTSTATUS linux_start_program(PPS_PROGRAM request, PEPROCESS *object)
 
 /* ---- execve ---- */
 
-/* Appends a program's string, for which the buffer is made larger as it turns out to be needed: capacity bytes now. */
+/* Appends a program's string, for which the buffer is made larger as it turns out to be needed: capacity
+   bytes now. */
 static long append_user_string(struct buffer *buffer, size_t *capacity, const char __user *string)
 {
     for (;;) {
@@ -1038,8 +1041,8 @@ static long fresh_create(struct fresh *fresh, const struct task *task)
     return 0;
 }
 
-/* Puts the fresh parts in place of the old ones, which it leaves in *fresh. The only task left is the process's face to
-   others, and has its id, whatever it was before. */
+/* Puts the fresh parts in place of the old ones, which it leaves in *fresh. The only task left is the
+   process's face to others, and has its id, whatever it was before. */
 static void fresh_use(struct fresh *fresh, struct task *task)
 {
     struct process *process = task->process;

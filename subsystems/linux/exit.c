@@ -87,8 +87,8 @@ void linux_thread_exit(PETHREAD thread, PVOID context)
     s32 status = wait_status_of(PsGetThreadExitStatus(thread));
     trace_end(task, status >> 8, status & 0x7f);
     bool last = task_unlist(task);
-    /* Of a process that ends as a whole, or runs another program, some threads may still be at work for a moment: they must
-       not see a word cleared (for musl a lock) that others of them have set. */
+    /* Of a process that ends as a whole, or runs another program, some threads may still be at work for a
+       moment: they must not see a word cleared (for musl a lock) that others of them have set. */
     memory_release(task, (task->exiting && !last) || process->mm->refs > 1);
     vfork_release(task);
     if (last) { /* while there is memory to be looked at */

@@ -12,8 +12,8 @@ static int segv_code(u64 address)
 }
 
 /*
- * The page at ffffffffff600000, where old C libraries call three functions. Nothing is mapped there: who executes one of its
- * entries gets the answer, and is back at the caller.
+ * The page at ffffffffff600000, where old C libraries call three functions. Nothing is mapped there: who
+ * executes one of its entries gets the answer, and is back at the caller.
  */
 #define VSYSCALL_PAGE 0xffffffffff600000UL
 

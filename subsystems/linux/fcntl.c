@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What is asked of open files: fcntl, close_range, flock, ioctl. Each kind of file has an ioctl of its own besides. */
+/* What is asked of open files: fcntl, close_range, flock, ioctl. Each kind of file has an ioctl of its own
+   besides. */
 #include "linux.h"
 
 #define SETTABLE_FLAGS (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
@@ -57,8 +58,8 @@ static long add_seals(struct file *file, u64 seals)
     return error;
 }
 
-/* Who is to hear of a file that becomes ready, if it could be asked for that (O_ASYNC, which no file here takes): kept and
-   told. pid: a process, or less a group. */
+/* Who is to hear of a file that becomes ready, if it could be asked for that (O_ASYNC, which no file here
+   takes): kept and told. pid: a process, or less a group. */
 static long set_owner(struct file *file, s32 pid)
 {
     if (pid == (s32)0x80000000) {

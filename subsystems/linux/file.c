@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Open files, working directories and descriptors: descriptor table -> open file description (offset, flags; shared by dup and
- * fork) -> inode. A table's lock is held only to look and to change it, never across an operation on a file.
+ * Open files, working directories and descriptors: descriptor table -> open file description (offset, flags;
+ * shared by dup and fork) -> inode. A table's lock is held only to look and to change it, never across an
+ * operation on a file.
  */
 #include "linux.h"
 
@@ -73,7 +74,8 @@ void file_put(struct file *file)
 
 #define NS_A_DAY 86400000000000L
 
-/* The time of the last access is kept as if by "relatime": it moves when it is not behind the last change, or old. */
+/* The time of the last access is kept as if by "relatime": it moves when it is not behind the last change, or
+   old. */
 void file_accessed(struct file *file)
 {
     struct inode *inode = file->inode;

@@ -2,13 +2,13 @@
 /*
  * Futexes: words of programs on which tasks wait.
  *
- * A waiter stands in one of the lists below, chosen by the place of the word: address space and address, or section
- * and offset for memory that is shared (the kernel's wait key). A few locks guard all lists; they are those of wait
- * queues, so that wait.c does the sleeping.
+ * A waiter stands in one of the lists below, chosen by the place of the word: address space and address, or
+ * section and offset for memory that is shared (the kernel's wait key). A few locks guard all lists; they are
+ * those of wait queues, so that wait.c does the sleeping.
  *
- * The word may not be there when it is read, so that no spin lock can be held then. A waiter therefore joins its
- * list first and reads the word afterwards; who wakes has changed the word before, and looks at the list. Between
- * the two steps either has a memory barrier, so that one of them sees what the other did:
+ * The word may not be there when it is read, so that no spin lock can be held then. A waiter therefore joins
+ * its list first and reads the word afterwards; who wakes has changed the word before, and looks at the list.
+ * Between the two steps either has a memory barrier, so that one of them sees what the other did:
  *
  *     waiter                                waker
  *     joins the list                        changes the word (in user mode, or FUTEX_WAKE_OP)
@@ -16,16 +16,17 @@
  *       no:  leaves                           (the same lock)
  *       yes: sleeps until it is taken off
  *
- * A waiter that finds another value and was taken off meanwhile has got a wake-up that somebody else should have had:
- * nobody would have found it in the list if the word had been read first. It passes the wake-up on.
+ * A waiter that finds another value and was taken off meanwhile has got a wake-up that somebody else should
+ * have had: nobody would have found it in the list if the word had been read first. It passes the wake-up on.
  *
- * FUTEX_CMP_REQUEUE must not move those who came after the word had changed. Each list counts who joins it: the word
- * is read between two looks at that count, and counts only when nobody has joined meanwhile.
+ * FUTEX_CMP_REQUEUE must not move those who came after the word had changed. Each list counts who joins it:
+ * the word is read between two looks at that count, and counts only when nobody has joined meanwhile.
  *
- * A waiter that is moved may have another lock afterwards: both are held, the lower one first, and wait_leave looks
- * again when the lock that it has got is no longer the waiter's.
+ * A waiter that is moved may have another lock afterwards: both are held, the lower one first, and wait_leave
+ * looks again when the lock that it has got is no longer the waiter's.
  *
- * A wake-up, the time-out, a signal and the task's end may come together: who was taken off answers 0 (wait.c).
+ * A wake-up, the time-out, a signal and the task's end may come together: who was taken off answers 0
+ * (wait.c).
  */
 #include "linux.h"
 
@@ -291,7 +292,8 @@ static int move_locked(struct futex_list *from, const PS_WAIT_KEY *key, struct f
     return moved;
 }
 
-/* Wakes some and moves others, all of whom had joined when the word was read. expected NULL: it does not matter. */
+/* Wakes some and moves others, all of whom had joined when the word was read. expected NULL: it does not
+   matter. */
 static long requeue(u32 __user *word, u32 op, u32 __user *other, int wakes, int moves, const u32 *expected)
 {
     PS_WAIT_KEY key, new_key;
@@ -422,7 +424,8 @@ static long wake_op(u32 __user *word, u32 op, u32 __user *other, int count, int 
 
 /* ---- The call ---- */
 
-/* Priority inheritance (operations 6 to 8 and 11 to 13) is not there: the manual page lets a kernel refuse so. */
+/* Priority inheritance (operations 6 to 8 and 11 to 13) is not there: the manual page lets a kernel refuse
+   so. */
 long sys_futex(u32 __user *word, u32 op, u32 value, u64 timeout_or_count, u32 __user *other, u32 value3)
 {
     const struct timespec __user *timeout = (const struct timespec __user *)timeout_or_count;
@@ -453,8 +456,8 @@ long sys_futex(u32 __user *word, u32 op, u32 value, u64 timeout_or_count, u32 __
 
 /* ---- Robust futexes ---- */
 
-/* A futex of the list, when its owner dies: if it is the task's, it is marked, and one waiter is told. One that was being
-   taken or given back may be free already, while its waiters do not know. */
+/* A futex of the list, when its owner dies: if it is the task's, it is marked, and one waiter is told. One
+   that was being taken or given back may be free already, while its waiters do not know. */
 static long owner_died(u32 __user *word, s32 tid, bool pending)
 {
     ULONG before, found;
@@ -485,7 +488,8 @@ static long owner_died(u32 __user *word, s32 tid, bool pending)
     return 0;
 }
 
-/* Entries point to the next one; bit 0 says that the futex inherits priority, which nobody could take here. */
+/* Entries point to the next one; bit 0 says that the futex inherits priority, which nobody could take
+   here. */
 void robust_list_exit(struct task *task)
 {
     struct robust_list_head head;

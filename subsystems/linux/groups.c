@@ -2,8 +2,9 @@
 /*
  * Process groups and sessions: who may move whom, and groups that become orphaned.
  *
- * A group is orphaned when no member has a parent in another group of the same session: nobody could continue it, so
- * that keys do not stop it. If it is stopped already when it becomes so, it is told by SIGHUP and SIGCONT.
+ * A group is orphaned when no member has a parent in another group of the same session: nobody could continue
+ * it, so that keys do not stop it. If it is stopped already when it becomes so, it is told by SIGHUP and
+ * SIGCONT.
  */
 #include "linux.h"
 

@@ -205,8 +205,8 @@ long sys_pwritev(int fd, const struct iovec __user *iov, u64 count, s64 offset)
     return vector(fd, true, iov, count, &offset);
 }
 
-/* Of the flags only those mean something here that ask for less than what is done anyway: high priority, and that the
-   bytes have reached the disk. */
+/* Of the flags only those mean something here that ask for less than what is done anyway: high priority, and
+   that the bytes have reached the disk. */
 #define RWF_HIPRI  1
 #define RWF_DSYNC  2
 #define RWF_SYNC   4
@@ -272,7 +272,8 @@ long sys_lseek(int fd, s64 offset, int whence)
     return target;
 }
 
-/* As with read and write by two tasks at once, the later one decides; but not in the middle of the other one's transfer. */
+/* As with read and write by two tasks at once, the later one decides; but not in the middle of the other
+   one's transfer. */
 static void set_position(struct file *file, u64 pos)
 {
     mutex_lock(&file->lock);

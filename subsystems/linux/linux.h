@@ -257,8 +257,8 @@ struct waiter {
     struct task *task;
     bool exclusive;
     bool volatile waking, woken; /* (queue's lock) a waker has taken it off; and touches it no more. Read without */
-    /* NULL: woken once. Otherwise called, with the queue's lock, at each wake-up; false when it has no use for
-       one that is meant for a single exclusive waiter. */
+    /* NULL: woken once. Otherwise called, with the queue's lock, at each wake-up; false when it has no use
+       for one that is meant for a single exclusive waiter. */
     bool (*notify)(struct waiter *waiter);
     void *context; /* of notify */
 };
@@ -269,22 +269,24 @@ static inline void wait_queue_init(struct wait_queue *queue)
     InitializeListHead(&queue->waiters);
 }
 
-/* Puts the current task on the queue; it looks once more whether it must wait, and calls wait_end or wait_leave. */
+/* Puts the current task on the queue; it looks once more whether it must wait, and calls wait_end or
+   wait_leave. */
 void wait_begin(struct waiter *waiter, struct wait_queue *queue, bool exclusive);
-/* Sleeps until it is woken (0: look again), the deadline has passed (-ETIMEDOUT), or a signal or the task's end
-   breaks it off (-ERESTARTSYS); the waiter is off the queue then. No lock is held, for it must not be in
+/* Sleeps until it is woken (0: look again), the deadline has passed (-ETIMEDOUT), or a signal or the task's
+   end breaks it off (-ERESTARTSYS); the waiter is off the queue then. No lock is held, for it must not be in
    a critical region. */
 long wait_end(struct waiter *waiter, u64 deadline);
-/* For those that fill the waiter themselves. wait_leave: off the queue; true when a waker has taken it off. */
+/* For those that fill the waiter themselves. wait_leave: off the queue; true when a waker has taken it
+   off. */
 void wait_join(struct waiter *waiter);
 bool wait_leave(struct waiter *waiter);
-/* Sleeps until the flag, which others set before they set the task's event, is set, and takes it back. Otherwise
-   as wait_end. */
+/* Sleeps until the flag, which others set before they set the task's event, is set, and takes it back.
+   Otherwise as wait_end. */
 long wait_flag(bool volatile *flag, u64 deadline);
 long wait_until(u64 deadline); /* for nothing but time and signals: never 0 */
 
-/* <= DISPATCH_LEVEL, after the change that is waited for; the queue stays until they return. wake_one: all but
-   the exclusive waiters, and the first exclusive one that has use for it. */
+/* <= DISPATCH_LEVEL, after the change that is waited for; the queue stays until they return. wake_one: all
+   but the exclusive waiters, and the first exclusive one that has use for it. */
 void wake_waiters(struct wait_queue *queue, bool all);
 bool wake_waiter(struct waiter *waiter); /* with its queue's lock; answers whether an exclusive one had use for it */
 static inline bool wait_queue_is_empty(const struct wait_queue *queue)
@@ -317,7 +319,8 @@ struct poll_table {
     void (*add)(struct poll_table *table, struct wait_queue *queue);
 };
 
-/* For an operation poll: the queue is woken for these events, and for all errors. table NULL: nobody waits. */
+/* For an operation poll: the queue is woken for these events, and for all errors. table NULL: nobody
+   waits. */
 static inline void poll_wait(struct poll_table *table, struct wait_queue *queue, u32 events)
 {
     const u32 transfers = POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
@@ -381,8 +384,8 @@ extern const struct file_kind tmpfs_kind, archive_kind, folders_kind, dev_kind, 
 extern const struct file_operations pipe_ops; /* of fifos, wherever they stand */
 
 /*
- * A file. It lives as long as somebody has a reference: every name of it in a folder, every open file, who has it as
- * working directory, what runs it.
+ * A file. It lives as long as somebody has a reference: every name of it in a folder, every open file, who
+ * has it as working directory, what runs it.
  *
  * (c) constant once others can find it; (n) tree_lock; (i) lock, and read without it: single words
  */
@@ -458,8 +461,8 @@ void inode_put_write(struct inode *inode);
 long inode_deny_write(struct inode *inode);
 void inode_allow_write(struct inode *inode);
 
-/* While the tree is built: dir_add takes over the inode, also when it fails; what dir_find, dir_make (which finds or
-   makes a folder) and dir_link answer is not referenced. */
+/* While the tree is built: dir_add takes over the inode, also when it fails; what dir_find, dir_make (which
+   finds or makes a folder) and dir_link answer is not referenced. */
 long dir_add(struct inode *dir, const char *name, size_t length, struct inode *inode);
 struct inode *dir_find(struct inode *dir, const char *name, size_t length);
 struct inode *dir_make(struct inode *dir, const char *name, size_t length);
@@ -492,17 +495,19 @@ static inline bool inode_can_be_mapped(const struct inode *inode)
 {
     return inode->ops != NULL && inode->ops->make_section != NULL;
 }
-/* The section over a file's bytes, made on first use; NULL when memory is out. Not referenced for the caller. */
+/* The section over a file's bytes, made on first use; NULL when memory is out. Not referenced for the
+   caller. */
 PMM_SECTION_HANDLE inode_section(struct inode *inode);
-/* Absolute, NUL-terminated, of the newest name: length with NUL, -ENAMETOOLONG. " (deleted)" behind one that has gone. */
+/* Absolute, NUL-terminated, of the newest name: length with NUL, -ENAMETOOLONG. " (deleted)" behind one that
+   has gone. */
 long path_of(struct inode *inode, char *buffer, size_t size);
 long path_below(struct inode *inode, const struct inode *root, char *buffer, size_t size); /* likewise, from a root on */
 /* A file without a name is called so, as if it had been removed from dir. False: no memory. */
 bool inode_name_removed(struct inode *inode, struct inode *dir, const char *name);
 bool inode_is_gone(struct inode *inode); /* it had a name, and has none now */
 
-/* What files of a type in the tree do: regular ones, fifos (rdev 0), devices by their number. Kinds say so when they
-   start. One that nobody has spoken for can stand in the tree, but not be opened (-ENXIO). */
+/* What files of a type in the tree do: regular ones, fifos (rdev 0), devices by their number. Kinds say so
+   when they start. One that nobody has spoken for can stand in the tree, but not be opened (-ENXIO). */
 long type_register(u32 type, u64 rdev, const struct inode_operations *ops, const struct file_operations *fops);
 /* A new file of the tree that is to stand in dir; NULL: no memory. */
 struct inode *tree_new(const struct inode *dir, u32 mode, u64 rdev);
@@ -601,8 +606,8 @@ void file_put(struct file *file);
 void file_accessed(struct file *file); /* has been read */
 /* A file that stands in no folder, called "anon_inode:NAME"; NULL: data is still the caller's. */
 struct file *file_anonymous(const char *name, const struct file_operations *ops, void *data, u32 flags, long *error);
-/* A descriptor of such a file (flags: O_CLOEXEC, too). data, memory that nothing else refers to, is released when
-   that fails. */
+/* A descriptor of such a file (flags: O_CLOEXEC, too). data, memory that nothing else refers to, is released
+   when that fails. */
 long fd_anonymous(const char *name, const struct file_operations *ops, void *data, u32 flags);
 struct files *files_create(void);
 struct files *files_copy(struct files *files); /* what is open is shared; NULL when memory is out */
@@ -695,7 +700,8 @@ struct sigpending {
     struct sigqueue spare; /* (tasklist_lock) the first record, so that one signal needs no memory */
 };
 
-/* A process's, and who moves it, under tasklist_lock: begin_stop, the last of its tasks to stop, and SIGCONT. */
+/* A process's, and who moves it, under tasklist_lock: begin_stop, the last of its tasks to stop, and
+   SIGCONT. */
 enum stop_state { NOT_STOPPED, STOP_BEGUN, STOPPED };
 
 /* How a call that a signal has broken off goes on, when its arguments do not say it (restart_syscall). */
@@ -749,8 +755,9 @@ struct cpu_time {
 /*
  * A thread group. Its tasks share mm and sighand. (t) tasklist_lock; (c) constant after creation
  *
- * References: one of the kernel's process object until ProcessExit; one of the list from process_publish until
- * the process is reaped (by its parent's wait, or at its end when nobody is to wait for it); one of its creator.
+ * References: one of the kernel's process object until ProcessExit; one of the list from process_publish
+ * until the process is reaped (by its parent's wait, or at its end when nobody is to wait for it); one of its
+ * creator.
  */
 struct process {
     volatile LONG refs;
@@ -849,8 +856,8 @@ static inline struct process *current_process(void)
 
 /*
  * fd_get for the length of one call. While the table is the current task's alone, nobody else can close the
- * descriptor, and neither lock nor reference is needed: a task that is to share the table is made by this one, in
- * another call. Others only read the table. *counted goes back to fd_return.
+ * descriptor, and neither lock nor reference is needed: a task that is to share the table is made by this
+ * one, in another call. Others only read the table. *counted goes back to fd_return.
  */
 static inline struct file *fd_borrow(int fd, bool *counted)
 {
@@ -884,8 +891,8 @@ void process_link(struct process *process);
 void process_unlink(struct process *process);
 void task_link(struct task *task);
 void task_unlink(struct task *task); /* also one that is not linked */
-/* The leader's object is held, so that its id does not become another process's while the group or session lasts.
-   tasklist_lock is held, or nobody knows the process. */
+/* The leader's object is held, so that its id does not become another process's while the group or session
+   lasts. tasklist_lock is held, or nobody knows the process. */
 void process_set_group(struct process *process, s32 pgid, PEPROCESS leader);
 void process_set_session(struct process *process, s32 sid, PEPROCESS leader);
 /* Take over the references to files and fs. */
@@ -908,8 +915,8 @@ void sighand_put(struct sighand *sighand);
 /* A new process and its first task may be found now, unless somebody has ended it meanwhile. Takes over the
    reference to the thread. tasklist_lock is held. */
 void process_publish(struct process *process, struct task *task, PETHREAD thread);
-/* The current task leaves its memory: those who wait for a word in it, or for the memory, are told. shared: others
-   use it, too. */
+/* The current task leaves its memory: those who wait for a word in it, or for the memory, are told. shared:
+   others use it, too. */
 void memory_release(struct task *task, bool shared);
 /* What is left of it when the memory has gone. */
 void vfork_release(struct task *task);
@@ -946,7 +953,8 @@ void linux_thread_exit(PETHREAD thread, PVOID context);
 void linux_process_exit(PEPROCESS object, PVOID context);
 NTSTATUS linux_terminate_process(PEPROCESS object, NTSTATUS status);
 
-/* No member has a parent in another group of its session, so that nobody could continue it. tasklist_lock is held. */
+/* No member has a parent in another group of its session, so that nobody could continue it. tasklist_lock is
+   held. */
 bool is_orphaned_group(s32 pgid); /* groups.c */
 void groups_exit(struct process *process); /* groups that its end leaves orphaned are told; tasklist_lock is held */
 
@@ -976,17 +984,19 @@ struct native_strings {
 
 long native_start(PDRIVER_OBJECT driver); /* when the module is loaded */
 void native_stop(void);
-/* Makes the native process of the inode, an archive's file, for the current process to stand for: suspended. -EAGAIN:
-   another task is just doing so. */
+/* Makes the native process of the inode, an archive's file, for the current process to stand for: suspended.
+   -EAGAIN: another task is just doing so. */
 long native_create(struct process *process, struct inode *inode, const struct native_strings *strings);
-/* The program of a process that stands for another one, in an empty address space: the page below NATIVE_STACK. */
+/* The program of a process that stands for another one, in an empty address space: the page below
+   NATIVE_STACK. */
 #define NATIVE_STACK 0x11000UL
 NTSTATUS native_load(PEPROCESS object, KTRAP_FRAME *regs);
 /* The call in which it stays, until the native process ends. -ERESTARTSYS. */
 long native_serve(struct process *process);
 void native_end(struct process *process); /* at the process's end: of what it stands for, too */
 
-/* Copies a vector, which is read only this once. *pieces: to be released, also when the result is an error. */
+/* Copies a vector, which is read only this once. *pieces: to be released, also when the result is an
+   error. */
 long get_vector(const struct iovec __user *iov, u64 count, struct iovec **pieces, struct iobuf *buf);
 
 /* ---- Signals (signal.c) ---- */
@@ -1013,12 +1023,13 @@ static inline bool is_dying(void)
 long use_mask(const sigset_t __user *mask, size_t size);
 long end_mask(long result);
 void set_blocked(struct task *task, sigset_t set); /* the current task */
-/* To a task, or with NULL to any of the process that takes it. -EAGAIN: no room for one that carries a value. */
+/* To a task, or with NULL to any of the process that takes it. -EAGAIN: no room for one that carries a
+   value. */
 long send_signal_locked(struct process *process, struct task *task, const siginfo_t *info);
 long send_signal(struct process *process, struct task *task, const siginfo_t *info);
 long signal_group_locked(s32 pgid, const siginfo_t *info); /* -ESRCH: there is none */
-/* What has been sent to all of a group, or to all: those that the process is making are to have it, too. tasklist_lock
-   is held. */
+/* What has been sent to all of a group, or to all: those that the process is making are to have it, too.
+   tasklist_lock is held. */
 static inline void signal_missed(struct process *process, int sig)
 {
     if (process->forks != 0 && sig != 0) { /* one of these takes back the others */
@@ -1170,8 +1181,9 @@ long tty_write(struct file *file, struct iobuf *from, u64 *pos);
 u32 tty_poll(struct file *file, struct poll_table *table);
 void tty_send(struct tty *tty, const u8 *bytes, size_t size);
 ULONG tty_kernel_mode(const struct tty *tty);
-/* With tty->lock. tty_receive: bytes from the keyboard, as many as find room, but none behind a key that means a signal:
-   *signals, to be sent without the lock, and before what was typed behind the key can be read. */
+/* With tty->lock. tty_receive: bytes from the keyboard, as many as find room, but none behind a key that
+   means a signal: *signals, to be sent without the lock, and before what was typed behind the key can be
+   read. */
 size_t tty_receive(struct tty *tty, const u8 *bytes, size_t size, sigset_t *signals);
 u32 tty_bytes_ready(struct tty *tty);
 bool tty_readable(struct tty *tty);
@@ -1191,7 +1203,8 @@ void tty_resize(struct tty *tty, const struct winsize *size);
 /* tasklist_lock is held. */
 bool tty_belongs_to(const struct tty *tty, const struct process *process);
 void tty_acquire(struct tty *tty, s32 session, s32 group);
-/* Its session has it no more, and the foreground is told; and (hang_up) all that have it open cannot use it any more. */
+/* Its session has it no more, and the foreground is told; and (hang_up) all that have it open cannot use it
+   any more. */
 void tty_release(struct tty *tty);
 void tty_hang_up(struct tty *tty);
 
@@ -1234,7 +1247,8 @@ u8 trace_of_new(void);
 void trace_to_console(struct process *process);
 void trace_enter(struct traced_call *call, const KTRAP_FRAME *frame, u32 number);
 void trace_leave(struct traced_call *call, long result);
-/* What happens to a task, by itself: a signal that is delivered, a stop, its end (sig 0: with an exit code). */
+/* What happens to a task, by itself: a signal that is delivered, a stop, its end (sig 0: with an exit
+   code). */
 void trace_signal(struct task *task, const siginfo_t *info);
 void trace_stop(struct task *task, u32 sig);
 void trace_end(struct task *task, u32 code, u32 sig);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Advisory locks: records (fcntl) and whole files (flock). A record lock belongs to a descriptor table, and goes when any
- * descriptor of its file is closed there; or, as an OFD lock, to an open file, as those of flock do.
+ * Advisory locks: records (fcntl) and whole files (flock). A record lock belongs to a descriptor table, and
+ * goes when any descriptor of its file is closed there; or, as an OFD lock, to an open file, as those of
+ * flock do.
  *
  * Locks: list->lock, then blocked_lock, which guards who waits for whom (EDEADLK).
  */
@@ -123,7 +124,8 @@ static void leave_blocked(struct blocked *blocked)
     mutex_unlock(&blocked_lock);
 }
 
-/* The owner has given something up: those that wait for it there are not to be counted as waiting until they have looked. */
+/* The owner has given something up: those that wait for it there are not to be counted as waiting until they
+   have looked. */
 static void wake_blocked(struct lock_list *list, const void *owner)
 {
     mutex_lock(&blocked_lock);
@@ -150,7 +152,8 @@ static bool joins(const struct file_lock *a, const struct file_lock *b)
     return a->write == b->write && a->start <= b->end + 1 && b->start <= a->end + 1;
 }
 
-/* Takes [change->start, change->end] out of one lock. *spare becomes the second part where it falls in two. */
+/* Takes [change->start, change->end] out of one lock. *spare becomes the second part where it falls in
+   two. */
 static void cut_out(struct file_lock *lock, const struct file_lock *change, struct file_lock **spare)
 {
     if (lock->start < change->start && lock->end > change->end) {
@@ -170,8 +173,8 @@ static void cut_out(struct file_lock *lock, const struct file_lock *change, stru
     }
 }
 
-/* What the owner has becomes what change says: what touches it and is alike is joined to it, the rest makes room.
-   Unlock: nothing takes its place. True: something has been given up. */
+/* What the owner has becomes what change says: what touches it and is alike is joined to it, the rest makes
+   room. Unlock: nothing takes its place. True: something has been given up. */
 static bool change_locks(struct lock_list *list, struct file_lock *change, bool unlock,
                          struct file_lock **spare)
 {

@@ -4,9 +4,10 @@
  * errors, where things go (from the top down, below the stack and its gap), and the heap that brk moves.
  *
  * How much may be promised (vm.overcommit_memory 0): a single request for private writable memory larger than
- * the machine's memory is refused, unless MAP_NORESERVE; what can never be touched, PROT_NONE, is not counted.
- * A page that was promised and cannot be had ends the process by SIGKILL, or SIGBUS in a file. Processes are
- * root's, whom RLIMIT_MEMLOCK does not bind. There is no paging: what mlock pins is what it brings in.
+ * the machine's memory is refused, unless MAP_NORESERVE; what can never be touched, PROT_NONE, is not
+ * counted. A page that was promised and cannot be had ends the process by SIGKILL, or SIGBUS in a file.
+ * Processes are root's, whom RLIMIT_MEMLOCK does not bind. There is no paging: what mlock pins is what it
+ * brings in.
  */
 #include "linux.h"
 
@@ -250,7 +251,8 @@ static long check_file(const struct mapping *m, const struct file *file)
     return 0;
 }
 
-/* A mapping is made through which the file may be written, now or after mprotect; false: it is sealed against that. */
+/* A mapping is made through which the file may be written, now or after mprotect; false: it is sealed against
+   that. */
 static bool inode_may_be_written(struct inode *inode)
 {
     write_lock(&inode->lock);

@@ -2,9 +2,9 @@
 /*
  * The walk along a path, and the changes of names that programs ask for.
  *
- * A walk shares tree_lock for as long as it goes from name to name in folders of the tree: nothing that it passes
- * can go away meanwhile, and it takes no references. It lets go of the lock, and holds on to where it stands, when it
- * follows a symbolic link, or asks a folder whose names are made on demand.
+ * A walk shares tree_lock for as long as it goes from name to name in folders of the tree: nothing that it
+ * passes can go away meanwhile, and it takes no references. It lets go of the lock, and holds on to where it
+ * stands, when it follows a symbolic link, or asks a folder whose names are made on demand.
  */
 #include "linux.h"
 
@@ -242,7 +242,8 @@ static long walk_step(struct walk *walk, u32 flags)
     return step->slash && !S_ISDIR(next->mode) ? -ENOTDIR : 0;
 }
 
-/* Walks until one name is left, which step then describes; none (length 0) if the path has led to its end without. */
+/* Walks until one name is left, which step then describes; none (length 0) if the path has led to its end
+   without. */
 static long walk_to_last(struct walk *walk, u32 flags)
 {
     long error = 0;
@@ -555,8 +556,9 @@ static void exchange(const struct rename *r, char *from_name, char *to_name)
     move_entry(r->target, r->from->dir, from_name, r->from->length);
 }
 
-/* Takes over the name. The place of the last entry that leaves a folder is the first to be taken again: a file that is
-   renamed within its folder keeps its place, and one that replaces another elsewhere has that one's. */
+/* Takes over the name. The place of the last entry that leaves a folder is the first to be taken again: a
+   file that is renamed within its folder keeps its place, and one that replaces another elsewhere has that
+   one's. */
 static struct removed move(const struct rename *r, char *to_name)
 {
     struct removed removed = {NULL, NULL};

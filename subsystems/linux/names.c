@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The names that the trace gives to numbers: of flags, of commands, of errors and of signals, as the manual pages
- * have them. In a table of flags what has several bits stands before its parts.
+ * The names that the trace gives to numbers: of flags, of commands, of errors and of signals, as the manual
+ * pages have them. In a table of flags what has several bits stands before its parts.
  */
 #include "names.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the trace's files share: names of numbers (names.c), whose tables end with a row without a name, and decode.c. */
+/* What the trace's files share: names of numbers (names.c), whose tables end with a row without a name, and
+   decode.c. */
 #ifndef LINUX_NAMES_H
 #define LINUX_NAMES_H
 

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * execve of a native program. The calling process stays, with its pid, parent, group and terminal, and stands for the native
- * process that it has made: whoever waits for it, stops or kills it, deals with an ordinary process.
+ * execve of a native program. The calling process stays, with its pid, parent, group and terminal, and stands
+ * for the native process that it has made: whoever waits for it, stops or kills it, deals with an ordinary
+ * process.
  *
- * Its only code is a page with the execve call, which does not return while the native process lives: it serves the requests for
- * descriptors 0, 1 and 2, waits for the end, and then ends as that did. A signal breaks it off like any call. The native
- * process is suspended then; if the signal ends this one, its end ends the native one, too; if it stops this one, the
- * call begins again when this one is continued, and resumes the native one. Handlers there are none, for execve resets them.
+ * Its only code is a page with the execve call, which does not return while the native process lives: it
+ * serves the requests for descriptors 0, 1 and 2, waits for the end, and then ends as that did. A signal
+ * breaks it off like any call. The native process is suspended then; if the signal ends this one, its end
+ * ends the native one, too; if it stops this one, the call begins again when this one is continued, and
+ * resumes the native one. Handlers there are none, for execve resets them.
  *
- * The native program's standard handles are files of a device of ours, "\Device\LinuxStreams": its reads and writes are IRPs that
- * wait in their stream until the process that stands for it transfers the bytes, without waiting, as a task of its own group
- * and terminal: it polls for all three at once. Files of the native kind are synchronous, so that a stream has one request at a time.
- * Children of the native program may outlive it, with copies of its handles; for them the streams are at their end.
+ * The native program's standard handles are files of a device of ours, "\Device\LinuxStreams": its reads and
+ * writes are IRPs that wait in their stream until the process that stands for it transfers the bytes, without
+ * waiting, as a task of its own group and terminal: it polls for all three at once. Files of the native kind
+ * are synchronous, so that a stream has one request at a time. Children of the native program may outlive it,
+ * with copies of its handles; for them the streams are at their end.
  *
  * Locks: native->lock, a spin lock, guards the requests; a queue's comes behind it.
  */
@@ -88,7 +91,8 @@ static NTSTATUS stream_close(PDEVICE_OBJECT ours, PIRP irp)
     return complete(irp, STATUS_SUCCESS, 0);
 }
 
-/* Only output is called a terminal: a native program would set the modes of one that it reads from, which are ours. */
+/* Only output is called a terminal: a native program would set the modes of one that it reads from, which are
+   ours. */
 static NTSTATUS stream_query(PDEVICE_OBJECT ours, PIRP irp)
 {
     struct stream *stream = stream_of(irp);
@@ -207,7 +211,8 @@ static void put_back(struct stream *stream, PIRP irp)
     }
 }
 
-/* The task's places in all the queues whose wake-ups may have something for it: that of the requests, and those of files. */
+/* The task's places in all the queues whose wake-ups may have something for it: that of the requests, and
+   those of files. */
 #define MOST_PLACES 16
 
 struct place {
@@ -359,7 +364,8 @@ static long serve_once(struct native *native)
 
 /* ---- The process that stands for the native one ---- */
 
-/* As what the native process has ended with: an exception as the signal that says the same, else its low eight bits. */
+/* As what the native process has ended with: an exception as the signal that says the same, else its low
+   eight bits. */
 static void end_as(struct process *process, NTSTATUS status)
 {
     switch (status) {

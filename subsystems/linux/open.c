@@ -170,7 +170,8 @@ struct open_how {
     u64 flags, mode, resolve;
 };
 
-/* Unlike open it refuses what it does not know. Ways to resolve a path other than the usual one are not there. */
+/* Unlike open it refuses what it does not know. Ways to resolve a path other than the usual one are not
+   there. */
 static long check_how(const struct open_how *how)
 {
     bool makes = how->flags & (O_CREAT | __O_TMPFILE);

@@ -161,8 +161,8 @@ static size_t put_bytes(struct pipe *pipe, struct iobuf *from, bool packet, long
 
 /* ---- Reading and writing ---- */
 
-/* The ring is empty: waits until it is not (1, and *waited), or the last writer is gone (0). Lock held, before and
-   after. */
+/* The ring is empty: waits until it is not (1, and *waited), or the last writer is gone (0). Lock held,
+   before and after. */
 static NOINLINE long wait_for_bytes(struct pipe *pipe, const struct file *file, bool *waited)
 {
     struct waiter waiter;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * /proc and /sys: trees of small files, whose texts procinfo.c and procpid.c write when a file is opened. The files on the machine
- * are a part of the file tree; what belongs to a process is made when a path leads there, and holds the ids of process and task, not
- * these themselves.
+ * /proc and /sys: trees of small files, whose texts procinfo.c and procpid.c write when a file is opened. The
+ * files on the machine are a part of the file tree; what belongs to a process is made when a path leads
+ * there, and holds the ids of process and task, not these themselves.
  */
 #include "proc.h"
 

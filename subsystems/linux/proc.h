@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of /proc share: proc.c has the tree, procinfo.c what is said of the machine, procpid.c of a process. */
+/* What the files of /proc share: proc.c has the tree, procinfo.c what is said of the machine, procpid.c of a
+   process. */
 #ifndef LINUX_PROC_H
 #define LINUX_PROC_H
 
@@ -51,7 +52,8 @@ static inline bool process_has_ended(const struct process *process)
 struct files *task_files(struct task *task); /* referenced; NULL: it has none any more */
 struct fs *task_fs(struct task *task);
 
-/* A picture of all processes and threads, as the kernel lists them; NULL when memory is out. For release(). */
+/* A picture of all processes and threads, as the kernel lists them; NULL when memory is out. For
+   release(). */
 SYSTEM_PROCESS_INFORMATION *proc_snapshot(void);
 /* Of a process in it, or of id 0, whose threads are what idle processors run; NULL. */
 const SYSTEM_PROCESS_INFORMATION *snapshot_find(const SYSTEM_PROCESS_INFORMATION *first, s32 pid);

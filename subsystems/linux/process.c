@@ -124,8 +124,8 @@ void names_put(struct names *names)
 #define NORMAL_PRIORITY 8
 
 /*
- * Of the kernel's 32 priorities 1 to 15 are for nice values (8 is nice 0, 1 also SCHED_IDLE), and 16 to 30 for the 99 of SCHED_FIFO
- * and SCHED_RR, which share them.
+ * Of the kernel's 32 priorities 1 to 15 are for nice values (8 is nice 0, 1 also SCHED_IDLE), and 16 to 30
+ * for the 99 of SCHED_FIFO and SCHED_RR, which share them.
  */
 static KPRIORITY priority_of(const struct sched *sched)
 {

@@ -96,8 +96,8 @@ static void machine_times(struct machine_times *times, const SYSTEM_PROCESS_INFO
 #define LOAD_ONE  2048
 
 /*
- * Averages of how many processors were busy, over 1, 5 and 15 minutes: brought up to date when somebody asks, in steps of five
- * seconds with what was used since the last time.
+ * Averages of how many processors were busy, over 1, 5 and 15 minutes: brought up to date when somebody asks,
+ * in steps of five seconds with what was used since the last time.
  */
 static struct {
     struct mutex lock;

@@ -493,7 +493,8 @@ static void show_mountinfo(struct text *text, const struct subject *subject)
 
 /* ---- Maps and memory ---- */
 
-/* As Linux names anonymous regions: what the break lies in or touches, and what the program's stack began in. */
+/* As Linux names anonymous regions: what the break lies in or touches, and what the program's stack began
+   in. */
 static const char *region_name(const PS_REGION_INFORMATION *region, const struct mm *mm, char *path)
 {
     if (region->Tag != NULL) {
@@ -555,7 +556,8 @@ static u64 count_resident(const struct process *process, u64 start, u64 end)
     return count;
 }
 
-/* Who else has a page, and whether it was written, nobody knows here: what would follow from that is not told. */
+/* Who else has a page, and whether it was written, nobody knows here: what would follow from that is not
+   told. */
 static void show_smaps(struct text *text, const struct subject *subject)
 {
     PS_REGION_INFORMATION region;

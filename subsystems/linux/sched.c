@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Scheduling: policies, priorities and processors of tasks, which are those of the kernel's threads (process.c, sched_apply). What is
- * set is kept in the task in Linux's words, under tasklist_lock.
+ * Scheduling: policies, priorities and processors of tasks, which are those of the kernel's threads
+ * (process.c, sched_apply). What is set is kept in the task in Linux's words, under tasklist_lock.
  */
 #include "linux.h"
 
@@ -362,7 +362,8 @@ long sys_sched_setaffinity(s32 pid, u32 size, const u64 __user *mask)
     return task == NULL ? -ESRCH : wanted == 0 ? -EINVAL : 0;
 }
 
-/* ---- Input and output have no priorities here: the default, and who asks for another is told that it is not there ---- */
+/* ---- Input and output have no priorities here: the default, and who asks for another is told that it is not
+   there ---- */
 
 long sys_ioprio_get(int which, int who)
 {

@@ -18,7 +18,8 @@ static siginfo_t sent_by(const struct process *self, int sig, int code)
     return info;
 }
 
-/* Who may not signal all may signal his own processes, and continue those of his session. tasklist_lock is held. */
+/* Who may not signal all may signal his own processes, and continue those of his session. tasklist_lock is
+   held. */
 static bool may_signal(const struct process *self, const struct process *process, int sig)
 {
     const u32 *ids = process->creds.uid;

@@ -103,8 +103,8 @@ static void fill_context(struct sigcontext *to, const KTRAP_FRAME *from, u64 fps
     __builtin_memset(to->reserved1, 0, sizeof(to->reserved1));
 }
 
-/* The rest, and how much of it the program gets: nothing of the kernel's stack shows. Information is for handlers that want
-   it (sigaction(2)). */
+/* The rest, and how much of it the program gets: nothing of the kernel's stack shows. Information is for
+   handlers that want it (sigaction(2)). */
 static size_t fill_frame(struct rt_sigframe *frame, const struct task *task, const struct sigaction *action,
                          const siginfo_t *info, sigset_t mask)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signals that wait. An ordinary one waits once, whatever comes after it; a real-time one waits as often as it
- * was sent, in that order. tasklist_lock guards all of it.
+ * Signals that wait. An ordinary one waits once, whatever comes after it; a real-time one waits as often as
+ * it was sent, in that order. tasklist_lock guards all of it.
  */
 #include "linux.h"
 
@@ -62,8 +62,8 @@ void sigpending_flush(struct sigpending *pending)
     sigpending_forget(pending, ~0UL);
 }
 
-/* Without memory, or beyond the limit, an ordinary signal waits without its information, and so does a real-time
-   one that kill() sends; one that carries a value is refused. */
+/* Without memory, or beyond the limit, an ordinary signal waits without its information, and so does a
+   real-time one that kill() sends; one that carries a value is refused. */
 long sigpending_note(struct process *process, struct sigpending *pending, const siginfo_t *info)
 {
     int sig = info->si_signo;

@@ -366,8 +366,8 @@ long sys_prctl(int option, u64 a, u64 b, u64 c, u64 d)
     }
 }
 
-/* That of Linux, or of a 32-bit one, which uname tells of; that addresses are not random is true here in any case, and so can be
-   asked for. */
+/* That of Linux, or of a 32-bit one, which uname tells of; that addresses are not random is true here in any
+   case, and so can be asked for. */
 long sys_personality(u64 personality)
 {
     struct process *process = current_process();

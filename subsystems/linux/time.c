@@ -68,8 +68,9 @@ long clock_now_of(int clock, const struct process *process, const struct task *t
 }
 
 /*
- * Negative numbers are clocks of processes and threads by their ids: ~id in the upper bits, then a bit for a thread's, then
- * two that tell what counts, which is all the same here but for 3, a descriptor. Id 0: the caller.
+ * Negative numbers are clocks of processes and threads by their ids: ~id in the upper bits, then a bit for a
+ * thread's, then two that tell what counts, which is all the same here but for 3, a descriptor. Id 0: the
+ * caller.
  */
 static s32 id_of(int clock)
 {
@@ -191,8 +192,8 @@ long sys_clock_settime(int clock, const struct timespec __user *time)
 
 /* ---- Sleeping ---- */
 
-/* Until the point `deadline` of the clock: another clock than the monotonic one may be set meanwhile, and several
-   processors may work for one that counts their time. */
+/* Until the point `deadline` of the clock: another clock than the monotonic one may be set meanwhile, and
+   several processors may work for one that counts their time. */
 static long sleep_until(int clock, u64 deadline)
 {
     u64 now;

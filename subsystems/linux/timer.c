@@ -5,11 +5,11 @@
  *   KTIMER --DPC--> list of expired timers --> a thread of our own, which sends, counts and sets the next time
  *
  * Signals need tasklist_lock, which no DPC can take: hence the thread. On a clock that counts processor time
- * the kernel's timer goes off when the process could have used that much, at the earliest; when it has not, it
- * is set again for the rest.
+ * the kernel's timer goes off when the process could have used that much, at the earliest; when it has not,
+ * it is set again for the rest.
  *
- * References: one of the process's list, one while the kernel's timer is set or the timer stands in the list of
- * expired ones. tasklist_lock guards timers; a spin lock, behind it, the list of expired ones.
+ * References: one of the process's list, one while the kernel's timer is set or the timer stands in the list
+ * of expired ones. tasklist_lock guards timers; a spin lock, behind it, the list of expired ones.
  */
 #include "linux.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Files in memory: all regular files of the tree. A file's bytes stand in a section, so that reading, writing and
- * mappings share the same pages; pages that nobody has written are not there (holes), or are the archive's, in place. A
- * file of the archive has no section until it is mapped or written.
+ * Files in memory: all regular files of the tree. A file's bytes stand in a section, so that reading, writing
+ * and mappings share the same pages; pages that nobody has written are not there (holes), or are the
+ * archive's, in place. A file of the archive has no section until it is mapped or written.
  *
- * inode->lock is held across a transfer: what a write puts in is seen as a whole. Faults on the program's memory
- * meanwhile need the kernel's locks only.
+ * inode->lock is held across a transfer: what a write puts in is seen as a whole. Faults on the program's
+ * memory meanwhile need the kernel's locks only.
  */
 #include "linux.h"
 
@@ -161,7 +161,8 @@ static long write_pages(struct inode *inode, struct iobuf *from, u64 pos, size_t
     return done;
 }
 
-/* Behind the end of what a program may write (RLIMIT_FSIZE), or a file can be: how many of size bytes at pos. */
+/* Behind the end of what a program may write (RLIMIT_FSIZE), or a file can be: how many of size bytes at
+   pos. */
 static long clip_to_limit(u64 pos, size_t size)
 {
     struct process *process = current_process();
@@ -331,8 +332,8 @@ static s64 tmpfs_seek(struct inode *inode, u64 offset, bool hole)
     return found;
 }
 
-/* The pages that the file takes. Those of the archive count as long as they are part of it; which of them have a copy by
-   now is not looked at. */
+/* The pages that the file takes. Those of the archive count as long as they are part of it; which of them
+   have a copy by now is not looked at. */
 static u64 tmpfs_blocks(struct inode *inode)
 {
     read_lock(&inode->lock);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The trace of system calls and signals, in strace(1)'s format: of all programs into the log (the kernel's option
- * linux.trace=1), or of one program and what it starts to its standard error (`strace COMMAND`). A call is written in two
- * parts, before and after it; when another thread has something to say meanwhile, the first part ends with
- * "<unfinished ...>" and the second starts a line of its own.
+ * The trace of system calls and signals, in strace(1)'s format: of all programs into the log (the kernel's
+ * option linux.trace=1), or of one program and what it starts to its standard error (`strace COMMAND`). A
+ * call is written in two parts, before and after it; when another thread has something to say meanwhile, the
+ * first part ends with "<unfinished ...>" and the second starts a line of its own.
  *
  * The trace's lock is the innermost of this module: nothing but the console is waited for under it.
  */

@@ -40,7 +40,8 @@ static void move_cursor(struct tty *tty, u8 byte)
     }
 }
 
-/* The kernel completes NL, so that native programs' output looks right, too; but not where some are not to be. */
+/* The kernel completes NL, so that native programs' output looks right, too; but not where some are not to
+   be. */
 static bool kernel_completes(const struct tty *tty)
 {
     return (tty->termios.c_oflag & (OPOST | ONLCR | OCRNL)) == (OPOST | ONLCR);
@@ -199,8 +200,8 @@ static bool is_word(u8 byte)
            byte == '_' || byte >= 0x80;
 }
 
-/* Where the cursor stands behind the line as far as `end`. The line began where it now would, if all were taken
-   back. */
+/* Where the cursor stands behind the line as far as `end`. The line began where it now would, if all were
+   taken back. */
 static u32 line_width(struct tty *tty, u32 start, u32 end)
 {
     u32 column = start;
@@ -574,7 +575,8 @@ static bool is_enough(const struct tty *tty, size_t got, size_t size, bool end)
     return got == size || (got != 0 && got >= tty->termios.c_cc[VMIN]);
 }
 
-/* Waits for more; tty->lock is held, but not in the wait. Hung up, or nothing must be waited for: -EIO, -EAGAIN. */
+/* Waits for more; tty->lock is held, but not in the wait. Hung up, or nothing must be waited for: -EIO,
+   -EAGAIN. */
 static long wait_for_input(struct tty *tty, const struct file *file, size_t got, u64 started)
 {
     struct waiter waiter;
@@ -600,7 +602,8 @@ static long wait_for_input(struct tty *tty, const struct file *file, size_t got,
     return error;
 }
 
-/* Up to one piece, for which the program's memory has room. more: something has been read, so it does not wait. */
+/* Up to one piece, for which the program's memory has room. more: something has been read, so it does not
+   wait. */
 static long read_piece(struct tty *tty, struct file *file, u8 *to, size_t size, bool more, bool *end)
 {
     u64 started = monotonic_ns();

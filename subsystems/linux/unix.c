@@ -16,9 +16,9 @@
  * could ever read it. `collect` looks for such when a socket is closed while sockets are on their way,
  * and when there are twice as many on their way as after the last time.
  *
- * Locks: a socket's `binding` (it is being given a name), unix_lock (addresses, connections, states), flight_lock
- * (which sockets are on their way: held when messages with files join or leave a queue), then a socket's own lock
- * (its queue and flags); never two sockets' at once.
+ * Locks: a socket's `binding` (it is being given a name), unix_lock (addresses, connections, states),
+ * flight_lock (which sockets are on their way: held when messages with files join or leave a queue), then a
+ * socket's own lock (its queue and flags); never two sockets' at once.
  */
 #include "unix.h"
 
@@ -134,8 +134,8 @@ static void message_destroy(struct message *message)
     release(message);
 }
 
-/* A file's last reference may be one of a message: then that socket's messages come here, too. Whoever is first
-   lets go of all, and the stack does not grow. */
+/* A file's last reference may be one of a message: then that socket's messages come here, too. Whoever is
+   first lets go of all, and the stack does not grow. */
 static void drop_files(struct message *message)
 {
     KIRQL irql = KeAcquireSpinLockRaiseToDpc(&trash_lock);
@@ -203,8 +203,8 @@ void sock_put(struct sock *sock)
     release(sock);
 }
 
-/* What a wait has ended with, as the calls answer it. One that has a time-out does not go on behind a handler: see
-   signal(7). */
+/* What a wait has ended with, as the calls answer it. One that has a time-out does not go on behind a
+   handler: see signal(7). */
 static long wait_error(long error, u64 deadline)
 {
     return error == -ETIMEDOUT ? -EAGAIN : error == -ERESTARTSYS && deadline != FOREVER ? -EINTR : error;
@@ -233,7 +233,8 @@ static bool is_roomy(const struct sock *sock)
     return sock->queued < sock->limit / 2 && sock->count < MOST_DATAGRAMS;
 }
 
-/* There is room at a datagram socket again: those that send to it, of whom it knows nothing, are told where they poll. */
+/* There is room at a datagram socket again: those that send to it, of whom it knows nothing, are told where
+   they poll. */
 static void wake_senders(const struct sock *sock)
 {
     mutex_lock(&unix_lock);
@@ -316,9 +317,10 @@ static void strip(struct sock *sock, LIST_ENTRY *messages)
 }
 
 /*
- * Finds the sockets that messages alone hold, at sockets of the same kind. Where to begin: with all that somebody has
- * open, or uses for a moment, for then the file has more references than messages give it. Such a one cannot come to
- * be meanwhile but by a message that is read from a socket that was reached, and for that flight_lock is needed.
+ * Finds the sockets that messages alone hold, at sockets of the same kind. Where to begin: with all that
+ * somebody has open, or uses for a moment, for then the file has more references than messages give it. Such
+ * a one cannot come to be meanwhile but by a message that is read from a socket that was reached, and for
+ * that flight_lock is needed.
  */
 static void collect(void)
 {
@@ -922,8 +924,8 @@ static struct message *first_message(const struct sock *sock)
     return IsListEmpty(&sock->queue) ? NULL : CONTAINING_RECORD(sock->queue.Flink, struct message, links);
 }
 
-/* Locks a queue whose messages may be taken: with flight_lock when some may hold files, which are counted before they come
-   here. Answers what unlock_queue wants. */
+/* Locks a queue whose messages may be taken: with flight_lock when some may hold files, which are counted
+   before they come here. Answers what unlock_queue wants. */
 static bool lock_queue(struct sock *sock)
 {
     mutex_lock(&sock->lock);
@@ -1004,8 +1006,8 @@ static bool same_sender(const struct message *a, const struct received *got)
     return a->cred.pid == got->cred.pid && a->cred.uid == got->cred.uid && a->cred.gid == got->cred.gid;
 }
 
-/* Takes bytes of as many messages as belong together: up to one with files, and from one sender where that is told. Lock
-   held. */
+/* Takes bytes of as many messages as belong together: up to one with files, and from one sender where that is
+   told. Lock held. */
 static long take_stream(struct sock *sock, struct iobuf *to, struct received *got, bool peek,
                         LIST_ENTRY *done)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Small tools that all files of the module use: the kernel's table, memory, errors, text, and the two ends of a
-   transfer. */
+/* Small tools that all files of the module use: the kernel's table, memory, errors, text, and the two ends of
+   a transfer. */
 #include "linux.h"
 
 #define LINUX_TAG 'xniL'

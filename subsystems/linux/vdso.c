@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The vDSO's two pages, which all programs share: its data (vdso/vdso.h), and behind it the object that the build has made of
- * vdso/vdso.c. Programs may unmap or move them as they like.
+ * The vDSO's two pages, which all programs share: its data (vdso/vdso.h), and behind it the object that the
+ * build has made of vdso/vdso.c. Programs may unmap or move them as they like.
  */
 #include "linux.h"
 #include "vdso/vdso.h"

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The file tree: inodes, and the folders that name them. namei.c has the walk along a path and the changes that
- * programs ask for, tmpfs.c the bytes of files.
+ * The file tree: inodes, and the folders that name them. namei.c has the walk along a path and the changes
+ * that programs ask for, tmpfs.c the bytes of files.
  *
- * Locks: tree_lock guards all names at once: which names a folder has, where a folder stands, how many names an inode
- * has. Look-ups share it; a change has it alone, for as long as it takes to hash a name: so a rename from one folder
- * to another is one step, and nobody needs an order among the locks of folders.
+ * Locks: tree_lock guards all names at once: which names a folder has, where a folder stands, how many names
+ * an inode has. Look-ups share it; a change has it alone, for as long as it takes to hash a name: so a rename
+ * from one folder to another is one step, and nobody needs an order among the locks of folders.
  *
- * A folder's entry has a reference to its inode, and to its folder. The entry belongs to the folder while the name is
- * there; afterwards the inode keeps the last one, for those who ask where it was.
+ * A folder's entry has a reference to its inode, and to its folder. The entry belongs to the folder while the
+ * name is there; afterwards the inode keeps the last one, for those who ask where it was.
  */
 #include "linux.h"
 
 #define NS_PER_UNIT        100
 #define UNITS_1601_TO_1970 116444736000000000L
 
-/* Names by hash, and by place: the position of a reader is a place, which a name keeps for as long as it is there. */
+/* Names by hash, and by place: the position of a reader is a place, which a name keeps for as long as it is
+   there. */
 struct directory {
     u32 count;
     u32 buckets_size, slots_size; /* powers of two; there are at least as many slots as names */
@@ -100,7 +101,8 @@ static void inode_release(struct inode *inode)
     InterlockedDecrement64(&tree_inodes);
 }
 
-/* Nobody can find the inode any more, no region maps it. The kernel calls it with locks of its own: it only frees. */
+/* Nobody can find the inode any more, no region maps it. The kernel calls it with locks of its own: it only
+   frees. */
 static void inode_free(PVOID context)
 {
     struct inode *inode = context;
@@ -376,7 +378,8 @@ void dirent_name(struct dirent *entry, char *name, size_t length)
     entry->hash = name_hash(name, length);
 }
 
-/* A name for an inode, with references to it and to the folder, which it does not stand in yet. NULL: no memory. */
+/* A name for an inode, with references to it and to the folder, which it does not stand in yet. NULL: no
+   memory. */
 struct dirent *dirent_new(struct inode *dir, const char *name, size_t length, struct inode *inode)
 {
     struct dirent *entry = zalloc(sizeof(*entry));
@@ -402,7 +405,8 @@ void dirent_drop(struct dirent *entry)
     }
 }
 
-/* Ends a name: it stands in no folder any more. What is left is to be given to removed_put, without the lock. */
+/* Ends a name: it stands in no folder any more. What is left is to be given to removed_put, without the
+   lock. */
 struct removed dirent_remove(struct dirent *entry)
 {
     struct inode *inode = entry->inode;
@@ -417,8 +421,8 @@ void removed_put(struct removed removed)
     inode_put(removed.inode);
 }
 
-/* The entry, which stands in its folder from now on, is the inode's newest name. Answers one that nothing needs any
-   more, to be dropped without the lock. */
+/* The entry, which stands in its folder from now on, is the inode's newest name. Answers one that nothing
+   needs any more, to be dropped without the lock. */
 struct dirent *dirent_becomes_link(struct dirent *entry)
 {
     struct dirent *old = entry->inode->link;

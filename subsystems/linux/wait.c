@@ -120,7 +120,8 @@ bool wait_leave(struct waiter *waiter)
     return woken;
 }
 
-/* Sleeps until the current task's event is set, or somebody interrupts. 0 for both, and the caller looks why. */
+/* Sleeps until the current task's event is set, or somebody interrupts. 0 for both, and the caller looks
+   why. */
 static long sleep(struct task *task, u64 deadline)
 {
     LARGE_INTEGER interval;

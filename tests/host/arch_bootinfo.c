@@ -2,8 +2,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What loaders say, brought into one form: a multiboot2 information structure as GRUB makes it, then with
- * bytes changed and cut short at random. It stands in a block of its exact size, so that the address sanitizer
- * sees any step beyond. "Physical" addresses are the host's, less the direct map.
+ * bytes changed and cut short at random. It stands in a block of its exact size, so that the address
+ * sanitizer sees any step beyond. "Physical" addresses are the host's, less the direct map.
  */
 #include "arch/x86_64/archp.h"
 #include "arch/x86_64/loaders.h"

@@ -1,10 +1,10 @@
 // sources: arch/x86_64/memorymap.c
 /* SPDX-License-Identifier: MIT */
 /*
- * The list of memory ranges against a model that knows the type of each page of a small machine. Ranges are set at random,
- * overlapping, touching, unaligned, empty; after each the list must be sorted, disjoint and merged, and say of every page
- * what the model says. Then maps that no firmware should have: more pieces than the list holds, and sizes that wrap
- * around. Free memory may be forgotten there, but never what is in use.
+ * The list of memory ranges against a model that knows the type of each page of a small machine. Ranges are
+ * set at random, overlapping, touching, unaligned, empty; after each the list must be sorted, disjoint and
+ * merged, and say of every page what the model says. Then maps that no firmware should have: more pieces than
+ * the list holds, and sizes that wrap around. Free memory may be forgotten there, but never what is in use.
  */
 #include "arch/x86_64/archp.h"
 #include "tests/host/host.h"

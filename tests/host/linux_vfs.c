@@ -2,7 +2,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The file tree of the Linux subsystem over a small archive: walking along paths, dots, slashes and links,
- * reading folders, finding an inode's path, making, removing and renaming. The address sanitizer finds what is lost when the tree goes.
+ * reading folders, finding an inode's path, making, removing and renaming. The address sanitizer finds what
+ * is lost when the tree goes.
  */
 #define _POSIX_C_SOURCE 200809L /* keeps the host's own structures out, which abi.h defines */
 #undef _DEFAULT_SOURCE
@@ -146,7 +147,8 @@ static long MagicFollow(struct inode *Link, struct inode **Out)
 
 static const struct inode_operations MagicOperations = {.follow = MagicFollow};
 
-/* Kinds of files: the archive, one with a link that follows by itself, and one that refuses to start on demand. */
+/* Kinds of files: the archive, one with a link that follows by itself, and one that refuses to start on
+   demand. */
 static char Events[16]; /* what start and stop were called for */
 static long Refusal;
 
@@ -409,7 +411,8 @@ static long Rename(const char *From, const char *To, u32 Flags)
     return Error;
 }
 
-/* Thousands of names in one folder, some of them gone, are all found and each is read once; a name keeps its position. */
+/* Thousands of names in one folder, some of them gone, are all found and each is read once; a name keeps its
+   position. */
 static void FoldersGrow(void)
 {
     static struct Listing All;

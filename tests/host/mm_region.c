@@ -1,9 +1,10 @@
 // sources: kernel/mm/regiontree.c kernel/rtl/avl.c
 /* SPDX-License-Identifier: MIT */
 /*
- * The tree of regions against a model that knows one thing only: what each page of a small range belongs to. Random maps,
- * unmaps, splits, changes of protection and inheritance follow one another, some without memory; after each the tree must say
- * of every page what the model says, equal neighbours must be one region, and holes must be found where the model has them.
+ * The tree of regions against a model that knows one thing only: what each page of a small range belongs to.
+ * Random maps, unmaps, splits, changes of protection and inheritance follow one another, some without memory;
+ * after each the tree must say of every page what the model says, equal neighbours must be one region, and
+ * holes must be found where the model has them.
  */
 #include "kernel/mm/regiontree.h"
 #include "tests/host/host.h"
@@ -313,8 +314,8 @@ static void RememberedRegionIsForgotten(void)
     CHECK(MiFindRegion(&Regions, Address(4)) == NULL);
 }
 
-/* Two stacks side by side stay two regions. One can be parted in what is committed, and grows together again, but not below
-   its edge. */
+/* Two stacks side by side stay two regions. One can be parted in what is committed, and grows together again,
+   but not below its edge. */
 static void StacksStayApart(void)
 {
     MI_REGION Template = {.Start = Address(0), .End = Address(10), .Edge = Address(6), .Protection = 3};

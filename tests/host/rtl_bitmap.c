@@ -1,9 +1,9 @@
 // sources: drivers/lib/bitmap.c drivers/lib/random.c
 /* SPDX-License-Identifier: MIT */
 /*
- * Bitmaps of the driver library against an array of bytes, in random operations on maps of every size up to some words. The
- * buffer is an allocation of its exact size, watched by the address sanitizer, and its last word is full of noise behind the
- * map's end, which must neither count nor change.
+ * Bitmaps of the driver library against an array of bytes, in random operations on maps of every size up to
+ * some words. The buffer is an allocation of its exact size, watched by the address sanitizer, and its last
+ * word is full of noise behind the map's end, which must neither count nor change.
  */
 #include "tests/host/host.h"
 

@@ -1,9 +1,9 @@
 // sources:
 /* SPDX-License-Identifier: MIT */
 /*
- * The C library routines of the kernel and of the driver library against the host's: the same answers for random inputs, and no byte
- * touched outside (each buffer is an allocation of its exact size, watched by the address sanitizer). The
- * sources are compiled into this file under other names.
+ * The C library routines of the kernel and of the driver library against the host's: the same answers for
+ * random inputs, and no byte touched outside (each buffer is an allocation of its exact size, watched by the
+ * address sanitizer). The sources are compiled into this file under other names.
  */
 #include <ctype.h>
 

@@ -1,8 +1,8 @@
 // sources: drivers/lib/strsafe.c kernel/rtl/format.c kernel/rtl/string.c drivers/lib/string.c drivers/lib/memory.c kernel/rtl/utf.c drivers/lib/integer.c
 /* SPDX-License-Identifier: MIT */
 /*
- * The driver kit's safe strings of both widths, 16-bit formats, numbers as text. Destinations are allocations of their exact
- * size, so that the address sanitizer sees a step outside.
+ * The driver kit's safe strings of both widths, 16-bit formats, numbers as text. Destinations are allocations
+ * of their exact size, so that the address sanitizer sees a step outside.
  */
 #include <ntstrsafe.h>
 

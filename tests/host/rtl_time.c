@@ -1,8 +1,8 @@
 // sources: drivers/lib/time.c
 /* SPDX-License-Identifier: MIT */
 /*
- * System time and its fields, against the C library's calendar: every day of a thousand years, random times, and what is
- * no date.
+ * System time and its fields, against the C library's calendar: every day of a thousand years, random times,
+ * and what is no date.
  */
 #include <time.h>
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What kernel test modules share: result lines, threads in numbers. A test is a function that returns NULL, or why it failed.
+ * What kernel test modules share: result lines, threads in numbers. A test is a function that returns NULL,
+ * or why it failed.
  */
 #ifndef PRIMER_KTEST_H
 #define PRIMER_KTEST_H
@@ -18,7 +19,8 @@ typedef PCSTR KTEST(VOID);
         }                                                                                                              \
     } while (0)
 
-/* Behind each result stands the number that the kernel option lab.nonce gives, if it does: a lab's grader knows its lines by it. */
+/* Behind each result stands the number that the kernel option lab.nonce gives, if it does: a lab's grader
+   knows its lines by it. */
 static inline PCSTR KtestNonce(VOID)
 {
     static CHAR Text[20] = " #";
@@ -66,7 +68,8 @@ static inline VOID KtestJoin(PETHREAD Thread)
     ObDereferenceObject(Thread);
 }
 
-/* Count threads at once, each with its number as the context; returns when all have ended. FALSE: could not make them all. */
+/* Count threads at once, each with its number as the context; returns when all have ended. FALSE: could not
+   make them all. */
 static inline BOOLEAN KtestCrowd(ULONG Count, PKSTART_ROUTINE Routine)
 {
     PETHREAD Threads[KTEST_MAX_THREADS];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the native test programs share. A program is a list of tests; each ends with "@pass NAME" or "@fail
- * NAME: why" on standard output. A CHECK that fails ends its test (it returns), so what a test holds then stays open:
- * no matter, the program goes on to its end.
+ * NAME: why" on standard output. A CHECK that fails ends its test (it returns), so what a test holds then
+ * stays open: no matter, the program goes on to its end.
  */
 #ifndef PRIMER_TEST_H
 #define PRIMER_TEST_H

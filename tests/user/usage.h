@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How much memory the kernel holds, and whether it is back where it was, for tests that start and end much. */
+/* How much memory the kernel holds, and whether it is back where it was, for tests that start and end
+   much. */
 #ifndef PRIMER_USAGE_H
 #define PRIMER_USAGE_H
 
@@ -15,9 +16,9 @@ static SYSTEM_MEMORY_USAGE Usage(VOID)
 #define MOST_AT_ONCE 300
 
 /*
- * Some tables grow with what lives at once, and stay: that of the ids, and the page tables over the kernel's stacks. How
- * many threads that have ended wait for the reaper is chance, but no more than a few above PSP_REAPER_LENGTH (32).
- * More processes alive together take that chance out of the counts.
+ * Some tables grow with what lives at once, and stay: that of the ids, and the page tables over the kernel's
+ * stacks. How many threads that have ended wait for the reaper is chance, but no more than a few above
+ * PSP_REAPER_LENGTH (32). More processes alive together take that chance out of the counts.
  */
 static NTSTATUS LetTablesGrow(ULONG Wanted)
 {
@@ -37,8 +38,8 @@ static NTSTATUS LetTablesGrow(ULONG Wanted)
 }
 
 /*
- * Nothing more is in use than before, to the page and the byte. Over how many pages the pool's blocks are scattered is
- * chance.
+ * Nothing more is in use than before, to the page and the byte. Over how many pages the pool's blocks are
+ * scattered is chance.
  */
 static BOOLEAN IsBack(const SYSTEM_MEMORY_USAGE *Before, const SYSTEM_MEMORY_USAGE *After)
 {

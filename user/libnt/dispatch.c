@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the kernel enters a program that it has interrupted: with an APC's routine, or with an exception. The note in
- * start.c tells the kernel of these two places. The registers of the interrupted code lie in the CONTEXT, above
- * on the stack; NtContinue goes back to them.
+ * Where the kernel enters a program that it has interrupted: with an APC's routine, or with an exception. The
+ * note in start.c tells the kernel of these two places. The registers of the interrupted code lie in the
+ * CONTEXT, above on the stack; NtContinue goes back to them.
  */
 #include "libnt.h"
 
@@ -22,8 +22,8 @@ __attribute__((used, force_align_arg_pointer)) NORETURN VOID KiUserApcDispatcher
 
 /* ---- Exceptions ---- */
 
-/* The handlers, in the order in which they are asked. A node that is taken out stays allocated: a thread may be walking over
-   it. */
+/* The handlers, in the order in which they are asked. A node that is taken out stays allocated: a thread may
+   be walking over it. */
 typedef struct _VECTORED_HANDLER {
     struct _VECTORED_HANDLER *volatile Next;
     PVECTORED_EXCEPTION_HANDLER volatile Handler; /* NULL: taken out */

@@ -77,8 +77,9 @@ VOID Sleep(ULONG Milliseconds);
 
 /* ---- Exceptions (dispatch.c) ---- */
 
-/* A handler looks at the record and may change the registers; EXCEPTION_CONTINUE_EXECUTION: the thread goes on with these,
-   EXCEPTION_CONTINUE_SEARCH: the next handler is asked. When none is left the process ends with the exception's code. */
+/* A handler looks at the record and may change the registers; EXCEPTION_CONTINUE_EXECUTION: the thread goes
+   on with these, EXCEPTION_CONTINUE_SEARCH: the next handler is asked. When none is left the process ends
+   with the exception's code. */
 typedef LONG (*PVECTORED_EXCEPTION_HANDLER)(PEXCEPTION_POINTERS ExceptionInfo);
 /* First not 0: asked before all others. A handle for the removal; NULL: out of memory. */
 PVOID RtlAddVectoredExceptionHandler(ULONG First, PVECTORED_EXCEPTION_HANDLER Handler);
@@ -91,7 +92,8 @@ NORETURN VOID RtlRaiseStatus(NTSTATUS Status);
 
 /* ---- Programs (process.c) ---- */
 
-/* The chain of all processes, on the heap, and its size in bytes. It may grow between two calls: asked until it fits. */
+/* The chain of all processes, on the heap, and its size in bytes. It may grow between two calls: asked until
+   it fits. */
 NTSTATUS QueryProcesses(SYSTEM_PROCESS_INFORMATION **First, PULONG Size);
 
 /* The table that the program tasks prints, of such a chain. */

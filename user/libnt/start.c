@@ -5,9 +5,9 @@
  */
 #include "libnt.h"
 
-/* The note by which the kernel tells a native image from a subsystem's (an ELF note: sizes, type, name, description): the
-   version of the interface, and where the kernel enters the program with an APC and with an exception, each as a distance
-   from its own place. */
+/* The note by which the kernel tells a native image from a subsystem's (an ELF note: sizes, type, name,
+   description): the version of the interface, and where the kernel enters the program with an APC and with an
+   exception, each as a distance from its own place. */
 __asm__(".pushsection .note.Primer, \"a\", @note\n\t"
         ".balign 4\n\t"
         ".long 7, 12, 1\n\t"

@@ -6,8 +6,8 @@
  *       4      0 System           kernel                         1.230
  *       8                                   waiting    8   2     0.120        31
  *
- * PRI is the priority now, CPU the processor that runs it or ran it last, TIME in seconds. It takes no memory: the shell prints it
- * when there is none left for a program.
+ * PRI is the priority now, CPU the processor that runs it or ran it last, TIME in seconds. It takes no
+ * memory: the shell prints it when there is none left for a program.
  */
 #include "libnt.h"
 

@@ -7,8 +7,8 @@
  *          8.214  thread created       60     64
  *          8.221  image loaded         60     64  \Boot\native\hello
  *
- * The columns are the time in seconds, the event, the process, the thread (of a new process: the one that created it) and the
- * name. `procmon N` ends after N events, `procmon` when it is killed.
+ * The columns are the time in seconds, the event, the process, the thread (of a new process: the one that
+ * created it) and the name. `procmon N` ends after N events, `procmon` when it is killed.
  */
 #include "libnt.h"
 

@@ -240,8 +240,8 @@ static ULONG FindInHistory(PCSTR Text, ULONG From)
     return 0;
 }
 
-/* What is typed is looked for, ^R again finds an older line. Returns the key that ended the search, which the line as it was found
-   is for; ^C and ^G bring back the line that was there. */
+/* What is typed is looked for, ^R again finds an older line. Returns the key that ended the search, which the
+   line as it was found is for; ^C and ^G bring back the line that was there. */
 static int Search(PEDITOR Editor)
 {
     char Text[64] = "";
@@ -322,7 +322,8 @@ static VOID ConsiderNames(PCOMPLETION Completion, PCSTR Command, SIZE_T CommandL
     }
 }
 
-/* The word before the cursor gets what all names have in common that begin with it; when there is nothing to add, they are shown. */
+/* The word before the cursor gets what all names have in common that begin with it; when there is nothing to
+   add, they are shown. */
 static VOID Complete(PEDITOR Editor)
 {
     char Prefix[128];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lists all processes and their threads (user/libnt/tasks.c has the picture); with -w every second the threads that have used the
- * processors most since the table before:
+ * Lists all processes and their threads (user/libnt/tasks.c has the picture); with -w every second the
+ * threads that have used the processors most since the table before:
  *
  *    USE     ID PROCESS          STATE    PRI CPU  SWITCHES
  *   99.8     88 bench            running    8   1        12

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sixteen threads of random priorities that yield, lower themselves and change each other's priorities, as the option lab.seed has
- * it. The order in which they run is told, and the grader's model (../model.py) knows what it must be.
+ * Sixteen threads of random priorities that yield, lower themselves and change each other's priorities, as
+ * the option lab.seed has it. The order in which they run is told, and the grader's model (../model.py) knows
+ * what it must be.
  */
 #include "ktest.h"
 
@@ -26,7 +27,8 @@ static VOID SetPriority(ULONG Number, ULONG Value)
     KeSetPriorityThread((PKTHREAD)Thread[Number], (KPRIORITY)Value);
 }
 
-/* One thread runs at a time, and none is interrupted but where it calls: what they share needs no lock here. */
+/* One thread runs at a time, and none is interrupted but where it calls: what they share needs no lock
+   here. */
 static VOID Worker(PVOID Context)
 {
     ULONG Me = (ULONG)(ULONG_PTR)Context;

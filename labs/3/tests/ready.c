@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which thread runs next, on one processor. The test's own thread stands above all others while it makes them ready, and waits to
- * let them run; each notes its number when it does.
+ * Which thread runs next, on one processor. The test's own thread stands above all others while it makes them
+ * ready, and waits to let them run; each notes its number when it does.
  */
 #include "ktest.h"
 
@@ -158,7 +158,8 @@ static PCSTR TestYield(VOID)
     return NULL;
 }
 
-/* Threads that never wait: when a turn ends, the next equal has it. None is left out, and none has two turns in a row. */
+/* Threads that never wait: when a turn ends, the next equal has it. None is left out, and none has two turns
+   in a row. */
 static volatile LONG Turns, Last;
 static LONGLONG Deadline; /* system time: without turns, nobody would end */
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A mutant whose owner ends, and the hand-over of a semaphore's units to waiters that come and go, as the option lab.seed has it: what
- * each wait ended with is told, and the grader's model (../model.py) knows what it must be.
+ * A mutant whose owner ends, and the hand-over of a semaphore's units to waiters that come and go, as the
+ * option lab.seed has it: what each wait ended with is told, and the grader's model (../model.py) knows what
+ * it must be.
  */
 #include "ktest.h"
 

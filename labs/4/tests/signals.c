@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a signal does to those who wait: events that are pulsed, semaphores, mutexes. Every wait has a limit, so that an object
- * that wakes nobody is a failure and no hang.
+ * What a signal does to those who wait: events that are pulsed, semaphores, mutexes. Every wait has a limit,
+ * so that an object that wakes nobody is a failure and no hang.
  */
 #include "ktest.h"
 #include <seh.h>

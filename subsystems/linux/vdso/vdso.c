@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The vDSO: a shared object that every program finds mapped (AT_SYSINFO_EHDR), with calls that need no kernel. It is linked
- * to lie behind its page of data, wherever it goes, and needs no relocation. What it cannot answer it asks the kernel.
+ * The vDSO: a shared object that every program finds mapped (AT_SYSINFO_EHDR), with calls that need no
+ * kernel. It is linked to lie behind its page of data, wherever it goes, and needs no relocation. What it
+ * cannot answer it asks the kernel.
  */
 #include "vdso.h"
 

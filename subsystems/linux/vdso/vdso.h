@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The page that lies below the vDSO in every program: what its clocks are made of. The module writes it when it starts: nobody
-   sets the clock. */
+/* The page that lies below the vDSO in every program: what its clocks are made of. The module writes it when
+   it starts: nobody sets the clock. */
 #ifndef LINUX_VDSO_H
 #define LINUX_VDSO_H
 

@@ -200,8 +200,8 @@ static PCSTR TestRegions(VOID)
     return NULL;
 }
 
-/* Leaving what was not entered makes the count positive: disabled, too. The two counts do not know of each other, and the level
-   does not matter to either. */
+/* Leaving what was not entered makes the count positive: disabled, too. The two counts do not know of each
+   other, and the level does not matter to either. */
 static PCSTR TestRegionCounts(VOID)
 {
     KIRQL Irql;

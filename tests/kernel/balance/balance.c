@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where threads run and in what order: an idle processor takes work from others, a preempted thread goes on before its
- * equals, boosts decay. The cases run without random quanta, for lengths of time are judged here.
+ * Where threads run and in what order: an idle processor takes work from others, a preempted thread goes on
+ * before its equals, boosts decay. The cases run without random quanta, for lengths of time are judged here.
  */
 #include "../ktest.h"
 #include <primertest.h>
@@ -89,7 +89,8 @@ static VOID ReleaseAll(VOID)
     }
 }
 
-/* Runs a test on a thread of priority 14 that stays on processor 0, so that what it holds up or lets go is no accident. */
+/* Runs a test on a thread of priority 14 that stays on processor 0, so that what it holds up or lets go is no
+   accident. */
 static KTEST *UpperTest;
 static PCSTR UpperResult;
 
@@ -157,8 +158,9 @@ static BOOLEAN StartMover(MOVER *Mover, ULONG From, KPRIORITY Priority)
 
 /* ---- Stealing ---- */
 
-/* Every processor runs something of priority 10; a thread of priority 8 waits behind that of processor From. The one of
-   processor To ends: the thread runs there, for it is idle now. Starvation would lift it after 4 s only. */
+/* Every processor runs something of priority 10; a thread of priority 8 waits behind that of processor From.
+   The one of processor To ends: the thread runs there, for it is idle now. Starvation would lift it after 4 s
+   only. */
 static PCSTR StealsFrom(ULONG From, ULONG To)
 {
     static MOVER Mover;
@@ -209,8 +211,8 @@ static VOID BoostedThread(PVOID Context)
     }
 }
 
-/* A thread that was released with an increment of 5 uses its processor up: a rival of its base priority waits, and gets
-   its turn when the boost has gone, a level a quantum. */
+/* A thread that was released with an increment of 5 uses its processor up: a rival of its base priority
+   waits, and gets its turn when the boost has gone, a level a quantum. */
 static PCSTR TestBoostDecays(VOID)
 {
     static HOLDER Rival;
@@ -245,8 +247,9 @@ static VOID RunnerThread(PVOID Context)
     }
 }
 
-/* Two spinners share a processor. A thread that interrupts them every 3 ms finds, when it comes again, nearly always the
-   one at work that it has interrupted: a preempted thread has the rest of its quantum, before its equals. */
+/* Two spinners share a processor. A thread that interrupts them every 3 ms finds, when it comes again, nearly
+   always the one at work that it has interrupted: a preempted thread has the rest of its quantum, before its
+   equals. */
 #define VISITS 60
 
 static PCSTR TestPreemptedGoesOn(VOID)
@@ -269,8 +272,8 @@ static PCSTR TestPreemptedGoesOn(VOID)
     return NULL;
 }
 
-/* A boost does not outlive quanta that were used up without a rival: the thread has had the processor to itself for
-   300 ms, and has its base priority when it is released the next time, without an increment. */
+/* A boost does not outlive quanta that were used up without a rival: the thread has had the processor to
+   itself for 300 ms, and has its base priority when it is released the next time, without an increment. */
 static volatile KPRIORITY LaterPriority;
 
 static VOID LonelyThread(PVOID Context)
@@ -301,8 +304,9 @@ static PCSTR TestBoostDecaysAlone(VOID)
 
 /* ---- Placement ---- */
 
-/* Every processor but ours runs something of priority 8. A thread of priority 12 outranks them all: it goes to the one where
-   it ran last. If that one is ours, which runs something better, its ideal processor is next. */
+/* Every processor but ours runs something of priority 8. A thread of priority 12 outranks them all: it goes
+   to the one where it ran last. If that one is ours, which runs something better, its ideal processor is
+   next. */
 static PCSTR PlacedOn(ULONG From, ULONG Ideal, ULONG Expected)
 {
     static MOVER Mover;
@@ -333,8 +337,8 @@ static VOID Nothing(PVOID Context)
 {
 }
 
-/* The ideal processors of new threads take turns: of four rounds no processor gets more than six threads, or less than
-   two (somebody else may make a thread now and then). */
+/* The ideal processors of new threads take turns: of four rounds no processor gets more than six threads, or
+   less than two (somebody else may make a thread now and then). */
 static PCSTR TestIdealTurns(VOID)
 {
     ULONG Count[KTEST_MAX_THREADS] = {0};
@@ -352,9 +356,10 @@ static PCSTR TestIdealTurns(VOID)
 
 /* ---- A thread that waits though another processor runs something lower ---- */
 
-/* All processors run something of priority 11 or above, and a thread of priority 10 waits on the first. On the second one a
-   thread of priority 8 waits, too. When the upper thread there ends, or sinks to a level below, 10 runs and not 8, or the
-   one that sank; at once, not only when the starvation scan comes by, which may be soon: hence the rounds. */
+/* All processors run something of priority 11 or above, and a thread of priority 10 waits on the first. On
+   the second one a thread of priority 8 waits, too. When the upper thread there ends, or sinks to a level
+   below, 10 runs and not 8, or the one that sank; at once, not only when the starvation scan comes by, which
+   may be soon: hence the rounds. */
 static PCSTR MovesToWeaker(BOOLEAN Sink, ULONG *Lates)
 {
     static MOVER Mover;
@@ -395,8 +400,8 @@ static PCSTR TestMovesToWeaker(VOID)
     return Why;
 }
 
-/* A thread that was bound to a busy processor, and waits there, is let loose: a processor that idles takes it at once. *Late:
-   not within 300 ms. */
+/* A thread that was bound to a busy processor, and waits there, is let loose: a processor that idles takes it
+   at once. *Late: not within 300 ms. */
 static PCSTR LetLoose(BOOLEAN *Late)
 {
     static MOVER Mover;
@@ -433,8 +438,8 @@ static PCSTR TestLetLoose(VOID)
     return Why;
 }
 
-/* A thread whose processor runs something higher shares one that runs an equal, rather than wait behind that: at once
-   when it wakes, within two seconds when it was preempted. */
+/* A thread whose processor runs something higher shares one that runs an equal, rather than wait behind that:
+   at once when it wakes, within two seconds when it was preempted. */
 static volatile LONG WandererRanOn;
 
 static VOID Wanderer(PVOID Context)
@@ -483,10 +488,10 @@ static PCSTR TestSharesWithEqual(VOID)
     return NULL;
 }
 
-/* Two threads of one level share the last processor, and one that may not leave it has the turn, when something higher
-   comes there: nobody is told of the other one, which waits before an equal would have. The scan finds that another
-   processor runs an equal. Only after four scans would the thread be lifted to 15, and run. Long quanta: the thread must
-   not have its turn before. */
+/* Two threads of one level share the last processor, and one that may not leave it has the turn, when
+   something higher comes there: nobody is told of the other one, which waits before an equal would have. The
+   scan finds that another processor runs an equal. Only after four scans would the thread be lifted to 15,
+   and run. Long quanta: the thread must not have its turn before. */
 static PCSTR TestScanOffers(VOID)
 {
     static MOVER Mover;
@@ -551,10 +556,11 @@ static ULONG LeastServed(const SHARES *Shares, ULONG64 *Sum)
     return (ULONG)(Least * 100 / Most);
 }
 
-/* Half as many spinners again as there are processors, but six at least, all made on the first one: after a second they
-   have equal shares of all processors. Time is judged that each has run, not the work that it has done, which depends on
-   the host's processors. When the host stops a processor for long, whoever runs there gets that time: so the times are
-   summed up for some seconds more where they are not equal yet. Shares that are unequal stay so however long one sums. */
+/* Half as many spinners again as there are processors, but six at least, all made on the first one: after a
+   second they have equal shares of all processors. Time is judged that each has run, not the work that it has
+   done, which depends on the host's processors. When the host stops a processor for long, whoever runs there
+   gets that time: so the times are summed up for some seconds more where they are not equal yet. Shares that
+   are unequal stay so however long one sums. */
 static PCSTR TestShares(VOID)
 {
     SHARES Shares = {.Count = Processors * 3 / 2 < 6 ? 6 : Processors * 3 / 2};
@@ -590,7 +596,8 @@ static PCSTR TestShares(VOID)
 
 /* ---- Time ---- */
 
-/* The processor time of a thread grows while it runs on another processor, and that of an idle processor, too. */
+/* The processor time of a thread grows while it runs on another processor, and that of an idle processor,
+   too. */
 static PCSTR TestTimesGrow(VOID)
 {
     static HOLDER Holder;
@@ -635,8 +642,8 @@ static BOOLEAN StartBound(MOVER *Mover, ULONG Processor, KPRIORITY Priority)
     return TRUE;
 }
 
-/* A thread keeps its place in the queue, and the time for which it has waited, when it is given the priority or the
-   affinity that it has, or may run elsewhere, too. */
+/* A thread keeps its place in the queue, and the time for which it has waited, when it is given the priority
+   or the affinity that it has, or may run elsewhere, too. */
 static PCSTR TestKeepsPlace(VOID)
 {
     static MOVER First, Second;
@@ -663,8 +670,9 @@ static PCSTR TestKeepsPlace(VOID)
     return NULL;
 }
 
-/* Two threads of priority 2 wait behind one of priority 10 on a processor where nothing else happens. They are lifted after
-   4 s, though no timer is due there, and though the second one's priority is changed again and again. */
+/* Two threads of priority 2 wait behind one of priority 10 on a processor where nothing else happens. They
+   are lifted after 4 s, though no timer is due there, and though the second one's priority is changed again
+   and again. */
 static PCSTR TestStarvationArms(VOID)
 {
     static MOVER Still, Changing;
@@ -739,8 +747,9 @@ static ULONG64 Play(VOID)
     return AllIpis() - Before;
 }
 
-/* 2,000 threads wait for a processor, bound to it; other processors play, with an idle moment at every move. That takes as
-   many interrupts between processors as without these threads: nobody looks for work there, or calls others to it. */
+/* 2,000 threads wait for a processor, bound to it; other processors play, with an idle moment at every move.
+   That takes as many interrupts between processors as without these threads: nobody looks for work there, or
+   calls others to it. */
 static PCSTR TestBoundThreads(VOID)
 {
     static HOLDER Holder;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guest instructions of the kernel's own operations, as a driver sees them. Under -icount a tick of the time-stamp counter is one
- * instruction. The overhead of the loop is part of each figure.
+ * Guest instructions of the kernel's own operations, as a driver sees them. Under -icount a tick of the
+ * time-stamp counter is one instruction. The overhead of the loop is part of each figure.
  */
 #include "../ktest.h"
 #include <kdtrace.h>
@@ -170,7 +170,8 @@ static VOID Player(PVOID Context)
     Report("event-round-trip", Start, 10000);
 }
 
-/* Between two system threads; we ourselves are in a user process, whose address space would have to be changed. */
+/* Between two system threads; we ourselves are in a user process, whose address space would have to be
+   changed. */
 static VOID BenchEvents(VOID)
 {
     KeInitializeEvent(&Ping, SynchronizationEvent, FALSE);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One broken invariant, chosen by the kernel option bug.kind=NAME, must end in a certain bug check; bug.kind=NAME-ok is its
- * twin, which does the same the right way and must not, and bug.kind=ok runs all the twins. See tests/cases_bugs.py.
+ * One broken invariant, chosen by the kernel option bug.kind=NAME, must end in a certain bug check;
+ * bug.kind=NAME-ok is its twin, which does the same the right way and must not, and bug.kind=ok runs all the
+ * twins. See tests/cases_bugs.py.
  */
 #include "../ktest.h"
 #include <primertest.h>
@@ -228,7 +229,8 @@ static VOID SpinDeaf(PVOID Context)
     KeLowerIrql(Irql);
 }
 
-/* A processor that stays at DISPATCH_LEVEL, or takes no interrupts at all, is reported; a thread that spins is not. */
+/* A processor that stays at DISPATCH_LEVEL, or takes no interrupts at all, is reported; a thread that spins
+   is not. */
 static VOID Hang(BOOLEAN Right, PKSTART_ROUTINE Routine)
 {
     PETHREAD Thread = KtestStart(Routine, Right ? (PVOID)1 : NULL);
@@ -326,7 +328,8 @@ static VOID NullPointer(BOOLEAN Right)
     ReadNode(Right ? &Node : Node.Next);
 }
 
-/* The second of two blocks is looked for through the first, which has gone: its memory holds a pattern (debug builds). */
+/* The second of two blocks is looked for through the first, which has gone: its memory holds a pattern (debug
+   builds). */
 static VOID UseAfterFree(BOOLEAN Right)
 {
     NODE *First = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(NODE), 'tsTB');
@@ -452,7 +455,8 @@ static const struct {
 #endif
 };
 
-/* All that is right, in one boot. Of the twin of a hang, which spins for seconds, there is a boot of its own. */
+/* All that is right, in one boot. Of the twin of a hang, which spins for seconds, there is a boot of its
+   own. */
 static VOID RunRight(VOID)
 {
     for (ULONG i = 0; i < ARRAYSIZE(Bugs); i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thousand threads that wait for one event, for tests/gdb/crowd.gdb, which stops in CrowdIsThere when they do.
+ * A thousand threads that wait for one event, for tests/gdb/crowd.gdb, which stops in CrowdIsThere when they
+ * do.
  */
 #include "../ktest.h"
 

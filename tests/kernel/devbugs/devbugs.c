@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a driver may not do with an IRP, one kind a boot (devbugs.kind=NAME); and the same done rightly, all kinds in one boot
- * (devbugs.kind=ok). The requests come from ZwReadFile; "Kind" says what the dispatch routine does.
+ * What a driver may not do with an IRP, one kind a boot (devbugs.kind=NAME); and the same done rightly, all
+ * kinds in one boot (devbugs.kind=ok). The requests come from ZwReadFile; "Kind" says what the dispatch
+ * routine does.
  */
 #include "../ktest.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cancel-safe queues: order, what PeekContext means, IRPs found by their context, insertions that are refused, cancellation before, in and
- * after the queue, and against a removal on another processor.
+ * Cancel-safe queues: order, what PeekContext means, IRPs found by their context, insertions that are
+ * refused, cancellation before, in and after the queue, and against a removal on another processor.
  */
 #include "devices.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Devices, files and IRPs as drivers see them: names, opening and the end of files, requests from the kernel, completion routines,
- * cancellation against completion on two processors, StartIo. What programs see is in tests/user/devices.
+ * Devices, files and IRPs as drivers see them: names, opening and the end of files, requests from the kernel,
+ * completion routines, cancellation against completion on two processors, StartIo. What programs see is in
+ * tests/user/devices.
  */
 #include "devices.h"
 
@@ -199,7 +200,8 @@ static PCSTR TestRequests(VOID)
     return NULL;
 }
 
-/* What does not fit is not copied, whatever a driver says; a request that needs more memory than there is fails. */
+/* What does not fit is not copied, whatever a driver says; a request that needs more memory than there is
+   fails. */
 static PCSTR TestTooMuch(VOID)
 {
     UCHAR Output[12];
@@ -236,7 +238,8 @@ static PCSTR TestAsynchronous(VOID)
     return NULL;
 }
 
-/* The caller's pages in place of a buffer: three pages of pool, input and output lengths of 0, reads and writes. */
+/* The caller's pages in place of a buffer: three pages of pool, input and output lengths of 0, reads and
+   writes. */
 static PCSTR TestDirect(VOID)
 {
     const ULONG Size = 3 * PAGE_SIZE - 100;
@@ -362,7 +365,8 @@ static PCSTR TestOwnIrps(VOID)
     return NULL;
 }
 
-/* Two drivers on one IRP: completion routines run from below upwards; one without interest in an error is passed over. */
+/* Two drivers on one IRP: completion routines run from below upwards; one without interest in an error is
+   passed over. */
 static NTSTATUS NoteMiddle(PDEVICE_OBJECT Device, PIRP Irp, PVOID Context)
 {
     *(PDEVICE_OBJECT *)Context = Device;

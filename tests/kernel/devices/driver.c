@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The test driver: a device that echoes, stores, and holds requests back until they are released or cancelled; and a second
- * one that is exclusive and can nearly nothing. It counts what it is told of its files.
+ * The test driver: a device that echoes, stores, and holds requests back until they are released or
+ * cancelled; and a second one that is exclusive and can nearly nothing. It counts what it is told of its
+ * files.
  */
 #include "devices.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory descriptor lists as drivers use them: of pool, of a program's pages (this thread attaches itself to one), parts of them, chains of an IRP, and what cannot be locked.
+ * Memory descriptor lists as drivers use them: of pool, of a program's pages (this thread attaches itself to
+ * one), parts of them, chains of an IRP, and what cannot be locked.
  */
 #include "devices.h"
 #include <ntapi.h>
@@ -56,7 +57,8 @@ static NTSTATUS Lock(PMDL Mdl, KPROCESSOR_MODE Mode, LOCK_OPERATION Operation)
     return Status;
 }
 
-/* Pages are touched last to first, so that their frames do not lie in a row: the mapping is one of its own. */
+/* Pages are touched last to first, so that their frames do not lie in a row: the mapping is one of its
+   own. */
 static PCSTR CheckUserPages(PUCHAR User)
 {
     PMDL Mdl = IoAllocateMdl(User + 100, 3 * PAGE_SIZE, FALSE, FALSE, NULL), Part = IoAllocateMdl(User + PAGE_SIZE - 4, 8, FALSE, FALSE, NULL);

@@ -187,8 +187,9 @@ static VOID NoteTurns(PKDPC This, PVOID Context, PVOID Argument1, PVOID Argument
 }
 
 /*
- * Bursts of DPCs for processor 1, which counts. How many turns it makes between the insertion of the last and its run says how soon
- * it was interrupted, in its own time: a pause of the machine does not count. Returns the median of 15 rounds, -1 if one did not run.
+ * Bursts of DPCs for processor 1, which counts. How many turns it makes between the insertion of the last and
+ * its run says how soon it was interrupted, in its own time: a pause of the machine does not count. Returns
+ * the median of 15 rounds, -1 if one did not run.
  */
 static LONG64 TurnsBeforeRun(KDPC_IMPORTANCE Importance, ULONG Burst)
 {
@@ -215,8 +216,8 @@ static LONG64 TurnsBeforeRun(KDPC_IMPORTANCE Importance, ULONG Burst)
     return Sorted[7];
 }
 
-/* Low and medium importance do not interrupt another, busy processor for one DPC, but run in a while all the same; a burst of
-   them interrupts it, and so do the higher ones. */
+/* Low and medium importance do not interrupt another, busy processor for one DPC, but run in a while all the
+   same; a burst of them interrupts it, and so do the higher ones. */
 static PCSTR TestImportanceElsewhere(VOID)
 {
     if (KeQueryActiveProcessorCount(NULL) < 2) {
@@ -460,7 +461,8 @@ static PCSTR TestStorm(VOID)
     return NULL;
 }
 
-/* A DPC hears that it should return: at once when another one waits behind it; alone, when a clock interrupt has found it twice. */
+/* A DPC hears that it should return: at once when another one waits behind it; alone, when a clock interrupt
+   has found it twice. */
 static volatile LONG YieldAlone, YieldAtLast, YieldBehind;
 
 static VOID AskToYield(PKDPC This, PVOID Context, PVOID Argument1, PVOID Argument2)
@@ -499,7 +501,8 @@ static PCSTR TestShouldYield(VOID)
     return NULL;
 }
 
-/* ---- The watchdog: dpcs.watch=NAME must end in DPC_WATCHDOG_VIOLATION, NAME-ok must not; dpc.limit is 500 ms ---- */
+/* ---- The watchdog: dpcs.watch=NAME must end in DPC_WATCHDOG_VIOLATION, NAME-ok must not; dpc.limit is 500
+   ms ---- */
 
 static ULONG StayMs;
 
@@ -527,7 +530,8 @@ static VOID StayAndRequeue(PKDPC This, PVOID Context, PVOID Argument1, PVOID Arg
     }
 }
 
-/* A short DPC that queues itself for ever, so that the processor never gets back to its threads; or ten times. */
+/* A short DPC that queues itself for ever, so that the processor never gets back to its threads; or ten
+   times. */
 static VOID WatchSeries(BOOLEAN Right)
 {
     KeInitializeDpc(&Dpc[0], StayAndRequeue, (PVOID)(ULONG_PTR)(Right ? 10 : 100000));

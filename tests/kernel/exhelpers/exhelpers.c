@@ -493,8 +493,9 @@ static PCSTR TestRemoveLock(VOID)
     return NULL;
 }
 
-/* The count becomes 0 once, and the event is set once: a request that comes afterwards does neither again. Otherwise a user
-   that is just about to set the event could find the lock's memory freed by a remover whom such a request has woken. */
+/* The count becomes 0 once, and the event is set once: a request that comes afterwards does neither again.
+   Otherwise a user that is just about to set the event could find the lock's memory freed by a remover whom
+   such a request has woken. */
 static PCSTR TestRemoveLockEnds(VOID)
 {
     int Mine;
@@ -691,7 +692,8 @@ static PCSTR TestExTimer(VOID)
     return NULL;
 }
 
-/* Deleted without waiting: cancelled; after it has expired once more, which its routine has put off; while it is periodic. */
+/* Deleted without waiting: cancelled; after it has expired once more, which its routine has put off; while it
+   is periodic. */
 static PCSTR TestExTimerDeletion(VOID)
 {
     EXT_DELETE_PARAMETERS Parameters;

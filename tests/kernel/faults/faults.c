@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * While this is loaded memory is scarce: every n-th allocation fails, of pool with the kernel option fault.pool=N, of pages and
- * kernel stacks with fault.pages=N. The process that has loaded it is spared.
+ * While this is loaded memory is scarce: every n-th allocation fails, of pool with the kernel option
+ * fault.pool=N, of pages and kernel stacks with fault.pages=N. The process that has loaded it is spared.
  */
 #include <ntddk.h>
 #include <primertest.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Interrupt objects on real devices: two serial ports (16550A), on lines 3 and 5, in loop-back mode, where what is sent
- * comes back as received. Enabling the transmitter's interrupt while the transmitter is empty causes one at once, and each
- * byte that is sent causes one when it comes back: so the test decides when the device asks. The case gives QEMU the ports.
+ * Interrupt objects on real devices: two serial ports (16550A), on lines 3 and 5, in loop-back mode, where
+ * what is sent comes back as received. Enabling the transmitter's interrupt while the transmitter is empty
+ * causes one at once, and each byte that is sent causes one when it comes back: so the test decides when the
+ * device asks. The case gives QEMU the ports.
  */
 #include "../ktest.h"
 
@@ -66,7 +67,8 @@ static BOOLEAN Prepare(PPORT Port)
 static ULONG Served;
 static KSPIN_LOCK ServedLock;
 
-/* Takes what the device has to say: reading the identity clears "transmitter empty", reading the data "received". */
+/* Takes what the device has to say: reading the identity clears "transmitter empty", reading the data
+   "received". */
 static BOOLEAN Service(PKINTERRUPT Interrupt, PVOID Context)
 {
     PPORT Port = Context;
@@ -169,7 +171,8 @@ static PCSTR TestParameters(VOID)
 
 /* ---- One line ---- */
 
-/* Each request of the device is one call, at its level, on a processor that was allowed; none after the disconnection. */
+/* Each request of the device is one call, at its level, on a processor that was allowed; none after the
+   disconnection. */
 static PCSTR TestCalls(VOID)
 {
     ULONG Processors = KeQueryActiveProcessorCount(NULL);
@@ -294,8 +297,8 @@ static BOOLEAN AskInside(PVOID Context)
     return Right;
 }
 
-/* While a routine synchronised with the service routine runs, that does not, on this processor or another; afterwards the
-   interrupt is served. */
+/* While a routine synchronised with the service routine runs, that does not, on this processor or another;
+   afterwards the interrupt is served. */
 static PCSTR TestSynchronize(VOID)
 {
     for (LONG i = 0; i < (LONG)KeQueryActiveProcessorCount(NULL); i++) {
@@ -319,8 +322,8 @@ static BOOLEAN ReturnFalse(PVOID Context)
     return FALSE;
 }
 
-/* KeSynchronizeExecution hands on what the routine returns, and may be called at the interrupt's level; a higher
-   SynchronizeIrql is the level in the service routine, too. */
+/* KeSynchronizeExecution hands on what the routine returns, and may be called at the interrupt's level; a
+   higher SynchronizeIrql is the level in the service routine, too. */
 static PCSTR TestSynchronizeIrql(VOID)
 {
     KIRQL Inside = 0, Irql;
@@ -405,7 +408,8 @@ static PCSTR TestOneLock(VOID)
     return NULL;
 }
 
-/* A DPC that the service routine queues, as drivers do, and objects that come and go while the device asks. */
+/* A DPC that the service routine queues, as drivers do, and objects that come and go while the device
+   asks. */
 static KDPC Dpc;
 static volatile LONG DpcRuns;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A module that leaves something behind when it is unloaded (by the module left): what the kernel option leaver.kind=NAME says,
- * or nothing (leaver.kind=ok). Everything else is set up as well, and undone.
+ * A module that leaves something behind when it is unloaded (by the module left): what the kernel option
+ * leaver.kind=NAME says, or nothing (leaver.kind=ok). Everything else is set up as well, and undone.
  */
 #include "../ktest.h"
 #include <subsystem.h>
@@ -161,7 +161,8 @@ static NTSTATUS MapAndRetire(PVOID Block)
     return Status;
 }
 
-/* The module left attaches to the process before it ends it and unloads this module: Gone is called after Unload. */
+/* The module left attaches to the process before it ends it and unloads this module: Gone is called after
+   Unload. */
 static NTSTATUS SetSection(VOID)
 {
     static const UNICODE_STRING Name = RTL_CONSTANT_STRING(L"leaver"); /* by which the module left finds it */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Unloads the module leaver, which has been loaded before: with leaver.kind=ok nothing is left behind, else the bug check says what. */
+/* Unloads the module leaver, which has been loaded before: with leaver.kind=ok nothing is left behind, else
+   the bug check says what. */
 #include "../ktest.h"
 
 static PEPROCESS Process;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Locks of all kinds in the wrong order, and threads that deadlock over them. The kernel option lockbugs.do=WHAT-KIND chooses:
+ * Locks of all kinds in the wrong order, and threads that deadlock over them. The kernel option
+ * lockbugs.do=WHAT-KIND chooses:
  *
  *   order    two locks one after the other in both orders, by one thread: nobody deadlocks, and the order graph stops it
  *   circle   three locks, each pair in one order only, but all in a circle
  *   row      two locks that one loop has initialised
  *   cross    two threads hold one lock each and wait for the other's: the wait graph names the circle (the order graph is off)
  *
- * "ok" does rightly, for all kinds, what order and circle do wrongly. Others are named by themselves. See tests/cases_lockbugs.py.
+ * "ok" does rightly, for all kinds, what order and circle do wrongly. Others are named by themselves. See
+ * tests/cases_lockbugs.py.
  */
 #include "../ktest.h"
 
@@ -238,8 +240,8 @@ static VOID TestRow(const KIND *Kind)
     TakeBoth(Kind, &Row[0], &Row[1]);
 }
 
-/* What was learnt about a block of memory goes with it. The locks of one chain are of one place, and are taken in the order
-   of the chain, which is not that of their addresses. */
+/* What was learnt about a block of memory goes with it. The locks of one chain are of one place, and are
+   taken in the order of the chain, which is not that of their addresses. */
 static PCSTR TestChains(VOID)
 {
     for (ULONG Round = 0; Round < 100; Round++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The counters of locks, which debug builds keep. A handle's look-up acquires no lock, while what changes the table does. Then
- * threads are created and end on all processors at once, and what that took of each class is printed, a line each, for
- * tools/lockcounts: "@locks ACQUISITIONS WAITED NAME".
+ * The counters of locks, which debug builds keep. A handle's look-up acquires no lock, while what changes the
+ * table does. Then threads are created and end on all processors at once, and what that took of each class is
+ * printed, a line each, for tools/lockcounts: "@locks ACQUISITIONS WAITED NAME".
  */
 #include "../ktest.h"
 #include <primertest.h>
@@ -32,8 +32,8 @@ static LONG64 Total(VOID)
     return Sum;
 }
 
-/* What other processors and interrupts acquire meanwhile counts, too: of many attempts one is undisturbed, but only if the
-   look-ups themselves acquire nothing. */
+/* What other processors and interrupts acquire meanwhile counts, too: of many attempts one is undisturbed,
+   but only if the look-ups themselves acquire nothing. */
 static LONG64 LeastOfLookUps(HANDLE Handle)
 {
     LONG64 Least = MAXLONG;
@@ -153,7 +153,8 @@ static VOID MakeThreads(PVOID Context)
     }
 }
 
-/* The classes come with their first acquisition, the newest first: those that were there before stand at the end. */
+/* The classes come with their first acquisition, the newest first: those that were there before stand at the
+   end. */
 static PCSTR ThreadsEverywhere(VOID)
 {
     ULONG Processors = KeQueryActiveProcessorCount(NULL);

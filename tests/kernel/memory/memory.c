@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Address spaces, sections, threads and handles when memory runs out: each allocation of an operation fails in turn, alone, then with
- * all that follow. The operation either says so or does without, its clean-up needs no memory, and what it leaves behind is nothing.
- * Then four threads change, clone and use one address space and one section at a time: whatever the order, a page holds zero or what
- * was written to it.
+ * Address spaces, sections, threads and handles when memory runs out: each allocation of an operation fails
+ * in turn, alone, then with all that follow. The operation either says so or does without, its clean-up needs
+ * no memory, and what it leaves behind is nothing. Then four threads change, clone and use one address space
+ * and one section at a time: whatever the order, a page holds zero or what was written to it.
  */
 #include "../ktest.h"
 #include <primertest.h>
@@ -646,8 +646,8 @@ static const IO_ARCHIVE_FILE *LargeFile(VOID)
     return File;
 }
 
-/* A page that is written leaves the bytes below alone, and is the only one that costs a frame; a private mapping sees the
-   bytes in place, a shared one sees what is written. */
+/* A page that is written leaves the bytes below alone, and is the only one that costs a frame; a private
+   mapping sees the bytes in place, a shared one sees what is written. */
 static PCSTR WritePages(PMM_SECTION_HANDLE Section, const IO_ARCHIVE_FILE *File)
 {
     ULONG64 Word = 0, Data = 0, Hole = 0, Original = *(const ULONG64 *)(File->Data + 3 * PAGE_SIZE);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A blocking lock or an executive helper is used wrongly, in the way that the kernel option misuse.kind=NAME chooses:
- * this must end in a certain bug check. misuse.kind=NAME-ok does the same rightly and must pass; misuse.kind=ok does so for
- * all of them, one after the other. The codes stand in tests/cases_passive.py.
+ * A blocking lock or an executive helper is used wrongly, in the way that the kernel option misuse.kind=NAME
+ * chooses: this must end in a certain bug check. misuse.kind=NAME-ok does the same rightly and must pass;
+ * misuse.kind=ok does so for all of them, one after the other. The codes stand in tests/cases_passive.py.
  */
 #include "../ktest.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The pool as a driver sees it: sizes and alignment, contents that stay, zeroing, flags, many threads at once, blocks that are
- * freed by another thread than allocated them, and memory that runs out and comes back.
+ * The pool as a driver sees it: sizes and alignment, contents that stay, zeroing, flags, many threads at
+ * once, blocks that are freed by another thread than allocated them, and memory that runs out and comes back.
  */
 #include "../ktest.h"
 
@@ -163,7 +163,8 @@ static PCSTR FourThreads(VOID)
     return NULL;
 }
 
-/* Each thread puts its block into a common place and frees the one that was there: most come from other processors. */
+/* Each thread puts its block into a common place and frees the one that was there: most come from other
+   processors. */
 static PVOID volatile Place[16];
 
 static VOID Exchange(PVOID Context)
@@ -226,7 +227,8 @@ static VOID FreeAll(CHAIN *Chain)
     }
 }
 
-/* Memory is used up with large blocks, then with small ones; both fail with NULL. Freed, as much is there as before. */
+/* Memory is used up with large blocks, then with small ones; both fail with NULL. Freed, as much is there as
+   before. */
 static PCSTR ExhaustedAndRecovered(VOID)
 {
     ULONG Large, LargeAgain, Small;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A driver makes native processes and is their standard input and output: the files Input and Output of its device. Every
- * request pends until the test's thread serves it, as a provider does that has to ask elsewhere first; a request of a process
- * that is ended is cancelled. The program is the shell, which reads commands byte by byte.
+ * A driver makes native processes and is their standard input and output: the files Input and Output of its
+ * device. Every request pends until the test's thread serves it, as a provider does that has to ask elsewhere
+ * first; a request of a process that is ended is cancelled. The program is the shell, which reads commands
+ * byte by byte.
  */
 #include "../ktest.h"
 #include <nativeprocess.h>

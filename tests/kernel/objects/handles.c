@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Handles: look-ups that meet a closing, a duplication or the table's growth, each order brought about by the schedule
- * controller; a table of 100,000; what NtQueryObject and NtSetInformationObject say and do; object callbacks.
+ * Handles: look-ups that meet a closing, a duplication or the table's growth, each order brought about by the
+ * schedule controller; a table of 100,000; what NtQueryObject and NtSetInformationObject say and do; object
+ * callbacks.
  */
 #include "objects.h"
 #include <nativeprocess.h>
@@ -89,7 +90,8 @@ static BOOLEAN RunPair(OPERATION *First, OPERATION *Second, const PRIMER_STEP *S
 static const PRIMER_STEP MeetLocked[] = {{PrimerPointEntryFound, ActorSecond, 1},
                                          {PrimerPointEntryLocked, ActorFirst, 0},
                                          {PrimerPointEntryLeft, ActorFirst, 0}};
-/* The second one stands at the entry, which it has found and not touched yet, while the first one is there and goes. */
+/* The second one stands at the entry, which it has found and not touched yet, while the first one is there
+   and goes. */
 static const PRIMER_STEP Overtake[] = {{PrimerPointEntryLocked, ActorFirst, 2},
                                        {PrimerPointEntryLeft, ActorFirst, 0},
                                        {PrimerPointEntryFound, ActorSecond, 0}};
@@ -183,8 +185,9 @@ static VOID CloseOfAnother(PVOID Context)
     Last.Status = ZwDuplicateObject(Last.Process, Last.Handle, NULL, NULL, 0, 0, DUPLICATE_CLOSE_SOURCE);
 }
 
-/* One thread has come to the entry of another process's handle, to close it, when that process is ended: its end may not take the
-   table away, nor be told, before the closing is through; and the object counts the handle off once. */
+/* One thread has come to the entry of another process's handle, to close it, when that process is ended: its
+   end may not take the table away, nor be told, before the closing is through; and the object counts the
+   handle off once. */
 static PCSTR RunCloseAgainstEnd(PEPROCESS Process, HANDLE Event)
 {
     static const PRIMER_STEP Steps[] = {{PrimerPointEntryFound, ActorFirst, 0}, /* the process's own handle */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The object name space as drivers see it: directories, symbolic links, paths and their statuses, what the attributes of
- * OBJECT_ATTRIBUTES mean, when a name goes; and look-ups by name that race with the end of the object.
+ * The object name space as drivers see it: directories, symbolic links, paths and their statuses, what the
+ * attributes of OBJECT_ATTRIBUTES mean, when a name goes; and look-ups by name that race with the end of the
+ * object.
  */
 #include "objects.h"
 
@@ -156,7 +157,8 @@ static PCSTR TestNameReused(VOID)
     return NULL;
 }
 
-/* All handles to an exclusive object are in one process; here: the System process's, of which kernel handles are. */
+/* All handles to an exclusive object are in one process; here: the System process's, of which kernel handles
+   are. */
 static PCSTR TestExclusive(VOID)
 {
     HANDLE First, Second, Other;
@@ -176,7 +178,8 @@ static PCSTR TestExclusive(VOID)
 
 #define LISTED 100
 
-/* Which of the names Event0 to Event99 an answer has, all of the type Event; FALSE: something in it is wrong. */
+/* Which of the names Event0 to Event99 an answer has, all of the type Event; FALSE: something in it is
+   wrong. */
 static BOOLEAN TickOff(const OBJECT_DIRECTORY_INFORMATION *Entry, ULONG Size, UCHAR *Seen, PULONG Count)
 {
     const UNICODE_STRING Type = RTL_CONSTANT_STRING(L"Event");
@@ -484,7 +487,8 @@ static PCSTR TestIoEvents(VOID)
 static LONG Unexpected;
 static volatile LONG Made, Met, Missed;
 
-/* All use one name: make or open it, close it. Whoever opens it has an object that works, or is told that there is none. */
+/* All use one name: make or open it, close it. Whoever opens it has an object that works, or is told that
+   there is none. */
 static VOID Churn(PVOID Context)
 {
     ULONG Number = (ULONG)(ULONG_PTR)Context;

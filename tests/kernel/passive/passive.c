@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Locks for code that may wait: fast and guarded mutexes, push locks, run-down protection. What the documentation
- * promises of each, by one thread at a time where the order can be told, and by crowds where it cannot.
+ * Locks for code that may wait: fast and guarded mutexes, push locks, run-down protection. What the
+ * documentation promises of each, by one thread at a time where the order can be told, and by crowds where it
+ * cannot.
  */
 #include "../ktest.h"
 
@@ -218,7 +219,8 @@ static PCSTR TestUnsafeExcludes(VOID)
     return CountUnder(UnsafeThread);
 }
 
-/* Windows 8 and later: a guarded mutex raises the level, too, and leaves the count of guarded regions alone. */
+/* Windows 8 and later: a guarded mutex raises the level, too, and leaves the count of guarded regions
+   alone. */
 static PCSTR TestGuardedIsFast(VOID)
 {
     KGUARDED_MUTEX Guarded;
@@ -265,8 +267,8 @@ static VOID WantExclusive(PVOID Context)
     KeLeaveCriticalRegion();
 }
 
-/* While one holds the lock shared, another shared request succeeds and an exclusive one does not; once an exclusive
-   waiter is queued, a shared request fails, too. */
+/* While one holds the lock shared, another shared request succeeds and an exclusive one does not; once an
+   exclusive waiter is queued, a shared request fails, too. */
 static PCSTR TestPushSharedAgainstWaiter(VOID)
 {
     ExInitializePushLock(&PushLock);
@@ -357,8 +359,8 @@ static VOID CloseRundown(PVOID Context)
     InterlockedIncrement(&Arrived);
 }
 
-/* Several threads wait for one run-down, and the reference is opened again at once when one of them comes through:
-   none of them may miss the end that it has waited for. */
+/* Several threads wait for one run-down, and the reference is opened again at once when one of them comes
+   through: none of them may miss the end that it has waited for. */
 static PCSTR TestSeveralWaiters(VOID)
 {
     for (ULONG Round = 0; Round < 100; Round++) {

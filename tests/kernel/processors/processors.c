@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a driver asks about processors, vector registers in kernel code, and the small routines that need no object: break
- * points, back-traces, memory.
+ * What a driver asks about processors, vector registers in kernel code, and the small routines that need no
+ * object: break points, back-traces, memory.
  */
 #include "../ktest.h"
 #include <seh.h>

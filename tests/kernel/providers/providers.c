@@ -389,8 +389,8 @@ static PCSTR BreakWaits(VOID)
     return NULL;
 }
 
-/* A veto comes back from CreateThread: the thread's context stays ours, the process has come and gone. No other
-   thread gets in before the callbacks have all spoken. */
+/* A veto comes back from CreateThread: the thread's context stays ours, the process has come and gone. No
+   other thread gets in before the callbacks have all spoken. */
 static PCSTR Vetoed(VOID)
 {
     PEPROCESS Process;
@@ -570,8 +570,8 @@ static PCSTR Spaces(VOID)
     return Why;
 }
 
-/* A process with two threads that spin, and one or two that want a new address space at once: one gets it, when all others
-   have had their end, and finds its program gone. */
+/* A process with two threads that spin, and one or two that want a new address space at once: one gets it,
+   when all others have had their end, and finds its program gone. */
 static PCSTR ReplaceWith(LONG Wanting)
 {
     PEPROCESS Process;
@@ -628,7 +628,8 @@ static NTSTATUS StartSystemThread(PEPROCESS Process, PKSTART_ROUTINE Routine, PV
     return Status;
 }
 
-/* A driver's system thread is in the process, which cannot be ended: nobody else is, for a replacement that cannot be. */
+/* A driver's system thread is in the process, which cannot be ended: nobody else is, for a replacement that
+   cannot be. */
 static PCSTR ReplacesNothing(VOID)
 {
     PEPROCESS Process;
@@ -704,7 +705,8 @@ static BOOLEAN AlignmentFlag(VOID)
     return (Flags & 0x40000) != 0; /* RFLAGS.AC: where SMAP is on, whether the window is open */
 }
 
-/* A copy routine called in a block that a probe has opened to user memory leaves it open, whether it copies or not. */
+/* A copy routine called in a block that a probe has opened to user memory leaves it open, whether it copies
+   or not. */
 static PCSTR CopyInBlock(VOID)
 {
     const PVOID User = (PVOID)CODE_ADDRESS; /* nothing is mapped there in the System process */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a driver can ask about processes and threads: the two forms of the system services, the classes of
- * ZwQueryInformationProcess and -Thread, what can be set, the list of processes without memory. The same questions
- * from programs are tests/user/query's; from inside a program's call they are tests/outside/notify's.
+ * ZwQueryInformationProcess and -Thread, what can be set, the list of processes without memory. The same
+ * questions from programs are tests/user/query's; from inside a program's call they are
+ * tests/outside/notify's.
  */
 #include "../ktest.h"
 #include <ntifs.h>
@@ -128,7 +129,8 @@ static PCSTR ProcessErrors(VOID)
     return NULL;
 }
 
-/* What there is none of says 0: debugger, other architecture, session, critical processes; System is of no subsystem. */
+/* What there is none of says 0: debugger, other architecture, session, critical processes; System is of no
+   subsystem. */
 static PCSTR ProcessFixedAnswers(VOID)
 {
     ULONG_PTR Wide;
@@ -371,7 +373,8 @@ static PCSTR ThreadName(VOID)
 
 static UCHAR List[0x8000];
 
-/* TRUE: it leads from entry to entry to the System process, and no thread has a start address of the kernel's. */
+/* TRUE: it leads from entry to entry to the System process, and no thread has a start address of the
+   kernel's. */
 static BOOLEAN ListIsRight(ULONG Size)
 {
     BOOLEAN Found = FALSE;
@@ -582,8 +585,9 @@ static BOOLEAN Queue(NOTED_APC *Noted, KAPC_ENVIRONMENT Environment, BOOLEAN Spe
 }
 
 /*
- * APCs for the thread in its own process wait while it is attached, special ones, too; those for where it is run there. What was
- * queued before the attachment, and kept away by a region, comes after the detachment, as it would have without.
+ * APCs for the thread in its own process wait while it is attached, special ones, too; those for where it is
+ * run there. What was queued before the attachment, and kept away by a region, comes after the detachment, as
+ * it would have without.
  */
 static PCSTR ApcEnvironments(VOID)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * KQUEUE: order, concurrency limit, waiters, run-down. Workers are threads that take entries of one queue until they get a
- * status in place of an entry.
+ * KQUEUE: order, concurrency limit, waiters, run-down. Workers are threads that take entries of one queue
+ * until they get a status in place of an entry.
  */
 #include "../ktest.h"
 
@@ -213,8 +213,8 @@ static VOID WorkAndBlock(PVOID Context)
     }
 }
 
-/* The limit is one; whoever blocks, in a wait that has nothing to do with the queue, lets the next one go. Afterwards all go on: too
-   many for a while, and nobody gets an entry until the count has come down. */
+/* The limit is one; whoever blocks, in a wait that has nothing to do with the queue, lets the next one go.
+   Afterwards all go on: too many for a while, and nobody gets an entry until the count has come down. */
 static PCSTR TestBlockedLetsAnotherGo(VOID)
 {
     PETHREAD Thread[3];
@@ -328,7 +328,8 @@ static PCSTR TestRundown(VOID)
 
 static PRKQUEUE volatile Passing;
 
-/* Belongs to whatever queue stands there, blocking and going on all the time; the queue goes away meanwhile. */
+/* Belongs to whatever queue stands there, blocking and going on all the time; the queue goes away
+   meanwhile. */
 static VOID BlockInPassing(PVOID Context)
 {
     LARGE_INTEGER Shortly = {.QuadPart = -300};
@@ -340,7 +341,8 @@ static VOID BlockInPassing(PVOID Context)
     }
 }
 
-/* A queue is run down and freed while its threads block and go on. (Freed memory is poisoned in debug builds.) */
+/* A queue is run down and freed while its threads block and go on. (Freed memory is poisoned in debug
+   builds.) */
 static PCSTR TestRundownAgainstBlocking(VOID)
 {
     PETHREAD Thread[4];
@@ -403,7 +405,8 @@ static VOID ProduceOrConsume(PVOID Number)
     (ULONG_PTR)Number < PRODUCERS ? Produce((ULONG)(ULONG_PTR)Number) : Consume((ULONG)(ULONG_PTR)Number);
 }
 
-/* Every entry is taken once, though waits time out and threads block in between; in the end nobody is active. */
+/* Every entry is taken once, though waits time out and threads block in between; in the end nobody is
+   active. */
 static PCSTR TestAllAtOnce(VOID)
 {
     Start(2);

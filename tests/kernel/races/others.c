@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Races that have nothing to do with waits: a thread that is resumed while somebody sets its registers; the start of a
- * device's next request on one processor against that of a new one on another.
+ * Races that have nothing to do with waits: a thread that is resumed while somebody sets its registers; the
+ * start of a device's next request on one processor against that of a new one on another.
  */
 #include "races.h"
 #include <nativeprocess.h>
@@ -33,7 +33,8 @@ static VOID SetRegisters(PVOID Context)
     Start.Status = ZwSetContextThread(Start.Thread, &Start.Context);
 }
 
-/* A process with one thread that has not started; its handle, and its registers with another place to begin at. */
+/* A process with one thread that has not started; its handle, and its registers with another place to begin
+   at. */
 static NTSTATUS MakeSuspended(PETHREAD *Thread)
 {
     static const UNICODE_STRING Image = RTL_CONSTANT_STRING(L"hello");
@@ -57,7 +58,8 @@ static NTSTATUS MakeSuspended(PETHREAD *Thread)
     return Status;
 }
 
-/* The thread is resumed while the other one has its registers: it does not begin before they are set, and begins with these. */
+/* The thread is resumed while the other one has its registers: it does not begin before they are set, and
+   begins with these. */
 PCSTR ResumedWithRegistersHeld(VOID)
 {
     static const PRIMER_STEP Steps[] = {{PointBegun, ActorTest, 1}, {PrimerPointRegistersHeld, ActorHeld, 2}, {PointLooked, ActorTest, 0}};
@@ -104,7 +106,8 @@ static VOID GoOn(PVOID Context)
     KeLowerIrql(Irql);
 }
 
-/* One processor has found no further request, and is about to say so; another starts a new one: it stays the current one. */
+/* One processor has found no further request, and is about to say so; another starts a new one: it stays the
+   current one. */
 static PCSTR RunStartAgainstNext(PIRP First, PIRP Second)
 {
     static const PRIMER_STEP Steps[] = {{PointBegun, ActorTest, 1}, {PrimerPointPacketsOut, ActorHeld, 2}, {PointLooked, ActorTest, 0}};

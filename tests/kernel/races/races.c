@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The races for the end of a wait, each driven deliberately. A thread waits: for one object, for any of two, for all of
- * two. Two parties are about to end the wait, of these kinds: a signal, the time-out, an alert, a user APC, a kernel APC
- * (after which the wait goes on), the thread's end. Both stand at the brink, held by the schedule controller, until the
- * script lets the first go, then the second; the waiter itself is held until both have tried: either asleep, or still
- * preparing. What must come out: the first one's status, and all of the second one's effect left for the next wait.
+ * The races for the end of a wait, each driven deliberately. A thread waits: for one object, for any of two,
+ * for all of two. Two parties are about to end the wait, of these kinds: a signal, the time-out, an alert, a
+ * user APC, a kernel APC (after which the wait goes on), the thread's end. Both stand at the brink, held by
+ * the schedule controller, until the script lets the first go, then the second; the waiter itself is held
+ * until both have tried: either asleep, or still preparing. What must come out: the first one's status, and
+ * all of the second one's effect left for the next wait.
  *
- * The cells of the matrix: every pair, in both orders, for each kind of wait, asleep and preparing. Each reports that its
- * script was met. Not there: the time-out of a wait that is still preparing (its timer is not set yet), and a signal that
- * meets a wait for all while it prepares (its blocks are linked under the objects' locks, in one step with its commit).
+ * The cells of the matrix: every pair, in both orders, for each kind of wait, asleep and preparing. Each
+ * reports that its script was met. Not there: the time-out of a wait that is still preparing (its timer is
+ * not set yet), and a signal that meets a wait for all while it prepares (its blocks are linked under the
+ * objects' locks, in one step with its commit).
  *
- * Processors: with four, each party has one of its own. With two, the waiter sleeps on one of the two that the others
- * use. On one, only what can follow there: the first one acts, then the second, then the waiter runs; it is run
- * with virtual time, so that the time-out does not come too early on a slow machine.
+ * Processors: with four, each party has one of its own. With two, the waiter sleeps on one of the two that
+ * the others use. On one, only what can follow there: the first one acts, then the second, then the waiter
+ * runs; it is run with virtual time, so that the time-out does not come too early on a slow machine.
  *
- * Last, races of other kinds: an interrupt between a thread that lowers its level and what is pending for it; a waiter that
- * could return while the signaller still holds the object; a timer that is cancelled while it moves between two queues; a
- * push lock that is freed while a former holder is still inside its release. And what only needs a wait to be under way: the
- * end of a thread that waits in a queue; a pulse and a wait for all. (others.c: races without a wait.)
+ * Last, races of other kinds: an interrupt between a thread that lowers its level and what is pending for it;
+ * a waiter that could return while the signaller still holds the object; a timer that is cancelled while it
+ * moves between two queues; a push lock that is freed while a former holder is still inside its release. And
+ * what only needs a wait to be under way: the end of a thread that waits in a queue; a pulse and a wait for
+ * all. (others.c: races without a wait.)
  */
 #include "races.h"
 
@@ -143,9 +146,9 @@ static VOID Act(ULONG Ender)
     }
 }
 
-/* Each begins behind the waiter, so that it goes to sleep, and acts before it, so that it does not run in between. The
-   first one sees to it that the waiter wakes up on another processor than the one where its timer is set, which would
-   otherwise not expire while the waiter is held. */
+/* Each begins behind the waiter, so that it goes to sleep, and acts before it, so that it does not run in
+   between. The first one sees to it that the waiter wakes up on another processor than the one where its
+   timer is set, which would otherwise not expire while the waiter is held. */
 static VOID TakePart(ULONG Which)
 {
     KeReleaseSemaphore(&Race.Arrived, 0, 1, FALSE);
@@ -196,8 +199,8 @@ static ULONG Brink(ULONG Ender)
                                                               : PrimerPointAlertAnnounced;
 }
 
-/* The steps with which this party has tried. On one processor the thread that acts for both awaits the time-out, too:
-   the waiter may not run before. */
+/* The steps with which this party has tried. On one processor the thread that acts for both awaits the
+   time-out, too: the waiter may not run before. */
 static VOID AddDone(SCRIPT *Script, ULONG Which)
 {
     BOOLEAN Timeout = Race.Cell.Ender[Which] == EnderTimeout;
@@ -209,8 +212,8 @@ static VOID AddDone(SCRIPT *Script, ULONG Which)
     }
 }
 
-/* The waiter comes to where it is held; the first party comes to its brink, then the second to its own; the first one
-   acts, then the second; the waiter goes on. */
+/* The waiter comes to where it is held; the first party comes to its brink, then the second to its own; the
+   first one acts, then the second; the waiter goes on. */
 static VOID WriteScript(SCRIPT *Script)
 {
     BOOLEAN Preparing = Race.Cell.Preparing;
@@ -251,8 +254,8 @@ static BOOLEAN IsWork(ULONG Ender)
     return Ender != EnderSignal && Ender != EnderTimeout;
 }
 
-/* Who ends the wait. A kernel APC does not; of two reasons to break a wait off that are both there when it is, the
-   thread's end comes first, then an alert. */
+/* Who ends the wait. A kernel APC does not; of two reasons to break a wait off that are both there when it
+   is, the thread's end comes first, then an alert. */
 static ULONG Winner(VOID)
 {
     ULONG First = Race.Cell.Ender[0], Second = Race.Cell.Ender[1];
@@ -374,8 +377,9 @@ static VOID RunMatrix(BOOLEAN Preparing, PCSTR Stage)
 /* ---- A software interrupt that somebody else serves ---- */
 
 /*
- * A thread lowers its level to APC_LEVEL. A DPC and a kernel APC are pending; it has seen that something is, when an
- * interrupt comes whose exit runs the DPC. What is left is the APC, which may not run before the level drops further.
+ * A thread lowers its level to APC_LEVEL. A DPC and a kernel APC are pending; it has seen that something is,
+ * when an interrupt comes whose exit runs the DPC. What is left is the APC, which may not run before the
+ * level drops further.
  */
 static struct {
     KAPC Apc;
@@ -396,9 +400,9 @@ static VOID OnSoftDpc(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2
     InterlockedIncrement(Context);
 }
 
-/* A clock interrupt may come just when the level has dropped and nobody has looked yet: its exit runs the DPC, and the
-   point is not reached. Then the thread begins anew; Others is queued only while it stands at the point (or when the script
-   has been given up). */
+/* A clock interrupt may come just when the level has dropped and nobody has looked yet: its exit runs the
+   DPC, and the point is not reached. Then the thread begins anew; Others is queued only while it stands at
+   the point (or when the script has been given up). */
 static VOID LowerUntilHeld(VOID)
 {
     KIRQL ApcLevel;
@@ -464,9 +468,9 @@ static PCSTR ApcStaysPending(VOID)
 /* ---- The end of a wait that has not slept, and the signaller's last touch ---- */
 
 /*
- * The waiter is about to commit. A signaller claims its wait, takes the block off the object's list, and still holds the
- * object's lock. The waiter may not return: the object could be a variable of its own. It has to come to the lock, and is
- * held there until the signaller has gone on.
+ * The waiter is about to commit. A signaller claims its wait, takes the block off the object's list, and
+ * still holds the object's lock. The waiter may not return: the object could be a variable of its own. It has
+ * to come to the lock, and is held there until the signaller has gone on.
  */
 static struct {
     KEVENT Event;
@@ -536,8 +540,8 @@ static PCSTR SignallerTouchesLast(VOID)
 /* ---- A timer between two queues ---- */
 
 /*
- * A timer that is set on one processor is set anew on another; while it is on its way, a third party cancels it: it was set
- * before and is set after, and so the cancellation waits for it and finds it set.
+ * A timer that is set on one processor is set anew on another; while it is on its way, a third party cancels
+ * it: it was set before and is set after, and so the cancellation waits for it and finds it set.
  */
 static struct {
     KTIMER Timer;
@@ -589,9 +593,9 @@ static PCSTR MovingTimerIsSet(VOID)
 /* ---- A push lock that goes while somebody still releases it ---- */
 
 /*
- * The first holder has released the lock and is about to wake the waiter. Somebody comes between, takes the lock and
- * releases it, too, and wakes the waiter, which takes the lock, releases it, and unmaps it. The first one must not touch
- * the lock any more: a touch faults.
+ * The first holder has released the lock and is about to wake the waiter. Somebody comes between, takes the
+ * lock and releases it, too, and wakes the waiter, which takes the lock, releases it, and unmaps it. The
+ * first one must not touch the lock any more: a touch faults.
  */
 static PEX_PUSH_LOCK Gone;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Executive resources, row by row. Where several threads take part, each is an actor that does one thing at a time when
- * it is told to; the test waits until it has done it, or has queued, before it tells the next one.
+ * Executive resources, row by row. Where several threads take part, each is an actor that does one thing at a
+ * time when it is told to; the test waits until it has done it, or has queued, before it tells the next one.
  */
 #include "../ktest.h"
 #include <primertest.h>
@@ -193,7 +193,8 @@ static PCSTR SceneBehindExclusiveWaiter(VOID)
     return NULL;
 }
 
-/* The caller that already shares waits behind the exclusive waiter, until another thread releases on its behalf. */
+/* The caller that already shares waits behind the exclusive waiter, until another thread releases on its
+   behalf. */
 static PCSTR SceneWaitForExclusive(VOID)
 {
     KTEST_CHECK(Does(0, Shared) && Queues(1, Exclusive) && Queues(0, WaitFor));

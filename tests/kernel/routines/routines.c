@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Small documented routines that no other module has a reason to use: exceptions raised by name, references by pointer and
- * by type, the version, the log with a component, and strings as a module sees them, variable arguments included.
+ * Small documented routines that no other module has a reason to use: exceptions raised by name, references
+ * by pointer and by type, the version, the log with a component, and strings as a module sees them, variable
+ * arguments included.
  */
 #include "../ktest.h"
 #include <ntstrsafe.h>
 
 /* ---- Exceptions ---- */
 
-/* What the innermost block catches when the routine is called at a level, and whether it came back to the block's. */
+/* What the innermost block catches when the routine is called at a level, and whether it came back to the
+   block's. */
 static NTSTATUS Caught(NORETURN VOID (*Raise)(VOID), KIRQL Level)
 {
     volatile NTSTATUS Status = STATUS_SUCCESS;
@@ -114,7 +116,8 @@ static PCSTR TestVersion(VOID)
     return NULL;
 }
 
-/* Code that is put into a section of its own, as driver source says it: no warning, and nothing else happens. */
+/* Code that is put into a section of its own, as driver source says it: no warning, and nothing else
+   happens. */
 static PCSTR TestVersionInformation(VOID);
 #pragma alloc_text(PAGE, TestVersionInformation)
 
@@ -142,7 +145,8 @@ static PCSTR TestExitTimeOfTheLiving(VOID)
     return NULL;
 }
 
-/* Nothing is filtered: these result lines are printed by the routine itself, at the most and the least urgent level. */
+/* Nothing is filtered: these result lines are printed by the routine itself, at the most and the least urgent
+   level. */
 static VOID TestLog(VOID)
 {
     ULONG First = DbgPrintEx(DPFLTR_IHVDRIVER_ID, DPFLTR_ERROR_LEVEL, "@pass %s\n", "routines.log-takes-an-error");
@@ -211,7 +215,8 @@ static NTSTATUS Counted(PUNICODE_STRING String, PCWSTR Format, ...)
     return Status;
 }
 
-/* What does not fit is cut, a NUL always ends the text, and a size of 0 or beyond all bounds writes nothing. */
+/* What does not fit is cut, a NUL always ends the text, and a size of 0 or beyond all bounds writes
+   nothing. */
 static PCSTR TestFormatsOf8Bits(VOID)
 {
     CHAR Text[8] = ".......";

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the documentation says of the routines for priorities, affinities and processor numbers, each fact a line.
+ * What the documentation says of the routines for priorities, affinities and processor numbers, each fact a
+ * line.
  */
 #include "../ktest.h"
 #include <primertest.h>
@@ -30,7 +31,8 @@ static VOID RunOwn(PCSTR Name, KTEST *Test)
 
 /* ---- Priorities ---- */
 
-/* 32 levels; 16 begins the real-time class. KeSetPriorityThread takes 1 to 31 and returns the priority before. */
+/* 32 levels; 16 begins the real-time class. KeSetPriorityThread takes 1 to 31 and returns the priority
+   before. */
 static PCSTR TestLevels(VOID)
 {
     PKTHREAD Self = KeGetCurrentThread();
@@ -44,8 +46,9 @@ static PCSTR TestLevels(VOID)
     return NULL;
 }
 
-/* KeSetBasePriorityThread: base = process base + increment, which stays on its side of the line between 15 and 16, so
-   that idle (-15) and time-critical (15) saturate at 1 and 15. The result is the increment before. */
+/* KeSetBasePriorityThread: base = process base + increment, which stays on its side of the line between 15
+   and 16, so that idle (-15) and time-critical (15) saturate at 1 and 15. The result is the increment
+   before. */
 static PCSTR TestBasePriority(VOID)
 {
     PKTHREAD Self = KeGetCurrentThread();
@@ -109,7 +112,8 @@ static VOID TurnThread(PVOID Context)
     }
 }
 
-/* In how many milliseconds two spinners of one processor take so many turns. A host that is busy makes it longer, not shorter. */
+/* In how many milliseconds two spinners of one processor take so many turns. A host that is busy makes it
+   longer, not shorter. */
 static ULONG TimeOfTurns(LONG Wanted)
 {
     Stop = Turns = 0;
@@ -125,7 +129,8 @@ static ULONG TimeOfTurns(LONG Wanted)
     return Taken;
 }
 
-/* A quantum is two ticks of 15 ms, 6 units, by default; it is the process's. N turns are N - 1 quanta and a bit. */
+/* A quantum is two ticks of 15 ms, 6 units, by default; it is the process's. N turns are N - 1 quanta and a
+   bit. */
 static PCSTR TestQuantum(VOID)
 {
     KeSetPriorityThread(KeGetCurrentThread(), 12);
@@ -141,8 +146,9 @@ static PCSTR TestQuantum(VOID)
 
 /* ---- Affinities ---- */
 
-/* KeSetSystemAffinityThreadEx returns the system affinity before, 0 when there was none; a set without an active processor
-   has no effect; processors that are not active do not count. At APC_LEVEL or below the thread has moved on return. */
+/* KeSetSystemAffinityThreadEx returns the system affinity before, 0 when there was none; a set without an
+   active processor has no effect; processors that are not active do not count. At APC_LEVEL or below the
+   thread has moved on return. */
 static PCSTR TestSystemAffinity(VOID)
 {
     KIRQL Irql;
@@ -180,7 +186,8 @@ static PCSTR TestAffinityAtDispatch(VOID)
     return NULL;
 }
 
-/* KeSetAffinityThread returns the user affinity before, of active processors; the system affinity goes before it. */
+/* KeSetAffinityThread returns the user affinity before, of active processors; the system affinity goes before
+   it. */
 static PCSTR TestUserAffinity(VOID)
 {
     PKTHREAD Self = KeGetCurrentThread();
@@ -197,8 +204,8 @@ static PCSTR TestUserAffinity(VOID)
     return NULL;
 }
 
-/* The forms with a group: the affinity before, Mask 0 when there was none; all 0, and no effect, for a set that is not
-   valid. */
+/* The forms with a group: the affinity before, Mask 0 when there was none; all 0, and no effect, for a set
+   that is not valid. */
 static PCSTR TestGroupAffinity(VOID)
 {
     GROUP_AFFINITY First = {.Mask = 1}, Last = {.Mask = (KAFFINITY)1 << (Processors - 1)}, Old, Older;

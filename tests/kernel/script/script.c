@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The schedule controller itself: two threads write down in which order they come past points of their own, below
- * DISPATCH_LEVEL, so that one processor is enough. Then a script that cannot be met.
+ * The schedule controller itself: two threads write down in which order they come past points of their own,
+ * below DISPATCH_LEVEL, so that one processor is enough. Then a script that cannot be met.
  */
 #include "../ktest.h"
 #include <primertest.h>

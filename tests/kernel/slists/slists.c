@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * S-lists and interlocked lists: order, returned values, depth, and any IRQL; nothing lost under contention; and pops that
- * are overtaken while they look at an entry whose page is then unmapped.
+ * S-lists and interlocked lists: order, returned values, depth, and any IRQL; nothing lost under contention;
+ * and pops that are overtaken while they look at an entry whose page is then unmapped.
  */
 #include "../ktest.h"
 #include <primertest.h>
@@ -285,9 +285,10 @@ static PCSTR TestCrowd(VOID)
 }
 
 /*
- * Entries in pages of their own. Threads, one a processor at least, pop them and push them back. Another thread, whose priority is higher, wakes every
- * millisecond on one of their processors, takes the first entry off the list, and unmaps its page: whoever it has
- * interrupted between reading the list's head and reading the entry finds nothing there when it goes on.
+ * Entries in pages of their own. Threads, one a processor at least, pop them and push them back. Another
+ * thread, whose priority is higher, wakes every millisecond on one of their processors, takes the first entry
+ * off the list, and unmaps its page: whoever it has interrupted between reading the list's head and reading
+ * the entry finds nothing there when it goes on.
  */
 #define PAGES    24
 #define RESTARTS 2     /* wanted */

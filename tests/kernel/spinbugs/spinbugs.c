@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One wrong use of a spin lock, an interrupt object or an S-list, chosen by the kernel option spinbugs.kind=NAME, must end
- * in a certain bug check; spinbugs.kind=NAME-ok is its twin, which does the same the right way, and spinbugs.kind=ok runs
- * all the twins. See tests/cases_spin.py.
+ * One wrong use of a spin lock, an interrupt object or an S-list, chosen by the kernel option
+ * spinbugs.kind=NAME, must end in a certain bug check; spinbugs.kind=NAME-ok is its twin, which does the same
+ * the right way, and spinbugs.kind=ok runs all the twins. See tests/cases_spin.py.
  */
 #include "../ktest.h"
 #include <primertest.h>

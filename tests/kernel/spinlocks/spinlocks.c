@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every kind of spin lock that drivers have, and the IRQL routines: what each promises when nobody else wants the lock,
- * then counters under contention on all processors, then readers beside readers and never beside a writer. What must
- * end in a bug check stands in tests/kernel/spinbugs.
+ * Every kind of spin lock that drivers have, and the IRQL routines: what each promises when nobody else wants
+ * the lock, then counters under contention on all processors, then readers beside readers and never beside a
+ * writer. What must end in a bug check stands in tests/kernel/spinbugs.
  */
 #include "../ktest.h"
 
@@ -54,7 +54,8 @@ static ULONG64 ReadCr8(VOID)
     return Value;
 }
 
-/* The numbers of the levels; those of devices and above, but for the highest, are what the processor masks. */
+/* The numbers of the levels; those of devices and above, but for the highest, are what the processor
+   masks. */
 static PCSTR TestLevelValues(VOID)
 {
     KTEST_CHECK(PASSIVE_LEVEL == 0 && LOW_LEVEL == 0 && APC_LEVEL == 1 && DISPATCH_LEVEL == 2 && CMCI_LEVEL == 5);
@@ -85,8 +86,8 @@ static VOID NoteDpc(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
     *(volatile KIRQL *)Context = KeGetCurrentIrql();
 }
 
-/* Whatever the level was, what waited for a lower one runs before the lowering returns; lowering to APC_LEVEL is
-   enough. */
+/* Whatever the level was, what waited for a lower one runs before the lowering returns; lowering to APC_LEVEL
+   is enough. */
 static PCSTR TestPending(VOID)
 {
     static const KIRQL From[] = {DISPATCH_LEVEL, 3, SYNCH_LEVEL, CLOCK_LEVEL, IPI_LEVEL, HIGH_LEVEL};
@@ -360,7 +361,8 @@ static VOID WaitingWriter(PVOID Context)
     ExReleaseSpinLockExclusive(&RwLock, Irql);
 }
 
-/* A writer that waits for a reader keeps new readers out and the old one from converting, and gets the lock. */
+/* A writer that waits for a reader keeps new readers out and the old one from converting, and gets the
+   lock. */
 static PCSTR TestWriterWaits(VOID)
 {
     WriterDone = 0;
@@ -485,8 +487,8 @@ static PCSTR TestWriterGetsIn(VOID)
     return NULL;
 }
 
-/* Who queues first is served first: the holder lets one processor after the other join the queue before it releases. The
-   lock's word shows that one has joined. */
+/* Who queues first is served first: the holder lets one processor after the other join the queue before it
+   releases. The lock's word shows that one has joined. */
 static volatile LONG Joined, Served, OutOfOrder;
 
 static VOID QueueThread(PVOID Context)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 64 threads of mixed priority over all kinds of objects and locks, for as long as the option stress.ms says. Each thread does
- * one random thing after another and counts what it did; at the end the sums are exact: every increment made under a
- * lock is there, every token that was released is either taken or left, every queue entry, DPC and work item has come
- * out once.
+ * 64 threads of mixed priority over all kinds of objects and locks, for as long as the option stress.ms says.
+ * Each thread does one random thing after another and counts what it did; at the end the sums are exact:
+ * every increment made under a lock is there, every token that was released is either taken or left, every
+ * queue entry, DPC and work item has come out once.
  */
 #include "stress.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Wake-ups, counted. Pairs of threads hand a turn to and fro: one signals the other's object and waits for its own. Whoever
- * returns from a wait with success looks whether the turn is really its own (a success without a signal), and a wait that
- * lasts for many seconds of guest time is a signal that was lost. The kinds of object and of wait change from round to round.
+ * Wake-ups, counted. Pairs of threads hand a turn to and fro: one signals the other's object and waits for
+ * its own. Whoever returns from a wait with success looks whether the turn is really its own (a success
+ * without a signal), and a wait that lasts for many seconds of guest time is a signal that was lost. The
+ * kinds of object and of wait change from round to round.
  */
 #include "stress.h"
 

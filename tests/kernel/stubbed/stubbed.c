@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a debugger is tried on: a thread that waits, a worker on each processor that is always busy, and a variable that they
- * write in turn. Option stubbed.do= says what else happens: "break" calls DbgBreakPoint, "bugcheck" ends the machine, "deaf" has one
- * processor turn in a loop with interrupts off, "done" is for runs without a debugger. Whoever debugs lets the module end by setting
- * StubbedDone, and has it print under a lock by setting StubbedSays.
+ * What a debugger is tried on: a thread that waits, a worker on each processor that is always busy, and a
+ * variable that they write in turn. Option stubbed.do= says what else happens: "break" calls DbgBreakPoint,
+ * "bugcheck" ends the machine, "deaf" has one processor turn in a loop with interrupts off, "done" is for
+ * runs without a debugger. Whoever debugs lets the module end by setting StubbedDone, and has it print under
+ * a lock by setting StubbedSays.
  */
 #include "../ktest.h"
 
@@ -92,7 +93,8 @@ static VOID Worker(PVOID Context)
     }
 }
 
-/* Until the waiters sleep: above the workers' priority each has its processor until then, and that one's worker stands. */
+/* Until the waiters sleep: above the workers' priority each has its processor until then, and that one's
+   worker stands. */
 static VOID AwaitAll(VOID)
 {
     while (Entered != 2) {

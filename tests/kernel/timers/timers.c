@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Timers. Times are checked from below only (an expiry never comes too early), and by order: a machine whose host is
- * busy may be late. Where a test needs "at the same time", it looks from a thread of the same processor: the DPCs of one
- * expiry have all run before that processor runs a thread again.
+ * Timers. Times are checked from below only (an expiry never comes too early), and by order: a machine whose
+ * host is busy may be late. Where a test needs "at the same time", it looks from a thread of the same
+ * processor: the DPCs of one expiry have all run before that processor runs a thread again.
  */
 #include "../ktest.h"
 
@@ -115,7 +115,8 @@ static VOID WaitForCrowded(PVOID Context)
     }
 }
 
-/* Eight wait for a notification timer and are all released; of eight who wait for a synchronization timer one is. */
+/* Eight wait for a notification timer and are all released; of eight who wait for a synchronization timer one
+   is. */
 static PCSTR ReleaseCrowd(TIMER_TYPE Type, LONG LimitMs, LONG Expected)
 {
     PETHREAD Thread[8];
@@ -159,8 +160,9 @@ static PCSTR TestAbsolute(VOID)
     return NULL;
 }
 
-/* Cancelling recalls the setting, not a DPC that is queued already. The timer expires on processor 0; its DPC is for processor 1,
-   which we keep at DISPATCH_LEVEL: should it have run before that, we have come too late, and try again. */
+/* Cancelling recalls the setting, not a DPC that is queued already. The timer expires on processor 0; its DPC
+   is for processor 1, which we keep at DISPATCH_LEVEL: should it have run before that, we have come too late,
+   and try again. */
 static PCSTR TestCancelLeavesDpc(VOID)
 {
     static NOTED Noted;
@@ -228,8 +230,8 @@ static VOID HoldProcessor(ULONG Milliseconds)
     KeLowerIrql(Irql);
 }
 
-/* A processor that stays at DISPATCH_LEVEL for three periods and a half: one expiry for them all, and the next is due when the
-   period that has begun is over: the series keeps its phase. */
+/* A processor that stays at DISPATCH_LEVEL for three periods and a half: one expiry for them all, and the
+   next is due when the period that has begun is over: the series keeps its phase. */
 static PCSTR TestMissedPeriods(VOID)
 {
     NOTED Noted;
@@ -311,9 +313,9 @@ static PCSTR NoneTooEarly(LONGLONG Start, LONGLONG Ms)
     return NULL;
 }
 
-/* Twenty windows of 50 ms that begin within 20 ms: whenever one expires, all that are due expire with it, in the same interrupt;
-   and the first waits for the end of its window. Other interrupts of the processor may take some along before, so in most of some
-   rounds. */
+/* Twenty windows of 50 ms that begin within 20 ms: whenever one expires, all that are due expire with it, in
+   the same interrupt; and the first waits for the end of its window. Other interrupts of the processor may
+   take some along before, so in most of some rounds. */
 static PCSTR TestCoalesced(VOID)
 {
     ULONG Whole = 0, Missing = 0;
@@ -335,7 +337,8 @@ static PCSTR TestCoalesced(VOID)
     return NULL;
 }
 
-/* The windows are ten seconds long; an ordinary timer of the processor, 60 ms from now, takes all of them along. */
+/* The windows are ten seconds long; an ordinary timer of the processor, 60 ms from now, takes all of them
+   along. */
 static PCSTR TestCoalescedWithOrdinary(VOID)
 {
     KTIMER Ordinary;
@@ -351,8 +354,8 @@ static PCSTR TestCoalescedWithOrdinary(VOID)
     return NoneTooEarly(Start, 30);
 }
 
-/* Alone with a tolerance of 200 ms, a timer waits for the end of its window: the processor is not woken for it before. Other
-   interrupts of the processor may take it along, so in most of some rounds. */
+/* Alone with a tolerance of 200 ms, a timer waits for the end of its window: the processor is not woken for
+   it before. Other interrupts of the processor may take it along, so in most of some rounds. */
 static PCSTR TestWindowIsUsed(VOID)
 {
     NOTED Noted;
@@ -419,8 +422,8 @@ static VOID HammerQueue(PVOID Context)
     }
 }
 
-/* Whoever sees the signal finds the DPC queued. The timer expires on processor 0; its DPC is for processor 1, which cannot run
-   it, for there we are at DISPATCH_LEVEL, looking. */
+/* Whoever sees the signal finds the DPC queued. The timer expires on processor 0; its DPC is for processor 1,
+   which cannot run it, for there we are at DISPATCH_LEVEL, looking. */
 static PCSTR TestDpcBeforeSignal(VOID)
 {
     static NOTED Noted;
@@ -470,8 +473,9 @@ static VOID SetContended(PVOID Context)
     }
 }
 
-/* A thread sets the timer again and again, on two processors in turn; nobody but we cancels it. When a setting has been completed
-   since we last did, the timer is set, also while the next setting is under way: KeCancelTimer says so. */
+/* A thread sets the timer again and again, on two processors in turn; nobody but we cancels it. When a
+   setting has been completed since we last did, the timer is set, also while the next setting is under way:
+   KeCancelTimer says so. */
 static PCSTR TestCancelAgainstSet(VOID)
 {
     ULONG Wrong = 0, Random = 1;
@@ -499,7 +503,8 @@ static PCSTR TestCancelAgainstSet(VOID)
     return NULL;
 }
 
-/* All processors set, cancel and move a few timers with short due times: each expiry runs the DPC at most once a setting. */
+/* All processors set, cancel and move a few timers with short due times: each expiry runs the DPC at most
+   once a setting. */
 static NOTED Storm[4];
 static volatile LONG StormSets;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goes through a schedule that is known beforehand, between two marks in the trace: on one processor each step has one outcome
- * only. tests/trace/schedule says which records must stand there (tests/cases_trace.py compares). The threads have priorities
- * of the real-time class, which nothing but this module changes.
+ * Goes through a schedule that is known beforehand, between two marks in the trace: on one processor each
+ * step has one outcome only. tests/trace/schedule says which records must stand there (tests/cases_trace.py
+ * compares). The threads have priorities of the real-time class, which nothing but this module changes.
  *
  *   main    16, the loader's thread
  *   low     17, high 18: wait for an event each, and do what they are told when it is set

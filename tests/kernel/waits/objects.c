@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the documentation says of dispatcher objects one by one: constants and sizes, who is released and in what order, what a
- * thread that has ended is to waits. Waiters are bound to the test's own processor, so that who stands in a list has gone to sleep.
+ * What the documentation says of dispatcher objects one by one: constants and sizes, who is released and in
+ * what order, what a thread that has ended is to waits. Waiters are bound to the test's own processor, so
+ * that who stands in a list has gone to sleep.
  */
 #include "waits.h"
 
@@ -77,7 +78,8 @@ static ULONG CountWaiters(PDISPATCHER_HEADER Header)
     return Count;
 }
 
-/* All but those that are expected to have gone still wait; those have come in the order in which they began. */
+/* All but those that are expected to have gone still wait; those have come in the order in which they
+   began. */
 static PCSTR CheckGone(PDISPATCHER_HEADER Header, LONG Gone, LONG Before)
 {
     for (LONG i = Before; i < Gone; i++) {
@@ -106,7 +108,8 @@ static PCSTR OnFirst(KTEST *Test)
         }                                                                                                              \
     } while (0)
 
-/* A synchronization event releases the one that has waited longest, by a signal or a pulse, and is not signalled after it. */
+/* A synchronization event releases the one that has waited longest, by a signal or a pulse, and is not
+   signalled after it. */
 static PCSTR FirstWaiter(VOID)
 {
     Semaphore.Limit = 0;
@@ -160,7 +163,8 @@ static NTSTATUS ReleaseRaises(LONG Adjustment)
     return Code;
 }
 
-/* As many waiters as the count allows, the rest stays in the count; above the limit nothing happens but the exception. */
+/* As many waiters as the count allows, the rest stays in the count; above the limit nothing happens but the
+   exception. */
 static PCSTR SemaphoreCounts(VOID)
 {
     KeInitializeSemaphore(&Semaphore, 0, 5);
@@ -237,7 +241,8 @@ static VOID RunOnGo(PVOID Context)
     InterlockedIncrement(&Arrived);
 }
 
-/* A delay of zero lets an equal that is ready go first; but now and then a quantum ends before that has said that it is there. */
+/* A delay of zero lets an equal that is ready go first; but now and then a quantum ends before that has said
+   that it is there. */
 static PCSTR Yield(VOID)
 {
     LONG First = 0;

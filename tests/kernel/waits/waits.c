@@ -128,8 +128,8 @@ static PCSTR ReleaseThree(ULONG *InOrder)
     return NULL;
 }
 
-/* Threads of one processor that one call releases together go on in the order in which they came; but now and then a
-   quantum ends before a thread has said that it is there. */
+/* Threads of one processor that one call releases together go on in the order in which they came; but now and
+   then a quantum ends before a thread has said that it is there. */
 static PCSTR TestReleaseOrder(VOID)
 {
     ULONG InOrder = 0;
@@ -143,8 +143,8 @@ static PCSTR TestReleaseOrder(VOID)
     return NULL;
 }
 
-/* A signal with Wait TRUE, of each kind, leaves the level at DISPATCH_LEVEL; the next wait takes it back, may block, and
-   ends at the level from which the signal came. */
+/* A signal with Wait TRUE, of each kind, leaves the level at DISPATCH_LEVEL; the next wait takes it back, may
+   block, and ends at the level from which the signal came. */
 static PCSTR WaitTrueOf(ULONG Kind, KIRQL Level)
 {
     KEVENT E, Nothing;
@@ -237,7 +237,8 @@ static PCSTR BoostOne(ULONG Kind, KPRIORITY Base, KPRIORITY Increment, KPRIORITY
     return NULL;
 }
 
-/* Base and increment, at most 15; a mutant's increment is 1; real-time threads get none, and nothing lowers. */
+/* Base and increment, at most 15; a mutant's increment is 1; real-time threads get none, and nothing
+   lowers. */
 static PCSTR TestBoosts(VOID)
 {
     static const struct {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Work items, the system's and I/O's: where they run, what they may do with their item, how many threads there are for them.
+ * Work items, the system's and I/O's: where they run, what they may do with their item, how many threads
+ * there are for them.
  */
 #include "../ktest.h"
 #include <primertest.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A mailbox, as people write such a sample from the driver kit's pages: IOCTL_MAILBOX_TAKE pends until IOCTL_MAILBOX_PUT
- * brings a message, or the request is cancelled; IRP_MJ_CLEANUP takes back what a closed handle has left waiting.
+ * A mailbox, as people write such a sample from the driver kit's pages: IOCTL_MAILBOX_TAKE pends until
+ * IOCTL_MAILBOX_PUT brings a message, or the request is cancelled; IRP_MJ_CLEANUP takes back what a closed
+ * handle has left waiting.
  */
 #include <wdm.h>
 #include "mailbox.h"

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A driver outside the tree that registers every kind of notify callback, notes each call while programs run, and says when it is
- * unloaded whether order and content were as the driver kit's pages have them. Loaded, then `hello` (native), `nop` (native, which a callback
- * forbids) and `busybox true` (of a subsystem) are run, the driver `timerdpc` is loaded, and this one is unloaded.
+ * A driver outside the tree that registers every kind of notify callback, notes each call while programs run,
+ * and says when it is unloaded whether order and content were as the driver kit's pages have them. Loaded,
+ * then `hello` (native), `nop` (native, which a callback forbids) and `busybox true` (of a subsystem) are
+ * run, the driver `timerdpc` is loaded, and this one is unloaded.
  *
- * Each call is a letter: P, E, X a process for the plain, Ex and Ex2 routine; T, N, S a thread for the plain, NonSystem and Subsystems
- * routine; I an image. A small letter is an end. What happened to one process then is a word.
+ * Each call is a letter: P, E, X a process for the plain, Ex and Ex2 routine; T, N, S a thread for the plain,
+ * NonSystem and Subsystems routine; I an image. A small letter is an end. What happened to one process then
+ * is a word.
  */
 #include <ntifs.h>
 
@@ -62,8 +64,8 @@ static VOID Process(HANDLE ParentId, HANDLE ProcessId, BOOLEAN Create)
            "a creation on the new process, or an end on another one");
 }
 
-/* The creator is a program: its mode stays the previous one for Nt routines, which refuse the kernel's addresses; Zw routines are calls
-   of the kernel. */
+/* The creator is a program: its mode stays the previous one for Nt routines, which refuse the kernel's
+   addresses; Zw routines are calls of the kernel. */
 static VOID CheckModes(VOID)
 {
     PROCESS_BASIC_INFORMATION Basic;
@@ -80,7 +82,8 @@ static VOID CheckModes(VOID)
     Expect(&WrongMode, ExGetPreviousMode() == UserMode, "a Zw call did not put the previous mode back");
 }
 
-/* The question that the documentation of subsystem processes names first, and others about the new process. */
+/* The question that the documentation of subsystem processes names first, and others about the new
+   process. */
 static VOID AskAbout(PEPROCESS NewProcess, PPS_CREATE_NOTIFY_INFO CreateInfo)
 {
     HANDLE Handle;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A program of relay: a ring of processes, faults that are handled, a nudge that ends a wait; the last line says that all held.
-   With -DSTAYS: one that waits until it is ended. */
+/* A program of relay: a ring of processes, faults that are handled, a nudge that ends a wait; the last line
+   says that all held. With -DSTAYS: one that waits until it is ended. */
 #include "relay.h"
 
 typedef unsigned long word;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * relay.sys: a subsystem of its own, written from docs/modules.md. Its processes have one thread and an inbox of words, copy
- * themselves, and take events (faults, and nudges by others) in a handler. relay.h has the calls.
+ * relay.sys: a subsystem of its own, written from docs/modules.md. Its processes have one thread and an inbox
+ * of words, copy themselves, and take events (faults, and nudges by others) in a handler. relay.h has the
+ * calls.
  *
- * RelayLock guards the list of processes and what others may look at in them. It is held for a few instructions at PASSIVE
- * level, never over a wait.
+ * RelayLock guards the list of processes and what others may look at in them. It is held for a few
+ * instructions at PASSIVE level, never over a wait.
  */
 #include <subsystem.h>
 
@@ -280,7 +281,8 @@ static VOID DispatchSystemCall(PKTRAP_FRAME Frame)
 
 /* ---- Events ---- */
 
-/* The program goes on in its handler, with its registers saved on its stack. FALSE: it has none, or no stack. */
+/* The program goes on in its handler, with its registers saved on its stack. FALSE: it has none, or no
+   stack. */
 static BOOLEAN EnterHandler(PKTRAP_FRAME Frame, ULONG64 Event, ULONG64 Value)
 {
     PRELAY_PROCESS This = Current();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A driver as people write it from the driver kit's pages: nothing of Primer's tree but <ntddk.h>. Each of its files
- * uses the synchronisation routines of some pages in the way that these describe, and checks what they promise.
+ * A driver as people write it from the driver kit's pages: nothing of Primer's tree but <ntddk.h>. Each of
+ * its files uses the synchronisation routines of some pages in the way that these describe, and checks what
+ * they promise.
  */
 #pragma once
 

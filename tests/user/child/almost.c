@@ -248,8 +248,8 @@ static BOOLEAN IsKernelAddress(ULONG64 Value)
     return Value >= 0xFFFF800000000000 && Value < 0xFFFFFFFFF0000000;
 }
 
-/* All arguments are right, and the answers go to memory that nobody else writes to: no address of the kernel's may be among
-   them. */
+/* All arguments are right, and the answers go to memory that nobody else writes to: no address of the
+   kernel's may be among them. */
 static VOID CallRight(PWILD Wild, const CALL *Call)
 {
     const ULONG64 *Words = (const ULONG64 *)Wild->Answers;
@@ -272,8 +272,9 @@ static VOID CallRight(PWILD Wild, const CALL *Call)
     }
 }
 
-/* A process or a thread costs as much as a thousand other calls; and the question how much memory is in use empties all caches first,
-   with calls to all processors, one asker at a time. Without this hardly anything else would be done. */
+/* A process or a thread costs as much as a thousand other calls; and the question how much memory is in use
+   empties all caches first, with calls to all processors, one asker at a time. Without this hardly anything
+   else would be done. */
 static BOOLEAN IsTooDear(PWILD Wild, const CALL *Call)
 {
     switch (Call->Number) {

@@ -76,7 +76,8 @@ typedef struct _WILD_REPORT {
 } WILD_REPORT_DATA, *PWILD_REPORT;
 extern PWILD_REPORT WildReport;
 
-/* Eight threads, Count calls each, and one that writes to their arguments. Returns 0 if the process lives to see the end. */
+/* Eight threads, Count calls each, and one that writes to their arguments. Returns 0 if the process lives to
+   see the end. */
 int BeWild(ULONG64 Seed, ULONG Count);
 ULONG64 Below(PWILD Wild, ULONG64 Limit);
 ULONG64 WildValue(PWILD Wild);

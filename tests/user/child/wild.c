@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls with wild numbers, pointers, handles and lengths from eight threads at once, while another thread writes to
- * what their arguments point to. The process may
- * well not survive it (it unmaps its own memory, sooner or later); the kernel must. The same seed makes the
- * same calls, thread by thread.
+ * System calls with wild numbers, pointers, handles and lengths from eight threads at once, while another
+ * thread writes to what their arguments point to. The process may well not survive it (it unmaps its own
+ * memory, sooner or later); the kernel must. The same seed makes the same calls, thread by thread.
  *
  * Left out: what would switch the machine off, and what would only end or stop this process before it has
  * tried much (NtTerminateProcess on itself and its like; waits without end). Client ids are never those of a

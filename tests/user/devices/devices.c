@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program that talks to the test driver (tests/kernel/devices): opening by its link, rights, data, hostile buffers, requests
- * that are held and cancelled in every way, and a driver that is to be unloaded while its files are open.
+ * A program that talks to the test driver (tests/kernel/devices): opening by its link, rights, data, hostile
+ * buffers, requests that are held and cancelled in every way, and a driver that is to be unloaded while its
+ * files are open.
  *
  *      devices              the tests
  *      devices hold         opens, leaves two requests pending, and waits: another process ends it
@@ -143,7 +144,8 @@ static VOID BadBuffers(VOID)
     NtClose(File);
 }
 
-/* Another thread writes to the input, and takes the output's page away and gives it back, while requests are made. */
+/* Another thread writes to the input, and takes the output's page away and gives it back, while requests are
+   made. */
 static volatile ULONG Stop;
 static PVOID Page;
 
@@ -351,7 +353,8 @@ static VOID KeepCancelling(PVOID Argument)
     }
 }
 
-/* Each request is answered once, cancelled or not, while others cancel it, release it, and the asker takes its answer. */
+/* Each request is answered once, cancelled or not, while others cancel it, release it, and the asker takes
+   its answer. */
 static VOID CancelRace(VOID)
 {
     ULONG Answered = 0, Gone = 0;
@@ -445,7 +448,8 @@ static VOID DirectOnStack(VOID)
     NtClose(File);
 }
 
-/* The pages of a request that is under way stay what they are: unmapped, and mapped anew, the process sees others. */
+/* The pages of a request that is under way stay what they are: unmapped, and mapped anew, the process sees
+   others. */
 static VOID DirectUnmapped(VOID)
 {
     IO_STATUS_BLOCK Io = {.Status = STATUS_PENDING};
@@ -511,7 +515,8 @@ static VOID ThreadLeavesRequests(VOID)
     NtClose(HoldFile);
 }
 
-/* A process that is ended with a request that is waited for, and others that are not: files and requests go with it. */
+/* A process that is ended with a request that is waited for, and others that are not: files and requests go
+   with it. */
 static VOID ProcessLeavesRequests(VOID)
 {
     DEVICES_COUNTS Before = Counts();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The tool of a driver that is made outside the tree (tests/outside/device): messages from one thread to another through it. */
+/* The tool of a driver that is made outside the tree (tests/outside/device): messages from one thread to
+   another through it. */
 #include "../test.h"
 #include "../../outside/device/mailbox.h"
 

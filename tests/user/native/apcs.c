@@ -214,7 +214,8 @@ static VOID SuspensionHoldsThemBack(VOID)
     CHECK_SUCCESS(NtClose(Waiter.Thread));
 }
 
-/* A thread that was never resumed, and one that waits, end with their APCs undelivered, and nothing is left over. */
+/* A thread that was never resumed, and one that waits, end with their APCs undelivered, and nothing is left
+   over. */
 static VOID EndLeavesThemUndelivered(VOID)
 {
     WAITER Waiter;

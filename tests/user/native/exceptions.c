@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exceptions of the program's own: what its handler is told, that it can go on, skip or redirect; and that the process ends
- * with the exception's status when nobody handles it. The child program's role "fault" is for what ends a process.
+ * Exceptions of the program's own: what its handler is told, that it can go on, skip or redirect; and that
+ * the process ends with the exception's status when nobody handles it. The child program's role "fault" is
+ * for what ends a process.
  */
 #include "native.h"
 
@@ -108,7 +109,8 @@ static VOID SingleSteps(VOID)
     RtlRemoveVectoredExceptionHandler(Handler);
 }
 
-/* Nothing of the interrupted code is lost, its red zone and vector registers included; what the handler changes is. */
+/* Nothing of the interrupted code is lost, its red zone and vector registers included; what the handler
+   changes is. */
 static LONG ChangeRegisters(PEXCEPTION_POINTERS Pointers)
 {
     __asm__ volatile("pcmpeqd %%xmm0, %%xmm0\n\tpcmpeqd %%xmm15, %%xmm15" : : : "xmm0", "xmm15");
@@ -326,8 +328,8 @@ static NTSTATUS ProtectPage(ULONG_PTR Address, ULONG Protection)
     return NtProtectVirtualMemory(NtCurrentProcess(), &Base, &Size, Protection, &Old);
 }
 
-/* A stack's three parts, as a program sees them; what has no pages yet cannot be protected; whoever else touches the guard page
-   hears of it, and its owner grows all the same. */
+/* A stack's three parts, as a program sees them; what has no pages yet cannot be protected; whoever else
+   touches the guard page hears of it, and its owner grows all the same. */
 static VOID StacksHaveThreeParts(VOID)
 {
     STACK_OWNER Owner;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The parts of this test program, each with a list of tests of its own; the result is 0 when all have passed. */
+/* The parts of this test program, each with a list of tests of its own; the result is 0 when all have
+   passed. */
 #ifndef PRIMER_TEST_NATIVE_H
 #define PRIMER_TEST_NATIVE_H
 

@@ -119,7 +119,8 @@ static VOID MutantsAreOwned(VOID)
     CHECK_SUCCESS(NtClose(Mutant));
 }
 
-/* The last handle of an owned mutant is closed: by its owner, and by another thread while the owner waits, and while it ends. */
+/* The last handle of an owned mutant is closed: by its owner, and by another thread while the owner waits,
+   and while it ends. */
 static HANDLE Gate;
 static volatile LONG Owning;
 static VOID OwnUntilTold(PVOID Argument)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Linux programs that become native ones by execve: busybox's env starts the program "child". The Linux process stays and
- * stands for the native one: what happens to one of them happens to the other.
+ * Linux programs that become native ones by execve: busybox's env starts the program "child". The Linux
+ * process stays and stands for the native one: what happens to one of them happens to the other.
  */
 #include "../test.h"
 #include "../usage.h"

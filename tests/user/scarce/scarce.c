@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Linux programs while memory is scarce. Each is run once as ever, then with the module faults loaded, for which many allocations
- * fail. What becomes of it then does not matter: it may fail, be ended, or wait for a child that could not be made. But the machine
- * lives, all its processes can be ended, and all that they had is back, to the block of pool.
+ * Linux programs while memory is scarce. Each is run once as ever, then with the module faults loaded, for
+ * which many allocations fail. What becomes of it then does not matter: it may fail, be ended, or wait for a
+ * child that could not be made. But the machine lives, all its processes can be ended, and all that they had
+ * is back, to the block of pool.
  *
  *   scarce [plain] ROUNDS COMMAND...      a command is one argument: words with a space between them. plain: without the module,
  *                                         and each time to its end
@@ -166,8 +167,8 @@ static BOOLEAN RunScarce(VOID)
     return Ended;
 }
 
-/* All blocks are back, and all pages but a few: which of the kernel's own page tables and of the files' pages have been touched by
-   now is chance. */
+/* All blocks are back, and all pages but a few: which of the kernel's own page tables and of the files' pages
+   have been touched by now is chance. */
 static BOOLEAN IsAllBack(const SYSTEM_MEMORY_USAGE *Before, SYSTEM_MEMORY_USAGE After)
 {
     ULONG64 Tables = After.PageTablePages > Before->PageTablePages ? After.PageTablePages - Before->PageTablePages : 0;

@@ -170,7 +170,8 @@ static VOID HandlesOfOtherTypes(VOID)
     CHECK_STATUS(NtClose(Event), STATUS_INVALID_HANDLE);
 }
 
-/* A handle that is protected from being closed stays; a second one that cannot be delivered goes again all the same. */
+/* A handle that is protected from being closed stays; a second one that cannot be delivered goes again all
+   the same. */
 static VOID ProtectedHandles(VOID)
 {
     HANDLE Event, Protected;
@@ -326,8 +327,8 @@ static NTSTATUS TouchOtherPrograms(VOID)
     return Status;
 }
 
-/* Page tables for the pool's largest blocks stay once they are there, and a wild child may ask for such a block: the largest that can be
-   had, for a request with a buffered answer that no driver gives. */
+/* Page tables for the pool's largest blocks stay once they are there, and a wild child may ask for such a
+   block: the largest that can be had, for a request with a buffered answer that no driver gives. */
 static NTSTATUS LetPoolTablesGrow(VOID)
 {
     NTSTATUS Status = STATUS_INSUFFICIENT_RESOURCES;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A handler module is unloaded while its programs run: the unload waits for them, and may be given up. Then everything is as
- * it was before.
+ * A handler module is unloaded while its programs run: the unload waits for them, and may be given up. Then
+ * everything is as it was before.
  *
  *   unloads                 the tests, with the module tiny
  *   unloads rounds N NAME   the module NAME is loaded, used and unloaded N times, beside threads that never stop
@@ -130,7 +130,8 @@ static VOID TerminateOnSignal(PVOID Process)
     NtTerminateProcess(Process, 0);
 }
 
-/* The last program and the waiter are ended at once: the module goes or stays, and in either case it is whole. */
+/* The last program and the waiter are ended at once: the module goes or stays, and in either case it is
+   whole. */
 static VOID WaiterAgainstTheLast(VOID)
 {
     ULONG Kept = 0;

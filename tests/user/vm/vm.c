@@ -301,8 +301,8 @@ static VOID AwaitValue(volatile ULONG *Variable, ULONG Value)
     }
 }
 
-/* Reads each page before and after the other thread writes to it, and does nothing in between that would make its
-   processor forget the translation. */
+/* Reads each page before and after the other thread writes to it, and does nothing in between that would make
+   its processor forget the translation. */
 static VOID ReadPages(PVOID Argument)
 {
     for (ULONG i = 0; i < COPIED_PAGES; i++) {
@@ -315,7 +315,8 @@ static VOID ReadPages(PVOID Argument)
     }
 }
 
-/* A processor that kept the translation to the old frame would go on reading what was there before the write. */
+/* A processor that kept the translation to the old frame would go on reading what was there before the
+   write. */
 static VOID CopySeenByOthers(VOID)
 {
     HANDLE Thread;
