@@ -160,7 +160,7 @@ def _vm(arguments):
 # ---- Pool ----------------------------------------------------------------------------------------------------------
 
 SLAB, LARGE_BLOCK = 3, 4            # MI_PAGE.Type
-IN_USE, FREE = 0x4c4f4f5045535500, 0x4c4f4f5045455246       # MI_POOL_HEADER.State, mixed with the address
+IN_USE, FREE = 0x45535500, 0x45455246       # MI_POOL_HEADER.State, mixed with the lower half of the address
 FRAME_BASE = 0xffffc00000000000
 
 
@@ -179,7 +179,7 @@ def describe_block(address):
     if find_static("MiTag") is None:
         return f"{address:#x}: in a block of {size} bytes at {start:#x} (release builds keep no tags)"
     header = record(start, "MI_POOL_HEADER")
-    state = int(header["State"]) ^ start
+    state = int(header["State"]) ^ (start & 0xffffffff)
     state = {IN_USE: "in use", FREE: "free: whoever uses it does so after the free"}.get(state, "its header is overwritten")
     return (f"{address:#x}: block {start + 16:#x} + {address - start - 16:#x}, {int(header['Size'])} bytes, tag "
             f"'{tag_text(header['Tag'])}', {state}")
