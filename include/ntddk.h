@@ -1905,7 +1905,11 @@ NORETURN VOID RtlpAssertFailed(_In_ PCSTR Expression, _In_ PCSTR File, _In_ ULON
 #else
 #define ASSERTMSG(Message, Expression) ((void)0)
 #define ASSERT(Expression)             ((void)0)
-#define NT_VERIFY(Expression)          ((Expression) ? TRUE : FALSE)
+#define NT_VERIFY(Expression)          RtlpVerified((Expression) ? TRUE : FALSE)
+static inline BOOLEAN RtlpVerified(BOOLEAN Value) /* which the caller need not look at */
+{
+    return Value;
+}
 #endif
 #define NT_ASSERT(Expression)             ASSERT(Expression)
 #define NT_ASSERTMSG(Message, Expression) ASSERTMSG(Message, Expression)

@@ -3,6 +3,7 @@
 from kinds import Kernel, Script
 
 CASES = [Kernel(f"kernel/balance/{smp}", modules=("balance",), smp=smp, alone=True) for smp in (1, 2, 4, 8)]
+CASES += [Kernel("kernel/busywake/64", modules=("busywake",), smp=64, run_args=("--mem", "512M"), alone=True)]
 CASES += [Kernel(f"kernel/schedapi/{smp}", modules=("schedapi",), smp=smp, alone=True) for smp in (1, 4)]
 
 # With instructions as the clock, two runs with one seed are the same to the instruction, whatever the host does and

@@ -57,9 +57,9 @@ static NTSTATUS MiDescribeKernel(PMDL Mdl)
    mapping. <= DISPATCH_LEVEL. (WDK page of the name) */
 VOID MmBuildMdlForNonPagedPool(PMDL MemoryDescriptorList)
 {
-    NTSTATUS Status = MiDescribeKernel(MemoryDescriptorList);
-
-    KI_ASSERT(NT_SUCCESS(Status), "MDL %p: %p is not mapped", MemoryDescriptorList, MmGetMdlVirtualAddress(MemoryDescriptorList));
+    if (!NT_SUCCESS(MiDescribeKernel(MemoryDescriptorList))) {
+        KI_ASSERT(FALSE, "MDL %p: %p is not mapped", MemoryDescriptorList, MmGetMdlVirtualAddress(MemoryDescriptorList));
+    }
 }
 EXPORT(MmBuildMdlForNonPagedPool);
 

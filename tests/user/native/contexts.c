@@ -87,6 +87,28 @@ static VOID EndWithArgument(PVOID Argument)
     NtTerminateThread(NtCurrentThread(), 0);
 }
 
+/* Each suspension and resumption tells the count before; 127 is the highest, and a resumption at 0 does nothing. */
+static VOID SuspensionsCount(VOID)
+{
+    HANDLE Thread;
+    ULONG Before = 99;
+    CHECK_SUCCESS(StartRaw((PVOID)EndWithArgument, (PVOID)7, THREAD_CREATE_FLAGS_CREATE_SUSPENDED, &Thread));
+    for (ULONG i = 1; i < 127; i++) {
+        CHECK_SUCCESS(NtSuspendThread(Thread, &Before));
+        CHECK_EQUAL(Before, i);
+    }
+    CHECK_STATUS(NtSuspendThread(Thread, &Before), STATUS_SUSPEND_COUNT_EXCEEDED);
+    for (ULONG i = 127; i > 0; i--) {
+        CHECK_SUCCESS(NtResumeThread(Thread, &Before));
+        CHECK_EQUAL(Before, i);
+    }
+    CHECK_SUCCESS(WaitFor(Thread, PATIENCE));
+    CHECK_SUCCESS(NtResumeThread(NtCurrentThread(), &Before));
+    CHECK_EQUAL(Before, 0);
+    CHECK_STATUS(NtSuspendThread(Thread, &Before), STATUS_THREAD_IS_TERMINATING);
+    CHECK_SUCCESS(NtClose(Thread));
+}
+
 /* Not started yet: where it begins, and with what. */
 static VOID OfAThreadThatHasNotStarted(VOID)
 {
@@ -214,6 +236,7 @@ static VOID OfEachOther(VOID)
 static const TEST Tests[] = {
     {"contexts.running", OfARunningThread},
     {"contexts.suspended", OfASuspendedThread},
+    {"contexts.suspend-counts", SuspensionsCount},
     {"contexts.not-started", OfAThreadThatHasNotStarted},
     {"contexts.waiting", OfAWaitingThread},
     {"contexts.own", OfOneself},

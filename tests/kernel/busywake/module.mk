@@ -1,0 +1,2 @@
+MODULE  := busywake
+SOURCES := busywake.c
