@@ -128,7 +128,10 @@ def shell(script, context, timeout):
         env = os.environ | {"RUN": f"tools/run --build {context.build}", "B": context.names["B"], "TMP": temp, "BUILD": context.build}
         env.pop("MAKEFLAGS", None)      # ours, from `make test`: a make in the script has its own
         env.pop("MAKELEVEL", None)
-        return call(["bash", "-euxo", "pipefail", "-c", script], timeout=timeout, env=env)
+        try:
+            return call(["bash", "-euxo", "pipefail", "-c", script], timeout=timeout, env=env)
+        except subprocess.TimeoutExpired as expired:
+            return 124, expired.stdout or b"", (expired.stderr or b"") + b"\nit has not ended in %d s" % timeout
 
 
 @dataclasses.dataclass

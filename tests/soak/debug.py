@@ -101,10 +101,20 @@ class Stub:
         self.tell("vCont" + text)
         return self.parse(self.answer())
 
-    def break_in(self):
-        self.tell("vCont;c")
+    def break_in(self, after=0.0, go="c"):
+        """Lets the machine run for so many seconds of this host: with 0, next to nothing has happened there when it stops."""
+        self.tell(f"vCont;{go}")
+        time.sleep(after)
         self.port.sendall(b"\x03")
         return self.parse(self.answer())
+
+    def run_until(self, condition, go="c"):
+        """Lets it run for longer each time, so that it gets there on a host of whatever load."""
+        after = 0.001
+        while not (found := condition()):
+            self.break_in(after, go)
+            after *= 2
+        return found
 
     @staticmethod
     def parse(reply):
@@ -186,8 +196,7 @@ def everywhere(stub, at):
 
 def sleeper(stub):
     """GDB's number of the main thread, while it sleeps."""
-    while not (found := re.search(r"^ *(\d+) .* Waiting for DelayExecution, .*: stubbed!StubbedSleep", stub.monitor("threads"), re.M)):
-        stub.break_in()
+    found = stub.run_until(lambda: re.search(r"^ *(\d+) .* Waiting for DelayExecution, .*: stubbed!StubbedSleep", stub.monitor("threads"), re.M))
     return f"{int(found[1]):x}"
 
 
@@ -198,10 +207,7 @@ def asleep(stub, at):
     there = stub.stop(f";s:{thread};c")
     check("step of a thread that sleeps", there.thread == thread and stub.rip(thread) != place, there)
     thread, before = sleeper(stub), stub.read(at["StubbedTime"])
-    while stub.read(at["StubbedTime"]) == before:       # all go with it
-        stub.tell(f"vCont;c:{thread}")
-        stub.port.sendall(b"\x03")
-        stub.parse(stub.answer())
+    stub.run_until(lambda: stub.read(at["StubbedTime"]) != before, go=f"c:{thread}")       # all go with it
     check("a thread that sleeps goes on", True)
 
 
@@ -254,8 +260,7 @@ def overtaken(stub, at):
 
 def deaf(stub, at):
     stub.write(at["StubbedDeaf"], 1)
-    while stub.read(at["StubbedTurns"], 4) == 0:
-        stub.break_in()
+    stub.run_until(lambda: stub.read(at["StubbedTurns"], 4))
     there = stub.break_in()
     check("break-in while the first processor has its interrupts off", there.signal == 2, there)
     stub.write(at["StubbedDeaf"], 0)
