@@ -2,7 +2,7 @@
 /* What the starter of lab 3 has in place of the functions that are to be written. With all of them the kernel
    boots. */
 
-/* hole insert */
+/* hole insert: puts a thread into the queue of its priority: behind its equals, or, preempted in the middle of its turn (`Head`), before them */
 KI_HOT void KiInsertReady(PKPRCB Prcb, PKTHREAD Thread, bool Head)
 {
     ULONG Priority = (ULONG)Thread->Priority;
@@ -24,7 +24,7 @@ KI_HOT void KiInsertReady(PKPRCB Prcb, PKTHREAD Thread, bool Head)
     }
 }
 
-/* hole select */
+/* hole select: takes the first thread of the highest level off its queue */
 static KI_HOT PKTHREAD KiSelectNextThread(PKPRCB Prcb)
 {
     ULONG Summary = Prcb->ReadySummary;
@@ -47,7 +47,7 @@ static KI_HOT PKTHREAD KiSelectNextThread(PKPRCB Prcb)
     return Thread;
 }
 
-/* hole give-way */
+/* hole give-way: says whether the running thread has to make room: for higher ones always, for equals when its turn is over */
 static bool KiMustGiveWay(PKPRCB Prcb, PKTHREAD Thread)
 {
     LAB_TODO("3.give-way");
@@ -56,7 +56,7 @@ static bool KiMustGiveWay(PKPRCB Prcb, PKTHREAD Thread)
     return false;
 }
 
-/* hole set-priority */
+/* hole set-priority: changes the priority of a thread that runs, waits, or is ready */
 static void KiSetPriority(PKTHREAD Thread, KPRIORITY Priority)
 {
     LAB_TODO("3.set-priority");
@@ -68,7 +68,7 @@ static void KiSetPriority(PKTHREAD Thread, KPRIORITY Priority)
     KiRunningPriorityChanged(Thread);
 }
 
-/* hole decay */
+/* hole decay: takes a boost away, one level a quantum */
 KPRIORITY KiDecayedPriority(PKTHREAD Thread, LONG64 Quanta)
 {
     LAB_TODO("3.decay");

@@ -2,7 +2,7 @@
 /* What the starter of lab 4 has in place of the functions that are to be written. The kernel itself uses none
    of them, and boots. */
 
-/* hole pulse */
+/* hole pulse: releases those who wait now, and leaves the event unsignalled */
 LONG KePulseEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait)
 {
     PDISPATCHER_HEADER Header = &Event->Header;
@@ -13,7 +13,7 @@ LONG KePulseEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait)
     return Previous;
 }
 
-/* hole semaphore */
+/* hole semaphore: adds to the count, releases as many as it allows, raises at the limit */
 LONG KeReleaseSemaphore(PRKSEMAPHORE Semaphore, KPRIORITY Increment, LONG Adjustment, BOOLEAN Wait)
 {
     PDISPATCHER_HEADER Header = &Semaphore->Header;
@@ -24,7 +24,7 @@ LONG KeReleaseSemaphore(PRKSEMAPHORE Semaphore, KPRIORITY Increment, LONG Adjust
     return Previous;
 }
 
-/* hole acquire */
+/* hole acquire: makes a thread the owner, once more or for the first time */
 void KiConsumeMutant(PKMUTANT Mutant, PKTHREAD Thread)
 {
     LAB_TODO("4.acquire");
@@ -32,7 +32,7 @@ void KiConsumeMutant(PKMUTANT Mutant, PKTHREAD Thread)
     Mutant->OwnerThread = Thread;
 }
 
-/* hole release */
+/* hole release: takes one acquisition back; at the last one the first waiter is the owner */
 LONG KeReleaseMutex(PRKMUTEX Mutex, BOOLEAN Wait)
 {
     KIRQL Irql = KiAcquireObject(&Mutex->Header);
@@ -53,7 +53,7 @@ LONG KeReleaseMutex(PRKMUTEX Mutex, BOOLEAN Wait)
     return Previous;
 }
 
-/* hole abandon */
+/* hole abandon: passes on what its owner has left by ending */
 static void KiAbandonMutant(PKMUTANT Mutant)
 {
     KIRQL Irql = KiAcquireObject(&Mutant->Header);

@@ -27,13 +27,33 @@ static inline PCSTR KtestNonce(VOID)
     return Text[2] != 0 || ExQueryKernelOption("lab.nonce", Text + 2, sizeof(Text) - 2) ? Text : "";
 }
 
+/* The kernel option lab.check=NAME: of a module's checks this one, alone. */
+static inline BOOLEAN KtestWanted(PCSTR Name, BOOLEAN Otherwise)
+{
+    CHAR Only[64];
+    return ExQueryKernelOption("lab.check", Only, sizeof(Only)) ? strcmp(Only, Name) == 0 : Otherwise;
+}
+
 static inline VOID KtestRun(PCSTR Name, KTEST *Test)
 {
+    if (!KtestWanted(Name, TRUE)) {
+        return;
+    }
     PCSTR Why = Test();
     if (Why == NULL) {
         DbgPrint("@pass %s%s\n", Name, KtestNonce());
     } else {
         DbgPrint("@fail %s: %s%s\n", Name, Why, KtestNonce());
+    }
+}
+
+/* A check that must end the machine, in the bug check that its lab names: it runs alone or not at all. */
+static inline VOID KtestMustBugCheck(PCSTR Name, KTEST *Test)
+{
+    if (KtestWanted(Name, FALSE)) {
+        DbgPrint("@intent %s%s\n", Name, KtestNonce());
+        Test();
+        DbgPrint("@fail %s: the machine went on%s\n", Name, KtestNonce());
     }
 }
 

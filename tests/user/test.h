@@ -15,12 +15,13 @@ typedef struct _TEST {
 } TEST;
 
 static PCSTR TestName;
+static PCSTR TestMark = ""; /* behind each result: a lab's grader knows its lines by it */
 static BOOLEAN TestFailed, TestSkipped;
 static ULONG TestFailures;
 
 #define FAIL(Format, ...)                                                                                    \
     do {                                                                                                     \
-        Print("@fail %s: line %u: " Format "\n", TestName, __LINE__, ##__VA_ARGS__);                         \
+        Print("@fail %s: line %u: " Format "%s\n", TestName, __LINE__, ##__VA_ARGS__, TestMark);             \
         TestFailed = TRUE;                                                                                   \
         return;                                                                                              \
     } while (0)
@@ -67,7 +68,7 @@ __attribute__((unused)) static int RunTests(const TEST *Tests, ULONG Count)
         if (TestFailed) {
             TestFailures++;
         } else if (!TestSkipped) {
-            Print("@pass %s\n", TestName);
+            Print("@pass %s%s\n", TestName, TestMark);
         }
     }
     return TestFailures == 0 ? 0 : 1;

@@ -7,7 +7,8 @@ import re
 import tomllib
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-MODES = ("det", "seeded", "stress")       # exact; exact, with preemption at random points; on real processors
+# exact; exact, with preemption at random points; on real processors; there, in the order that the schedule controller enforces
+MODES = ("det", "seeded", "stress", "script")
 VISIBILITY = ("visible", "hidden")
 CLASSES = ("fail", "not done", "bug check", "triple fault", "hang", "boot failure")     # what a starter's test may end in
 
@@ -23,19 +24,26 @@ class Hole:
     file: str           # in which the function stands
     stub: str           # the function as the starter has it
     solution: str = ""  # as the tree has it
+    task: str = ""      # what the function does, in half a sentence
 
 
 @dataclasses.dataclass
 class Test:
-    name: str           # that of the check in its module
-    module: str         # its folder
+    name: str           # that of the check in its module or program
     points: int
     covers: list        # ids of holes
+    module: str = ""    # the folder of a kernel module
+    program: str = ""   # or that of a native program
+    bugcheck: str = ""  # the code, where the machine must end so
     visibility: str = "visible"
     mode: str = "det"
     smp: int = 1
     runs: int = 1       # with as many seeds
     starter: str = "not done"
+
+    @property
+    def folder(self):
+        return self.module or self.program
 
 
 @dataclasses.dataclass
@@ -98,7 +106,7 @@ def find_hole(root, id, stub, editable, where):
 
 
 def read_holes(root, folder, editable):
-    """labs/N/stubs.c: each stub stands behind a line `/* hole ID */`, and ends before the next one."""
+    """labs/N/stubs.c: each stub stands behind a line `/* hole ID: what the function does */`, and ends before the next one."""
     where = os.path.join(folder, "stubs.c")
     if not os.path.exists(os.path.join(root, where)):
         return []
@@ -106,7 +114,8 @@ def read_holes(root, folder, editable):
     if re.search(r"^\w", first, re.M) or not parts:
         raise LabError(f"{where}: code before the first line '/* hole ID */'")
     holes = []
-    for id, stub in zip(parts[::2], parts[1::2]):
+    for head, stub in zip(parts[::2], parts[1::2]):
+        id, _, task = head.partition(": ")
         if not re.fullmatch(r"[a-z][a-z0-9-]*", id):
             raise LabError(f"{where}: '{id}' is no id: small letters, digits and '-'")
         if id in (hole.id for hole in holes):
@@ -116,6 +125,7 @@ def read_holes(root, folder, editable):
         if len(re.findall(r"^\}$", stub, re.M)) != 1:
             raise LabError(f"{where}: hole '{id}' must be one function, closed by a brace that begins its line")
         holes.append(find_hole(root, id, stub.strip() + "\n", editable, where))
+        holes[-1].task = task
     return holes
 
 
@@ -135,7 +145,8 @@ def make(kind, facts, where):
     return kind(**facts)
 
 
-def load(number, root=ROOT):
+def load(number, root=ROOT, tables=True):
+    """tables: those of the handout must be up to date."""
     folder = f"labs/{number}"
     where = f"{folder}/lab.toml"
     if not os.path.exists(os.path.join(root, where)):
@@ -150,17 +161,18 @@ def load(number, root=ROOT):
     if unknown or len(facts) != 3:
         raise LabError(f"{where}: it must say title, hours, editable" + (f", and not {', '.join(sorted(unknown))}" if unknown else ""))
     lab = Lab(number, folder, **facts, holes=read_holes(root, folder, facts["editable"]), tests=tests, gates=gates)
-    lint(lab, root)
+    lint(lab, root, tables)
     return lab
 
 
 def plan(root, folder):
-    """The checks of a test module, in the order in which it reports them."""
+    """The checks of a test module or program, in the order in which it reports them."""
     text = "".join(read(root, os.path.relpath(path, root)) for path in sorted(glob.glob(os.path.join(root, folder, "*.c"))))
-    return re.findall(r'KtestRun\(\s*"([^"]+)"', text)
+    is_module = os.path.exists(os.path.join(root, folder, "module.mk"))
+    return re.findall(r'Ktest(?:Run|MustBugCheck)\(\s*"([^"]+)"' if is_module else r'^    \{"([^"]+)", \w+\}', text, re.M)
 
 
-def lint(lab, root):
+def lint(lab, root, tables):
     where = f"{lab.folder}/lab.toml"
     if lab.points != 100:
         raise LabError(f"{where}: the points of tests and gates are {lab.points}, not 100")
@@ -168,19 +180,42 @@ def lint(lab, root):
     for test in lab.tests:
         if test.mode not in MODES or test.visibility not in VISIBILITY or test.starter not in (*CLASSES, "pass"):
             raise LabError(f"{where}: test {test.name}: mode is one of {MODES}, visibility of {VISIBILITY}, starter of {CLASSES} or 'pass'")
-        if test.mode != "stress" and test.smp != 1:
+        if bool(test.module) == bool(test.program):
+            raise LabError(f"{where}: test {test.name}: it stands in a module or in a program")
+        if test.mode in ("det", "seeded") and test.smp != 1:
             raise LabError(f"{where}: test {test.name}: a run of {test.smp} processors does not repeat: mode stress")
         for id in test.covers:
             lab.hole(id)
-        if test.name not in plan(root, test.module):
-            raise LabError(f"{where}: test {test.name}: {test.module} has no such check")
+        if test.name not in plan(root, test.folder):
+            raise LabError(f"{where}: test {test.name}: {test.folder} has no such check")
     handout = read(root, f"{lab.folder}/README.md")
     for hole in lab.holes:
-        if f"`{hole.function}`" not in handout:
+        if tables and f"`{hole.function}`" not in handout:
             raise LabError(f"{lab.folder}/README.md does not name `{hole.function}`, hole '{hole.id}'")
+    if tables and with_tables(lab, handout) != handout:
+        raise LabError(f"{lab.folder}/README.md: its tables are not those of the lab's files: tools/lab text {lab.number}")
     names = [(test.name, test.mode, test.smp) for test in lab.tests]
     if len(set(names)) != len(names):
         raise LabError(f"{where}: a test stands there twice")
     for id in ids:
         if not any(id in test.covers and test.starter != "pass" for test in lab.tests):
             raise LabError(f"{where}: no test that fails covers hole '{id}'")
+
+
+# ---- The handout's tables -------------------------------------------------------------------------------------------
+
+def machine(test):
+    return f"{test.mode}, {test.smp} processor{'s' * (test.smp > 1)}" + (f", {test.runs} runs" if test.runs > 1 else "")
+
+
+def table(heads, rows):
+    return "".join(f"| {' | '.join(row)} |\n" for row in (heads, ["---"] * len(heads), *rows))
+
+
+def with_tables(lab, text):
+    """A handout with what stands between `<!-- functions -->` or `<!-- tests -->` and `<!-- end -->` made anew."""
+    tables = {"functions": table(["function", "what it does", "file"], [[f"`{hole.function}`", hole.task, f"`{hole.file}`"] for hole in lab.holes]),
+              "tests": table(["test", "points", "runs on", "covers"], [
+                  [f"`{test.name}`" + " (hidden)" * (test.visibility == "hidden"), str(test.points), machine(test),
+                   ", ".join(f"`{lab.hole(id).function}`" for id in test.covers)] for test in lab.tests])}
+    return re.sub(r"(<!-- (functions|tests) -->\n).*?(<!-- end -->)", lambda found: found[1] + tables[found[2]] + found[3], text, flags=re.S)

@@ -47,17 +47,28 @@ def limit_files():
     resource.setrlimit(resource.RLIMIT_FSIZE, (FLOOD, FLOOD))
 
 
-def module_path(tree, folder):
-    """Where `make` puts a test module: those of the tree's own tests are made together."""
-    name = re.search(r"^MODULE\s*:=\s*(\w+)", course.read(tree, f"{folder}/module.mk"), re.M)[1]
-    return f"build/debug/modules/{name}.sys" if folder.startswith("tests/") else f"{folder}/{name}.sys"
+def built(tree, test):
+    """What `make` makes of a test's folder, and how it is called to. The modules of the tree's own tests are made with all others."""
+    if test.program:
+        path = f"build/debug/native/{os.path.basename(test.program)}"
+        return path, [path]
+    name = re.search(r"^MODULE\s*:=\s*(\w+)", course.read(tree, f"{test.module}/module.mk"), re.M)[1]
+    if test.module.startswith("labs/"):
+        return f"{test.module}/{name}.sys", [f"M={test.module}"]
+    return f"build/debug/modules/{name}.sys", [f"build/debug/modules/{name}.sys"]
 
 
 def command(tree, test, seed, nonce, log):
-    argv = ["tools/run", "--build", "debug", "--direct", "--modules-only", "--timeout", str(TIMEOUT), "--log", log,
-            "--module", module_path(tree, test.module), "--append", f"lab.nonce={nonce} lab.seed={seed}"]
-    argv += ["--append", f"sched.seed={seed}"] if test.mode != "det" else []
-    return argv + (["--smp", str(test.smp)] if test.mode == "stress" else ["--icount"])
+    path, _ = built(tree, test)
+    options = [f"lab.nonce={nonce}", f"lab.seed={seed}"]
+    options += [f"lab.check={test.name}"] if test.bugcheck else []
+    options += [f"sched.seed={seed}"] if test.mode in ("seeded", "stress") else []
+    argv = ["tools/run", "--build", "debug", "--direct", "--timeout", str(TIMEOUT), "--log", log, "--append", " ".join(options)]
+    argv += ["--smp", str(test.smp)] if test.mode in ("stress", "script") else ["--icount"]
+    if test.program:
+        name = os.path.basename(path)
+        return [*argv, "--native", "--put", f"{path}:native/{name}", "--", name, nonce, str(seed)]
+    return [*argv, "--modules-only", "--module", path]
 
 
 def read_verdicts(text, nonce, plan):
@@ -73,9 +84,9 @@ def read_verdicts(text, nonce, plan):
     return found, None
 
 
-def class_of(status, said):
-    """How tools/run says that the machine ended; None when it ended well."""
-    if status == 0:
+def class_of(status, said, program=False):
+    """How tools/run says that the machine ended; None when it ended well. The status may be that of a program."""
+    if status == 0 or program and not re.search(r"^primer: ", said, re.M):
         return None
     for words, name in (("primer: bug check", "bug check"), ("triple fault", "triple fault"), ("hang", "hang"), ("did not start", "boot failure"),
                         ("no sign of life", "boot failure")):
@@ -90,28 +101,37 @@ def first_lines(text, count=12, width=160):
 
 
 def boot(tree, test, seed):
-    """{check's name: Outcome} of all checks of the test's module, and the log."""
+    """{check's name: Outcome} of all checks of the test's module or program, and the log."""
     nonce = secrets.token_hex(4)
     with tempfile.TemporaryDirectory(prefix="primer-lab-") as folder:
         log = os.path.join(folder, "log")
         argv = command(tree, test, seed, nonce, log)
         try:
             done = subprocess.run(argv, cwd=tree, capture_output=True, stdin=subprocess.DEVNULL, timeout=TIMEOUT + 60, preexec_fn=limit_files)
-            status, said = done.returncode, done.stderr.decode(errors="replace")
+            status, said, told = (data if isinstance(data, int) else data.decode(errors="replace") for data in (done.returncode, done.stderr, done.stdout))
         except subprocess.TimeoutExpired:
-            status, said = 124, ""
+            status, said, told = 124, "", ""
         try:
             with open(log, errors="replace") as file:
                 text = file.read(FLOOD)
         except OSError:
             text = ""
+    text = f"{text}\n{told}" if test.program else text
     return judge(tree, test, seed, nonce, status, said, text)
 
 
+def ends_as_it_must(test, nonce, text):
+    """Whether the check said that it was about to end the machine, and the machine then ended so."""
+    found = re.search(rf"^@intent {re.escape(test.name)} #{nonce}\n(?:.*\n)*?@bugcheck (\w+) ", text, re.M)
+    return bool(found) and int(found[1], 16) == int(test.bugcheck, 16)
+
+
 def judge(tree, test, seed, nonce, status, said, text):
-    plan = course.plan(tree, test.module)
+    plan = [test.name] if test.bugcheck else course.plan(tree, test.folder)
     verdicts, forged = read_verdicts(text, nonce, plan)
-    ended = "flood" if len(text) >= FLOOD - 1 else class_of(status, said)
+    ended = "flood" if len(text) >= FLOOD - 1 else class_of(status, said, bool(test.program))
+    if test.bugcheck and ended == "bug check" and ends_as_it_must(test, nonce, text):
+        verdicts = {test.name: ""}
     todo = sorted(set(re.findall(r"^@todo (\S+)$", text, re.M)))
     repeat = f"tools/lab run {test.name} --mode {test.mode} --smp {test.smp} --seed {seed}"
     outcomes = {}
@@ -165,10 +185,8 @@ def difference(told, wanted):
 
 def build(tree, lab):
     """'' or the first useful lines of what the compiler said."""
-    modules = sorted({test.module for test in lab.tests})
-    calls = [["make", "-s", "BUILD=debug", "all"]]
-    calls += [["make", "-s", "BUILD=debug", f"build/debug/modules/{os.path.basename(module_path(tree, folder))}"]
-              if folder.startswith("tests/") else ["make", "-s", "BUILD=debug", f"M={folder}"] for folder in modules]
+    made = {test.folder: built(tree, test)[1] for test in lab.tests}
+    calls = [["make", "-s", "BUILD=debug", *words] for words in (["all"], *(made[folder] for folder in sorted(made)))]
     environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "M")}
     for argv in calls:
         done = subprocess.run(argv, cwd=tree, env=environment, capture_output=True, text=True, errors="replace")
@@ -199,7 +217,7 @@ def grade(tree, lab, seed=1, jobs=2, report=lambda results: None, only=None):
         return results
     groups = {}
     for test in tests:
-        groups.setdefault((test.module, test.mode, test.smp), []).append(test)
+        groups.setdefault((test.folder, test.mode, test.smp, test.bugcheck and test.name), []).append(test)
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         waiting = [pool.submit(run_group, tree, lab, group, seed) for group in groups.values()]
         for done in concurrent.futures.as_completed(waiting):
@@ -210,7 +228,7 @@ def grade(tree, lab, seed=1, jobs=2, report=lambda results: None, only=None):
 
 
 def run_group(tree, lab, tests, seed):
-    """Tests of one module and one kind of machine: one boot a seed carries them all. A test is as good as its worst run."""
+    """Tests of one module or program and one kind of machine: one boot a seed carries them all. A test is as good as its worst run."""
     started, worst = time.monotonic(), {test.name: Outcome("ok") for test in tests}
     for number in range(max(test.runs for test in tests)):
         if all(outcome.verdict != "ok" for outcome in worst.values()):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# Native programs: each folder user/NAME and tests/user/NAME makes build/B/native/NAME, linked with the system-call
-# stubs and start-up code of user/libnt. Those of user/ go into the boot archive; tests bring theirs along.
+# Native programs: each folder user/NAME, tests/user/NAME and labs/N/tests/NAME (or hidden/NAME) makes build/B/native/NAME,
+# linked with the system-call stubs and start-up code of user/libnt. Those of user/ go into the boot archive; tests bring theirs along.
 
 # libnt takes the kernel's run-time library in. The subsystem whose module `init` loads, and whose programs the shell looks for
 # when it finds no native one, is named here alone.
@@ -9,7 +9,7 @@
 NATIVE_FLAGS += -I . -fstack-clash-protection -DDEFAULT_SUBSYSTEM='"linux"'
 
 LIBNT_OBJECTS := $(patsubst %,$(B)/user/%.o,$(wildcard user/libnt/*.c user/libnt/*.asm))
-USER_FOLDERS  := $(filter-out user/libnt,$(patsubst %/,%,$(sort $(dir $(wildcard user/*/*.c tests/user/*/*.c)))))
+USER_FOLDERS  := $(filter-out user/libnt,$(patsubst %/,%,$(sort $(dir $(wildcard user/*/*.c tests/user/*/*.c labs/*/tests/*/*.c labs/*/hidden/*/*.c)))))
 
 NATIVE_PROGRAMS := $(notdir $(filter user/%,$(USER_FOLDERS)))
 programs: $(addprefix $(B)/native/,$(NATIVE_PROGRAMS))
