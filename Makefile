@@ -100,7 +100,7 @@ B := build/$(BUILD)
 KERNEL_SOURCES := $(sort $(shell find boot arch/x86_64 kernel ps sync -name '*.c' -o -name '*.asm' 2>/dev/null))
 KERNEL_OBJECTS := $(patsubst %,$(B)/kernel/%.o,$(filter-out %/asmoffsets.c,$(KERNEL_SOURCES)))
 
-.PHONY: all iso programs tests run trace coverage test debug gdb record replay why bench soak lint layers lines root doctor compdb clean help FORCE
+.PHONY: all iso programs tests run trace coverage test debug gdb record replay why bench soak lint layers lines root book doctor compdb clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -280,6 +280,9 @@ layers: $(KERNEL_OBJECTS) $(patsubst %,$(B)/modules/%.sys,$(BOOT_MODULES))
 lines:
 	@tools/lines
 
+book:
+	@tools/book build
+
 doctor:
 	@tools/doctor
 
@@ -315,6 +318,7 @@ help:
 #: make lint        make layers, clang-format, clang-tidy, cppcheck
 #: make layers      do all arrows between the kernel's components point downwards?
 #: make lines       the length of the spine, the base and each folder, against its aim
+#: make book        docs/book as one page, build/book/primer.html (with pandoc), and for a printer, build/book/primer.pdf (with chromium)
 #: make doctor      what this machine lacks to build, run and test Primer, and how to mend it
 #: make root DEBS=DIR   busybox, bash and more from Debian packages, for a host that has none: build/root
 #: make compdb      compile_commands.json, for editors

@@ -65,7 +65,7 @@ grep '^NO   nasm is missing: nothing can be built' $TMP/said
 grep '^NO   .*qemu-system-x86_64 is version 5.1.0, older than 6.2: nothing can be run' $TMP/said
 grep '^--   gdb is missing: no tools/debug' $TMP/said
 if test "$(. /etc/os-release; echo $ID)" = debian; then
-    grep '^mend: sudo apt-get install nasm qemu-system-x86 gdb$' $TMP/said
+    grep -E '^mend: sudo apt-get install nasm qemu-system-x86 gdb( pandoc)?( chromium)?$' $TMP/said
 fi
 
 # What only costs a part is no failure.
