@@ -13,5 +13,5 @@ class Mutant:
     file: str           # of the kernel
     old: str            # a piece of the file that occurs in it once ...
     new: str            # ... and what stands there instead
-    case: str           # the name of a test case (tests/run.py --list) that passes without the change
-    line: str = ""      # the result line (@fail LINE) that must fail; "": the case ends in any failure
+    case: str           # the name of a test case (tests/run.py --list) that passes without the change; or "lab N"
+    line: str = ""      # the result line (@fail LINE), or the lab's test, that must fail; "": the case ends in any failure
