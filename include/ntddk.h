@@ -734,6 +734,8 @@ VOID ExReleaseRundownProtectionCacheAwareEx(_Inout_ PEX_RUNDOWN_REF_CACHE_AWARE 
 VOID ExWaitForRundownProtectionReleaseCacheAware(_Inout_ PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware);
 VOID ExReInitializeRundownProtectionCacheAware(_Inout_ PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware);
 VOID ExRundownCompletedCacheAware(_Out_ PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware);
+VOID ExpReleaseRundownSlot(PEX_RUNDOWN_REF RunRef, ULONG Count);
+VOID ExpWaitForRundownSlots(PEX_RUNDOWN_REF First, ULONG Slots, SIZE_T Stride);
 
 typedef struct _EX_PUSH_LOCK {
     volatile ULONG_PTR Value;

@@ -8,12 +8,11 @@
  * by it. ExpRundownLock guards the lists, and keeps a RUNDOWN_WAIT in place while somebody joins: the first
  * waiter replaces its address in the word, holding the lock, before its stack frame goes.
  *
- * A cache-aware reference (kernel/ex/rundown.c) is a row of such words, one for each processor, which are
+ * A cache-aware reference (drivers/lib/rundown.c) is a row of such words, one for each processor, which are
  * closed one after the other. A user may come in at one word and leave at another, so that the count of a
  * single one may become negative; only their sum means anything.
  */
 #include "sync/held.h"
-#include "sync/rundown.h"
 #include "sync/sync.h"
 
 #define RUNDOWN_CLOSED 1
@@ -118,10 +117,13 @@ static inline void ExpRelease(PEX_RUNDOWN_REF RunRef, ULONG Count, bool Alone)
     }
 }
 
-void ExpReleaseRundownSlot(PEX_RUNDOWN_REF RunRef, ULONG Count)
+/* As ExReleaseRundownProtectionEx, for users who may have come in at another word of a row. For cache-aware
+   references alone. */
+VOID ExpReleaseRundownSlot(PEX_RUNDOWN_REF RunRef, ULONG Count)
 {
     ExpRelease(RunRef, Count, false);
 }
+EXPORT(ExpReleaseRundownSlot);
 
 /* Count users leave; the last one wakes those who wait. <= DISPATCH_LEVEL. (WDK page of the name) */
 VOID ExReleaseRundownProtectionEx(PEX_RUNDOWN_REF RunRef, ULONG Count)
@@ -194,7 +196,9 @@ static void ExpEndRundown(PEX_RUNDOWN_REF First, ULONG Slots, SIZE_T Stride, RUN
     }
 }
 
-void ExpWaitForRundownSlots(PEX_RUNDOWN_REF First, ULONG Slots, SIZE_T Stride)
+/* As ExWaitForRundownProtectionRelease, of a row of words that lie Stride bytes apart. For cache-aware
+   references alone. */
+VOID ExpWaitForRundownSlots(PEX_RUNDOWN_REF First, ULONG Slots, SIZE_T Stride)
 {
     RUNDOWN_WAIT Wait = {.Count = RUNDOWN_BIAS};
     LONG64 Users = 0;
@@ -214,6 +218,7 @@ void ExpWaitForRundownSlots(PEX_RUNDOWN_REF First, ULONG Slots, SIZE_T Stride)
     }
     ExpEndRundown(First, Slots, Stride, &Wait);
 }
+EXPORT(ExpWaitForRundownSlots);
 
 /* New users are refused from now on. Returns when the last has left, at once when it has been run down
    already; any number of threads may wait. Users should be in a critical region, or else one that is

@@ -4,10 +4,7 @@
  * on different processors do not fight for one. Waiting for its end costs more in return. The words' protocol
  * stands in sync/rundown.c.
  */
-#include "sync/rundown.h"
-#include "kernel/kd/kd.h"
-#include "kernel/ke/ke.h"
-#include "kernel/rtl/export.h"
+#include <ntddk.h>
 
 #define EXP_LINE 64
 
@@ -35,7 +32,6 @@ SIZE_T ExSizeOfRundownProtectionCacheAware(VOID)
 {
     return sizeof(EX_RUNDOWN_REF_CACHE_AWARE) + ((SIZE_T)KeQueryActiveProcessorCount(NULL) + 1) * EXP_LINE;
 }
-EXPORT(ExSizeOfRundownProtectionCacheAware);
 
 /* Makes a reference in resident memory of the caller's, of the size above. <= DISPATCH_LEVEL. (WDK page of
    the name) */
@@ -46,10 +42,9 @@ VOID ExInitializeRundownProtectionCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefC
     RunRefCacheAware->First = (PEX_RUNDOWN_REF)First;
     RunRefCacheAware->Slots = (ULONG)(((ULONG_PTR)RunRefCacheAware + RunRefSize - First) / EXP_LINE);
     RunRefCacheAware->PoolTag = 0;
-    KI_ASSERT(RunRefCacheAware->Slots != 0, "%I64u bytes are not enough for a run-down reference", RunRefSize);
+    ASSERTMSG("too few bytes for a run-down reference", RunRefCacheAware->Slots != 0);
     ExpForEachSlot(RunRefCacheAware, ExInitializeRundownProtection);
 }
-EXPORT(ExInitializeRundownProtectionCacheAware);
 
 /* The same in memory of its own; NULL when there is none. <= DISPATCH_LEVEL. (WDK page of the name) */
 PEX_RUNDOWN_REF_CACHE_AWARE ExAllocateCacheAwareRundownProtection(POOL_TYPE PoolType, ULONG PoolTag)
@@ -63,60 +58,51 @@ PEX_RUNDOWN_REF_CACHE_AWARE ExAllocateCacheAwareRundownProtection(POOL_TYPE Pool
     }
     return New;
 }
-EXPORT(ExAllocateCacheAwareRundownProtection);
 
 /* Frees what ExAllocateCacheAwareRundownProtection has made. <= DISPATCH_LEVEL. (WDK page of the name) */
 VOID ExFreeCacheAwareRundownProtection(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware)
 {
     ExFreePoolWithTag(RunRefCacheAware, RunRefCacheAware->PoolTag);
 }
-EXPORT(ExFreeCacheAwareRundownProtection);
 
 /* As ExAcquireRundownProtectionEx. <= DISPATCH_LEVEL; does not block. (WDK page of the name) */
 BOOLEAN ExAcquireRundownProtectionCacheAwareEx(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware, ULONG Count)
 {
     return ExAcquireRundownProtectionEx(ExpMySlot(RunRefCacheAware), Count);
 }
-EXPORT(ExAcquireRundownProtectionCacheAwareEx);
 
 /* As ExAcquireRundownProtection. (WDK page of the name) */
 BOOLEAN ExAcquireRundownProtectionCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware)
 {
     return ExAcquireRundownProtectionEx(ExpMySlot(RunRefCacheAware), 1);
 }
-EXPORT(ExAcquireRundownProtectionCacheAware);
 
 /* As ExReleaseRundownProtectionEx. (WDK page of the name) */
 VOID ExReleaseRundownProtectionCacheAwareEx(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware, ULONG Count)
 {
     ExpReleaseRundownSlot(ExpMySlot(RunRefCacheAware), Count);
 }
-EXPORT(ExReleaseRundownProtectionCacheAwareEx);
 
 /* As ExReleaseRundownProtection, on whichever processor. (WDK page of the name) */
 VOID ExReleaseRundownProtectionCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware)
 {
     ExpReleaseRundownSlot(ExpMySlot(RunRefCacheAware), 1);
 }
-EXPORT(ExReleaseRundownProtectionCacheAware);
 
 /* As ExWaitForRundownProtectionRelease. May block. (WDK page of the name) */
 VOID ExWaitForRundownProtectionReleaseCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware)
 {
     ExpWaitForRundownSlots(RunRefCacheAware->First, RunRefCacheAware->Slots, EXP_LINE);
 }
-EXPORT(ExWaitForRundownProtectionReleaseCacheAware);
 
 /* As ExReInitializeRundownProtection. (WDK page of the name) */
 VOID ExReInitializeRundownProtectionCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware)
 {
     ExpForEachSlot(RunRefCacheAware, ExReInitializeRundownProtection);
 }
-EXPORT(ExReInitializeRundownProtectionCacheAware);
 
 /* As ExRundownCompleted. (WDK page of the name) */
 VOID ExRundownCompletedCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware)
 {
     ExpForEachSlot(RunRefCacheAware, ExRundownCompleted);
 }
-EXPORT(ExRundownCompletedCacheAware);
