@@ -65,6 +65,43 @@ python3 $TMP/type.py || got=$?
 test $got = 130
 """
 
+# GDB's machine interface, as editors use it: each ^C stops the machine, however soon it comes; another GDB takes over; reboot.
+MACHINE_INTERFACE = r"""
+cat >$TMP/drive.py <<'END'
+import os, re, signal, subprocess, sys
+words = ["tools/debug", "--build", os.environ["BUILD"], "--interpreter=mi", "--stub", "kernel", "--direct", "--break", "StubbedReady", "--module",
+         os.environ["B"] + "/modules/stubbed.sys", "--modules-only"]
+gdb = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def until(pattern):
+    for line in gdb.stdout:
+        print(line, end="", flush=True)
+        if found := re.search(pattern, line):
+            return found
+    sys.exit(f"GDB has gone before it said {pattern}")
+def ask(command, pattern):
+    print(command, file=gdb.stdin, flush=True)
+    return until(pattern)
+def break_in():
+    ask("-exec-continue", r"^\*running")
+    os.kill(debugger, signal.SIGINT)
+    until(r'^\*stopped,reason="signal-received",signal-name="SIGINT"')
+until(r'^\*stopped,reason="breakpoint-hit"')
+with open(f"/proc/{gdb.pid}/task/{gdb.pid}/children") as children:
+    debugger = next(int(child) for child in children.read().split() if os.path.realpath(f"/proc/{child}/exe").endswith("gdb"))
+for turn in range(6):
+    break_in()
+place = ask('-interpreter-exec console "python print(\'at \' + gdb.selected_inferior().connection.details)"', r'at (\S+?)\\n')[1]
+ask("-target-detach", r"^\^done")
+ask(f"-target-select remote {place}", r"^\^connected")
+ask("-data-evaluate-expression StubbedDone", r'^\^done,value="0"')
+break_in()
+ask('-interpreter-exec console "monitor reboot"', "triple fault: the machine reset itself")
+print("-gdb-exit", file=gdb.stdin, flush=True)
+gdb.communicate()
+END
+python3 $TMP/drive.py
+"""
+
 CASES = [
     Gdb("stub/gdb", script="stub.gdb", modules=("stubbed",), run_args=KERNEL_STUB, stops=("StubbedReady",), command=(), timeout=300, output=(
         r"hit Breakpoint 1, StubbedReady \(What=.* \"run\"\)",
@@ -94,6 +131,7 @@ CASES = [
     Script("stub/keys", KEYS.replace("$SMP", "4"), timeout=200),
     Script("stub/keys-1", KEYS.replace("$SMP", "1"), timeout=200),
     Script("stub/keys-terminal", TERMINAL),
+    Script("stub/mi", MACHINE_INTERFACE, timeout=300, needs=("gdb",)),
     Script("stub/cycles", "CYCLES=20 tests/soak/debug.py", timeout=300),
     # Break points in a module that goes and comes again.
     Script("stub/module", DEBUG_MODULE.replace("--direct", "--direct --stub kernel"), needs=("gdb",)),

@@ -171,6 +171,9 @@ class Blocked(gdb.unwinder.Unwinder):
         return info
 
     def look_at(self, thread):
+        """Until the machine goes on. Only then does Python hear of that: while it runs, it would swallow a ^C."""
+        if (self.thread is None) != (thread is None):
+            (gdb.events.cont.disconnect if thread is None else gdb.events.cont.connect)(back_to_processor)
         self.thread = None
         gdb.invalidate_cached_frames()
         if thread is not None:
@@ -190,7 +193,6 @@ def back_to_processor(*_):
         BLOCKED.look_at(None)
 
 
-gdb.events.cont.connect(back_to_processor)
 for resuming in ("step", "next", "stepi", "nexti", "finish", "until", "advance", "continue", "jump"):
     gdb.execute(f"define hook-{resuming}\npython import kd.stacks; kd.stacks.back_to_processor()\nend", to_string=True)
 
