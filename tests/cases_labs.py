@@ -130,10 +130,40 @@ assert names == ["setup.sh", "run_autograder", "primer.tar.gz"], names
 END
 """
 
+# The hunt: modules that are not C, fail where there is no bug, print results themselves, look at the kernel's code, end the machine,
+# or check nothing, find no bug, and are told why.
+HUNT = r"""
+module() { # FOLDER NAME CHECK: a module with one check
+    mkdir -p $TMP/s/$1/labs/10/hunt/$2
+    sed "s/^    KTEST_CHECK(.*$/    $3/" labs/10/starter/hunt/$2/$2.c >$TMP/s/$1/labs/10/hunt/$2/$2.c
+    if cmp labs/10/starter/hunt/$2/$2.c $TMP/s/$1/labs/10/hunt/$2/$2.c; then exit 1; fi
+}
+module one ready 'KTEST_CHECK(1 == 2);'
+module one waits 'this is no C'
+module one shared 'DbgPrint("@fail shared.nothing-yet: I say so #0\\n");'
+module two ready 'for (ULONG i = 0; i < 32; i++) { KTEST_CHECK(((PUSHORT)((ULONG_PTR)KeQueryPriorityThread + i))[0] != 0x90f3); }'
+module two waits 'KeBugCheck(0xE2);'
+module two shared 'KTEST_CHECK(TRUE);'
+sed -i '/KtestRun/d' $TMP/s/two/labs/10/hunt/shared/shared.c
+tools/lab grade-all 10 $TMP/s --out $TMP/out
+cat $TMP/out/*.txt
+grep '^one,10,100,' $TMP/out/lab10.csv && grep '^two,10,100,' $TMP/out/lab10.csv
+grep 'no check passes where there is no bug' $TMP/out/one.txt && grep 'build failure *kernel-c' $TMP/out/one.txt
+grep 'waits.c:.*error' $TMP/out/one.txt && grep 'forged *kernel-e' $TMP/out/one.txt
+grep 'ready.nothing-yet, on a kernel that is built differently' $TMP/out/two.txt && grep 'bug check *kernel-j' $TMP/out/two.txt
+grep 'labs/10/hunt/shared has no check' $TMP/out/two.txt
+if grep Traceback $TMP/out/*.txt; then exit 1; fi
+tools/lab export 10 starter $TMP/starter
+if grep -rq 'kernel-g' $TMP/starter/labs/10/planted || grep -rq 'PreemptedGoesOn' $TMP/starter/labs/10; then exit 1; fi
+cd $TMP/starter && tools/lab list | grep kernel-f
+if tools/lab list | grep kernel-g; then exit 1; fi
+"""
+
 CASES = [
     Script("labs/export", EXPORT),
     Script("labs/strict", STRICT),
     Script("labs/submissions", SUBMISSIONS, timeout=600, debug=True),
+    Script("labs/hunt", HUNT, timeout=600, debug=True),
     Script("labs/prove", "tools/lab prove --quick", timeout=600, debug=True),
     Script("labs/front-door", "./primer lab 3 | tail -n 1 | grep -x 100/100", debug=True),
 ]

@@ -14,6 +14,8 @@ MUTANTS = [
     Mutant("closed-entry-protected-from-nobody", "kernel/ob/handle.c",
            "#define OBP_KEPT_ATTRIBUTES (OBJ_INHERIT | OBJ_PROTECT_CLOSE)", "#define OBP_KEPT_ATTRIBUTES (OBJ_INHERIT)",
            "kernel/objects", "objects.protect-from-close"),
+    Mutant("duplicate-keeps-the-source", "kernel/services/handle.c", "    if (Options & DUPLICATE_CLOSE_SOURCE) {\n", "    if (0) {\n",
+           "kernel/objects", "objects.duplicate-options"),
     Mutant("stack-has-no-end", "kernel/mm/fault.c", "Page - Lowest <= MM_LAST_PAGES * PAGE_SIZE", "Page == Lowest - PAGE_SIZE",
            "user/native"),
     Mutant("stacks-merge", "kernel/mm/regiontree.c", "           Left->Edge == Right->Edge && Left", "           Left", "host/mm_region"),

@@ -47,6 +47,20 @@ class Test:
 
 
 @dataclasses.dataclass
+class Mutant:
+    """A kernel with a planted bug, which a check of the student's has to notice (labkit/hunt.py)."""
+    name: str
+    module: str         # the folder of the module that hunts it
+    points: int
+    report: str         # what a user would say is wrong
+    visibility: str = "visible"
+    mode: str = "det"
+    smp: int = 1
+    runs: int = 1       # with as many seeds, until one notices it
+    starter: str = "fail"
+
+
+@dataclasses.dataclass
 class Gate:
     """What the editable files may not hold."""
     name: str
@@ -65,6 +79,7 @@ class Lab:
     holes: list
     tests: list
     gates: list
+    mutants: list = dataclasses.field(default_factory=list)
 
     def hole(self, id):
         found = [hole for hole in self.holes if hole.id == id]
@@ -74,7 +89,7 @@ class Lab:
 
     @property
     def points(self):
-        return sum(part.points for part in (*self.tests, *self.gates))
+        return sum(part.points for part in (*self.tests, *self.gates, *self.mutants))
 
 
 # ---- Functions in C -------------------------------------------------------------------------------------------------
@@ -157,12 +172,21 @@ def load(number, root=ROOT, tables=True):
         raise LabError(f"{where}: {error}") from None
     tests = [make(Test, test, f"{where}: test {test.get('name', '?')}") for test in facts.pop("test", [])]
     gates = [make(Gate, gate, f"{where}: gate {gate.get('name', '?')}") for gate in facts.pop("gate", [])]
+    mutants = [make(Mutant, mutant, f"{where}: mutant {mutant.get('name', '?')}") for mutant in facts.pop("mutant", [])]
     unknown = set(facts) - {"title", "hours", "editable"}
     if unknown or len(facts) != 3:
         raise LabError(f"{where}: it must say title, hours, editable" + (f", and not {', '.join(sorted(unknown))}" if unknown else ""))
-    lab = Lab(number, folder, **facts, holes=read_holes(root, folder, facts["editable"]), tests=tests, gates=gates)
+    lab = Lab(number, folder, **facts, holes=read_holes(root, folder, facts["editable"]), tests=tests, gates=gates, mutants=mutants)
+    if is_starter(root):        # without what only a lecturer has
+        lab.tests = [test for test in lab.tests if os.path.isdir(os.path.join(root, test.folder))]
+        lab.mutants = [mutant for mutant in lab.mutants if mutant.visibility == "visible"]
+        return lab
     lint(lab, root, tables)
     return lab
+
+
+def is_starter(root):
+    return os.path.exists(os.path.join(root, "MANIFEST")) and "\nkind starter\n" in read(root, "MANIFEST")
 
 
 def plan(root, folder):
@@ -194,7 +218,10 @@ def lint(lab, root, tables):
             raise LabError(f"{lab.folder}/README.md does not name `{hole.function}`, hole '{hole.id}'")
     if tables and with_tables(lab, handout) != handout:
         raise LabError(f"{lab.folder}/README.md: its tables are not those of the lab's files: tools/lab text {lab.number}")
-    names = [(test.name, test.mode, test.smp) for test in lab.tests]
+    for mutant in lab.mutants:
+        if mutant.mode not in MODES or mutant.visibility not in VISIBILITY or not os.path.exists(os.path.join(root, mutant.module, "module.mk")):
+            raise LabError(f"{where}: mutant {mutant.name}: mode is one of {MODES}, visibility of {VISIBILITY}, module a folder with module.mk")
+    names = [(part.name, part.mode, part.smp) for part in (*lab.tests, *lab.mutants)]
     if len(set(names)) != len(names):
         raise LabError(f"{where}: a test stands there twice")
     for id in ids:
@@ -217,5 +244,8 @@ def with_tables(lab, text):
     tables = {"functions": table(["function", "what it does", "file"], [[f"`{hole.function}`", hole.task, f"`{hole.file}`"] for hole in lab.holes]),
               "tests": table(["test", "points", "runs on", "covers"], [
                   [f"`{test.name}`" + " (hidden)" * (test.visibility == "hidden"), str(test.points), machine(test),
-                   ", ".join(f"`{lab.hole(id).function}`" for id in test.covers)] for test in lab.tests])}
-    return re.sub(r"(<!-- (functions|tests) -->\n).*?(<!-- end -->)", lambda found: found[1] + tables[found[2]] + found[3], text, flags=re.S)
+                   ", ".join(f"`{lab.hole(id).function}`" for id in test.covers)] for test in lab.tests]),
+              "mutants": table(["kernel", "points", "runs on", "hunted by", "what its users say"], [
+                  [f"`{mutant.name}`" + " (hidden)" * (mutant.visibility == "hidden"), str(mutant.points), machine(mutant), f"`{mutant.module}`",
+                   mutant.report] for mutant in lab.mutants])}
+    return re.sub(r"(<!-- (functions|tests|mutants) -->\n).*?(<!-- end -->)", lambda found: found[1] + tables[found[2]] + found[3], text, flags=re.S)

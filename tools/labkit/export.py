@@ -6,10 +6,9 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tarfile
 
-from . import course
+from . import course, planted
 from .course import ROOT, LabError
 
 TODO = '''/* SPDX-License-Identifier: MIT */
@@ -29,7 +28,7 @@ TODO = '''/* SPDX-License-Identifier: MIT */
 
 #endif
 '''
-NEVER = ("stubs.c", "answers.md", "ta.md", "hidden/", "model.py")      # of labs/N/: what no student gets
+NEVER = ("stubs.c", "answers.md", "ta.md", "hidden/", "model.py", "starter/")      # of labs/N/: what no student gets
 
 
 def files(root=ROOT):
@@ -60,22 +59,19 @@ def starter_files(lab, holes):
         changed[path] = with_stubs(course.read(ROOT, path), [hole for hole in holes if hole.file == path], lab.number).encode()
     for path in files():
         match = re.match(r"labs/(\d+)/(.*)", path)
+        if path.startswith(f"{lab.folder}/starter/"):       # a whole file of the student's, as the starter has it
+            with open(os.path.join(ROOT, path), "rb") as file:
+                changed[path.replace("/starter/", "/", 1)] = file.read()
         if match and (int(match[1]) != lab.number or match[2].startswith(NEVER)) or path.startswith("tests/mutants/"):
             changed[path] = None
+    if lab.mutants:
+        changed[f"{lab.folder}/planted"] = planted.packed(lab)
     return changed
 
 
 def mutated_files(name):
-    sys.path[:0] = [os.path.join(ROOT, "tests/soak"), os.path.join(ROOT, "tests"), os.path.join(ROOT, "tests/mutants")]
-    import mutants
-    known = {mutant.name: mutant for mutant in mutants.mutants([])}
-    if name not in known:
-        raise LabError(f"there is no planted bug '{name}': there are {', '.join(sorted(known))}")
-    mutant = known[name]
-    text = course.read(ROOT, mutant.file)
-    if text.count(mutant.old) != 1:
-        raise LabError(f"planted bug '{name}': its text occurs {text.count(mutant.old)} times in {mutant.file}")
-    return {mutant.file: text.replace(mutant.old, mutant.new).encode()}
+    change = planted.named(name)
+    return {change.file: change.apply(course.read(ROOT, change.file)).encode()}
 
 
 def changes(lab, kind, only=None, mutant=None):

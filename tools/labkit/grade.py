@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 
-from . import course
+from . import course, hunt
 
 FLOOD = 64 << 20            # more log than that is no log
 TIMEOUT = 60                # seconds of a boot, on this host; the tests themselves count in guest time
@@ -186,15 +186,22 @@ def difference(told, wanted):
 def build(tree, lab):
     """'' or the first useful lines of what the compiler said."""
     made = {test.folder: built(tree, test)[1] for test in lab.tests}
-    calls = [["make", "-s", "BUILD=debug", *words] for words in (["all"], *(made[folder] for folder in sorted(made)))]
-    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "M")}
-    for argv in calls:
-        done = subprocess.run(argv, cwd=tree, env=environment, capture_output=True, text=True, errors="replace")
-        if done.returncode:
-            said = (done.stderr + done.stdout).splitlines()
-            errors = [line for line in said if "error" in line.lower() or "undefined" in line] or said
-            return "\n".join(errors[:10])
+    for words in (["all"], *(made[folder] for folder in sorted(made))):
+        wrong = make(tree, words)
+        if wrong:
+            return wrong
     return ""
+
+
+def make(tree, words):
+    """'' or the first useful lines of what the compiler said."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "M")}
+    done = subprocess.run(["make", "-s", "BUILD=debug", *words], cwd=tree, env=environment, capture_output=True, text=True, errors="replace")
+    if done.returncode == 0:
+        return ""
+    said = (done.stderr + done.stdout).splitlines()
+    errors = [line for line in said if "error" in line.lower() or "undefined" in line] or said
+    return "\n".join(errors[:10])
 
 
 def check_gate(tree, lab, gate):
@@ -206,24 +213,27 @@ def check_gate(tree, lab, gate):
     return Outcome("ok")
 
 
-def grade(tree, lab, seed=1, jobs=2, report=lambda results: None, only=None):
-    """Results of all tests and gates; report is called after each, with those that are there. seed: of the first run."""
-    results = [Result(gate, check_gate(tree, lab, gate)) for gate in lab.gates if not only]
-    tests = [test for test in lab.tests if not only or only in test.name]
+def grade(tree, lab, seed=1, jobs=2, report=lambda results: None, mutants=None):
+    """Results of all tests, gates and mutants (or of these); report is called after each, with those that are there. seed: of the first
+    run."""
+    results = [Result(gate, check_gate(tree, lab, gate)) for gate in lab.gates]
     wrong = build(tree, lab)
     if wrong:
-        results += [Result(test, Outcome("build failure", wrong)) for test in tests]
+        results += [Result(part, Outcome("build failure", wrong)) for part in (*lab.tests, *lab.mutants)]
         report(results)
         return results
     groups = {}
-    for test in tests:
+    for test in lab.tests:
         groups.setdefault((test.folder, test.mode, test.smp, test.bugcheck and test.name), []).append(test)
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         waiting = [pool.submit(run_group, tree, lab, group, seed) for group in groups.values()]
         for done in concurrent.futures.as_completed(waiting):
             results += done.result()
             report(results)
-    order = {id(part): place for place, part in enumerate([*lab.gates, *lab.tests])}
+    if lab.mutants:
+        before = list(results)
+        results += hunt.grade_mutants(tree, lab, lab.mutants if mutants is None else mutants, seed, jobs, lambda more: report(before + more))
+    order = {id(part): place for place, part in enumerate([*lab.gates, *lab.tests, *lab.mutants])}
     return sorted(results, key=lambda result: order[id(result.part)])
 
 

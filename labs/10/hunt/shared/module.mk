@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: MIT
+MODULE  := shared
+SOURCES := shared.c
+CFLAGS  += -I tests/kernel
