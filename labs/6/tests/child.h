@@ -10,7 +10,7 @@
 #include <nativeprocess.h>
 #include <primertest.h>
 
-#define BOUND 2000 /* ms of guest time: what has not happened by then does not */
+#define BOUND 10000 /* ms of guest time: what has not happened by then does not */
 
 typedef struct _CHILD {
     HANDLE Handle; /* a kernel handle */

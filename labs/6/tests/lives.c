@@ -154,7 +154,7 @@ static PCSTR TestLookUpMeetsDeletion(VOID)
     KTEST_CHECK(Threads[0] != NULL && Threads[1] != NULL);
     PrimerSetActor(ActorDeleter, Threads[0]);
     PrimerSetActor(ActorFinder, Threads[1]);
-    PrimerStartScript(Steps, ARRAYSIZE(Steps), BOUND);
+    PrimerStartScript(Steps, ARRAYSIZE(Steps), 5000);
     KeSetEvent(&Meeting.Start, IO_NO_INCREMENT, FALSE);
     KtestJoin(Threads[0]);
     KtestJoin(Threads[1]);
