@@ -111,18 +111,8 @@ EXPORT(KeTryToAcquireSpinLockAtDpcLevel);
 #define QUEUE_WAIT  1
 #define QUEUE_OWNER 2
 
-static void KiWaitInQueue(PKSPIN_LOCK_QUEUE Last, PKSPIN_LOCK_QUEUE Entry)
-{
-    KI_ASSERT(((ULONG_PTR)Last & 1) == 0, "queued spin lock %p is in use as a plain one", Entry->Lock);
-    ULONG64 Start = ArchReadCycles();
-    __atomic_store_n(&Last->Next, Entry, __ATOMIC_RELEASE); /* @link */
-    /* @spin */
-    while ((ULONG_PTR)__atomic_load_n(&Entry->Lock, __ATOMIC_ACQUIRE) & QUEUE_WAIT) {
-        ArchPause();
-    }
-    KdTrace(Contention, 0, (ULONG_PTR)Entry->Lock & ~(ULONG_PTR)(QUEUE_WAIT | QUEUE_OWNER), ArchReadCycles() - Start);
-}
-
+/* Who finds the word 0 owns the lock at once; all others put themselves behind the last one, and spin on their own entry
+   until that one's release hands the lock over. */
 static inline void KiQueueAcquire(PKSPIN_LOCK SpinLock, PKSPIN_LOCK_QUEUE Entry)
 {
     KiNoteAcquire(SpinLock, KlcQueued, FALSE);
@@ -130,10 +120,17 @@ static inline void KiQueueAcquire(PKSPIN_LOCK SpinLock, PKSPIN_LOCK_QUEUE Entry)
     Entry->Lock = (PKSPIN_LOCK)((ULONG_PTR)SpinLock | QUEUE_WAIT); /* @prepare */
     /* @join */
     PKSPIN_LOCK_QUEUE Last = (PKSPIN_LOCK_QUEUE)__atomic_exchange_n(SpinLock, (KSPIN_LOCK)Entry, __ATOMIC_ACQ_REL);
-    if (Last != NULL) {
-        KiWaitInQueue(Last, Entry);
-    } else {
+    if (Last == NULL) {
         Entry->Lock = (PKSPIN_LOCK)((ULONG_PTR)SpinLock | QUEUE_OWNER); /* @first */
+    } else {
+        KI_ASSERT(((ULONG_PTR)Last & 1) == 0, "queued spin lock %p is in use as a plain one", SpinLock);
+        ULONG64 Start = ArchReadCycles();
+        __atomic_store_n(&Last->Next, Entry, __ATOMIC_RELEASE); /* @link */
+        /* @spin */
+        while ((ULONG_PTR)__atomic_load_n(&Entry->Lock, __ATOMIC_ACQUIRE) & QUEUE_WAIT) {
+            ArchPause();
+        }
+        KdTrace(Contention, 0, SpinLock, ArchReadCycles() - Start);
     }
     KiNoteAcquired(SpinLock, KlcQueued);
 }

@@ -47,8 +47,8 @@ proctype processor(byte me)
 #endif
         if
         :: last != 0 ->
-            STORE(NEXT(last - 1), me + 1); /* @KiWaitInQueue.link */
-            LOAD(WAITS(me)) == 0           /* @KiWaitInQueue.spin */
+            STORE(NEXT(last - 1), me + 1); /* @KiQueueAcquire.link */
+            LOAD(WAITS(me)) == 0           /* @KiQueueAcquire.spin */
         :: else ->
             STORE(WAITS(me), 0)            /* @KiQueueAcquire.first */
         fi;

@@ -1,0 +1,3 @@
+MODULE  := sequence
+SOURCES := sequence.c
+CFLAGS  += -I tests/kernel

@@ -1,0 +1,3 @@
+MODULE  := levels
+SOURCES := levels.c
+CFLAGS  += -I tests/kernel
