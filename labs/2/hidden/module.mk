@@ -1,0 +1,3 @@
+MODULE  := drawn
+SOURCES := drawn.c
+CFLAGS  += -I tests/kernel

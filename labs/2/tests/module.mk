@@ -1,0 +1,3 @@
+MODULE  := lives
+SOURCES := lives.c
+CFLAGS  += -I tests/kernel -I labs
