@@ -3,6 +3,8 @@
 from kinds import Gdb, Script
 
 STACK = r"\n +#0 +0x[0-9a-f]{16} \S+"
+EVERY = r"^every: \d\d calls of 20 commands$"
+SILENT = r"^every: .*: nothing$"
 THREAD = r"thread 0x\w+ \(\d+\.\d+\)"
 
 OUTSIDE = r"""
@@ -223,15 +225,15 @@ CASES = [
         r"^\$\d+ = 0xc0000005 STATUS_ACCESS_VIOLATION$",
         r"^\$\d+ = [12] entries, 0x\w+ to 0x\w+$",
         r"^thread-stack +thread-stack THREAD: the back-trace",                                  # help
-        r"(^stepped in \w+\n(?:.*\n){0,2}?){19}stepped in \w+$"),
-        never=(r"stepped in (Archp|Ki.*Interrupt|None)",)),
+        r"(^stepped in \w+\n(?:.*\n){0,2}?){19}stepped in \w+$", EVERY),
+        never=(r"stepped in (Archp|Ki.*Interrupt|None)", SILENT)),
     # Two threads that hold a push lock each and wait for the other's.
     Gdb("gdb/waits", script="waits.gdb", stops=("DriverEntry",), debug=True, modules=("lockbugs",), command=(),
         options="lockbugs.do=cross-push kd.lockorder=0 kd.deadlock=0", output=(
             rf"^{THREAD} waits for push lock B, held by {THREAD}, from ExAcquirePushLockExclusive.* < AcquirePush.* < Cross",
             rf"^push lock A\n  held by {THREAD}, from ExAcquire.* < Cross.*\n  waited for by {THREAD}, from ExAcquire",
             rf"^deadlock: {THREAD} waits for push lock (A|B), held by {THREAD}$",
-            rf"^  and {THREAD} waits for push lock (A|B), held by {THREAD}$")),
+            rf"^  and {THREAD} waits for push lock (A|B), held by {THREAD}$", EVERY), never=(SILENT,)),
     Gdb("gdb/crashed", script="crashed.gdb", stops=("DriverEntry",), debug=True, modules=("bug",), command=(),
         options="bug.kind=touch-nothing", output=(
             r"^The kernel has stopped with a report",
@@ -245,7 +247,7 @@ CASES = [
             r"^processor \d: runs " + THREAD + r", priority \d+$",
             r"^ +\d+ +\d +FaultBegin ",
             r"^  \w+ +not present$",
-            r"^#0  ArchDebugExit .*\n(.*\n)*#\d+ .*TouchNothing ")),
+            r"^#0  ArchDebugExit .*\n(.*\n)*#\d+ .*TouchNothing ", EVERY), never=(SILENT,)),
     # A thousand threads that wait: each is listed.
     Gdb("gdb/crowd", script="crowd.gdb", stops=("CrowdIsThere",), modules=("crowd",), command=(), output=(
         r"^in the crowd: 1000$", r"^threads took [\d.]+ s$")),

@@ -395,7 +395,7 @@ static NTSTATUS IopStartRequest(const IO_REQUEST *Request)
 NTSTATUS IoIssueRequest(IO_REQUEST *Request)
 {
     bool Wait = Request->Wait || (Request->File->Flags & FO_SYNCHRONOUS_IO);
-    bool Valid = IopIsCallers(Request->Block, sizeof(*Request->Block), Request->Mode);
+    bool Valid = Request->Block != NULL && IopIsCallers(Request->Block, sizeof(*Request->Block), Request->Mode);
 
     if (Request->Event == NULL && !Request->Wait) {
         Request->Event = &Request->File->Event;

@@ -12,3 +12,4 @@ ready-queues
 trace 32
 vm 0xffffa0ffff000000
 backtrace
+source tests/gdb/every.py

@@ -53,3 +53,4 @@ for number in range(20):
     gdb.execute("stepi")
     print("stepped in", gdb.selected_frame().name())
 end
+source tests/gdb/every.py

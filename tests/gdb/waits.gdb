@@ -5,3 +5,4 @@ ignore $bpnum 10
 continue
 waits
 locks
+source tests/gdb/every.py

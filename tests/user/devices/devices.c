@@ -252,9 +252,11 @@ static VOID Asynchronous(VOID)
     HANDLE File, Event;
     CHECK_SUCCESS(NtCreateEvent(&Event, EVENT_ALL_ACCESS, NULL, NotificationEvent, TRUE));
     CHECK_SUCCESS(OpenAs(&File, DEVICES_LINK, GENERIC_READ | GENERIC_WRITE, 0));
-    CHECK_STATUS(NtReadFile(File, NULL, NULL, NULL, &Io, &Output, 4, NULL, NULL), STATUS_INVALID_PARAMETER);
-    CHECK_STATUS(NtDeviceIoControlFile(File, Event, NULL, NULL, &Io, IOCTL_HOLD, &Input, 4, &Output, 4), STATUS_PENDING);
     LARGE_INTEGER Zero = {.QuadPart = 0};
+    CHECK_STATUS(NtReadFile(File, NULL, NULL, NULL, &Io, &Output, 4, NULL, NULL), STATUS_INVALID_PARAMETER);
+    CHECK_STATUS(NtReadFile(File, NULL, NULL, NULL, NULL, &Output, 4, &Zero, NULL), STATUS_ACCESS_VIOLATION);
+    CHECK_STATUS(NtDeviceIoControlFile(File, Event, NULL, NULL, NULL, IOCTL_HOLD, &Input, 4, &Output, 4), STATUS_ACCESS_VIOLATION);
+    CHECK_STATUS(NtDeviceIoControlFile(File, Event, NULL, NULL, &Io, IOCTL_HOLD, &Input, 4, &Output, 4), STATUS_PENDING);
     CHECK_STATUS(NtWaitForSingleObject(Event, FALSE, &Zero), STATUS_TIMEOUT);
     CHECK_EQUAL(Release(), 1);
     CHECK_SUCCESS(NtWaitForSingleObject(Event, FALSE, NULL));

@@ -52,6 +52,8 @@ def _locks(_):
     found = lock_entries(thread_ids())
     if found is None:
         raise Missing("nothing is known about locks: that is in debug builds only")
+    if not found:
+        print("no lock is held or waited for")
     for lock in dict.fromkeys(entry.lock for entry in found):
         of_it = [entry for entry in found if entry.lock == lock]
         print(of_it[0].name)
