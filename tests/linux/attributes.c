@@ -358,7 +358,9 @@ int main(void)
 
     setvbuf(stdout, NULL, _IONBF, 0);
     umask(022);
-    SHOW(mkdtemp(folder) != NULL && chdir(folder) == 0);
+    if (mkdtemp(folder) == NULL || chdir(folder) < 0) {
+        return 1; /* it would leave its files in the root */
+    }
     modes();
     owners();
     times();

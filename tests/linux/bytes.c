@@ -367,7 +367,9 @@ int main(int argc, char **argv)
     }
     umask(022);
     readlink("/proc/self/exe", self, sizeof(self) - 1);
-    SHOW(mkdtemp(folder) != NULL && chdir(folder) == 0);
+    if (mkdtemp(folder) == NULL || chdir(folder) < 0) {
+        return 1; /* it would leave its files in the root */
+    }
     appending();
     holes();
     mapping();

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -131,7 +132,7 @@ static void myself(void)
     HOLDS(stat_field(pid, 4) == getppid());
     HOLDS(stat_field(pid, 5) == getpgrp());
     HOLDS(stat_field(pid, 6) == getsid(0));
-    HOLDS(stat_field(pid, 19) == 0);
+    HOLDS(stat_field(pid, 19) == getpriority(PRIO_PROCESS, pid));
     HOLDS(stat_field(pid, 20) == 1);
     HOLDS(stat_field(pid, 23) > 100000);
     HOLDS(stat_field(pid, 26) > 0);

@@ -346,7 +346,9 @@ int main(void)
     char folder[] = "/tmp/tree-XXXXXX";
 
     umask(022);
-    SHOW(mkdtemp(folder) != NULL && chdir(folder) == 0);
+    if (mkdtemp(folder) == NULL || chdir(folder) < 0) {
+        return 1; /* it would leave its files in the root */
+    }
     creating();
     symbolic();
     hard();
