@@ -18,6 +18,7 @@ mistake 'kernel/ke/nothing.c: No such file' '{{code kernel/ke/nothing.c KiReady}
 mistake 'kernel/ke/sched.c has no line with "Nobody"' '{{code kernel/ke/sched.c KiReady "Nobody"}}'
 mistake 'kernel/ke/sched.c has more than one line with "PKTHREAD Thread"' '{{code kernel/ke/sched.c "PKTHREAD Thread".."}"}}'
 mistake 'kernel/ke/ke.h defines no KTHREAD' '{{code kernel/ke/ke.h KTHREAD}}'
+mistake 'docs/book/nothing.svg: No such file' '{{figure nothing.svg}}'
 mistake 'not understood' '{{code kernel/ke/sched.c KiReady ".."}'
 mistake 'the sources have no Ki''SelectNobody' 'Then `Ki''SelectNobody(Prcb)` is called.'
 mistake 'there is no kernel/ke/nothing.c' 'See `kernel/ke/nothing.c`.'
