@@ -79,12 +79,21 @@ test "$(head -c 5 build/book/primer.pdf)" = %PDF-
 test $(wc -c <build/book/primer.pdf) -gt 300000
 """
 
-CHAPTERS = sorted(os.path.basename(path).removesuffix(".md") for path in glob.glob(os.path.join(ROOT, "docs/book/[0-9]*.md")))
+
+def experiments():
+    """A case for each page that has some. Where they run on several processors, they have the machine for themselves, as kernel tests have."""
+    for path in sorted(glob.glob(os.path.join(ROOT, "docs/book/[0-9]*.md"))):
+        with open(path, encoding="utf-8") as page:
+            text = page.read()
+        if "```run" in text:
+            name = os.path.basename(path)
+            yield Script(f"book/{name.removesuffix('.md')}", f"tools/book run docs/book/{name}", alone="--smp" in text, needs=("gdb",), debug=True)
+
 
 CASES = [
     Script("docs/book", PAGES),
     Script("docs/book-without-pandoc", NO_PANDOC),
     Script("docs/book-page", BUILD, needs=("pandoc",)),
     Script("docs/book-pdf", PDF, needs=("pandoc", "chromium")),
-    *[Script(f"book/{name}", f"tools/book run docs/book/{name}.md", needs=("gdb",), debug=True) for name in CHAPTERS if not name.startswith("00")],
+    *experiments(),
 ]
