@@ -12,17 +12,23 @@ from . import course, planted
 from .course import ROOT, LabError
 
 TODO = '''/* SPDX-License-Identifier: MIT */
-/* What a lab leaves to be written says so, once, in the log. At any level. */
+/* What a lab leaves to be written says so, once: in the kernel, in the log, at any level; in a native program, on its output. */
 #ifndef PRIMER_LAB_H
 #define PRIMER_LAB_H
 
+#if __has_include("libnt.h")
+#include "libnt.h"
+#define LAB_SAY Print
+#else
 #include <ntddk.h>
+#define LAB_SAY DbgPrint
+#endif
 
 #define LAB_TODO(Id)                                                                                                   \\
     do {                                                                                                               \\
         static volatile LONG Said;                                                                                     \\
-        if (InterlockedExchange(&Said, 1) == 0) {                                                                      \\
-            DbgPrint("@todo %s\\n", Id);                                                                                \\
+        if (__atomic_exchange_n(&Said, 1, __ATOMIC_RELAXED) == 0) {                                                    \\
+            LAB_SAY("@todo %s\\n", Id);                                                                                 \\
         }                                                                                                              \\
     } while (0)
 

@@ -1,0 +1,3 @@
+MODULE  := steps
+SOURCES := steps.c
+CFLAGS  += -I tests/kernel
