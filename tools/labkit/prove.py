@@ -54,12 +54,14 @@ def prove_hole(folder, lab, hole, jobs):
 
 
 def prove(numbers, quick, jobs):
-    """How many claims do not hold. quick: the solution and the starter, without each hole alone."""
+    """How many claims do not hold. quick: the solution and the starter, each test once, without each hole alone."""
     failed = 0
     with tempfile.TemporaryDirectory(prefix="primer-labs-") as temp:
         folder = export.copy_tree(os.path.join(temp, "tree"))
         for number in numbers:
             lab = course.load(number)
+            for test in lab.tests if quick else ():
+                test.runs = 1
             claims = [("the tree passes", lambda: prove_solution(lab, jobs, quick)),
                       ("the starter fails exactly what it must", lambda: prove_starter(folder, lab, jobs))]
             if quick and lab.mutants:
