@@ -34,6 +34,8 @@ class Test:
     covers: list        # ids of holes
     module: str = ""    # the folder of a kernel module
     program: str = ""   # or that of a native program
+    modules: list = dataclasses.field(default_factory=list)     # folders of modules that are loaded before
+    files: list = dataclasses.field(default_factory=list)       # NAME:/PATH of programs of subsystems, labs/N/programs/NAME.c
     bugcheck: str = ""  # the code, where the machine must end so
     visibility: str = "visible"
     mode: str = "det"
@@ -154,7 +156,7 @@ def make(kind, facts, where):
     """A dataclass from a table of the file: what is unknown or missing is an error."""
     fields = {field.name: field for field in dataclasses.fields(kind)}
     unknown = set(facts) - set(fields)
-    missing = {name for name, field in fields.items() if field.default is dataclasses.MISSING} - set(facts)
+    missing = {name for name, field in fields.items() if field.default is field.default_factory is dataclasses.MISSING} - set(facts)
     if unknown or missing:
         raise LabError(f"{where}: " + (f"unknown: {', '.join(sorted(unknown))}" if unknown else f"missing: {', '.join(sorted(missing))}"))
     return kind(**facts)

@@ -55,7 +55,8 @@ def with_stubs(text, holes, number):
         if hole.solution not in text:
             raise LabError(f"{hole.file}: {hole.function} is not there as it was read")
         text = text.replace(hole.solution, hole.stub)
-    return text.replace('#include "', '#include "labs/todo.h"\n#include "', 1)
+    first = '#include "' if '#include "' in text else "#include <"
+    return text.replace(first, '#include "labs/todo.h"\n' + first, 1)
 
 
 def starter_files(lab, holes):

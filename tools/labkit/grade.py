@@ -47,15 +47,22 @@ def limit_files():
     resource.setrlimit(resource.RLIMIT_FSIZE, (FLOOD, FLOOD))
 
 
+def module_built(tree, folder):
+    """What `make` makes of a module's folder, and how it is called to. The modules of the tree's own tests are made with all others."""
+    name = re.search(r"^MODULE\s*:=\s*(\w+)", course.read(tree, f"{folder}/module.mk"), re.M)[1]
+    if folder.startswith("labs/"):
+        return f"{folder}/{name}.sys", f"M={folder}"
+    return f"build/debug/modules/{name}.sys", f"build/debug/modules/{name}.sys"
+
+
 def built(tree, test):
-    """What `make` makes of a test's folder, and how it is called to. The modules of the tree's own tests are made with all others."""
+    """The test's module or program, and what `make` is called for, each by itself."""
+    words = [module_built(tree, folder)[1] for folder in test.modules] + [f"build/debug/programs/{file.partition(':')[0]}" for file in test.files]
     if test.program:
         path = f"build/debug/native/{os.path.basename(test.program)}"
-        return path, [path]
-    name = re.search(r"^MODULE\s*:=\s*(\w+)", course.read(tree, f"{test.module}/module.mk"), re.M)[1]
-    if test.module.startswith("labs/"):
-        return f"{test.module}/{name}.sys", [f"M={test.module}"]
-    return f"build/debug/modules/{name}.sys", [f"build/debug/modules/{name}.sys"]
+        return path, [*words, path]
+    path, word = module_built(tree, test.module)
+    return path, [*words, word]
 
 
 def command(tree, test, seed, nonce, log):
@@ -65,6 +72,8 @@ def command(tree, test, seed, nonce, log):
     options += [f"sched.seed={seed}"] if test.mode in ("seeded", "stress") else []
     argv = ["tools/run", "--build", "debug", "--direct", "--timeout", str(TIMEOUT), "--log", log, "--append", " ".join(options)]
     argv += ["--smp", str(test.smp)] if test.mode in ("stress", "script") else ["--icount"]
+    argv += [word for folder in test.modules for word in ("--module", module_built(tree, folder)[0])]
+    argv += [word for file in test.files for word in ("--add", f"build/debug/programs/{file}")]
     if test.program:
         name = os.path.basename(path)
         return [*argv, "--native", "--put", f"{path}:native/{name}", "--", name, nonce, str(seed)]
@@ -185,9 +194,8 @@ def difference(told, wanted):
 
 def build(tree, lab):
     """'' or the first useful lines of what the compiler said."""
-    made = {test.folder: built(tree, test)[1] for test in lab.tests}
-    for words in (["all"], *(made[folder] for folder in sorted(made))):
-        wrong = make(tree, words)
+    for word in ("all", *sorted({word for test in lab.tests for word in built(tree, test)[1]})):
+        wrong = make(tree, [word])
         if wrong:
             return wrong
     return ""

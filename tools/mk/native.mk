@@ -11,6 +11,16 @@ NATIVE_FLAGS += -I . -fstack-clash-protection -DDEFAULT_SUBSYSTEM='"linux"'
 LIBNT_OBJECTS := $(patsubst %,$(B)/user/%.o,$(wildcard user/libnt/*.c user/libnt/*.asm))
 USER_FOLDERS  := $(filter-out user/libnt,$(patsubst %/,%,$(sort $(dir $(wildcard user/*/*.c tests/user/*/*.c labs/*/tests/*/*.c labs/*/hidden/*/*.c)))))
 
+# Programs of subsystems, for a lab's tests: labs/N/programs/NAME.c makes build/B/programs/NAME, which no library is in.
+FOREIGN := $(wildcard labs/*/programs/*.c)
+tests: $(patsubst %.c,$(B)/programs/%,$(notdir $(FOREIGN)))
+define foreign
+$(B)/programs/$(basename $(notdir $(1))): $(B)/user/$(1).o
+	$$(call say,LD,$$@)
+	$(Q)$(LD) $(LINK_FLAGS) -static -e _start -o $$@ $$<
+endef
+$(foreach f,$(FOREIGN),$(eval $(call foreign,$(f))))
+
 NATIVE_PROGRAMS := $(notdir $(filter user/%,$(USER_FOLDERS)))
 programs: $(addprefix $(B)/native/,$(NATIVE_PROGRAMS))
 tests: $(addprefix $(B)/native/,$(notdir $(USER_FOLDERS)))

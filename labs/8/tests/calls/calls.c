@@ -127,13 +127,14 @@ static VOID StringPointers(VOID)
 static UNICODE_STRING Changing;
 static volatile BOOLEAN StopChanging;
 
+/* Each value stays for about as long as a capture takes. */
 static VOID ChangeLength(PVOID Argument)
 {
-    while (!StopChanging) {
-        *(volatile USHORT *)&Changing.Length = 64;
-        *(volatile USHORT *)&Changing.Length = 40001;
-        *(volatile USHORT *)&Changing.Length = 512;
-        *(volatile USHORT *)&Changing.Length = 1023;
+    static const USHORT Lengths[] = {64, 1023, 512, 40001};
+    for (ULONG i = 0; !StopChanging; i++) {
+        *(volatile USHORT *)&Changing.Length = Lengths[i % RTL_NUMBER_OF(Lengths)];
+        for (volatile ULONG j = 0; j < 100; j++) {
+        }
     }
 }
 
@@ -152,10 +153,12 @@ static VOID DoubleFetch(VOID)
     Changing = (UNICODE_STRING){64, 0xFFFF, Letters};
     CHECK_SUCCESS(CreateThread(ChangeLength, NULL, &Changer));
     NTSTATUS Wrong = STATUS_SUCCESS;
-    for (ULONG i = 0; i < 20000 && Wrong == STATUS_SUCCESS; i++) {
+    ULONG Named = 0; /* the slow ones, and those that matter */
+    for (ULONG i = 0; i < 300000 && Named < 4000 && Wrong == STATUS_SUCCESS; i++) {
         NTSTATUS Status = CreateCalled(&Changing, &Event);
         if (NT_SUCCESS(Status)) {
             ULONG Length = NameLength(Event);
+            Named++;
             NtClose(Event);
             Wrong = Length == 64 || Length == 512 ? STATUS_SUCCESS : STATUS_DATA_ERROR;
         } else if (Status != STATUS_NAME_TOO_LONG && Status != STATUS_OBJECT_NAME_INVALID) {

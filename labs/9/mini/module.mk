@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: MIT
+MODULE  := mini
+SOURCES := mini.c
+CFLAGS  += -I .
