@@ -12,6 +12,9 @@
 VOID PrimerTestLockOrder(BOOLEAN Right);
 /* Waits after releasing an internal lock, or while holding it (bug check LOCK_HELD_WHILE_BLOCKING). */
 VOID PrimerTestBlockHolding(BOOLEAN Right);
+/* Whether a thread that waits, though a processor that it may use runs something lower, is a bug check
+   (PRIORITY_NOT_RESPECTED), as it is until somebody says otherwise. Returns what held before. */
+BOOLEAN PrimerCheckPriorities(BOOLEAN Check);
 /* Counters of a class of locks since the start: acquisitions, and those of them that found the lock taken or
    had to sleep. */
 typedef struct _PRIMER_LOCK_CLASS {

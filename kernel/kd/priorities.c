@@ -12,8 +12,18 @@
  */
 #include "kernel/kd/kdp.h"
 #include "kernel/rtl/bits.h"
+#include "kernel/rtl/export.h"
+#include <primertest.h>
 
 #if DBG
+
+static volatile BOOLEAN KdpLooksAway;
+
+BOOLEAN PrimerCheckPriorities(BOOLEAN Check)
+{
+    return !__atomic_exchange_n(&KdpLooksAway, !Check, __ATOMIC_SEQ_CST);
+}
+EXPORT(PrimerCheckPriorities);
 
 /* A processor that idles stands at DISPATCH_LEVEL; an interrupt's entry raises the level before anything
    else. */
@@ -51,7 +61,7 @@ static PKPRCB KdpFindWeaker(PKPRCB Prcb, PKTHREAD Thread)
 void KdCheckPriorities(PKPRCB Prcb, PKTHREAD Thread, ULONG64 QuantumUnit)
 {
     LONG64 Waited = (LONG64)(ArchReadCycles() - Thread->ReadyCycles);
-    if (Thread->Priority > Prcb->RunningPriority || /* it preempts next */
+    if (KdpLooksAway || Thread->Priority > Prcb->RunningPriority || /* it preempts next */
         Waited <= (LONG64)(Thread->Process->QuantumReset * QuantumUnit)) {
         return;
     }

@@ -100,11 +100,20 @@ static PCSTR Unnamed(VOID)
     return NULL;
 }
 
+/* Tests that find out themselves whether priorities are respected switch the kernel's own look off. */
+static PCSTR PrioritiesUnchecked(VOID)
+{
+    BOOLEAN AtFirst = PrimerCheckPriorities(FALSE), Off = PrimerCheckPriorities(TRUE), On = PrimerCheckPriorities(TRUE);
+    KTEST_CHECK(AtFirst && !Off && On);
+    return NULL;
+}
+
 NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
     KtestRun("script.ping-first", PingFirst);
     KtestRun("script.pong-first", PongFirst);
     KtestRun("script.not-met", NotMet);
     KtestRun("script.unnamed-points", Unnamed);
+    KtestRun("script.priorities-unchecked", PrioritiesUnchecked);
     return STATUS_SUCCESS;
 }
