@@ -8,7 +8,8 @@
 #
 # Every module is linked against the driver library: of drivers/lib, what it uses.
 
-# A library for each compiler, so that a module made with another one does not make the tree's anew.
+# A library for each compiler, so that a module made with another one does not make the tree's anew. Its files come whole or not at all:
+# two modules may be made at the same time.
 LIB         := $(B)/lib.$(notdir $(lastword $(CC)))
 LIB_OBJECTS := $(patsubst %,$(LIB)/%.o,$(wildcard drivers/lib/*.c $(addprefix kernel/rtl/,avl.c)))
 LIBRARY     := $(if $(LIB_OBJECTS),$(LIB)/libdriver.a)
@@ -16,20 +17,20 @@ $(call remember,$(LIB)/flags)
 
 $(LIB)/%.c.o: %.c $(LIB)/flags
 	$(call say,CC,$<)
-	$(Q)$(CC) $(MODULE_FLAGS) -I . -DPRIMER_MODULE=1 $(STRICT) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(MODULE_FLAGS) -I . -DPRIMER_MODULE=1 $(STRICT) -MMD -MP -MF $(@:.o=.d) -MT $@ -c -o $@.$$$$ $< && mv $@.$$$$ $@
 
 # The table of its routines, for MmGetSystemRoutineAddress (drivers/lib/lookup.c).
 $(LIB)/routines.s: $(filter $(LIB)/drivers/%,$(LIB_OBJECTS)) tools/mk/module.mk
 	$(Q){ echo '.section .rodata'; echo '.globl RtlpLibraryRoutines'; echo 'RtlpLibraryRoutines:'; \
 	    $(NM) --defined-only $(filter %.o,$^) | sed -n 's/.* T \(.*\)/.quad 1f, \1; .pushsection .rodata.names; 1: .asciz "\1"; .popsection/p'; \
-	    echo '.quad 0, 0'; echo '.section .note.GNU-stack,"",@progbits'; } >$@
+	    echo '.quad 0, 0'; echo '.section .note.GNU-stack,"",@progbits'; } >$@.$$$$ && mv $@.$$$$ $@
 
 $(LIB)/routines.o: $(LIB)/routines.s
-	$(Q)$(CC) $(filter --target%,$(COMMON)) -c -o $@ $<
+	$(Q)$(CC) $(filter --target%,$(COMMON)) -c -o $@.$$$$ $< && mv $@.$$$$ $@
 
 $(LIB)/libdriver.a: $(LIB_OBJECTS) $(LIB)/routines.o
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+	$(Q)$(AR) rcsD $@.$$$$ $^ && mv $@.$$$$ $@
 
 # $(call module,FOLDER,OBJECTS' FOLDER,FOLDER OF THE .SYS,FLAGS' STAMP): the rules for one module
 define module
