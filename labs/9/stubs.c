@@ -70,3 +70,31 @@ static LONG64 MiniExitGroup(ULONG64 Code)
     /* To be written. What stands here ends the caller alone. */
     return MiniError(Kernel.TerminateThread(PsGetCurrentThread(), (NTSTATUS)(Code & 0xff)));
 }
+
+/* hole tables: says whether a module's two tables are such as this kernel knows */
+static NTSTATUS PspCheckTables(const PS_SUBSYSTEM_PROVIDER *Table, const PS_SUBSYSTEM_ROUTINES *Routines)
+{
+    LAB_TODO("9.tables");
+    /* To be written: what is wrong with them? What stands here refuses without a reason. */
+    return Table->Version == PS_SUBSYSTEM_VERSION && Table->Size == sizeof(*Table) && Routines->Version == PS_SUBSYSTEM_VERSION &&
+                   Routines->Size == sizeof(*Routines) && Table->Name[0] != 0 && strlen(Table->Name) < 16 && Table->DispatchSystemCall != NULL
+               ? STATUS_SUCCESS
+               : STATUS_NOT_SUPPORTED;
+}
+
+/* hole remove: takes a provider off the list, so that it gets no new process */
+static NTSTATUS PspRemoveProvider(PPS_PROVIDER Provider, BOOLEAN Wait)
+{
+    if (!PspIsRegistered(Provider)) {
+        return STATUS_INVALID_HANDLE;
+    }
+    LAB_TODO("9.remove");
+    /* To be written: who waits closes it at once, whoever uses it. What stands here never does while anybody
+       uses it. */
+    if (Provider->Users != 0) {
+        return STATUS_DEVICE_BUSY;
+    }
+    PspCloseProvider(Provider);
+    RemoveEntryList(&Provider->Links);
+    return STATUS_SUCCESS;
+}

@@ -20,7 +20,7 @@ static NTSTATUS EndOf(HANDLE Process, ULONG Limit)
     NTSTATUS Status = WaitFor(Process, Limit);
     if (Status == STATUS_TIMEOUT) {
         NtTerminateProcess(Process, STATUS_TIMEOUT);
-        NtWaitForSingleObject(Process, FALSE, NULL);
+        WaitFor(Process, 1000); /* no longer: a wait that cannot be broken never ends */
     } else {
         Status = WaitForProcess(Process);
     }
