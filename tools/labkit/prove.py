@@ -20,8 +20,7 @@ def wrong_tests(results, expected):
 
 
 def prove_solution(lab, jobs, quick):
-    chosen = {mutant.module: mutant for mutant in lab.mutants}.values() if quick else lab.mutants       # one a module
-    results = grade.grade(course.ROOT, lab, jobs=jobs, mutants=list(chosen))
+    results = grade.grade(course.ROOT, lab, jobs=jobs, mutants=lab.mutants[:1] if quick else lab.mutants)
     return [f"{result.part.name}: {result.outcome.verdict}: {result.outcome.lines}" for result in results if result.outcome.verdict != "ok"]
 
 
@@ -54,7 +53,7 @@ def prove_hole(folder, lab, hole, jobs):
 
 
 def prove(numbers, quick, jobs):
-    """How many claims do not hold. quick: the solution and the starter, each test once, without each hole alone."""
+    """How many claims do not hold. quick: the solution and the starter, each test once and one mutant, without each hole alone."""
     failed = 0
     with tempfile.TemporaryDirectory(prefix="primer-labs-") as temp:
         folder = export.copy_tree(os.path.join(temp, "tree"))
