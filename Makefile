@@ -20,6 +20,7 @@ MEM    := 256M
 UEFI   := 0
 ACCEL  := tcg
 APPEND :=
+SCREEN := 0
 WERROR := 0
 CROSS  ?=
 NASM   ?= nasm
@@ -217,7 +218,7 @@ build/last: $(B)/primer.elf $(B)/stripped/primer.elf $(B)/boot.cpio $(B)/root.cp
 
 # ---- Running and testing --------------------------------------------------------------------------------------------
 
-RUN_FLAGS := --build $(BUILD) --smp $(SMP) --mem $(MEM) --accel $(ACCEL) $(if $(filter 1,$(UEFI)),--uefi) \
+RUN_FLAGS := --build $(BUILD) --smp $(SMP) --mem $(MEM) --accel $(ACCEL) $(if $(filter 1,$(UEFI)),--uefi) $(if $(filter-out 0,$(SCREEN)),--screen $(filter-out 1,$(SCREEN))) \
              $(if $(APPEND),--append '$(APPEND)') $(if $(LINUX_ROOT),--add '$(LINUX_ROOT):/')
 
 run: all
@@ -325,7 +326,7 @@ help:
 #: make clean       remove build/
 #: make M=DIR       build the kernel module in DIR (see docs/)
 #:
-#: Variables: BUILD=debug|release SMP=4 MEM=256M UEFI=0|1 ACCEL=tcg APPEND="kernel options" CROSS=prefix-
+#: Variables: BUILD=debug|release SMP=4 MEM=256M UEFI=0|1 SCREEN=0|1|gtk|curses|... (docs/screen.md) ACCEL=tcg APPEND="kernel options" CROSS=prefix-
 #:            CC=clang LLVM=1 (clang, lld and LLVM's tools alone) WERROR=1 V=1
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -8,10 +8,12 @@ extern PvhStart
 MULTIBOOT2_MAGIC equ 0xe85250d6
 TAG_END          equ 0
 TAG_REQUEST      equ 1
+TAG_FRAMEBUFFER  equ 5
 TAG_ALIGN_MODULE equ 6
 INFO_COMMAND     equ 1
 INFO_MODULE      equ 3
 INFO_MEMORY_MAP  equ 6
+INFO_FRAMEBUFFER equ 8
 INFO_ACPI_OLD    equ 14
 INFO_ACPI_NEW    equ 15
 OPTIONAL         equ 1
@@ -31,8 +33,12 @@ multiboot2_header:
     align 8
 .wishes:
     dw TAG_REQUEST, OPTIONAL
-    dd 24
-    dd INFO_COMMAND, INFO_MODULE, INFO_ACPI_OLD, INFO_ACPI_NEW
+    dd 28
+    dd INFO_COMMAND, INFO_MODULE, INFO_ACPI_OLD, INFO_ACPI_NEW, INFO_FRAMEBUFFER
+    align 8
+    dw TAG_FRAMEBUFFER, OPTIONAL        ; any mode: a screen that shows text is as good (boot/grub.cfg asks for one)
+    dd 20
+    dd 0, 0, 0
     align 8
     dw TAG_ALIGN_MODULE, 0              ; archives' pages are mapped in place
     dd 8

@@ -18,7 +18,7 @@ from kinds import ROOT, Host, Kernel, LinuxProgram, Program
 # tests/kernel/NAME, tests/user/NAME and tests/linux/NAME that cases_*.py runs in its own way.
 SPECIAL = {"kernel/balance", "kernel/bench", "kernel/bug", "kernel/crowd", "kernel/devbugs", "kernel/devices",
            "kernel/faults", "kernel/interrupts", "kernel/leaver", "kernel/left", "kernel/lockbugs",
-           "kernel/misuse", "kernel/schedapi", "kernel/seeded", "kernel/spinbugs", "kernel/stubbed", "linux/fuzz",
+           "kernel/misuse", "kernel/schedapi", "kernel/screenbug", "kernel/seeded", "kernel/spinbugs", "kernel/stubbed", "linux/fuzz",
            "linux/nullcall", "linux/spin", "user/child", "user/devices", "user/mailbox", "user/scarce",
            "user/unloads"}
 

@@ -8,6 +8,7 @@
  */
 #include "arch/x86_64/archp.h"
 #include "arch/x86_64/loaders.h"
+#include "kernel/rtl/export.h"
 
 #define MEMORY_MINIMUM (15UL << 20) /* what a machine of 16 MiB shows: holes and firmware take the rest */
 #define LOW_MEMORY_END 0xa0000UL
@@ -111,6 +112,37 @@ static void ReadRsdp(PBOOT_INFORMATION Boot, const MULTIBOOT_TAG *Tag, size_t Si
     }
 }
 
+/* What a PC starts in, until the loader says something else. Pitch 0: nobody can draw in it. */
+static HAL_BOOT_DISPLAY Display = {.Pitch = 160, .Width = 80, .Height = 25, .BitsPerPixel = 16, .Text = TRUE};
+static uint64_t DisplayAddress = 0xb8000;
+
+static void ReadFramebuffer(const MULTIBOOT_TAG *Tag, size_t Size)
+{
+    MULTIBOOT_FRAMEBUFFER_INFO From = {0}; /* the tag of a text mode ends before the colours */
+    memcpy(&From, Tag->Text, Size < sizeof(From) ? Size : sizeof(From));
+    DisplayAddress = From.Address;
+    Display = (HAL_BOOT_DISPLAY){.Pitch = From.Kind == MULTIBOOT_RGB || From.Kind == MULTIBOOT_TEXT ? From.Pitch : 0,
+                                 .Width = From.Width,
+                                 .Height = From.Height,
+                                 .BitsPerPixel = From.BitsPerPixel,
+                                 .Text = From.Kind == MULTIBOOT_TEXT,
+                                 .Red = From.Red,
+                                 .Green = From.Green,
+                                 .Blue = From.Blue};
+}
+
+/* The screen as the loader has left it, mapped at the first call; display.h has the contract. (no WDK
+   page) */
+BOOLEAN HalGetBootDisplay(PHAL_BOOT_DISPLAY Description)
+{
+    if (Display.Base == NULL && Display.Pitch != 0) {
+        Display.Base = ArchpMapDevice(DisplayAddress, (SIZE_T)Display.Pitch * Display.Height);
+    }
+    *Description = Display;
+    return Display.Base != NULL;
+}
+EXPORT(HalGetBootDisplay);
+
 static void ReadTag(PBOOT_INFORMATION Boot, const MULTIBOOT_TAG *Tag)
 {
     size_t Size = Tag->Size - sizeof(*Tag);
@@ -128,6 +160,9 @@ static void ReadTag(PBOOT_INFORMATION Boot, const MULTIBOOT_TAG *Tag)
         break;
     case MULTIBOOT_MEMORY_MAP:
         ReadMemoryMap(Boot, Tag, Size);
+        break;
+    case MULTIBOOT_FRAMEBUFFER:
+        ReadFramebuffer(Tag, Size);
         break;
     case MULTIBOOT_ACPI_OLD:
     case MULTIBOOT_ACPI_NEW:

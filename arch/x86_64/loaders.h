@@ -6,13 +6,14 @@
 #ifndef PRIMER_LOADERS_H
 #define PRIMER_LOADERS_H
 
-#include <ntdef.h>
+#include <display.h>
 
 #define MULTIBOOT_END          0
 #define MULTIBOOT_COMMAND_LINE 1
 #define MULTIBOOT_LOADER_NAME  2
 #define MULTIBOOT_MODULE       3
 #define MULTIBOOT_MEMORY_MAP   6
+#define MULTIBOOT_FRAMEBUFFER  8
 #define MULTIBOOT_ACPI_OLD     14
 #define MULTIBOOT_ACPI_NEW     15
 
@@ -34,6 +35,17 @@ typedef struct __attribute__((packed)) _MULTIBOOT_TAG {
         } Map[0];
     };
 } MULTIBOOT_TAG;
+
+typedef struct __attribute__((packed)) _MULTIBOOT_FRAMEBUFFER_INFO {
+    uint64_t Address;
+    uint32_t Pitch, Width, Height;
+    uint8_t BitsPerPixel, Kind;
+    uint16_t Reserved;
+    HAL_DISPLAY_COLOUR Red, Green, Blue; /* of MULTIBOOT_RGB */
+} MULTIBOOT_FRAMEBUFFER_INFO;
+
+#define MULTIBOOT_RGB  1
+#define MULTIBOOT_TEXT 2
 
 typedef struct __attribute__((packed)) _PVH_START {
     uint32_t Magic, Version, Flags, ModuleCount;

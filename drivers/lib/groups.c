@@ -27,6 +27,14 @@ ULONG KeGetCurrentProcessorNumberEx(PPROCESSOR_NUMBER ProcNumber)
     return Index;
 }
 
+/* The processors that are online, a bit each. Any IRQL. (WDK page of the name) */
+KAFFINITY KeQueryActiveProcessors(VOID)
+{
+    KAFFINITY Active;
+    KeQueryActiveProcessorCount(&Active);
+    return Active;
+}
+
 /* How many are online in the group, or with ALL_PROCESSOR_GROUPS altogether; 0 for a group that is not there.
    Any IRQL. (WDK page of the name) */
 ULONG KeQueryActiveProcessorCountEx(USHORT GroupNumber)

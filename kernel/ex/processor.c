@@ -9,13 +9,6 @@
 
 #define EXP_FPU_TAG 'pFxE'
 
-/* The processors that are online, a bit each. Any IRQL. (WDK page of the name) */
-KAFFINITY KeQueryActiveProcessors(VOID)
-{
-    return KeActiveProcessors;
-}
-EXPORT(KeQueryActiveProcessors);
-
 /* How many the machine has, whether or not they could be started. Any IRQL. (WDK page of the name) */
 ULONG KeQueryMaximumProcessorCount(VOID)
 {

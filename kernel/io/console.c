@@ -45,6 +45,7 @@ typedef struct _IOP_PORT {
 } IOP_PORT, *PIOP_PORT;
 
 static IOP_PORT IopPort[3];
+static const IO_CONSOLE_DISPLAY *volatile IopDisplay; /* the terminal is shown there, too; or NULL. One load a use */
 
 typedef struct _IOP_MODE {
     PCSTR Name;
@@ -108,6 +109,10 @@ static SIZE_T IopSendSome(ULONG Port, const UCHAR *Data, SIZE_T Size)
         SIZE_T Count = Size - Sent < IOP_FIFO ? Size - Sent : IOP_FIFO;
         ArchSerialWrite(Port, Data + Sent, Count);
         Sent += Count;
+    }
+    const IO_CONSOLE_DISPLAY *Display = IopDisplay;
+    if (Display != NULL && Port == 0 && !IopMode->Pipe[0]) {
+        Display->Write(Data, Sent);
     }
     KeReleaseLock(&IopPort[Port].Lock, Irql);
     return Sent;
@@ -589,14 +594,26 @@ void IoConsoleSetMode(ULONG Mode)
 
 void IoConsoleSize(PUSHORT Columns, PUSHORT Rows)
 {
+    const IO_CONSOLE_DISPLAY *Display = IopDisplay;
     KIRQL Irql = KeAcquireLock(&IopInput.Lock);
     *Columns = IopInput.Window[0];
     *Rows = IopInput.Window[1];
     KeReleaseLock(&IopInput.Lock, Irql);
+    if (Display != NULL) {
+        *Columns = (USHORT)IopLesser(*Columns, Display->Columns);
+        *Rows = (USHORT)IopLesser(*Rows, Display->Rows);
+    }
 }
 
-/* As if it were typed now; what finds no room is lost. */
-void IoConsolePutBack(const VOID *Buffer, SIZE_T Size)
+/* The terminal is shown on a screen, too; display.h has the contract. (no WDK page) */
+VOID IoSetConsoleDisplay(const IO_CONSOLE_DISPLAY *Display)
+{
+    IopDisplay = Display;
+}
+EXPORT(IoSetConsoleDisplay);
+
+/* As if it were typed now; what finds no room is lost. (no WDK page) */
+VOID IoConsolePutBack(const VOID *Buffer, SIZE_T Size)
 {
     KIRQL Irql = KeAcquireLock(&IopInput.Lock);
     for (SIZE_T i = 0; i < Size; i++) {
@@ -605,6 +622,7 @@ void IoConsolePutBack(const VOID *Buffer, SIZE_T Size)
     IopProcessRaw();
     IopReleaseInput(Irql);
 }
+EXPORT(IoConsolePutBack);
 
 /* The lock is what makes calls come one at a time, and their end be waited for. */
 static VOID IopSignalWorker(PVOID Parameter)
@@ -643,8 +661,8 @@ static void IopInitializeState(void)
     KeInitializeEvent(&IopInput.Ready, NotificationEvent, FALSE);
     KeInitializeDpc(&IopInput.Dpc, IopInputDpc, NULL);
     IopInput.Mode = IO_CONSOLE_ECHO | IO_CONSOLE_LINE | IO_CONSOLE_SIGNALS | IO_CONSOLE_CRNL;
-    IopInput.Window[0] = (USHORT)ExOptionNumber("tty.columns", 80);
-    IopInput.Window[1] = (USHORT)ExOptionNumber("tty.rows", 24);
+    IopInput.Window[0] = (USHORT)ExOptionNumber("tty.columns", IopDisplay != NULL ? IopDisplay->Columns : 80);
+    IopInput.Window[1] = (USHORT)ExOptionNumber("tty.rows", IopDisplay != NULL ? IopDisplay->Rows : 24);
 }
 
 /* The host throws away what firmware and boot loader wrote, up to the marker, and sends nothing before it. */

@@ -9,6 +9,7 @@
 #include "arch/boot.h"
 #include "kernel/ex/ex.h"
 #include "kernel/mm/mm.h"
+#include <display.h>
 #include <subsystem.h>
 
 /* ---- Drivers ---- */
@@ -93,7 +94,6 @@ ULONG IoConsoleGetMode(void);
 void IoConsoleSetMode(ULONG Mode);
 void IoConsoleSize(PUSHORT Columns, PUSHORT Rows);
 ULONG IoConsoleInputReady(void);
-void IoConsolePutBack(const VOID *Buffer, SIZE_T Size);
 void IoConsoleSetInputDpc(PKDPC Dpc);
 /* Everything written has left the machine. */
 void IoConsoleFlush(void);

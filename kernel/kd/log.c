@@ -17,6 +17,7 @@
 #include "kernel/kd/kdp.h"
 #include "kernel/rtl/export.h"
 #include "kernel/rtl/rtl.h"
+#include <display.h>
 
 #define KDP_RING_SIZE 16384 /* a power of two */
 #define KDP_MAX_TEXT  512   /* bytes of one DbgPrint, as documented */
@@ -34,9 +35,14 @@ struct {
     char Text[KDP_RING_SIZE];
 } KdpLogRing;
 
+static KD_DISPLAY *volatile KdpDisplay; /* (KdpLogLock) */
+
 static void KdpEmitByte(char Byte)
 {
     ArchLogWrite(&Byte, 1);
+    if (KdpDisplay != NULL) {
+        KdpDisplay(&Byte, 1);
+    }
     KdpLogRing.Text[KdpLogRing.Next++ % KDP_RING_SIZE] = Byte;
     KdpAtLineStart = Byte == '\n';
 }
@@ -123,9 +129,28 @@ void KdWriteLastMessage(const char *Text)
     KdpWrite(Text, strlen(Text), true, true);
 }
 
+/* The log's text goes to a screen, too; display.h has the contract. (no WDK page) */
+VOID KdSetDisplay(KD_DISPLAY *Display)
+{
+    bool Enabled = ArchDisableInterrupts();
+
+    KdpAcquireLog();
+    KdpDisplay = Display;
+    for (ULONG64 At = KdpLogRing.Next > KDP_RING_SIZE ? KdpLogRing.Next - KDP_RING_SIZE : 0;
+         Display != NULL && At < KdpLogRing.Next; At++) {
+        Display(&KdpLogRing.Text[At % KDP_RING_SIZE], 1);
+    }
+    KdpReleaseLog();
+    ArchRestoreInterrupts(Enabled);
+}
+EXPORT(KdSetDisplay);
+
 void KdpTakeOverLog(void)
 {
     KdpTakenOver = TRUE;
+    if (KdpDisplay != NULL) {
+        KdpDisplay(NULL, 0);
+    }
     /* The frozen holder of the lock may have stopped inside a line. */
     if (KdpOpenLine != NULL || KdpLogLock != 0) {
         KdpEmit("\n", 1, false);

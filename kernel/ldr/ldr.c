@@ -592,6 +592,14 @@ NTSTATUS LdrLoadModule(PCUNICODE_STRING Name)
     return NT_SUCCESS(Status) ? LdrpRunRequest(LdrpLoadModule, Short) : Status;
 }
 
+void LdrLoadBootModule(void)
+{
+    char Short[RTL_FIELD_SIZE(LDR_MODULE, Name)];
+    if (ExQueryKernelOption("boot.module", Short, sizeof(Short))) {
+        LdrpRunRequest(LdrpLoadModule, Short);
+    }
+}
+
 /* The processes of its providers are waited for here, by whoever has asked and can be ended, before the first
    step that cannot be undone. */
 NTSTATUS LdrUnloadModule(PCUNICODE_STRING Name)

@@ -43,6 +43,9 @@ PEX_MODULE LdrReferenceModule(const void *Address);
 NTSTATUS LdrLoadModule(PCUNICODE_STRING Name);
 NTSTATUS LdrUnloadModule(PCUNICODE_STRING Name);
 
+/* The module of the option boot.module, as early as modules can be: before most of what can go wrong, for who
+   would see it. */
+void LdrLoadBootModule(void);
 void LdrInitialize(void);
 
 #endif

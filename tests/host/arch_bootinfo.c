@@ -31,6 +31,11 @@ void ArchpBootFail(const char *Why)
     longjmp(Failed, 1);
 }
 
+void *ArchpMapDevice(uint64_t Physical, SIZE_T Size)
+{
+    return (void *)(Physical + Size);
+}
+
 /* ---- An information structure ---- */
 
 static void *AddTag(uint32_t Type, uint32_t Size)
@@ -64,6 +69,8 @@ static void MakeInformation(void)
     memcpy(Entries + 2, Map, sizeof(Map));
     strcpy(AddTag(MULTIBOOT_ACPI_NEW, 36), "new");
     strcpy(AddTag(MULTIBOOT_ACPI_OLD, 20), "old");
+    static const MULTIBOOT_FRAMEBUFFER_INFO Screen = {0x80000000, 5120, 1280, 800, 32, MULTIBOOT_RGB, 0, {16, 8}, {8, 8}, {0, 8}};
+    memcpy(AddTag(MULTIBOOT_FRAMEBUFFER, sizeof(Screen)), &Screen, sizeof(Screen));
     AddTag(MULTIBOOT_END, 0);
     memcpy(Information, &Length, sizeof(Length));
 }
@@ -115,6 +122,17 @@ static void TagsAreRead(void)
     CHECK_EQUAL(7, Boot.StartCycles);
 }
 
+static void TheScreenIsDescribed(void)
+{
+    HAL_BOOT_DISPLAY Screen;
+    MakeInformation();
+    CHECK(Read(Length));
+    CHECK(HalGetBootDisplay(&Screen));
+    CHECK_EQUAL(0x80000000 + 5120 * 800, (uint64_t)Screen.Base);
+    CHECK(!Screen.Text && Screen.BitsPerPixel == 32 && Screen.Width == 1280 && Screen.Height == 800);
+    CHECK(Screen.Red.Shift == 16 && Screen.Green.Shift == 8 && Screen.Blue.Shift == 0 && Screen.Blue.Bits == 8);
+}
+
 static void ArchivesOutOfOrderAreIgnored(void)
 {
     MakeInformation();
@@ -164,6 +182,7 @@ static void HostileTagsAreHarmless(void)
 int main(void)
 {
     RUN(TagsAreRead);
+    RUN(TheScreenIsDescribed);
     RUN(ArchivesOutOfOrderAreIgnored);
     RUN(NoMapIsSaid);
     RUN(HostileTagsAreHarmless);

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+MODULE  := screenbug
+SOURCES := screenbug.c
