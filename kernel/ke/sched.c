@@ -472,19 +472,20 @@ static void KiPull(PKPRCB Victim, PKPRCB Prcb, KPRIORITY Above)
 
 /* Threads wait on some processors though others may run them. Each that an idle processor may run, or that
    outranks what runs here, does not wait any longer; an equal of what runs here waits here rather than behind
-   something higher. */
+   something higher. What waits here, perhaps because it has been overtaken on its way to run, is offered. */
 __attribute__((noinline)) static void KiSpread(PKPRCB Prcb)
 {
     for (KAFFINITY Left = KiSurplusMask; Left != 0; Left &= Left - 1) {
         PKPRCB Victim = KiProcessorBlock[RtlLowestBit(Left)];
         KAFFINITY Affinity = Victim->MovableAffinity;
         ULONG Levels = Victim->MovableSummary;
-        if ((KiIdleMask & Affinity) != 0) {
+        if (Victim == Prcb && Levels != 0) {
+            KiOfferWaiting(Affinity, (KPRIORITY)RtlHighestBit(Levels));
+        } else if ((KiIdleMask & Affinity) != 0) {
             KiKickIdle(Affinity); /* but the one that waits longest here may not be for any that idles: look all the same */
         }
         if (Victim != Prcb && (Affinity & KiProcessorBit(Prcb->Number))) {
-            KPRIORITY Above = Prcb->RunningPriority;
-            Above -= Victim->RunningPriority > Above;
+            KPRIORITY Above = Prcb->RunningPriority - (Victim->RunningPriority > Prcb->RunningPriority);
             if (Above >= -1 && Levels >> (Above + 1) != 0) {
                 KiPull(Victim, Prcb, Above);
             }

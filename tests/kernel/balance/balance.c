@@ -777,6 +777,52 @@ static PCSTR TestBoundThreads(VOID)
     return NULL;
 }
 
+/* ---- Overtaking ---- */
+
+static MOVER Overtaken;
+static KEVENT OvertakerGo;
+
+/* Half a second is long before anybody looks at who is ready for how long. */
+static VOID OvertakerThread(PVOID Context)
+{
+    PinTo(0);
+    KeSetPriorityThread(KeGetCurrentThread(), 20);
+    KeWaitForSingleObject(&OvertakerGo, Executive, KernelMode, FALSE, NULL);
+    for (ULONGLONG Start = KeQueryInterruptTime(); Overtaken.RanOn < 0 && KeQueryInterruptTime() - Start < 5000000;) {
+    }
+}
+
+/* A thread of priority 12 is about to run here, for what runs here is lower than elsewhere. Before it does,
+   one of priority 20 comes that is bound here: the first waits after all, while others run something of
+   priority 8. */
+static PCSTR TestOvertaken(VOID)
+{
+    if (Processors == 1) {
+        return NULL;
+    }
+    KTEST_CHECK(StartMover(&Overtaken, 0, 12));
+    KeInitializeEvent(&OvertakerGo, SynchronizationEvent, FALSE);
+    PETHREAD Overtaker = KtestStart(OvertakerThread, NULL);
+    KTEST_CHECK(Overtaker != NULL && WAIT_FOR(!IsListEmpty(&OvertakerGo.Header.WaitListHead), 5000));
+    for (ULONG i = 1; i < Processors; i++) {
+        KTEST_CHECK(StartHolder(&Holders[i], i, 8));
+    }
+    KIRQL Irql;
+    KeSetPriorityThread(KeGetCurrentThread(), 4);
+    KeRaiseIrql(DISPATCH_LEVEL, &Irql);
+    KeSetEvent(&Overtaken.Go, IO_NO_INCREMENT, FALSE);
+    KeSetEvent(&OvertakerGo, IO_NO_INCREMENT, FALSE);
+    KeLowerIrql(Irql);
+    KeSetPriorityThread(KeGetCurrentThread(), 14);
+    for (ULONG i = 1; i < Processors; i++) {
+        StopHolder(&Holders[i]);
+    }
+    KtestJoin(Overtaken.Thread);
+    KtestJoin(Overtaker);
+    KTEST_CHECK(Overtaken.RanOn > 0);
+    return NULL;
+}
+
 NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
     Processors = KeQueryActiveProcessorCount(NULL);
@@ -796,5 +842,6 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     RunUpper("balance.keeps-place", TestKeepsPlace);
     RunUpper("balance.starvation-arms", TestStarvationArms);
     RunUpper("balance.bound-threads", TestBoundThreads);
+    RunUpper("balance.overtaken", TestOvertaken);
     return STATUS_SUCCESS;
 }
