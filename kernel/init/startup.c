@@ -175,13 +175,13 @@ static void InitRunInitialProcess(void)
 
 static VOID InitPhase1(PVOID Context)
 {
+    InitStartProcessors();
+    InitStartThreadedDpcs();
+    ExInitializeWorkQueues();
     PsInitializePhase1();
     LdrInitialize();
     IoInitialize(InitBoot);
     LdrLoadBootModule();
-    InitStartProcessors();
-    InitStartThreadedDpcs();
-    ExInitializeWorkQueues();
     IoInitializeConsole();
     ExReportUnknownOptions();
     InitRunInitialProcess();

@@ -43,8 +43,8 @@ PEX_MODULE LdrReferenceModule(const void *Address);
 NTSTATUS LdrLoadModule(PCUNICODE_STRING Name);
 NTSTATUS LdrUnloadModule(PCUNICODE_STRING Name);
 
-/* The module of the option boot.module, as early as modules can be: before most of what can go wrong, for who
-   would see it. */
+/* The module of the option boot.module, as early as a module can be: before the console and the first
+   program. */
 void LdrLoadBootModule(void);
 void LdrInitialize(void);
 
