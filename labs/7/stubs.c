@@ -10,7 +10,7 @@ static VOID RefuseProcess(PEPROCESS Process, HANDLE ProcessId, PPS_CREATE_NOTIFY
         return; /* a process ends, or has no name */
     }
     /* To be written: is it an unwanted one? */
-    DbgPrint("refuse: process %lu comes\n", HandleToULong(ProcessId));
+    DbgPrint("refuse: process %lu comes; is it a %wZ?\n", HandleToULong(ProcessId), &Unwanted);
 }
 
 /* hole register: gives a routine a slot of its table */

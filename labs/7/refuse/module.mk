@@ -1,3 +1,4 @@
 # SPDX-License-Identifier: MIT
 MODULE  := refuse
 SOURCES := refuse.c
+CFLAGS  += -I .

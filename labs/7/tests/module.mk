@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: MIT
 MODULE  := hears
 SOURCES := hears.c refusal.c
-CFLAGS  += -I tests/kernel -I labs
+CFLAGS  += -I . -I tests/kernel -I labs
