@@ -192,10 +192,10 @@ def difference(told, wanted):
 
 # ---- A lab ----------------------------------------------------------------------------------------------------------
 
-def build(tree, lab):
-    """'' or the first useful lines of what the compiler said."""
+def build(tree, lab, *settings):
+    """'' or the first useful lines of what the compiler said. settings: of make."""
     for word in ("all", *sorted({word for test in lab.tests for word in built(tree, test)[1]})):
-        wrong = make(tree, [word])
+        wrong = make(tree, [word, *settings])
         if wrong:
             return wrong
     return ""
@@ -221,11 +221,11 @@ def check_gate(tree, lab, gate):
     return Outcome("ok")
 
 
-def grade(tree, lab, seed=1, jobs=2, report=lambda results: None, mutants=None):
+def grade(tree, lab, seed=1, jobs=2, report=lambda results: None, mutants=None, settings=()):
     """Results of all tests, gates and mutants (or of these); report is called after each, with those that are there. seed: of the first
     run."""
     results = [Result(gate, check_gate(tree, lab, gate)) for gate in lab.gates]
-    wrong = build(tree, lab)
+    wrong = build(tree, lab, *settings)
     if wrong:
         results += [Result(part, Outcome("build failure", wrong)) for part in (*lab.tests, *lab.mutants)]
         report(results)
