@@ -41,6 +41,8 @@ LONG KeReleaseMutex(PRKMUTEX Mutex, BOOLEAN Wait)
     /* To be written: who may; how often it is owned still; who gets it next (KiPassMutant), and that its last
        release ends the owner's critical region when Mutex->ApcDisable says that it began one. What stands
        here only takes the current thread's name off. */
+    (void)KiRaiseNotOwned;
+    (void)KiPassMutant;
     if (Mutex->OwnerThread == ArchCurrentThread() && Previous == 0) {
         if (Mutex->ApcDisable != 0) {
             KiNoteBlockingRelease(ArchCurrentThread(), Mutex, KbkMutex, Mutex->OwnerThread, KI_CALLER());

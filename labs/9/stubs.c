@@ -37,7 +37,10 @@ static LONG64 MiniSleep(ULONG64 Address)
 static LONG64 MiniWait(ULONG64 Address, ULONG Expected, PLARGE_INTEGER Timeout)
 {
     LAB_TODO("9.futex-wait");
-    /* To be written. What stands here says that somebody has woken it, which a program must be ready for. */
+    /* To be written, between MiniLock and MiniUnlock. What stands here says that somebody has woken it, which a
+       program must be ready for. */
+    MiniLock();
+    MiniUnlock();
     return 0;
 }
 

@@ -380,6 +380,7 @@ static VOID HoldsShared(PVOID Context)
     KIRQL Irql = ExAcquireSpinLockShared(&RwLock);
     Held = 1;
     SOON(LetGo != 0);
+    Held = 0;
     ExReleaseSpinLockShared(&RwLock, Irql);
 }
 
@@ -429,13 +430,14 @@ static PCSTR TestWriterFirst(VOID)
     BOOLEAN Ready = SOON(Held != 0);
     PETHREAD Writer = StartOn(2, Writes);
     BOOLEAN Claimed = SOON(*(volatile LONG *)&RwLock < 0), KeptOut = !TryShared(), Early = Entered != 0;
+    BOOLEAN StillHeld = Held != 0;
     LetGo = 1;
     KeRevertToUserAffinityThreadEx(Before);
     KTEST_CHECK(Reader != NULL && Writer != NULL);
     KtestJoin(Reader);
     KtestJoin(Writer);
     KTEST_CHECK(Ready);
-    KTEST_CHECK(Claimed && KeptOut);
+    KTEST_CHECK(Claimed && KeptOut && StillHeld);
     KTEST_CHECK(!Early && Entered);
     KTEST_CHECK(RwLock == 0);
     return NULL;

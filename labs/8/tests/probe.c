@@ -8,7 +8,7 @@
 /* What a probe for reading raises; STATUS_SUCCESS: nothing. */
 static NTSTATUS Probe(ULONG64 Address, SIZE_T Length, ULONG Alignment)
 {
-    NTSTATUS Status = STATUS_SUCCESS;
+    volatile NTSTATUS Status = STATUS_SUCCESS;
     _SEH2_TRY {
         ProbeForRead((PVOID)Address, Length, Alignment);
     }
