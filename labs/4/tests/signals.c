@@ -111,7 +111,7 @@ static PCSTR TestSemaphoreWakes(VOID)
 
 static NTSTATUS ReleaseRaises(LONG Adjustment)
 {
-    NTSTATUS Status = STATUS_SUCCESS;
+    volatile NTSTATUS Status = STATUS_SUCCESS;
     _SEH2_TRY
     {
         KeReleaseSemaphore(&Semaphore, IO_NO_INCREMENT, Adjustment, FALSE);
@@ -154,7 +154,7 @@ static PCSTR TestMutexRecursion(VOID)
 
 static NTSTATUS MutexRaises(VOID)
 {
-    NTSTATUS Status = STATUS_SUCCESS;
+    volatile NTSTATUS Status = STATUS_SUCCESS;
     _SEH2_TRY
     {
         KeReleaseMutex(&Mutex, FALSE);
