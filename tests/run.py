@@ -30,7 +30,7 @@ import kinds                                                                    
 # What a group may take in a whole run, in seconds of its cases, added up: on two cores they run two at a time, but for those
 # that run alone (see lane_of). Generous: about three times what they take on an idle machine of two cores. A group without a share of its
 # own gets OTHER_SHARE.
-SHARES = {"bad": 500, "book": 300, "boot": 200, "bug": 500, "gdb": 400, "host": 200, "kernel": 1500, "labs": 600, "linux": 1000, "lockbugs": 400,
+SHARES = {"bad": 500, "book": 300, "boot": 200, "bug": 500, "gdb": 400, "host": 200, "kernel": 1500, "labs": 800, "linux": 1000, "lockbugs": 400,
           "misuse": 300, "models": 600, "run": 600, "screen": 500, "stub": 450, "tools": 400, "user": 400}
 OTHER_SHARE = 200
 
